@@ -1,0 +1,125 @@
+package header
+
+import "iter"
+
+// Challenges are the challenges of one field over all its lines, in order: a
+// small comparable view over the text, parsed as it is iterated. The zero
+// Challenges are none.
+type Challenges struct {
+	text string // the lines, LF between them
+	over bool   // there was more than MaxText: one more challenge, Malformed
+}
+
+// ParseChallenges takes the lines of a WWW-Authenticate or Proxy-Authenticate
+// field. It is total: a part that breaks the grammar becomes a Malformed
+// challenge and the others survive. Lines from the first that goes beyond
+// MaxText on become one Malformed challenge without a scheme.
+//
+// The client's result does not depend on how challenges are spread over lines
+// (N2HT-2.2.1-5).
+func ParseChallenges(lines ...string) Challenges {
+	text, over := joinLines(lines)
+	return Challenges{text, over}
+}
+
+// ListOf makes Challenges of the given ones, in order, at most MaxChallenges.
+// Malformed ones are left out: they have no text that could be sent.
+func ListOf(cs ...Challenge) Challenges {
+	lines := make([]string, 0, MaxChallenges)
+	for _, c := range cs {
+		if c.Form() != Malformed && len(lines) < MaxChallenges {
+			lines = append(lines, c.Text())
+		}
+	}
+	return ParseChallenges(lines...)
+}
+
+// Len is the number of challenges, Malformed ones included, at most
+// MaxChallenges. It parses; to know whether there is any, ask Empty.
+func (c Challenges) Len() int {
+	n := 0
+	c.each(func(Challenge) bool { n++; return true })
+	return n
+}
+
+// Empty reports whether there are no challenges at all.
+func (c Challenges) Empty() bool { return !c.over && skip(c.text, 0, sep) == len(c.text) }
+
+// All iterates over the challenges in order.
+func (c Challenges) All() iter.Seq[Challenge] {
+	return func(yield func(Challenge) bool) { c.each(yield) }
+}
+
+// Of iterates over the challenges of the named scheme (without case), Malformed
+// ones included.
+func (c Challenges) Of(scheme string) iter.Seq[Challenge] {
+	return func(yield func(Challenge) bool) { c.eachOf(scheme, yield) }
+}
+
+// Append is c with more challenges behind it, as if their lines had been parsed
+// together.
+func (c Challenges) Append(more Challenges) Challenges {
+	if c.over {
+		return c
+	}
+	out := ParseChallenges(c.text, more.text)
+	out.over = out.over || more.over
+	return out
+}
+
+func (c Challenges) each(yield func(Challenge) bool) {
+	p := scanner{s: c.text}
+	for range MaxChallenges { // HTA-6
+		v, ok := p.next()
+		if !ok {
+			if c.over {
+				yield(Challenge{})
+			}
+			return
+		}
+		if !yield(Challenge{v}) {
+			return
+		}
+	}
+}
+
+func (c Challenges) eachOf(scheme string, yield func(Challenge) bool) {
+	c.each(func(o Challenge) bool { return !o.Is(scheme) || yield(o) })
+}
+
+// joinLines puts LF between the lines that are not empty, as far as they fit
+// into MaxText. One line needs no copy.
+func joinLines(lines []string) (text string, over bool) {
+	n, fit := 0, 0
+	for _, l := range lines {
+		if l == "" {
+			continue
+		}
+		if n > 0 {
+			n++
+		}
+		if n += len(l); n > MaxText {
+			over = true
+			break
+		}
+		fit = n
+		text = l
+	}
+	if len(text) == fit {
+		return text, over
+	}
+	b := make([]byte, 0, fit)
+	for _, l := range lines {
+		if l == "" {
+			continue
+		}
+		if len(b) == fit {
+			break
+		}
+		if len(b) > 0 {
+			b = append(b, '\n')
+		}
+		b = append(b, l...)
+	}
+	return string(b), over
+}

@@ -1,0 +1,43 @@
+// Package header turns the field values of HTTP authentication into values and
+// back: challenges (WWW-Authenticate, Proxy-Authenticate), credentials
+// (Authorization, Proxy-Authorization), Authentication-Info and its proxy twin,
+// Persistent-Auth and Proxy-Support.
+//
+// It is a leaf: standard library only, no I/O, no state. Every type is
+// comparable with == and is a view over the text that it was parsed from, so
+// copying one costs a few words.
+//
+// # Reading
+//
+// Parsing is total. A challenge list (RFC 9110 sections 5.6.1 and 11.3) may
+// stand on one line, on several, or both; what separates challenges and what
+// separates parameters is the same comma, and only the grammar tells them
+// apart. A part that breaks the grammar or a bound makes the one challenge that
+// it belongs to [Malformed], with its scheme where that can be told, and the
+// others survive. The precise rules:
+//
+//   - A line end separates like a comma. A parameter at the start of a line (or
+//     after a comma) belongs to the challenge before it. A quoted-string that is
+//     still open at the end of its line ends there, malformed: a broken line
+//     cannot swallow the next one.
+//   - Junk belongs to the challenge before it if that has a token68 or
+//     parameters, because dropping a damaged parameter could weaken what is left.
+//     After a bare scheme, junk stands alone, as a Malformed challenge without
+//     a scheme.
+//   - A token68 is read as base64, which it is in every scheme that this module
+//     knows; surplus padding is tolerated, nothing else. So the form is [Token68]
+//     exactly when Token gives the bytes, and the opaque tokens of other schemes
+//     (Bearer) come out Malformed: judge a malformed value by its scheme first.
+//   - White space around "=" is accepted, as is an empty list element.
+//
+// Text is bounded by [MaxText], a list by [MaxChallenges], one challenge by
+// [MaxParams]. Work is linear in the text. [ParseChallenges] only bounds and
+// joins the lines; every iteration parses anew, and allocates nothing.
+//
+// # Writing
+//
+// Nothing that this package emits holds CR, LF or NUL, whatever it is given, and
+// what it emits parses to the same value. A value that could not be written that
+// way (a scheme that is no token, say) is Malformed, and Malformed values have
+// no text.
+package header

@@ -1,0 +1,56 @@
+package header
+
+// The fields of this package, in canonical form.
+const (
+	WWWAuthenticate         = "WWW-Authenticate"
+	Authorization           = "Authorization"
+	AuthenticationInfo      = "Authentication-Info"
+	ProxyAuthenticate       = "Proxy-Authenticate"
+	ProxyAuthorization      = "Proxy-Authorization"
+	ProxyAuthenticationInfo = "Proxy-Authentication-Info"
+	PersistentAuthField     = "Persistent-Auth"
+	ProxySupportField       = "Proxy-Support"
+)
+
+// via only tells here that there was an intermediary.
+const via = "Via"
+
+// Response is what a response's fields say about authentication.
+type Response struct {
+	WWWAuthenticate         Challenges
+	ProxyAuthenticate       Challenges
+	AuthenticationInfo      Info
+	ProxyAuthenticationInfo Info
+	PersistentAuth          PersistentAuth
+	SessionBased            bool // Proxy-Support: Session-Based-Authentication
+}
+
+// Request is what a request's fields say about authentication.
+type Request struct {
+	Authorization      Credentials
+	ProxyAuthorization Credentials
+	Via                bool // a Via field is there: it came through an intermediary
+}
+
+// ParseResponse reads a response. lines gives the lines of a field by its
+// name in the case of the constants above. Note that net/http's canonical form
+// is "Www-Authenticate"; its Header.Values canonicalizes what it is asked for.
+func ParseResponse(lines func(field string) []string) Response {
+	return Response{
+		WWWAuthenticate:         ParseChallenges(lines(WWWAuthenticate)...),
+		ProxyAuthenticate:       ParseChallenges(lines(ProxyAuthenticate)...),
+		AuthenticationInfo:      ParseInfo(lines(AuthenticationInfo)...),
+		ProxyAuthenticationInfo: ParseInfo(lines(ProxyAuthenticationInfo)...),
+		PersistentAuth:          ParsePersistentAuth(lines(PersistentAuthField)...),
+		SessionBased:            ParseProxySupport(lines(ProxySupportField)...),
+	}
+}
+
+// ParseRequest reads a request; lines is as for [ParseResponse].
+func ParseRequest(lines func(field string) []string) Request {
+	return Request{
+		Authorization:      ParseCredentials(lines(Authorization)...),
+		ProxyAuthorization: ParseCredentials(lines(ProxyAuthorization)...),
+		Via:                len(lines(via)) > 0,
+	}
+}

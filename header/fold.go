@@ -1,0 +1,24 @@
+package header
+
+// EqualFold reports whether two tokens are equal without regard to ASCII case,
+// as scheme and parameter names compare (RFC 9110 sections 11.1 and 11.2,
+// N2HT-1.9-1).
+// Unlike strings.EqualFold it folds nothing outside ASCII.
+func EqualFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,66 @@
+package header
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestAppend(t *testing.T) {
+	for _, tt := range []struct {
+		sentence  string
+		got, want string
+	}{
+		{"a token", string(AppendToken(nil, "algorithm", "MD5")), `algorithm=MD5`},
+		{"a separator goes between", string(AppendToken([]byte("a=b"), "qop", "auth")), `a=b, qop=auth`},
+		{"no token, so quoted", string(AppendToken(nil, "uri", "/x")), `uri="/x"`},
+		{"an empty value is no token", string(AppendToken(nil, "opaque", "")), `opaque=""`},
+		{"quotes and backslashes are escaped", string(AppendQuoted(nil, "username", `DOM\us"er`)), `username="DOM\\us\"er"`},
+		{"a separator before quoted ones too", string(AppendQuoted([]byte("a=b"), "realm", "c")), `a=b, realm="c"`},
+		{"control characters become spaces", string(AppendQuoted(nil, "realm", "a\r\nb\x00c\td\x7F")), "realm=\"a  b c\td \""},
+		{"bytes from 0x80 stay", string(AppendQuoted(nil, "realm", "\xe4ü")), "realm=\"\xe4ü\""},
+		{"no name, no parameter", string(AppendQuoted([]byte("a=b"), "", "c")), `a=b`},
+		{"a name that is no token, no parameter", string(AppendToken(nil, "a\r\nb", "c")), ``},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.sentence, tt.got, tt.want)
+		}
+	}
+}
+
+func TestParamsRoundTrip(t *testing.T) {
+	text := rapid.Map(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) byte {
+		return rapid.SampledFrom([]byte("ab1\t \"\\,=\n\x00\x80\xff")).Draw(t, "byte")
+	}), 0, 300), func(b []byte) string { return string(b) })
+	rapid.Check(t, func(t *rapid.T) {
+		var wire []byte
+		var want []Param
+		for i, v := range rapid.SliceOfN(text, 1, 6).Draw(t, "values") {
+			p := Param{Name: "n" + string(rune('a'+i)), Value: v, Quoted: rapid.Bool().Draw(t, "quoted") || !isToken(v)}
+			if p.Quoted {
+				wire = AppendQuoted(wire, p.Name, p.Value)
+				p.Value = strings.NewReplacer("\n", " ", "\x00", " ").Replace(p.Value)
+			} else {
+				wire = AppendToken(wire, p.Name, p.Value)
+			}
+			want = append(want, p)
+		}
+		c := ParamChallenge("Digest", string(wire))
+		if got := slices.Collect(c.Params()); !slices.Equal(got, want) || !slices.Equal(slices.Collect(NewInfo(string(wire)).Params()), want) {
+			t.Fatalf("%s\n got %v\nwant %v", wire, got, want)
+		}
+		for _, p := range want {
+			if v, ok := c.Param(strings.ToUpper(p.Name)); !ok || v != p.Value {
+				t.Fatalf("%s: %q, %v", p.Name, v, ok)
+			}
+		}
+		if _, ok := c.Param("absent"); ok {
+			t.Fatal("found what is not there")
+		}
+		if _, ok := c.Param(""); ok {
+			t.Fatal("found a name that cannot be")
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package header
+
+import "iter"
+
+// PersistentAuth is the value of Persistent-Auth (MS-N2HT section 2.2.2).
+type PersistentAuth uint8
+
+const (
+	PersistAbsent  PersistentAuth = iota // no such field
+	PersistTrue                          // "true"
+	PersistFalse                         // "false"
+	PersistInvalid                       // empty, unknown or contradictory: to be ignored (N2HT-3.2.5-7)
+)
+
+// ParsePersistentAuth parses the lines of the field: 1#token (N2HT-2.2.2-3), read
+// as one value, "true" or "false" without case, that may be repeated.
+func ParsePersistentAuth(lines ...string) PersistentAuth {
+	text, over := joinLines(lines)
+	if over {
+		return PersistInvalid
+	}
+	p := PersistAbsent
+	for e := range elements(text) {
+		q := PersistInvalid
+		switch {
+		case EqualFold(e, "true"):
+			q = PersistTrue
+		case EqualFold(e, "false"):
+			q = PersistFalse
+		}
+		if q == PersistInvalid || p != PersistAbsent && p != q {
+			return PersistInvalid
+		}
+		p = q
+	}
+	if p == PersistAbsent && len(lines) > 0 {
+		return PersistInvalid // it is there, and says nothing
+	}
+	return p
+}
+
+// Text is "true" or "false", and "" for the other values.
+func (p PersistentAuth) Text() string {
+	switch p {
+	case PersistTrue:
+		return "true"
+	case PersistFalse:
+		return "false"
+	}
+	return ""
+}
+
+// SessionBased is the one defined value of Proxy-Support (RFC 4559 section 6).
+const SessionBased = "Session-Based-Authentication"
+
+// ParseProxySupport reports whether a Proxy-Support field lists [SessionBased],
+// without case. Other members are ignored.
+func ParseProxySupport(lines ...string) bool {
+	text, over := joinLines(lines)
+	if over {
+		return false
+	}
+	for e := range elements(text) {
+		if EqualFold(e, SessionBased) {
+			return true
+		}
+	}
+	return false
+}
+
+// elements are the members of a comma-separated list that are not empty, without
+// the white space around them.
+func elements(text string) iter.Seq[string] {
+	return func(yield func(string) bool) { eachElement(text, yield) }
+}
+
+func eachElement(s string, yield func(string) bool) {
+	for i := skip(s, 0, sep); i < len(s); i = skip(s, i, sep) {
+		from, to := i, i
+		for ; !atEnd(s, i); i++ {
+			if class[s[i]]&ows == 0 {
+				to = i + 1
+			}
+		}
+		if !yield(s[from:to]) {
+			return
+		}
+	}
+}
