@@ -1,0 +1,136 @@
+package gss
+
+// State is what a context has reached. The zero State is Failed: an output
+// that nobody filled in opens nothing.
+type State uint8
+
+const (
+	// Failed absorbs: Output.Fault says why, and Output.Token may hold a last
+	// token for the peer (a SPNEGO reject, a KRB-ERROR).
+	Failed State = iota
+	// Continue wants another token from the peer. Output.Token is there.
+	Continue
+	// Ready is Continue where, as far as this side knows, only the peer's last
+	// token is missing, so that an HTTP body may go out with Output.Token. It is
+	// not GSS prot_ready: per-message calls are refused until Complete
+	// (R4178-3.1-2). A mechanism may take it back and ask for one more leg.
+	Ready
+	// Complete is established. Output.Token, if present, is for the peer.
+	Complete
+	// Waiting asks Output.Ask, and takes nothing but its answer.
+	Waiting
+	states
+)
+
+var stateNames = [states]string{"failed", "continue", "ready", "complete", "waiting"}
+
+// String names the state in lower case.
+func (s State) String() string {
+	if s < states {
+		return stateNames[s]
+	}
+	return "unknown state"
+}
+
+// Context is one side of a security context (RFC 2743 section 2.2) as an
+// immutable value: Step computes the next one and leaves the receiver as it
+// was. Every implementation is comparable with ==, down to what its interfaces
+// hold (law L2).
+//
+// Step takes the peer's token, or the answer to the question just asked, never
+// both. The first Step of an initiator has an absent token (or the token of a
+// first challenge, as Nego2 has), and so may that of an acceptor that is to
+// open with a hint (NegTokenInit2). A Context is established when Output.State
+// is Complete; nothing else means authenticated.
+//
+// What a peer can bring about is an outcome, never misuse (L3): a token after
+// Complete fails the context, and so does an absent one where a token was due
+// (the peer went on without). A failed context stays as it is and gives its
+// Fault again. Misuse is what only the caller can do: a token or nothing while
+// a question is open, an answer that no question asked for or of a type that it
+// does not take, both at once.
+type Context interface {
+	Step(Env, Input) (Context, Output, error)
+	// Info describes the context as far as it is known.
+	Info() Info
+	// Session gives message protection, once Complete and where there is any.
+	Session() (Session, bool)
+}
+
+// Input is one event for a Context. At most one field is set.
+type Input struct {
+	Token  Token
+	Answer Answer
+}
+
+// Output is what a Step gives beside the next Context.
+type Output struct {
+	State State
+	Token Token    // for the peer
+	Ask   Question // Waiting only
+	Fault Fault    // Failed only
+}
+
+// Fail is the output of a context that failed without a last token. Detail is
+// in our own words, see [Fault].
+func Fail(code Code, detail string) Output { return Output{Fault: Fault{code, detail}} }
+
+// Mechanism makes contexts. It is immutable and comparable, like them; its
+// configuration may stand behind a pointer that nobody writes through.
+type Mechanism interface {
+	Mech() Mech
+	Traits() Traits
+	Initiate(Target) Context
+	Accept(Target) Context
+}
+
+// Traits are what is known of a mechanism before a context exists.
+type Traits struct {
+	// ConnectionBound: the legs, and what they establish, belong to one
+	// connection (NTLM). False for what proves each request alone.
+	ConnectionBound bool
+	// Mutual: the acceptor can prove itself.
+	Mutual bool
+	// Integrity: MIC and Wrap exist once established.
+	Integrity bool
+	// MaxLegs is the largest number of tokens the initiator sends.
+	MaxLegs uint8
+}
+
+// Info describes a context. Before Complete nothing in it is proven.
+type Info struct {
+	// Mech is the leaf mechanism: NTLM inside SPNEGO says NTLM (N2HT-3.2.5-8, C16).
+	Mech Mech
+	// Peer is the authenticated name of the other side, in the mechanism's own
+	// form; empty when the mechanism does not prove it. Domain is its realm.
+	Peer, Domain string
+	// Anonymous: the initiator was authenticated as nobody in particular.
+	Anonymous bool
+	// Flags are the services that are active.
+	Flags Flags
+	// ConnectionBound as in [Traits], for the leaf mechanism.
+	ConnectionBound bool
+	// Expires is when the context ends, in nanoseconds since the Unix epoch; 0
+	// means that it does not.
+	Expires int64
+	// Delegated are credentials that the initiator delegated, nil if none.
+	Delegated Answer
+}
+
+// Flags are the services of a context, RFC 2743 section 1.2 (values of RFC
+// 4121 section 4.1.1.1).
+type Flags uint16
+
+const (
+	Delegate     Flags = 0x01
+	Mutual       Flags = 0x02
+	ReplayDetect Flags = 0x04
+	Sequence     Flags = 0x08
+	Confidential Flags = 0x10
+	Integrity    Flags = 0x20
+	// ChannelBound: both sides named the same channel.
+	ChannelBound Flags = 0x800
+)
+
+// Has reports whether every flag of f is set in s.
+func (s Flags) Has(f Flags) bool { return s&f == f }

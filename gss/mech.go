@@ -1,0 +1,77 @@
+package gss
+
+import "strconv"
+
+// Mech names a mechanism by its object identifier, as the contents octets of
+// the DER encoding (without tag and length). The zero Mech is none, as with
+// Basic and Digest, which are no GSS mechanisms.
+type Mech string
+
+// The mechanisms of this field.
+const (
+	SPNEGO      Mech = "\x2b\x06\x01\x05\x05\x02"                 // 1.3.6.1.5.5.2, RFC 4178 section 3
+	Kerberos    Mech = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"     // 1.2.840.113554.1.2.2, RFC 1964 section 1
+	MSKerberos  Mech = "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"     // 1.2.840.48018.1.2.2, MS-SPNG 3.2.5 (a slip of Windows 2000 that stayed)
+	KerberosU2U Mech = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03" // 1.2.840.113554.1.2.2.3, user to user
+	NTLM        Mech = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a" // 1.3.6.1.4.1.311.2.2.10, MS-NLMP 1.9
+	NegoEx      Mech = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e" // 1.3.6.1.4.1.311.2.2.30, MS-NEGOEX 1.9
+)
+
+var mechNames = [...]struct {
+	mech Mech
+	name string
+}{
+	{SPNEGO, "SPNEGO"}, {Kerberos, "Kerberos"}, {MSKerberos, "MS-Kerberos"},
+	{KerberosU2U, "Kerberos-U2U"}, {NTLM, "NTLM"}, {NegoEx, "NegoEx"},
+}
+
+// String is the mechanism's name, or its OID in dotted form where it has none
+// here, or "none".
+func (m Mech) String() string {
+	for i := range mechNames {
+		if mechNames[i].mech == m {
+			return mechNames[i].name
+		}
+	}
+	return m.Dotted()
+}
+
+// maxMech bounds what Dotted writes out, in octets, since a peer may have
+// chosen them.
+const maxMech = 64
+
+// Dotted is the OID in dotted form; "none" for the zero Mech, "invalid" where
+// the octets are no OID (X.690 section 8.19), are more than 64, or have an arc
+// of more than 63 bits.
+func (m Mech) Dotted() string {
+	if m == "" {
+		return "none"
+	}
+	if len(m) > maxMech {
+		return "invalid"
+	}
+	var out []byte
+	var arc uint64
+	for i := range len(m) {
+		b := m[i]
+		if arc == 0 && b == 0x80 || arc >= 1<<56 {
+			return "invalid"
+		}
+		arc = arc<<7 | uint64(b&0x7f)
+		if b&0x80 != 0 {
+			continue
+		}
+		if out == nil { // the first subidentifier holds the first two arcs
+			first := min(arc/40, 2)
+			out = strconv.AppendUint(out, first, 10)
+			arc -= 40 * first
+		}
+		out = append(out, '.')
+		out = strconv.AppendUint(out, arc, 10)
+		arc = 0
+	}
+	if m[len(m)-1]&0x80 != 0 {
+		return "invalid"
+	}
+	return string(out)
+}

@@ -1,0 +1,32 @@
+package gss
+
+// WindowSize is how far behind the highest sequence number a [Window] still
+// tells new from seen.
+const WindowSize = 64
+
+// Window remembers which sequence numbers of one key were seen, so that
+// parallel requests may arrive out of order and none is taken twice. It is the
+// pure half of the store behind [NeedFirstSeen]; the zero Window has seen none.
+type Window struct {
+	high uint32
+	seen uint64 // bit i: high-i was seen
+}
+
+// Admit is the Window after n, and whether n is new. What is older than the
+// window counts as seen; 0 is never new.
+func (w Window) Admit(n uint32) (Window, bool) {
+	switch {
+	case n == 0:
+		return w, false
+	case n > w.high:
+		w.seen = w.seen<<(n-w.high) | 1 // shifts of 64 and more clear it
+		w.high = n
+		return w, true
+	}
+	back := w.high - n
+	if back >= WindowSize || w.seen>>back&1 == 1 {
+		return w, false
+	}
+	w.seen |= 1 << back
+	return w, true
+}
