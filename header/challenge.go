@@ -52,5 +52,9 @@ func (c Challenge) Params() iter.Seq[Param] {
 // Malformed challenge.
 func (c Challenge) Text() string { return c.v.wire() }
 
+// Written is the challenge as it came, for a record: white space and line ends
+// are as the peer had them. Of a Malformed one it is the scheme alone.
+func (c Challenge) Written() string { return c.v.text }
+
 // AppendTo appends the wire form.
 func (c Challenge) AppendTo(dst []byte) []byte { return c.v.appendTo(dst) }

@@ -56,6 +56,11 @@ func (c Challenges) Of(scheme string) iter.Seq[Challenge] {
 	return func(yield func(Challenge) bool) { c.eachOf(scheme, yield) }
 }
 
+// Written is the field as it came, LF between its lines, and whether lines beyond
+// MaxText were cut off: for a record of what was received, which Text is not. It
+// may hold what must not be sent on.
+func (c Challenges) Written() (text string, cut bool) { return c.text, c.over }
+
 // Append is c with more challenges behind it, as if their lines had been parsed
 // together.
 func (c Challenges) Append(more Challenges) Challenges {

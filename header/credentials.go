@@ -88,6 +88,10 @@ func (c Credentials) Params() iter.Seq[Param] {
 // or NUL, and is empty for absent or Malformed credentials.
 func (c Credentials) Text() string { return c.v.wire() }
 
+// Written is the value as it came, secret and all, for a sealed record. Of
+// Malformed credentials it is the scheme alone.
+func (c Credentials) Written() string { return c.v.text }
+
 // AppendTo appends the wire form.
 func (c Credentials) AppendTo(dst []byte) []byte { return c.v.appendTo(dst) }
 

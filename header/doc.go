@@ -24,10 +24,10 @@
 //     parameters, because dropping a damaged parameter could weaken what is left.
 //     After a bare scheme, junk stands alone, as a Malformed challenge without
 //     a scheme.
-//   - A token68 is read as base64, which it is in every scheme that this module
-//     knows; surplus padding is tolerated, nothing else. So the form is [Token68]
-//     exactly when Token gives the bytes, and the opaque tokens of other schemes
-//     (Bearer) come out Malformed: judge a malformed value by its scheme first.
+//   - A token68 is told by its grammar. What it means is its scheme's business:
+//     Token reads base64, as all schemes of this module have it, tolerating
+//     surplus padding and nothing else; Token68 gives the text, for Bearer and
+//     the like.
 //   - White space around "=" is accepted, as is an empty list element.
 //
 // Text is bounded by [MaxText], a list by [MaxChallenges], one challenge by

@@ -17,7 +17,10 @@ func AppendExt(dst []byte, name, value string) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, ", "...)
 	}
-	dst = append(append(dst, name...), "*=UTF-8''"...)
+	return appendExtValue(append(append(dst, name...), "*=UTF-8''"...), value)
+}
+
+func appendExtValue(dst []byte, value string) []byte {
 	for _, r := range value {
 		if r < utf8.RuneSelf && class[r]&attr != 0 {
 			dst = append(dst, byte(r))

@@ -106,9 +106,17 @@ func AppendQuoted(dst []byte, name, value string) []byte {
 	if !isToken(name) {
 		return dst
 	}
-	dst = append(appendName(dst, name), '"')
+	return appendQuotedString(appendName(dst, name), value)
+}
+
+// appendQuotedString appends a quoted-string (RFC 9110 section 5.6.4).
+func appendQuotedString[T string | []byte](dst []byte, value T) []byte {
+	dst = append(dst, '"')
 	for {
-		i := skipLong(value, 0, qdtext)
+		i := 0
+		for i < len(value) && class[value[i]]&qdtext != 0 {
+			i++
+		}
 		dst = append(dst, value[:i]...)
 		if i == len(value) {
 			return append(dst, '"')

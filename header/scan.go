@@ -177,7 +177,7 @@ func (p *paramNames) add(s string, from, to int) bool {
 	if p.n == MaxParams {
 		return false
 	}
-	bit := uint64(1) << ((uint(to-from) + 5*uint(s[from]|0x20) + 23*uint(s[to-1]|0x20)) & 63)
+	bit := nameBit(to-from, s[from], s[to-1])
 	if p.filter&bit != 0 {
 		for _, at := range p.at[:p.n] {
 			if EqualFold(s[at>>32:at&0xFFFFFFFF], s[from:to]) {
@@ -189,6 +189,12 @@ func (p *paramNames) add(s string, from, to int) bool {
 	p.at[p.n] = uint64(from)<<32 | uint64(to)
 	p.n++
 	return true
+}
+
+// nameBit is a name's place in the filter. The factors give each parameter of
+// Digest a place of its own.
+func nameBit(length int, first, last byte) uint64 {
+	return 1 << ((uint(length) + uint(first|0x20) + 4*uint(last|0x20)) & 63)
 }
 
 // checkParams validates a bare list of auth-params and trims what surrounds it.
