@@ -1,0 +1,232 @@
+package scheme
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+)
+
+var basicTraits = Traits{Name: Basic, Form: header.Token68, First: FirstParams, Bound: PerRequest, Strength: BasicStrength, Cleartext: true}
+
+// BasicClient is the client half of Basic (RFC 7617): the password itself, for
+// anyone on the way to read. Policy keeps it from running without TLS.
+func BasicClient() Client { return basicClient{} }
+
+type basicClient struct{}
+
+func (basicClient) Traits() Traits { return basicTraits }
+
+func (basicClient) Initiate(x Exchange) Initiator {
+	return basicInitiator{side: x.Side, target: x.Target, uri: x.URI}
+}
+
+// basicInitiator asks once for credentials and sends them. A second challenge is
+// a refusal.
+type basicInitiator struct {
+	side   gss.Side
+	target gss.Target
+	uri    string
+	offer  header.Challenge
+	sent   bool
+}
+
+func (basicInitiator) Info() gss.Info       { return gss.Info{} }
+func (basicInitiator) Context() gss.Context { return nil }
+
+// Step implements [Initiator].
+func (i basicInitiator) Step(env gss.Env, in InitiatorInput) (Initiator, InitiatorOutput, error) {
+	switch in.Event {
+	case Start, Challenged:
+		if i.sent {
+			return i, basicFault(gss.Refused, "the peer refused the user name and password"), nil
+		}
+		for c := range in.Offer.Of(Basic) {
+			if c.Form() == header.Params || c.Form() == header.Bare { // a missing realm happens
+				i.offer = c
+				realm, _ := c.Param("realm")
+				return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm}}, nil
+			}
+		}
+		return i, basicFault(gss.Malformed, "no Basic challenge that parses"), nil
+	case Answered:
+		return i.answered(in.Answer)
+	case Concluded:
+		return i, InitiatorOutput{State: gss.Complete, Memory: Memory{Offer: i.offer, Scope: directory(i.uri)}}, nil
+	}
+	return i, InitiatorOutput{}, gss.Misuse("Basic: unknown event")
+}
+
+func (i basicInitiator) answered(a gss.Answer) (Initiator, InitiatorOutput, error) {
+	switch a := a.(type) {
+	case gss.Password:
+		name := a.User
+		if a.Domain != "" {
+			name = a.Domain + `\` + a.User
+		}
+		pair := name + ":" + a.Password.Reveal()
+		switch { // RFC 7617 section 2
+		case strings.Contains(name, ":"): // it would end up in the password
+			return i, basicFault(gss.Unsupported, "a user name with a colon cannot be sent"), nil
+		case hasControl(pair):
+			return i, basicFault(gss.Unsupported, "a user name or password with a control character cannot be sent"), nil
+		}
+		i.sent = true
+		creds := header.TokenCredentials(Basic, i.encode(pair))
+		return i, InitiatorOutput{State: gss.Complete, Credentials: creds}, nil
+	case gss.Unreachable:
+		return i, basicFault(gss.Unanswered, "the credential source did not answer"), nil
+	}
+	return i, basicFault(gss.NoCredentials, "no user name and password for this realm"), nil
+}
+
+// hasControl reports whether s has a control character (RFC 5234 appendix B.1).
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}
+
+// encode is the pair in the charset that the challenge asked for: UTF-8, or as
+// RFC 7617 appendix B.3 has it Latin-1 where that is possible.
+func (i basicInitiator) encode(pair string) string {
+	charset, _ := i.offer.Param("charset")
+	if header.EqualFold(charset, "UTF-8") {
+		return pair
+	}
+	latin := make([]byte, 0, len(pair))
+	for _, r := range pair {
+		if r > 0xff {
+			return pair
+		}
+		latin = append(latin, byte(r))
+	}
+	return string(latin)
+}
+
+// directory is the path up to its last slash: what lies there or deeper is in
+// the same protection space (RFC 7617 section 2.2).
+func directory(uri string) string {
+	path, _, _ := strings.Cut(uri, "?")
+	if path == "" || path[0] != '/' {
+		return "" // an authority, or an absolute URI on a proxy's side
+	}
+	return path[:strings.LastIndexByte(path, '/')+1]
+}
+
+func basicFault(code gss.Code, detail string) InitiatorOutput {
+	return InitiatorOutput{Fault: gss.Fault{Code: code, Detail: "Basic: " + detail}}
+}
+
+// BasicServer is the server half of Basic for a realm. The password is checked
+// by asking for a verdict (htpasswd, LDAP, PAM) if ask is AskVerdict, else
+// against a verifier that is asked for.
+func BasicServer(realm string, ask BasicCheck) Server { return basicServer{realm, ask} }
+
+// BasicCheck tells how a [BasicServer] checks passwords.
+type BasicCheck uint8
+
+const (
+	// AskVerifier asks gss.NeedVerifier for the user's password and compares.
+	AskVerifier BasicCheck = iota
+	// AskVerdict hands name and password out by gss.NeedVerdict.
+	AskVerdict
+)
+
+type basicServer struct {
+	realm string
+	check BasicCheck
+}
+
+func (basicServer) Traits() Traits { return basicTraits }
+
+// Offer implements [Server].
+func (s basicServer) Offer(gss.Env, Exchange) (header.Challenges, gss.Fault) {
+	p := header.AppendQuoted(nil, "realm", s.realm)
+	p = header.AppendQuoted(p, "charset", "UTF-8") // RFC 7617 section 2.1
+	return header.ListOf(header.ParamChallenge(Basic, string(p))), gss.Fault{}
+}
+
+func (s basicServer) Accept(x Exchange) Acceptor { return basicAcceptor{server: s} }
+
+type basicAcceptor struct {
+	server   basicServer
+	user     string
+	password gss.Secret
+	accepted bool
+}
+
+func (a basicAcceptor) Context() gss.Context { return nil }
+
+// Format implements fmt.Formatter: the password stays hidden.
+func (a basicAcceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Basic acceptor") }
+
+func (a basicAcceptor) Info() gss.Info {
+	if !a.accepted {
+		return gss.Info{}
+	}
+	return gss.Info{Peer: a.user}
+}
+
+// Step implements [Acceptor].
+func (a basicAcceptor) Step(env gss.Env, in AcceptorInput) (Acceptor, AcceptorOutput, error) {
+	switch in.Event {
+	case Presented:
+		pair, ok := in.Credentials.Token()
+		user, password, colon := strings.Cut(pair, ":")
+		if !ok || !colon || !utf8.ValidString(pair) || hasControl(pair) {
+			return a, basicRefusal(gss.Malformed, "credentials need the base64 of name:password in UTF-8, without control characters"), nil
+		}
+		a.user, a.password = user, gss.NewSecret(password)
+		if a.server.check == AskVerdict {
+			return a, AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerdict{Scheme: Basic, Realm: a.server.realm, User: user, Proof: a.password}}, nil
+		}
+		return a, AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: Basic, Realm: a.server.realm, User: user}}, nil
+	case Replied:
+		return a.replied(in.Answer)
+	case Responding:
+		return a, AcceptorOutput{State: gss.Complete}, nil
+	}
+	return a, AcceptorOutput{}, gss.Misuse("Basic: unknown event")
+}
+
+func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, error) {
+	password := a.password
+	a.password = gss.Secret{}
+	switch answer := answer.(type) {
+	case gss.Password:
+		// An empty stored password opens nothing.
+		if !equalPasswords(answer.Password, password) || answer.Password.IsEmpty() || a.server.check != AskVerifier {
+			return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
+		}
+	case gss.Verdict:
+		if !answer.Accepted || a.server.check != AskVerdict {
+			return a, basicRefusal(gss.BadCredentials, "the verdict is no"), nil
+		}
+		if answer.User != "" {
+			a.user = answer.User
+		}
+	case gss.Unknown:
+		equalPasswords(password, password) // the work of a wrong password
+		return a, basicRefusal(gss.UnknownUser, "no such user"), nil
+	case gss.Unreachable:
+		return a, basicRefusal(gss.Unanswered, "the user store did not answer"), nil
+	default:
+		return a, basicRefusal(gss.NoCredentials, "the user store has no answer"), nil
+	}
+	a.accepted = true
+	return a, AcceptorOutput{State: gss.Complete}, nil
+}
+
+// equalPasswords compares by hashes, so that the time tells nothing of the
+// stored password, not even its length.
+func equalPasswords(a, b gss.Secret) bool {
+	x, y := sha256.Sum256([]byte(a.Reveal())), sha256.Sum256([]byte(b.Reveal()))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+func basicRefusal(code gss.Code, detail string) AcceptorOutput {
+	return AcceptorOutput{Fault: gss.Fault{Code: code, Detail: "Basic: " + detail}}
+}

@@ -1,0 +1,223 @@
+package scheme
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+)
+
+// FromMechanism is the client half of the scheme with the given traits over a
+// GSS mechanism: SPNEGO under Negotiate and Nego2, NTLM under NTLM.
+func FromMechanism(t Traits, m gss.Mechanism) Client {
+	t.Mutual = m.Traits().Mutual
+	return mechanismClient{t, m}
+}
+
+// ForMechanism is the server half.
+func ForMechanism(t Traits, m gss.Mechanism) Server { return mechanismServer{t, m} }
+
+type mechanismClient struct {
+	traits Traits
+	mech   gss.Mechanism
+}
+
+func (c mechanismClient) Traits() Traits { return c.traits }
+
+// Format implements fmt.Formatter: a mechanism may hold secrets.
+func (c mechanismClient) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s client", c.traits.Name) }
+
+func (c mechanismClient) Initiate(x Exchange) Initiator {
+	x.Target.Want |= gss.Mutual // N2HT-5.1-1, SPNG-3.3.3-1
+	return mechanismInitiator{name: c.traits.Name, ctx: c.mech.Initiate(x.Target)}
+}
+
+// mechanismInitiator drives an initiator's gss.Context by HTTP messages (RFC
+// 4559 section 4, MS-N2HT section 2.2.3).
+type mechanismInitiator struct {
+	name   string
+	ctx    gss.Context
+	state  gss.State
+	ending bool // the final token went into ctx
+}
+
+func (i mechanismInitiator) Info() gss.Info { return i.ctx.Info() }
+
+func (i mechanismInitiator) Context() gss.Context { return i.ctx }
+
+// Format implements fmt.Formatter: a context may hold secrets.
+func (i mechanismInitiator) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%s initiator(%v)", i.name, i.state)
+}
+
+// Step implements [Initiator].
+func (i mechanismInitiator) Step(env gss.Env, in InitiatorInput) (Initiator, InitiatorOutput, error) {
+	var input gss.Input
+	switch in.Event {
+	case Start:
+	case Challenged:
+		token, fault := peerToken(in.Offer, i.name)
+		if !fault.IsZero() {
+			return i, InitiatorOutput{Fault: fault}, nil
+		}
+		input.Token = token // N2HT-2.2.3-3
+	case Answered:
+		input.Answer = in.Answer
+	case Concluded:
+		return i.conclude(env, in)
+	default:
+		return i, InitiatorOutput{}, gss.Misuse("initiator: unknown event")
+	}
+	ctx, out, err := i.ctx.Step(env, input)
+	if err != nil {
+		return i, InitiatorOutput{}, err
+	}
+	i.ctx, i.state = ctx, out.State
+	if i.ending {
+		return i, i.end(out), nil
+	}
+	switch out.State {
+	case gss.Waiting:
+		return i, InitiatorOutput{State: out.State, Ask: out.Ask}, nil
+	case gss.Continue, gss.Ready, gss.Complete:
+		if out.Token.Bytes() == "" { // base64 of nothing is nothing
+			return i, InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: i.name + ": the challenge leaves nothing to send, though the server wants more"}}, nil
+		}
+		return i, InitiatorOutput{State: out.State, Credentials: header.TokenCredentials(i.name, out.Token.Bytes())}, nil
+	}
+	return i, InitiatorOutput{Fault: out.Fault}, nil
+}
+
+// conclude runs the final token, if there is one, through the context before
+// the response is used (R4559-4.1-8, R4559-5-9).
+func (i mechanismInitiator) conclude(env gss.Env, in InitiatorInput) (Initiator, InitiatorOutput, error) {
+	token, fault := peerToken(in.Offer, i.name)
+	if !fault.IsZero() {
+		return i, InitiatorOutput{Fault: fault}, nil
+	}
+	if !token.Present() {
+		return i, InitiatorOutput{State: i.state}, nil
+	}
+	if i.state != gss.Ready && i.state != gss.Continue {
+		return i, InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: i.name + ": a token came with the final response after the context was complete"}}, nil
+	}
+	ctx, out, err := i.ctx.Step(env, gss.Input{Token: token})
+	if err != nil {
+		return i, InitiatorOutput{}, err
+	}
+	i.ctx, i.state, i.ending = ctx, out.State, true
+	return i, i.end(out), nil
+}
+
+// end is what the context made of the final token.
+func (i mechanismInitiator) end(out gss.Output) InitiatorOutput {
+	switch {
+	case out.State == gss.Complete && !out.Token.Present():
+		return InitiatorOutput{State: gss.Complete}
+	case out.State == gss.Waiting:
+		return InitiatorOutput{State: gss.Waiting, Ask: out.Ask}
+	case out.State == gss.Failed:
+		return InitiatorOutput{Fault: out.Fault}
+	}
+	return InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: i.name + ": the final response's token did not complete the context"}}
+}
+
+// peerToken is the token for a scheme in a field's challenges (C6): equal ones
+// count once, a token beats a bare challenge, two different tokens are
+// unexpected.
+func peerToken(offers header.Challenges, name string) (gss.Token, gss.Fault) {
+	var token gss.Token
+	for c := range offers.Of(name) {
+		switch c.Form() {
+		case header.Bare:
+			continue
+		case header.Token68:
+			b, ok := c.Token()
+			if !ok || len(b) > gss.MaxToken {
+				return gss.Token{}, gss.Fault{Code: gss.Malformed, Detail: name + ": the challenge's token is no base64, or too long"}
+			}
+			if t := gss.TokenOf(b); token.Present() && token != t {
+				return gss.Token{}, gss.Fault{Code: gss.Unexpected, Detail: name + ": two different tokens in one response"}
+			} else {
+				token = t
+			}
+		default:
+			return gss.Token{}, gss.Fault{Code: gss.Malformed, Detail: name + ": the challenge does not parse"}
+		}
+	}
+	return token, gss.Fault{}
+}
+
+type mechanismServer struct {
+	traits Traits
+	mech   gss.Mechanism
+}
+
+func (s mechanismServer) Traits() Traits { return s.traits }
+
+// Format implements fmt.Formatter: a mechanism may hold secrets.
+func (s mechanismServer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s server", s.traits.Name) }
+
+// Offer implements [Server]. The first challenge is bare (R4559-4.1-3,
+// NTHT-2.2.1-2), or for a scheme that opens with a token what a fresh acceptor
+// says when it is asked without input (N2HT-2.2.1-4, SPNG-3.2.5.2-1). The
+// acceptor is thrown away: no state is kept (HTA-20).
+func (s mechanismServer) Offer(env gss.Env, x Exchange) (header.Challenges, gss.Fault) {
+	if s.traits.First != FirstToken {
+		return header.ListOf(header.BareChallenge(s.traits.Name)), gss.Fault{}
+	}
+	_, out, err := s.mech.Accept(x.Target).Step(env, gss.Input{})
+	if err != nil || out.State != gss.Continue || !out.Token.Present() {
+		return header.Challenges{}, gss.Fault{Code: gss.Unsupported, Detail: s.traits.Name + ": the mechanism has no token to open with"}
+	}
+	return header.ListOf(header.TokenChallenge(s.traits.Name, out.Token.Bytes())), gss.Fault{}
+}
+
+func (s mechanismServer) Accept(x Exchange) Acceptor {
+	return mechanismAcceptor{name: s.traits.Name, ctx: s.mech.Accept(x.Target)}
+}
+
+// mechanismAcceptor drives an acceptor's gss.Context by HTTP messages.
+type mechanismAcceptor struct {
+	name string
+	ctx  gss.Context
+}
+
+func (a mechanismAcceptor) Info() gss.Info { return a.ctx.Info() }
+
+func (a mechanismAcceptor) Context() gss.Context { return a.ctx }
+
+// Format implements fmt.Formatter: a context may hold secrets.
+func (a mechanismAcceptor) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s acceptor", a.name) }
+
+// Step implements [Acceptor].
+func (a mechanismAcceptor) Step(env gss.Env, in AcceptorInput) (Acceptor, AcceptorOutput, error) {
+	var input gss.Input
+	switch in.Event {
+	case Presented:
+		b, ok := in.Credentials.Token()
+		if !ok || len(b) > gss.MaxToken {
+			return a, AcceptorOutput{Fault: gss.Fault{Code: gss.Malformed, Detail: a.name + ": credentials need one base64 token"}}, nil
+		}
+		input.Token = gss.TokenOf(b) // R4559-5-3
+	case Replied:
+		input.Answer = in.Answer
+	case Responding:
+		return a, AcceptorOutput{State: gss.Complete}, nil
+	default:
+		return a, AcceptorOutput{}, gss.Misuse("acceptor: unknown event")
+	}
+	ctx, out, err := a.ctx.Step(env, input)
+	if err != nil {
+		return a, AcceptorOutput{}, err
+	}
+	a.ctx = ctx
+	ao := AcceptorOutput{State: out.State, Ask: out.Ask, Fault: out.Fault}
+	switch {
+	case out.Token.Bytes() != "": // R4559-4.1-5
+		ao.Challenges = header.ListOf(header.TokenChallenge(a.name, out.Token.Bytes()))
+	case out.State == gss.Continue, out.State == gss.Ready:
+		ao = AcceptorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: a.name + ": the mechanism wants more but has nothing to say"}}
+	}
+	return a, ao, nil
+}

@@ -1,0 +1,199 @@
+package scheme
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+)
+
+// Policy decides which scheme answers a challenge. The zero Policy is the safe
+// one: every configured scheme by strength, Basic under TLS only, no fallback
+// to a weaker scheme.
+type Policy struct {
+	// Allow, if not empty, names the schemes that may be used; Deny names those
+	// that may not, and wins. Names compare without case.
+	Allow, Deny []string
+	// Order, if not empty, names schemes to be tried first, in this order and
+	// before strength.
+	Order []string
+	// Fallback lets a weaker scheme be tried after a stronger one was offered
+	// and failed (HTA-13). Without it that is the end of the exchange.
+	Fallback bool
+	// Cleartext lets schemes whose credentials can be read off the wire (Basic)
+	// run without TLS below.
+	Cleartext bool
+	// AnyProxy lets Negotiate answer a 407 of a proxy that was not configured
+	// by hand (C1).
+	AnyProxy bool
+	// AcceptHint hands a token in a first challenge to a scheme that has none
+	// there, instead of treating it as unexpected (C3).
+	AcceptHint bool
+}
+
+// Permits reports whether the policy's lists let the scheme run.
+func (p *Policy) Permits(name string) bool {
+	return !contains(p.Deny, name) && (len(p.Allow) == 0 || contains(p.Allow, name))
+}
+
+// Sort is the order in which clients are tried: Order first, then strength,
+// strongest first; equal ones as they came. The result is new.
+func (p *Policy) Sort(clients []Client) []Client {
+	out := make([]Client, 0, len(clients))
+	for _, c := range clients { // insertion sort: stable, and the lists are short
+		i := len(out)
+		for i > 0 && p.before(c.Traits(), out[i-1].Traits()) {
+			i--
+		}
+		out = append(out, nil)
+		copy(out[i+1:], out[i:])
+		out[i] = c
+	}
+	return out
+}
+
+func (p *Policy) before(a, b Traits) bool {
+	ra, rb := rank(p.Order, a.Name), rank(p.Order, b.Name)
+	if ra != rb {
+		return ra < rb
+	}
+	if a.Strength != b.Strength {
+		return a.Strength > b.Strength
+	}
+	return a.First == FirstToken && b.First != FirstToken // Nego2 when offered, N2HT-2.2.3-5
+}
+
+func rank(order []string, name string) int {
+	for i, o := range order {
+		if header.EqualFold(o, name) {
+			return i
+		}
+	}
+	return len(order)
+}
+
+func contains(list []string, name string) bool { return rank(list, name) < len(list) }
+
+// Set is a set of schemes by their index in a sorted list of at most [MaxSchemes].
+type Set uint16
+
+// MaxSchemes bounds the schemes of one side.
+const MaxSchemes = 16
+
+// Has reports whether index i is in s.
+func (s Set) Has(i int) bool { return s>>i&1 == 1 }
+
+// With is s and index i.
+func (s Set) With(i int) Set { return s | 1<<i }
+
+// Conditions are the circumstances of one choice.
+type Conditions struct {
+	Side gss.Side
+	// Secure: TLS below, up to the one who authenticates.
+	Secure bool
+	// Multiplexed as in the request.
+	Multiplexed bool
+	// Affine: a connection-bound context would be this client's alone. False
+	// behind a forwarding proxy that did not say Proxy-Support (R4559-6-7).
+	Affine bool
+	// ExplicitProxy: the proxy was configured by hand.
+	ExplicitProxy bool
+	// Tried are done with in this exchange. Declined are among them, for want of
+	// credentials: they do not count as offered when it comes to downgrades.
+	Tried, Declined Set
+	// Seen were offered by an earlier challenge of this exchange.
+	Seen Set
+}
+
+// Choice is the outcome of [Policy.Choose].
+type Choice struct {
+	// Index is the chosen scheme in the sorted list, -1 if there is none.
+	Index int
+	// Seen is [Conditions].Seen for the next choice.
+	Seen Set
+	// HTTP11: the scheme needs a connection of its own, and this one is
+	// multiplexed (HTA-4).
+	HTTP11 bool
+	// Fault says why nothing was chosen.
+	Fault gss.Fault
+}
+
+// Choose picks among the offers the first of the sorted clients that is offered
+// and may run (R7616-5.6-1). It does not look at the order of the challenges:
+// servers send NTLM before Negotiate, and MD5 before SHA-256.
+//
+// A scheme that was offered in this exchange and is passed over, because it
+// failed, because circumstances forbid it, or because it is offered no longer,
+// bars every weaker one unless Policy.Fallback is set: whoever can make the
+// strong one fail must not be able to pick the weak one (HTA-13). Schemes that
+// the policy's lists leave out, and those for which there are no credentials,
+// bar nothing.
+func (p *Policy) Choose(clients []Client, offers header.Challenges, c Conditions) Choice {
+	ch := Choice{Index: -1, Seen: c.Seen}
+	ch.Fault = gss.Fault{Code: gss.Unsupported, Detail: "no offered scheme is configured here: add one of those that the server offers"}
+	var lost Strength // strongest that was passed over
+	for i, client := range clients {
+		t := client.Traits()
+		if !p.Permits(t.Name) || c.Side == gss.Proxy && t.OriginOnly {
+			continue
+		}
+		now := offered(offers, t)
+		if !now && !c.Seen.Has(i) || c.Declined.Has(i) {
+			continue
+		}
+		ch.Seen = ch.Seen.With(i)
+		if ch.Index >= 0 {
+			continue
+		}
+		bar := p.barred(t, c)
+		switch {
+		case !now || c.Tried.Has(i):
+			bar = gss.Fault{Code: gss.NotPermitted, Detail: t.Name + " was offered and did not succeed; a weaker scheme is tried only with Policy.Fallback"}
+		case bar.IsZero() && (p.Fallback || lost <= t.Strength):
+			ch.Index, ch.HTTP11, ch.Fault = i, c.Multiplexed && t.Bound == Connection, gss.Fault{}
+			continue
+		case bar.IsZero():
+			continue
+		}
+		if t.Strength >= lost {
+			lost, ch.Fault = t.Strength, bar
+		}
+	}
+	return ch
+}
+
+// barred tells which circumstance forbids a scheme, if one does.
+func (p *Policy) barred(t Traits, c Conditions) gss.Fault {
+	for _, rule := range [...]struct {
+		bars bool
+		why  string
+	}{
+		{t.Cleartext && !c.Secure && !p.Cleartext,
+			" shows its credentials to the network and there is no TLS: use https, or Policy.Cleartext"},
+		{t.Bound != PerRequest && !c.Affine, // R4559-6-7
+			" needs a connection of its own, and the proxy did not say Proxy-Support: Session-Based-Authentication"},
+		{c.Side == gss.Proxy && t.ExplicitProxyOnly && !c.ExplicitProxy && !p.AnyProxy, // R4559-6-4
+			" answers only a proxy that was configured by hand, or any with Policy.AnyProxy"},
+	} {
+		if rule.bars {
+			return gss.Fault{Code: gss.NotPermitted, Detail: t.Name + rule.why}
+		}
+	}
+	return gss.Fault{}
+}
+
+// offered reports whether a usable challenge of the scheme is there. A malformed
+// one is as good as none, and so is a token that is no base64, where the scheme
+// opens with tokens.
+func offered(offers header.Challenges, t Traits) bool {
+	for c := range offers.Of(t.Name) {
+		switch c.Form() {
+		case header.Malformed:
+		case header.Token68:
+			if _, ok := c.Token(); ok || !t.Legged() {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
