@@ -1,0 +1,359 @@
+package digest
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+type stage uint8
+
+const (
+	refused      stage = iota // the zero acceptor refuses
+	waiting                   // for credentials
+	wantVerifier              // asked for what verifies them
+	wantReqBody               // asked for the hash of the request's body
+	wantSeen                  // asked whether the nonce count is new
+	accepted
+	wantOurBody // asked for the hash of the response's body
+	finished
+)
+
+var stageNames = [...]string{"refused", "waiting", "asking for a verifier", "asking for a body hash", "asking for a replay", "accepted", "asking for a body hash", "finished"}
+
+// acceptor is the server's half of one exchange.
+type acceptor struct {
+	s       *server
+	stage   stage
+	side    gss.Side
+	age     age
+	retried bool     // with the literal reading of the name
+	code    gss.Code // why the verifier is a dummy, if it is one
+	made    int64    // when the nonce was made
+	method  string
+	bind    string
+	at      place     // until the credentials came
+	p       presented // from then on
+	literal string
+	key     Key
+	fault   gss.Fault
+}
+
+// Format implements fmt.Formatter: the stage shows, no secret does (HTA-12).
+func (a acceptor) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "digest acceptor(%s)", stageNames[a.stage])
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (a acceptor) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", a), nil }
+
+// Info implements [scheme.Acceptor]: who it is, once accepted.
+func (a acceptor) Info() gss.Info {
+	if a.stage < accepted {
+		return gss.Info{}
+	}
+	info := gss.Info{Peer: a.user(), Domain: a.s.realm}
+	if !a.s.allowReplay {
+		info.Flags |= gss.ReplayDetect
+	}
+	if a.p.qop == AuthInt {
+		info.Flags |= gss.Integrity
+	}
+	return info
+}
+
+// user is the name in UTF-8.
+func (a *acceptor) user() string {
+	if a.p.latin1 {
+		return fromLatin1(a.p.user)
+	}
+	return a.p.user
+}
+
+// Context implements [scheme.Acceptor]: Digest has none.
+func (acceptor) Context() gss.Context { return nil }
+
+// Step implements [scheme.Acceptor].
+func (a acceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+	next := a
+	out, err := next.step(&env, &in)
+	if err != nil {
+		return a, scheme.AcceptorOutput{}, err
+	}
+	return next, out, nil
+}
+
+// step is the table of what each stage takes; anything else is misuse.
+func (a *acceptor) step(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	type when struct {
+		stage stage
+		event scheme.AcceptorEvent
+	}
+	switch (when{a.stage, in.Event}) {
+	case when{waiting, scheme.Presented}:
+		return a.presented(env, in)
+	case when{wantVerifier, scheme.Replied}:
+		return a.verifierReplied(env, in)
+	case when{wantReqBody, scheme.Replied}:
+		return a.bodyReplied(env, in)
+	case when{wantSeen, scheme.Replied}:
+		return a.seenReplied(env, in)
+	case when{accepted, scheme.Responding}:
+		return a.responding(env, in)
+	case when{wantOurBody, scheme.Replied}:
+		return a.ourBodyReplied(env, in)
+	}
+	if a.stage == refused { // HTA-8
+		return scheme.AcceptorOutput{Fault: a.fault}, nil
+	}
+	return scheme.AcceptorOutput{}, gss.Misuse("digest: this event cannot come now for the acceptor")
+}
+
+// refuse ends the exchange. Nothing that could still be used stays behind.
+func (a *acceptor) refuse(f gss.Fault) (scheme.AcceptorOutput, error) {
+	*a = acceptor{fault: f}
+	return scheme.AcceptorOutput{Fault: f}, nil
+}
+
+// again refuses who gave the right proof for a nonce that cannot be taken: with
+// stale=true, so that the client asks nobody (RFC 7616 section 3.3, C23). Without
+// entropy there is no new nonce, and the scheme's first offer has to do.
+func (a *acceptor) again(env *gss.Env, code gss.Code, detail string) (scheme.AcceptorOutput, error) {
+	cs, _ := a.s.challenges(env, a.side, a.bind, true)
+	out, err := a.refuse(gss.Fault{Code: code, Detail: detail})
+	out.Challenges = cs
+	return out, err
+}
+
+func askDriver(q gss.Question) (scheme.AcceptorOutput, error) {
+	return scheme.AcceptorOutput{State: gss.Waiting, Ask: q}, nil
+}
+
+func (a *acceptor) presented(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	if f := a.s.parse(&a.p, in.Credentials, a.side, &a.at); !f.IsZero() {
+		return a.refuse(f)
+	}
+	a.age, a.made = a.s.judge(env.Now, a.p.nonce, a.side, a.bind)
+	if !a.p.opaque {
+		a.age = alien
+	}
+	if a.s.tolerate&LoneBackslash != 0 && !a.p.hashed {
+		a.literal = literalUser(in.Credentials, a.p.user)
+	}
+	a.at = place{} // served its purpose
+	return a.askVerifier()
+}
+
+// askVerifier asks whatever the nonce is worth: how long a refusal takes must not
+// depend on what was wrong (HTA-14).
+func (a *acceptor) askVerifier() (scheme.AcceptorOutput, error) {
+	a.stage = wantVerifier
+	return askDriver(gss.NeedVerifier{
+		Scheme: scheme.Digest, Realm: a.s.realm, User: a.user(), Hashed: a.p.hashed, Kind: a.p.alg.Base().String(),
+	})
+}
+
+// dummy stands in for the password of nobody. What is computed with it counts as
+// wrong whatever it equals.
+const dummy = "a password of common length"
+
+func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	name, password := a.p.user, dummy
+	a.code = gss.NoFault
+	var stored Key
+	switch v := in.Answer.(type) {
+	case gss.Password:
+		password = v.Password.Reveal()
+		if a.p.hashed {
+			name = v.User
+			a.p.user, a.code = v.User, named(v.User)
+		}
+		if a.p.latin1 {
+			if l1, ok := toLatin1(password); ok {
+				password = l1
+			}
+		}
+	case HA1:
+		var ok bool
+		if stored, ok = v.key(a.p.alg); !ok { // V2: never an empty one
+			a.code = gss.Unanswered
+		} else if a.p.hashed {
+			a.p.user, a.code = v.User, named(v.User)
+		}
+	case gss.Unknown:
+		a.code = gss.UnknownUser
+	case gss.Unreachable, gss.Declined:
+		return a.refuse(gss.Fault{Code: gss.Unanswered, Detail: "digest: the user store did not answer; nobody can log in until it does"})
+	default:
+		return scheme.AcceptorOutput{}, gss.Misuse("digest: a verifier question takes gss.Password, digest.HA1, gss.Unknown, gss.Unreachable or gss.Declined")
+	}
+	// HA1 is computed even where it is stored: an unknown user and a known one take
+	// the same work, whichever kind of store answers.
+	a.p.alg.ha1(&a.key.sum, name, a.s.realm, password)
+	if !stored.IsZero() {
+		a.key = stored
+	}
+	if a.p.qop == AuthInt {
+		a.stage = wantReqBody
+		return askDriver(NeedBodyHash{Algorithm: a.p.alg.Base()})
+	}
+	return a.verify(env, Sum{})
+}
+
+// named wants a name for who was looked up by hash.
+func named(user string) gss.Code {
+	if user == "" {
+		return gss.Unanswered
+	}
+	return gss.NoFault
+}
+
+func (a *acceptor) bodyReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	switch v := in.Answer.(type) {
+	case BodyHash:
+		s, ok := v.sum(a.p.alg)
+		if !ok {
+			return scheme.AcceptorOutput{}, gss.Misuse("digest: the body hash has not the length of the algorithm that was asked for")
+		}
+		return a.verify(env, s)
+	case gss.Declined, gss.Unreachable:
+		return a.refuse(gss.Fault{Code: gss.Unanswered, Detail: "digest: qop=auth-int needs the hash of the body before the handler runs; buffer the body, or do not offer it"})
+	}
+	return scheme.AcceptorOutput{}, gss.Misuse("digest: a body question takes digest.BodyHash, gss.Declined or gss.Unreachable")
+}
+
+// verify computes what the client must have computed, and compares (MSDIG-12).
+func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error) {
+	p := a.params(body)
+	var want Sum
+	a.p.alg.proof(&want, &a.key, &p, a.method)
+	ok := want.Equal(a.p.response)
+	if a.s.tolerate&GetForPost != 0 && a.method == "POST" {
+		a.p.alg.proof(&want, &a.key, &p, "GET")
+		ok = want.Equal(a.p.response) || ok
+	}
+	if !ok || a.code != gss.NoFault {
+		if a.literal != "" && !a.retried {
+			a.retried, a.p.user = true, a.literal
+			return a.askVerifier()
+		}
+		return a.refuse(wrong[a.code])
+	}
+	switch a.age {
+	case alien:
+		return a.again(env, gss.Expired, "digest: the nonce or opaque is not of a key that is in use; the client was told to go on with a new one")
+	case stale:
+		return a.again(env, gss.Expired, "digest: the nonce is past its lifetime; the client was told to go on with a new one")
+	case future:
+		return a.again(env, gss.ClockSkew, "digest: the nonce was made later than now; set the clocks of the nodes, or ServerConfig.Skew")
+	}
+	if a.s.allowReplay && a.p.qop != Legacy {
+		return a.accept()
+	}
+	// Only now: nobody without the password can use up counts.
+	a.stage = wantSeen
+	return askDriver(gss.NeedFirstSeen{Scope: a.s.realm, Key: a.p.nonce, Sequence: a.p.count, Until: a.s.until(a.made)})
+}
+
+// wrong are the faults of a proof that does not verify, by what the store said.
+// Outside they look the same.
+var wrong = map[gss.Code]gss.Fault{
+	gss.NoFault:     {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed on its way"},
+	gss.UnknownUser: {Code: gss.UnknownUser, Detail: "digest: the user store knows no such user in this realm"},
+	gss.Unanswered:  {Code: gss.Unanswered, Detail: "digest: the user store knows the user, but gave no hash of the algorithm that was asked for, or no name for a userhash"},
+}
+
+// params are what response and rspauth are computed over, as received.
+func (a *acceptor) params(body Sum) Params {
+	return Params{Nonce: a.p.nonce, CNonce: a.p.cnonce, NC: a.p.nc, QOP: a.p.qop, URI: a.p.uri, BodyHash: body}
+}
+
+func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	switch v := in.Answer.(type) {
+	case gss.FirstSeen:
+		switch {
+		case !v.First:
+			return a.again(env, gss.Replayed, "digest: nonce and count were used before: a replay, or a client that does not count; it was told to go on with a new nonce")
+		case v.Since != 0 && a.made <= v.Since: // C34
+			return a.again(env, gss.Expired, "digest: the memory of used nonces is younger than this nonce; the client was told to go on with a new one")
+		}
+		return a.accept()
+	case gss.Unreachable, gss.Declined:
+		return a.refuse(gss.Fault{Code: gss.Unanswered, Detail: "digest: nobody remembers which nonce counts were used; answer gss.NeedFirstSeen, or set AllowReplay"})
+	}
+	return scheme.AcceptorOutput{}, gss.Misuse("digest: a replay question takes gss.FirstSeen, gss.Unreachable or gss.Declined")
+}
+
+func (a *acceptor) accept() (scheme.AcceptorOutput, error) {
+	a.stage = accepted
+	return scheme.AcceptorOutput{State: gss.Complete}, nil
+}
+
+// responding makes Authentication-Info (RFC 7616 section 3.5), for any status but
+// the handler's own challenge.
+func (a *acceptor) responding(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	challengeStatus := [...]int{gss.Origin: 401, gss.Proxy: 407}
+	switch {
+	case in.Status == challengeStatus[a.side]:
+		a.stage = finished
+		return scheme.AcceptorOutput{State: gss.Complete}, nil
+	case a.p.qop == AuthInt:
+		a.stage = wantOurBody
+		return askDriver(NeedBodyHash{Algorithm: a.p.alg.Base(), Response: true})
+	}
+	return a.finish(env, true, Sum{})
+}
+
+func (a *acceptor) ourBodyReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	switch v := in.Answer.(type) {
+	case BodyHash:
+		s, ok := v.sum(a.p.alg)
+		if !ok {
+			return scheme.AcceptorOutput{}, gss.Misuse("digest: the body hash has not the length of the algorithm that was asked for")
+		}
+		return a.finish(env, true, s)
+	case gss.Declined, gss.Unreachable:
+		return a.finish(env, false, Sum{}) // a response that is streamed proves nothing
+	}
+	return scheme.AcceptorOutput{}, gss.Misuse("digest: a body question takes digest.BodyHash, gss.Declined or gss.Unreachable")
+}
+
+// finish renders the proof (R7616-3.5-1) and, by policy, the next nonce.
+func (a *acceptor) finish(env *gss.Env, prove bool, body Sum) (scheme.AcceptorOutput, error) {
+	var buf [stack]byte
+	b := header.Build(buf[:0], "")
+	if prove {
+		p := a.params(body)
+		var proof Sum
+		a.p.alg.proof(&proof, &a.key, &p, "")
+		b = b.QuotedBytes("rspauth", proof.hex[:proof.n])
+		if a.p.qop != Legacy {
+			b = b.Quoted("cnonce", a.p.cnonce)
+			b = b.Token("nc", a.p.nc)
+			b = b.Token("qop", qopNames[a.p.qop])
+		}
+	}
+	if a.nextNonceDue(env.Now) {
+		if nonce, ok := a.s.mint(env, a.side, a.bind); ok {
+			b = b.QuotedBytes("nextnonce", nonce[:])
+		}
+	}
+	a.stage, a.key = finished, Key{}
+	out := scheme.AcceptorOutput{State: gss.Complete}
+	if b.Len() > 0 {
+		out.Info = b.Info()
+	}
+	return out, nil
+}
+
+func (a *acceptor) nextNonceDue(now int64) bool {
+	switch a.s.next {
+	case NextAlways:
+		return true
+	case NextNever:
+		return false
+	}
+	return a.p.qop == Legacy || now-a.made >= a.s.lifetime/4*3
+}

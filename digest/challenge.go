@@ -1,0 +1,98 @@
+package digest
+
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+)
+
+// MaxValue bounds a realm, nonce, opaque, user name or cnonce from a peer, in
+// bytes. Microsoft's nonces have some hundred (MS-DPSP section 4).
+const MaxValue = 4096
+
+// challenge is a Digest challenge as far as it is answered (RFC 7616 section
+// 3.3), its values unquoted and unchanged.
+type challenge struct {
+	alg  Algorithm
+	qops uint8 // bit QOP is set if it is offered
+	stale, utf8, userHash,
+	hasAlgorithm, hasOpaque bool
+	algorithm, realm, nonce, opaque string
+	cnonce                          string // ours, in a remembered challenge alone
+}
+
+func (c *challenge) offers(q QOP) bool { return c.qops>>q&1 == 1 }
+
+// parseChallenge reads one challenge. Unknown parameters are ignored, a missing
+// realm is tolerated (MS-DPSP section 3.1.5.2), and each value is taken quoted or
+// not (R7616-3.3-1).
+func parseChallenge(hc header.Challenge) (c challenge, code gss.Code) {
+	if hc.Form() != header.Params {
+		return c, gss.Malformed
+	}
+	c.alg = MD5 // if there is no algorithm parameter
+	hasQOP := false
+	for p := range hc.Params() {
+		v := p.Value
+		switch name := p.Name; {
+		case header.EqualFold(name, "realm"):
+			c.realm = v
+		case header.EqualFold(name, "nonce"):
+			c.nonce = v
+		case header.EqualFold(name, "opaque"):
+			c.opaque, c.hasOpaque = v, true
+		case header.EqualFold(name, "algorithm"):
+			c.algorithm, c.hasAlgorithm = v, true
+			c.alg, _ = ParseAlgorithm(v)
+		case header.EqualFold(name, "qop"):
+			hasQOP, c.qops = parseQOPs(v)
+		case header.EqualFold(name, "stale"):
+			c.stale = header.EqualFold(v, "true")
+		case header.EqualFold(name, "charset"):
+			c.utf8 = header.EqualFold(v, "UTF-8")
+		case header.EqualFold(name, "userhash"):
+			c.userHash = header.EqualFold(v, "true")
+		case header.EqualFold(name, "cnonce"):
+			c.cnonce = v
+		}
+	}
+	switch {
+	case c.nonce == "", max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > MaxValue:
+		return c, gss.Malformed
+	case c.alg == NoAlgorithm:
+		return c, gss.Unsupported
+	case !hasQOP:
+		c.qops = 1 << Legacy
+	case c.qops == 0: // only what we do not know
+		return c, gss.Unsupported
+	}
+	if c.alg.Session() && c.qops == 1<<Legacy {
+		return c, gss.Unsupported // its key needs a cnonce, which only goes with a qop (R7616-3.4-2)
+	}
+	return c, gss.NoFault
+}
+
+// parseQOPs reads a list of qops; unknown ones are ignored (R7616-3.3-2). An
+// empty list counts as none given.
+func parseQOPs(list string) (any bool, qops uint8) {
+	for len(list) > 0 {
+		i := strings.IndexAny(list, ", \t")
+		item := list
+		if i >= 0 {
+			item, list = list[:i], list[i+1:]
+		} else {
+			list = ""
+		}
+		switch {
+		case item == "":
+			continue
+		case header.EqualFold(item, qopNames[Auth]):
+			qops |= 1 << Auth
+		case header.EqualFold(item, qopNames[AuthInt]):
+			qops |= 1 << AuthInt
+		}
+		any = true
+	}
+	return any, qops
+}

@@ -1,0 +1,194 @@
+package digest
+
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// concluded judges the final response: the server's proof in Authentication-Info
+// (RFC 7616 section 3.5), whatever the status.
+func (i *initiator) concluded(in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
+	i.info = in.Info
+	if in.Info.Malformed() {
+		return i.fail(gss.NotAuthentic, "digest: Authentication-Info does not parse, so that the server's proof cannot be seen")
+	}
+	if _, ok := in.Info.Param("rspauth"); !ok {
+		switch {
+		case !i.c.requireProof:
+			return i.conclude()
+		case in.Status >= 400: // often left out there; the machine's policy judges
+			return scheme.InitiatorOutput{State: gss.Ready}, nil
+		}
+		return i.fail(gss.NotAuthentic, "digest: the server did not prove that it knows the password; unset RequireProof for servers that never do")
+	}
+	q, ok := i.responseQOP()
+	if !ok {
+		return i.fail(gss.NotAuthentic, "digest: the server's proof has another qop than the request")
+	}
+	if q == AuthInt {
+		i.phase = wantRespBody
+		return ask(NeedBodyHash{Algorithm: i.ch.alg.Base(), Response: true})
+	}
+	return i.verify(q, Sum{})
+}
+
+// responseQOP is the qop of the server's proof: that of the request, or auth-int
+// where the request had auth. The other way round would drop integrity.
+func (i *initiator) responseQOP() (QOP, bool) {
+	text, ok := i.info.Param("qop")
+	switch {
+	case !ok:
+		return i.qop, true
+	case i.qop == Legacy:
+		return 0, false
+	case header.EqualFold(text, qopNames[AuthInt]):
+		return AuthInt, true
+	case header.EqualFold(text, qopNames[Auth]):
+		return Auth, i.qop == Auth
+	}
+	return 0, false
+}
+
+func (i *initiator) respBodyAnswered(in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
+	switch a := in.Answer.(type) {
+	case BodyHash:
+		s, ok := a.sum(i.ch.alg)
+		if !ok {
+			return scheme.InitiatorOutput{}, gss.Misuse("digest: the body hash has not the length of the algorithm that was asked for")
+		}
+		return i.verify(AuthInt, s)
+	case gss.Declined, gss.Unreachable:
+		return i.fail(gss.NotAuthentic, "digest: the server's proof covers the response's body, whose hash did not come")
+	}
+	return scheme.InitiatorOutput{}, gss.Misuse("digest: a body question takes digest.BodyHash, gss.Declined or gss.Unreachable")
+}
+
+// verify checks rspauth, and that it is for the request that was sent
+// (R7616-3.5-1).
+func (i *initiator) verify(q QOP, body Sum) (scheme.InitiatorOutput, error) {
+	var ncBuf [8]byte
+	nc := string(appendNC(ncBuf[:0], i.nc))
+	if i.qop != Legacy {
+		gotNonce, ok1 := i.info.Param("cnonce")
+		gotCount, ok2 := i.info.Param("nc")
+		if !ok1 || !ok2 || gotNonce != i.cnonce || !header.EqualFold(gotCount, nc) {
+			return i.fail(gss.NotAuthentic, "digest: the server's proof lacks the cnonce and nc of this request, or is for another one")
+		}
+	}
+	want := Function{i.ch.alg}.ResponseAuth(i.key, Params{
+		Nonce: i.ch.nonce, CNonce: i.cnonce, NC: nc, QOP: q, URI: i.x.URI, BodyHash: body,
+	})
+	if got, _ := i.info.Param("rspauth"); !want.Equal(got) {
+		return i.fail(gss.NotAuthentic, "digest: the server's proof does not verify: it does not know the password, or the response was changed")
+	}
+	i.mutual = true
+	return i.conclude()
+}
+
+// conclude ends the exchange, and forgets what only a further answer would need.
+func (i *initiator) conclude() (scheme.InitiatorOutput, error) {
+	out := scheme.InitiatorOutput{State: gss.Complete, Memory: i.memory()}
+	*i = initiator{c: i.c, phase: done, qop: i.qop, mutual: i.mutual, ch: challenge{realm: i.ch.realm}}
+	return out, nil
+}
+
+// memory is what the next exchange of the protection space opens with: the
+// server's next nonce, or the one that was answered and its count.
+func (i *initiator) memory() scheme.Memory {
+	scope, ok := i.scope()
+	if !ok {
+		return scheme.Memory{}
+	}
+	m := scheme.Memory{Offer: i.picked, Count: max(i.nc, 1), Scope: scope}
+	next, _ := i.info.Param("nextnonce")
+	switch {
+	case next != "" && len(next) <= MaxValue:
+		m.Offer, m.Count = i.remember(next, ""), 0
+	case i.qop == Legacy && i.ch.alg.Session(), m.Count >= 1<<32-2: // used up
+		return scheme.Memory{}
+	case i.ch.alg.Session(), i.ch.stale:
+		m.Offer = i.remember(i.ch.nonce, i.cnonce)
+	}
+	if m.Offer.Form() != header.Params {
+		return scheme.Memory{}
+	}
+	return m
+}
+
+// remember is the answered challenge with another nonce, without stale, and with
+// the cnonce that a -sess key was made with. A cnonce that the server put in is
+// left out: it must not choose ours.
+func (i *initiator) remember(nonce, cnonce string) header.Challenge {
+	var b []byte
+	for p := range i.picked.Params() {
+		switch {
+		case header.EqualFold(p.Name, "stale"), header.EqualFold(p.Name, "cnonce"):
+		case header.EqualFold(p.Name, "nonce"):
+			b = header.AppendQuoted(b, "nonce", nonce)
+		case p.Quoted:
+			b = header.AppendQuoted(b, p.Name, p.Value)
+		default:
+			b = header.AppendToken(b, p.Name, p.Value)
+		}
+	}
+	if i.ch.alg.Session() && cnonce != "" {
+		b = header.AppendQuoted(b, "cnonce", cnonce)
+	}
+	return header.ParamChallenge(scheme.Digest, string(b))
+}
+
+// maxScope bounds how many paths of a domain parameter are kept.
+const maxScope = 32
+
+// scope turns the domain parameter into path prefixes of this origin (RFC 7616
+// section 3.3): paths as they are, absolute URIs of the same origin as their
+// path, those of other origins left out. What is no URI at all is ignored, as if
+// it were not there. It is false if the protection space lies wholly elsewhere.
+func (i *initiator) scope() (string, bool) {
+	domain, ok := i.picked.Param("domain")
+	if !ok || i.x.Side == gss.Proxy { // R7616-3.3-2: a proxy's is all of it
+		return "", true
+	}
+	var paths []string
+	elsewhere := false
+	for uri := range strings.FieldsSeq(domain) {
+		switch path, kind := i.localPath(uri); kind {
+		case local:
+			if len(paths) == maxScope {
+				return strings.Join(paths, " "), true
+			}
+			paths = append(paths, path)
+		case foreign:
+			elsewhere = true
+		}
+	}
+	return strings.Join(paths, " "), len(paths) > 0 || !elsewhere
+}
+
+type locality uint8
+
+const (
+	nowhere locality = iota
+	local
+	foreign
+)
+
+func (i *initiator) localPath(uri string) (string, locality) {
+	if strings.HasPrefix(uri, "/") {
+		if strings.HasPrefix(uri, "//") { // a network-path reference: some other host, or a slip
+			return "", foreign
+		}
+		return uri, local
+	}
+	u, ok := splitAbsolute(uri)
+	switch {
+	case !ok:
+		return "", nowhere
+	case !u.sameOrigin(&place{i.x.URI, i.x.Authority, i.x.Target.Scheme, i.x.Target.Host, i.x.Target.Port}):
+		return "", foreign
+	}
+	return u.path, local
+}

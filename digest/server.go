@@ -1,0 +1,338 @@
+package digest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// Tolerance names things that old clients do against the standard, and that a
+// server may put up with. None is on by default.
+type Tolerance uint16
+
+const (
+	// MissingQuery takes a uri that lacks the query of the request, as old
+	// browsers sent it. The query is then not protected.
+	MissingQuery Tolerance = 1 << iota
+	// GetForPost takes a POST whose response was computed with GET.
+	GetForPost
+	// ShortNC takes an nc of 1 to 7 hex digits.
+	ShortNC
+	// MissingOpaque takes credentials without the opaque of the challenge.
+	MissingOpaque
+	// NoQOP takes responses without qop (RFC 2069). Each nonce then counts once.
+	NoQOP
+	// PathToProxy takes the path where the request-target is the absolute form, as
+	// curl sends it to a proxy.
+	PathToProxy
+	// Latin1 takes a user name that is no UTF-8 for ISO 8859-1. A stored hash then
+	// has to be of that encoding too.
+	Latin1
+	// LoneBackslash reads the name a second time, with a backslash for itself, if
+	// it did not verify as the escape that it is (MS-DPSP section 2.2): DOM\user
+	// from clients that do not escape.
+	LoneBackslash
+
+	tolerances
+)
+
+// NextNonce says when Authentication-Info names a new nonce (RFC 7616 section
+// 3.5).
+type NextNonce uint8
+
+const (
+	NextNearEnd NextNonce = iota // in the last quarter of the nonce's lifetime
+	NextNever
+	NextAlways // each request has a nonce of its own, and pipelining suffers
+)
+
+// Bounds on a configuration.
+const (
+	MinKey  = 32 // bytes of a nonce key
+	MaxKeys = 8
+	// DefaultLifetime is how long a nonce lives unless configured.
+	DefaultLifetime = 5 * time.Minute
+)
+
+// ServerConfig configures [NewServer]. Realm and Keys are required.
+type ServerConfig struct {
+	_ struct{}
+
+	// Realm is the protection space, as shown to users; it is part of every stored
+	// hash.
+	Realm string
+	// Keys authenticate nonces: at least MinKey random bytes each, at most MaxKeys
+	// of them, the same on every node. The first makes them; all verify. To rotate,
+	// put the new key first and drop the old one after NonceLifetime.
+	Keys []gss.Secret
+	// Algorithms are offered, the strongest first whatever their order here
+	// (R7616-3.7-1); nil is SHA-256 and MD5, or SHA-256 alone in FIPS-only mode.
+	Algorithms []Algorithm
+	// QOPs are offered, Auth and AuthInt; nil is Auth alone. See the tolerance
+	// NoQOP for clients that know neither.
+	QOPs []QOP
+	// Domain are space-separated URIs of the protection space (RFC 7616 section
+	// 3.3), "" for the whole origin. A proxy has none.
+	Domain string
+	// NonceLifetime is how long a nonce is taken; 0 is DefaultLifetime.
+	NonceLifetime time.Duration
+	// Skew is how far into the future a nonce's time may lie, for nodes whose
+	// clocks differ.
+	Skew time.Duration
+	// BindHost and BindURI tie nonces to the host and port, or to the very
+	// request-target, that they were made for. All are tied to side and realm.
+	BindHost, BindURI bool
+	// UserHash asks clients to send the hash of their name (RFC 7616 section
+	// 3.4.4); NeedVerifier.Hashed then asks by it.
+	UserHash bool
+	// NextNonce says when a new nonce is given out ahead.
+	NextNonce NextNonce
+	// AllowReplay does without the memory of used nonce counts: who sees a request
+	// can then repeat it for the lifetime of its nonce.
+	AllowReplay bool
+	// Tolerate are the faults of old clients to put up with.
+	Tolerate Tolerance
+	// Microsoft is the profile of MS-DPSP for Windows clients: MD5-sess unless
+	// Algorithms says otherwise, MissingOpaque and LoneBackslash. That qop may come
+	// quoted, and charset is announced, holds without it.
+	Microsoft bool
+}
+
+// Server is a [scheme.Server] for Digest. It may be shared, and redacts itself.
+// The zero Server is dead: it offers nothing and refuses everybody.
+type Server struct{ s *server }
+
+type server struct {
+	realm       string
+	algs        set
+	qops        uint8
+	lifetime    int64 // ns
+	skew        int64
+	tolerate    Tolerance
+	next        NextNonce
+	allowReplay bool
+	userHash    bool
+	bindHost    bool
+	bindURI     bool
+	offers      [2][]form // by side, best first
+	keys        [2][]nonceKey
+}
+
+// form is a challenge but for its nonce.
+type form struct{ before, after string }
+
+// NewServer makes a Server. The error is a gss.Fault that says what is missing or
+// wrong: gss.Unsupported for algorithms and qops, also MD5 in FIPS-only mode,
+// which is looked up here and nowhere else; gss.NotPermitted for the rest.
+func NewServer(cfg ServerConfig) (Server, error) {
+	s := &server{
+		realm:    cfg.Realm,
+		lifetime: int64(cfg.NonceLifetime), skew: int64(cfg.Skew),
+		tolerate: cfg.Tolerate, next: cfg.NextNonce, allowReplay: cfg.AllowReplay, userHash: cfg.UserHash,
+		bindHost: cfg.BindHost, bindURI: cfg.BindURI,
+	}
+	if s.lifetime == 0 {
+		s.lifetime = int64(DefaultLifetime)
+	}
+	if cfg.Microsoft {
+		s.tolerate |= MissingOpaque | LoneBackslash
+	}
+	bad := func(detail string) (Server, error) {
+		return Server{}, gss.Fault{Code: gss.NotPermitted, Detail: detail}
+	}
+	switch { // MSDIG-5
+	case cfg.Realm == "" || !quotable(cfg.Realm) || len(cfg.Realm) > MaxValue:
+		return bad("digest: a server needs a realm, without control characters and within MaxValue")
+	case !quotable(cfg.Domain) || len(cfg.Domain) > MaxValue:
+		return bad("digest: domain has control characters or is longer than MaxValue")
+	case len(cfg.Keys) == 0 || len(cfg.Keys) > MaxKeys:
+		return bad("digest: a server needs at least one key for its nonces, and at most MaxKeys")
+	case s.lifetime < 0 || s.skew < 0 || s.next > NextAlways || s.tolerate >= tolerances:
+		return bad("digest: a negative duration or an unknown option in the configuration")
+	}
+	algs, err := serverAlgorithms(cfg)
+	if err != nil {
+		return Server{}, err
+	}
+	s.algs = setOf(algs...)
+	qop, err := s.serverQOPs(cfg.QOPs)
+	if err != nil {
+		return Server{}, err
+	}
+	for _, k := range cfg.Keys {
+		if len(k.Reveal()) < MinKey {
+			return bad("digest: a nonce key is shorter than MinKey; take 32 bytes from a random source")
+		}
+		for side := range s.keys {
+			s.keys[side] = append(s.keys[side], deriveKey(k, gss.Side(side), cfg.Realm))
+		}
+	}
+	for side := range s.offers {
+		for _, a := range algs {
+			s.offers[side] = append(s.offers[side], s.form(a, qop, gss.Side(side), cfg))
+		}
+	}
+	return Server{s}, nil
+}
+
+// serverAlgorithms are those to offer, each once, best first (R7616-3.7-1).
+func serverAlgorithms(cfg ServerConfig) ([]Algorithm, error) {
+	may := usable()
+	algs := slices.Clone(cfg.Algorithms)
+	switch {
+	case algs != nil:
+	case cfg.Microsoft:
+		algs = []Algorithm{MD5Sess}
+	case may.has(MD5):
+		algs = []Algorithm{SHA256, MD5}
+	default:
+		algs = []Algorithm{SHA256}
+	}
+	var seen set
+	algs = slices.DeleteFunc(algs, func(a Algorithm) bool {
+		twice := seen.has(a)
+		seen |= setOf(a)
+		return twice
+	})
+	for _, a := range algs {
+		if !may.has(a) {
+			return nil, unusable(a)
+		}
+	}
+	if len(algs) == 0 {
+		return nil, gss.Fault{Code: gss.Unsupported, Detail: "digest: a server needs at least one algorithm to offer"}
+	}
+	slices.SortStableFunc(algs, func(a, b Algorithm) int { return int(known[b].strength) - int(known[a].strength) })
+	return algs, nil
+}
+
+func (s *server) serverQOPs(qops []QOP) (list string, err error) {
+	if qops == nil {
+		qops = []QOP{Auth}
+	}
+	for _, q := range []QOP{Auth, AuthInt} {
+		if slices.Contains(qops, q) {
+			s.qops |= 1 << q
+			list += "," + qopNames[q]
+		}
+	}
+	if len(qops) == 0 || slices.ContainsFunc(qops, func(q QOP) bool { return s.qops>>q&1 == 0 }) {
+		return "", gss.Fault{Code: gss.Unsupported, Detail: "digest: a server offers qop auth, auth-int or both; responses without qop are the tolerance NoQOP"}
+	}
+	if s.tolerate&NoQOP != 0 {
+		s.qops |= 1 << Legacy
+	}
+	return list[1:], nil
+}
+
+// form writes a challenge in two parts (R7616-3.3-1: what is quoted). The opaque
+// says which realm and key it belongs to, and stands for the partial context that
+// MSDIG-7 wants: no state on the server (C19).
+func (s *server) form(a Algorithm, qop string, side gss.Side, cfg ServerConfig) form {
+	b := header.AppendQuoted(nil, "realm", cfg.Realm)
+	if cfg.Domain != "" && side == gss.Origin {
+		b = header.AppendQuoted(b, "domain", cfg.Domain)
+	}
+	before := string(b) + `, nonce="`
+	b = header.AppendQuoted([]byte(`"`), "opaque", s.keys[side][0].opaque)
+	b = header.AppendToken(b, "algorithm", a.String())
+	b = header.AppendQuoted(b, "qop", qop)
+	b = header.AppendToken(b, "charset", "UTF-8")
+	if cfg.UserHash {
+		b = header.AppendToken(b, "userhash", "true")
+	}
+	return form{before, string(b)}
+}
+
+// Format implements fmt.Formatter: no verb shows the keys.
+func (s Server) Format(f fmt.State, _ rune) {
+	if s.s == nil {
+		fmt.Fprint(f, "digest server(dead)")
+		return
+	}
+	fmt.Fprintf(f, "digest server(%d challenges)", len(s.s.offers[0]))
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (s Server) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", s), nil }
+
+// Format implements fmt.Formatter: no verb shows the keys.
+func (s *server) Format(f fmt.State, verb rune) { Server{s}.Format(f, verb) }
+
+// Traits implements [scheme.Server].
+func (Server) Traits() scheme.Traits { return traits }
+
+// Offer implements [scheme.Server]: one challenge for each algorithm, best first,
+// with one nonce for all (MSDIG-6, MSDIG-7). It needs no state.
+func (s Server) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fault) {
+	if s.s == nil {
+		return header.Challenges{}, notConfigured
+	}
+	if x.Side > gss.Proxy {
+		return header.Challenges{}, gss.Fault{Code: gss.NotPermitted, Detail: "digest: no such side"}
+	}
+	cs, ok := s.s.challenges(&env, x.Side, s.s.bind(&x), false)
+	if !ok {
+		return header.Challenges{}, gss.Fault{Code: gss.NoEntropy, Detail: "digest: the step needs entropy for its nonce, and got the zero seed"} // HTA-3
+	}
+	return cs, gss.Fault{}
+}
+
+var notConfigured = gss.Fault{Code: gss.NotPermitted, Detail: "digest: the server was never configured; make it with NewServer"}
+
+// challenges are all that are offered, with one fresh nonce.
+func (s *server) challenges(env *gss.Env, side gss.Side, bind string, stale bool) (header.Challenges, bool) {
+	nonce, ok := s.mint(env, side, bind)
+	if !ok {
+		return header.Challenges{}, false
+	}
+	var b strings.Builder
+	for n, f := range s.offers[side] {
+		if n > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("Digest ")
+		b.WriteString(f.before)
+		b.Write(nonce[:])
+		if stale {
+			b.WriteString(`", stale=true`) // never quoted (R7616-3.3-1)
+			b.WriteString(f.after[1:])
+		} else {
+			b.WriteString(f.after)
+		}
+	}
+	return header.ParseChallenges(b.String()), true
+}
+
+// bind is what a nonce is tied to beside realm and side.
+func (s *server) bind(x *scheme.Exchange) string {
+	host, uri := "", ""
+	if !s.bindHost && !s.bindURI {
+		return ""
+	}
+	if s.bindHost {
+		host = fmt.Sprint(x.Target.Host, " ", x.Target.Port)
+	}
+	if s.bindURI {
+		uri = x.URI
+	}
+	return host + "\n" + uri
+}
+
+// Accept implements [scheme.Server].
+func (s Server) Accept(x scheme.Exchange) scheme.Acceptor { return s.accept(&x) }
+
+func (s Server) accept(x *scheme.Exchange) acceptor {
+	if s.s == nil || x.Side > gss.Proxy {
+		return acceptor{fault: notConfigured}
+	}
+	return acceptor{
+		s: s.s, stage: waiting, side: x.Side, method: x.Method, bind: s.s.bind(x),
+		at: place{x.URI, x.Authority, x.Target.Scheme, x.Target.Host, x.Target.Port},
+	}
+}

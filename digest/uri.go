@@ -1,0 +1,98 @@
+package digest
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/countersign-auth/countersign/header"
+)
+
+// place is where a request goes, as far as a URI can say so.
+type place struct {
+	uri, authority string // of the request
+	scheme, host   string // of the target
+	port           uint16
+}
+
+// absolute is an absolute-form URI in parts.
+type absolute struct {
+	scheme, authority string
+	path              string // with the query; "/" for an empty path
+}
+
+func splitAbsolute(uri string) (absolute, bool) {
+	s, rest, ok := strings.Cut(uri, "://")
+	if !ok || s == "" || strings.ContainsAny(s, "/?#") {
+		return absolute{}, false
+	}
+	n := strings.IndexAny(rest, "/?#")
+	if n < 0 {
+		n = len(rest)
+	}
+	u := absolute{scheme: s, authority: rest[:n], path: rest[n:]}
+	switch {
+	case u.authority == "":
+		return absolute{}, false
+	case u.path == "":
+		u.path = "/"
+	case u.path[0] != '/':
+		u.path = "/" + u.path
+	}
+	return u, true
+}
+
+// sameOrigin reports whether u has the scheme and authority of the exchange. Host
+// and scheme compare without case, and a port that is the default may be left out
+// (RFC 9110 section 4.2.3); nothing else is normalised.
+func (u absolute) sameOrigin(x *place) bool {
+	authority := x.authority
+	if authority == "" {
+		authority = x.host
+		if strings.Contains(authority, ":") {
+			authority = "[" + authority + "]"
+		}
+		if x.port != 0 {
+			authority += ":" + strconv.Itoa(int(x.port))
+		}
+	}
+	port := defaultPort(u.scheme)
+	return header.EqualFold(u.scheme, x.scheme) && authority != "" &&
+		header.EqualFold(strings.TrimSuffix(u.authority, port), strings.TrimSuffix(authority, port))
+}
+
+func defaultPort(scheme string) string {
+	switch {
+	case header.EqualFold(scheme, "http"):
+		return ":80"
+	case header.EqualFold(scheme, "https"):
+		return ":443"
+	}
+	return ":" // matches an empty port
+}
+
+// designates reports whether a uri parameter names the resource of the request
+// (RFC 7616 section 3.4.6, R7616-3.4.6-1, C29): it equals the request-target, or
+// is the absolute form of it with the request's own scheme and authority.
+// Everything else takes a tolerance.
+func designates(uri string, x *place, t Tolerance) bool {
+	if uri == "" { // V3
+		return false
+	}
+	if uri == x.uri {
+		return true
+	}
+	u, ok := splitAbsolute(uri)
+	r, requestIsAbsolute := splitAbsolute(x.uri)
+	switch {
+	case ok && u.sameOrigin(x) && u.path == x.uri:
+		return true
+	case ok && requestIsAbsolute && u.sameOrigin(x) && r.sameOrigin(x) && u.path == r.path:
+		return true // the same URI, written in another case or with its port
+	case t&PathToProxy != 0 && requestIsAbsolute && uri == r.path:
+		return true
+	case t&MissingQuery != 0:
+		path, _, hasQuery := strings.Cut(x.uri, "?")
+		return hasQuery && uri == path
+	}
+	return false
+}
