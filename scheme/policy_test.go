@@ -29,7 +29,7 @@ func clients(t testing.TB, p *Policy, list string) []Client {
 	return p.Sort(out)
 }
 
-// bit is the Set of the named schemes.
+// bits is the Set of the named schemes.
 func bits(sorted []Client, list string) (s Set) {
 	for name := range strings.FieldsSeq(list) {
 		for i, c := range sorted {

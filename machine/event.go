@@ -1,0 +1,134 @@
+package machine
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+)
+
+// Event is what a driver tells a machine. The set is sealed.
+type Event interface{ event() }
+
+// Request is what a machine must know of an HTTP request, and of the connection
+// that it is to travel on or came in on.
+type Request struct {
+	Method string
+	// URI is the request-target as the origin sees it (origin-form); for CONNECT
+	// host:port.
+	URI string
+	// Scheme, Host and Port are the origin's: "http" or "https", lower-case host
+	// without brackets, port with the default filled in.
+	Scheme string
+	Host   string
+	Port   uint16
+	// Binding is the channel binding of the TLS connection that ends at the one
+	// who authenticates here: the origin, or for a request through a plain-HTTP
+	// proxy, and for CONNECT, the proxy.
+	Binding gss.Binding
+	// Multiplexed: other requests share the connection at the same time (HTTP/2,
+	// HTTP/3). No connection-bound authentication runs there (HTA-4).
+	Multiplexed bool
+}
+
+// Route is how a client's request reaches its origin.
+type Route uint8
+
+const (
+	// Direct: the connection ends at the origin, or is a tunnel to it (HTA-15).
+	Direct Route = iota
+	// Forwarded: through an HTTP proxy that forwards this request.
+	Forwarded
+	// Tunneling: this request is the CONNECT that asks a proxy for a tunnel.
+	Tunneling
+)
+
+// Via is the client's proxy, if any.
+type Via struct {
+	Route Route
+	// Scheme, Host, Port are the proxy's own.
+	Scheme string
+	Host   string
+	Port   uint16
+	// Explicit: the proxy was configured by hand, not found by the network (C1).
+	Explicit bool
+}
+
+// Body is a request's content as authentication sees it.
+type Body uint8
+
+const (
+	NoBody     Body = iota
+	Replayable      // may be sent again from its start
+	Once            // can go on the wire at most once (HTA-22)
+)
+
+// Begin: the application wants a request sent on this connection. Client only.
+type Begin struct {
+	Request Request
+	Via     Via
+	// Identity is the local name to act under; a connection that belongs to
+	// another one is not used (HTA-9).
+	Identity string
+	Body     Body
+	// Lease is what earlier exchanges with the origin taught, ProxyLease with
+	// the proxy. Zero: nothing.
+	Lease, ProxyLease Lease
+	// Resume comes from a Reopen, when the exchange goes on here.
+	Resume Resume
+}
+
+// Sent tells how much of a request body was written before the response came.
+type Sent uint8
+
+const (
+	SentNone Sent = iota
+	SentSome
+	SentAll
+)
+
+// Response: a response came. Client, and Proxy from its upstream. 1xx may be
+// left out; they change nothing (HTA-11).
+type Response struct {
+	Status   int
+	Header   header.Response
+	BodySent Sent // of a request with a body that was to be sent
+	// Close: the connection ends with this response.
+	Close bool
+}
+
+// Received: a request came in. Server and Proxy.
+type Received struct {
+	Request Request
+	Header  header.Request
+	// SharedFront: the one who connected here is a front that carries several
+	// clients' requests, which the driver knows without a Via (HTA-18).
+	SharedFront bool
+}
+
+// Responding: the handler's response is about to leave, nothing of it has.
+// Server only.
+type Responding struct{ Status int }
+
+// Answered: the answer to the Ask with that ID.
+type Answered struct {
+	ID     uint16
+	Answer gss.Answer
+}
+
+// End is an end of a proxy.
+type End uint8
+
+const (
+	Downstream End = iota // towards the client
+	Upstream              // towards the origin
+)
+
+// Closed: a connection is gone. A client's and a server's has only one; a proxy
+// tells which.
+type Closed struct{ End End }
+
+func (Begin) event()      {}
+func (Response) event()   {}
+func (Received) event()   {}
+func (Responding) event() {}
+func (Answered) event()   {}
+func (Closed) event()     {}

@@ -1,0 +1,33 @@
+package machine
+
+import "github.com/countersign-auth/countersign/gss"
+
+// Machine is what [Client], [Server] and [Proxy] have in common: a comparable
+// value whose Step is a pure function (L1, L2). A Go error is a [gss.Misuse]:
+// the driver broke the contract, and the returned machine equals the old one.
+// Nothing that a peer sends causes one (HTA-1, HTA-2).
+type Machine[M any] interface {
+	comparable
+	Step(gss.Env, Event) (M, Actions, error)
+}
+
+// phase is what a machine waits for. The zero phase of a machine without a
+// configuration takes nothing.
+type phase uint8
+
+const (
+	idle     phase = iota // Begin or Received
+	asking                // the answer to the Ask
+	sent                  // Response
+	handling              // Responding
+	dead                  // nothing: the connection is gone
+)
+
+var phaseNames = [...]string{"idle", "asking", "sent", "handling", "dead"}
+
+func (p phase) String() string { return phaseNames[p] }
+
+// noEvent is the misuse of an event that does not belong now.
+func noEvent(machine string, p phase) error {
+	return gss.Misuse(machine + ": this event cannot come in phase " + p.String())
+}

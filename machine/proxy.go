@@ -1,0 +1,251 @@
+package machine
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Proxy is a proxy's part in HTTP authentication for one client connection: an
+// immutable comparable value. Make the first with [NewProxy]; the zero Proxy
+// takes nothing.
+//
+// It has two tasks. It authenticates its own clients (407), as a [Server] does.
+// And it keeps what others authenticate through it apart: once a client uses
+// connection-bound authentication with an origin, one upstream connection
+// belongs to that client alone, and each end goes when the other does
+// (R4559-6-5). What the origin and the client say to each other passes
+// untouched. The same decisions serve a reverse proxy.
+type Proxy struct {
+	conf  *proxyConf
+	phase phase
+	front Server // authenticates clients; zero for an open proxy
+
+	pinned bool   // an upstream connection is this client's alone
+	pin    origin // to whom it leads
+	now    forwarded
+}
+
+// forwarded is the request that is on its way.
+type forwarded struct {
+	request Request
+	bound   bool // it carries connection-bound credentials
+	canPin  bool // its client connection is one client's own
+	authed  bool // the front accepted it
+	on      Pin  // the upstream connection that it went out on
+	relay   Relay
+}
+
+// Format implements fmt.Formatter: a proxy shows its phase and its pin.
+func (p Proxy) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "proxy(%v pinned=%t front=%v)", p.phase, p.pinned, p.front)
+}
+
+// Step computes the next proxy. See [Machine].
+func (p Proxy) Step(env gss.Env, e Event) (Proxy, Actions, error) {
+	next := p
+	acts, err := next.step(env, e)
+	if err != nil {
+		return p, Actions{}, err // L3: the old one, untouched
+	}
+	return next, acts, nil
+}
+
+func (p *Proxy) step(env gss.Env, e Event) (Actions, error) {
+	if p.conf == nil {
+		return Actions{}, gss.Misuse("proxy: made without NewProxy")
+	}
+	switch e := e.(type) {
+	case Received:
+		if p.phase == idle {
+			return p.received(env, &e)
+		}
+	case Answered:
+		if p.phase == asking {
+			return p.authenticate(env, e)
+		}
+	case Response:
+		if p.phase != sent {
+			break
+		}
+		if e.Status < 200 && e.Status != 101 {
+			return Actions{}, nil
+		}
+		return p.response(env, &e)
+	case Closed:
+		return p.closed(env, e.End), nil
+	}
+	return Actions{}, noEvent("proxy", p.phase)
+}
+
+// received judges a request: who the client is, then where it may go.
+func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
+	creds := e.Header.Authorization
+	p.now = forwarded{
+		request: e.Request,
+		bound:   creds.Present() && p.boundBy(creds.Is),
+		// R9110-3.3-1: what came through another intermediary may be anyone's.
+		canPin: !e.Request.Multiplexed && (!e.SharedFront && !e.Header.Via || p.conf.Auth.PinnedFront),
+	}
+	if p.front.conf == nil {
+		return p.forward(gss.Info{}), nil
+	}
+	return p.authenticate(env, *e)
+}
+
+// boundBy reports whether one of the connection-bound schemes satisfies is.
+func (p *Proxy) boundBy(is func(name string) bool) bool {
+	for _, name := range p.conf.Bound {
+		if is(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// authenticate lets the front have the event.
+func (p *Proxy) authenticate(env gss.Env, e Event) (Actions, error) {
+	front, acts, err := p.front.Step(env, e)
+	if err != nil {
+		return Actions{}, err
+	}
+	p.front = front
+	switch a := acts.At(0).(type) {
+	case Ask:
+		p.phase = asking
+	case Reply: // R9110-11.7.1-1, NTHT-2.2.3-1
+		p.phase = idle
+	case Accept:
+		p.now.authed = true
+		return p.forward(a.Info), nil
+	case Finish:
+		return p.relay(a), nil
+	}
+	return acts, nil
+}
+
+// forward decides which upstream connection the request may use.
+func (p *Proxy) forward(info gss.Info) Actions {
+	q := &p.now.request
+	to := origin{q.Scheme, q.Host, q.Port}
+	f := Forward{Info: info}
+	leave := p.pinned && p.pin != to
+	switch {
+	case q.Method == "CONNECT": // HTA-15: what runs inside is not ours
+		f.Pin = Tunnel
+	case p.pinned && !leave && p.now.canPin:
+		f.Pin = Same
+	case p.now.bound && !p.now.canPin: // C25: refuse, never share
+		p.reset()
+		return Do(Reply{Status: 403, Side: gss.Proxy, Fault: gss.Fault{Code: gss.NotPermitted,
+			Detail: "connection-bound credentials came over a connection that is not one client's own, and no upstream connection can be kept for them"}})
+	case p.now.bound:
+		f.Pin = Fresh
+	}
+	p.now.on, p.phase = f.Pin, sent
+	if leave {
+		p.pinned = false
+	}
+	if f.Pin == Fresh {
+		p.pinned, p.pin = true, to
+	}
+	if leave {
+		return Do(Retire{Upstream}, f)
+	}
+	return Do(f)
+}
+
+// reset makes the proxy and its front ready for the next request.
+func (p *Proxy) reset() {
+	p.phase, p.now = idle, forwarded{}
+	if p.front.phase != idle {
+		p.front.finish(Finish{})
+	}
+}
+
+// response judges what came back from upstream.
+func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
+	own := p.now.on == Fresh || p.now.on == Same
+	if r.Status == 407 && !p.conf.Chain && !p.conf.Reverse { // R9110-11.7.1-1
+		return p.badGateway(gss.Unexpected, "the upstream wants proxy authentication, which is its business with this proxy", own && r.Close), nil
+	}
+	offers := r.Header.WWWAuthenticate
+	bound := r.Status == 401 && p.boundBy(func(name string) bool {
+		for range offers.Of(name) {
+			return true
+		}
+		return false
+	})
+	out := Relay{}
+	if bound && p.now.on == Shared && p.now.canPin && !r.Close {
+		p.pinned, out.Keep, own = true, true, true
+		q := &p.now.request
+		p.pin = origin{q.Scheme, q.Host, q.Port}
+	}
+	out.SessionBased = own && !p.conf.Reverse // R4559-6-6, HTA-17
+	out.Strip = bound && !own && p.conf.Strip
+	if own && r.Close { // closing either side retires the other
+		out.Close, p.pinned = true, false
+	}
+	p.now.relay = out
+	if !p.now.authed {
+		return p.relay(Finish{}), nil
+	}
+	status := r.Status
+	if status == 407 { // a chained proxy's, not ours
+		status = 502
+	}
+	return p.authenticate(env, Responding{status})
+}
+
+// relay passes the response on, with the front's last word.
+func (p *Proxy) relay(f Finish) Actions {
+	out := p.now.relay
+	out.Challenges, out.Info = f.Challenges, f.Info
+	out.Close = out.Close || f.Close
+	p.reset()
+	if out.Close {
+		p.phase = dead
+		return Do(out, Retire{Downstream})
+	}
+	return Do(out)
+}
+
+// closed deals with the loss of either end.
+func (p *Proxy) closed(env gss.Env, end End) Actions {
+	if end == Downstream {
+		had := p.pinned
+		*p = Proxy{conf: p.conf, front: Server{conf: p.front.conf, id: p.front.id, phase: dead}, phase: dead}
+		if had {
+			return Do(Retire{Upstream})
+		}
+		return Actions{}
+	}
+	own := p.pinned
+	if p.phase == sent {
+		own = p.now.on == Fresh || p.now.on == Same
+	}
+	switch {
+	case p.phase == asking && p.front.now.answering: // the response is here already
+		p.now.relay.Close = p.now.relay.Close || own
+		p.pinned = false
+	case p.phase == sent, p.phase == asking && own:
+		return p.badGateway(gss.Unanswered, "the upstream connection closed before it answered", own)
+	case own:
+		p.pinned, p.phase = false, dead
+		return Do(Retire{Downstream})
+	}
+	return Actions{}
+}
+
+// badGateway ends a request without a response that could be passed on; lost
+// tells that the pinned upstream connection is gone, and the client's goes with it.
+func (p *Proxy) badGateway(code gss.Code, why string, lost bool) Actions {
+	p.reset()
+	r := Reply{Status: 502, Side: gss.Proxy, Close: lost, Fault: gss.Fault{Code: code, Detail: why}}
+	if !lost {
+		return Do(r)
+	}
+	p.pinned, p.phase = false, dead
+	return Do(r, Retire{Downstream})
+}

@@ -1,0 +1,334 @@
+package machine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// Server is the server's half of HTTP authentication on one connection, or on
+// one stream of a multiplexed one: an immutable comparable value. Make the
+// first with [NewServer]; the zero Server takes nothing.
+//
+// A driver tells it Received, and gets Reply (send that, the handler does not
+// run) or Accept (run the handler, then tell Responding and apply Finish). One
+// request at a time: a driver queues what is pipelined.
+type Server struct {
+	conf  *serverConf
+	phase phase
+	id    uint16 // of the last Ask
+
+	kept kept      // who the connection belongs to
+	half handshake // the handshake in progress, or the one that ended in this request
+	now  current
+}
+
+// kept is an identity that outlives its request.
+type kept struct {
+	scheme uint8 // index+1, 0: nobody
+	info   gss.Info
+	ctx    gss.Context
+}
+
+// handshake is one acceptor on its way.
+type handshake struct {
+	scheme uint8 // index+1, 0: none
+	legs   uint8
+	ctx    scheme.Acceptor
+	former kept // whom the connection belonged to before it
+}
+
+// current is the request that is being dealt with.
+type current struct {
+	request   Request
+	shared    bool // its connection may carry other clients' requests
+	fresh     bool // it proved an identity itself
+	answering bool // its response is about to leave
+	final     header.Challenges
+	status    int
+}
+
+// Format implements fmt.Formatter: a server shows its phase and whose its
+// connection is, and none of the secrets inside.
+func (s Server) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "server(%v", s.phase)
+	if s.kept.scheme != 0 {
+		fmt.Fprintf(f, " kept=%q", s.kept.info.Peer)
+	}
+	if s.half.scheme != 0 {
+		fmt.Fprintf(f, " scheme=%d legs=%d", s.half.scheme, s.half.legs)
+	}
+	fmt.Fprint(f, ")")
+}
+
+// Step computes the next server. See [Machine].
+func (s Server) Step(env gss.Env, e Event) (Server, Actions, error) {
+	next := s
+	acts, err := next.step(env, e)
+	if err != nil {
+		return s, Actions{}, err // L3: the old one, untouched
+	}
+	return next, acts, nil
+}
+
+func (s *Server) step(env gss.Env, e Event) (Actions, error) {
+	if s.conf == nil {
+		return Actions{}, gss.Misuse("server: made without NewServer")
+	}
+	switch e := e.(type) {
+	case Received:
+		if s.phase == idle {
+			return s.received(env, &e)
+		}
+	case Answered:
+		if s.phase == asking && e.ID == s.id && e.Answer != nil {
+			in := scheme.AcceptorInput{Event: scheme.Replied, Answer: e.Answer, Status: s.now.status}
+			if s.now.answering {
+				return s.conclude(env, in)
+			}
+			return s.feed(env, in)
+		}
+	case Responding:
+		if s.phase == handling && e.Status >= 200 {
+			return s.responding(env, e.Status)
+		}
+	case Closed:
+		*s = Server{conf: s.conf, id: s.id, phase: dead}
+		return Actions{}, nil
+	}
+	return Actions{}, noEvent("server", s.phase)
+}
+
+// received judges a request by its credentials, or by the identity that its
+// connection carries.
+func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
+	s.now = current{request: e.Request, shared: e.SharedFront || e.Header.Via}
+	if s.kept.scheme != 0 && (!s.mayKeep() || expired(env, s.kept.info)) { // HTA-18
+		s.kept = kept{}
+	}
+	creds := e.Header.Authorization
+	if s.conf.side == gss.Proxy {
+		creds = e.Header.ProxyAuthorization
+	}
+	switch i := s.index(creds); {
+	case !creds.Present() && s.half.scheme != 0: // NTHT-3.1.5.1-2
+		return s.refuse(env, gss.Fault{Code: gss.Unexpected, Detail: "a request without credentials came in the middle of a handshake"}), nil
+	case !creds.Present() && s.kept.scheme != 0:
+		s.phase = handling
+		return Do(Accept{Scheme: s.traits(s.kept.scheme).Name, Info: s.kept.info, Context: s.kept.ctx}), nil
+	case !creds.Present() && s.conf.Optional:
+		s.phase = handling
+		return Do(Accept{Anonymous: true}), nil
+	case !creds.Present(): // N2HT-2.2.1-1, MSDIG-16; no state is left behind, HTA-20
+		return s.refuse(env, gss.Fault{Code: gss.NoCredentials, Detail: "the request carries no credentials"}), nil
+	case i < 0:
+		s.kept = kept{}
+		return s.refuse(env, gss.Fault{Code: gss.Malformed, Detail: "the credentials do not parse, or name a scheme that is not offered or cannot run on this connection"}), nil
+	default:
+		if s.half.scheme != uint8(i)+1 { // a first message: HTA-21
+			former := s.kept
+			if s.half.scheme != 0 {
+				former = s.half.former
+			}
+			s.half = handshake{scheme: uint8(i) + 1, ctx: s.conf.Schemes[i].Accept(s.exchange()), former: former}
+			s.kept = kept{}
+		}
+		return s.feed(env, scheme.AcceptorInput{Event: scheme.Presented, Credentials: creds})
+	}
+}
+
+// index is the scheme of the credentials, -1 if they are of none that we offer.
+func (s *Server) index(creds header.Credentials) int {
+	if !creds.Present() || creds.Form() == header.Malformed {
+		return -1
+	}
+	for i, sch := range s.conf.Schemes {
+		if t := sch.Traits(); creds.Is(t.Name) && s.mayRun(t) {
+			return i
+		}
+	}
+	return -1
+}
+
+// mayRun reports whether a scheme may run on this request's connection (HTA-4).
+// It is offered in any case: the offer is what makes a client come back over
+// HTTP/1.1.
+func (s *Server) mayRun(t scheme.Traits) bool {
+	return !s.now.request.Multiplexed || t.Bound != scheme.Connection
+}
+
+func (s *Server) traits(i uint8) scheme.Traits { return s.conf.Schemes[i-1].Traits() }
+
+// exchange is what a scheme is told of this request.
+func (s *Server) exchange() scheme.Exchange {
+	q := &s.now.request
+	return scheme.Exchange{
+		Side: s.conf.side, Method: q.Method, URI: q.URI, Authority: authority(q.Scheme, q.Host, q.Port),
+		Target: gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Binding: q.Binding},
+	}
+}
+
+// mayKeep reports whether this request's connection may carry an identity at
+// all (C24, R9110-3.3-1).
+func (s *Server) mayKeep() bool {
+	return !s.now.request.Multiplexed && (!s.now.shared || s.conf.PinnedFront) && s.conf.Keep != KeepNever
+}
+
+func expired(env gss.Env, info gss.Info) bool { return info.Expires != 0 && env.Now >= info.Expires }
+
+// feed steps the acceptor and deals with what comes out.
+func (s *Server) feed(env gss.Env, in scheme.AcceptorInput) (Actions, error) {
+	ctx, out, err := s.half.ctx.Step(env, in)
+	if err != nil {
+		return Actions{}, err
+	}
+	s.half.ctx = ctx
+	switch out.State {
+	case gss.Waiting:
+		return s.ask(out.Ask), nil
+	case gss.Continue, gss.Ready: // R4559-5-4
+		return s.next(env, out.Challenges), nil
+	case gss.Complete:
+		return s.accept(env, out.Challenges), nil
+	}
+	return s.refuse(env, out.Fault, out.Challenges), nil
+}
+
+func (s *Server) ask(q gss.Question) Actions {
+	if need, ok := q.(gss.NeedVerifier); ok && need.Scheme == "" { // a mechanism does not know it
+		need.Scheme = s.traits(s.half.scheme).Name
+		q = need
+	}
+	s.phase = asking
+	s.id++
+	return Do(Ask{s.id, q})
+}
+
+// next asks for the handshake's next leg.
+func (s *Server) next(env gss.Env, challenges header.Challenges) Actions {
+	if s.half.legs++; s.half.legs >= s.conf.MaxLegs { // HTA-6
+		return s.refuse(env, gss.Fault{Code: gss.TooMany, Detail: "the handshake takes more than MaxLegs legs"})
+	}
+	if s.now.request.Multiplexed { // HTA-4: the next leg would meet another stream's server
+		return s.refuse(env, gss.Fault{Code: gss.Unsupported, Detail: "a handshake of several legs cannot run on a multiplexed connection"})
+	}
+	s.now, s.phase = current{}, idle
+	return Do(Reply{Status: s.challengeStatus(), Side: s.conf.side, Challenges: challenges})
+}
+
+// accept ends a handshake that succeeded.
+func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
+	info := s.half.ctx.Info()
+	switch {
+	case info.Peer == "" && !info.Anonymous: // HTA-14
+		return s.refuse(env, gss.Fault{Code: gss.BadCredentials, Detail: "the scheme completed without saying who the client is"})
+	case expired(env, info):
+		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
+	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
+		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that belonged to one"})
+		return closing(acts)
+	}
+	s.now.fresh, s.now.final = true, final
+	if s.keeps(info) {
+		s.kept = kept{s.half.scheme, info, s.half.ctx.Context()}
+	}
+	s.phase = handling
+	return Do(Accept{Scheme: s.traits(s.half.scheme).Name, Info: info, Context: s.half.ctx.Context()})
+}
+
+// keeps reports whether the identity outlives this request (N2HT-3.3.5-3).
+func (s *Server) keeps(info gss.Info) bool {
+	return s.mayKeep() && s.traits(s.half.scheme).Bound != scheme.PerRequest &&
+		(info.ConnectionBound || s.conf.Keep == KeepAlways)
+}
+
+// same reports whether two contexts are one user's: names have no case
+// (NLMP-3.2.5.1.2-4).
+func same(a, b gss.Info) bool {
+	return a.Anonymous == b.Anonymous && strings.EqualFold(a.Peer, b.Peer) && strings.EqualFold(a.Domain, b.Domain)
+}
+
+// closing is the reply with Close set.
+func closing(acts Actions) Actions {
+	if r, ok := acts.At(0).(Reply); ok {
+		r.Close = true
+		return Do(r)
+	}
+	return acts
+}
+
+func (s *Server) challengeStatus() int {
+	if s.conf.side == gss.Proxy {
+		return 407
+	}
+	return 401
+}
+
+// refuse drops the handshake and challenges anew. own, if any, stands in place
+// of the failed scheme's first offer. Why, the peer is not told.
+func (s *Server) refuse(env gss.Env, f gss.Fault, own ...header.Challenges) Actions {
+	r := Reply{Status: s.challengeStatus(), Side: s.conf.side, Fault: f}
+	if f.Code == gss.WrongResource { // R7616-3.4.6-1
+		r.Status = 400
+	} else if r.Challenges = s.challenges(env, own...); r.Challenges.Len() == 0 { // N2HT-2.2.1-2
+		r.Status = 500
+	}
+	s.half, s.now, s.phase = handshake{}, current{}, idle
+	return Do(r)
+}
+
+// challenges are the first challenges of all schemes, strongest first (C32).
+func (s *Server) challenges(env gss.Env, own ...header.Challenges) header.Challenges {
+	var all header.Challenges
+	for i, sch := range s.conf.Schemes {
+		if len(own) > 0 && own[0].Len() > 0 && s.half.scheme == uint8(i)+1 {
+			all = all.Append(own[0])
+			continue
+		}
+		if offer, f := sch.Offer(env, s.exchange()); f.IsZero() {
+			all = all.Append(offer)
+		}
+	}
+	return all
+}
+
+// responding readies the fields of the handler's response.
+func (s *Server) responding(env gss.Env, status int) (Actions, error) {
+	s.now.answering, s.now.status = true, status
+	if status == s.challengeStatus() { // the handler wants (other) credentials
+		s.kept = kept{}
+		return s.finish(Finish{Challenges: s.challenges(env)}), nil
+	}
+	if !s.now.fresh {
+		return s.finish(Finish{}), nil
+	}
+	return s.conclude(env, scheme.AcceptorInput{Event: scheme.Responding, Status: status})
+}
+
+// conclude lets the acceptor add its last word.
+func (s *Server) conclude(env gss.Env, in scheme.AcceptorInput) (Actions, error) {
+	ctx, out, err := s.half.ctx.Step(env, in)
+	if err != nil {
+		return Actions{}, err
+	}
+	s.half.ctx = ctx
+	if out.State == gss.Waiting {
+		return s.ask(out.Ask), nil
+	}
+	f := Finish{Challenges: s.now.final, Info: out.Info}                                 // R4559-5-8
+	if s.conf.side == gss.Origin && s.traits(s.half.scheme).Bound != scheme.PerRequest { // N2HT-3.3.5-2
+		f.PersistentAuth = header.PersistFalse // N2HT-3.3.5-4
+		if s.kept.scheme != 0 {
+			f.PersistentAuth = header.PersistTrue // N2HT-3.3.5-3
+		}
+	}
+	return s.finish(f), nil
+}
+
+func (s *Server) finish(f Finish) Actions {
+	s.half, s.now, s.phase = handshake{}, current{}, idle
+	return Do(f)
+}

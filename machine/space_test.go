@@ -1,0 +1,99 @@
+package machine
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+func digestOffer(nonce string) header.Challenge {
+	return header.ParamChallenge(scheme.Digest, fmt.Sprintf(`realm="r", nonce=%q, qop="auth"`, nonce))
+}
+
+func genFacts(t *rapid.T) Facts {
+	f := Facts{At: int64(rapid.IntRange(0, 4).Draw(t, "at")), Forget: rapid.Bool().Draw(t, "forget"), Session: SessionWord(rapid.IntRange(0, 2).Draw(t, "session"))}
+	f.Scheme = rapid.SampledFrom([]string{"", scheme.Negotiate, scheme.Digest}).Draw(t, "scheme")
+	if f.Scheme == scheme.Digest {
+		f.Memory = scheme.Memory{Offer: digestOffer(rapid.SampledFrom([]string{"m", "n"}).Draw(t, "nonce")),
+			Count: rapid.Uint32Range(0, 3).Draw(t, "count"), Scope: rapid.SampledFrom([]string{"", "/a"}).Draw(t, "scope")}
+	}
+	return f
+}
+
+// Facts may be applied late, twice and in any order.
+func TestFactsCommute(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := rapid.SliceOfN(rapid.Custom(genFacts), 0, 6).Draw(t, "facts")
+		order := rapid.Permutation(append(append([]Facts(nil), facts...), facts...)).Draw(t, "order")
+		var one, other Space
+		for _, f := range facts {
+			one = one.Learn(f)
+		}
+		for _, f := range order {
+			other = other.Learn(f)
+		}
+		if one != other {
+			t.Fatalf("%+v\n%+v", one, other)
+		}
+		if !reflect.ValueOf(one).Comparable() {
+			t.Fatal("not comparable")
+		}
+	})
+}
+
+// Each lease of a nonce has a count of its own, whatever is learned in between of the
+// same nonce, in whatever order.
+func TestLeasesCount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s Space
+		at := int64(0)
+		learn := func(count uint32) {
+			at += int64(rapid.IntRange(-1, 3).Draw(t, "dt"))
+			s = s.Learn(Facts{At: max(at, 1), Scheme: scheme.Digest, Memory: scheme.Memory{Offer: digestOffer("n"), Count: count}})
+		}
+		learn(1)
+		highest := uint32(1)
+		var out []uint32
+		for range 10 {
+			if rapid.Bool().Draw(t, "deliver") && len(out) > 0 {
+				learn(rapid.SampledFrom(out).Draw(t, "which"))
+				continue
+			}
+			var l Lease
+			if s, l = s.Lease("/"); l.Scheme != scheme.Digest || l.Memory.Count <= highest {
+				t.Fatalf("count %d after %d", l.Memory.Count, highest)
+			}
+			highest = l.Memory.Count
+			out = append(out, highest)
+		}
+	})
+}
+
+func TestLease(t *testing.T) {
+	var zero Space
+	if s, l := zero.Lease("/"); s != zero || l != (Lease{}) {
+		t.Errorf("the zero space knows something: %+v", l)
+	}
+	s := zero.Learn(Facts{At: 1, Scheme: scheme.Negotiate, Session: Supported})
+	if _, l := s.Lease("/"); l.Scheme != scheme.Negotiate || !l.SessionBased || l.Memory.Count != 0 {
+		t.Errorf("%+v", l)
+	}
+	s = s.Learn(Facts{At: 3, Forget: true, Session: Unsupported}).Learn(Facts{At: 2, Scheme: scheme.NTLM, Session: Supported})
+	if _, l := s.Lease("/"); l != (Lease{}) {
+		t.Errorf("what came before the failure is believed: %+v", l)
+	}
+	if s := zero.Learn(Facts{Scheme: scheme.NTLM}); s != zero {
+		t.Error("facts without a time are none")
+	}
+	s = zero.Learn(Facts{At: 1, Scheme: scheme.Digest, Memory: scheme.Memory{Offer: digestOffer("n"), Count: 4, Scope: "/a /b/"}})
+	for uri, within := range map[string]bool{"/a": true, "/a/x": true, "/a?q": true, "/ab": false, "/b/": true, "/b/x": true, "/b": false, "/": false, "": false, "*": false, "a.example:443": false} {
+		if _, l := s.Lease(uri); (l.Scheme != "") != within {
+			t.Errorf("%q: %+v", uri, l)
+		}
+	}
+}
