@@ -104,7 +104,7 @@ type Deliver struct {
 }
 
 // Ask: answer the question with Answered{ID}. All machines. Nothing else but
-// Closed may come before the answer. IDs count up through the life of a machine.
+// Closed may come before the answer. IDs count up within one exchange.
 type Ask struct {
 	ID       uint16
 	Question gss.Question
@@ -120,8 +120,9 @@ type Reply struct {
 	Close      bool      // and close the connection after it
 }
 
-// Accept: run the handler. Server. Anonymous and no Identity: the request did
-// not authenticate, and policy lets it in (Policy.Optional).
+// Accept: run the handler. Server. Anonymous is for ServerConfig.Optional alone:
+// the request did not authenticate, then there is no Scheme; or it did, as nobody
+// in particular.
 type Accept struct {
 	Scheme    string
 	Info      gss.Info
@@ -140,8 +141,10 @@ type Finish struct {
 // Forward: send the request upstream. Proxy. Proxy-Authorization is removed,
 // Authorization left as it is (R9110-11.6.2-1, R9110-11.7.2-1).
 type Forward struct {
-	Pin  Pin
-	Info gss.Info // who the client is to this proxy, if it authenticated
+	Pin Pin
+	// Scheme and Info are who the client is to this proxy, if it authenticated.
+	Scheme string
+	Info   gss.Info
 }
 
 // Pin tells which upstream connection a request may use.

@@ -276,7 +276,7 @@ func FuzzProxyStep(f *testing.F) {
 			case strings.HasPrefix(kind, "l"):
 				e = Closed{Upstream}
 			case p.phase == asking:
-				e = fuzzAnswer(kind, p.front.id)
+				e = fuzzAnswer(kind, p.front.now.id)
 			case p.phase == sent:
 				e = Response{Status: fuzzStatus(kind), Header: header.ParseResponse(fuzzFields(responseFields, kind, rest)), Close: digit(kind, 3, 5) == 4}
 			default:

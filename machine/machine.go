@@ -1,6 +1,11 @@
 package machine
 
-import "github.com/countersign-auth/countersign/gss"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+)
 
 // Machine is what [Client], [Server] and [Proxy] have in common: a comparable
 // value whose Step is a pure function (L1, L2). A Go error is a [gss.Misuse]:
@@ -30,4 +35,22 @@ func (p phase) String() string { return phaseNames[p] }
 // noEvent is the misuse of an event that does not belong now.
 func noEvent(machine string, p phase) error {
 	return gss.Misuse(machine + ": this event cannot come in phase " + p.String())
+}
+
+// origin is a URI's scheme and authority.
+type origin struct {
+	scheme, host string
+	port         uint16
+}
+
+// authority is host[:port], the port left out where it is the scheme's own and
+// brackets put around an IPv6 address (RFC 9110 section 4.2).
+func authority(uriScheme, host string, port uint16) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port == 0 || uriScheme == "http" && port == 80 || uriScheme == "https" && port == 443 {
+		return host
+	}
+	return host + ":" + strconv.Itoa(int(port))
 }

@@ -88,7 +88,7 @@ func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
 		canPin: !e.Request.Multiplexed && (!e.SharedFront && !e.Header.Via || p.conf.Auth.PinnedFront),
 	}
 	if p.front.conf == nil {
-		return p.forward(gss.Info{}), nil
+		return p.forward(Accept{}), nil
 	}
 	return p.authenticate(env, *e)
 }
@@ -117,7 +117,7 @@ func (p *Proxy) authenticate(env gss.Env, e Event) (Actions, error) {
 		p.phase = idle
 	case Accept:
 		p.now.authed = true
-		return p.forward(a.Info), nil
+		return p.forward(a), nil
 	case Finish:
 		return p.relay(a), nil
 	}
@@ -125,10 +125,10 @@ func (p *Proxy) authenticate(env gss.Env, e Event) (Actions, error) {
 }
 
 // forward decides which upstream connection the request may use.
-func (p *Proxy) forward(info gss.Info) Actions {
+func (p *Proxy) forward(client Accept) Actions {
 	q := &p.now.request
 	to := origin{q.Scheme, q.Host, q.Port}
-	f := Forward{Info: info}
+	f := Forward{Scheme: client.Scheme, Info: client.Info}
 	leave := p.pinned && p.pin != to
 	switch {
 	case q.Method == "CONNECT": // HTA-15: what runs inside is not ours
@@ -215,7 +215,7 @@ func (p *Proxy) relay(f Finish) Actions {
 func (p *Proxy) closed(env gss.Env, end End) Actions {
 	if end == Downstream {
 		had := p.pinned
-		*p = Proxy{conf: p.conf, front: Server{conf: p.front.conf, id: p.front.id, phase: dead}, phase: dead}
+		*p = Proxy{conf: p.conf, front: Server{conf: p.front.conf, phase: dead}, phase: dead}
 		if had {
 			return Do(Retire{Upstream})
 		}

@@ -180,7 +180,7 @@ func TestUpstreamLost(t *testing.T) {
 	}
 
 	p, _ = must(r, proxyOf(r, "Basic"), proxied("a.example", "Proxy-Authorization: Basic <alice:secret>", ntlm))
-	p, _ = must(r, p, Answered{p.front.id, gss.Password{Password: gss.NewSecret("secret")}})
+	p, _ = must(r, p, Answered{p.front.now.id, gss.Password{Password: gss.NewSecret("secret")}})
 	p, _ = must(r, p, response(200))
 	p, acts = must(r, p, proxied("a.example", "Proxy-Authorization: Basic <alice:secret>"))
 	first[Ask](t, acts)

@@ -228,11 +228,11 @@ func (r *rig) eventOf(words, lines []string) Event {
 func (r *rig) askID() uint16 {
 	switch {
 	case r.client.phase == asking:
-		return r.client.id
+		return r.client.ex.id
 	case r.server.phase == asking:
-		return r.server.id
+		return r.server.now.id
 	}
-	return r.proxy.front.id
+	return r.proxy.front.now.id
 }
 
 func (r *rig) answerOf(words []string) gss.Answer {

@@ -19,7 +19,6 @@ import (
 type Server struct {
 	conf  *serverConf
 	phase phase
-	id    uint16 // of the last Ask
 
 	kept kept      // who the connection belongs to
 	half handshake // the handshake in progress, or the one that ended in this request
@@ -44,9 +43,10 @@ type handshake struct {
 // current is the request that is being dealt with.
 type current struct {
 	request   Request
-	shared    bool // its connection may carry other clients' requests
-	fresh     bool // it proved an identity itself
-	answering bool // its response is about to leave
+	id        uint16 // of the last Ask
+	shared    bool   // its connection may carry other clients' requests
+	fresh     bool   // it proved an identity itself
+	answering bool   // its response is about to leave
 	final     header.Challenges
 	status    int
 }
@@ -84,7 +84,7 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 			return s.received(env, &e)
 		}
 	case Answered:
-		if s.phase == asking && e.ID == s.id && e.Answer != nil {
+		if s.phase == asking && e.ID == s.now.id && e.Answer != nil {
 			in := scheme.AcceptorInput{Event: scheme.Replied, Answer: e.Answer, Status: s.now.status}
 			if s.now.answering {
 				return s.conclude(env, in)
@@ -96,7 +96,7 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 			return s.responding(env, e.Status)
 		}
 	case Closed:
-		*s = Server{conf: s.conf, id: s.id, phase: dead}
+		*s = Server{conf: s.conf, phase: dead}
 		return Actions{}, nil
 	}
 	return Actions{}, noEvent("server", s.phase)
@@ -118,7 +118,7 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		return s.refuse(env, gss.Fault{Code: gss.Unexpected, Detail: "a request without credentials came in the middle of a handshake"}), nil
 	case !creds.Present() && s.kept.scheme != 0:
 		s.phase = handling
-		return Do(Accept{Scheme: s.traits(s.kept.scheme).Name, Info: s.kept.info, Context: s.kept.ctx}), nil
+		return Do(Accept{Scheme: s.traits(s.kept.scheme).Name, Info: s.kept.info, Anonymous: s.kept.info.Anonymous, Context: s.kept.ctx}), nil
 	case !creds.Present() && s.conf.Optional:
 		s.phase = handling
 		return Do(Accept{Anonymous: true}), nil
@@ -203,8 +203,8 @@ func (s *Server) ask(q gss.Question) Actions {
 		q = need
 	}
 	s.phase = asking
-	s.id++
-	return Do(Ask{s.id, q})
+	s.now.id++
+	return Do(Ask{s.now.id, q})
 }
 
 // next asks for the handshake's next leg.
@@ -225,6 +225,8 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 	switch {
 	case info.Peer == "" && !info.Anonymous: // HTA-14
 		return s.refuse(env, gss.Fault{Code: gss.BadCredentials, Detail: "the scheme completed without saying who the client is"})
+	case info.Anonymous && !s.conf.Optional:
+		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated as nobody in particular, which takes ServerConfig.Optional"})
 	case expired(env, info):
 		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
 	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
@@ -236,7 +238,7 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 		s.kept = kept{s.half.scheme, info, s.half.ctx.Context()}
 	}
 	s.phase = handling
-	return Do(Accept{Scheme: s.traits(s.half.scheme).Name, Info: info, Context: s.half.ctx.Context()})
+	return Do(Accept{Scheme: s.traits(s.half.scheme).Name, Info: info, Anonymous: info.Anonymous, Context: s.half.ctx.Context()})
 }
 
 // keeps reports whether the identity outlives this request (N2HT-3.3.5-3).

@@ -157,6 +157,42 @@ func TestNobody(t *testing.T) {
 	first[Reply](t, acts)
 }
 
+// nobody is a scheme whose clients authenticate as nobody in particular, as
+// NTLM's anonymous ones do.
+type nobody struct{}
+
+func (nobody) Traits() scheme.Traits {
+	return scheme.Traits{Name: "Nobody", Form: header.Token68, First: scheme.FirstBare, Strength: 1}
+}
+func (nobody) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
+	return header.ListOf(header.BareChallenge("Nobody")), gss.Fault{}
+}
+func (n nobody) Accept(scheme.Exchange) scheme.Acceptor { return n }
+func (nobody) Info() gss.Info                           { return gss.Info{Anonymous: true} }
+func (nobody) Context() gss.Context                     { return nil }
+func (n nobody) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+	return n, scheme.AcceptorOutput{State: gss.Complete}, nil
+}
+
+// An anonymous context gets in only where anonymous requests do, and says so.
+func TestAnonymousContext(t *testing.T) {
+	r := newRig(t)
+	for _, optional := range []bool{false, true} {
+		s, err := NewServer(ServerConfig{Schemes: []scheme.Server{nobody{}}, Optional: optional})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, acts := must(r, s, receivedText("Nobody <x>"))
+		if optional {
+			if a := first[Accept](t, acts); !a.Anonymous || a.Scheme != "Nobody" {
+				t.Errorf("%+v does not say that it is anonymous", a)
+			}
+		} else if a := first[Reply](t, acts); a.Fault.Code != gss.NotPermitted {
+			t.Errorf("%+v, want it refused by policy", a)
+		}
+	}
+}
+
 func mustStep[M Machine[M]](r *rig, m M, e Event) M {
 	m, _ = must(r, m, e)
 	return m

@@ -1,0 +1,164 @@
+package machine
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// The end of an exchange: delivered, failed, or continued over another
+// connection.
+
+// deliver hands the response to the application.
+func (c *Client) deliver(env gss.Env) Actions {
+	s := gss.Origin
+	if c.ex.via.Route == Tunneling {
+		s = gss.Proxy
+	}
+	sd := &c.sides[s]
+	d := Deliver{Authenticated: sd.proven || sd.scheme == 0 && sd.persistent}
+	switch {
+	case sd.proven:
+		d.Info, d.Context = sd.ctx.Info(), sd.ctx.Context()
+	case d.Authenticated:
+		d.Info = gss.Info{Mech: sd.mech, ConnectionBound: true}
+	}
+	d.Learn, d.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
+	if c.end() {
+		return Do(d, Retire{})
+	}
+	return Do(d)
+}
+
+// learn is what this exchange taught about side s's peer.
+func (c *Client) learn(env gss.Env, s gss.Side) Facts {
+	sd := &c.sides[s]
+	var f Facts
+	if s == gss.Origin && c.ex.heard {
+		f.At, f.Session = env.Now, c.ex.session
+	}
+	if sd.proven && !c.traits(s).OfferedOnly {
+		f.At, f.Scheme, f.Memory = env.Now, c.traits(s).Name, sd.memory
+	}
+	return f
+}
+
+// end wipes the exchange, and reports whether the connection is of no use any
+// more: it closes, or the peer was left in the middle of a handshake.
+func (c *Client) end() bool {
+	c.phase = idle
+	broken := c.ex.response.Close || c.ex.broken
+	for s := range c.sides {
+		sd := &c.sides[s]
+		broken = broken || sd.scheme != 0 && sd.sent && !sd.proven && c.traits(gss.Side(s)).Legged()
+		sd.attempt = attempt{}
+	}
+	c.ex = exchange{}
+	if broken {
+		c.die()
+	}
+	return broken
+}
+
+// die forgets what belonged to the connection, with which nothing can be done any
+// more.
+func (c *Client) die() {
+	for s := range c.sides {
+		c.sides[s].standing = standing{}
+	}
+	c.phase = dead
+}
+
+// fail ends the exchange without a usable response.
+func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
+	out := Fail{Side: s, Fault: f, Tried: c.tried(s)}
+	out.Learn, out.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
+	if s == gss.Origin { // whatever was known to work does not any more
+		out.Learn = Facts{At: env.Now, Forget: true, Session: out.Learn.Session}
+	} else {
+		out.LearnProxy = Facts{At: env.Now, Forget: true}
+	}
+	if c.end() {
+		return Do(out, Retire{})
+	}
+	return Do(out)
+}
+
+// tried names the schemes that side s tried.
+func (c *Client) tried(s gss.Side) string {
+	sd, names := &c.sides[s], ""
+	for i, client := range c.conf.schemes[s] {
+		if !sd.tried.Has(i) && i != int(sd.scheme)-1 {
+			continue
+		}
+		if names != "" {
+			names += ", "
+		}
+		names += client.Traits().Name
+	}
+	return names
+}
+
+// reopen goes on over another connection.
+func (c *Client) reopen(env gss.Env, http11 bool) Actions {
+	x := &c.ex
+	if x.reopened >= c.conf.MaxReconnects { // HTA-6
+		return c.fail(env, gss.Origin, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
+	}
+	x.reopened++
+	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, reopened: x.reopened}
+	for s := range c.sides {
+		a := &c.sides[s].attempt
+		r.again[s], r.rounds[s], r.tries[s] = a.again, a.rounds, a.tries
+		r.tried[s], r.declined[s], r.seen[s], r.fault[s] = a.tried, a.declined, a.seen, a.fault
+	}
+	out := Reopen{Resume: r, HTTP11: http11}
+	if x.heard {
+		out.Learn = Facts{At: env.Now, Session: x.session}
+	}
+	c.end()
+	c.die()
+	return Do(out)
+}
+
+// resume takes up what another connection's exchange left.
+func (c *Client) resume(r *Resume) {
+	if !r.valid {
+		return
+	}
+	x := &c.ex
+	x.spent, x.retried, x.reopened = r.spent, r.retried, r.reopened
+	for s := range c.sides {
+		a := &c.sides[s].attempt
+		a.again, a.rounds, a.tries = r.again[s], r.rounds[s], r.tries[s]
+		a.tried, a.declined, a.seen, a.fault = r.tried[s], r.declined[s], r.seen[s], r.fault[s]
+	}
+}
+
+// closed deals with the loss of the connection.
+func (c *Client) closed(env gss.Env) (Actions, error) {
+	var acts Actions
+	switch {
+	case c.phase == asking && c.ex.judging: // the response is here, only its judgement is not
+		c.ex.response.Close = true
+		return Actions{}, nil
+	case c.phase == asking, c.phase == sent && c.repeatable():
+		acts = c.reopen(env, false)
+	case c.phase == sent:
+		acts = c.fail(env, gss.Origin, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and the request may have been carried out"})
+	}
+	c.die()
+	return acts, nil
+}
+
+// repeatable reports whether the request on the wire may be sent once more: it
+// is idempotent (RFC 9110 section 9.2.2), or it was a leg that no server
+// carries out.
+func (c *Client) repeatable() bool {
+	if c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
+		return true
+	}
+	switch c.ex.request.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "CONNECT":
+		return true
+	}
+	return false
+}
