@@ -95,13 +95,10 @@ func (c *Client) conditions(s gss.Side) scheme.Conditions {
 // exchangeOf is what a scheme is told of this exchange.
 func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
 	q, v := &c.ex.request, &c.ex.via
-	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.URI, Authority: authority(q.Scheme, q.Host, q.Port)}
+	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.target(s), Authority: q.authority()}
 	x.Target = gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Identity: c.ex.identity, Binding: q.Binding}
 	if s == gss.Proxy {
 		x.Target.Scheme, x.Target.Host, x.Target.Port = v.Scheme, v.Host, v.Port
-		if v.Route == Forwarded { // what the proxy receives, C29
-			x.URI = q.Scheme + "://" + x.Authority + q.URI
-		}
 	} else if v.Route == Forwarded {
 		// The channel below ends at the proxy: nothing is known of what lies behind
 		// it, but that it is no TLS for http.

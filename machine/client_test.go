@@ -649,7 +649,7 @@ func TestAuthority(t *testing.T) {
 		{"http", "a.example", 80, "a.example"}, {"https", "a.example", 443, "a.example"}, {"http", "a.example", 443, "a.example:443"},
 		{"https", "::1", 443, "[::1]"}, {"http", "::1", 8080, "[::1]:8080"}, {"http", "a.example", 0, "a.example"},
 	} {
-		if got := authority(test.scheme, test.host, test.port); got != test.want {
+		if got := (&Request{Scheme: test.scheme, Host: test.host, Port: test.port}).authority(); got != test.want {
 			t.Errorf("%v: %q", test, got)
 		}
 	}

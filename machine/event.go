@@ -1,6 +1,9 @@
 package machine
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 )
@@ -27,6 +30,29 @@ type Request struct {
 	// Multiplexed: other requests share the connection at the same time (HTTP/2,
 	// HTTP/3). No connection-bound authentication runs there (HTA-4).
 	Multiplexed bool
+}
+
+// target is the request-target as side s receives it: the origin the origin-form,
+// a proxy the absolute form, and for CONNECT the authority (C29, RFC 9112 section
+// 3.2).
+func (q *Request) target(s gss.Side) string {
+	if s == gss.Origin || q.Method == "CONNECT" {
+		return q.URI
+	}
+	return q.Scheme + "://" + q.authority() + q.URI
+}
+
+// authority is host[:port], the port left out where it is the scheme's own and
+// brackets put around an IPv6 address (RFC 9110 section 4.2).
+func (q *Request) authority() string {
+	host := q.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if q.Port == 0 || q.Scheme == "http" && q.Port == 80 || q.Scheme == "https" && q.Port == 443 {
+		return host
+	}
+	return host + ":" + strconv.Itoa(int(q.Port))
 }
 
 // Route is how a client's request reaches its origin.

@@ -1,9 +1,6 @@
 package machine
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -41,16 +38,4 @@ func noEvent(machine string, p phase) error {
 type origin struct {
 	scheme, host string
 	port         uint16
-}
-
-// authority is host[:port], the port left out where it is the scheme's own and
-// brackets put around an IPv6 address (RFC 9110 section 4.2).
-func authority(uriScheme, host string, port uint16) string {
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port == 0 || uriScheme == "http" && port == 80 || uriScheme == "https" && port == 443 {
-		return host
-	}
-	return host + ":" + strconv.Itoa(int(port))
 }

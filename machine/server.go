@@ -166,7 +166,7 @@ func (s *Server) traits(i uint8) scheme.Traits { return s.conf.Schemes[i-1].Trai
 func (s *Server) exchange() scheme.Exchange {
 	q := &s.now.request
 	return scheme.Exchange{
-		Side: s.conf.side, Method: q.Method, URI: q.URI, Authority: authority(q.Scheme, q.Host, q.Port),
+		Side: s.conf.side, Method: q.Method, URI: q.target(s.conf.side), Authority: q.authority(),
 		Target: gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Binding: q.Binding},
 	}
 }
