@@ -92,7 +92,7 @@ func (c *Client) step(env gss.Env, e Event) (Actions, error) {
 		if c.phase != sent {
 			break
 		}
-		if e.Status < 200 && e.Status != 101 { // HTA-11
+		if informational(e.Status) { // HTA-11
 			return Actions{}, nil
 		}
 		c.ex.response = e

@@ -39,3 +39,7 @@ type origin struct {
 	scheme, host string
 	port         uint16
 }
+
+// informational reports whether a status is no final one. 101 is the last word of
+// HTTP on its connection (RFC 9110 section 15.2.2).
+func informational(status int) bool { return status < 200 && status != 101 }

@@ -68,7 +68,7 @@ func (p *Proxy) step(env gss.Env, e Event) (Actions, error) {
 		if p.phase != sent {
 			break
 		}
-		if e.Status < 200 && e.Status != 101 {
+		if informational(e.Status) { // HTA-11
 			return Actions{}, nil
 		}
 		return p.response(env, &e)
@@ -83,7 +83,8 @@ func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
 	creds := e.Header.Authorization
 	p.now = forwarded{
 		request: e.Request,
-		bound:   creds.Present() && p.boundBy(creds.Is),
+		// Credentials whose scheme cannot be told may be of any.
+		bound: creds.Present() && (creds.Scheme() == "" || p.boundBy(creds.Is)),
 		// R9110-3.3-1: what came through another intermediary may be anyone's.
 		canPin: !e.Request.Multiplexed && (!e.SharedFront && !e.Header.Via || p.conf.Auth.PinnedFront),
 	}

@@ -92,7 +92,7 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 			return s.feed(env, in)
 		}
 	case Responding:
-		if s.phase == handling && e.Status >= 200 {
+		if s.phase == handling && !informational(e.Status) {
 			return s.responding(env, e.Status)
 		}
 	case Closed:
