@@ -23,6 +23,7 @@ type Proxy struct {
 
 	pinned bool   // an upstream connection is this client's alone
 	pin    origin // to whom it leads
+	vacant bool   // it closed with its first challenge, and the next request opens another
 	now    forwarded
 }
 
@@ -134,21 +135,22 @@ func (p *Proxy) forward(client Accept) Actions {
 	switch {
 	case q.Method == "CONNECT": // HTA-15: what runs inside is not ours
 		f.Pin = Tunnel
-	case p.pinned && !leave && p.now.canPin:
+	case p.pinned && !leave && p.now.canPin && !p.vacant:
 		f.Pin = Same
 	case p.now.bound && !p.now.canPin: // C25: refuse, never share
 		p.reset()
 		return Do(Reply{Status: 403, Side: gss.Proxy, Fault: gss.Fault{Code: gss.NotPermitted,
 			Detail: "connection-bound credentials came over a connection that is not one client's own, and no upstream connection can be kept for them"}})
-	case p.now.bound:
+	case p.now.bound, p.pinned && !leave && p.now.canPin:
 		f.Pin = Fresh
 	}
 	p.now.on, p.phase = f.Pin, sent
-	if leave {
-		p.pinned = false
-	}
-	if f.Pin == Fresh {
-		p.pinned, p.pin = true, to
+	leave = leave && !p.vacant
+	switch {
+	case f.Pin == Fresh:
+		p.pinned, p.pin, p.vacant = true, to, false
+	case p.pin != to:
+		p.pinned, p.vacant = false, false
 	}
 	if leave {
 		return Do(Retire{Upstream}, f)
@@ -178,16 +180,18 @@ func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
 		return false
 	})
 	out := Relay{}
-	if bound && p.now.on == Shared && p.now.canPin && !r.Close {
-		p.pinned, out.Keep, own = true, true, true
-		q := &p.now.request
-		p.pin = origin{q.Scheme, q.Host, q.Port}
-	}
-	out.SessionBased = own && !p.conf.Reverse // R4559-6-6, HTA-17
-	out.Strip = bound && !own && p.conf.Strip
 	if own && r.Close { // closing either side retires the other
 		out.Close, p.pinned = true, false
 	}
+	if bound && p.now.on == Shared && p.now.canPin {
+		// Also where it closes with this response: a server may do so with its first
+		// challenge, and what comes next still gets a connection of its own.
+		q := &p.now.request
+		p.pinned, p.pin, p.vacant = true, origin{q.Scheme, q.Host, q.Port}, r.Close
+		own, out.Keep = true, !r.Close
+	}
+	out.SessionBased = own && !p.conf.Reverse // R4559-6-6, HTA-17
+	out.Strip = bound && !own && p.conf.Strip
 	p.now.relay = out
 	if !p.now.authed {
 		return p.relay(Finish{}), nil
@@ -215,14 +219,14 @@ func (p *Proxy) relay(f Finish) Actions {
 // closed deals with the loss of either end.
 func (p *Proxy) closed(env gss.Env, end End) Actions {
 	if end == Downstream {
-		had := p.pinned
+		had := p.pinned && !p.vacant
 		*p = Proxy{conf: p.conf, front: Server{conf: p.front.conf, phase: dead}, phase: dead}
 		if had {
 			return Do(Retire{Upstream})
 		}
 		return Actions{}
 	}
-	own := p.pinned
+	own := p.pinned && !p.vacant
 	if p.phase == sent {
 		own = p.now.on == Fresh || p.now.on == Same
 	}

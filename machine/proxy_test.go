@@ -43,7 +43,8 @@ func TestUpstreamIsNeverShared(t *testing.T) {
 	bound := []string{"NTLM <x>", "Negotiate <x>", "nego2 <x>"}
 	rapid.Check(t, func(rt *rapid.T) {
 		p := proxyOf(r, "")
-		pinnedTo := "" // the origin of the pinned connection
+		pinnedTo := ""  // the origin of the pinned connection
+		vacant := false // which is yet to be opened
 		for range 8 {
 			host := rapid.SampledFrom([]string{"a.example", "b.example"}).Draw(rt, "host")
 			creds := rapid.SampledFrom(append([]string{"", `Digest x="y"`, "Basic <a:b>"}, bound...)).Draw(rt, "credentials")
@@ -57,7 +58,7 @@ func TestUpstreamIsNeverShared(t *testing.T) {
 			isBound := strings.HasSuffix(creds, "<x>")
 			next, acts := must(r, p, e)
 			if a, ok := acts.At(0).(Retire); ok {
-				if a.End != Upstream || pinnedTo == "" || pinnedTo == host {
+				if a.End != Upstream || pinnedTo == "" || pinnedTo == host || vacant {
 					rt.Fatalf("%v with %q pinned", acts, pinnedTo)
 				}
 				pinnedTo = ""
@@ -72,12 +73,16 @@ func TestUpstreamIsNeverShared(t *testing.T) {
 				}
 				continue
 			case Forward:
+				if vacant && pinnedTo != host {
+					pinnedTo, vacant = "", false
+				}
 				switch {
-				case a.Pin == Shared && isBound, a.Pin == Fresh && pinnedTo != "", a.Pin == Same && (pinnedTo != host || !own):
+				case a.Pin == Shared && (isBound || own && pinnedTo == host), a.Pin == Fresh && pinnedTo != "" && !vacant,
+					a.Pin == Same && (pinnedTo != host || !own || vacant):
 					rt.Fatalf("%q with %q pinned goes on %d", creds, pinnedTo, a.Pin)
 				}
 				if a.Pin == Fresh {
-					pinnedTo = host
+					pinnedTo, vacant = host, false
 				}
 				status := rapid.SampledFrom([]int{200, 401, 407}).Draw(rt, "status")
 				www := rapid.SampledFrom(append([]string{`Basic realm="r"`}, bound...)).Draw(rt, "www")
@@ -96,6 +101,13 @@ func TestUpstreamIsNeverShared(t *testing.T) {
 							rt.Fatalf("kept after %d %s on %d", status, www, a.Pin)
 						}
 						pinnedTo, onPinned = host, true
+					} else if status == 401 && strings.HasSuffix(www, "<x>") && !onPinned && own {
+						// It closes, and the next request gets one of its own.
+						if !rsp.Close || !b.SessionBased {
+							rt.Fatalf("neither kept nor promised after %s", www)
+						}
+						pinnedTo, vacant = host, true
+						break
 					}
 					if b.SessionBased != onPinned {
 						rt.Fatalf("Proxy-Support %t on a connection that is pinned %t", b.SessionBased, onPinned)
