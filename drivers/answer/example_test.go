@@ -1,0 +1,49 @@
+package answer_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// A client's credentials are bound to the origin that they are for.
+func ExampleFor() {
+	login, err := answer.For("https://intranet.example", `EXAMPLE\alice`, "wonder")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, host := range []string{"intranet.example", "attacker.example"} {
+		a := login.Answer(context.Background(), gss.NeedCredential{
+			Scheme: "Negotiate",
+			Target: gss.Target{Scheme: "https", Host: host, Port: 443},
+		})
+		fmt.Printf("%s: %T\n", host, a)
+	}
+	// Output:
+	// intranet.example: gss.Password
+	// attacker.example: gss.Declined
+}
+
+// A server's store, and the memory that stops replays.
+func ExampleChain() {
+	source := answer.Chain(
+		answer.NewUsers(map[string]string{"alice": "wonder"}),
+		&answer.Memory{Max: 100_000},
+	)
+	for _, q := range []gss.Question{
+		gss.NeedVerifier{Scheme: "Digest", User: "alice"},
+		gss.NeedVerifier{Scheme: "Digest", User: "mallory"},
+		gss.NeedFirstSeen{Key: "nonce", Sequence: 1, Until: 1 << 62},
+		gss.NeedExchange{Service: "kdc"},
+	} {
+		fmt.Printf("%T: %T\n", q, source.Answer(context.Background(), q))
+	}
+	// Output:
+	// gss.NeedVerifier: gss.Password
+	// gss.NeedVerifier: gss.Unknown
+	// gss.NeedFirstSeen: gss.FirstSeen
+	// gss.NeedExchange: gss.Declined
+}

@@ -1,0 +1,130 @@
+package answer
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// Htdigest is a user store read from a file as Apache's htdigest writes it. It
+// answers gss.NeedVerifier for Digest with digest.HA1, and gss.NeedVerdict for
+// Basic by hashing the password. A user is one of a realm.
+type Htdigest struct {
+	users  map[realmUser]digest.HA1
+	realms map[string][]string // names by realm
+	hashes hashIndex
+}
+
+type realmUser struct{ realm, user string }
+
+// MaxHtdigestLine bounds the lines of a file, in bytes.
+const MaxHtdigestLine = 4096
+
+// ReadHtdigest reads lines of the form user:realm:HA1, where HA1 is
+// H(user:realm:password) in hex: 32 digits are MD5, 64 are SHA-256. A user may
+// have a line for each. Empty lines, and those that start with "#", are left out.
+// Anything else is an error that names the line by number.
+func ReadHtdigest(r io.Reader) (*Htdigest, error) {
+	h := &Htdigest{users: make(map[realmUser]digest.HA1), realms: make(map[string][]string)}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, MaxHtdigestLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		line := strings.TrimSuffix(lines.Text(), "\r")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if err := h.add(line); err != nil {
+			return nil, fmt.Errorf("answer: htdigest line %d: %w", n, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("answer: htdigest line %d: %w", n+1, err)
+	}
+	return h, nil
+}
+
+func (h *Htdigest) add(line string) error {
+	user, rest, ok := strings.Cut(line, ":")
+	i := strings.LastIndexByte(rest, ':') // a realm may hold colons, a name cannot
+	if !ok || i < 0 || user == "" {
+		return fmt.Errorf("want user:realm:hash")
+	}
+	at := realmUser{rest[:i], user}
+	hash := gss.NewSecret(rest[i+1:])
+	ha1, known := h.users[at]
+	ha1.User = user
+	if key, ok := digest.ParseKey(digest.MD5, hash); ok {
+		ha1.MD5 = key.Secret()
+	} else if key, ok := digest.ParseKey(digest.SHA256, hash); ok {
+		ha1.SHA256 = key.Secret()
+	} else {
+		return fmt.Errorf("the hash must be 32 (MD5) or 64 (SHA-256) hex digits")
+	}
+	h.users[at] = ha1
+	if !known {
+		h.realms[at.realm] = append(h.realms[at.realm], user)
+	}
+	return nil
+}
+
+// Format implements fmt.Formatter: how many users there are shows, and nothing
+// of them.
+func (h *Htdigest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "htdigest(%d)", len(h.users)) }
+
+// Answer implements [Source].
+func (h *Htdigest) Answer(_ context.Context, q gss.Question) gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedVerifier:
+		if q.Scheme != scheme.Digest {
+			return gss.Declined{}
+		}
+		name := q.User
+		if q.Hashed {
+			name = h.hashes.lookup(q.Realm, q.Kind, q.User, h.names(q.Realm))
+		}
+		if ha1, ok := h.users[realmUser{q.Realm, name}]; ok {
+			return ha1
+		}
+		return gss.Unknown{}
+	case gss.NeedVerdict:
+		ha1, ok := h.users[realmUser{q.Realm, q.User}]
+		if !ok {
+			return gss.Unknown{}
+		}
+		return gss.Verdict{Accepted: matches(ha1, q)}
+	}
+	return gss.Declined{}
+}
+
+func (h *Htdigest) names(realm string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, name := range h.realms[realm] {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// matches compares the password with the strongest hash that is stored.
+func matches(ha1 digest.HA1, q gss.NeedVerdict) bool {
+	for _, stored := range [...]struct {
+		alg  digest.Algorithm
+		hash gss.Secret
+	}{{digest.SHA256, ha1.SHA256}, {digest.MD5, ha1.MD5}} {
+		if stored.hash.IsEmpty() {
+			continue
+		}
+		f, err := digest.For(stored.alg)
+		return err == nil && f.HA1(q.User, q.Realm, q.Proof.Reveal()).Secret().Equal(stored.hash)
+	}
+	return false
+}

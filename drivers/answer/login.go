@@ -1,0 +1,122 @@
+package answer
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// For is a source with one user name and password for one origin, given by a
+// URL of which scheme, host and port count: "https://intranet.example". It
+// answers no question about another origin, nor about a proxy (R9110-11.5-1,
+// V17), and not a second time when the peer refused the answer.
+//
+// name may carry a domain, see [ParseName]. Schemes that know no domains (Basic,
+// Digest) get it as it was typed. The source acts for the default identity; see
+// [As].
+func For(origin, name, password string) (Source, error) {
+	return newLogin(gss.Origin, origin, name, password)
+}
+
+// ForProxy is [For] for a proxy, given by its own URL: "http://proxy.example:3128".
+func ForProxy(proxy, name, password string) (Source, error) {
+	return newLogin(gss.Proxy, proxy, name, password)
+}
+
+// login is one user's credentials for one peer.
+type login struct {
+	at       place
+	name     string
+	password gss.Secret
+}
+
+// place is whom credentials may be shown to.
+type place struct {
+	side         gss.Side
+	scheme, host string
+	port         uint16
+}
+
+func newLogin(side gss.Side, raw, name, password string) (Source, error) {
+	at, err := parsePlace(side, raw)
+	if err != nil {
+		return nil, err
+	}
+	return login{at, name, gss.NewSecret(password)}, nil
+}
+
+func parsePlace(side gss.Side, raw string) (place, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" {
+		return place{}, fmt.Errorf("answer: %v URL: want scheme://host[:port]", side)
+	}
+	p := place{side: side, scheme: strings.ToLower(u.Scheme), host: strings.ToLower(u.Hostname())}
+	switch p.scheme {
+	case "http":
+		p.port = 80
+	case "https":
+		p.port = 443
+	default:
+		return place{}, fmt.Errorf("answer: %v URL: the scheme must be http or https", side)
+	}
+	if s := u.Port(); s != "" {
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || n == 0 {
+			return place{}, fmt.Errorf("answer: %v URL: the port must be within 1 to 65535", side)
+		}
+		p.port = uint16(n)
+	}
+	return p, nil
+}
+
+// Format implements fmt.Formatter: where the login is for shows, the rest does
+// not.
+func (l login) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "login(%v %s://%s:%d)", l.at.side, l.at.scheme, l.at.host, l.at.port)
+}
+
+// Answer implements [Source].
+func (l login) Answer(_ context.Context, q gss.Question) gss.Answer {
+	need, ok := q.(gss.NeedCredential)
+	if !ok || need.Rejected || need.Target.Identity != "" {
+		return gss.Declined{}
+	}
+	if t := &need.Target; l.at != (place{need.Side, t.Scheme, t.Host, t.Port}) { // R9110-11.5-1
+		return gss.Declined{}
+	}
+	if need.Scheme == scheme.Basic || need.Scheme == scheme.Digest {
+		return gss.Password{User: l.name, Password: l.password}
+	}
+	user, domain := ParseName(l.name)
+	return gss.Password{User: user, Domain: domain, Password: l.password}
+}
+
+// As lets a source that acts for the default identity act for the named one
+// instead: it sees the credential questions of that identity, and no others.
+func As(identity string, s Source) Source {
+	return Func(func(ctx context.Context, q gss.Question) gss.Answer {
+		need, ok := q.(gss.NeedCredential)
+		if !ok || need.Target.Identity != identity {
+			return gss.Declined{}
+		}
+		need.Target.Identity = ""
+		return s.Answer(ctx, need)
+	})
+}
+
+// ParseName splits a user name as people type it.
+//
+//	DOMAIN\alice, DOMAIN/alice   user alice in DOMAIN
+//	\alice, /alice, alice        user alice, no domain
+//	alice@example.com            a user principal name: the user as a whole, no domain
+func ParseName(name string) (user, domain string) {
+	if i := strings.IndexAny(name, `\/`); i >= 0 {
+		return name[i+1:], name[:i]
+	}
+	return name, ""
+}

@@ -1,0 +1,98 @@
+package answer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Users is a user store in memory for the accepting side: names and passwords,
+// the same in every realm. It answers gss.NeedVerifier and gss.NeedVerdict, also
+// where the user is named by hash (userhash, RFC 7616 section 3.4.4). Names
+// compare byte by byte. A user without a password cannot log in.
+type Users struct {
+	passwords map[string]gss.Secret
+	hashes    hashIndex
+}
+
+// NewUsers is a store with a copy of the given passwords by name.
+func NewUsers(passwords map[string]string) *Users {
+	u := &Users{passwords: make(map[string]gss.Secret, len(passwords))}
+	for name, p := range passwords {
+		if name != "" && p != "" { // never an open door
+			u.passwords[name] = gss.NewSecret(p)
+		}
+	}
+	return u
+}
+
+// Format implements fmt.Formatter: how many users there are shows, and nothing
+// of them.
+func (u *Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.passwords)) }
+
+// Answer implements [Source].
+func (u *Users) Answer(_ context.Context, q gss.Question) gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedVerifier:
+		name := q.User
+		if q.Hashed {
+			name = u.hashes.lookup(q.Realm, q.Kind, q.User, maps.Keys(u.passwords))
+		}
+		if p, ok := u.passwords[name]; ok {
+			return gss.Password{User: name, Password: p}
+		}
+		return gss.Unknown{}
+	case gss.NeedVerdict:
+		if p, ok := u.passwords[q.User]; ok {
+			return gss.Verdict{Accepted: p.Equal(q.Proof)}
+		}
+		return gss.Unknown{}
+	}
+	return gss.Declined{}
+}
+
+// hashIndex finds users by the hash of their name. It is made once for each
+// realm and algorithm that is asked for; both are the server's own, so there are
+// few.
+type hashIndex struct {
+	mu     sync.Mutex
+	tables map[hashTable]map[string]string
+}
+
+type hashTable struct{ realm, kind string }
+
+// lookup is the name with the given hash, "" if there is none.
+func (x *hashIndex) lookup(realm, kind, hash string, names func(func(string) bool)) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	at := hashTable{realm, kind}
+	table, ok := x.tables[at]
+	if !ok {
+		table = hashNames(realm, kind, names)
+		if x.tables == nil {
+			x.tables = make(map[hashTable]map[string]string)
+		}
+		x.tables[at] = table
+	}
+	return table[hash]
+}
+
+func hashNames(realm, kind string, names func(func(string) bool)) map[string]string {
+	a, ok := digest.ParseAlgorithm(kind)
+	if !ok {
+		return nil
+	}
+	f, err := digest.For(a)
+	if err != nil {
+		return nil
+	}
+	table := make(map[string]string)
+	for name := range names {
+		table[f.UserHash(name, realm).String()] = name
+	}
+	return table
+}
