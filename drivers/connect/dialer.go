@@ -1,0 +1,153 @@
+package connect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// The bounds on what a proxy may say before its tunnel stands (HTA-6).
+const (
+	// MaxHeader bounds the header of one response, in bytes.
+	MaxHeader = 256 << 10
+	// MaxBody bounds the part of a 407's content that is read for the sake of its
+	// connection, in bytes. Beyond it the connection is given up.
+	MaxBody = 64 << 10
+	// maxInformational bounds the 1xx responses before the final one.
+	maxInformational = 8
+)
+
+// Config configures a [Dialer].
+type Config struct {
+	_ struct{}
+
+	// Proxy is the proxy's URL, http or https, with host and port; the port
+	// defaults to 80 or 443. Its user information, if any, answers credential
+	// questions that Source declines.
+	Proxy *url.URL
+	// Machine configures the client. ProxySchemes answer a 407, or Schemes where
+	// those are nil.
+	Machine machine.ClientConfig
+	// Source answers questions; nil declines them.
+	Source answer.Source
+	// Identity is the local name to act under, see gss.Target.
+	Identity string
+	// Discovered: the proxy was found by the network, not configured by hand
+	// (C1).
+	Discovered bool
+	// TLS is for https proxies; nil is the default configuration. ServerName is
+	// filled in where it is empty.
+	TLS *tls.Config
+	// Dial connects to the proxy; nil is a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Header is sent with each CONNECT. Fields that authenticate have no place
+	// in it: Proxy-Authorization is overwritten.
+	Header http.Header
+	// Observe, if not nil, is called once for each machine, of which there is one
+	// for each connection to the proxy, and gives the function that is told the
+	// machine's steps. Events and actions hold what was said, secrets too.
+	Observe func() func(env gss.Env, e machine.Event, a machine.Actions)
+}
+
+// Dialer opens tunnels through one proxy. It may be used by several goroutines
+// at once. Make one with [New].
+type Dialer struct {
+	config  Config
+	proxy   machine.Via
+	address string
+	client  machine.Client
+	source  answer.Source
+
+	mu    sync.Mutex
+	space machine.Space // what earlier tunnels taught about the proxy
+}
+
+// New makes a Dialer. The error says what is wrong with the configuration.
+func New(c Config) (*Dialer, error) {
+	if c.Proxy == nil {
+		return nil, errors.New("connect: Config.Proxy is missing: give the proxy's URL")
+	}
+	d := &Dialer{config: c, source: c.Source}
+	d.proxy = machine.Via{
+		Route: machine.Tunneling, Scheme: strings.ToLower(c.Proxy.Scheme),
+		Host: strings.ToLower(c.Proxy.Hostname()), Explicit: !c.Discovered,
+	}
+	port := c.Proxy.Port()
+	switch {
+	case d.proxy.Host == "":
+		return nil, errors.New("connect: Config.Proxy has no host: want http://host:port or https://host:port")
+	case d.proxy.Scheme != "http" && d.proxy.Scheme != "https":
+		return nil, errors.New("connect: Config.Proxy must be an http or https URL")
+	case port == "" && d.proxy.Scheme == "http":
+		port = "80"
+	case port == "":
+		port = "443"
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return nil, errors.New("connect: Config.Proxy: the port must be within 1 to 65535")
+	}
+	d.proxy.Port = uint16(n)
+	d.address = net.JoinHostPort(c.Proxy.Hostname(), port)
+	if d.client, err = machine.NewClient(c.Machine); err != nil {
+		return nil, err
+	}
+	if u := c.Proxy.User; u != nil {
+		password, _ := u.Password()
+		login, err := answer.ForProxy(d.proxy.Scheme+"://"+d.address, u.Username(), password)
+		if err != nil {
+			return nil, err
+		}
+		d.source = answer.Chain(c.Source, answer.As(c.Identity, login))
+	}
+	if d.source == nil {
+		d.source = answer.Chain()
+	}
+	if d.config.Dial == nil {
+		d.config.Dial = new(net.Dialer).DialContext
+	}
+	return d, nil
+}
+
+// DialContext opens a tunnel to address, a host:port, which the proxy resolves.
+// network must be "tcp", "tcp4" or "tcp6"; it is the way to the proxy. The
+// context counts for all legs and questions together, and not for the tunnel
+// once it stands. An error of the proxy is an [*Error].
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &net.AddrError{Err: "connect: want host:port", Addr: address}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 || host == "" {
+		return nil, &net.AddrError{Err: "connect: want host:port with a port within 1 to 65535", Addr: address}
+	}
+	h := handshake{dialer: d, network: network, authority: address, request: machine.Request{
+		Method: http.MethodConnect, URI: address, Scheme: "https", Host: strings.ToLower(host), Port: uint16(n),
+	}}
+	return h.run(ctx)
+}
+
+// lease is what a new exchange may use of what earlier ones taught.
+func (d *Dialer) lease(uri string) (l machine.Lease) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.space, l = d.space.Lease(uri)
+	return l
+}
+
+func (d *Dialer) learn(f machine.Facts) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.space = d.space.Learn(f)
+}

@@ -1,0 +1,207 @@
+package nethttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// The defaults of a [ClientConfig].
+const (
+	// DefaultClientDrain bounds, in bytes, what is read of a challenge's content.
+	DefaultClientDrain = 256 << 10
+	// DefaultExpectTimeout is how long a body waits for 100 (Continue) where
+	// Base.ExpectContinueTimeout is 0.
+	DefaultExpectTimeout = time.Second
+
+	defaultMaxIdle   = 100
+	defaultMaxPerKey = 8
+)
+
+// ClientConfig configures a [Transport].
+type ClientConfig struct {
+	_ struct{}
+
+	// Machine are the schemes and the policy. Without schemes every challenge ends
+	// in an [*Error].
+	Machine machine.ClientConfig
+	// Source answers what the schemes ask, with the request's context. Nil declines
+	// everything.
+	Source answer.Source
+	// Base says how to connect, and bounds: its dialer, TLS configuration,
+	// protocols, timeouts, limits on idle connections (MaxIdleConns,
+	// MaxIdleConnsPerHost, IdleConnTimeout) and on headers. It is copied, and never
+	// carries a request itself. Nil is http.DefaultTransport without its proxy. Its
+	// Proxy is not used; custom TLS dialers, which hide what channel bindings are
+	// made of, are refused.
+	Base *http.Transport
+	// Proxy gives a request's proxy, as http.Transport.Proxy does, and with the
+	// same schemes. Requests for http origins are forwarded by an HTTP proxy, those
+	// for https go through a tunnel. Nil, or a nil URL, is none. User information in
+	// the URL answers the proxy's questions that Source declines.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Discovered: proxies were found by the network, not configured by hand, and
+	// get no Negotiate (C1).
+	Discovered bool
+	// BufferBody makes request bodies that cannot be read twice replayable, by
+	// reading as many bytes of them into memory before anything is sent. What is
+	// longer, and every such body where it is 0, goes out once at most.
+	BufferBody int64
+	// MaxDrain bounds, in bytes, what is read of a challenge's content to keep its
+	// connection; beyond it the connection is closed. 0 is DefaultClientDrain.
+	MaxDrain int64
+	// MaxBody bounds, in bytes, the content of a response that is held in memory to
+	// verify a proof over it (Digest's qop=auth-int). A longer one, or one that Base
+	// decompressed, cannot be verified, and fails. 0 is DefaultMaxBody.
+	MaxBody int64
+	// Observer, if not nil, sees every step of every machine. Steps of one machine
+	// come in order.
+	Observer Observer
+}
+
+// Transport is an http.RoundTripper that authenticates: it answers 401 and 407
+// by as many requests as the scheme takes, over connections of its own that
+// belong to one identity each. It may be used by several goroutines at once. Make
+// one with [NewTransport].
+//
+// A response that comes back is the last one of its exchange; [Delivered] tells
+// what was established. A challenge that could not be met is an [*Error], not a
+// response. Credentials are asked for by origin, so a redirect takes none along
+// (V17).
+//
+// A request that carries an Authorization field of its own (Proxy-Authorization
+// for a plain proxy) is passed through as it is, and that side is not
+// authenticated: its challenge is a response like any other.
+type Transport struct {
+	config  ClientConfig
+	client  machine.Client
+	multi   *http.Transport // connects with any protocol of Base
+	single  *http.Transport // with HTTP/1 only
+	pool    pool
+	spaces  spaces
+	tunnels tunnels
+}
+
+// NewTransport makes a Transport. The error says what is wrong with the
+// configuration.
+func NewTransport(c ClientConfig) (*Transport, error) {
+	if c.Base == nil {
+		c.Base = &http.Transport{}
+		if d, ok := http.DefaultTransport.(*http.Transport); ok {
+			c.Base = d.Clone()
+			c.Base.TLSNextProto = nil
+		}
+	}
+	//lint:ignore SA1019 they are refused, not used
+	if c.Base.DialTLSContext != nil || c.Base.DialTLS != nil || c.Base.Dial != nil {
+		return nil, errors.New("nethttp: Base must connect by DialContext and TLSClientConfig: what other dialers establish cannot be seen")
+	}
+	client, err := machine.NewClient(c.Machine)
+	if err != nil {
+		return nil, err
+	}
+	if c.MaxDrain == 0 {
+		c.MaxDrain = DefaultClientDrain
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = DefaultMaxBody
+	}
+	t := &Transport{config: c, client: client, multi: newBase(c.Base, false), single: newBase(c.Base, true)}
+	t.pool = pool{maxIdle: c.Base.MaxIdleConns, maxPerKey: c.Base.MaxIdleConnsPerHost, timeout: c.Base.IdleConnTimeout}
+	if t.pool.maxIdle == 0 {
+		t.pool.maxIdle = defaultMaxIdle
+	}
+	if t.pool.maxPerKey == 0 {
+		t.pool.maxPerKey = defaultMaxPerKey
+	}
+	if c.Base.DisableKeepAlives {
+		t.pool.maxIdle = -1
+	}
+	return t, nil
+}
+
+// CloseIdleConnections closes the connections that no request is using.
+func (t *Transport) CloseIdleConnections() { t.pool.closeIdle() }
+
+type identityName struct{}
+
+// WithIdentity makes requests with the returned context act under a local name.
+// Sources see it as gss.Target.Identity. Connections and what was learned from
+// peers are never shared between identities (HTA-9). The default is "".
+func WithIdentity(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, identityName{}, name)
+}
+
+type deliveredKey struct{}
+
+// Delivered tells what was established with the peer that sent a response of a
+// [Transport]: whether it is authenticated, who it is, and the security context.
+// False for any other response.
+func Delivered(r *http.Response) (machine.Deliver, bool) {
+	if r == nil || r.Request == nil {
+		return machine.Deliver{}, false
+	}
+	d, ok := r.Request.Context().Value(deliveredKey{}).(machine.Deliver)
+	return d, ok
+}
+
+// RoundTrip implements http.RoundTripper. It honours the request's context in
+// every leg and question.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	x, err := t.newTrip(r)
+	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, err
+	}
+	response, err := x.run()
+	if err != nil {
+		x.body.close()
+		if ctx := r.Context(); ctx.Err() != nil { // whatever broke, this is why
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return response, nil
+}
+
+func (t *Transport) newTrip(r *http.Request) (*trip, error) {
+	switch {
+	case r.URL == nil || r.URL.Host == "":
+		return nil, errors.New("nethttp: the request's URL has no host")
+	case r.URL.Scheme != "http" && r.URL.Scheme != "https":
+		return nil, errors.New("nethttp: the request's URL must be of scheme http or https")
+	}
+	if err := r.Context().Err(); err != nil {
+		return nil, context.Cause(r.Context())
+	}
+	way, err := t.route(r)
+	if err != nil {
+		return nil, err
+	}
+	x := &trip{t: t, request: r, route: way, url: r.URL}
+	x.identity, _ = r.Context().Value(identityName{}).(string)
+	if way.via.Route == machine.Forwarded && r.Host != "" { // it goes where its absolute form says
+		u := *r.URL
+		u.Host = r.Host
+		x.url = &u
+	}
+	x.own = [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0}
+	x.key = key{proxy: way.name, identity: x.identity, own: x.own}
+	host, port := hostPort(x.url.Scheme, x.url.Host)
+	if way.via.Route != machine.Forwarded {
+		x.key.scheme, x.key.host, x.key.port = strings.ToLower(x.url.Scheme), host, port
+	}
+	x.originSpace = spaceKey{way.name, x.url.Scheme, host, port, x.identity}
+	x.proxySpace = spaceKey{"", way.via.Scheme, way.via.Host, way.via.Port, x.identity}
+	x.source = answer.Chain(t.config.Source, way.login(x.identity))
+	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
+	return x, err
+}

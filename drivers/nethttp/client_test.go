@@ -1,0 +1,692 @@
+package nethttp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// Every scheme logs in, and a second request costs what its scheme says.
+func TestClientSchemes(t *testing.T) {
+	digestServer, digestClient := digestPair(t)
+	basicServer, basicClient := basicPair()
+	two, twoClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	three, threeClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 3})
+	mutual, mutualClient := toyScheme(scheme.Negotiate, gsstoy.Toy{Legs: 1, Final: true, Mutual: true})
+	for _, c := range []struct {
+		name          string
+		server        scheme.Server
+		client        scheme.Client
+		first, second int // requests
+	}{
+		{"Basic", basicServer, basicClient, 2, 1},
+		{"Digest", digestServer, digestClient, 2, 1},
+		{"two legs", two, twoClient, 3, 1},
+		{"three legs", three, threeClient, 4, 1},
+		{"mutual", mutual, mutualClient, 2, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t, hello, nil, c.server)
+			client := newClient(t, nil, c.client)
+			for i, want := range []int{c.first, c.second} {
+				r, body := get(t, client, "", s.URL)
+				if r.StatusCode != 200 || body != "hello alice" {
+					t.Fatalf("request %d: %d %q", i+1, r.StatusCode, body)
+				}
+				d, ok := nethttp.Delivered(r)
+				if !ok || !d.Authenticated {
+					t.Errorf("request %d: not told that it is authenticated", i+1)
+				}
+				vs := s.take()
+				if len(vs) != want {
+					t.Errorf("request %d took %d requests, want %d", i+1, len(vs), want)
+				}
+				if conns(vs) != 1 {
+					t.Errorf("request %d used %d connections", i+1, conns(vs))
+				}
+			}
+		})
+	}
+}
+
+// A wrong password is a typed failure, after as many attempts as policy allows.
+func TestClientWrongPassword(t *testing.T) {
+	server, client := digestPair(t)
+	s := newSite(t, hello, nil, server)
+	var asked atomic.Int32
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
+			if need, ok := q.(gss.NeedCredential); ok {
+				asked.Add(1)
+				if need.Rejected != (need.Attempt > 0) {
+					t.Errorf("attempt %d rejected=%t", need.Attempt, need.Rejected)
+				}
+				return gss.Password{User: "alice", Password: gss.NewSecret("looking-glass")}
+			}
+			return gss.Declined{}
+		})
+	}, client)
+	_, err := do(c, "", "GET", s.URL, nil)
+	e := wantFault(t, err, gss.Refused)
+	if e.Status != 401 || e.Side != gss.Origin || e.Tried != scheme.Digest || e.Err != nil {
+		t.Errorf("error %+v", e)
+	}
+	if n := asked.Load(); n != machine.DefaultMaxAttempts {
+		t.Errorf("asked %d times, want %d", n, machine.DefaultMaxAttempts)
+	}
+	if strings.Contains(err.Error(), "looking-glass") {
+		t.Errorf("the error shows the password: %v", err)
+	}
+}
+
+// Identities do not cross, however many requests run at once (HTA-9).
+func TestClientIdentitiesNeverCross(t *testing.T) {
+	digestServer, digestClient := digestPair(t)
+	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	for name, c := range map[string]struct {
+		server scheme.Server
+		client scheme.Client
+	}{"Digest": {digestServer, digestClient}, "bound": {bound, boundClient}} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			owner := map[string]string{}
+			s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
+				id, _ := nethttp.IdentityFrom(r.Context())
+				mu.Lock()
+				if o, ok := owner[r.RemoteAddr]; ok && o != id.Info.Peer {
+					t.Errorf("a connection of %s served %s", o, id.Info.Peer)
+				}
+				owner[r.RemoteAddr] = id.Info.Peer
+				mu.Unlock()
+				hello(w, r)
+			}, nil, c.server)
+			client := newClient(t, nil, c.client)
+			var wg sync.WaitGroup
+			for person := range people {
+				for range 4 {
+					wg.Go(func() {
+						for range 10 {
+							r, err := do(client, person, "POST", s.URL, strings.NewReader("!"))
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							b, _ := io.ReadAll(r.Body)
+							r.Body.Close()
+							if want := "hello " + person + "!"; string(b) != want {
+								t.Errorf("got %q, want %q", b, want)
+							}
+						}
+					})
+				}
+			}
+			wg.Wait()
+			if len(owner) == 0 {
+				t.Error("the handler never ran")
+			}
+		})
+	}
+}
+
+// V14: whoever challenges for ever is left, with a reason.
+func TestClientEndlessChallenges(t *testing.T) {
+	_, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	for challenge, want := range map[string][]gss.Code{
+		"NTLM":                       {gss.Refused, gss.TooMany, gss.NotPermitted},
+		"NTLM dG95L05UTE06YzE=":      {gss.Unexpected, gss.TooMany, gss.Refused, gss.Malformed},
+		"NTLM, NTLM dG95":            {gss.Unexpected, gss.TooMany, gss.Refused, gss.Malformed},
+		"Bearer realm=\"elsewhere\"": {gss.Unsupported},
+		"":                           {gss.Unsupported},
+	} {
+		t.Run(challenge, func(t *testing.T) {
+			s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("WWW-Authenticate", challenge)
+				w.WriteHeader(401)
+			}), nil)
+			_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
+			e, ok := errors.AsType[*nethttp.Error](err)
+			if !ok {
+				t.Fatalf("error %v", err)
+			}
+			found := false
+			for _, code := range want {
+				found = found || e.Fault.Code == code
+			}
+			if !found {
+				t.Errorf("fault %v, want one of %v", e.Fault, want)
+			}
+			if n := len(s.take()); n > 12 {
+				t.Errorf("%d requests", n)
+			}
+		})
+	}
+}
+
+// Endless Digest challenges, each with a new nonce and stale=true, reach the bound.
+func TestClientEndlessStale(t *testing.T) {
+	_, client := digestPair(t)
+	var n atomic.Int32
+	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Digest realm="r", nonce="n%d", qop="auth", algorithm=SHA-256, stale=true`, n.Add(1)))
+		w.WriteHeader(401)
+	}), nil)
+	_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
+	if _, ok := errors.AsType[*nethttp.Error](err); !ok {
+		t.Fatalf("error %v", err)
+	}
+	if n := n.Load(); n < 2 || n > machine.DefaultMaxLegs+2 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// A challenge's content is read as far as the bound, for its connection's sake
+// (A17).
+func TestClientDrains(t *testing.T) {
+	_, client := digestPair(t)
+	for _, c := range []struct {
+		size, conns int
+	}{{1000, 1}, {100_000, 1}, {400_000, 2}} {
+		s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				return
+			}
+			w.Header().Set("WWW-Authenticate", `Digest realm="r", nonce="n", qop="auth"`)
+			w.WriteHeader(401)
+			w.Write(make([]byte, c.size))
+		}), nil)
+		r, _ := get(t, newClient(t, nil, client), "", s.URL)
+		vs := s.take()
+		if r.StatusCode != 200 || len(vs) != 2 || conns(vs) != c.conns {
+			t.Errorf("%d bytes: status %d, %d requests on %d connections, want %d", c.size, r.StatusCode, len(vs), conns(vs), c.conns)
+		}
+	}
+}
+
+// V16: the context ends an exchange with a server that never finishes.
+func TestClientContextEndsDrain(t *testing.T) {
+	_, client := digestPair(t)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Digest realm="r", nonce="n"`)
+		w.WriteHeader(401)
+		w.Write([]byte("one moment"))
+		w.(http.Flusher).Flush()
+		cancel(errStopped)
+		<-r.Context().Done() // the client goes away
+	}), nil)
+	r, _ := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+	if _, err := newClient(t, nil, client).Transport.RoundTrip(r); !errors.Is(err, errStopped) {
+		t.Fatalf("error %v, want the context's", err)
+	}
+}
+
+var errStopped = errors.New("stopped by the test")
+
+// The context ends a question too.
+func TestClientContextEndsQuestion(t *testing.T) {
+	server, client := digestPair(t)
+	s := newSite(t, hello, nil, server)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			cancel(errStopped)
+			<-ctx.Done()
+			return gss.Unreachable{}
+		})
+	}, client)
+	r, _ := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+	if _, err := c.Transport.RoundTrip(r); !errors.Is(err, errStopped) {
+		t.Fatalf("error %v, want the context's", err)
+	}
+}
+
+// V17: a redirect to another origin takes no credentials along.
+func TestClientRedirectTakesNoCredentials(t *testing.T) {
+	server, client := digestPair(t)
+	_, basic := basicPair()
+	var leaked atomic.Bool
+	other := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			leaked.Store(true)
+		}
+		w.Header().Add("WWW-Authenticate", `Digest realm="r", nonce="n"`)
+		w.Header().Add("WWW-Authenticate", `Basic realm="r"`)
+		w.WriteHeader(401)
+	}), nil)
+	s := newSite(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) }, nil, server)
+	login, err := answer.For(s.URL, "alice", people["alice"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Source = login
+		c.Machine.Policy.Fallback = true
+	}, client, basic)
+	_, err = do(c, "", "GET", s.URL, nil)
+	wantFault(t, err, gss.NoCredentials)
+	if leaked.Load() || len(other.take()) == 0 {
+		t.Errorf("leaked %t", leaked.Load())
+	}
+}
+
+// A field that the application set is its own affair, and so is what comes back.
+func TestClientPassesAuthorizationThrough(t *testing.T) {
+	server, client := digestPair(t)
+	s := newSite(t, hello, nil, server)
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Source = answer.Func(func(context.Context, gss.Question) gss.Answer {
+			t.Error("asked for credentials")
+			return gss.Declined{}
+		})
+	}, client)
+	var got atomic.Value
+	open := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.Store(r.Header.Get("Authorization")) }), nil)
+	for _, url := range []string{s.URL, open.URL} {
+		r, _ := http.NewRequest("GET", url, nil)
+		r.Header.Set("Authorization", "Bearer of.good.news")
+		response, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text(t, response)
+		if url == s.URL && (response.StatusCode != 401 || !strings.Contains(response.Header.Get("WWW-Authenticate"), "Digest")) {
+			t.Errorf("status %d", response.StatusCode)
+		}
+	}
+	if got.Load() != "Bearer of.good.news" {
+		t.Errorf("the server got %q", got.Load())
+	}
+	if vs := s.take(); len(vs) != 1 {
+		t.Errorf("%d requests", len(vs))
+	}
+}
+
+// HTTP/2 carries what proves itself with each request; what is bound to a
+// connection goes on over HTTP/1.1 (HTA-4), and later requests go there at once.
+func TestClientHTTP2(t *testing.T) {
+	digestServer, digestClient := digestPair(t)
+	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	h2 := func(s *httptest.Server) { s.EnableHTTP2 = true }
+	for _, c := range []struct {
+		name   string
+		server scheme.Server
+		client scheme.Client
+		protos []string // of two requests
+	}{
+		{"Digest", digestServer, digestClient, []string{"HTTP/2.0 HTTP/2.0", "HTTP/2.0"}},
+		{"bound", bound, boundClient, []string{"HTTP/2.0 HTTP/1.1 HTTP/1.1 HTTP/1.1", "HTTP/1.1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t, hello, h2, c.server)
+			client := newClient(t, func(cfg *nethttp.ClientConfig) {
+				cfg.Base = &http.Transport{TLSClientConfig: s.Client().Transport.(*http.Transport).TLSClientConfig}
+			}, c.client)
+			for i, want := range c.protos {
+				if r, body := get(t, client, "", s.URL); r.StatusCode != 200 || body != "hello alice" {
+					t.Fatalf("%d %q", r.StatusCode, body)
+				}
+				if got := protos(s.take()); got != want {
+					t.Errorf("request %d: %s, want %s", i+1, got, want)
+				}
+			}
+			var wg sync.WaitGroup
+			for i := range 16 {
+				wg.Go(func() {
+					if i%4 == 3 { // has no password
+						if _, err := do(client, "nobody", "GET", s.URL, nil); err == nil {
+							t.Error("nobody got in")
+						}
+						return
+					}
+					r, err := do(client, "bob", "PUT", s.URL, strings.NewReader("."))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer r.Body.Close()
+					if b, _ := io.ReadAll(r.Body); string(b) != "hello bob." {
+						t.Errorf("got %q", b)
+					}
+				})
+			}
+			wg.Wait()
+			s.take()
+			client.CloseIdleConnections()
+			get(t, client, "", s.URL)
+			if got := protos(s.take()); strings.Contains(got, "HTTP/2.0") == strings.Contains(c.protos[1], "HTTP/1.1") {
+				t.Errorf("after its connection closed: %s", got)
+			}
+		})
+	}
+}
+
+func protos(vs []visit) string {
+	var all []string
+	for _, v := range vs {
+		all = append(all, v.proto)
+	}
+	return strings.Join(all, " ")
+}
+
+// Who answers a question knows the channel (HTA-19, C31).
+func TestClientChannelBinding(t *testing.T) {
+	server, client := digestPair(t)
+	for _, mode := range []string{"http", "https", "http2"} {
+		s := newSite(t, hello, func(s *httptest.Server) {
+			switch mode {
+			case "https":
+				s.TLS = new(tlsConfig)
+			case "http2":
+				s.EnableHTTP2 = true
+			}
+		}, server)
+		want := gss.NoBinding()
+		if mode != "http" {
+			want = gss.EndPoint(string(s.Certificate().Raw))
+			if _, ok := want.Data(); !ok {
+				t.Fatal("the test's certificate has no binding")
+			}
+		}
+		var got atomic.Value
+		c := newClient(t, func(c *nethttp.ClientConfig) {
+			c.Base = s.Client().Transport.(*http.Transport)
+			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+				if need, ok := q.(gss.NeedCredential); ok {
+					got.Store(need.Target.Binding)
+				}
+				return logins().Answer(ctx, q)
+			})
+		}, client)
+		get(t, c, "", s.URL)
+		if got.Load() != want {
+			t.Errorf("%s: binding %v, want %v", mode, got.Load(), want)
+		}
+	}
+}
+
+// A connection that closes in any leg costs a connection, not the request.
+func TestClientConnectionCloses(t *testing.T) {
+	for _, legs := range []uint8{2, 3} {
+		bound, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: legs})
+		for at := 1; at <= int(legs)+1; at++ {
+			t.Run(fmt.Sprintf("%d legs, closed at request %d", legs, at), func(t *testing.T) {
+				var n atomic.Int32
+				s := newSite(t, hello, nil, bound)
+				inner := s.Config.Handler
+				s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if int(n.Add(1)) == at {
+						c, _, err := w.(http.Hijacker).Hijack()
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						c.Close()
+						return
+					}
+					inner.ServeHTTP(w, r)
+				})
+				if r, body := get(t, newClient(t, nil, client), "", s.URL); r.StatusCode != 200 || body != "hello alice" {
+					t.Errorf("%d %q", r.StatusCode, body)
+				}
+			})
+		}
+	}
+}
+
+// A server that closes after its challenge, and does not say so, still gets the
+// answer to it.
+func TestClientSilentClose(t *testing.T) {
+	_, client := digestPair(t)
+	for range 10 {
+		s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				return
+			}
+			c, b, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			b.WriteString("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\nContent-Length: 0\r\n\r\n")
+			b.Flush()
+			c.Close()
+		}), nil)
+		if r, _ := get(t, newClient(t, nil, client), "", s.URL); r.StatusCode != 200 {
+			t.Errorf("status %d", r.StatusCode)
+		}
+		if vs := s.take(); len(vs) != 2 {
+			t.Errorf("requests %v", vs)
+		}
+	}
+}
+
+// A connection that breaks when the answer to a challenge is on its way is
+// replaced under the same exchange, where nothing ties the two together.
+func TestClientBreaksAtAnswer(t *testing.T) {
+	server, client := digestPair(t)
+	var n atomic.Int32
+	s := newSite(t, hello, nil, server)
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 2 {
+			s.note(r)
+			c, _, _ := w.(http.Hijacker).Hijack()
+			c.Close()
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})
+	if r, body := get(t, newClient(t, nil, client), "", s.URL); r.StatusCode != 200 || body != "hello alice" {
+		t.Errorf("%d %q", r.StatusCode, body)
+	}
+	if vs := s.take(); len(vs) != 3 || vs[2].authorization != scheme.Digest {
+		t.Errorf("requests %v", vs)
+	}
+}
+
+// HTA-5: a leg goes out on the connection of its challenge, or not at all.
+func TestClientLegsStayOnConnection(t *testing.T) {
+	bound, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 3})
+	var mu sync.Mutex
+	var ours []net.Conn
+	first := map[string]string{} // token of each connection
+	s := newSite(t, hello, nil, bound)
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token, ok := header.ParseRequest(r.Header.Values).Authorization.Token(); ok {
+			mu.Lock()
+			if first[r.RemoteAddr] == "" {
+				first[r.RemoteAddr] = token
+			}
+			mu.Unlock()
+		}
+		inner.ServeHTTP(w, r)
+	})
+	breaks := 0
+	for range 20 {
+		c := newClient(t, func(c *nethttp.ClientConfig) {
+			c.Base = &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, address)
+				ours = append(ours, conn)
+				return conn, err
+			}}
+			broken := 0
+			c.Observer = func(_ uint64, _ gss.Env, _ machine.Event, a machine.Actions) {
+				if send, ok := a.At(0).(machine.Send); ok && send.Pinned && broken < 2 {
+					broken++
+					breaks++
+					ours[len(ours)-1].Close()
+				}
+			}
+		}, client)
+		if r, body := get(t, c, "", s.URL); r.StatusCode != 200 || body != "hello alice" {
+			t.Errorf("%d %q", r.StatusCode, body)
+		}
+	}
+	if breaks != 40 {
+		t.Errorf("%d connections broken", breaks)
+	}
+	for conn, token := range first {
+		if !strings.Contains(token, ":i1:") {
+			t.Errorf("connection %s began with %q", conn, token)
+		}
+	}
+}
+
+// A connection is not used again where the application does not want it to be,
+// nor after a handshake that was left in its middle.
+func TestClientGivesUpConnection(t *testing.T) {
+	bound, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	s := newSite(t, hello, nil, bound)
+	c := newClient(t, nil, client)
+	for range 2 {
+		r, _ := http.NewRequest("GET", s.URL, nil)
+		r.Close = true
+		response, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text(t, response)
+	}
+	if vs := s.take(); len(vs) != 5 || conns(vs) != 2 {
+		t.Errorf("%d requests on %d connections", len(vs), conns(vs))
+	}
+
+	halfway := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			w.WriteHeader(503)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", "NTLM")
+		w.WriteHeader(401)
+	}), nil)
+	for range 2 {
+		r, _ := get(t, c, "", halfway.URL)
+		if d, _ := nethttp.Delivered(r); r.StatusCode != 503 || d.Authenticated {
+			t.Errorf("status %d, authenticated %t", r.StatusCode, d.Authenticated)
+		}
+	}
+	if vs := halfway.take(); conns(vs) != 2 {
+		t.Errorf("%d connections", conns(vs))
+	}
+}
+
+// A server that always closes is given up, and the transport's error is told.
+func TestClientAlwaysClosed(t *testing.T) {
+	_, client := digestPair(t)
+	var n atomic.Int32
+	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.Add(1)
+		c, _, _ := w.(http.Hijacker).Hijack()
+		c.Close()
+	}), nil)
+	_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
+	e, ok := errors.AsType[*nethttp.Error](err)
+	if !ok || e.Err == nil || !errors.Is(err, io.EOF) {
+		t.Fatalf("error %v", err)
+	}
+	if n := n.Load(); n > machine.DefaultMaxReconnects+1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// The steps that an observer sees are the whole story: replayed, they give the
+// same actions.
+func TestClientObserver(t *testing.T) {
+	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	s := newSite(t, hello, nil, bound)
+	type step struct {
+		env gss.Env
+		e   machine.Event
+		a   machine.Actions
+	}
+	var mu sync.Mutex
+	steps := map[uint64][]step{}
+	cfg := machine.ClientConfig{Schemes: []scheme.Client{boundClient}}
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Machine = cfg
+		c.Observer = func(id uint64, env gss.Env, e machine.Event, a machine.Actions) {
+			mu.Lock()
+			defer mu.Unlock()
+			steps[id] = append(steps[id], step{env, e, a})
+		}
+	})
+	for _, person := range []string{"alice", "alice", "bob"} {
+		get(t, c, person, s.URL)
+	}
+	if len(steps) != 2 {
+		t.Fatalf("%d machines, want one for each identity", len(steps))
+	}
+	fresh, err := machine.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, all := range steps {
+		m := fresh
+		for i, st := range all {
+			next, acts, err := m.Step(st.env, st.e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if acts != st.a {
+				t.Fatalf("machine %d step %d: replayed %v, was %v", id, i, acts, st.a)
+			}
+			m = next
+		}
+	}
+}
+
+// A proof over the content is verified, and the content still arrives.
+func TestClientAuthInt(t *testing.T) {
+	server, client := digestPair(t, digest.AuthInt)
+	s := newSite(t, hello, nil, server)
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Base = &http.Transport{DisableCompression: true}
+	}, client)
+	for _, body := range []string{"", "a body"} {
+		r, err := do(c, "", "POST", s.URL, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := text(t, r); got != "hello alice"+body {
+			t.Errorf("got %q", got)
+		}
+		if d, _ := nethttp.Delivered(r); !d.Authenticated {
+			t.Error("not authenticated")
+		}
+	}
+	_, err := do(c, "", "POST", s.URL, once{strings.NewReader("a body that is read once")})
+	wantFault(t, err, gss.Unanswered)
+}
+
+// What a configuration gets wrong is told when it is made.
+func TestNewTransportRefuses(t *testing.T) {
+	for name, c := range map[string]nethttp.ClientConfig{
+		"a nil scheme":        {Machine: machine.ClientConfig{Schemes: []scheme.Client{nil}}},
+		"a custom TLS dialer": {Base: &http.Transport{DialTLSContext: (&http.Transport{}).DialContext}},
+	} {
+		if name == "a custom TLS dialer" {
+			c.Base.DialTLSContext = dialNothing
+		}
+		if tr, err := nethttp.NewTransport(c); err == nil || tr != nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

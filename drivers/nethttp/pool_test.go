@@ -1,0 +1,104 @@
+package nethttp
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// idleConn is a connection to a server that nobody asks anything.
+func idleConn(t *testing.T, k key, last spaceKey) *conn {
+	t.Helper()
+	s := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	cc, err := new(http.Transport).NewClientConn(context.Background(), "http", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cc.Close() })
+	return &conn{cc: cc, key: k, last: last, binding: gss.NoBinding(), wire: new(wire)}
+}
+
+// HTA-9: a connection is for its key, in every part of it.
+func TestPoolKeysAreApart(t *testing.T) {
+	home := key{scheme: "http", host: "host.example", port: 80, identity: "alice"}
+	p := pool{maxIdle: 10, maxPerKey: 10}
+	c := idleConn(t, home, spaceKey{})
+	p.put(c)
+	for _, change := range []func(*key){
+		func(k *key) { k.proxy = "http://proxy.example:3128" },
+		func(k *key) { k.scheme = "https" },
+		func(k *key) { k.host = "other.example" },
+		func(k *key) { k.port = 81 },
+		func(k *key) { k.identity = "bob" },
+		func(k *key) { k.identity = "" },
+		func(k *key) { k.own[gss.Origin] = true },
+		func(k *key) { k.own[gss.Proxy] = true },
+	} {
+		other := home
+		change(&other)
+		if p.take(other, spaceKey{}, false) != nil {
+			t.Errorf("%+v got a connection of %+v", other, home)
+		}
+	}
+	if p.take(home, spaceKey{}, false) != c {
+		t.Error("its own key did not get it")
+	}
+	if p.take(home, spaceKey{}, false) != nil {
+		t.Error("it was given out twice")
+	}
+}
+
+// The newest one first, but one that served the origin before any other.
+func TestPoolOrder(t *testing.T) {
+	k := key{proxy: "http://proxy.example:3128"}
+	here, there := spaceKey{host: "here"}, spaceKey{host: "there"}
+	p := pool{maxIdle: 10, maxPerKey: 10}
+	a, b, c, d := idleConn(t, k, here), idleConn(t, k, there), idleConn(t, k, here), idleConn(t, k, there)
+	for _, x := range []*conn{a, b, c, d} {
+		p.put(x)
+	}
+	for i, want := range []*conn{c, a, d, b, nil} {
+		if got := p.take(k, here, false); got != want {
+			t.Errorf("take %d: another one", i+1)
+		}
+	}
+}
+
+// What is over the bounds goes, the one that waited longest first; what is closed
+// is not kept.
+func TestPoolBounds(t *testing.T) {
+	k, other := key{host: "a"}, key{host: "b"}
+	p := pool{maxIdle: 3, maxPerKey: 2}
+	var all []*conn
+	for _, k := range []key{k, k, k, other, other} {
+		c := idleConn(t, k, spaceKey{})
+		all = append(all, c)
+		p.put(c)
+	}
+	for i, open := range []bool{false, false, true, true, true} {
+		if (all[i].cc.Err() == nil) != open {
+			t.Errorf("connection %d: open %t, want %t", i, !open, open)
+		}
+	}
+	closed := idleConn(t, key{host: "c"}, spaceKey{})
+	closed.cc.Close()
+	p.put(closed)
+	all[4].cc.Close()
+	if len(p.idle) != 3 || p.take(other, spaceKey{}, false) != all[3] || p.take(other, spaceKey{}, false) != nil {
+		t.Error("a closed connection was kept")
+	}
+	p.timeout = 1 << 60
+	p.put(all[3])
+	p.expire(all[3])
+	if all[3].cc.Err() == nil || len(p.idle) != 1 || all[3].timer != nil {
+		t.Error("an expired connection was kept")
+	}
+	p.closeIdle()
+	if len(p.idle) != 0 || all[2].cc.Err() == nil {
+		t.Error("closeIdle left one open")
+	}
+}

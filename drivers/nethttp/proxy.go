@@ -1,0 +1,315 @@
+package nethttp
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// DefaultDialTimeout bounds connecting to an upstream.
+const DefaultDialTimeout = 30 * time.Second
+
+// ProxyConfig configures a [Proxy].
+type ProxyConfig struct {
+	_ struct{}
+
+	// Proxy is the policy, and with Proxy.Auth the schemes by which the proxy's own
+	// clients authenticate (407). Proxy.Chain is not for this driver.
+	Proxy machine.ProxyConfig
+	// Source, Certificate, MaxDrain, Log and Observer are as in [ServerConfig].
+	Source      answer.Source
+	Certificate func(*tls.ConnectionState) []byte
+	MaxDrain    int64
+	Log         func(*http.Request, Result)
+	Observer    Observer
+	// SharedFront tells that a request came from an intermediary that carries
+	// several clients' requests on one connection, so that no upstream connection
+	// may be kept for it. Requests with Via and the like are taken for such ones in
+	// any case, unless Proxy.Auth.PinnedFront says otherwise.
+	SharedFront func(*http.Request) bool
+	// Upstream is where a reverse proxy (Proxy.Reverse) sends everything: scheme and
+	// host, without a path. The Host field stays the client's.
+	Upstream *url.URL
+	// Allow tells whether the proxy may send such a request to host and port, host
+	// in lower case and without brackets. Nil is [AllowWeb]. It looks at names
+	// only: keep the proxy away from networks that its clients must not see by
+	// Transport.DialContext. A reverse proxy does not ask.
+	Allow func(method, host string, port uint16) bool
+	// Transport makes the upstream connections, tunnels too (DialContext). It is
+	// copied, and the copy speaks HTTP/1.1, knows no further proxy, and leaves
+	// bodies as they are. Nil is a transport with DefaultDialTimeout.
+	Transport *http.Transport
+	// Name is the proxy's pseudonym in Via, unique along a chain: a request that
+	// carries it already is refused with 508 (Loop Detected). "" is "countersign-"
+	// and a random number.
+	Name string
+}
+
+// AllowWeb is the default of [ProxyConfig].Allow. Tunnels go to port 443 only:
+// one to anywhere would be a way around every firewall on this side of the
+// proxy. Plain requests go to 80, 443 and the ports that need no privilege.
+func AllowWeb(method, host string, port uint16) bool {
+	if method == http.MethodConnect {
+		return port == 443
+	}
+	return port == 80 || port == 443 || port >= 1024
+}
+
+// Proxy is an http.Handler that forwards: a forward proxy for plain HTTP and
+// CONNECT, or a reverse proxy in front of one upstream. It authenticates its own
+// clients if it is told to, and keeps what others authenticate through it apart:
+// an upstream connection on which a client ran connection-bound authentication
+// belongs to that client's connection alone, and each goes when the other does
+// (R4559-6-5).
+//
+// Beside that it is what httputil.ReverseProxy makes of it: upgrades, trailers and
+// informational responses pass, fields of one hop do not. A tunnel lasts until both
+// its ends have closed.
+//
+// It knows whose connection a request came on by the hooks that Install sets:
+//
+//	server := &http.Server{Handler: proxy}
+//	proxy.Install(server)
+//
+// Without them, and for HTTP/2 clients, it refuses connection-bound credentials
+// (403) rather than share what they open. Make it with [NewProxy]; the zero Proxy
+// refuses everything with 500.
+type Proxy struct {
+	conf   *ProxyConfig
+	fresh  machine.Proxy
+	pool   *upstreams
+	engine *httputil.ReverseProxy
+	fronts sync.Map // net.Conn → *front
+}
+
+// NewProxy makes a Proxy. The error says what is wrong with the configuration.
+func NewProxy(c ProxyConfig) (*Proxy, error) {
+	fresh, err := machine.NewProxy(c.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	switch u := c.Upstream; {
+	case c.Proxy.Chain:
+		return nil, errors.New("nethttp: a proxy chain (Chain) is not for this driver: it consumes Proxy-Authorization, so nobody could answer the 407 that was passed on")
+	case c.Proxy.Reverse != (u != nil):
+		return nil, errors.New("nethttp: a reverse proxy needs an Upstream, and a forward proxy has none")
+	case u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""):
+		return nil, errors.New("nethttp: Upstream must be http://host[:port] or https://host[:port], without a path")
+	}
+	if c.Proxy.Bound == nil {
+		c.Proxy.Bound = []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM}
+	}
+	if c.Allow == nil {
+		c.Allow = AllowWeb
+	}
+	if c.MaxDrain <= 0 {
+		c.MaxDrain = DefaultMaxDrain
+	}
+	if c.Name == "" {
+		tag, _ := entropy.Env().Bytes("via", 4)
+		c.Name = fmt.Sprintf("countersign-%x", tag)
+	}
+	p := &Proxy{conf: &c, fresh: fresh, pool: newUpstreams(c.Transport)}
+	p.engine = &httputil.ReverseProxy{
+		Rewrite:        rewrite,
+		Transport:      passages{},
+		ModifyResponse: modify,
+		ErrorHandler:   failed,
+		ErrorLog:       log.New(io.Discard, "", 0), // Log is where to look
+	}
+	return p, nil
+}
+
+// CloseIdleConnections closes the upstream connections that nobody uses now.
+func (p *Proxy) CloseIdleConnections() { p.pool.closeIdle() }
+
+// ServeHTTP implements http.Handler.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p == nil || p.conf == nil {
+		plain(w, http.StatusInternalServerError)
+		return
+	}
+	f := p.front(r)
+	if !f.turn.take(r.Context()) {
+		plain(w, http.StatusServiceUnavailable)
+		return
+	}
+	defer f.turn.give()
+	if !f.begin() { // it is to close, and the client did not know yet
+		panic(http.ErrAbortHandler)
+	}
+	x := &passage{p: p, f: f, w: w, r: r}
+	defer x.close()
+	if status := x.admit(); status != 0 {
+		x.result.Status = status
+		plain(w, status)
+	} else {
+		x.serve()
+	}
+	x.ended = true
+}
+
+// passage is one request on its way through the proxy.
+type passage struct {
+	p       *Proxy
+	f       *front
+	w       http.ResponseWriter
+	r       *http.Request
+	q       machine.Request
+	to      origin
+	pin     machine.Pin
+	out     bool          // the machine waits for the upstream
+	written bool          // the request's header went upstream
+	relay   machine.Relay // once the response came
+	reply   machine.Reply // or in its place
+	ended   bool
+	result  Result
+}
+
+// admit fills in where the request goes, and gives the status to refuse it with if
+// it cannot be for us.
+func (x *passage) admit() int {
+	c, r := x.p.conf, x.r
+	x.q = inbound(r, x.f.tls.binding(r.TLS, c.Certificate))
+	x.q.Multiplexed = x.q.Multiplexed || x.f.conn == nil
+	switch {
+	case c.Proxy.Reverse:
+		x.q.Scheme = c.Upstream.Scheme
+		x.q.Host, x.q.Port = hostPort(c.Upstream.Scheme, c.Upstream.Host)
+	case r.Method == http.MethodConnect:
+		_, port, err := net.SplitHostPort(r.Host)
+		if _, p := hostPort("", r.Host); err != nil || port != fmt.Sprint(p) {
+			return http.StatusBadRequest
+		}
+	case x.q.Scheme != "http" && x.q.Scheme != "https" || !r.URL.IsAbs() || r.URL.Host == "":
+		return http.StatusBadRequest
+	}
+	x.to = origin{x.q.Scheme, net.JoinHostPort(x.q.Host, fmt.Sprint(x.q.Port))}
+	creds := requestHeader(r.Header).Authorization
+	switch {
+	case x.q.Host == "":
+		return http.StatusBadRequest
+	case creds.Present() && creds.Scheme() == "":
+		// Whose scheme cannot be told may be connection-bound to who reads it more
+		// kindly, and must not go out on a connection that others use.
+		return http.StatusBadRequest
+	case looped(r.Header, c.Name):
+		return http.StatusLoopDetected
+	case c.Proxy.Reverse && r.Method == http.MethodConnect:
+		return http.StatusMethodNotAllowed
+	case !c.Proxy.Reverse && !c.Allow(r.Method, x.q.Host, x.q.Port):
+		return http.StatusForbidden
+	}
+	return 0
+}
+
+// looped reports whether Via names us.
+func looped(h http.Header, name string) bool {
+	for _, line := range h.Values("Via") {
+		for hop := range strings.SplitSeq(line, ",") {
+			if f := strings.Fields(hop); len(f) > 1 && f[1] == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (x *passage) serve() {
+	h := requestHeader(x.r.Header)
+	shared := x.p.conf.SharedFront != nil && x.p.conf.SharedFront(x.r) || forwarded(x.r.Header)
+	act, err := x.run(machine.Received{Request: x.q, Header: h, SharedFront: shared})
+	switch act := act.(type) {
+	case machine.Reply:
+		x.answer(act)
+	case machine.Forward:
+		x.result.Identity.Scheme, x.result.Identity.Info = act.Scheme, act.Info
+		x.pin = act.Pin
+		if x.pin == machine.Tunnel {
+			x.tunnel()
+			return
+		}
+		x.p.engine.ServeHTTP(x.w, x.r.WithContext(withPassage(x.r.Context(), x)))
+	default:
+		x.answer(broken(err))
+	}
+}
+
+// answer is the proxy's own response.
+func (x *passage) answer(act machine.Reply) {
+	x.result.Status, x.result.Fault = act.Status, act.Fault
+	writeReply(x.w, x.r, act, x.p.conf.MaxDrain)
+}
+
+// broken is the answer where the machine has none, which does not happen.
+func broken(err error) machine.Reply {
+	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: the machine gave no action that a proxy can do"}
+	if err != nil {
+		f.Detail = err.Error()
+	}
+	return machine.Reply{Status: http.StatusBadGateway, Fault: f, Close: true}
+}
+
+// run steps the machine, answers what it asks, retires what it retires, and gives
+// the action that it came to.
+func (x *passage) run(e machine.Event) (machine.Action, error) {
+	for range maxQuestions {
+		act, err := x.f.step(e)
+		if err != nil {
+			x.f.retire()
+			return nil, err
+		}
+		question, ok := act.(machine.Ask)
+		if !ok {
+			_, x.out = act.(machine.Forward)
+			return act, nil
+		}
+		// Bodies pass through: there is no hash of them before they have gone, so
+		// that Digest's auth-int cannot be answered here.
+		e = machine.Answered{ID: question.ID, Answer: ask(x.r.Context(), x.p.conf.Source, question.Question)}
+	}
+	x.f.retire()
+	return nil, errors.New("nethttp: the scheme asked more than 64 questions in a row")
+}
+
+// gone tells the machine that the upstream connection is no more, and gives what
+// to answer the client.
+func (x *passage) gone() machine.Reply {
+	if x.out {
+		act, err := x.run(machine.Closed{End: machine.Upstream})
+		if r, ok := act.(machine.Reply); ok {
+			return r
+		}
+		return broken(err)
+	}
+	return broken(nil)
+}
+
+// close ends the passage.
+func (x *passage) close() {
+	if !x.ended {
+		x.f.retire() // net/http closes it; so that nothing else happens on it
+	}
+	x.f.end()
+	if x.f.conn == nil {
+		x.f.drop()
+	}
+	if x.p.conf.Log != nil {
+		x.p.conf.Log(x.r, x.result)
+	}
+}

@@ -1,0 +1,152 @@
+package nethttp
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The bounds of a proxy's idle upstream connections.
+const (
+	maxIdleUpstreams = 128
+	maxIdleTime      = 90 * time.Second
+)
+
+// origin is where an upstream connection leads.
+type origin struct{ scheme, addr string }
+
+// upstream is one connection to an origin.
+type upstream struct {
+	cc     *http.ClientConn
+	to     origin
+	reused bool
+	expiry *time.Timer // while it is idle
+}
+
+func (u *upstream) close() { u.cc.Close() }
+
+// upstreams keeps idle upstream connections on which nobody authenticated anything
+// connection-bound. It is not http.Transport's own pool because the connection
+// that brought a 401 must be had by name, to be kept for the client that will
+// answer it.
+type upstreams struct {
+	transport *http.Transport
+	mu        sync.Mutex
+	idle      []*upstream // the newest last
+}
+
+func newUpstreams(t *http.Transport) *upstreams {
+	if t == nil {
+		t = &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: DefaultDialTimeout}).DialContext,
+			TLSHandshakeTimeout: 10 * time.Second,
+		}
+	} else {
+		t = t.Clone()
+	}
+	t.Proxy = nil
+	t.DisableCompression = true
+	t.ExpectContinueTimeout = 0
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true) // a multiplexed connection cannot be pinned (HTA-4)
+	t.TLSNextProto = nil
+	t.ForceAttemptHTTP2 = false
+	return &upstreams{transport: t}
+}
+
+// get is an idle connection to an origin, else a new one.
+func (p *upstreams) get(ctx context.Context, to origin) (*upstream, error) {
+	if u := p.take(to); u != nil {
+		return u, nil
+	}
+	return p.dial(ctx, to)
+}
+
+// dial is a new connection to an origin.
+func (p *upstreams) dial(ctx context.Context, to origin) (*upstream, error) {
+	cc, err := p.transport.NewClientConn(ctx, to.scheme, to.addr)
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{cc: cc, to: to}, nil
+}
+
+// dialRaw is a bare connection to a tunnel's end.
+func (p *upstreams) dialRaw(ctx context.Context, addr string) (net.Conn, error) {
+	if d := p.transport.DialContext; d != nil {
+		return d(ctx, "tcp", addr)
+	}
+	return (&net.Dialer{Timeout: DefaultDialTimeout}).DialContext(ctx, "tcp", addr)
+}
+
+func (p *upstreams) take(to origin) *upstream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		u := p.idle[i]
+		if u.to != to {
+			continue
+		}
+		p.removeLocked(i)
+		if u.cc.Err() == nil {
+			u.reused = true
+			return u
+		}
+	}
+	return nil
+}
+
+// put takes a connection back, or closes it where it is of no more use.
+func (p *upstreams) put(u *upstream) {
+	if u.cc.Err() != nil || u.cc.Available() == 0 {
+		u.close()
+		return
+	}
+	p.mu.Lock()
+	var oldest *upstream
+	if len(p.idle) == maxIdleUpstreams {
+		oldest = p.idle[0]
+		p.removeLocked(0)
+	}
+	p.idle = append(p.idle, u)
+	u.expiry = time.AfterFunc(maxIdleTime, func() { p.expire(u) })
+	p.mu.Unlock()
+	if oldest != nil {
+		oldest.close()
+	}
+}
+
+func (p *upstreams) removeLocked(i int) {
+	p.idle[i].expiry.Stop()
+	p.idle = append(p.idle[:i], p.idle[i+1:]...)
+}
+
+// expire closes a connection that has been idle for long, unless somebody took it
+// at the last moment.
+func (p *upstreams) expire(u *upstream) {
+	p.mu.Lock()
+	found := false
+	for i := range p.idle {
+		if found = p.idle[i] == u; found {
+			p.removeLocked(i)
+			break
+		}
+	}
+	p.mu.Unlock()
+	if found {
+		u.close()
+	}
+}
+
+func (p *upstreams) closeIdle() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, u := range idle {
+		u.expiry.Stop()
+		u.close()
+	}
+}

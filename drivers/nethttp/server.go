@@ -1,0 +1,357 @@
+package nethttp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// The default bounds of a [ServerConfig], in bytes.
+const (
+	DefaultMaxDrain = 1 << 20
+	DefaultMaxBody  = 1 << 20
+)
+
+// maxQuestions bounds the questions of one Step's consequences: a scheme that
+// never stops asking is stopped (HTA-6).
+const maxQuestions = 64
+
+// ServerConfig configures an [Authenticator].
+type ServerConfig struct {
+	_ struct{}
+
+	// Auth are the schemes and the policy. Auth.Schemes is required.
+	Auth machine.ServerConfig
+	// Source answers what the schemes ask: users, verdicts, the memory of what was
+	// seen. It is called with the request's context. Nil declines everything, which
+	// refuses everybody whose scheme has a question.
+	Source answer.Source
+	// Certificate tells, in DER, the certificate that this server showed on the
+	// given TLS connection: what channel bindings are made of, and crypto/tls does
+	// not tell. [Served] makes one of the certificates. Where it is nil, or gives
+	// nothing, the binding of a TLS connection is unavailable (HTA-19).
+	Certificate func(*tls.ConnectionState) []byte
+	// SharedFront tells that a request came from an intermediary that carries
+	// several clients' requests on one connection. Requests with Via, Forwarded,
+	// X-Forwarded-For or X-Real-Ip are taken for such ones in any case, and no
+	// identity is kept for them (HTA-18) unless Auth.PinnedFront says that it may.
+	SharedFront func(*http.Request) bool
+	// MaxDrain bounds, in bytes, how much of a request's body is read and thrown
+	// away before the challenge of a further leg, to keep the connection that the
+	// handshake belongs to; net/http itself closes a connection with more than 256
+	// KiB unread. 0 is DefaultMaxDrain.
+	MaxDrain int64
+	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's
+	// qop=auth-int, a request's and a response's. A request with a larger one is
+	// refused; a response goes out without proof. 0 is DefaultMaxBody.
+	MaxBody int64
+	// Log, if not nil, is told what became of each request, after its handler.
+	Log func(*http.Request, Result)
+	// Observer, if not nil, sees every step of every machine.
+	Observer Observer
+}
+
+// Observer sees the steps of a machine as they happen: conn tells the machines of
+// one process apart, from 1. Events and actions hold what the peers said; see
+// machine/trace for what of it may be written down. It is called by several
+// goroutines at once, and must not block.
+type Observer func(conn uint64, env gss.Env, event machine.Event, actions machine.Actions)
+
+// Result is what became of one request.
+type Result struct {
+	// Status is the status of the response, 0 if the handler panicked before it.
+	Status int
+	// Identity is who made the request, as its handler saw it; zero if the handler
+	// did not run.
+	Identity Identity
+	// Fault is why the handler did not run. It is zero for a challenge that goes on
+	// with a handshake.
+	Fault gss.Fault
+}
+
+// Authenticator is a server middleware that lets nobody in who does not
+// authenticate. Make it with [NewAuthenticator]; the zero Authenticator refuses
+// everything with 500.
+//
+// Schemes whose handshake or identity belongs to a connection (NTLM, Negotiate)
+// need ConnContext to be installed in the http.Server:
+//
+//	server := &http.Server{Handler: auth.Wrap(app), ConnContext: auth.ConnContext}
+//
+// Without it no request has anything to do with another one: a scheme that is
+// bound to its connection is not offered (500 if there is no other), and a
+// handshake cannot go beyond its first leg. So it is on HTTP/2 as well, where
+// bound schemes are still offered, to clients that then come back over HTTP/1.1.
+type Authenticator struct {
+	conf  *ServerConfig
+	fresh machine.Server
+	lone  machine.Server // for a request without a connection; zero if nothing can run there
+	names []string       // of the schemes
+}
+
+// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says
+// what is wrong with the schemes.
+func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
+	fresh, err := machine.NewServer(c.Auth)
+	if err != nil {
+		return nil, err
+	}
+	var lone machine.Server
+	var names []string
+	per := c.Auth
+	per.Schemes = nil
+	for _, s := range c.Auth.Schemes {
+		names = append(names, s.Traits().Name)
+		if s.Traits().Bound != scheme.Connection {
+			per.Schemes = append(per.Schemes, s)
+		}
+	}
+	if len(per.Schemes) > 0 {
+		if lone, err = machine.NewServer(per); err != nil {
+			return nil, err
+		}
+	}
+	if c.MaxDrain <= 0 {
+		c.MaxDrain = DefaultMaxDrain
+	}
+	if c.MaxBody <= 0 {
+		c.MaxBody = DefaultMaxBody
+	}
+	return &Authenticator{&c, fresh, lone, names}, nil
+}
+
+// serverKey is where a connection's state is found in its context: each
+// Authenticator has its own.
+type serverKey struct{ *Authenticator }
+
+// ConnContext gives a connection its authentication state. Install it as
+// http.Server.ConnContext, or call it from there. The state goes when the
+// connection does.
+func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, serverKey{a}, newServerConn(a.fresh, false))
+}
+
+// serverConn is the state of one connection, or of one request where there is no
+// connection to speak of.
+type serverConn struct {
+	id     uint64
+	turn   turn
+	fresh  machine.Server // as it was at first
+	server machine.Server
+	alone  bool // one request's own: nothing before it, nothing after it
+	tls    binder
+}
+
+func newServerConn(fresh machine.Server, alone bool) *serverConn {
+	return &serverConn{id: nextID(), turn: newTurn(), fresh: fresh, server: fresh, alone: alone}
+}
+
+// conn is the state that r belongs to. HTTP/2 runs the streams of a connection at
+// the same time, so that none of them is another one's sequel (HTA-4).
+func (a *Authenticator) conn(r *http.Request) *serverConn {
+	c, ok := r.Context().Value(serverKey{a}).(*serverConn)
+	switch {
+	case r.ProtoMajor > 1:
+		return newServerConn(a.fresh, true)
+	case !ok:
+		return newServerConn(a.lone, true)
+	}
+	return c
+}
+
+// Wrap is next behind a door that opens for who authenticates, or with
+// Auth.Optional for everybody who tries nothing else. next finds out who it was
+// by [IdentityFrom].
+//
+// Of the response's fields, Persistent-Auth and Authentication-Info are ours, and
+// so are the challenges of the configured schemes: what next writes there is
+// removed. Challenges of other schemes stay beside ours. A 401 of next becomes a
+// challenge. The request is passed on as it came, Authorization included: a
+// handler that writes it down writes down a secret.
+func (a *Authenticator) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case a == nil || a.conf == nil || next == nil: // deny all
+			plain(w, http.StatusInternalServerError)
+		case r.Context().Value(passedKey{a}) != nil: // a Wrap within a Wrap
+			next.ServeHTTP(w, r)
+		default:
+			a.serve(w, r, next)
+		}
+	})
+}
+
+// passedKey marks requests that an Authenticator has let pass.
+type passedKey struct{ *Authenticator }
+
+func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	c := a.conn(r)
+	if !c.turn.take(r.Context()) {
+		plain(w, http.StatusServiceUnavailable)
+		return
+	}
+	defer c.turn.give()
+	x := &exchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
+	defer x.close()
+	h := requestHeader(r.Header)
+	e := machine.Received{Request: inbound(r, c.tls.binding(r.TLS, a.conf.Certificate)), Header: h, SharedFront: a.sharedFront(r)}
+	if e.Request.URI == "" { // not read off a wire
+		e.Request.URI = r.URL.RequestURI()
+	}
+	e.Request.Multiplexed = e.Request.Multiplexed || c.alone
+	act, err := x.run(e)
+	switch act := act.(type) {
+	case machine.Reply:
+		x.reply(act)
+	case machine.Accept:
+		x.handle(act, next)
+	default: // a misuse, or an action that no server has
+		x.deny(err)
+	}
+	x.ended = true
+}
+
+func (a *Authenticator) sharedFront(r *http.Request) bool {
+	return a.conf.SharedFront != nil && a.conf.SharedFront(r) || forwarded(r.Header)
+}
+
+// forwarded reports whether an intermediary left its mark. Not all of them send
+// Via.
+func forwarded(h http.Header) bool {
+	for _, field := range [...]string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+		if len(h[field]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// exchange is one request on its way through the door.
+type exchange struct {
+	a      *Authenticator
+	c      *serverConn
+	r      *http.Request
+	w      http.ResponseWriter
+	body   heldBody
+	ours   responseBody // what the handler wrote, for auth-int
+	sealed bool         // the response's body belongs to its proof
+	last   bool         // the machine had its last word on this response
+	ended  bool         // everything went its way
+	result Result
+}
+
+// step steps the connection's machine.
+func (x *exchange) step(e machine.Event) (machine.Actions, error) {
+	env := entropy.Env()
+	next, acts, err := x.c.server.Step(env, e)
+	if err != nil {
+		return machine.Actions{}, err
+	}
+	x.c.server = next
+	if x.a.conf.Observer != nil {
+		x.a.conf.Observer(x.c.id, env, e, acts)
+	}
+	return acts, nil
+}
+
+// run steps the machine, answers what it asks, and gives the action that it came
+// to.
+func (x *exchange) run(e machine.Event) (machine.Action, error) {
+	for range maxQuestions {
+		acts, err := x.step(e)
+		if err != nil {
+			return nil, err
+		}
+		ask, ok := acts.At(0).(machine.Ask)
+		if !ok {
+			return acts.At(0), nil
+		}
+		e = machine.Answered{ID: ask.ID, Answer: x.answerTo(ask.Question)}
+	}
+	return nil, errors.New("nethttp: the scheme asked more than 64 questions in a row")
+}
+
+// close ends the exchange. Where it did not go its way, the machine may be
+// anywhere in the middle of things, and the connection starts anew.
+func (x *exchange) close() {
+	if !x.ended {
+		x.c.server = x.c.fresh
+	}
+	if x.a.conf.Log != nil {
+		x.a.conf.Log(x.r, x.result)
+	}
+}
+
+// reply answers in place of the handler.
+func (x *exchange) reply(act machine.Reply) {
+	x.result.Status, x.result.Fault = act.Status, act.Fault
+	writeReply(x.w, x.r, act, x.a.conf.MaxDrain)
+}
+
+// writeReply answers a request without its handler. One more leg of a handshake
+// needs this very connection: see [ServerConfig].MaxDrain.
+func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64) {
+	if act.Fault.IsZero() && !act.Close {
+		drain(r.Body, maxDrain)
+	}
+	applyReply(w.Header(), act)
+	plain(w, act.Status)
+}
+
+// deny is for what cannot happen, and opens nothing if it does.
+func (x *exchange) deny(err error) {
+	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: the machine gave no action that a server can do"}
+	if err != nil {
+		f.Detail = err.Error()
+	}
+	x.result.Status, x.result.Fault = http.StatusInternalServerError, f
+	x.c.server = x.c.fresh
+	x.w.Header().Set("Connection", "close")
+	plain(x.w, http.StatusInternalServerError)
+}
+
+// handle runs the handler.
+func (x *exchange) handle(act machine.Accept, next http.Handler) {
+	x.result.Identity = Identity{Scheme: act.Scheme, Info: act.Info, Anonymous: act.Anonymous, Context: act.Context}
+	ctx := context.WithValue(x.r.Context(), identityKey{}, &x.result.Identity)
+	ctx = context.WithValue(ctx, passedKey{x.a}, true)
+	r := x.r.WithContext(ctx)
+	r.Body = x.body.reader(x.r.Body)
+	w := &response{x: x, w: x.w, hold: x.sealed}
+	next.ServeHTTP(w, r)
+	w.end()
+}
+
+// finish lets the machine have the last word on a response that is about to leave
+// with status.
+func (x *exchange) finish(status int) {
+	x.result.Status = status
+	if x.last {
+		return
+	}
+	x.last = true
+	h := x.w.Header()
+	h.Del("Persistent-Auth")
+	h.Del("Authentication-Info")
+	stripChallenges(h, x.a.names)
+	act, err := x.run(machine.Responding{Status: status})
+	if f, ok := act.(machine.Finish); ok && err == nil {
+		applyFinish(h, f)
+		return
+	}
+	x.c.server = x.c.fresh // cannot happen; nobody stays logged in if it does
+	h.Set("Connection", "close")
+}
+
+// plain writes a response that says nothing beyond its status.
+func plain(w http.ResponseWriter, status int) {
+	http.Error(w, http.StatusText(status), status)
+}

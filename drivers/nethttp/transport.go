@@ -1,0 +1,243 @@
+package nethttp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/connect"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// route is how a request reaches its origin.
+type route struct {
+	proxy *url.URL // nil: directly
+	// name stands for the proxy in keys, without its user information.
+	name string
+	// via is the proxy as a machine knows it. Its route is Direct also through a
+	// tunnel or a SOCKS proxy: they are no part of the exchange (HTA-15).
+	via    machine.Via
+	tunnel bool
+}
+
+// route decides how to reach u.
+func (t *Transport) route(r *http.Request) (route, error) {
+	if t.config.Proxy == nil {
+		return route{}, nil
+	}
+	proxy, err := t.config.Proxy(r)
+	if err != nil || proxy == nil {
+		return route{}, err
+	}
+	w := route{proxy: proxy}
+	w.via.Host, w.via.Port = hostPort(proxy.Scheme, proxy.Host)
+	w.via.Scheme, w.via.Explicit = strings.ToLower(proxy.Scheme), !t.config.Discovered
+	w.name = w.via.Scheme + "://" + net.JoinHostPort(w.via.Host, strconv.Itoa(int(w.via.Port)))
+	switch w.via.Scheme {
+	case "socks5", "socks5h": // below HTTP: net/http's affair
+		w.name, w.via = w.via.Scheme+"://"+proxy.Host, machine.Via{}
+	case "http", "https":
+		if strings.EqualFold(r.URL.Scheme, "https") {
+			w.tunnel, w.via = true, machine.Via{}
+		} else {
+			w.via.Route = machine.Forwarded
+		}
+	default:
+		return route{}, errors.New("nethttp: the proxy's URL must be of scheme http, https, socks5 or socks5h")
+	}
+	return w, nil
+}
+
+// login answers a plain proxy's questions with its URL's user information.
+func (w *route) login(identity string) answer.Source {
+	if w.proxy == nil || w.proxy.User == nil || w.via.Route != machine.Forwarded {
+		return nil
+	}
+	password, _ := w.proxy.User.Password()
+	s, err := answer.ForProxy(w.name, w.proxy.User.Username(), password)
+	if err != nil {
+		return nil
+	}
+	return answer.As(identity, s)
+}
+
+// dialing is what a dial must know and http.Transport does not hand on.
+type dialing struct {
+	proxy  *url.URL // for http.Transport to use, nil if none
+	tunnel *connect.Dialer
+	wire   *wire
+}
+
+type dialingKey struct{}
+
+func dialingOf(ctx context.Context) *dialing {
+	d, _ := ctx.Value(dialingKey{}).(*dialing)
+	if d == nil {
+		d = new(dialing)
+	}
+	return d
+}
+
+// newBase is a transport that makes connections for this package, and carries no
+// request of its own. http11: over HTTP/1 only.
+func newBase(from *http.Transport, http11 bool) *http.Transport {
+	b := from.Clone()
+	dial := b.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	b.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		d := dialingOf(ctx)
+		through := dial
+		if d.tunnel != nil {
+			through = d.tunnel.DialContext
+		}
+		c, err := through(ctx, network, address)
+		if err != nil || d.wire == nil {
+			return c, err
+		}
+		return watched{c, d.wire}, nil
+	}
+	b.Proxy = func(r *http.Request) (*url.URL, error) { return dialingOf(r.Context()).proxy, nil }
+	b.DisableKeepAlives = false // a handshake needs its connection; the pool closes it
+	if b.ExpectContinueTimeout == 0 {
+		b.ExpectContinueTimeout = DefaultExpectTimeout
+	}
+	noHTTP2 := from.TLSNextProto != nil && from.TLSNextProto["h2"] == nil // as net/http has it
+	b.TLSNextProto = nil
+	if b.Protocols == nil {
+		b.Protocols = new(http.Protocols)
+		b.Protocols.SetHTTP1(true)
+		b.Protocols.SetHTTP2(!noHTTP2)
+	}
+	if http11 {
+		b.Protocols = new(http.Protocols)
+		b.Protocols.SetHTTP1(true)
+		if b.TLSClientConfig != nil {
+			b.TLSClientConfig.NextProtos = []string{"http/1.1"}
+		}
+	}
+	return b
+}
+
+// dial opens a connection for a key. Its TLS handshake is over when it returns,
+// so that the binding is known before the first Begin.
+func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http11 bool) (*conn, error) {
+	c := &conn{key: k, binding: gss.NoBinding(), wire: new(wire)}
+	d := &dialing{wire: c.wire}
+	if w.tunnel {
+		dialer, err := t.tunnels.dialer(t, w, k.identity)
+		if err != nil {
+			return nil, err
+		}
+		d.tunnel = dialer
+	} else if w.proxy != nil {
+		bare := *w.proxy
+		if w.via.Route == machine.Forwarded {
+			bare.User = nil // or net/http sends it, to whom it likes
+		}
+		d.proxy = &bare
+	}
+	base := t.multi
+	if http11 || w.via.Route == machine.Forwarded { // HTTP/2 is not spoken to plain proxies
+		base = t.single
+	}
+	ctx = context.WithValue(ctx, dialingKey{}, d)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeDone: func(s tls.ConnectionState, err error) {
+			if err == nil {
+				c.secured(&s)
+			}
+		},
+	})
+	host, port := hostPort(u.Scheme, u.Host)
+	cc, err := base.NewClientConn(ctx, strings.ToLower(u.Scheme), net.JoinHostPort(host, strconv.Itoa(int(port))))
+	if err != nil {
+		return nil, tunnelError(err)
+	}
+	c.cc = cc
+	c.multiplexed = c.multiplexed || cc.Available() > 1 // HTTP/2 without TLS
+	if c.multiplexed {
+		if err := cc.Reserve(); err != nil {
+			cc.Close()
+			return nil, err
+		}
+		t.pool.share(c)
+	} else {
+		c.agent = agent{t.client, nextID()}
+	}
+	return c, nil
+}
+
+// secured notes what a TLS handshake established: with the origin, or with the
+// plain proxy that the requests go to.
+func (c *conn) secured(s *tls.ConnectionState) {
+	c.multiplexed = s.NegotiatedProtocol == "h2"
+	c.binding = bindingOf(s, peerCertificate)
+}
+
+// peerCertificate is what channel bindings are made of on a client's side (C31).
+func peerCertificate(s *tls.ConnectionState) []byte {
+	if len(s.PeerCertificates) == 0 {
+		return nil
+	}
+	return s.PeerCertificates[0].Raw
+}
+
+// tunnels keeps a dialer for each proxy and identity: it remembers what the proxy
+// taught.
+type tunnels struct {
+	mu      sync.Mutex
+	dialers map[tunnelKey]*connect.Dialer
+}
+
+type tunnelKey struct{ proxy, user, identity string }
+
+func (s *tunnels) dialer(t *Transport, w *route, identity string) (*connect.Dialer, error) {
+	k := tunnelKey{w.name, w.proxy.User.String(), identity}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.dialers[k]; d != nil {
+		return d, nil
+	}
+	dial := t.config.Base.DialContext
+	d, err := connect.New(connect.Config{
+		Proxy: w.proxy, Machine: t.config.Machine, Source: t.config.Source,
+		Identity: identity, Discovered: t.config.Discovered,
+		TLS: t.config.Base.TLSClientConfig, Dial: dial, Header: t.config.Base.ProxyConnectHeader,
+		Observe: t.observeTunnel(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.dialers == nil {
+		s.dialers = make(map[tunnelKey]*connect.Dialer)
+	}
+	for other := range s.dialers {
+		if len(s.dialers) < maxSpaces {
+			break
+		}
+		delete(s.dialers, other)
+	}
+	s.dialers[k] = d
+	return d, nil
+}
+
+func (t *Transport) observeTunnel() func() func(gss.Env, machine.Event, machine.Actions) {
+	if t.config.Observer == nil {
+		return nil
+	}
+	return func() func(gss.Env, machine.Event, machine.Actions) {
+		id := nextID()
+		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config.Observer(id, env, e, a) }
+	}
+}
