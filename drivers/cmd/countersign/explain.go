@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/explain"
+	"github.com/countersign-auth/countersign/header"
+)
+
+func newExplain() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain [TEXT…|-]",
+		Short: "Say what a header field or a token means",
+		Long: `Explain says what each TEXT means: a field line of HTTP authentication with its
+name, a field value, or a bare token in base64. Without TEXT, or for "-", it reads
+one text per line from standard input. Passwords show as ***.
+
+What is broken or unknown is reported on standard error with its byte offset in
+the text, counted from 0; the exit code is then 1.
+
+With --json each text gives one line of JSON: text (its number), tree
+(name, value, note, offset, children) and faults (offset, reason).`,
+		Example: `  countersign explain 'WWW-Authenticate: Digest realm="api", nonce="x", Negotiate'
+  countersign explain TlRMTVNTUAABAAAA
+  curl -si http://127.0.0.1:8080/ | grep -i authenticate | countersign explain -`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return explainAll(cmd, args, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one line for each text")
+	return cmd
+}
+
+// explainAll explains what texts gives, and fails if anything was not understood.
+func explainAll(cmd *cobra.Command, args []string, asJSON bool) error {
+	broken := false
+	n := 0
+	for text, err := range texts(args, cmd.InOrStdin()) {
+		if err != nil {
+			return exit{exitUsage, fmt.Errorf("text %d: %w", n+1, err)}
+		}
+		n++
+		e := explain.Text(text)
+		if err := printOne(cmd.OutOrStdout(), n, &e, asJSON); err != nil {
+			return exit{exitTransport, err}
+		}
+		for _, f := range e.Faults {
+			broken = true
+			fmt.Fprintf(cmd.ErrOrStderr(), "countersign: text %d, %v\n", n, f)
+		}
+	}
+	switch {
+	case n == 0:
+		return usage("nothing to explain: give a header field, its value or a token")
+	case broken:
+		return exit{code: exitUsage}
+	}
+	return nil
+}
+
+// printOne prints one explanation.
+func printOne(w io.Writer, n int, e *explain.Explanation, asJSON bool) error {
+	if !asJSON {
+		return e.Print(w)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(struct {
+		Text int `json:"text"`
+		*explain.Explanation
+	}{n, e})
+}
+
+// maxLine is where a line of input is given up: beyond what a field may hold, so
+// that explain.Text can say so.
+const maxLine = 2 * header.MaxText
+
+// texts are the arguments, with the lines of stdin in place of "-", or these
+// alone if there are no arguments.
+func texts(args []string, stdin io.Reader) iter.Seq2[string, error] {
+	if len(args) == 0 {
+		args = []string{"-"}
+	}
+	return func(yield func(string, error) bool) {
+		for _, arg := range args {
+			if arg != "-" {
+				if !yield(arg, nil) {
+					return
+				}
+				continue
+			}
+			lines := bufio.NewScanner(stdin)
+			lines.Buffer(nil, maxLine)
+			for lines.Scan() {
+				if line := lines.Text(); strings.TrimSpace(line) != "" && !yield(line, nil) {
+					return
+				}
+			}
+			if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+				yield("", fmt.Errorf("offset %d: a line of input is too long", maxLine))
+			} else if err != nil {
+				yield("", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
+	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/show"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/machine/trace"
+)
+
+// getOptions are the flags of get.
+type getOptions struct {
+	method, data    string
+	headers         []string
+	user, proxyUser string
+	proxy, cacert   string
+	output          string
+	machine         setup.Machine
+	insecure        bool
+	head, verbose   bool
+	maxTime         float64
+	trace           traceOptions
+}
+
+func newGet() *cobra.Command {
+	var o getOptions
+	cmd := &cobra.Command{
+		Use:   "get [flags] URL…",
+		Short: "Send requests and authenticate them",
+		Long: `Get requests each URL, all with one client that keeps its connections and what it
+learned, and writes the contents to standard output. It answers the challenges of
+origins with --user and those of the proxy with --proxy-user. Credentials go to
+the origins of the URLs alone, and redirects are not followed.
+
+Basic shows its password to whoever can read the message; without TLS it is used
+only with --allow-cleartext.
+
+Exit codes: 0 for a final status below 400, 22 for 400 or more, 3 when
+authentication was refused or failed, with the reason on standard error, 2 for a
+transport error, 1 for wrong use. Of several URLs the first that failed counts.`,
+		Example: `  countersign get -u alice:secret http://127.0.0.1:8080/
+  countersign get -v --scheme digest -u alice:secret -d @form.txt https://api.example/
+  countersign get -x http://127.0.0.1:3128 -U bob:pw -u alice:secret https://api.example/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, urls []string) error { return o.run(cmd, urls) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.method, "request", "X", "", "`METHOD` (default GET, or POST with --data)")
+	f.StringVarP(&o.data, "data", "d", "", "body to send: `DATA`, @FILE, or @- for standard input")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "`FIELD` to send, 'Name: value'; may be repeated")
+	f.StringVarP(&o.user, "user", "u", "", "`NAME:PASSWORD` for the origins")
+	f.StringSliceVar(&o.machine.Schemes, "scheme", nil, "`LIST` of the schemes that may be used (default all): "+strings.Join(setup.Names(), ", "))
+	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
+	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")
+	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME:PASSWORD` for the proxy")
+	f.StringVar(&o.cacert, "cacert", "", "`FILE` of certificates in PEM to trust instead of the system's")
+	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the peer's certificate")
+	f.BoolVar(&o.machine.Cleartext, "allow-cleartext", false, "let Basic show its password without TLS")
+	f.BoolVarP(&o.head, "head", "I", false, "send HEAD, and show the header")
+	f.StringVarP(&o.output, "output", "o", "", "`FILE` to write the contents to")
+	f.Float64VarP(&o.maxTime, "max-time", "m", 0, "`SECONDS` that each URL may take")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show each leg on standard error: > sent, < received, * decided")
+	o.trace.flags(f)
+	return cmd
+}
+
+func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
+	urls, err := parseURLs(args)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	body, err := o.body(cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	source, err := o.source(urls)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	base, err := o.base()
+	if err != nil {
+		return err
+	}
+	config, err := o.machine.Client()
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	proxy, err := o.proxyFunc()
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	record, err := o.trace.open(o.machine)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	defer func() {
+		if closing := record.Close(); closing != nil && err == nil {
+			err = exit{exitTransport, closing}
+		}
+	}()
+	out := cmd.OutOrStdout()
+	if o.output != "" {
+		f, err := os.Create(o.output)
+		if err != nil {
+			return exit{exitTransport, err}
+		}
+		defer f.Close()
+		out = f
+	}
+	observers := []nethttp.Observer{record.observer(trace.Client)}
+	if o.verbose {
+		observers = append(observers, newNarrator(cmd.ErrOrStderr()).observe)
+	}
+	t, err := nethttp.NewTransport(nethttp.ClientConfig{
+		Machine: config, Source: source, Base: base, Proxy: proxy, Observer: all(observers),
+	})
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	defer t.CloseIdleConnections()
+	var first error
+	for _, u := range urls {
+		if err := o.one(cmd.Context(), t, u, body, out); err != nil {
+			var e exit
+			if errors.As(err, &e) && e.err != nil && len(urls) > 1 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "countersign:", e.err)
+				err = exit{code: e.code}
+			}
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}
+
+// all is one observer for several; nil ones are left out.
+func all(observers []nethttp.Observer) nethttp.Observer {
+	var some []nethttp.Observer
+	for _, o := range observers {
+		if o != nil {
+			some = append(some, o)
+		}
+	}
+	if some == nil {
+		return nil
+	}
+	return func(conn uint64, env gss.Env, e machine.Event, a machine.Actions) {
+		for _, o := range some {
+			o(conn, env, e, a)
+		}
+	}
+}
+
+// one requests one URL.
+func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, body []byte, out io.Writer) error {
+	if o.maxTime > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(o.maxTime*float64(time.Second)))
+		defer cancel()
+	}
+	r, err := o.request(ctx, u, body)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	response, err := t.RoundTrip(r)
+	if err != nil {
+		return o.failure(err)
+	}
+	defer response.Body.Close()
+	if o.head {
+		fmt.Fprintf(out, "%s %s\r\n", response.Proto, response.Status)
+		response.Header.Write(out)
+		io.WriteString(out, "\r\n")
+	}
+	if _, err := io.Copy(out, response.Body); err != nil {
+		return exit{exitTransport, err}
+	}
+	if response.StatusCode >= 400 {
+		return exit{exitStatus, fmt.Errorf("the server answered %s", show.Status(response.StatusCode))}
+	}
+	return nil
+}
+
+func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*http.Request, error) {
+	method := o.method
+	switch {
+	case method != "":
+	case o.head:
+		method = http.MethodHead
+	case body != nil:
+		method = http.MethodPost
+	default:
+		method = http.MethodGet
+	}
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body) // replayable
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "countersign")
+	if body != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, line := range o.headers {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, errors.New("--header: expected 'Name: value'")
+		}
+		if name, value = strings.TrimSpace(name), strings.TrimSpace(value); strings.EqualFold(name, "Host") {
+			r.Host = value
+		} else {
+			r.Header.Add(name, value)
+		}
+	}
+	return r, nil
+}
+
+// failure tells who is to blame for a request without a response.
+func (o *getOptions) failure(err error) error {
+	e, ok := errors.AsType[*nethttp.Error](err)
+	if !ok || e.Err != nil {
+		return exit{exitTransport, err}
+	}
+	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault)
+	if e.Tried != "" {
+		text = fmt.Errorf("%w (tried %s)", text, e.Tried)
+	}
+	if e.Fault.Code == gss.NotPermitted && !o.machine.Cleartext && strings.Contains(e.Fault.Detail, "Policy.Cleartext") {
+		text = fmt.Errorf("%w (here: --allow-cleartext)", text)
+	}
+	return exit{exitAuth, text}
+}
+
+// parseURLs reads the arguments; without a scheme they are http, as curl has it.
+func parseURLs(args []string) ([]*url.URL, error) {
+	var urls []*url.URL
+	for _, arg := range args {
+		u, err := parseURL(arg)
+		if err != nil {
+			return nil, err
+		}
+		urls = append(urls, u)
+	}
+	return urls, nil
+}
+
+func parseURL(arg string) (*url.URL, error) {
+	if !strings.Contains(arg, "://") {
+		arg = "http://" + arg
+	}
+	u, err := url.Parse(arg)
+	if err != nil || u.Hostname() == "" { // err may hold a password
+		return nil, errors.New("a URL does not parse: expected http://host[:port]/path or https://…")
+	}
+	return u, nil
+}
+
+// body is the request's body, nil for none.
+func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
+	file, isFile := strings.CutPrefix(o.data, "@")
+	switch {
+	case o.data == "":
+		return nil, nil
+	case !isFile:
+		return []byte(o.data), nil
+	}
+	var b []byte
+	var err error
+	if file == "-" {
+		b, err = io.ReadAll(stdin)
+	} else {
+		b, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, exit{exitTransport, err}
+	}
+	if b == nil {
+		b = []byte{}
+	}
+	return b, nil
+}
+
+// source answers credential questions: for the origins of the URLs, and for the
+// proxy. User information is taken out of the URLs, for net/http would send it
+// unasked.
+func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
+	var sources []answer.Source
+	for _, u := range urls {
+		user := o.user
+		if u.User != nil {
+			password, _ := u.User.Password()
+			user = u.User.Username() + ":" + password
+			u.User = nil
+		}
+		if user == "" {
+			continue
+		}
+		name, password, err := setup.ParseUser(user)
+		if err != nil {
+			return nil, fmt.Errorf("--user: %w", err)
+		}
+		s, err := answer.For(u.Scheme+"://"+u.Host, name, password)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	if o.proxyUser != "" {
+		name, password, err := setup.ParseUser(o.proxyUser)
+		if err != nil {
+			return nil, fmt.Errorf("--proxy-user: %w", err)
+		}
+		if o.proxy == "" {
+			return nil, errors.New("--proxy-user needs --proxy")
+		}
+		u, err := parseURL(o.proxy)
+		if err != nil {
+			return nil, fmt.Errorf("--proxy: %w", err)
+		}
+		s, err := answer.ForProxy(u.Scheme+"://"+u.Host, name, password)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	return answer.Chain(sources...), nil
+}
+
+// proxyFunc is the proxy of all requests, nil for none.
+func (o *getOptions) proxyFunc() (func(*http.Request) (*url.URL, error), error) {
+	if o.proxy == "" {
+		return nil, nil
+	}
+	u, err := parseURL(o.proxy)
+	if err != nil {
+		return nil, fmt.Errorf("--proxy: %w", err)
+	}
+	return http.ProxyURL(u), nil
+}
+
+// base says how to connect.
+func (o *getOptions) base() (*http.Transport, error) {
+	c := &tls.Config{InsecureSkipVerify: o.insecure} // the flag says what it does
+	if o.cacert != "" {
+		pem, err := os.ReadFile(o.cacert)
+		if err != nil {
+			return nil, exit{exitTransport, err}
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, exit{exitUsage, fmt.Errorf("--cacert: %s holds no certificate in PEM", o.cacert)}
+		}
+	}
+	return &http.Transport{TLSClientConfig: c, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true}, nil
+}

@@ -1,0 +1,164 @@
+package explain
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// decoder explains one kind of token.
+type decoder struct {
+	// kind is what such a token is called.
+	kind string
+	// note says in a few words what it is for; "" if kind says all.
+	note string
+	// is tells by its first bytes whether a token is of this kind.
+	is func(token string) bool
+	// look puts what the token says below n; nil if its kind and length are all
+	// that is told. It is total, and reports what is broken with the offset in
+	// the token.
+	look func(token string, n *Node) []Fault
+}
+
+// decoders are the kinds of tokens that are known; the first that knows a token
+// explains it.
+var decoders = []decoder{
+	{kind: "NTLMSSP NEGOTIATE", note: "type 1: what the client can do", is: ntlmssp(1)},
+	{kind: "NTLMSSP CHALLENGE", note: "type 2: the server's challenge", is: ntlmssp(2)},
+	{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's answer", is: ntlmssp(3)},
+	{kind: "SPNEGO NegTokenInit", note: "the opening token, with the mechanisms on offer", is: framed(gss.SPNEGO, "")},
+	{kind: "SPNEGO NegTokenInit", note: "the opening token, without GSS framing", is: starts("\xa0")},
+	{kind: "SPNEGO NegTokenResp", note: "a later token of a negotiation", is: starts("\xa1")},
+	{kind: "Kerberos AP-REQ", note: "in GSS framing: ticket and authenticator", is: framed(gss.Kerberos, "\x01\x00")},
+	{kind: "Kerberos AP-REP", note: "in GSS framing: the server's proof", is: framed(gss.Kerberos, "\x02\x00")},
+	{kind: "Kerberos KRB-ERROR", note: "in GSS framing: a refusal", is: framed(gss.Kerberos, "\x03\x00")},
+	{kind: "Kerberos AP-REQ", note: "without GSS framing", is: starts("\x6e")},
+	{kind: "Kerberos AP-REP", note: "without GSS framing", is: starts("\x6f")},
+	{kind: "Kerberos KRB-ERROR", note: "without GSS framing", is: starts("\x7e")},
+	{kind: "GSS token", note: "the opening token of a mechanism", is: framed("", ""), look: lookFrame},
+	{kind: "toy token", note: "of the mechanism for tests, which has no security", is: starts("toy:"), look: lookToy},
+	{kind: "name and password", note: "as in Basic", is: isPair, look: lookPair},
+}
+
+// explainToken explains token, whose base64 is at offset at.
+func explainToken(e *Explanation, n *Node, token string, at int) {
+	n.Value = count(len(token), "byte")
+	for _, d := range decoders {
+		if !d.is(token) {
+			continue
+		}
+		n.Value = d.kind + ", " + n.Value
+		n.Note = d.note
+		if d.look == nil {
+			return
+		}
+		for _, f := range d.look(token, n) {
+			e.fault(at+f.Offset*4/3, fmt.Sprintf("%s (byte %d of the token)", f.Reason, f.Offset))
+		}
+		return
+	}
+	n.Note = "of no kind that is known here"
+	e.fault(at, "this token is not known: expected SPNEGO, NTLMSSP or Kerberos")
+}
+
+func starts(prefix string) func(string) bool {
+	return func(token string) bool { return strings.HasPrefix(token, prefix) }
+}
+
+// ntlmssp knows an NTLM message by its signature and type (MS-NLMP section 2.2.1).
+func ntlmssp(kind uint32) func(string) bool {
+	return func(token string) bool {
+		rest, ok := strings.CutPrefix(token, "NTLMSSP\x00")
+		return ok && len(rest) >= 4 && binary.LittleEndian.Uint32([]byte(rest[:4])) == kind
+	}
+}
+
+// framed knows a token in GSS framing (RFC 2743 section 3.1) by its mechanism
+// and the bytes that follow; "" is any.
+func framed(mech gss.Mech, inner string) func(string) bool {
+	return func(token string) bool {
+		m, rest, ok := unframe(token)
+		return ok && (mech == "" || m == mech) && strings.HasPrefix(rest, inner)
+	}
+}
+
+// unframe takes the framing off as far as the first bytes tell: it does not look
+// whether the rest is as long as it says.
+func unframe(token string) (mech gss.Mech, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(token, "\x60")
+	if !ok || rest == "" {
+		return "", "", false
+	}
+	skip := 1
+	if n := rest[0]; n > 0x80 { // the long form: n-0x80 bytes of length
+		skip += int(n - 0x80)
+	}
+	if len(rest) < skip+2 || rest[skip] != 0x06 {
+		return "", "", false
+	}
+	rest = rest[skip+1:]
+	n := int(rest[0])
+	if n >= 0x80 || len(rest) < 1+n {
+		return "", "", false
+	}
+	return gss.Mech(rest[1 : 1+n]), rest[1+n:], true
+}
+
+func lookFrame(token string, n *Node) []Fault {
+	mech, _, _ := unframe(token)
+	n.add(Node{Name: "mechanism", Value: mech.String(), Note: mech.Dotted(), Offset: n.Offset})
+	return nil
+}
+
+// toySteps say what the tokens of gss/gsstoy are.
+var toySteps = []struct{ prefix, note string }{
+	{"h", "a hint before the first token"},
+	{"i", "the initiator's, by number"},
+	{"c", "the acceptor's challenge, by number"},
+	{"f", "the acceptor's last"},
+	{"x", "the acceptor refuses"},
+}
+
+func lookToy(token string, n *Node) []Fault {
+	step, _, _ := strings.Cut(strings.TrimPrefix(token, "toy:"), ":")
+	for _, s := range toySteps {
+		if len(step) <= 2 && strings.HasPrefix(step, s.prefix) {
+			n.add(Node{Name: "step", Value: fmt.Sprintf("%q", step), Note: s.note, Offset: n.Offset})
+			return nil
+		}
+	}
+	return []Fault{{4, "no step of the toy mechanism"}}
+}
+
+// isPair reports whether a token is text with a colon, as Basic has it.
+func isPair(token string) bool {
+	return strings.IndexByte(token, ':') >= 0 && utf8.ValidString(token) && strings.IndexFunc(token, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
+}
+
+func lookPair(token string, n *Node) []Fault {
+	var e Explanation
+	explainPair(&e, n, token, n.Offset)
+	return e.Faults
+}
+
+// Token says in one line what a token is: its kind, its length, and the first
+// things that it says.
+func Token(token string) string {
+	var e Explanation
+	var n Node
+	explainToken(&e, &n, token, 0)
+	text := n.Value
+	if n.Note != "" && len(n.Children) == 0 {
+		text += ": " + n.Note
+	}
+	for i, c := range n.Children {
+		text += []string{": ", "; "}[min(i, 1)] + c.Name + " " + c.Value
+		if c.Note != "" {
+			text += ", " + c.Note
+		}
+	}
+	return text
+}

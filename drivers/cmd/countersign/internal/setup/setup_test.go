@@ -1,0 +1,113 @@
+package setup
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+var key = NonceKey(gss.NewSecret("secret"), "a")
+
+func TestOptions(t *testing.T) {
+	for _, test := range []struct {
+		o    Options
+		want string // names, or a part of the error
+	}{
+		{Options{Realm: "r"}, "Digest Basic"},
+		{Options{Realm: "r", Schemes: []string{"BASIC"}}, "Basic"},
+		{Options{Realm: "r", Schemes: []string{"digest"}, Algorithms: []string{"md5-SESS"}, QOPs: []string{"auth-int"}, Tolerances: Tolerances()}, "Digest"},
+		{Options{Realm: "r", Schemes: []string{"x"}}, "expected digest, basic"},
+		{Options{Realm: "r", Algorithms: []string{"x"}}, "no Digest algorithm"},
+		{Options{Realm: "r", QOPs: []string{"x"}}, "no Digest qop"},
+		{Options{Realm: "r", Tolerances: []string{"x"}}, "no Digest tolerance"},
+		{Options{}, "realm"},
+	} {
+		servers, err := test.o.Servers(key)
+		var names []string
+		for _, s := range servers {
+			names = append(names, s.Traits().Name)
+		}
+		got := strings.Join(names, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, test.want) {
+			t.Errorf("%+v: %s, want %s", test.o, got, test.want)
+		}
+	}
+	if _, err := (&Options{Algorithms: []string{"x"}}).Clients(); err == nil {
+		t.Error("a client takes an algorithm that does not exist")
+	}
+}
+
+// TestMachine: a machine's setup survives its way through a trace.
+func TestMachine(t *testing.T) {
+	m := Machine{Options: Options{Schemes: []string{"digest"}, Realm: "r", Algorithms: []string{"MD5"}, QOPs: []string{"auth"},
+		NonceLifetime: time.Second, Tolerances: []string{"short-nc"}}, Label: "l", KeepAlways: true, Cleartext: true}
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Machine
+	if err := json.Unmarshal(b, &again); err != nil || !reflect.DeepEqual(m, again) {
+		t.Errorf("%+v became %+v, %v", m, again, err)
+	}
+}
+
+func TestNonceKey(t *testing.T) {
+	other := NonceKey(gss.NewSecret("secret"), "b")
+	if key == other || len(key.Reveal()) != 32 || key != NonceKey(gss.NewSecret("secret"), "a") {
+		t.Error("a nonce key must depend on its label, and on nothing else")
+	}
+}
+
+func TestParseUser(t *testing.T) {
+	for _, test := range []struct{ in, name, password string }{
+		{"alice:secret", "alice", "secret"},
+		{"alice:a:b", "alice", "a:b"},
+		{"alice:", "alice", ""},
+		{`DOM\alice:x`, `DOM\alice`, "x"},
+	} {
+		name, password, err := ParseUser(test.in)
+		if err != nil || name != test.name || password != test.password {
+			t.Errorf("%q: %q %q %v", test.in, name, password, err)
+		}
+	}
+	for _, in := range []string{"", "Canary", ":Canary"} {
+		if _, _, err := ParseUser(in); err == nil || strings.Contains(err.Error(), "Canary") {
+			t.Errorf("%q: error %v", in, err)
+		}
+	}
+}
+
+// TestUserStore: nobody gets in by an empty password, and unknown is unknown.
+func TestUserStore(t *testing.T) {
+	if _, err := UserStore([]string{"alice:"}, ""); err == nil {
+		t.Error("a user without a password was taken")
+	}
+	if _, err := UserStore(nil, "/does/not/exist"); err == nil {
+		t.Error("a file that is not there was taken")
+	}
+	s, err := UserStore([]string{"alice:secret"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		user, password string
+		want           gss.Answer
+	}{
+		{"alice", "secret", gss.Verdict{Accepted: true}},
+		{"alice", "", gss.Verdict{}},
+		{"bob", "secret", gss.Unknown{}},
+	} {
+		q := gss.NeedVerdict{Scheme: scheme.Basic, Realm: "r", User: test.user, Proof: gss.NewSecret(test.password)}
+		if got := s.Answer(t.Context(), q); got != test.want {
+			t.Errorf("%s: %v, want %v", test.user, got, test.want)
+		}
+	}
+}

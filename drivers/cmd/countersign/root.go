@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes. 22 is curl's for a status of 400 or more.
+const (
+	exitUsage     = 1 // wrong use; for explain, demo and replay also: the answer is no
+	exitTransport = 2 // nobody there, broken connection, broken TLS, no file to read
+	exitAuth      = 3 // authentication was refused or failed
+	exitStatus    = 22
+)
+
+// exit is an error with the code to end with. Without err it ends silently: what
+// there is to say was said.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exit) Unwrap() error { return e.err }
+
+// run is the program with its world handed in. It gives the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	var e exit
+	if !errors.As(err, &e) { // cobra's own: flags and arguments
+		e = exit{exitUsage, fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
+	}
+	if e.err != nil {
+		fmt.Fprintln(stderr, "countersign:", e.err)
+	}
+	return e.code
+}
+
+// usage is a mistake in how the program was called.
+func usage(format string, a ...any) error { return exit{exitUsage, fmt.Errorf(format, a...)} }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "countersign",
+		Short: "HTTP authentication as client, server and proxy",
+		Long: `countersign authenticates HTTP requests and serves those who do.
+
+Exit codes: 0 done, 1 wrong use (or, of explain, demo and replay: no),
+2 transport error, 3 authentication refused or failed, 22 status 400 or more.`,
+		Example: `  countersign demo
+  countersign serve --scheme digest --user alice:secret
+  countersign get -u alice:secret http://127.0.0.1:8080/`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newReplay())
+	return root
+}
+
+// version is that of the module, as the build knows it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

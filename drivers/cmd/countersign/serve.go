@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/machine/trace"
+)
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	addr, htdigest  string
+	users           []string
+	machine         setup.Machine
+	tlsCert, tlsKey string
+	channelBinding  string
+	proxy           bool
+	connectPorts    []string
+	trace           traceOptions
+}
+
+func newServe() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve requests of those who authenticate",
+		Long: `Serve answers a request that authenticates with 200 and "hello NAME via SCHEME",
+and every other one with 401. With --proxy it is a forward proxy instead, which
+authenticates its clients with 407 and then forwards their requests, CONNECT
+included.
+
+The first line on standard output is "listening on http://ADDR", with the real
+port where --addr says 0. Each request gives one line of JSON on standard error:
+method, path, status, user, scheme, and where it was refused the typed reason and
+a detail for you, of which the client learns nothing.
+
+SIGINT and SIGTERM end it once the requests at hand are answered.`,
+		Example: `  countersign serve --scheme digest --user alice:secret
+  countersign serve --addr 127.0.0.1:0 --scheme digest,basic --htdigest users --realm api
+  countersign serve --proxy --addr 127.0.0.1:3128 --user alice:secret`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes any that is free")
+	f.StringSliceVar(&o.machine.Schemes, "scheme", []string{"digest"}, "`LIST` of the schemes to offer: "+strings.Join(setup.Names(), ", "))
+	f.StringArrayVarP(&o.users, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
+	f.StringVar(&o.htdigest, "htdigest", "", "`FILE` of users as htdigest writes it")
+	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` to show")
+	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms to offer (default SHA-256,MD5)")
+	f.StringSliceVar(&o.machine.QOPs, "digest-qop", nil, "`LIST` of the Digest qops to offer: auth, auth-int (default auth)")
+	f.StringSliceVar(&o.machine.Tolerances, "digest-tolerate", nil, "`LIST` of faults of old Digest clients to put up with: "+strings.Join(setup.Tolerances(), ", "))
+	f.DurationVar(&o.machine.NonceLifetime, "nonce-lifetime", digest.DefaultLifetime, "how long a Digest nonce is taken")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a certificate chain in PEM: serve https")
+	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
+	f.StringVar(&o.channelBinding, "channel-binding", "if-available", "`WHEN` to bind to the TLS channel: ignore, if-available or require")
+	f.BoolVar(&o.machine.KeepAlways, "connection-based", false, "let an identity hold for its connection wherever the scheme has a handshake")
+	f.BoolVar(&o.proxy, "proxy", false, "be a forward proxy, and authenticate with 407")
+	f.StringSliceVar(&o.connectPorts, "connect-port", []string{"443"}, "`LIST` of the ports that CONNECT may go to through --proxy, or any")
+	o.trace.flags(f)
+	return cmd
+}
+
+func (o *serveOptions) run(cmd *cobra.Command) error {
+	h, err := o.handler(cmd.ErrOrStderr())
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	defer h.close()
+	l, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return exit{exitTransport, err}
+	}
+	scheme := "http"
+	if h.tls != nil {
+		scheme = "https"
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s://%s\n", scheme, l.Addr())
+	return h.serve(cmd.Context(), l)
+}
+
+// service is what is served.
+type service struct {
+	server *http.Server
+	tls    *tls.Config
+	trace  *recorder
+}
+
+func (s *service) close() { s.trace.Close() }
+
+// grace is how long requests at hand may take after the signal to stop.
+const grace = 5 * time.Second
+
+// serve serves until ctx ends.
+func (s *service) serve(ctx context.Context, l net.Listener) error {
+	if s.tls != nil {
+		s.server.TLSConfig = s.tls
+	}
+	done := make(chan error, 1)
+	go func() {
+		if s.tls != nil {
+			done <- s.server.ServeTLS(l, "", "")
+		} else {
+			done <- s.server.Serve(l)
+		}
+	}()
+	select {
+	case err := <-done:
+		return exit{exitTransport, err}
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); err != nil {
+		s.server.Close()
+	}
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return exit{exitTransport, err}
+	}
+	return nil
+}
+
+// handler makes what serves from the options.
+func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
+	source, err := o.source()
+	if err != nil {
+		return nil, err
+	}
+	s := &service{}
+	if s.tls, err = o.tlsConfig(); err != nil {
+		return nil, err
+	}
+	certificate, err := o.binding(s.tls)
+	if err != nil {
+		return nil, err
+	}
+	if s.trace, err = o.trace.open(o.machine); err != nil {
+		return nil, err
+	}
+	key := s.trace.nonceKey()
+	log := slog.NewJSONHandler(stderr, nil)
+	s.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log, slog.LevelWarn)}
+	if o.proxy {
+		allow, err := o.allow()
+		if err != nil {
+			return nil, err
+		}
+		conf, err := o.machine.Proxy(key)
+		if err != nil {
+			return nil, err
+		}
+		p, err := nethttp.NewProxy(nethttp.ProxyConfig{
+			Proxy: conf, Source: source, Certificate: certificate, Allow: allow,
+			Log: logRequests(slog.New(log)), Observer: s.trace.observer(trace.Proxy),
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.server.Handler = p
+		p.Install(s.server)
+		return s, nil
+	}
+	conf, err := o.machine.Server(key)
+	if err != nil {
+		return nil, err
+	}
+	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
+		Auth: conf, Source: source, Certificate: certificate,
+		Log: logRequests(slog.New(log)), Observer: s.trace.observer(trace.Server),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.server.Handler, s.server.ConnContext = a.Wrap(http.HandlerFunc(hello)), a.ConnContext
+	return s, nil
+}
+
+// allow tells where the proxy may go.
+func (o *serveOptions) allow() (func(method, host string, port uint16) bool, error) {
+	var ports []uint16
+	anyPort := false
+	for _, text := range o.connectPorts {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if text == "any" {
+			anyPort = true
+		} else if err != nil || n == 0 {
+			return nil, errors.New("--connect-port: expected ports within 1 to 65535, or any")
+		}
+		ports = append(ports, uint16(n))
+	}
+	return func(method, host string, port uint16) bool {
+		if method == http.MethodConnect {
+			return anyPort || slices.Contains(ports, port)
+		}
+		return nethttp.AllowWeb(method, host, port)
+	}, nil
+}
+
+func (o *serveOptions) source() (answer.Source, error) {
+	if len(o.users) == 0 && o.htdigest == "" {
+		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD or --htdigest FILE")
+	}
+	return setup.UserStore(o.users, o.htdigest)
+}
+
+func (o *serveOptions) tlsConfig() (*tls.Config, error) {
+	if o.tlsCert == "" && o.tlsKey == "" {
+		return nil, nil
+	}
+	if o.tlsCert == "" || o.tlsKey == "" {
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	}
+	cert, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+}
+
+// binding is where the channel bindings come from, nil for nowhere.
+func (o *serveOptions) binding(c *tls.Config) (func(*tls.ConnectionState) []byte, error) {
+	switch o.channelBinding {
+	case "ignore":
+		return nil, nil
+	case "if-available":
+		if c == nil {
+			return nil, nil
+		}
+		return nethttp.Served(c.Certificates...), nil
+	case "require":
+		return nil, errors.New("--channel-binding require: none of the schemes can bind to a channel")
+	}
+	return nil, errors.New("--channel-binding: expected ignore, if-available or require")
+}
+
+// hello is what there is to see for who authenticated.
+func hello(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		http.Error(w, "the body broke off", http.StatusBadRequest)
+		return
+	}
+	id, ok := nethttp.IdentityFrom(r.Context())
+	if !ok { // cannot be; but nobody is greeted by mistake
+		http.Error(w, "nobody", http.StatusForbidden)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Body-Length", strconv.FormatInt(n, 10))
+	fmt.Fprintf(w, "hello %s via %s\n", id.Info.Peer, id.Scheme)
+}
+
+// logRequests writes one line for each request.
+func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
+	return func(r *http.Request, res nethttp.Result) {
+		path := r.URL.Path
+		if r.Method == http.MethodConnect {
+			path = r.Host
+		}
+		attrs := []slog.Attr{
+			slog.String("method", r.Method), slog.String("path", path), slog.Int("status", res.Status),
+			slog.String("user", res.Identity.Info.Peer), slog.String("scheme", res.Identity.Scheme),
+		}
+		if !res.Fault.IsZero() {
+			attrs = append(attrs, slog.String("reason", res.Fault.Code.String()), slog.String("detail", res.Fault.Detail))
+		}
+		log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/digest"
+)
+
+func TestServeLog(t *testing.T) {
+	s := serve(t, "--scheme", "digest,basic", "--user", "alice:open-sesame")
+	call(t, "", "get", "-u", "alice:open-sesame", s.url+"/a?b=c").want(t, 0, "hello alice via Digest", "")
+	call(t, "", "get", "-u", "alice:Canary-4711", s.url+"/b").want(t, exitAuth, "", "refused by the peer")
+	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "mallory:Canary-4711", s.url+"/c").want(t, exitAuth, "", "refused by the peer")
+	got := s.stop()
+	want := []logLine{
+		{Method: "GET", Path: "/a", Status: 401, Reason: "no credentials"},
+		{Method: "GET", Path: "/a", Status: 200, User: "alice", Scheme: "Digest"},
+		{Method: "GET", Path: "/b", Status: 401, Reason: "no credentials"},
+		{Method: "GET", Path: "/b", Status: 401, Reason: "bad credentials"},
+		{Method: "GET", Path: "/c", Status: 401, Reason: "no credentials"},
+		{Method: "GET", Path: "/c", Status: 401, Reason: "unknown user"},
+	}
+	for i := range got {
+		if (got[i].Detail != "") != (got[i].Reason != "") {
+			t.Errorf("line %d: a reason has a detail: %+v", i, got[i])
+		}
+		got[i].Detail = ""
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d log lines, want %d: %+v", len(got), len(want), got)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("log line %d: %+v, want %+v", i, got[i], want[i])
+		}
+	}
+	if log := s.stderr.String(); strings.Contains(log, "Canary") || strings.Contains(log, "open-sesame") {
+		t.Errorf("a password is in the log: %s", log)
+	}
+}
+
+// TestServeHtdigest: users of a file beside those of the command line.
+func TestServeHtdigest(t *testing.T) {
+	md5, err := digest.For(digest.MD5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := file(t, "users", "carol:api:"+md5.HA1("carol", "api", "word").Secret().Reveal()+"\n")
+	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", users, "--user", "alice:secret", "--digest-algorithm", "MD5")
+	call(t, "", "get", "-u", "carol:word", s.url).want(t, 0, "hello carol via Digest", "")
+	call(t, "", "get", "-u", "alice:secret", s.url).want(t, 0, "hello alice via Digest", "")
+	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "carol:word", s.url).want(t, 0, "hello carol via Basic", "")
+	call(t, "", "get", "-u", "carol:secret", s.url).want(t, exitAuth, "", "refused")
+}
+
+// TestServeUsage: every mistake is told before anything listens.
+func TestServeUsage(t *testing.T) {
+	cert, key := certificate(t)
+	user := []string{"--user", "alice:secret"}
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "nobody could log in"},
+		{[]string{"--user", "alice"}, "NAME:PASSWORD"},
+		{[]string{"--user", "alice:"}, "password"},
+		{append(user, "--scheme", "magic"), `no scheme "magic"`},
+		{append(user, "--digest-algorithm", "CRC"), "no Digest algorithm"},
+		{append(user, "--digest-qop", "auth-conf"), "no Digest qop"},
+		{append(user, "--digest-tolerate", "anything"), "no Digest tolerance"},
+		{append(user, "--realm", ""), "realm"},
+		{append(user, "--nonce-lifetime", "-1s"), "negative"},
+		{append(user, "--tls-cert", cert), "go together"},
+		{append(user, "--tls-cert", key, "--tls-key", cert), "tls"},
+		{append(user, "--channel-binding", "require"), "bind to a channel"},
+		{append(user, "--channel-binding", "maybe"), "expected ignore"},
+		{append(user, "--proxy", "--connect-port", "0"), "--connect-port"},
+		{append(user, "--trace-key", key), "--trace-key needs --trace"},
+		{append(user, "--trace", file(t, "t", ""), "--trace-key", cert), "32 bytes"},
+		{[]string{"--htdigest", cert}, "line 1"},
+		{append(user, "extra"), "unknown command"},
+	} {
+		call(t, "", append([]string{"serve", "--addr", "127.0.0.1:0"}, test.args...)...).want(t, exitUsage, "", test.says)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	call(t, "", "serve", "--addr", l.Addr().String(), "--user", "alice:secret").want(t, exitTransport, "", "in use")
+}
+
+// TestServeProxy: 407 for clients, CONNECT to the ports that are named.
+func TestServeProxy(t *testing.T) {
+	cert, key := certificate(t)
+	plain := serve(t, "--user", "alice:secret")
+	secure := serve(t, "--user", "alice:secret", "--tls-cert", cert, "--tls-key", key, "--scheme", "basic")
+	if !strings.HasPrefix(secure.url, "https://") {
+		t.Errorf("it listens on %s", secure.url)
+	}
+	p := serve(t, "--proxy", "--connect-port", "any", "--user", "bob:pw")
+	narrow := serve(t, "--proxy", "--user", "bob:pw")
+	through := func(proxy string, args ...string) result {
+		return call(t, "", append([]string{"get", "-u", "alice:secret", "--cacert", cert, "-x", proxy}, args...)...)
+	}
+	through(p.url, "-U", "bob:pw", plain.url).want(t, 0, "hello alice via Digest", "")
+	through(p.url, "-U", "bob:pw", secure.url).want(t, 0, "hello alice via Basic", "")
+	through(p.url, "-U", "bob:no", plain.url).want(t, exitAuth, "", "proxy authentication")
+	through(p.url, "-U", "bob:no", secure.url).want(t, exitAuth, "", "proxy authentication")
+	through(p.url, plain.url).want(t, exitAuth, "", "no credentials")
+	through(narrow.url, "-U", "bob:pw", secure.url).want(t, exitTransport, "", "no tunnel")
+	for _, l := range p.stop() {
+		if l.Method == "CONNECT" && !strings.HasSuffix(secure.url, l.Path) {
+			t.Errorf("the log of a CONNECT says %q", l.Path)
+		}
+	}
+}
