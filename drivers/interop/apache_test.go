@@ -1,0 +1,275 @@
+package interop
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// apache is Apache httpd 2.4 with mod_auth_digest. It knows MD5 alone: no -sess,
+// no auth-int, no response without qop.
+//
+//	/digest/  Digest, and its domain has /more/ too
+//	/once/    Digest        a nonce counts once
+//	/next/    Digest        a nonce lives 2 s, each response names the next one
+//	/basic/   Basic
+//	/open/    nothing
+//
+// All of it is there under TLS too.
+var apache = &peer{
+	name: "apache", program: "apache2", debian: "apache2", ports: 2,
+	configure: configureApache, ready: func(addrs []string) error { return echoes(addrs[0]) },
+}
+
+const apacheModules = "/usr/lib/apache2/modules"
+
+func configureApache(dir string, addrs []string) ([]string, error) {
+	if err := copyFile(filepath.Join(dir, "echo"), "echo", 0o755); err != nil {
+		return nil, err
+	}
+	for file, users := range map[string][]byte{"digest.users": htdigest(false, "MD5"), "basic.users": htpasswd()} {
+		if err := os.WriteFile(filepath.Join(dir, file), users, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	modules := strings.Fields("mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_digest alias cgi headers ssl mime")
+	conf, err := render(dir, "apache.conf", map[string]any{
+		"Dir": dir, "Addr": addrs[0], "TLS": addrs[1], "Realm": realm,
+		"Modules": modules, "ModuleDir": apacheModules, "Cert": pki.file, "Key": pki.key,
+	})
+	return []string{"-f", conf, "-DFOREGROUND"}, err
+}
+
+// apacheURL is where Apache serves.
+func apacheURL() string    { return "http://" + apache.addrs[0] }
+func apacheURLTLS() string { return "https://" + apache.addrs[1] }
+
+// TestClientApache: Digest MD5 with real Apache, which proves itself in turn
+// (R7616-3.5-1), and a login with names of all kinds.
+func TestClientApache(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	body, hash := payload()
+	for _, row := range []struct {
+		name, method, query string
+		body                []byte
+	}{
+		{"GET", "GET", "", nil},
+		{"query", "GET", `a=1&b=%2F%22,d&e='(;)`, nil},
+		{"HEAD", "HEAD", "", nil},
+		{"POST", "POST", "", body},
+		{"PUT", "PUT", "x", body},
+	} {
+		for _, a := range accounts {
+			t.Run(row.name+"/"+a.name, func(t *testing.T) {
+				t.Parallel()
+				c := newClient(t, utf8Names(t), loginFor(t, apacheURL(), a.name, a.password))
+				url := apacheURL() + "/digest/echo"
+				if row.query != "" {
+					url += "?" + row.query
+				}
+				var r io.Reader
+				want := report{user: a.name, auth: "Digest", method: row.method, query: row.query, length: "0", sha256: emptyHash}
+				if row.body != nil {
+					r = bytes.NewReader(row.body)
+					want.length, want.sha256 = strconv.Itoa(len(row.body)), hash
+				}
+				got := c.do(t, row.method, url, r)
+				if row.method != "HEAD" {
+					if got := got.report(t); got != want {
+						t.Errorf("Apache got %+v, want %+v", got, want)
+					}
+				}
+				if d := got.delivered; got.status != 200 || !d.Authenticated || !d.Info.Flags.Has(gss.Mutual) || d.Info.Domain != realm {
+					t.Errorf("status %d and %+v, want 200 and Apache proven", got.status, d)
+				}
+				c.wantLegs(t, "401", "200 nc=1")
+				c.wantAsked(t, 1)
+			})
+		}
+	}
+}
+
+// TestClientApacheOnce: a body that can be read once only arrives whole, with the
+// leg that has the credentials (HTA-22, R4559-6-8).
+func TestClientApacheOnce(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	body, hash := payload()
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", apacheURL()+"/digest/echo", io.MultiReader(bytes.NewReader(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = int64(len(body))
+	got := c.send(t, r).report(t)
+	if got.sha256 != hash || got.user != alice {
+		t.Errorf("Apache got %+v", got)
+	}
+	c.wantLegs(t, "401", "200 nc=1")
+	if legs := c.tap.legs(t); legs[0].sent != 0 || legs[1].sent != len(body) {
+		t.Errorf("the body went out as %d and %d bytes, want 0 and %d", legs[0].sent, legs[1].sent, len(body))
+	}
+}
+
+// TestClientApachePersistent: one nonce, whose count goes up, and one connection
+// (RFC 7616 section 3.4). Where the domain says so, other paths belong to it, and nothing
+// else does (R7616-3.3-2).
+func TestClientApachePersistent(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for _, path := range []string{"/digest/echo?1", "/digest/echo?2", "/more/echo", "/digest/echo?3"} {
+		if got := c.get(t, apacheURL()+path); got.user != alice {
+			t.Errorf("%s: Apache got %+v", path, got)
+		}
+	}
+	if got := c.get(t, apacheURL()+"/open/echo"); got.user != "" {
+		t.Errorf("Apache got %+v", got)
+	}
+	c.wantLegs(t, "401", "200 nc=1", "200 nc=2", "200 nc=3", "200 nc=4", "200")
+	if legs := c.tap.legs(t); legs[len(legs)-1].conn != 0 {
+		t.Error("more than one connection")
+	}
+}
+
+// TestClientApacheStale: a nonce that was used up costs one more leg and no
+// question (R7616-3.3-2, MSDIG-13).
+func TestClientApacheStale(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for range 3 {
+		if got := c.get(t, apacheURL()+"/once/echo"); got.user != alice {
+			t.Errorf("Apache got %+v", got)
+		}
+	}
+	c.wantLegs(t, "401", "200 nc=1", "401 stale nc=2", "200 nc=1", "401 stale nc=2", "200 nc=1")
+	c.wantAsked(t, 3) // one for each request
+}
+
+// TestClientApacheNext: the next nonce that Apache names is taken, and starts at 1
+// (RFC 7616 section 3.5).
+func TestClientApacheNext(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for range 3 {
+		c.get(t, apacheURL()+"/next/echo")
+	}
+	c.wantLegs(t, "401", "200 nc=1", "200 nc=1", "200 nc=1")
+}
+
+// TestClientApacheRefused: a wrong password ends in a typed refusal after one try,
+// and leaves the connection and the client in good order.
+func TestClientApacheRefused(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	for _, path := range []string{"/digest/echo", "/basic/echo"} {
+		for _, login := range [][2]string{{alice, "wrong"}, {"mallory", password}, {alice, ""}} {
+			t.Run(path+" "+login[0]+" "+login[1], func(t *testing.T) {
+				t.Parallel()
+				c := newClient(t, func(conf *nethttp.ClientConfig) { conf.Machine.Policy.Cleartext = true },
+					loginFor(t, apacheURL(), login[0], login[1]))
+				e := c.fault(t, apacheURL()+path)
+				if e.Fault.Code != gss.Refused || e.Side != gss.Origin || e.Status != 401 {
+					t.Errorf("%+v, want a refusal by the origin", e)
+				}
+				if got := c.get(t, apacheURL()+"/open/echo"); got.user != "" {
+					t.Errorf("Apache got %+v", got)
+				}
+				if legs := c.tap.legs(t); len(legs) != 3 {
+					t.Errorf("%d legs, want 3: one try and the open page", len(legs))
+				}
+			})
+		}
+	}
+}
+
+// TestClientApacheBasic: never in clear unless policy says so, and under TLS
+// without further ado (RFC 7617 section 4).
+func TestClientApacheBasic(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	for _, row := range []struct {
+		name, url string
+		cleartext bool
+		refused   bool
+	}{
+		{"clear", apacheURL(), false, true},
+		{"clear by policy", apacheURL(), true, false},
+		{"TLS", apacheURLTLS(), false, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClient(t, func(conf *nethttp.ClientConfig) { conf.Machine.Policy.Cleartext = row.cleartext },
+				loginFor(t, row.url, alice, password))
+			if row.refused {
+				if e := c.fault(t, row.url+"/basic/echo"); e.Fault.Code != gss.NotPermitted {
+					t.Errorf("%v, want a refusal by policy", e)
+				}
+				c.wantLegs(t, "401")
+				return
+			}
+			for range 2 {
+				if got := c.get(t, row.url+"/basic/echo"); got.user != alice || got.auth != "Basic" {
+					t.Errorf("Apache got %+v", got)
+				}
+			}
+			if row.cleartext {
+				c.wantLegs(t, "401", "200 Basic", "200 Basic")
+			}
+		})
+	}
+}
+
+// TestClientApacheTLS: Digest under TLS, with bodies.
+func TestClientApacheTLS(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	body, hash := payload()
+	c := newClient(t, nil, loginFor(t, apacheURLTLS(), alice, password))
+	for range 2 {
+		got := c.do(t, "POST", apacheURLTLS()+"/digest/echo", bytes.NewReader(body)).report(t)
+		if got.user != alice || got.sha256 != hash {
+			t.Errorf("Apache got %+v", got)
+		}
+	}
+}
+
+// TestClientApacheParallel: many requests at once share the protection space.
+func TestClientApacheParallel(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	c.get(t, apacheURL()+"/digest/echo") // so that there is a nonce to count
+	const n = 16
+	var wg sync.WaitGroup
+	got := make([]answered, n)
+	for i := range n {
+		wg.Go(func() { got[i] = c.do(t, "GET", fmt.Sprint(apacheURL(), "/digest/echo?", i), nil) })
+	}
+	wg.Wait()
+	for i, a := range got {
+		if r := a.report(t); r.user != alice || r.query != strconv.Itoa(i) {
+			t.Errorf("request %d: Apache got %+v", i, r)
+		}
+	}
+	counts := make(map[string]bool)
+	for _, l := range c.tap.legs(t)[1:] {
+		counts[digestParam(l.request.Header.Get("Authorization"), "nc")] = true
+	}
+	if len(counts) != n+1 {
+		t.Errorf("%d different nonce counts in %d requests", len(counts), n+1)
+	}
+}
