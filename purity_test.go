@@ -7,14 +7,17 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -55,7 +58,7 @@ var clock = []string{"Now", "Since", "Until", "After", "AfterFunc", "Tick", "New
 var mapRangers = []string{modulePath + "/model"}
 
 func TestPurity(t *testing.T) {
-	c := newChecker()
+	c := newChecker(t)
 	for _, dir := range coreDirs(t) {
 		pkg, files, err := c.load(path.Join(modulePath, filepath.ToSlash(dir)))
 		if err != nil {
@@ -96,7 +99,7 @@ func TestPurityCatches(t *testing.T) {
 		{"has an init function", `func init() {}`, "init"},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
-			c := newChecker()
+			c := newChecker(t)
 			pkg, files, err := c.check("example.org/p", map[string]string{"p.go": "package p\n" + row.source})
 			if err != nil {
 				t.Fatal(err)
@@ -108,7 +111,7 @@ func TestPurityCatches(t *testing.T) {
 		})
 	}
 	t.Run("pure code passes", func(t *testing.T) {
-		c := newChecker()
+		c := newChecker(t)
 		pkg, files, err := c.check("example.org/p", map[string]string{"p.go": `package p
 			import "time"
 			var table = [...]int{1, 2}
@@ -132,7 +135,7 @@ func TestMachineKnowsNoScheme(t *testing.T) {
 		"machine":       {"header", "gss", "scheme"},
 		"machine/trace": {"header", "gss", "scheme", "machine"},
 	}
-	c := newChecker()
+	c := newChecker(t)
 	for dir, may := range allowed {
 		_, files, err := c.load(path.Join(modulePath, dir))
 		if err != nil {
@@ -179,7 +182,7 @@ func isSource(name string) bool {
 }
 
 // checker loads packages with their types: this module's from source, the rest
-// through the standard importer.
+// from what the go command has compiled of them.
 type checker struct {
 	fset   *token.FileSet
 	std    types.Importer
@@ -188,14 +191,41 @@ type checker struct {
 	info   *types.Info
 }
 
-func newChecker() *checker {
+func newChecker(t *testing.T) *checker {
+	t.Helper()
 	fset := token.NewFileSet()
+	compiled := exports(t)
 	return &checker{
-		fset: fset, std: importer.ForCompiler(fset, "source", nil),
+		fset: fset, std: importer.ForCompiler(fset, "gc", func(name string) (io.ReadCloser, error) {
+			return os.Open(compiled[name])
+		}),
 		loaded: map[string]*types.Package{}, files: map[string][]*ast.File{},
 		info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}},
 	}
 }
+
+// exports tells where the compiled form of each package lies that this module
+// depends on, or that a source of TestPurityCatches imports.
+var exports = func() func(*testing.T) map[string]string {
+	list := sync.OnceValues(func() (map[string]string, error) {
+		out, err := exec.Command("go", "list", "-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}",
+			"./...", "net/http", "crypto/tls", "math/rand/v2", "log/slog", "time").Output()
+		files := map[string]string{}
+		for line := range strings.Lines(string(out)) {
+			name, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+			files[name] = file
+		}
+		return files, err
+	})
+	return func(t *testing.T) map[string]string {
+		t.Helper()
+		files, err := list()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		return files
+	}
+}()
 
 // Import implements types.Importer.
 func (c *checker) Import(name string) (*types.Package, error) {
