@@ -32,33 +32,52 @@ type basicInitiator struct {
 	target gss.Target
 	uri    string
 	offer  header.Challenge
-	sent   bool
+	stage  basicStage
 }
+
+// basicStage is how far a half of Basic has come.
+type basicStage uint8
+
+const (
+	opening basicStage = iota
+	asking             // for the password, or for what verifies it
+	settled
+)
+
+// Format implements fmt.Formatter.
+func (i basicInitiator) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Basic initiator") }
 
 func (basicInitiator) Info() gss.Info       { return gss.Info{} }
 func (basicInitiator) Context() gss.Context { return nil }
 
 // Step implements [Initiator].
 func (i basicInitiator) Step(env gss.Env, in InitiatorInput) (Initiator, InitiatorOutput, error) {
-	switch in.Event {
-	case Start, Challenged:
-		if i.sent {
-			return i, basicFault(gss.Refused, "the peer refused the user name and password"), nil
-		}
-		for c := range in.Offer.Of(Basic) {
-			if c.Form() == header.Params || c.Form() == header.Bare { // a missing realm happens
-				i.offer = c
-				realm, _ := c.Param("realm")
-				return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm}}, nil
-			}
-		}
-		return i, basicFault(gss.Malformed, "no Basic challenge that parses"), nil
-	case Answered:
+	return absorbInitiator(i.step(in))
+}
+
+func (i basicInitiator) step(in InitiatorInput) (Initiator, InitiatorOutput, error) {
+	switch {
+	case (in.Event == Start || in.Event == Challenged) && i.stage == settled:
+		return i, basicFault(gss.Refused, "the peer refused the user name and password"), nil
+	case (in.Event == Start || in.Event == Challenged) && i.stage == opening:
+		return i.open(in.Offer)
+	case in.Event == Answered && i.stage == asking:
 		return i.answered(in.Answer)
-	case Concluded:
+	case in.Event == Concluded && i.stage == settled:
 		return i, InitiatorOutput{State: gss.Complete, Memory: Memory{Offer: i.offer, Scope: directory(i.uri)}}, nil
 	}
-	return i, InitiatorOutput{}, gss.Misuse("Basic: unknown event")
+	return i, InitiatorOutput{}, gss.Misuse("Basic: this event cannot come now")
+}
+
+func (i basicInitiator) open(offers header.Challenges) (Initiator, InitiatorOutput, error) {
+	for c := range offers.Of(Basic) {
+		if c.Form() == header.Params || c.Form() == header.Bare { // a missing realm happens
+			i.offer, i.stage = c, asking
+			realm, _ := c.Param("realm")
+			return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm}}, nil
+		}
+	}
+	return i, basicFault(gss.Malformed, "no Basic challenge that parses"), nil
 }
 
 func (i basicInitiator) answered(a gss.Answer) (Initiator, InitiatorOutput, error) {
@@ -75,7 +94,7 @@ func (i basicInitiator) answered(a gss.Answer) (Initiator, InitiatorOutput, erro
 		case hasControl(pair):
 			return i, basicFault(gss.Unsupported, "a user name or password with a control character cannot be sent"), nil
 		}
-		i.sent = true
+		i.stage = settled
 		creds := header.TokenCredentials(Basic, i.encode(pair))
 		return i, InitiatorOutput{State: gss.Complete, Credentials: creds}, nil
 	case gss.Unreachable:
@@ -155,7 +174,7 @@ type basicAcceptor struct {
 	server   basicServer
 	user     string
 	password gss.Secret
-	accepted bool
+	stage    basicStage // settled: accepted
 }
 
 func (a basicAcceptor) Context() gss.Context { return nil }
@@ -164,7 +183,7 @@ func (a basicAcceptor) Context() gss.Context { return nil }
 func (a basicAcceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Basic acceptor") }
 
 func (a basicAcceptor) Info() gss.Info {
-	if !a.accepted {
+	if a.stage != settled {
 		return gss.Info{}
 	}
 	return gss.Info{Peer: a.user}
@@ -172,24 +191,33 @@ func (a basicAcceptor) Info() gss.Info {
 
 // Step implements [Acceptor].
 func (a basicAcceptor) Step(env gss.Env, in AcceptorInput) (Acceptor, AcceptorOutput, error) {
-	switch in.Event {
-	case Presented:
-		pair, ok := in.Credentials.Token()
-		user, password, colon := strings.Cut(pair, ":")
-		if !ok || !colon || !utf8.ValidString(pair) || hasControl(pair) {
-			return a, basicRefusal(gss.Malformed, "credentials need the base64 of name:password in UTF-8, without control characters"), nil
-		}
-		a.user, a.password = user, gss.NewSecret(password)
-		if a.server.check == AskVerdict {
-			return a, AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerdict{Scheme: Basic, Realm: a.server.realm, User: user, Proof: a.password}}, nil
-		}
-		return a, AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: Basic, Realm: a.server.realm, User: user}}, nil
-	case Replied:
+	return absorbAcceptor(a.step(in))
+}
+
+func (a basicAcceptor) step(in AcceptorInput) (Acceptor, AcceptorOutput, error) {
+	switch {
+	case in.Event == Presented && a.stage == opening:
+		return a.presented(in.Credentials)
+	case in.Event == Replied && a.stage == asking:
 		return a.replied(in.Answer)
-	case Responding:
+	case in.Event == Responding && a.stage == settled:
 		return a, AcceptorOutput{State: gss.Complete}, nil
 	}
-	return a, AcceptorOutput{}, gss.Misuse("Basic: unknown event")
+	return a, AcceptorOutput{}, gss.Misuse("Basic: this event cannot come now")
+}
+
+func (a basicAcceptor) presented(c header.Credentials) (Acceptor, AcceptorOutput, error) {
+	pair, ok := c.Token()
+	user, password, colon := strings.Cut(pair, ":")
+	if !ok || !colon || !utf8.ValidString(pair) || hasControl(pair) {
+		return a, basicRefusal(gss.Malformed, "credentials need the base64 of name:password in UTF-8, without control characters"), nil
+	}
+	a.user, a.password, a.stage = user, gss.NewSecret(password), asking
+	out := AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: Basic, Realm: a.server.realm, User: user}}
+	if a.server.check == AskVerdict {
+		out.Ask = gss.NeedVerdict{Scheme: Basic, Realm: a.server.realm, User: user, Proof: a.password}
+	}
+	return a, out, nil
 }
 
 func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, error) {
@@ -216,7 +244,7 @@ func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, err
 	default:
 		return a, basicRefusal(gss.NoCredentials, "the user store has no answer"), nil
 	}
-	a.accepted = true
+	a.stage = settled
 	return a, AcceptorOutput{State: gss.Complete}, nil
 }
 

@@ -52,6 +52,10 @@ func (i mechanismInitiator) Format(f fmt.State, _ rune) {
 
 // Step implements [Initiator].
 func (i mechanismInitiator) Step(env gss.Env, in InitiatorInput) (Initiator, InitiatorOutput, error) {
+	return absorbInitiator(i.step(env, in))
+}
+
+func (i mechanismInitiator) step(env gss.Env, in InitiatorInput) (Initiator, InitiatorOutput, error) {
 	var input gss.Input
 	switch in.Event {
 	case Start:
@@ -179,8 +183,9 @@ func (s mechanismServer) Accept(x Exchange) Acceptor {
 
 // mechanismAcceptor drives an acceptor's gss.Context by HTTP messages.
 type mechanismAcceptor struct {
-	name string
-	ctx  gss.Context
+	name     string
+	ctx      gss.Context
+	complete bool
 }
 
 func (a mechanismAcceptor) Info() gss.Info { return a.ctx.Info() }
@@ -192,6 +197,10 @@ func (a mechanismAcceptor) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s acce
 
 // Step implements [Acceptor].
 func (a mechanismAcceptor) Step(env gss.Env, in AcceptorInput) (Acceptor, AcceptorOutput, error) {
+	return absorbAcceptor(a.step(env, in))
+}
+
+func (a mechanismAcceptor) step(env gss.Env, in AcceptorInput) (Acceptor, AcceptorOutput, error) {
 	var input gss.Input
 	switch in.Event {
 	case Presented:
@@ -203,6 +212,9 @@ func (a mechanismAcceptor) Step(env gss.Env, in AcceptorInput) (Acceptor, Accept
 	case Replied:
 		input.Answer = in.Answer
 	case Responding:
+		if !a.complete {
+			return a, AcceptorOutput{}, gss.Misuse("acceptor: there is nothing to respond to before Complete")
+		}
 		return a, AcceptorOutput{State: gss.Complete}, nil
 	default:
 		return a, AcceptorOutput{}, gss.Misuse("acceptor: unknown event")
@@ -211,7 +223,7 @@ func (a mechanismAcceptor) Step(env gss.Env, in AcceptorInput) (Acceptor, Accept
 	if err != nil {
 		return a, AcceptorOutput{}, err
 	}
-	a.ctx = ctx
+	a.ctx, a.complete = ctx, out.State == gss.Complete
 	ao := AcceptorOutput{State: out.State, Ask: out.Ask, Fault: out.Fault}
 	switch {
 	case out.Token.Bytes() != "": // R4559-4.1-5
