@@ -1,0 +1,263 @@
+package ntlm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// acceptor is the server before its first message (MS-NLMP section 3.2.5.1).
+type acceptor struct {
+	cfg     *config
+	binding gss.Binding
+}
+
+// Step answers the NEGOTIATE with a CHALLENGE (section 3.2.5.1.1).
+func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := misuse(in, false); err != nil {
+		return c, gss.Output{}, err
+	}
+	token := in.Token.Bytes()
+	switch t := typeOf(token); {
+	case c.cfg == nil:
+		return failWith(dead())
+	case !c.cfg.fault.IsZero():
+		return failWith(c.cfg.fault)
+	case !in.Token.Present():
+		return fail(gss.Unexpected, "expected a NEGOTIATE message, none came; NTLM has nothing to open with")
+	case t == typeChallenge, t == typeAuthenticate:
+		return fail(gss.Unexpected, "a later message came where a NEGOTIATE was due")
+	}
+	m, fault := ParseNegotiate(token)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	flags, fault := c.cfg.grant(m.Flags)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	next := challenged{cfg: c.cfg, binding: c.binding, hello: token, flags: flags, now: TimeOf(env.Now)}
+	if !env.Fill("ntlm server challenge", next.server[:]) { // NLMP-3.2.5.1.1-1
+		return failWith(noEntropy())
+	}
+	var room [scratch]byte
+	return next, gss.Output{State: gss.Continue, Token: gss.TokenOf(string(next.challenge(room[:0])))}, nil
+}
+
+// Info implements gss.Context.
+func (acceptor) Info() gss.Info { return pending{}.Info() }
+
+// Session implements gss.Context.
+func (acceptor) Session() (gss.Session, bool) { return nil, false }
+
+// Format implements fmt.Formatter.
+func (acceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm acceptor(start)") }
+
+// grant are the flags of our CHALLENGE to a client that asks for asked
+// (NLMP-2.2.2.5-1). 128 and 56 come back whenever they are asked for, as Windows
+// does, whose clients demand them also where they sign nothing; KEY_EXCH only
+// where there is a key to be used. LM_KEY is never granted.
+func (c *config) grant(asked Flags) (Flags, gss.Fault) {
+	f := FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagTargetInfo | c.targetType
+	f |= asked & (FlagSign | FlagSeal | FlagESS | Flag128 | Flag56 | FlagVersion)
+	if asked.Any(FlagSign | FlagSeal) {
+		f |= asked & FlagKeyExchange
+	}
+	switch {
+	case asked.Has(FlagUnicode):
+		f |= FlagUnicode
+	case asked.Has(FlagOEM):
+		f |= FlagOEM
+	default:
+		return 0, malformed("the NEGOTIATE message offers no character set")
+	}
+	if c.Require128 && !f.Has(Flag128|FlagESS) { // NLMP-3.2.5.1.1-1
+		return 0, gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client does not ask for 128-bit keys and extended session security, which Config.Require128 demands"}
+	}
+	return f, gss.Fault{}
+}
+
+// challenged has sent its CHALLENGE and waits for the AUTHENTICATE. What it keeps
+// is little, since anybody can leave a server with any number of these: the
+// CHALLENGE is written anew when the MIC needs it.
+type challenged struct {
+	pending
+	cfg     *config
+	binding gss.Binding
+	hello   string // the NEGOTIATE as it came
+	flags   Flags  // of the CHALLENGE
+	server  Nonce
+	now     Time
+}
+
+// challenge writes the CHALLENGE, a function of the state. It has target info and
+// time, and none of what makes peers stumble: no MsvAvFlags, which curl and
+// Firefox send back, nor a target name or bindings, on which Chromium gives up
+// (C28).
+func (c challenged) challenge(b []byte) []byte {
+	name := c.cfg.oemName
+	if c.flags.Has(FlagUnicode) {
+		name = c.cfg.unicodeName
+	}
+	var version Version
+	if c.flags.Has(FlagVersion) {
+		version = c.cfg.Version
+	}
+	info := len(c.cfg.infoBefore) + 8 + 4
+	b = Challenge{Flags: c.flags, TargetName: name, Server: c.server, Version: version}.Append(b)
+	copy(b[40:], appendSpan(nil, info, len(b)))
+	b = append(b, c.cfg.infoBefore...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(c.now))
+	return append(b, 0, 0, 0, 0)
+}
+
+// Step looks at the AUTHENTICATE, and asks who can verify it (section 3.2.5.1.2).
+func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := misuse(in, false); err != nil {
+		return c, gss.Output{}, err
+	}
+	token := in.Token.Bytes()
+	switch t := typeOf(token); {
+	case !in.Token.Present():
+		return fail(gss.Unexpected, "expected an AUTHENTICATE message, none came")
+	case t == typeNegotiate, t == typeChallenge:
+		return fail(gss.Unexpected, "another message came where an AUTHENTICATE was due")
+	}
+	var p proof
+	if fault := p.read(c.cfg, c.flags, token); !fault.IsZero() {
+		return failWith(fault)
+	}
+	if p.anonymous {
+		if !c.cfg.AllowAnonymous {
+			return fail(gss.NoCredentials, "the client asks to be anonymous, which Config.AllowAnonymous does not allow")
+		}
+		if fault := c.cfg.judge(&p, c.binding, 0); !fault.IsZero() {
+			return failWith(fault)
+		}
+		return established{anonymous: true, flags: p.flags}, gss.Output{State: gss.Complete}, nil
+	}
+	user, okU := p.names.Text(p.m.User)
+	domain, okD := p.names.Text(p.m.Domain)
+	workstation, okW := p.names.Text(p.m.Workstation)
+	if !okU || !okD || !okW {
+		return failWith(malformed("a name in the AUTHENTICATE message is no text"))
+	}
+	next := judging{c, token, user, domain}
+	var ask gss.Question
+	if c.cfg.PassThrough {
+		ask = NeedLogon{User: user, Domain: domain, Workstation: workstation, Server: c.server, NT: gss.NewSecret(p.m.NT), LM: gss.NewSecret(p.m.LM), Flags: p.flags}
+	} else {
+		ask = gss.NeedVerifier{Scheme: "NTLM", Realm: domain, User: user} // HTA-14
+	}
+	return next, gss.Output{State: gss.Waiting, Ask: ask}, nil
+}
+
+// Format implements fmt.Formatter.
+func (challenged) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "ntlm acceptor(waiting for the response)")
+}
+
+// judging waits for what verifies the AUTHENTICATE.
+type judging struct {
+	challenged
+	token        string // the AUTHENTICATE as it came
+	user, domain string
+}
+
+// Step verifies, and completes.
+func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := misuse(in, true); err != nil {
+		return c, gss.Output{}, err
+	}
+	var p proof
+	p.read(c.cfg, c.flags, c.token) // as before: the token was looked through when it came
+	done := established{flags: p.flags, user: c.user, domain: c.domain}
+	var base Key
+	switch a := in.Answer.(type) {
+	case gss.Declined, gss.Unreachable:
+		return fail(gss.Unanswered, "who knows the users did not answer")
+	case gss.Unknown:
+		if !c.cfg.PassThrough { // the work of a wrong password
+			p.verify(c.server, ntowfv1("unknown user"))
+		}
+		return fail(gss.UnknownUser, "nobody of that name")
+	case gss.Password:
+		if c.cfg.PassThrough {
+			return c, gss.Output{}, c.misanswered()
+		}
+		var ok bool
+		if base, ok = p.verify(c.server, ntowfv1(a.Password.Reveal())); !ok {
+			return fail(gss.BadCredentials, wrongPassword)
+		}
+		if a.Password.IsEmpty() && !c.cfg.AllowEmptyPassword {
+			return fail(gss.NotPermitted, emptyPassword)
+		}
+	case Hash:
+		if c.cfg.PassThrough {
+			return c, gss.Output{}, c.misanswered()
+		}
+		if a.NT.IsZero() {
+			return fail(gss.Unanswered, "the NT hash of the user store is empty; a locked user is gss.Unknown")
+		}
+		var ok bool
+		if base, ok = p.verify(c.server, a.NT); !ok {
+			return fail(gss.BadCredentials, wrongPassword)
+		}
+		if a.NT == emptyHash && !c.cfg.AllowEmptyPassword {
+			return fail(gss.NotPermitted, emptyPassword)
+		}
+		if a.User != "" {
+			done.user = a.User
+		}
+	case Logon:
+		if !c.cfg.PassThrough {
+			return c, gss.Output{}, c.misanswered()
+		}
+		switch {
+		case !a.Accepted:
+			return fail(gss.BadCredentials, wrongPassword)
+		case a.Guest:
+			return fail(gss.NotPermitted, "the domain controller let the user in as a guest")
+		}
+		base = a.SessionKey
+		done.passedThrough, done.data = true, a.Data
+		if a.User != "" {
+			done.user = a.User
+		}
+		if a.Domain != "" {
+			done.domain = a.Domain
+		}
+	default:
+		return c, gss.Output{}, c.misanswered()
+	}
+	p.keys(c.server, base)
+	if p.announced && p.m.HasMIC && !p.exported.IsZero() { // NLMP-3.2.5.1.2-2
+		var room [scratch]byte
+		mic := micOf(p.exported, c.hello, c.challenge(room[:0]), c.token)
+		p.intact = mic.Equal(p.m.MIC)
+	}
+	if fault := c.cfg.judge(&p, c.binding, env.Now); !fault.IsZero() {
+		return failWith(fault)
+	}
+	done.key, done.bound, done.mic = p.exported, p.bound, p.intact
+	return done, gss.Output{State: gss.Complete}, nil
+}
+
+const (
+	wrongPassword = "the response does not match the user's password"
+	emptyPassword = "the user's password is empty, which Config.AllowEmptyPassword does not allow"
+)
+
+// emptyHash is the NT hash of the empty password.
+var emptyHash = Key{0x31, 0xd6, 0xcf, 0xe0, 0xd1, 0x6a, 0xe9, 0x31, 0xb7, 0x3c, 0x59, 0xd7, 0xe0, 0xc0, 0x89, 0xc0}
+
+func (c judging) misanswered() error {
+	if c.cfg.PassThrough {
+		return gss.Misuse("ntlm: ntlm.NeedLogon takes ntlm.Logon, gss.Unknown, gss.Declined or gss.Unreachable")
+	}
+	return gss.Misuse("ntlm: gss.NeedVerifier takes gss.Password, ntlm.Hash, gss.Unknown, gss.Declined or gss.Unreachable")
+}
+
+// Format implements fmt.Formatter: the response stays hidden.
+func (judging) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm acceptor(asking for the verifier)") }

@@ -1,0 +1,146 @@
+package ntlm
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Every state of a context is a type of its own, which holds what that state
+// needs and nothing else:
+//
+//	initiator --absent--> inquiring --credential--> greeted --CHALLENGE--> established
+//	                                                greeted --CHALLENGE--> delegating --Computed--> established
+//	acceptor --NEGOTIATE--> challenged --AUTHENTICATE--> judging --verifier--> established
+//
+// and everything else, from every state, --> failed.
+
+// misuse tells whether the caller broke the contract of Step; asking says whether
+// a question is open.
+func misuse(in gss.Input, asking bool) error {
+	switch {
+	case in.Answer != nil && in.Token.Present():
+		return gss.Misuse("ntlm: a token and an answer at once")
+	case in.Answer != nil && !asking:
+		return gss.Misuse("ntlm: an answer that no question asked for")
+	case in.Answer == nil && asking:
+		return gss.Misuse("ntlm: a question is open, and only its answer may come")
+	}
+	return nil
+}
+
+// fail ends a context. Nothing of the exchange is kept.
+func fail(code gss.Code, detail string) (gss.Context, gss.Output, error) {
+	return failWith(gss.Fault{Code: code, Detail: "ntlm: " + detail})
+}
+
+func failWith(fault gss.Fault) (gss.Context, gss.Output, error) {
+	return failed{fault}, gss.Output{Fault: fault}, nil
+}
+
+// dead is the fault of a context that no New made.
+func dead() gss.Fault {
+	return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: not configured, use New"}
+}
+
+// noEntropy is the fault of the zero seed (HTA-3).
+func noEntropy() gss.Fault {
+	return gss.Fault{Code: gss.NoEntropy, Detail: "ntlm: the seed of this step is zero, and a challenge or a key was to be drawn from it"}
+}
+
+// pending are the methods that all states before the end share.
+type pending struct{}
+
+// Info implements gss.Context.
+func (pending) Info() gss.Info { return gss.Info{Mech: gss.NTLM, ConnectionBound: true} }
+
+// Session implements gss.Context.
+func (pending) Session() (gss.Session, bool) { return nil, false }
+
+// failed absorbs.
+type failed struct{ fault gss.Fault }
+
+// Step implements gss.Context.
+func (c failed) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := misuse(in, false); err != nil {
+		return c, gss.Output{}, err
+	}
+	return c, gss.Output{Fault: c.fault}, nil
+}
+
+// Info implements gss.Context.
+func (failed) Info() gss.Info { return pending{}.Info() }
+
+// Session implements gss.Context.
+func (failed) Session() (gss.Session, bool) { return nil, false }
+
+// Format implements fmt.Formatter.
+func (c failed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "ntlm context(%v)", c.fault) }
+
+// established is either side at its end.
+type established struct {
+	initiator     bool
+	anonymous     bool
+	bound         bool // the channel bindings were compared, and are equal
+	passedThrough bool
+	mic           bool // the AUTHENTICATE had a MIC
+	flags         Flags
+	key           Key    // ExportedSessionKey
+	user, domain  string // of the peer, acceptors only
+	data          string // Logon.Data
+}
+
+// Step implements gss.Context: nothing may come after the end.
+func (c established) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := misuse(in, false); err != nil {
+		return c, gss.Output{}, err
+	}
+	return fail(gss.Unexpected, "a message after the last one")
+}
+
+// Info implements gss.Context.
+func (c established) Info() gss.Info {
+	info := pending{}.Info()
+	info.Peer, info.Domain = c.user, c.domain
+	info.Anonymous = c.anonymous
+	if c.bound {
+		info.Flags |= gss.ChannelBound
+	}
+	if c.protects() {
+		info.Flags |= gss.Integrity | gss.ReplayDetect | gss.Sequence
+		if c.flags.Has(FlagSeal) {
+			info.Flags |= gss.Confidential
+		}
+	}
+	return info
+}
+
+// protects reports whether there is message protection: never for an anonymous
+// user, whose key everybody knows (MS-NLMP section 3.4).
+func (c established) protects() bool {
+	return c.flags.Any(FlagSign|FlagSeal) && !c.anonymous && !c.key.IsZero()
+}
+
+// Session implements gss.Context. The session is made here, so that a context
+// whose messages nobody protects carries no key streams.
+func (c established) Session() (gss.Session, bool) {
+	if !c.protects() {
+		return nil, false
+	}
+	return newSession(c.flags, c.key, c.initiator), true
+}
+
+// RequiresMechListMIC reports whether the AUTHENTICATE message had a MIC. Inside
+// SPNEGO its mechListMIC is then compulsory, also where NTLM was the first choice
+// of both (MS-SPNG, note 8). SPNEGO finds this method by
+//
+//	interface{ RequiresMechListMIC() bool }
+func (c established) RequiresMechListMIC() bool { return c.mic }
+
+// LogonData is what [LogonData] finds.
+func (c established) LogonData() (string, bool) { return c.data, c.passedThrough }
+
+// Format implements fmt.Formatter: the key stays hidden.
+func (c established) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "ntlm context(established, flags %v)", c.flags)
+}

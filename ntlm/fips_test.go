@@ -1,0 +1,64 @@
+package ntlm
+
+import (
+	"crypto/fips140"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// V19: this binary once more in FIPS-only mode, where MD5, HMAC and RC4 of the
+// standard library panic and MD4 of x/crypto does not.
+func TestFIPSOnly(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "-test.run=^TestInFIPSOnly$", "-test.v")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only", "NTLM_TEST_IN_FIPS=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "barred: all of it") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// TestInFIPSOnly is what TestFIPSOnly runs; by itself it has nothing to look at.
+func TestInFIPSOnly(t *testing.T) {
+	if os.Getenv("NTLM_TEST_IN_FIPS") == "" {
+		return
+	}
+	if !fips140.Enforced() {
+		t.Fatal("not in FIPS-only mode")
+	}
+	barred := func(what string, err error) {
+		t.Helper()
+		var f gss.Fault
+		if !errors.As(err, &f) || f.Code != gss.Unsupported {
+			t.Errorf("%s: %v, want unsupported", what, err)
+		}
+	}
+	for level := V2; level < levels; level++ {
+		_, err := New(Config{Level: level, Computer: "WWW"})
+		barred("a mechanism", err)
+	}
+	_, fault := HashOf(gss.NewSecret("password"))
+	barred("a hash", fault)
+	_, fault = NewSession(sessionFlags, specExported, true)
+	barred("a session", fault)
+	// Messages can still be read.
+	if _, fault := ParseAuthenticate(unhex(t, windowsAuthenticate)); !fault.IsZero() {
+		t.Error(fault)
+	}
+	m, _ := New(Config{Computer: "WWW"})
+	c, out, err := m.Initiate(target).Step(gss.Env{}, gss.Input{})
+	if err != nil || out.State != gss.Failed {
+		t.Errorf("the mechanism that New did not give runs: %v", c)
+	}
+	if !t.Failed() {
+		t.Log("barred: all of it")
+	}
+}

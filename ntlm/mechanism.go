@@ -1,0 +1,201 @@
+package ntlm
+
+import (
+	"crypto/fips140"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Level is the weakest NTLM that a side takes part in. An initiator sends that
+// one, since the version is not negotiated (MS-NLMP section 3.3.1); an acceptor
+// takes it and everything stronger.
+type Level uint8
+
+const (
+	// V2 is NTLMv2 and nothing else.
+	V2 Level = iota
+	// V1Session is NTLMv1 with extended session security ("NTLM2 session
+	// response"): 56-bit DES keys, but with a challenge from each side.
+	V1Session
+	// V1 is NTLMv1 as it was. The password's hash can be found from one response.
+	V1
+	// LM is NTLMv1 with the LM response beside it, for servers of the last
+	// century. An acceptor never looks at LM responses and treats it as V1.
+	LM
+	levels
+)
+
+// Demand is how much a side insists on something that peers may leave out.
+type Demand uint8
+
+const (
+	// IfAvailable checks what is there.
+	IfAvailable Demand = iota
+	// Ignore neither sends nor looks.
+	Ignore
+	// Require refuses who leaves it out.
+	Require
+	demands
+)
+
+// Config says what both sides of a [Mechanism] do. Its zero value is an initiator
+// of NTLMv2, and no acceptor.
+type Config struct {
+	_ struct{}
+
+	// Level is V2 unless an old peer needs less.
+	Level Level
+	// ChannelBinding is how to treat gss.Target.Binding (C30). An acceptor that
+	// has one refuses another one, and the zeros of a client that knows about
+	// bindings, also under IfAvailable; under Require it refuses who sends none,
+	// and everybody where it has none itself. An initiator under Require fails
+	// without a binding.
+	ChannelBinding Demand
+	// RequireMIC refuses peers that cannot or do not protect the three messages:
+	// an acceptor clients that send no MIC (curl and Firefox send none, C28), an
+	// initiator servers whose challenge has no timestamp, which is what makes
+	// clients send one.
+	RequireMIC bool
+	// Require128 refuses peers that do not agree on 128-bit keys and extended
+	// session security. It is implied for an initiator that wants services of
+	// message protection.
+	Require128 bool
+	// Workstation is the computer name that an initiator sends, "" for none.
+	Workstation string
+	// SingleHost is CustomData (8 bytes) and MachineID (32 bytes) of the
+	// initiator's Single_Host_Data (MS-NLMP section 2.2.2.2); zero sends none.
+	SingleHost [40]byte
+	// Version is what both sides say they are, for debugging; zero says Windows
+	// 10, since a few peers turn anything odd away.
+	Version Version
+
+	// Computer is the acceptor's NetBIOS name, without which there is no
+	// acceptor; Domain is that of its domain, "" for a computer that is in none.
+	Computer, Domain string
+	// DNSComputer, DNSDomain and DNSTree are the DNS names of computer, domain and
+	// forest, "" for none.
+	DNSComputer, DNSDomain, DNSTree string
+	// Targets are the service principal names that the acceptor answers to, for
+	// instance "HTTP/www.example". Compared without case, and without a port that
+	// the client added. Empty: the name that the client meant is not looked at.
+	// RequireTarget refuses clients that name none.
+	Targets       []string
+	RequireTarget bool
+	// MaxSkew is how far the time in a client's NTLMv2 response may be from ours;
+	// 0 does not look. Clients send the time of our challenge back, or their own.
+	MaxSkew time.Duration
+	// PassThrough asks [NeedLogon] in place of gss.NeedVerifier.
+	PassThrough bool
+	// AllowAnonymous lets an acceptor take clients that ask to be nobody.
+	AllowAnonymous bool
+	// AllowEmptyPassword lets users in whose password is empty.
+	AllowEmptyPassword bool
+}
+
+// Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is dead.
+type Mechanism struct{ cfg *config }
+
+// config is a Config made ready. Nobody writes to it after New.
+type config struct {
+	Config
+	// The challenge's target name and target info up to the time, for both
+	// character sets.
+	unicodeName, oemName string
+	infoBefore           string
+	targetType           Flags
+	fault                gss.Fault // of an acceptor that cannot be
+}
+
+// maxServerName bounds each of the acceptor's names, in characters.
+const maxServerName = 255
+
+// New makes a mechanism. The error is a gss.Fault: NotPermitted for a Config out
+// of range, Unsupported under FIPS-only mode (crypto/fips140), where nothing of
+// NTLM is allowed.
+func New(c Config) (Mechanism, error) {
+	if fips140.Enforced() {
+		return Mechanism{}, barred()
+	}
+	bad := func(detail string) (Mechanism, error) {
+		return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: " + detail}
+	}
+	if c.Level >= levels || c.ChannelBinding >= demands || c.MaxSkew < 0 {
+		return bad("Level, ChannelBinding or MaxSkew out of range")
+	}
+	for _, name := range [...]string{c.Workstation, c.Computer, c.Domain, c.DNSComputer, c.DNSDomain, c.DNSTree} {
+		if len(name) > maxServerName {
+			return bad("a name of this side is longer than 255 bytes")
+		}
+	}
+	if c.Version == (Version{}) {
+		c.Version = Version{Major: 10, Build: 19041, Revision: 15}
+	}
+	c.Targets = append([]string(nil), c.Targets...)
+	p := &config{Config: c}
+	p.prepare()
+	return Mechanism{p}, nil
+}
+
+// prepare writes what is the same in every challenge.
+func (c *config) prepare() {
+	if c.Computer == "" {
+		c.fault = gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: this side is no acceptor, Config.Computer is empty"}
+		return
+	}
+	name, domain := c.Domain, c.Domain
+	c.targetType = FlagTargetDomain
+	if domain == "" {
+		name, domain = c.Computer, c.Computer
+		c.targetType = FlagTargetServer
+	}
+	c.unicodeName = string(appendUTF16(nil, name))
+	oem, ok := FlagOEM.appendText(nil, name)
+	if !ok { // old clients do without the name
+		oem = nil
+	}
+	c.oemName = string(oem)
+	var b []byte
+	for _, pair := range [...]struct {
+		id   AVID
+		text string
+	}{{AVDomain, domain}, {AVComputer, c.Computer}, {AVDNSDomain, c.DNSDomain}, {AVDNSComputer, c.DNSComputer}, {AVDNSTree, c.DNSTree}} {
+		if pair.text != "" {
+			b = appendAVText(b, pair.id, pair.text)
+		}
+	}
+	c.infoBefore = string(appendAV(b, AVTimestamp, 8))
+}
+
+// Mech implements gss.Mechanism.
+func (m Mechanism) Mech() gss.Mech { return gss.NTLM }
+
+// Traits implements gss.Mechanism. The acceptor never proves itself (NTHT-5.1-1).
+func (m Mechanism) Traits() gss.Traits {
+	return gss.Traits{ConnectionBound: true, Integrity: true, MaxLegs: 2}
+}
+
+// Initiate implements gss.Mechanism.
+func (m Mechanism) Initiate(t gss.Target) gss.Context { return initiator{m.cfg, t} }
+
+// Accept implements gss.Mechanism.
+func (m Mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t.Binding} }
+
+// Format implements fmt.Formatter.
+func (m Mechanism) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm mechanism") }
+
+// means reports whether the service principal name is one of c.Targets.
+func (c *config) means(spn string) bool {
+	service, host, _ := strings.Cut(spn, "/")
+	if at := strings.LastIndexByte(host, ':'); at >= 0 && strings.Trim(host[at+1:], "0123456789") == "" {
+		host = host[:at]
+	}
+	for _, t := range c.Targets {
+		if strings.EqualFold(t, spn) || strings.EqualFold(t, service+"/"+host) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,230 @@
+package ntlm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Negotiate is a NEGOTIATE_MESSAGE, the client's first word (MS-NLMP section
+// 2.2.1.1). Its names are in the OEM character set whatever the flags say.
+type Negotiate struct {
+	Flags       Flags
+	Domain      string // as on the wire; ignore it unless FlagOEMDomain is set
+	Workstation string // as on the wire; ignore it unless FlagOEMWorkstation is set
+	Version     Version
+}
+
+// The lengths of the fixed part of a NEGOTIATE: flags only, with the two names,
+// with the version as well. All three are sent by real clients; ours is the
+// longest.
+const (
+	negotiateBare  = 16
+	negotiateNamed = 32
+	negotiateFull  = 40
+)
+
+// ParseNegotiate reads a NEGOTIATE_MESSAGE of up to [MaxNegotiate] bytes.
+func ParseNegotiate(b string) (m Negotiate, fault gss.Fault) {
+	if typeOf(b) != typeNegotiate || len(b) < negotiateBare || len(b) > MaxNegotiate {
+		return m, malformed("expected a NEGOTIATE message of 16 to 1024 bytes")
+	}
+	m.Flags = Flags(u32(b, 12))
+	if len(b) < negotiateNamed {
+		return m, gss.Fault{}
+	}
+	domain, workstation := spanAt(b, 16), spanAt(b, 24)
+	var okD, okW bool
+	m.Domain, okD = domain.in(b, negotiateNamed)
+	m.Workstation, okW = workstation.in(b, negotiateNamed)
+	if !okD || !okW {
+		return Negotiate{}, malformed("a name of the NEGOTIATE message lies outside of it")
+	}
+	if start := workstation.before(domain.before(len(b))); start >= negotiateFull {
+		m.Version = versionAt(b, 32)
+	}
+	return m, gss.Fault{}
+}
+
+// Append writes the message in the 40-byte form, names behind it.
+func (m Negotiate) Append(b []byte) []byte {
+	b = append(b, signature...)
+	b = binary.LittleEndian.AppendUint32(b, typeNegotiate)
+	b = binary.LittleEndian.AppendUint32(b, uint32(m.Flags))
+	b = appendSpan(b, len(m.Domain), negotiateFull)
+	b = appendSpan(b, len(m.Workstation), negotiateFull+len(m.Domain))
+	b = m.Version.append(b)
+	b = append(b, m.Domain...)
+	return append(b, m.Workstation...)
+}
+
+// Challenge is a CHALLENGE_MESSAGE, the server's only word (MS-NLMP section
+// 2.2.1.2).
+type Challenge struct {
+	Flags      Flags
+	TargetName string // as on the wire, see [Flags.Text]
+	Server     Nonce
+	TargetInfo string // AV pairs as on the wire, see [ParseAVPairs]
+	Version    Version
+}
+
+// The lengths of the fixed part of a CHALLENGE: old servers leave out the
+// version, very old ones the target info as well.
+const (
+	challengeBare = 32
+	challengeInfo = 48
+	challengeFull = 56
+)
+
+// ParseChallenge reads a CHALLENGE_MESSAGE of up to [MaxChallenge] bytes. It
+// does not look into the target info.
+func ParseChallenge(b string) (m Challenge, fault gss.Fault) {
+	if typeOf(b) != typeChallenge || len(b) < challengeBare || len(b) > MaxChallenge {
+		return m, malformed("expected a CHALLENGE message of 32 to 16384 bytes")
+	}
+	m.Flags = Flags(u32(b, 20))
+	copy(m.Server[:], b[24:32])
+	name := spanAt(b, 12)
+	var okN bool
+	okI := true
+	m.TargetName, okN = name.in(b, challengeBare)
+	if start := name.before(len(b)); start >= challengeInfo {
+		info := spanAt(b, 40)
+		m.TargetInfo, okI = info.in(b, challengeInfo)
+		if start = info.before(start); start >= challengeFull {
+			m.Version = versionAt(b, 48)
+		}
+	}
+	if !okN || !okI {
+		return Challenge{}, malformed("target name or target info of the CHALLENGE message lie outside of it")
+	}
+	return m, gss.Fault{}
+}
+
+// Append writes the message with the target name and the target info behind the
+// header. Without [FlagTargetInfo] the descriptor of an empty target info is
+// zero.
+func (m Challenge) Append(b []byte) []byte {
+	b = append(b, signature...)
+	b = binary.LittleEndian.AppendUint32(b, typeChallenge)
+	b = appendSpan(b, len(m.TargetName), challengeFull)
+	b = binary.LittleEndian.AppendUint32(b, uint32(m.Flags))
+	b = append(b, m.Server[:]...)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	if m.TargetInfo == "" && !m.Flags.Has(FlagTargetInfo) {
+		b = appendSpan(b, 0, 0)
+	} else {
+		b = appendSpan(b, len(m.TargetInfo), challengeFull+len(m.TargetName))
+	}
+	b = m.Version.append(b)
+	b = append(b, m.TargetName...)
+	return append(b, m.TargetInfo...)
+}
+
+// Authenticate is an AUTHENTICATE_MESSAGE, the client's proof (MS-NLMP section
+// 2.2.1.3). The responses are as good as a password to who can guess long
+// enough, and so is the key under them: fmt and JSON show their lengths only.
+type Authenticate struct {
+	Flags       Flags  // zero in very old messages, which end before it
+	LM, NT      string // the responses
+	Domain      string // as on the wire, as are the other names: see [Flags.Text]
+	User        string
+	Workstation string
+	SessionKey  string // EncryptedRandomSessionKey
+	Version     Version
+	// MIC is the field of that name, where the message has room for it. That it
+	// is there says nothing: whether it counts is said in the NT response.
+	MIC    [16]byte
+	HasMIC bool
+}
+
+// The lengths of the fixed part of an AUTHENTICATE: names and responses only,
+// with session key and flags, with the version, with the MIC.
+const (
+	authenticateBare  = 52
+	authenticateFlags = 64
+	authenticateOld   = 72
+	authenticateMIC   = 88
+)
+
+// ParseAuthenticate reads an AUTHENTICATE_MESSAGE of up to [MaxAuthenticate]
+// bytes. It does not look into the responses.
+func ParseAuthenticate(b string) (m Authenticate, fault gss.Fault) {
+	if typeOf(b) != typeAuthenticate || len(b) < authenticateBare || len(b) > MaxAuthenticate {
+		return m, malformed("expected an AUTHENTICATE message of 52 to 32768 bytes")
+	}
+	start, whole := len(b), true
+	for i, field := range [...]*string{&m.LM, &m.NT, &m.Domain, &m.User, &m.Workstation} {
+		s := spanAt(b, 12+8*i)
+		var ok bool
+		*field, ok = s.in(b, authenticateBare)
+		whole = whole && ok
+		start = s.before(start)
+	}
+	if start >= authenticateFlags {
+		m.Flags = Flags(u32(b, 60))
+		s := spanAt(b, 52)
+		var ok bool
+		m.SessionKey, ok = s.in(b, authenticateFlags)
+		whole = whole && ok
+		start = s.before(start)
+	}
+	if !whole {
+		return Authenticate{}, malformed("a field of the AUTHENTICATE message lies outside of it")
+	}
+	if max(len(m.Domain), len(m.User), len(m.Workstation)) > MaxName {
+		return Authenticate{}, malformed("a name in the AUTHENTICATE message is longer than 1024 bytes")
+	}
+	if start >= authenticateOld {
+		m.Version = versionAt(b, 64)
+	}
+	if start >= authenticateMIC {
+		copy(m.MIC[:], b[72:88])
+		m.HasMIC = true
+	}
+	return m, gss.Fault{}
+}
+
+// Append writes the message with all fields of the header, the MIC only where
+// HasMIC says so; then domain, user, workstation, LM, NT, session key.
+func (m Authenticate) Append(b []byte) []byte {
+	return m.append(b, [...][]byte{[]byte(m.Domain), []byte(m.User), []byte(m.Workstation), []byte(m.LM), []byte(m.NT), []byte(m.SessionKey)})
+}
+
+// append writes m with the given payload in place of its strings.
+func (m Authenticate) append(b []byte, payload [6][]byte) []byte {
+	header := authenticateOld
+	if m.HasMIC {
+		header = authenticateMIC
+	}
+	var at [len(payload)]int
+	for i, end := 0, header; i < len(payload); i++ {
+		at[i] = end
+		end += len(payload[i])
+	}
+	b = append(b, signature...)
+	b = binary.LittleEndian.AppendUint32(b, typeAuthenticate)
+	for _, i := range [...]int{3, 4, 0, 1, 2, 5} { // LM, NT, domain, user, workstation, session key
+		b = appendSpan(b, len(payload[i]), at[i])
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(m.Flags))
+	b = m.Version.append(b)
+	if m.HasMIC {
+		b = append(b, m.MIC[:]...)
+	}
+	for i := range payload {
+		b = append(b, payload[i]...)
+	}
+	return b
+}
+
+// Format implements fmt.Formatter: the names are hostile input and the responses
+// are proofs, so lengths are all that shows.
+func (m Authenticate) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "AUTHENTICATE(flags %v, LM %d bytes, NT %d bytes, session key %d bytes, MIC field %v)",
+		m.Flags, len(m.LM), len(m.NT), len(m.SessionKey), m.HasMIC)
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (m Authenticate) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", m), nil }

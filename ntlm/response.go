@@ -1,0 +1,88 @@
+package ntlm
+
+import "crypto/md5"
+
+// The computations of MS-NLMP sections 3.3 and 3.4.5.1.
+
+// ntowfv2 is NTOWFv2. userDomain is the user's name and then the domain's, in
+// UTF-16LE; its first user bytes are put into upper case here.
+func ntowfv2(nt Key, userDomain []byte, user int) Key {
+	var room [scratch]byte
+	b := hmacStart(room[:0], &nt)
+	b = append(b, userDomain...)
+	upperUTF16(b[md5.BlockSize : md5.BlockSize+user])
+	return hmacEnd(b, &nt)
+}
+
+// proofV2 is NTProofStr: the HMAC over the server's challenge and temp.
+func proofV2[T string | []byte](key Key, server Nonce, temp T) Key {
+	var room [scratch]byte
+	b := hmacStart(room[:0], &key)
+	b = append(b, server[:]...)
+	b = append(b, temp...)
+	return hmacEnd(b, &key)
+}
+
+// hmac is the HMAC of a short message.
+func hmac(key Key, message []byte) Key {
+	var room [md5.BlockSize + 64]byte
+	return hmacEnd(append(hmacStart(room[:0], &key), message...), &key)
+}
+
+// baseKeyV1 is the SessionBaseKey of the versions before NTLMv2.
+func baseKeyV1(nt Key) Key {
+	return md4Sum(nt[:])
+}
+
+// sessionChallenge is what NTLMv1 with extended session security responds to, in
+// place of the server's challenge alone.
+func sessionChallenge(server, client Nonce) (n Nonce) {
+	var both [16]byte
+	copy(both[:], server[:])
+	copy(both[8:], client[:])
+	sum := md5.Sum(both[:])
+	copy(n[:], sum[:])
+	return n
+}
+
+// kxkeyV1 is KXKEY for the versions before NTLMv2; with NTLMv2 the key exchange
+// key is the session base key. lm is the LM response, lmowf the LM hash, zero
+// where there is none.
+func kxkeyV1(flags Flags, base, lmowf Key, server Nonce, lm *[v1Size]byte) (k Key) {
+	switch {
+	case flags.Has(FlagESS):
+		var both [16]byte
+		copy(both[:], server[:])
+		copy(both[8:], lm[:8])
+		return hmac(base, both[:])
+	case flags.Has(FlagLMKey):
+		second := [7]byte{lmowf[7], 0xbd, 0xbd, 0xbd, 0xbd, 0xbd, 0xbd}
+		desOnce(k[:8], lmowf[:7], lm[:8])
+		desOnce(k[8:], second[:], lm[:8])
+		return k
+	case flags.Has(FlagNonNTKey):
+		copy(k[:8], lmowf[:8])
+		return k
+	}
+	return base
+}
+
+// rc4Once is RC4K: a key stream of its own over 16 bytes.
+func rc4Once(key, message Key) Key {
+	stream := newRC4(key[:])
+	stream.xor(message[:])
+	return message
+}
+
+// micOf is the MIC of the three messages; the MIC field of the last is zero, or
+// taken as such.
+func micOf[A, B, C string | []byte](key Key, negotiate A, challenge B, authenticate C) Key {
+	var room [2 * scratch]byte
+	b := hmacStart(room[:0], &key)
+	b = append(b, negotiate...)
+	b = append(b, challenge...)
+	at := len(b)
+	b = append(b, authenticate...)
+	clear(b[at+72 : at+authenticateMIC])
+	return hmacEnd(b, &key)
+}

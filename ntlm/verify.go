@@ -1,0 +1,203 @@
+package ntlm
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// proof is an AUTHENTICATE taken apart, and what came of it.
+type proof struct {
+	m         Authenticate
+	flags     Flags // what both sides said
+	names     Flags // the character set of the names
+	anonymous bool
+	v2        bool
+	response  Response // NTLMv2
+	announced bool     // the response says that there is a MIC
+	exported  Key
+	intact    bool // the MIC is right
+	bound     bool // the channel bindings were compared, and are equal
+}
+
+// read takes the message apart and refuses what cannot be judged, before anybody
+// is asked about the user. granted are the flags of the CHALLENGE.
+func (p *proof) read(c *config, granted Flags, token string) (fault gss.Fault) {
+	if p.m, fault = ParseAuthenticate(token); !fault.IsZero() {
+		return fault
+	}
+	p.flags, p.names = p.m.Flags&granted, p.m.Flags
+	if p.m.Flags == 0 { // very old clients say nothing
+		p.flags, p.names = granted, granted
+	}
+	if !p.names.Any(FlagUnicode | FlagOEM) {
+		p.names = granted
+	}
+	if p.flags.Has(FlagKeyExchange) && len(p.m.SessionKey) != len(Key{}) { // NLMP-3.2.5.1.2-3
+		return malformed("KEY_EXCH was agreed upon, but there is no session key of 16 bytes")
+	}
+	switch n := len(p.m.NT); {
+	case p.m.User == "" && n == 0 && (p.m.LM == "" || p.m.LM == "\x00"):
+		p.anonymous = true
+		p.flags &^= FlagKeyExchange
+	case p.m.User == "":
+		return malformed("a response without a user")
+	case n > v1Size:
+		p.v2 = true
+		if p.response, fault = ParseResponse(p.m.NT); !fault.IsZero() {
+			return fault
+		}
+		p.announced = p.response.Pairs.Flags()&AVFlagMIC != 0
+	case n == 0:
+		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent an LM response only, which is never taken"}
+	case n != v1Size:
+		return malformed("an NT response of a length that none has")
+	case c.Level == V2, c.Level == V1Session && !p.mixed():
+		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent an NTLMv1 response; Config.Level can allow it for old clients"}
+	}
+	return gss.Fault{}
+}
+
+// mixed reports whether an NTLMv1 response answers a challenge of each side:
+// extended session security was agreed upon, and the LM field holds the client's.
+func (p *proof) mixed() bool { return p.flags.Has(FlagESS) && len(p.m.LM) == v1Size }
+
+// verify compares the response with what nt, the user's NT hash, gives, in
+// constant time, and gives the session base key.
+func (p *proof) verify(server Nonce, nt Key) (base Key, ok bool) {
+	if !p.v2 {
+		challenge := server
+		if p.mixed() {
+			var client Nonce
+			copy(client[:], p.m.LM)
+			challenge = sessionChallenge(server, client)
+		}
+		want := desl(nt, challenge[:])
+		if !gss.Equal(string(want[:]), p.m.NT) {
+			return Key{}, false
+		}
+		return baseKeyV1(nt), true
+	}
+	var room [scratch]byte
+	names := p.wide(p.wide(room[:0], p.m.User), p.m.Domain)
+	user := len(p.m.User)
+	if !p.names.Has(FlagUnicode) {
+		user *= 2
+	}
+	key := ntowfv2(nt, names, user)
+	sum := proofV2(key, server, p.response.Temp)
+	if ok = sum.Equal(p.response.Proof); !ok && len(names) > user {
+		// Some clients leave the domain out of the key though they send it (section
+		// 3.2.5.1.2).
+		key = ntowfv2(nt, names[:user], user)
+		sum = proofV2(key, server, p.response.Temp)
+		ok = sum.Equal(p.response.Proof)
+	}
+	return hmac(key, p.response.Proof[:]), ok
+}
+
+// wide appends a name as UTF-16LE.
+func (p *proof) wide(b []byte, raw string) []byte {
+	if p.names.Has(FlagUnicode) {
+		return append(b, raw...)
+	}
+	for i := range len(raw) {
+		b = append(b, raw[i], 0)
+	}
+	return b
+}
+
+// keys finds the exported session key, none without a base key.
+func (p *proof) keys(server Nonce, base Key) {
+	if base.IsZero() {
+		return
+	}
+	if !p.v2 {
+		var lm [v1Size]byte
+		copy(lm[:], p.m.LM)
+		base = kxkeyV1(p.flags, base, Key{}, server, &lm)
+	}
+	p.exported = base
+	if p.flags.Has(FlagKeyExchange) {
+		copy(p.exported[:], p.m.SessionKey)
+		p.exported = rc4Once(base, p.exported)
+	}
+}
+
+// judge is what policy says to a client that has proved its password; now is in
+// nanoseconds since the Unix epoch.
+func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
+	switch {
+	case p.announced && !p.intact:
+		return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the MIC that the client announced is missing or does not match: the messages were changed on their way"}
+	case c.RequireMIC && !p.intact:
+		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent no MIC, which Config.RequireMIC demands"}
+	case c.Require128 && !p.flags.Has(Flag128|FlagESS):
+		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client did not agree on 128-bit keys and extended session security, which Config.Require128 demands"}
+	}
+	if fault := c.judgeBinding(p, binding); !fault.IsZero() {
+		return fault
+	}
+	if fault := c.judgeTarget(p); !fault.IsZero() {
+		return fault
+	}
+	if c.MaxSkew > 0 && p.v2 {
+		ours, limit := TimeOf(now), Time(c.MaxSkew/100)
+		if max(ours, p.response.Time)-min(ours, p.response.Time) > limit {
+			return gss.Fault{Code: gss.ClockSkew, Detail: "ntlm: the time in the client's response is too far from ours"}
+		}
+	}
+	return gss.Fault{}
+}
+
+// judgeBinding is the channel binding by C30 (NLMP-3.2.5.1.2-1).
+//
+//	client's pair   ours known, IfAvailable   ours known, Require   ours not known, Require
+//	equal           in, bound                 in, bound             -
+//	zero            refused                   refused               refused
+//	another         refused                   refused               refused
+//	none            in                        refused               refused
+//
+// Under Ignore, and under IfAvailable without a binding of ours, nobody looks.
+func (c *config) judgeBinding(p *proof, binding gss.Binding) gss.Fault {
+	_, known := binding.Data()
+	if c.ChannelBinding == Ignore || c.ChannelBinding == IfAvailable && !known {
+		return gss.Fault{}
+	}
+	bad := func(detail string) gss.Fault { return gss.Fault{Code: gss.BadBinding, Detail: "ntlm: " + detail} }
+	if !known {
+		return bad("Config.ChannelBinding is Require, but this side has no channel binding")
+	}
+	theirs, sent := p.response.Pairs.Get(AVChannelBindings)
+	if !sent {
+		if c.ChannelBinding == Require {
+			return bad("the client sent no channel binding, which Config.ChannelBinding demands")
+		}
+		return gss.Fault{}
+	}
+	ours, aware := binding.Hash(false)
+	if !aware || !gss.Equal(theirs, string(ours[:])) {
+		return bad("the client authenticates over another channel than this one")
+	}
+	p.bound = true
+	return gss.Fault{}
+}
+
+// judgeTarget compares the service that the client means with ours.
+func (c *config) judgeTarget(p *proof) gss.Fault {
+	if len(c.Targets) == 0 {
+		return gss.Fault{}
+	}
+	raw, _ := p.response.Pairs.Get(AVTargetName)
+	if p.response.Pairs.Flags()&AVFlagUntrustedTarget != 0 { // as if there were none (section 3.2.5.1.2)
+		raw = ""
+	}
+	if raw == "" {
+		if c.RequireTarget {
+			return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client does not say which service it means, which Config.RequireTarget demands"}
+		}
+		return gss.Fault{}
+	}
+	if spn, ok := decodeUTF16(raw); !ok || !c.means(spn) {
+		return gss.Fault{Code: gss.WrongResource, Detail: "ntlm: the client means another service than those of Config.Targets"}
+	}
+	return gss.Fault{}
+}
