@@ -1,0 +1,198 @@
+package proptest
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// SchemeMisbehaviour is one thing that a scheme may do wrong beside what its
+// mechanism does: see [Misbehave] for those.
+type SchemeMisbehaviour uint8
+
+const (
+	// OthersName sends credentials and challenges under another scheme's name.
+	OthersName SchemeMisbehaviour = iota
+	// OtherFirst offers at first what its traits do not say.
+	OtherFirst
+	// BreaksLine writes control characters into its last word.
+	BreaksLine
+	// CountsOffers takes the answer to its last offer only.
+	CountsOffers
+	// ForgetsItself gives a memory that is of no use.
+	ForgetsItself
+	// TellsUnknown refuses an unknown user in another way than a wrong password.
+	TellsUnknown
+	// NeverGivesUp answers every refusal anew.
+	NeverGivesUp
+	// BelievesAnything is complete by any final response.
+	BelievesAnything
+	// PrintsSecret prints the password that it was given.
+	PrintsSecret
+	// MistakeMoves moves on where the caller made a mistake.
+	MistakeMoves
+	// MistakeFails fails where the caller made a mistake.
+	MistakeFails
+	// NamesEarly names the peer before it is authenticated.
+	NamesEarly
+	// SchemeMisbehaviours is how many there are.
+	SchemeMisbehaviours
+)
+
+var schemeMisbehaviourNames = [SchemeMisbehaviours]string{
+	"OthersName", "OtherFirst", "BreaksLine", "CountsOffers", "ForgetsItself", "TellsUnknown", "NeverGivesUp", "BelievesAnything",
+	"PrintsSecret", "MistakeMoves", "MistakeFails", "NamesEarly",
+}
+
+// String is the name of the constant.
+func (m SchemeMisbehaviour) String() string {
+	if m < SchemeMisbehaviours {
+		return schemeMisbehaviourNames[m]
+	}
+	return "unknown misbehaviour"
+}
+
+// MisbehaveClient is the client half c with a fault. Never use it to
+// authenticate.
+func MisbehaveClient(c scheme.Client, how SchemeMisbehaviour) scheme.Client {
+	return bentClient{c, how}
+}
+
+// MisbehaveServer is the server half s with a fault. Never use it to
+// authenticate.
+func MisbehaveServer(s scheme.Server, how SchemeMisbehaviour) scheme.Server {
+	return bentServer{s, how, new(int)}
+}
+
+// others is the name of no scheme.
+const others = "Others"
+
+type bentClient struct {
+	scheme.Client
+	how SchemeMisbehaviour
+}
+
+func (c bentClient) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client: %v", c.how) }
+
+func (c bentClient) Initiate(x scheme.Exchange) scheme.Initiator {
+	i := c.Client.Initiate(x)
+	return bentInitiator{Initiator: i, first: i, how: c.how}
+}
+
+type bentInitiator struct {
+	scheme.Initiator
+	first  scheme.Initiator
+	how    SchemeMisbehaviour
+	secret string
+	moved  bool
+}
+
+func (i bentInitiator) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "initiator: %v%s", i.how, i.secret)
+}
+
+func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
+	old := i
+	if p, ok := in.Answer.(gss.Password); ok && i.how == PrintsSecret {
+		i.secret = p.Password.Reveal()
+	}
+	if i.how == BelievesAnything && in.Event == scheme.Concluded {
+		return i, scheme.InitiatorOutput{State: gss.Complete}, nil
+	}
+	next, out, err := i.Initiator.Step(env, in)
+	if out.State == gss.Failed && err == nil && i.how == NeverGivesUp && in.Event == scheme.Challenged {
+		next, out, err = i.first.Step(env, in)
+	}
+	switch {
+	case err != nil && i.how == MistakeMoves:
+		old.moved = true
+		return old, out, err
+	case err != nil && i.how == MistakeFails:
+		return old, scheme.InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: "the caller made a mistake"}}, nil
+	case err != nil:
+		return old, scheme.InitiatorOutput{}, err
+	}
+	i.Initiator = next
+	if out.Credentials.Present() && i.how == OthersName {
+		token, _ := out.Credentials.Token()
+		out.Credentials = header.TokenCredentials(others, token)
+	}
+	if in.Event == scheme.Concluded && i.how == ForgetsItself {
+		out.Memory.Offer = header.BareChallenge(others)
+	}
+	return i, out, nil
+}
+
+type bentServer struct {
+	scheme.Server
+	how    SchemeMisbehaviour
+	offers *int
+}
+
+func (s bentServer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "server: %v", s.how) }
+
+func (s bentServer) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fault) {
+	*s.offers++
+	cs, f := s.Server.Offer(env, x)
+	switch name := s.Traits().Name; {
+	case !f.IsZero():
+	case s.how == OthersName:
+		return header.ListOf(header.BareChallenge(others)), f
+	case s.how == OtherFirst:
+		return header.ListOf(header.ParamChallenge(name, `a="b"`)), f
+	}
+	return cs, f
+}
+
+func (s bentServer) Accept(x scheme.Exchange) scheme.Acceptor {
+	return bentAcceptor{Acceptor: s.Server.Accept(x), how: s.how, name: s.Traits().Name, late: s.how == CountsOffers && *s.offers > 1}
+}
+
+type bentAcceptor struct {
+	scheme.Acceptor
+	how    SchemeMisbehaviour
+	name   string
+	late   bool // its offer is not the last one
+	moved  bool
+	secret string
+}
+
+func (a bentAcceptor) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "acceptor: %v%s", a.how, a.secret) }
+
+func (a bentAcceptor) Info() gss.Info {
+	info := a.Acceptor.Info()
+	if a.how == NamesEarly {
+		info.Peer = "somebody"
+	}
+	return info
+}
+
+func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+	old := a
+	if a.late {
+		return a, scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.Expired, Detail: "another offer was made since"}}, nil
+	}
+	if p, ok := in.Answer.(gss.Password); ok && a.how == PrintsSecret {
+		a.secret = p.Password.Reveal()
+	}
+	next, out, err := a.Acceptor.Step(env, in)
+	switch {
+	case err != nil && a.how == MistakeMoves:
+		old.moved = true
+		return old, out, err
+	case err != nil && a.how == MistakeFails:
+		return old, scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: "the caller made a mistake"}}, nil
+	case err != nil:
+		return old, scheme.AcceptorOutput{}, err
+	}
+	a.Acceptor = next
+	if a.how == BreaksLine && in.Event == scheme.Responding {
+		out.Info = header.NewInfo("a=\"b\r\nX-Injected: c\"")
+	}
+	if a.how == TellsUnknown && in.Answer == (gss.Unknown{}) {
+		out.Challenges = header.ListOf(header.BareChallenge(a.name))
+	}
+	return a, out, nil
+}

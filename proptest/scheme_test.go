@@ -1,0 +1,199 @@
+package proptest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+var testExchange = scheme.Exchange{
+	Method: "GET", URI: "/a/b?c", Authority: "www.example",
+	Target: gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
+}
+
+// toyScheme is a pair for which every rule but those of FirstParams has its
+// occasion. bend bends the mechanism.
+func toyScheme(bend func(gss.Mechanism) gss.Mechanism) SchemePair {
+	toy := gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true, Asks: true, OpensWithToken: true}
+	traits, _ := scheme.TraitsOf(scheme.Nego2)
+	return SchemePair{
+		Client: scheme.FromMechanism(traits, bend(toy)), Server: scheme.ForMechanism(traits, bend(toy)),
+		Exchange: testExchange, Peer: "alice", Secrets: []string{canary},
+		Answers: toyAnswers(canary), StrangerAnswers: toyAnswers("guess"),
+		Weak: Loose,
+	}
+}
+
+func straight(m gss.Mechanism) gss.Mechanism { return m }
+
+// digestScheme is a pair that remembers.
+func digestScheme(tb testing.TB) SchemePair {
+	s, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := digest.NewClient(digest.ClientConfig{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	seen := map[gss.NeedFirstSeen]bool{}
+	usual := toyAnswers(canary)
+	return SchemePair{
+		Client: c, Server: s, Exchange: testExchange, Peer: "alice", Secrets: []string{canary},
+		Answers: func(q gss.Question) gss.Answer {
+			if q, ok := q.(gss.NeedFirstSeen); ok {
+				q.Until = 0
+				first := !seen[q]
+				seen[q] = true
+				return gss.FirstSeen{First: first}
+			}
+			return usual(q)
+		},
+		StrangerAnswers: toyAnswers("guess"),
+	}
+}
+
+func TestSchemeKitPasses(t *testing.T) {
+	t.Run("mechanism", func(t *testing.T) { Scheme(t, func() SchemePair { return toyScheme(straight) }) })
+	t.Run("digest", func(t *testing.T) { Scheme(t, func() SchemePair { return digestScheme(t) }) })
+}
+
+// schemeTrips are the rules by which the scheme kit catches what a scheme does
+// wrong, and mechanismTrips those for what its mechanism does.
+var schemeTrips = [SchemeMisbehaviours][]rule{
+	OthersName:       {ownName},
+	OtherFirst:       {firstOffer},
+	BreaksLine:       {fitsOnWire},
+	CountsOffers:     {offerStateless},
+	ForgetsItself:    {memoryOpens},
+	TellsUnknown:     {refusalsAlike},
+	NeverGivesUp:     {refusalEnds},
+	BelievesAnything: {concluded},
+	PrintsSecret:     {redacted},
+	MistakeMoves:     {misuseKeeps},
+	MistakeFails:     {misuseIsError},
+	NamesEarly:       {infoHonest},
+}
+
+var mechanismTrips = map[Misbehaviour][]rule{
+	EmptyFinalToken:     {},
+	FailsAtSecond:       {completes},
+	Errs:                {noError},
+	Panics:              {noPanic},
+	AsksTwice:           {asksOnce},
+	AsksForever:         {terminates},
+	LiesAboutCompletion: {completes},
+	TalksForever:        {terminates},
+	NotComparable:       {compares},
+	Impure:              {pure},
+	Ages:                {oldStates},
+	UsesZeroSeed:        {zeroSeed},
+	EchoesPeer:          {faultQuiet},
+	TakesAnything:       {garbage, tampering, stranger, declined, replayed},
+	HugeToken:           {bounded},
+	FaultWithoutWords:   {shape},
+	Nameless:            {infoHonest},
+}
+
+func wantTrips(t *testing.T, r *report, want []rule) {
+	t.Helper()
+	for _, rule := range want {
+		if len(r.found[rule]) == 0 {
+			t.Errorf("%s was not found", book[rule].name)
+		}
+	}
+	if t.Failed() {
+		for rule := range rules {
+			if text := r.text(rule); text != "" {
+				t.Log(text)
+			}
+		}
+	}
+}
+
+func TestSchemeKitCatches(t *testing.T) {
+	for how := range SchemeMisbehaviours {
+		t.Run(how.String(), func(t *testing.T) {
+			if len(schemeTrips[how]) == 0 {
+				t.Fatal("no rule is named")
+			}
+			var r report
+			schemes(&r, func() SchemePair {
+				p := toyScheme(straight)
+				if how == ForgetsItself {
+					p = digestScheme(t)
+				}
+				p.Client, p.Server = MisbehaveClient(p.Client, how), MisbehaveServer(p.Server, how)
+				return p
+			})
+			wantTrips(t, &r, schemeTrips[how])
+		})
+	}
+	for how, want := range mechanismTrips {
+		t.Run(how.String(), func(t *testing.T) {
+			var r report
+			schemes(&r, func() SchemePair {
+				return toyScheme(func(m gss.Mechanism) gss.Mechanism { return Misbehave(m, how) })
+			})
+			wantTrips(t, &r, want)
+		})
+	}
+	t.Run("Loose", func(t *testing.T) {
+		var r report
+		schemes(&r, func() SchemePair {
+			p := toyScheme(straight)
+			p.Weak = 0
+			return p
+		})
+		wantTrips(t, &r, []rule{absorbs})
+	})
+}
+
+// An empty final token cannot be seen in a field, which is why the adapter for
+// mechanisms leaves it out; the mechanism kit finds it.
+func TestSchemeRulesCanFail(t *testing.T) {
+	fallen := []rule{absorbs}
+	for _, rules := range schemeTrips {
+		fallen = append(fallen, rules...)
+	}
+	for _, rules := range mechanismTrips {
+		fallen = append(fallen, rules...)
+	}
+	for _, rule := range schemeRules {
+		if !slices.Contains(fallen, rule) {
+			t.Errorf("no misbehaviour trips %s", book[rule].name)
+		}
+	}
+}
+
+// The random events find misbehaviours by themselves.
+func TestSchemeEventsCatch(t *testing.T) {
+	for how, want := range map[Misbehaviour]rule{
+		Errs: noError, Panics: noPanic, NotComparable: compares, Impure: pure, TakesAnything: stranger, FaultWithoutWords: shape,
+	} {
+		t.Run(how.String(), func(t *testing.T) {
+			var r report
+			rapid.Check(t, func(t *rapid.T) {
+				schemeEvents(t, &r, func() SchemePair {
+					return toyScheme(func(m gss.Mechanism) gss.Mechanism { return Misbehave(m, how) })
+				})
+			})
+			wantTrips(t, &r, []rule{want})
+		})
+	}
+}
+
+func FuzzScheme(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(SchemeProperty(func() SchemePair { return toyScheme(straight) })))
+}
+
+func FuzzDigestScheme(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(SchemeProperty(func() SchemePair { return digestScheme(f) })))
+}
