@@ -1,0 +1,403 @@
+package drivertest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// most is how many requests an exchange may take, whatever its server does.
+const most = 64
+
+var clientChecks = []check{
+	{"client_completes", "every scheme, of one leg or of several, comes to its response, and again with the next request", (*kit).clientCompletes},
+	{"client_wrong_password", "a wrong password ends, after a few requests and questions, in an error or in the server's refusal", (*kit).clientWrongPassword},
+	{"client_identities_apart", "no request is made in another identity's name, however many run at once", (*kit).clientIdentities},
+	{"client_legs_stay", "the legs of a handshake travel on one connection, and nothing else between them", (*kit).clientLegs},
+	{"client_body_once", "a request's body reaches its handler whole and once, or not at all and with an error", (*kit).clientBody},
+	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain},
+	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops},
+	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing},
+	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext},
+	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof},
+	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget},
+}
+
+var http2Checks = []check{
+	{"client_leaves_http2", "a scheme that is bound to its connection goes on over HTTP/1.1, one that is not stays on HTTP/2", (*kit).clientHTTP2},
+}
+
+func (k *kit) clientCompletes() {
+	for _, p := range pairs() {
+		s := k.site(nil, p)
+		c, ok := k.client(nil, p)
+		if !ok {
+			return
+		}
+		for n := range 3 {
+			if o := k.do(k.ctx, c, "", "GET", s.URL+"/a?b", nil); !o.ok("alice", "") {
+				k.errorf("%s, request %d: %v", p.name, n+1, o)
+			}
+		}
+	}
+}
+
+func (k *kit) clientWrongPassword() {
+	for _, p := range pairs() {
+		s := k.site(nil, p)
+		var asked atomic.Int32
+		c, ok := k.client(func(c *ClientSetup) {
+			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+				asked.Add(1)
+				if _, ok := q.(gss.NeedCredential); ok { // the same wrong one, as often as it is asked
+					return gss.Password{User: "alice", Password: gss.NewSecret("guess")}
+				}
+				return gss.Declined{}
+			})
+		}, p)
+		if !ok {
+			return
+		}
+		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
+			k.errorf("%s: %v", p.name, o)
+		}
+		if n := s.seen(); n == 0 || n > most {
+			k.errorf("%s: %d requests", p.name, n)
+		}
+		if n := asked.Load(); n > 16 {
+			k.errorf("%s: %d questions", p.name, n)
+		}
+		if n := len(s.handled()); n != 0 {
+			k.errorf("%s: the handler ran", p.name)
+		}
+	}
+}
+
+// crowd runs n requests of each of the people at once.
+func crowd(n int, request func(user string)) {
+	var wg sync.WaitGroup
+	for user := range people {
+		for range n {
+			wg.Go(func() { request(user) })
+		}
+	}
+	wg.Wait()
+}
+
+func (k *kit) clientIdentities() {
+	for _, p := range pairs() {
+		s := k.site(nil, p)
+		c, ok := k.client(nil, p)
+		if !ok {
+			return
+		}
+		for range 3 { // on new connections, and on those that are kept
+			crowd(4, func(user string) {
+				if o := k.do(k.ctx, c, user, "GET", s.URL, nil); !o.ok(user, "") {
+					k.errorf("%s: a request of %s: %v", p.name, user, o)
+				}
+			})
+		}
+	}
+}
+
+func (k *kit) clientLegs() {
+	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
+		s := k.site(nil, p)
+		c, ok := k.client(nil, p)
+		if !ok {
+			return
+		}
+		for range 2 {
+			crowd(3, func(user string) {
+				if o := k.do(k.ctx, c, user, "POST", s.URL, strings.NewReader("a body")); !o.ok(user, "a body") {
+					k.errorf("%s: a request of %s: %v", p.name, user, o)
+				}
+			})
+		}
+		s.mu.Lock()
+		for _, f := range s.faults {
+			k.errorf("%s: a leg did not fit its connection: %s", p.name, f)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// once hides all of a reader but Read, so that it can be read once only.
+type once struct{ io.Reader }
+
+func (k *kit) clientBody() {
+	text := strings.Repeat("0123456789abcdef", 1<<12) // 64 KiB
+	for _, p := range pairs() {
+		for _, replayable := range []bool{true, false} {
+			s := k.site(nil, p)
+			c, ok := k.client(nil, p)
+			if !ok {
+				return
+			}
+			for n := range 2 {
+				var body io.Reader = strings.NewReader(text)
+				if !replayable {
+					body = once{body}
+				}
+				o := k.do(k.ctx, c, "", "POST", s.URL, body)
+				handled := s.handled()
+				s.mu.Lock()
+				s.bodies = nil
+				s.mu.Unlock()
+				switch {
+				case o.err != nil && replayable:
+					k.errorf("%s, a body that can be sent again, request %d: %v", p.name, n+1, o)
+				case o.err != nil && len(handled) > 0:
+					k.errorf("%s, replayable %v, request %d: %v, and the handler ran", p.name, replayable, n+1, o)
+				case o.err != nil: // refused before anything was done
+				case !o.ok("alice", text):
+					k.errorf("%s, replayable %v, request %d: %v", p.name, replayable, n+1, o)
+				case len(handled) != 1:
+					k.errorf("%s, replayable %v, request %d: the handler ran %d times", p.name, replayable, n+1, len(handled))
+				}
+			}
+		}
+	}
+}
+
+func (k *kit) clientDrain() {
+	const enough = 64 << 20
+	var wrote atomic.Int64
+	s := k.raw(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			io.WriteString(w, "alice:")
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+		w.WriteHeader(401)
+		block := make([]byte, 1<<16)
+		for wrote.Load() < enough {
+			n, err := w.Write(block)
+			if wrote.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	})
+	c, ok := k.client(nil, basic())
+	if !ok {
+		return
+	}
+	if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && !o.ok("alice", "") {
+		k.errorf("%v", o)
+	}
+	if n := wrote.Load(); n >= enough {
+		k.errorf("%d bytes of the challenge's content were read", n)
+	}
+}
+
+func (k *kit) clientLoops() {
+	offer := func(p pair, r *http.Request) string {
+		x := scheme.Exchange{Method: r.Method, URI: r.URL.RequestURI(), Target: gss.Target{Service: "HTTP"}}
+		cs, _ := p.server.Offer(env(), x)
+		for c := range cs.All() {
+			return c.Text()
+		}
+		return ""
+	}
+	digest := digestPair()
+	for _, l := range []struct {
+		name string
+		p    pair
+		say  func(*http.Request) string
+	}{
+		{"bare NTLM", twoLegs(), func(*http.Request) string { return "NTLM" }},
+		{"NTLM with a token", twoLegs(), func(*http.Request) string { return "NTLM " + base64Of("toy/NTLM:c1:n=0000") }},
+		{"Negotiate with a token", mutual(), func(*http.Request) string { return "Negotiate " + base64Of("toy:c1:n=0000") }},
+		{"Basic", basic(), func(*http.Request) string { return `Basic realm="r"` }},
+		{"Digest with new nonces", digest, func(r *http.Request) string { return offer(digest, r) }},
+		{"Digest, always stale", digest, func(r *http.Request) string { return offer(digest, r) + ", stale=true" }},
+		{"Digest of new realms", digest, func(r *http.Request) string {
+			return strings.Replace(offer(digest, r), "a realm", "realm of "+base64Of(r.Header.Get("Authorization")), 1)
+		}},
+	} {
+		s := k.raw(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("WWW-Authenticate", l.say(r))
+			w.WriteHeader(401)
+		})
+		c, ok := k.client(nil, l.p)
+		if !ok {
+			return
+		}
+		for _, method := range []string{"GET", "POST"} {
+			before := s.seen()
+			if o := k.do(k.ctx, c, "", method, s.URL, strings.NewReader("a body")); o.err == nil && o.status < 400 {
+				k.errorf("%s: %v", l.name, o)
+			}
+			if n := s.seen() - before; n == 0 || n > most {
+				k.errorf("%s: %d requests", l.name, n)
+			}
+		}
+	}
+}
+
+func (k *kit) clientClosing() {
+	for _, p := range pairs() {
+		for after := 1; after <= 4; after++ {
+			s := k.site(func(s *site) { s.closeAfter = after }, p)
+			c, ok := k.client(nil, p)
+			if !ok {
+				return
+			}
+			for n := range 2 {
+				before := s.seen()
+				o := k.do(k.ctx, c, "", "GET", s.URL, nil)
+				if o.err == nil && o.status < 400 && !o.ok("alice", "") {
+					k.errorf("%s, closed after %d: %v", p.name, after, o)
+				}
+				if !p.bound && !o.ok("alice", "") {
+					k.errorf("%s, which needs no connection of its own, closed after %d: %v", p.name, after, o)
+				}
+				if took := s.seen() - before; took > most {
+					k.errorf("%s, closed after %d: request %d took %d requests", p.name, after, n+1, took)
+				}
+			}
+		}
+	}
+}
+
+func (k *kit) clientContext() {
+	p := twoLegs()
+	arrived := make(chan struct{}, 8)
+	silent := k.raw(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		select {
+		case <-r.Context().Done():
+		case <-k.ctx.Done():
+		}
+	})
+	c, ok := k.client(nil, p)
+	if !ok {
+		return
+	}
+	wantCancelled := func(what string, o outcome) {
+		if !errors.Is(o.err, context.Canceled) {
+			k.errorf("%s: %v, want context.Canceled", what, o)
+		}
+	}
+	ctx, cancel := context.WithCancel(k.ctx)
+	cancel()
+	wantCancelled("cancelled before it began", k.do(ctx, c, "", "GET", silent.URL, nil))
+	if silent.seen() > 0 {
+		k.errorf("cancelled before it began: a request was sent")
+	}
+
+	wantCancelled("cancelled while the server is silent", k.do(k.until(arrived), c, "", "GET", silent.URL, nil))
+
+	s := k.site(nil, p)
+	asked, ended := make(chan struct{}, 8), make(chan struct{}, 8)
+	slow, ok := k.client(func(c *ClientSetup) {
+		c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			asked <- struct{}{}
+			select {
+			case <-ctx.Done():
+				ended <- struct{}{}
+			case <-k.ctx.Done():
+			}
+			return gss.Unreachable{}
+		})
+	}, p)
+	if !ok {
+		return
+	}
+	wantCancelled("cancelled while a question is open", k.do(k.until(asked), slow, "", "GET", s.URL, nil))
+	if len(ended) == 0 {
+		k.errorf("a question's context did not end with the request's")
+	}
+}
+
+// until is a context that is cancelled when something happens.
+func (k *kit) until(happens <-chan struct{}) context.Context {
+	ctx, cancel := context.WithCancel(k.ctx)
+	go func() {
+		select {
+		case <-happens:
+		case <-k.ctx.Done():
+		}
+		cancel()
+	}()
+	return ctx
+}
+
+func (k *kit) clientProof() {
+	p := mutual()
+	s := k.site(func(s *site) { s.noProof = true }, p)
+	c, ok := k.client(nil, p)
+	if !ok {
+		return
+	}
+	if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
+		k.errorf("%v", o)
+	}
+}
+
+func (k *kit) clientTarget() {
+	for _, p := range pairs() {
+		s := k.site(nil, p)
+		host, port := place(s.URL)
+		c, ok := k.client(func(c *ClientSetup) {
+			usual := c.Source
+			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+				if need, ok := q.(gss.NeedCredential); ok {
+					t := need.Target
+					if t.Host != host || t.Port != port || t.Scheme != "http" || need.Side != gss.Origin {
+						k.errorf("%s: asked for credentials for the %v %s://%s:%d, the server is http://%s:%d", p.name, need.Side, t.Scheme, t.Host, t.Port, host, port)
+					}
+					if t.Identity != "bob" {
+						k.errorf("%s: asked for the identity %q, the request is bob's", p.name, t.Identity)
+					}
+				}
+				return usual.Answer(ctx, q)
+			})
+		}, p)
+		if !ok {
+			return
+		}
+		if o := k.do(k.ctx, c, "bob", "GET", s.URL, nil); !o.ok("bob", "") {
+			k.errorf("%s: %v", p.name, o)
+		}
+	}
+}
+
+func (k *kit) clientHTTP2() {
+	for _, p := range []pair{digestPair(), mechanism("bound", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true})} {
+		s := k.site(func(s *site) { s.http2 = true }, p)
+		roots := x509.NewCertPool()
+		roots.AddCert(s.Certificate())
+		c, ok := k.client(func(c *ClientSetup) { c.TLS = &tls.Config{RootCAs: roots} }, p)
+		if !ok {
+			return
+		}
+		for range 2 {
+			if o := k.do(k.ctx, c, "", "POST", s.URL, strings.NewReader("a body")); !o.ok("alice", "a body") {
+				k.errorf("%s: %v", p.name, o)
+			}
+		}
+		s.mu.Lock()
+		if !slices.ContainsFunc(s.visits, func(v visit) bool { return v.proto == 2 }) {
+			k.errorf("%s: no request came over HTTP/2", p.name)
+		}
+		if v := s.visits[len(s.visits)-1]; p.bound != (v.proto == 1) {
+			k.errorf("%s: the last request came over HTTP/%d", p.name, v.proto)
+		}
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,228 @@
+// Package drivertest is a conformance kit for drivers: for what makes HTTP
+// requests, or serves them, with the machines of this module. It finds what
+// drivers get wrong: legs on the wrong connection, identities that cross,
+// bodies that are lost or sent twice, exchanges that never end.
+//
+//	func TestKit(t *testing.T) {
+//		drivertest.Run(t, func() drivertest.Driver {
+//			return drivertest.Driver{Client: newClient, Server: newServer}
+//		})
+//	}
+//
+// Every check is a subtest of its own, says in a sentence what it asks for, and
+// reports all that it found. The other side is the kit's own, made of net/http's
+// server or of bare connections on the loopback interface, and of the same
+// machines. Mechanisms need no KDC and no domain: they are Basic, Digest and
+// gss/gsstoy. Nothing is timed; a check that does not come to its end within a
+// minute counts as hanging.
+package drivertest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// Driver is what is looked at. A half that is nil is left out.
+type Driver struct {
+	_ struct{}
+
+	// Client makes a client.
+	Client func(ClientSetup) (Client, error)
+	// HTTP2: Client speaks HTTP/2 over TLS, and goes on over HTTP/1.1 with schemes
+	// that are bound to a connection.
+	HTTP2 bool
+	// Server serves until stop is called, which returns when no goroutine of it is
+	// left.
+	Server func(ServerSetup) (stop func(), err error)
+}
+
+// ClientSetup is how a client is to be made.
+type ClientSetup struct {
+	// Machine are schemes and policy.
+	Machine machine.ClientConfig
+	// Source answers what the schemes ask, with the request's context.
+	Source answer.Source
+	// TLS is for https.
+	TLS *tls.Config
+}
+
+// Client is a client under test.
+type Client struct {
+	// Do sends a request under a local identity, which questions show as
+	// gss.Target.Identity, and gives the final response as http.RoundTripper does: a
+	// challenge that could not be met may be an error or a response. It is called
+	// by several goroutines at once.
+	Do func(identity string, r *http.Request) (*http.Response, error)
+	// Close ends everything that the client keeps, once no request is under way.
+	Close func()
+}
+
+// ServerSetup is how a server is to be made.
+type ServerSetup struct {
+	// Listener is where it serves. It is the server's to close.
+	Listener net.Listener
+	// Machine are schemes and policy.
+	Machine machine.ServerConfig
+	// Source answers what the schemes ask, with the request's context.
+	Source answer.Source
+	// Handler is to run for who authenticated, under the name user.
+	Handler func(user string, w http.ResponseWriter, r *http.Request)
+}
+
+// check is one thing that is asked of a driver.
+type check struct {
+	name, says string
+	run        func(*kit)
+}
+
+// Run looks at a driver. driver is called once for each check. Goroutines that are
+// left after a check are found too, so nothing that starts any may run beside it:
+// no test that calls Run is parallel.
+func Run(t *testing.T, driver func() Driver) {
+	t.Helper()
+	list := checks(driver())
+	if len(list) == 0 {
+		t.Error("drivertest: " + noHalves)
+	}
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) {
+			t.Helper()
+			if found := c.on(driver(), patience); len(found) > 0 {
+				t.Errorf("%s: %s", c.name, c.says)
+				for _, f := range found {
+					t.Errorf("  - %s", f)
+				}
+			}
+		})
+	}
+}
+
+// Check is [Run] outside a test: the error joins everything that was found, and is
+// nil if nothing was.
+func Check(driver func() Driver) error {
+	list := checks(driver())
+	if len(list) == 0 {
+		return errors.New("drivertest: " + noHalves)
+	}
+	var errs []error
+	for _, c := range list {
+		for _, f := range c.on(driver(), patience) {
+			errs = append(errs, fmt.Errorf("%s: %s: %s", c.name, c.says, f))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+const noHalves = "a driver has a Client or a Server; this one has neither"
+
+// checks are those for the halves that a driver has.
+func checks(d Driver) (list []check) {
+	if d.Client != nil {
+		list = append(list, clientChecks...)
+		if d.HTTP2 {
+			list = append(list, http2Checks...)
+		}
+	}
+	if d.Server != nil {
+		list = append(list, serverChecks...)
+	}
+	return list
+}
+
+// patience is how long a check of Run may take.
+const patience = time.Minute
+
+// kit is one run of a check.
+type kit struct {
+	d      Driver
+	ctx    context.Context // ends when the check's time is up
+	mu     sync.Mutex
+	found  []string
+	undo   []func()
+	source answer.Source // knows the people, and remembers
+}
+
+// on runs the check, and gives what it found.
+func (c check) on(d Driver, patience time.Duration) []string {
+	goroutines := counted()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	k := &kit{d: d, ctx: ctx, source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer k.end()
+		defer func() {
+			if p := recover(); p != nil {
+				k.errorf("panic: %v", p)
+			}
+		}()
+		c.run(k)
+	}()
+	select {
+	case <-done:
+		cancel()
+		if leaked := settle(goroutines, max(patience/4, 4*time.Second)); leaked != "" {
+			k.errorf("goroutines are left after the end:\n%s", leaked)
+		}
+	case <-hung(ctx, patience/4):
+		cancel()
+		k.errorf("it did not come to an end within %v, nor soon after its context did", patience)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.found
+}
+
+// hung is closed some time after ctx is done.
+func hung(ctx context.Context, grace time.Duration) <-chan struct{} {
+	c := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(c) }) })
+	return c
+}
+
+// errorf notes a finding. The first few of a check are kept.
+func (k *kit) errorf(format string, args ...any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	for _, f := range k.found {
+		if f == text {
+			return
+		}
+	}
+	if len(k.found) < 8 {
+		k.found = append(k.found, text)
+	}
+}
+
+// cleanup has f called at the end of the check, last one first.
+func (k *kit) cleanup(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.undo = append(k.undo, f)
+}
+
+func (k *kit) end() {
+	for {
+		k.mu.Lock()
+		n := len(k.undo)
+		if n == 0 {
+			k.mu.Unlock()
+			return
+		}
+		f := k.undo[n-1]
+		k.undo = k.undo[:n-1]
+		k.mu.Unlock()
+		f()
+	}
+}

@@ -1,0 +1,336 @@
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// sound is a driver that passes.
+func sound() Driver { return Driver{Client: soundClient, HTTP2: true, Server: serverWith(nil, nil)} }
+
+func soundClient(s ClientSetup) (Client, error) {
+	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
+		Machine: s.Machine, Source: s.Source,
+		Base: &http.Transport{TLSClientConfig: s.TLS, ForceAttemptHTTP2: true},
+	})
+	if err != nil {
+		return Client{}, err
+	}
+	return Client{
+		Do: func(identity string, r *http.Request) (*http.Response, error) {
+			return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+		},
+		Close: tr.CloseIdleConnections,
+	}, nil
+}
+
+// serverWith is a sound server but for what is given.
+func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context) func(ServerSetup) (func(), error) {
+	return func(s ServerSetup) (func(), error) {
+		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+		if err != nil {
+			return nil, err
+		}
+		h := auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, _ := nethttp.IdentityFrom(r.Context())
+			s.Handler(id.Info.Peer, w, r)
+		}))
+		if wrap != nil {
+			h = wrap(s, h)
+		}
+		server := &http.Server{ConnContext: auth.ConnContext, Handler: h}
+		if connContext != nil {
+			server.ConnContext = connContext(auth)
+		}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			server.Serve(s.Listener)
+		}()
+		return func() {
+			server.Close()
+			server.Shutdown(context.Background())
+			<-served
+		}, nil
+	}
+}
+
+func TestSoundDriverPasses(t *testing.T) { Run(t, sound) }
+
+// do is a sound client but for how it does requests.
+func do(bend func(sound func(string, *http.Request) (*http.Response, error), identity string, r *http.Request) (*http.Response, error)) Driver {
+	return Driver{Client: func(s ClientSetup) (Client, error) {
+		c, err := soundClient(s)
+		usual := c.Do
+		c.Do = func(identity string, r *http.Request) (*http.Response, error) { return bend(usual, identity, r) }
+		return c, err
+	}}
+}
+
+// with is a sound client with another setup.
+func with(bend func(*ClientSetup)) Driver {
+	return Driver{Client: func(s ClientSetup) (Client, error) {
+		bend(&s)
+		return soundClient(s)
+	}}
+}
+
+type doFunc = func(string, *http.Request) (*http.Response, error)
+
+// praise makes a success of everything.
+func praise(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+	response, err := usual(identity, r)
+	if err != nil {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("alice:"))}, nil
+	}
+	response.StatusCode = 200
+	return response, nil
+}
+
+// insist tries again and again.
+func insist(usual doFunc, identity string, r *http.Request) (response *http.Response, err error) {
+	for range 2 * most {
+		if response, err = usual(identity, r); err == nil && response.StatusCode < 400 {
+			break
+		}
+		if err == nil {
+			response.Body.Close()
+		}
+		if r.GetBody != nil {
+			r.Body, _ = r.GetBody()
+		}
+	}
+	return response, err
+}
+
+// naive is a client as one would write it first: it reads everything, and takes
+// whatever connection there is.
+func naive(s ClientSetup) (Client, error) {
+	fresh, err := machine.NewClient(s.Machine)
+	tr := &http.Transport{DisableKeepAlives: true}
+	return Client{Close: tr.CloseIdleConnections, Do: func(identity string, r *http.Request) (*http.Response, error) {
+		host, port := place(r.URL.String())
+		c := fresh
+		var e machine.Event = machine.Begin{Identity: identity, Request: machine.Request{
+			Method: r.Method, URI: r.URL.RequestURI(), Scheme: "http", Host: host, Port: port, Binding: gss.NoBinding(),
+		}}
+		var last *http.Response
+		for range most {
+			next, acts, err := c.Step(env(), e)
+			if err != nil {
+				return nil, err
+			}
+			c = next
+			switch a := acts.At(0).(type) {
+			case machine.Ask:
+				e = machine.Answered{ID: a.ID, Answer: s.Source.Answer(r.Context(), a.Question)}
+			case machine.Send:
+				leg := r.Clone(r.Context())
+				if a.Authorization.Present() {
+					leg.Header.Set("Authorization", a.Authorization.Text())
+				}
+				if leg.GetBody != nil {
+					leg.Body, _ = leg.GetBody()
+				}
+				if last, err = tr.RoundTrip(leg); err != nil {
+					return nil, err
+				}
+				if last.StatusCode == 401 {
+					io.Copy(io.Discard, last.Body)
+					last.Body.Close()
+				}
+				e = machine.Response{Status: last.StatusCode, Header: header.ParseResponse(last.Header.Values)}
+			case machine.Deliver:
+				return last, nil
+			case machine.Fail:
+				if last.StatusCode != 401 {
+					last.Body.Close()
+				}
+				return nil, a.Fault
+			default:
+				return nil, errors.New("naive")
+			}
+		}
+		return nil, errors.New("naive")
+	}}, err
+}
+
+// oneForAll gives all connections of a server the state of one.
+func oneForAll(auth *nethttp.Authenticator) func(context.Context, net.Conn) context.Context {
+	one := auth.ConnContext(context.Background(), nil)
+	return func(ctx context.Context, _ net.Conn) context.Context { return joined{ctx, one} }
+}
+
+type joined struct {
+	context.Context
+	also context.Context
+}
+
+func (j joined) Value(key any) any {
+	if v := j.also.Value(key); v != nil {
+		return v
+	}
+	return j.Context.Value(key)
+}
+
+// saboteurs are drivers that do one thing wrong, by the check that is to find it.
+var saboteurs = []struct {
+	check, name string
+	leaks       bool // and that is all that is wrong
+	driver      Driver
+}{
+	{"client_completes", "does not authenticate", false, with(func(s *ClientSetup) { s.Machine.Schemes = nil })},
+	{"client_completes", "leaks a goroutine", true, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		go func() { time.Sleep(20 * time.Second) }()
+		return usual(identity, r)
+	})},
+	{"client_completes", "panics", false, do(func(doFunc, string, *http.Request) (*http.Response, error) { panic("no") })},
+	{"client_completes", "cannot be made", false, Driver{Client: func(ClientSetup) (Client, error) { return Client{}, errors.New("no") }}},
+	{"client_wrong_password", "calls a refusal a success", false, do(praise)},
+	{"client_wrong_password", "insists", false, do(insist)},
+	{"client_identities_apart", "has one identity", false, do(func(usual doFunc, _ string, r *http.Request) (*http.Response, error) { return usual("alice", r) })},
+	{"client_legs_stay", "takes any connection", false, Driver{Client: naive}},
+	{"client_body_once", "sends it twice", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		if r.GetBody != nil {
+			if response, err := usual(identity, r.Clone(r.Context())); err == nil {
+				io.Copy(io.Discard, response.Body)
+				response.Body.Close()
+			}
+			r.Body, _ = r.GetBody()
+		}
+		return usual(identity, r)
+	})},
+	{"client_body_once", "leaves it out", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		r.Body, r.GetBody, r.ContentLength = nil, nil, 0
+		return usual(identity, r)
+	})},
+	{"client_drain_bounded", "reads everything", false, Driver{Client: naive}},
+	{"client_loops_end", "insists", false, do(insist)},
+	{"client_survives_closing", "calls everything a success", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		response, err := praise(usual, identity, r)
+		response.Body = io.NopCloser(strings.NewReader("somebody:"))
+		return response, err
+	})},
+	{"client_context", "does not listen", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		return usual(identity, r.WithContext(context.WithoutCancel(r.Context())))
+	})},
+	{"client_context", "asks without it", false, with(func(s *ClientSetup) {
+		usual := s.Source
+		s.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer { return usual.Answer(context.Background(), q) })
+	})},
+	{"client_wants_proof", "does not", false, with(func(s *ClientSetup) { s.Machine.Mutual = machine.MutualIfOffered })},
+	{"client_asks_for_target", "asks for another one", false, with(func(s *ClientSetup) {
+		usual := s.Source
+		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			if need, ok := q.(gss.NeedCredential); ok {
+				need.Target.Host = "elsewhere.example"
+				q = need
+			}
+			return usual.Answer(ctx, q)
+		})
+	})},
+	{"client_leaves_http2", "was never there", false, Driver{HTTP2: true, Client: func(s ClientSetup) (Client, error) {
+		old := new(http.Protocols)
+		old.SetHTTP1(true)
+		tr, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: s.Machine, Source: s.Source, Base: &http.Transport{TLSClientConfig: s.TLS, Protocols: old}})
+		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, err
+	}}},
+
+	{"server_completes", "runs the handler for nobody", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("", w, r) })
+	}, nil)}},
+	{"server_completes", "does not stop", true, Driver{Server: func(s ServerSetup) (func(), error) {
+		stop, err := serverWith(nil, nil)(s)
+		return func() { time.AfterFunc(15*time.Second, stop) }, err
+	}}},
+	{"server_refuses", "lets everybody in", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) })
+	}, nil)}},
+	{"server_handler_waits", "runs the handler first", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.Handler("", discard{}, r)
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
+	{"server_legs_stay", "has one state for all connections", false, Driver{Server: serverWith(nil, oneForAll)}},
+	{"server_identity_stays", "has one state for all connections", false, Driver{Server: serverWith(nil, oneForAll)}},
+	{"server_identities_apart", "has one state for all connections", false, Driver{Server: serverWith(nil, oneForAll)}},
+	{"server_body_once", "cuts it", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = io.NopCloser(io.LimitReader(r.Body, 5))
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
+	{"server_takes_nonsense", "fails on some", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.Header.Get("Authorization"), ",,,") {
+				http.Error(w, "index out of range", 500)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
+	{"server_context", "asks without it", false, Driver{Server: func(s ServerSetup) (func(), error) {
+		usual := s.Source
+		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			return usual.Answer(context.WithoutCancel(ctx), q)
+		})
+		return serverWith(nil, nil)(s)
+	}}},
+}
+
+// discard is a ResponseWriter to nowhere.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
+
+// Every check finds the driver that was made for it.
+func TestChecksFind(t *testing.T) {
+	for _, c := range checks(sound()) {
+		found := false
+		for _, s := range saboteurs {
+			if s.check != c.name {
+				continue
+			}
+			found = true
+			t.Run(c.name+"/"+s.name, func(t *testing.T) {
+				found := c.on(s.driver, 2*time.Second)
+				leaks := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return !strings.HasPrefix(f, "goroutines are left") })
+				if len(found) == 0 || len(leaks) == len(found) != s.leaks {
+					t.Errorf("found %q", found)
+				}
+			})
+		}
+		if !found {
+			t.Errorf("no saboteur is there for %s", c.name)
+		}
+	}
+}
+
+// A driver with neither half is no driver.
+func TestChecksOfHalves(t *testing.T) {
+	if err := Check(func() Driver { return Driver{} }); err == nil {
+		t.Error("nothing passed for a driver")
+	}
+	if n, want := len(checks(Driver{Client: soundClient})), len(clientChecks); n != want {
+		t.Errorf("%d checks for a client, want %d", n, want)
+	}
+	if n, want := len(checks(Driver{Server: serverWith(nil, nil)})), len(serverChecks); n != want {
+		t.Errorf("%d checks for a server, want %d", n, want)
+	}
+}

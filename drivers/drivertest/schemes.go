@@ -1,0 +1,73 @@
+package drivertest
+
+import (
+	"context"
+	"strings"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// people are who there is, with passwords. The default identity is alice.
+var people = map[string]string{"alice": "wonder", "bob": "builder", "carol": "carrel", "dave": "diver"}
+
+// pair is a scheme as both sides have it.
+type pair struct {
+	name   string
+	client scheme.Client
+	server scheme.Server
+	bound  bool // to its connection
+}
+
+// mechanisms are toys under the names of schemes, bound to their connections.
+func mechanism(name, as string, t gsstoy.Toy) pair {
+	traits, _ := scheme.TraitsOf(as)
+	t.Asks, t.Bound = true, true
+	if as == scheme.NTLM {
+		t.OID = gss.NTLM
+	}
+	return pair{name, scheme.FromMechanism(traits, t), scheme.ForMechanism(traits, t), true}
+}
+
+func twoLegs() pair   { return mechanism("two legs", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true}) }
+func threeLegs() pair { return mechanism("three legs", scheme.NTLM, gsstoy.Toy{Legs: 3, Fresh: true}) }
+func mutual() pair {
+	return mechanism("mutual", scheme.Negotiate, gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true})
+}
+
+func basic() pair {
+	return pair{"Basic", scheme.BasicClient(), scheme.BasicServer("a realm", scheme.AskVerifier), false}
+}
+
+func digestPair() pair {
+	s, err := digest.NewServer(digest.ServerConfig{Realm: "a realm", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}})
+	if err != nil {
+		panic(err)
+	}
+	c, err := digest.NewClient(digest.ClientConfig{})
+	if err != nil {
+		panic(err)
+	}
+	return pair{"Digest", c, s, false}
+}
+
+// pairs are all of them.
+func pairs() []pair { return []pair{basic(), digestPair(), twoLegs(), threeLegs(), mutual()} }
+
+// logins are everybody's own passwords: an identity is its own name.
+func logins(passwords map[string]string) answer.Source {
+	return answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
+		need, ok := q.(gss.NeedCredential)
+		if !ok || need.Rejected {
+			return gss.Declined{}
+		}
+		name := need.Target.Identity
+		if name == "" {
+			name = "alice"
+		}
+		return gss.Password{User: name, Password: gss.NewSecret(passwords[name])}
+	})
+}

@@ -1,0 +1,342 @@
+package drivertest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+var serverChecks = []check{
+	{"server_completes", "every scheme, of one leg or of several, gets to the handler under the user's name, and its final token to the client", (*kit).serverCompletes},
+	{"server_refuses", "without credentials, or with wrong ones, the response is 401 with a challenge of each scheme, and the handler does not run", (*kit).serverRefuses},
+	{"server_handler_waits", "the handler does not run before the last leg", (*kit).serverWaits},
+	{"server_legs_stay", "a leg counts on the connection of its handshake only", (*kit).serverLegs},
+	{"server_identity_stays", "an identity that a connection carries counts on that one only", (*kit).serverIdentity},
+	{"server_identities_apart", "no request runs under another user's name, however many connections there are at once", (*kit).serverCrowd},
+	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody},
+	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense},
+	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext},
+}
+
+// served is a server under test.
+type served struct {
+	url     string
+	handled atomic.Int32
+}
+
+// serve starts one.
+func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		k.errorf("no listener: %v", err)
+		return nil, false
+	}
+	s := &served{url: "http://" + l.Addr().String()}
+	setup := ServerSetup{Listener: l, Source: k.source, Handler: func(user string, w http.ResponseWriter, r *http.Request) {
+		s.handled.Add(1)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), 500)
+			return
+		}
+		fmt.Fprintf(w, "%s:%s", user, body)
+	}}
+	for _, p := range ps {
+		setup.Machine.Schemes = append(setup.Machine.Schemes, p.server)
+	}
+	if tune != nil {
+		tune(&setup)
+	}
+	stop, err := k.d.Server(setup)
+	if err != nil {
+		l.Close()
+		k.errorf("the server could not be made: %v", err)
+		return nil, false
+	}
+	k.cleanup(stop)
+	return s, true
+}
+
+func (k *kit) serverCompletes() {
+	for _, p := range pairs() {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		c, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		for n := range 3 {
+			if o := c.request("GET", ""); !o.ok("alice", "") {
+				k.errorf("%s, request %d: %v", p.name, n+1, o)
+				break
+			}
+		}
+	}
+}
+
+func (k *kit) serverRefuses() {
+	all := pairs()[:3] // schemes of different names
+	s, ok := k.serve(nil, all...)
+	if !ok {
+		return
+	}
+	c, ok := k.dial(s.url, "alice")
+	if !ok {
+		return
+	}
+	response, o := c.exchange("GET", "")
+	if o.err != nil || o.status != 401 {
+		k.errorf("no credentials: %v, want 401", o)
+	} else {
+		field := strings.Join(response.Header.Values("WWW-Authenticate"), ", ")
+		for _, name := range []string{"NTLM", "Digest ", "Basic "} {
+			if !strings.Contains(field, name) {
+				k.errorf("no credentials: there is no challenge of %s", name)
+			}
+		}
+	}
+	for _, p := range pairs() {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		for who, source := range map[string]gss.Answer{
+			"a wrong password": gss.Password{User: "alice", Password: gss.NewSecret("guess")},
+			"an unknown user":  gss.Password{User: "nobody", Password: gss.NewSecret("guess")},
+		} {
+			c, ok := k.dial(s.url, "alice", p)
+			if !ok {
+				return
+			}
+			c.source = answer.Func(func(context.Context, gss.Question) gss.Answer { return source })
+			if o := c.request("GET", ""); o.status != 401 {
+				k.errorf("%s, %s: %v, want 401", p.name, who, o)
+			}
+		}
+		if n := s.handled.Load(); n != 0 {
+			k.errorf("%s: the handler ran for a wrong password, or an unknown user", p.name)
+		}
+	}
+	if s.handled.Load() != 0 {
+		k.errorf("the handler ran without credentials")
+	}
+}
+
+func (k *kit) serverWaits() {
+	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		c, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		legs := 0
+		c.legs = func() {
+			legs++
+			if s.handled.Load() != 0 {
+				k.errorf("%s: the handler ran before leg %d was answered by 401", p.name, legs)
+			}
+		}
+		if o := c.request("GET", ""); !o.ok("alice", "") {
+			k.errorf("%s: %v", p.name, o)
+		}
+		if legs < 2 {
+			k.errorf("%s: %d legs were answered by 401", p.name, legs)
+		}
+	}
+}
+
+func (k *kit) serverLegs() {
+	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		a, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		b, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		here, there, legs := a.conn, b.conn, 0
+		a.legs = func() { // after the second 401, which answers the first token, it goes on elsewhere
+			if legs++; legs == 2 {
+				a.conn, a.r = b.conn, b.r
+			}
+			if legs <= 3 && s.handled.Load() != 0 {
+				k.errorf("%s: the handler ran", p.name)
+			}
+		}
+		// Where it is refused, the client may well begin anew over there.
+		if o := a.request("GET", ""); legs < 3 {
+			k.errorf("%s: the second leg came over another connection, and was not refused: %v", p.name, o)
+		}
+		here.Close()
+		there.Close()
+	}
+}
+
+func (k *kit) serverIdentity() {
+	p := twoLegs()
+	s, ok := k.serve(nil, p)
+	if !ok {
+		return
+	}
+	a, ok := k.dial(s.url, "alice", p)
+	if !ok {
+		return
+	}
+	if o := a.request("GET", ""); !o.ok("alice", "") {
+		k.errorf("alice: %v", o)
+		return
+	}
+	if _, o := a.exchange("GET", ""); !o.ok("alice", "") {
+		k.errorf("the connection that alice authenticated, without credentials: %v; NTLM belongs to its connection", o)
+	}
+	before := s.handled.Load()
+	b, ok := k.dial(s.url, "bob", p)
+	if !ok {
+		return
+	}
+	if _, o := b.exchange("GET", ""); o.status != 401 {
+		k.errorf("another connection, without credentials: %v, want 401", o)
+	}
+	if s.handled.Load() != before {
+		k.errorf("the handler ran for a connection that nobody authenticated")
+	}
+	if o := b.request("GET", ""); !o.ok("bob", "") {
+		k.errorf("bob on a connection of his own: %v", o)
+	}
+	if _, o := a.exchange("GET", ""); o.err == nil && !o.ok("alice", "") {
+		k.errorf("alice's connection after bob came over another one: %v", o)
+	}
+}
+
+func (k *kit) serverCrowd() {
+	for _, p := range pairs() {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		crowd(4, func(user string) {
+			c, ok := k.dial(s.url, user, p)
+			if !ok {
+				return
+			}
+			for range 3 {
+				if o := c.request("GET", ""); !o.ok(user, "") {
+					k.errorf("%s: a request of %s: %v", p.name, user, o)
+					return
+				}
+			}
+		})
+	}
+}
+
+func (k *kit) serverBody() {
+	text := strings.Repeat("0123456789abcdef", 1<<15) // 512 KiB, more than net/http reads by itself
+	for _, p := range pairs() {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		c, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		body := "a small body"
+		if p.bound {
+			// It opens with a token: a first 401 may close the connection rather than
+			// read so much, the answer to a leg may not.
+			body, c.lease = text, machine.Lease{Scheme: p.client.Traits().Name}
+		}
+		if o := c.request("POST", body); !o.ok("alice", body) {
+			k.errorf("%s: %v", p.name, o)
+		}
+		if n := s.handled.Load(); n != 1 {
+			k.errorf("%s: the handler ran %d times", p.name, n)
+		}
+	}
+}
+
+func (k *kit) serverNonsense() {
+	all := pairs()[:3]
+	s, ok := k.serve(nil, all...)
+	if !ok {
+		return
+	}
+	for _, value := range []string{
+		`Digest username="`, "Digest", "Digest ,,,", "Digest =", "Basic", "Basic =", "Basic Og==", "Basic !!!", "NTLM", "NTLM AAAA", "NTLM ====",
+		"Unknown x", "=", ",", `Digest username="a", realm="a realm", nonce="n", uri="/", response="0"`, "Basic " + base64Of("alice"), "Basic " + base64Of("alice:"),
+		"NTLM " + strings.Repeat("A", 1<<17), "NTLM " + base64Of("toy/NTLM:i2:u=alice:p=wonder"),
+	} {
+		c, ok := k.dial(s.url, "alice", basic())
+		if !ok {
+			return
+		}
+		_, o := c.exchange("GET", "", "Authorization: "+value)
+		if o.status != 401 && o.status != 400 && o.status != 431 {
+			k.errorf("%.40s: %v, want 401 or 400", value, o)
+		}
+		c.conn.Close()
+	}
+	if s.handled.Load() != 0 {
+		k.errorf("the handler ran")
+	}
+	c, ok := k.dial(s.url, "alice", basic())
+	if !ok {
+		return
+	}
+	if o := c.request("GET", ""); !o.ok("alice", "") {
+		k.errorf("afterwards, with the right password: %v", o)
+	}
+}
+
+func (k *kit) serverContext() {
+	asked, ended := make(chan struct{}, 8), make(chan struct{}, 8)
+	s, ok := k.serve(func(s *ServerSetup) {
+		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			asked <- struct{}{}
+			select {
+			case <-ctx.Done():
+				ended <- struct{}{}
+			case <-k.ctx.Done():
+			}
+			return gss.Unreachable{}
+		})
+	}, basic())
+	if !ok {
+		return
+	}
+	c, ok := k.dial(s.url, "alice", basic())
+	if !ok {
+		return
+	}
+	go c.exchange("GET", "", "Authorization: Basic "+base64Of("alice:wonder"))
+	select {
+	case <-asked:
+	case <-k.ctx.Done():
+		k.errorf("it did not ask")
+		return
+	}
+	c.conn.Close()
+	select {
+	case <-ended:
+	case <-k.ctx.Done():
+		k.errorf("the client has gone, and the question's context goes on")
+	}
+}

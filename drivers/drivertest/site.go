@@ -1,0 +1,272 @@
+package drivertest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// site is the kit's own server: net/http's, with a machine for each connection.
+type site struct {
+	*httptest.Server
+	k      *kit
+	fresh  machine.Server
+	source answer.Source
+
+	// What it does wrong, or harshly.
+	closeAfter int  // closes a connection with its nth response, 0 never
+	noProof    bool // leaves the final token out
+	http2      bool
+
+	mu     sync.Mutex
+	visits []visit
+	bodies []string // what the handler got
+	faults []string // legs that did not fit their connection
+}
+
+// visit is one request as it came.
+type visit struct {
+	conn  string
+	proto int
+	auth  string // the scheme
+}
+
+// connState is a connection's.
+type connState struct {
+	mu       sync.Mutex
+	server   machine.Server
+	requests int
+}
+
+type connKey struct{}
+
+// site starts a server that offers the schemes. tune may change it before.
+func (k *kit) site(tune func(*site), ps ...pair) *site {
+	var conf machine.ServerConfig
+	for _, p := range ps {
+		conf.Schemes = append(conf.Schemes, p.server)
+	}
+	fresh, err := machine.NewServer(conf)
+	if err != nil {
+		panic(err)
+	}
+	s := &site{k: k, fresh: fresh, source: k.source}
+	if tune != nil {
+		tune(s)
+	}
+	s.start(http.HandlerFunc(s.serve))
+	return s
+}
+
+// raw starts a server with a handler of the check's own.
+func (k *kit) raw(h http.HandlerFunc) *site {
+	s := &site{k: k}
+	s.start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.note(r)
+		h(w, r)
+	}))
+	return s
+}
+
+func (s *site) start(h http.Handler) {
+	s.Server = httptest.NewUnstartedServer(h)
+	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, &connState{server: s.fresh})
+	}
+	if s.http2 {
+		s.EnableHTTP2 = true
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	s.k.cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+}
+
+// note keeps the request in mind.
+func (s *site) note(r *http.Request) {
+	auth, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.visits = append(s.visits, visit{r.RemoteAddr, r.ProtoMajor, auth})
+}
+
+// seen is how many requests came.
+func (s *site) seen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.visits)
+}
+
+// handled are the bodies that the handler got.
+func (s *site) handled() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.bodies...)
+}
+
+// serve authenticates, and then writes who it was and what the body was.
+func (s *site) serve(w http.ResponseWriter, r *http.Request) {
+	s.note(r)
+	c := r.Context().Value(connKey{}).(*connState)
+	if r.ProtoMajor > 1 {
+		c = &connState{server: s.fresh}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.requests++; c.requests == s.closeAfter {
+		w.Header().Set("Connection", "close")
+	}
+	host, port := r.Host, uint16(80)
+	if h, p, err := net.SplitHostPort(r.Host); err == nil {
+		n, _ := strconv.ParseUint(p, 10, 16)
+		host, port = h, uint16(n)
+	}
+	q := machine.Request{Method: r.Method, URI: r.URL.RequestURI(), Scheme: "http", Host: host, Port: port, Binding: gss.NoBinding(), Multiplexed: r.ProtoMajor > 1}
+	if r.TLS != nil {
+		q.Scheme, q.Binding = "https", gss.Binding{}
+	}
+	act := s.run(r, c, machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)})
+	if reply, ok := act.(machine.Reply); ok {
+		if f := reply.Fault; !f.IsZero() && f.Code != gss.NoCredentials {
+			s.mu.Lock()
+			s.faults = append(s.faults, f.Error())
+			s.mu.Unlock()
+		}
+		io.Copy(io.Discard, io.LimitReader(r.Body, 1<<22))
+		challenge(w, "WWW-Authenticate", reply.Challenges)
+		http.Error(w, "no", reply.Status)
+		return
+	}
+	accept, ok := act.(machine.Accept)
+	if !ok {
+		http.Error(w, "the kit's machine failed", 500)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	s.mu.Lock()
+	s.bodies = append(s.bodies, string(body))
+	s.mu.Unlock()
+	if err != nil {
+		s.k.errorf("the server could not read the body: %v", err)
+	}
+	if f, ok := s.run(r, c, machine.Responding{Status: 200}).(machine.Finish); ok {
+		if !s.noProof {
+			challenge(w, "WWW-Authenticate", f.Challenges)
+		}
+		if f.Info.Present() && !s.noProof {
+			w.Header().Set("Authentication-Info", f.Info.Text())
+		}
+		if v := f.PersistentAuth.Text(); v != "" {
+			w.Header().Set("Persistent-Auth", v)
+		}
+	}
+	fmt.Fprintf(w, "%s:%s", accept.Info.Peer, body)
+}
+
+func challenge(w http.ResponseWriter, field string, cs header.Challenges) {
+	for c := range cs.All() {
+		w.Header().Add(field, c.Text())
+	}
+}
+
+// run steps the connection's machine, and answers what it asks.
+func (s *site) run(r *http.Request, c *connState, e machine.Event) machine.Action {
+	for range 16 {
+		next, acts, err := c.server.Step(entropy.Env(), e)
+		if err != nil {
+			s.k.errorf("the kit's server: %v", err)
+			return nil
+		}
+		c.server = next
+		ask, ok := acts.At(0).(machine.Ask)
+		if !ok {
+			return acts.At(0)
+		}
+		e = machine.Answered{ID: ask.ID, Answer: s.source.Answer(r.Context(), ask.Question)}
+	}
+	return nil
+}
+
+// client is a client of the driver with the given schemes, and its own logins
+// unless tune says otherwise.
+func (k *kit) client(tune func(*ClientSetup), ps ...pair) (Client, bool) {
+	setup := ClientSetup{Source: logins(people)}
+	setup.Machine.Policy = scheme.Policy{Cleartext: true}
+	for _, p := range ps {
+		setup.Machine.Schemes = append(setup.Machine.Schemes, p.client)
+	}
+	if tune != nil {
+		tune(&setup)
+	}
+	c, err := k.d.Client(setup)
+	if err != nil {
+		k.errorf("the client could not be made: %v", err)
+		return Client{}, false
+	}
+	k.cleanup(c.Close)
+	return c, true
+}
+
+// outcome is what became of a request.
+type outcome struct {
+	status int
+	body   string
+	err    error
+}
+
+// ok reports whether it is what the site writes for a user and a body.
+func (o outcome) ok(user, body string) bool {
+	return o.err == nil && o.status == 200 && o.body == user+":"+body
+}
+
+func (o outcome) String() string {
+	if o.err != nil {
+		return "the error " + strconv.Quote(o.err.Error())
+	}
+	return fmt.Sprintf("status %d and %.60q", o.status, o.body)
+}
+
+// do sends a request under an identity, and reads the response.
+func (k *kit) do(ctx context.Context, c Client, identity, method, url string, body io.Reader) outcome {
+	r, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		panic(err)
+	}
+	response, err := c.Do(identity, r)
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(response.Body, 1<<24))
+	if err != nil {
+		return outcome{err: fmt.Errorf("reading the response: %w", err)}
+	}
+	return outcome{status: response.StatusCode, body: string(b)}
+}
+
+// place is a URL's host and port, as questions name them.
+func place(raw string) (string, uint16) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		panic(err)
+	}
+	n, _ := strconv.ParseUint(u.Port(), 10, 16)
+	return u.Hostname(), uint16(n)
+}

@@ -1,0 +1,54 @@
+package nethttp_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/countersign-auth/countersign/drivers/drivertest"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+)
+
+// kitDriver is this package as a driver.
+func kitDriver() drivertest.Driver {
+	return drivertest.Driver{
+		HTTP2: true,
+		Client: func(s drivertest.ClientSetup) (drivertest.Client, error) {
+			tr, err := nethttp.NewTransport(nethttp.ClientConfig{
+				Machine: s.Machine, Source: s.Source,
+				Base: &http.Transport{TLSClientConfig: s.TLS, ForceAttemptHTTP2: true},
+			})
+			if err != nil {
+				return drivertest.Client{}, err
+			}
+			return drivertest.Client{
+				Do: func(identity string, r *http.Request) (*http.Response, error) {
+					return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+				},
+				Close: tr.CloseIdleConnections,
+			}, nil
+		},
+		Server: func(s drivertest.ServerSetup) (func(), error) {
+			auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+			if err != nil {
+				return nil, err
+			}
+			server := &http.Server{ConnContext: auth.ConnContext, Handler: auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				id, _ := nethttp.IdentityFrom(r.Context())
+				s.Handler(id.Info.Peer, w, r)
+			}))}
+			served := make(chan struct{})
+			go func() {
+				defer close(served)
+				server.Serve(s.Listener)
+			}()
+			return func() {
+				server.Close()
+				server.Shutdown(context.Background())
+				<-served
+			}, nil
+		},
+	}
+}
+
+func TestKit(t *testing.T) { drivertest.Run(t, kitDriver) }
