@@ -64,7 +64,6 @@ func ExampleCheckScheme() {
 			Client: scheme.FromMechanism(traits, p.Initiator), Server: scheme.ForMechanism(traits, p.Acceptor),
 			Exchange: scheme.Exchange{Method: "GET", URI: "/", Authority: "www.example", Target: p.Target},
 			Answers:  p.Answers, Peer: p.Peer, Secrets: p.Secrets,
-			Weak: proptest.Loose,
 		}
 	})
 	fmt.Println(err)

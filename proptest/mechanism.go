@@ -20,10 +20,6 @@ const (
 	// NoTamperProtection: what is established depends on bytes that nothing
 	// protects.
 	NoTamperProtection
-	// Loose: an initiator or acceptor relies on its caller for the order of events.
-	// It can be stepped again after it failed, and takes an answer that it did not
-	// ask for. For schemes alone.
-	Loose
 )
 
 // Pair is a mechanism as both sides have it, able to complete with each other.

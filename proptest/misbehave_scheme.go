@@ -37,13 +37,15 @@ const (
 	MistakeFails
 	// NamesEarly names the peer before it is authenticated.
 	NamesEarly
+	// ForgetsFailure goes on after it failed as if it had not.
+	ForgetsFailure
 	// SchemeMisbehaviours is how many there are.
 	SchemeMisbehaviours
 )
 
 var schemeMisbehaviourNames = [SchemeMisbehaviours]string{
 	"OthersName", "OtherFirst", "BreaksLine", "CountsOffers", "ForgetsItself", "TellsUnknown", "NeverGivesUp", "BelievesAnything",
-	"PrintsSecret", "MistakeMoves", "MistakeFails", "NamesEarly",
+	"PrintsSecret", "MistakeMoves", "MistakeFails", "NamesEarly", "ForgetsFailure",
 }
 
 // String is the name of the constant.
@@ -114,7 +116,9 @@ func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initi
 	case err != nil:
 		return old, scheme.InitiatorOutput{}, err
 	}
-	i.Initiator = next
+	if i.how != ForgetsFailure || out.State != gss.Failed {
+		i.Initiator = next
+	}
 	if out.Credentials.Present() && i.how == OthersName {
 		token, _ := out.Credentials.Token()
 		out.Credentials = header.TokenCredentials(others, token)
@@ -187,7 +191,9 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	case err != nil:
 		return old, scheme.AcceptorOutput{}, err
 	}
-	a.Acceptor = next
+	if a.how != ForgetsFailure || out.State != gss.Failed {
+		a.Acceptor = next
+	}
 	if a.how == BreaksLine && in.Event == scheme.Responding {
 		out.Info = header.NewInfo("a=\"b\r\nX-Injected: c\"")
 	}

@@ -76,7 +76,7 @@ var book = [rules]struct{ name, says, when string }{
 	redacted:      {name: "secrets_redacted", says: "no fmt verb and no JSON of a state, output, question or fault shows a secret; a type that keeps one in a field that is not exported needs a Format of its own", when: "with Secrets"}, // HTA-12
 
 	shape:      {name: "output_shape", says: "an output holds what its state says, and nothing else: a Fault with words when Failed, a question when Waiting, a message when Continue or Ready"},
-	absorbs:    {name: "failed_absorbs", says: "a failed state stays as it is and gives its fault again, whatever comes; nothing is established after a failure", when: "without Loose in Weak"}, // HTA-8
+	absorbs:    {name: "failed_absorbs", says: "a failed state stays as it is and gives its fault again, whatever comes; nothing is established after a failure"}, // HTA-8
 	completes:  {name: "completes", says: "two honest sides complete with each other, at the same message, and no message is left over"},
 	terminates: {name: "terminates", says: "an exchange ends: no side goes on asking or talking forever"},
 	infoHonest: {name: "info_honest", says: "Info says what was established, and no more than the traits promised: name, mechanism, flags, expiry"},

@@ -375,7 +375,7 @@ func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, 
 		r.hides(who, v, k.p.Secrets)
 	}
 	k.reads(who, func() (gss.Info, gss.Context) { return next.Info(), next.Context() })
-	if out.State == gss.Failed && k.p.Weak&Loose == 0 {
+	if out.State == gss.Failed {
 		for _, in := range [...]scheme.InitiatorInput{
 			{Event: scheme.Challenged, Offer: header.ListOf(header.BareChallenge(k.p.Client.Traits().Name)), Status: 401},
 			{Event: scheme.Concluded, Status: 200},
@@ -410,7 +410,7 @@ func (k *trip) stepA(a scheme.Acceptor, env gss.Env, in scheme.AcceptorInput, ev
 		info := next.Info()
 		r.check(infoHonest, info.Peer == "" && !info.Anonymous, "%s: %v, and Info names somebody", who, out.State)
 	}
-	if out.State == gss.Failed && k.p.Weak&Loose == 0 && len(k.sent[initiator]) > 0 {
+	if out.State == gss.Failed && len(k.sent[initiator]) > 0 {
 		again := scheme.AcceptorInput{Event: scheme.Presented, Credentials: header.ParseCredentials(k.sent[initiator][0])}
 		env := k.env()
 		_, out, _, panicked := try(func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return next.Step(env, again) })
@@ -450,7 +450,7 @@ func (k *trip) mistakes(side int, s gss.State) {
 		{"an unknown event", scheme.InitiatorInput{Event: 200}, scheme.AcceptorInput{Event: 200}},
 		{"an answer that nobody asked for", scheme.InitiatorInput{Event: scheme.Answered, Answer: gss.Declined{}}, scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Declined{}}},
 	} {
-		if m.i.Answer != nil && (s == gss.Waiting || k.p.Weak&Loose != 0) {
+		if m.i.Answer != nil && s == gss.Waiting {
 			continue
 		}
 		env, i, a := k.env(), k.i, k.a
