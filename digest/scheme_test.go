@@ -335,7 +335,7 @@ func TestNextNonce(t *testing.T) {
 			t.Errorf("a new nonce was used %d times", out.Memory.Count)
 		}
 		w.now += int64(30 * time.Second) // the old nonce would be past its time in most rows
-		i, sent = w.initiate(c.Initiate(x), scheme.InitiatorInput{Event: scheme.Start, Offer: header.ListOf(out.Memory.Offer), Count: out.Memory.Count + 1})
+		_, sent = w.initiate(c.Initiate(x), scheme.InitiatorInput{Event: scheme.Start, Offer: header.ListOf(out.Memory.Offer), Count: out.Memory.Count + 1})
 		if param(t, sent.Credentials, "nonce") != next || param(t, sent.Credentials, "nc") != "00000001" {
 			t.Errorf("the next nonce was not taken: %s", sent.Credentials.Text())
 		}

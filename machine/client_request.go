@@ -197,6 +197,10 @@ func (c *Client) send(env gss.Env) Actions {
 		if t := c.traits(gss.Side(s)); t.Legged() {
 			// HTA-5; and an offer that counts on its connection only (C4).
 			out.Pinned = out.Pinned || sd.legs > 1 || t.OfferedOnly
+			if sd.state != gss.Continue && !x.request.Multiplexed {
+				// Whatever it answers, the peer may hold the identity from here on (HTA-9).
+				sd.bound, sd.identity = true, x.identity
+			}
 		}
 	}
 	out.Authorization = c.sides[gss.Origin].creds

@@ -51,8 +51,13 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 		return c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the peer goes on challenging: MaxLegs challenges were answered"}), nil
 	}
 	sd.rounds++
+	// What is offered in the middle of a handshake is offered, too (HTA-13).
+	sd.seen = c.conf.Policy.Choose(c.conf.schemes[s], offers, c.conditions(s)).Seen
 	if x.spent { // HTA-22: whatever comes of it, the body would be wanted again
 		return c.fail(env, s, bodySpent), nil
+	}
+	if s == gss.Origin && !sd.proven {
+		x.resent = false // what answered an empty leg did not ask for what is asked for now
 	}
 	if sd.ended { // it passed this side before, and now begins anew (N2HT-2.2.2-2)
 		sd.drop()
@@ -124,6 +129,13 @@ func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) 
 	}
 	i := int(sd.scheme) - 1
 	if f.Code == gss.Refused && sd.asked && sd.tries+1 < c.conf.MaxAttempts && hear(sd.offer, c.traits(s).Name) != nothing {
+		if best := c.conf.Policy.Choose(c.conf.schemes[s], sd.offer, c.conditions(s)).Index; best != i {
+			// A lease, or fewer offers, had it taken up: by what is offered now it would
+			// not be (N2HT-2.2.3-5, R4559-6-7, R7616-5.6-1).
+			sd.fault = f
+			sd.drop()
+			return c.choose(env, s)
+		}
 		event := scheme.Challenged
 		if sd.fed { // the token in the offer was the old context's end, not an offer
 			event = scheme.Start
@@ -258,7 +270,8 @@ func (c *Client) establish(s gss.Side) {
 	case header.PersistAbsent: // N2HT-3.2.5-8
 		sd.persistent = info.Mech == gss.NTLM
 	}
-	sd.bound = sd.bound || sd.persistent || info.ConnectionBound
+	// Only the word that it does not last lets others have the connection.
+	sd.bound = said != header.PersistFalse || info.ConnectionBound
 	sd.identity, sd.mech = c.ex.identity, info.Mech
 }
 
@@ -274,7 +287,7 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 		}
 	}
 	empty := x.body != NoBody && x.use == Omit
-	if empty && !x.resent && (x.probe || status < 300) {
+	if empty && (x.probe && !x.resent || status < 300) {
 		if x.probe && c.lapsed() {
 			return c.fail(env, gss.Origin, gss.Fault{Code: gss.NotPermitted, Detail: "Strict needs a server that keeps the connection authenticated, and this one does not"}), nil
 		}

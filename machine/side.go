@@ -115,7 +115,7 @@ func tokenOf(offers header.Challenges, name string) string {
 // (NTHT-3.1.5.1-1, NTHT-3.1.5.1-3).
 func final(f gss.Fault) bool {
 	switch f.Code {
-	case gss.Unexpected, gss.Malformed, gss.NotAuthentic, gss.BadBinding:
+	case gss.Unexpected, gss.Malformed, gss.Replayed, gss.NotAuthentic, gss.BadBinding:
 		return true
 	}
 	return false

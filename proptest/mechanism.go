@@ -291,7 +291,7 @@ func (k *talk) reads(who string, c gss.Context, out gss.Output) {
 		session gss.Session
 		ok      bool
 	}
-	got, _, err, panicked := try(func() (read, struct{}, error) {
+	got, _, panicked, err := try(func() (read, struct{}, error) {
 		s, ok := c.Session()
 		return read{c.Info(), s, ok}, struct{}{}, nil
 	})
@@ -308,7 +308,7 @@ func (k *talk) reads(who string, c gss.Context, out gss.Output) {
 func (k *talk) absorbing(who string, c gss.Context, f gss.Fault) {
 	for _, in := range [...]gss.Input{{}, {Token: gss.TokenOf("")}, {Token: gss.TokenOf("more")}} {
 		env := k.env()
-		next, out, err, panicked := try(func() (gss.Context, gss.Output, error) { return c.Step(env, in) })
+		next, out, panicked, err := try(func() (gss.Context, gss.Output, error) { return c.Step(env, in) })
 		if !k.r.check(noPanic, panicked == nil, "%s, failed: panic: %v", who, panicked) || !isComparable(next) {
 			return
 		}

@@ -141,19 +141,19 @@ type journal struct{ again []func() }
 // state. It is false where there is no next state to go on with. misuse says
 // that the caller breaks the contract on purpose, so that an error is due.
 func step[S, O any](r *report, j *journal, who string, old S, misuse bool, do func() (S, O, error)) (next S, out O, ok bool) {
-	next, out, err, panicked := try(do)
+	next, out, panicked, err := try(do)
 	if !r.check(noPanic, panicked == nil, "%s: panic: %v", who, panicked) {
 		return old, out, false
 	}
 	if !r.check(compares, isComparable(next) && isComparable(out), "%s: %T, or its output, holds something that == panics on: a slice, map or func behind an interface", who, next) {
 		return next, out, err == nil
 	}
-	again, out2, err2, _ := try(do)
+	again, out2, _, err2 := try(do)
 	r.check(pure, same(next, again) && same(out, out2) && same(err, err2),
 		"%s: the same step from the same state gave two results: %v and %v", who, out, out2)
 	if j != nil && len(j.again) < 512 {
 		j.again = append(j.again, func() {
-			later, out3, err3, _ := try(do)
+			later, out3, _, err3 := try(do)
 			r.check(oldStates, same(next, later) && same(out, out3) && same(err, err3),
 				"%s: a step that was taken again later gave another result: %v, and %v at first", who, out3, out)
 		})
@@ -178,7 +178,7 @@ func step[S, O any](r *report, j *journal, who string, old S, misuse bool, do fu
 }
 
 // try calls do and catches its panic.
-func try[S, O any](do func() (S, O, error)) (next S, out O, err error, panicked any) {
+func try[S, O any](do func() (S, O, error)) (next S, out O, panicked any, err error) {
 	defer func() { panicked = recover() }()
 	next, out, err = do()
 	return

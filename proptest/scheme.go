@@ -381,7 +381,7 @@ func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, 
 			{Event: scheme.Concluded, Status: 200},
 		} {
 			env := k.env()
-			_, out, _, panicked := try(func() (scheme.Initiator, scheme.InitiatorOutput, error) { return next.Step(env, in) })
+			_, out, panicked, _ := try(func() (scheme.Initiator, scheme.InitiatorOutput, error) { return next.Step(env, in) })
 			r.check(noPanic, panicked == nil, "%s, failed: panic: %v", who, panicked)
 			r.check(absorbs, out.State == gss.Failed, "%s: failed, and after one more step %v", who, out.State)
 		}
@@ -413,7 +413,7 @@ func (k *trip) stepA(a scheme.Acceptor, env gss.Env, in scheme.AcceptorInput, ev
 	if out.State == gss.Failed && len(k.sent[initiator]) > 0 {
 		again := scheme.AcceptorInput{Event: scheme.Presented, Credentials: header.ParseCredentials(k.sent[initiator][0])}
 		env := k.env()
-		_, out, _, panicked := try(func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return next.Step(env, again) })
+		_, out, panicked, _ := try(func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return next.Step(env, again) })
 		r.check(noPanic, panicked == nil, "%s, failed: panic: %v", who, panicked)
 		r.check(absorbs, out.State == gss.Failed, "%s: failed, and after one more step %v", who, out.State)
 	}
@@ -430,7 +430,7 @@ func (k *trip) shape(who string, s gss.State, ask gss.Question, f gss.Fault) {
 
 // reads asks a state what it is.
 func (k *trip) reads(who string, get func() (gss.Info, gss.Context)) {
-	info, ctx, _, panicked := try(func() (gss.Info, gss.Context, error) { i, c := get(); return i, c, nil })
+	info, ctx, panicked, _ := try(func() (gss.Info, gss.Context, error) { i, c := get(); return i, c, nil })
 	k.r.check(noPanic, panicked == nil, "%s: panic in Info or Context: %v", who, panicked)
 	k.r.check(compares, isComparable(info) && isComparable(ctx), "%s: Info or Context do not compare with ==", who)
 	k.r.hides(who, info, k.p.Secrets)

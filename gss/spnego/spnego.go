@@ -1,0 +1,170 @@
+package spnego
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// MaxMechanisms bounds the mechanisms of a [Mechanism].
+const MaxMechanisms = 8
+
+// Config says what is negotiated, and how strictly. Both sides have the same.
+type Config struct {
+	_ struct{}
+
+	// Mechanisms are those that may be agreed upon, favourite and strongest first:
+	// 1 to [MaxMechanisms], all different, none of them SPNEGO. What is to be
+	// refused is left out: NTLM stands here only where policy allows it (C33).
+	//
+	// Kerberos goes by two OIDs on the wire, its own and the one that Windows 2000
+	// made of it; configure gss.Kerberos, and both are offered and taken.
+	Mechanisms []gss.Mechanism
+
+	// Fallback lets a weaker mechanism in without proof that nobody forced it on the
+	// two sides (HTA-13, C33). An initiator with it goes on with weaker mechanisms
+	// where a stronger one cannot begin for another reason than missing credentials
+	// (without it, whoever keeps a client from its KDC does not get NTLM instead), and
+	// takes an acceptor's choice of a weaker one that has no integrity. An acceptor
+	// with it has no favourite, and takes the initiator's without MICs; it needs that
+	// for clients that are too old to make any (RFC 4178 appendix C).
+	Fallback bool
+	// OwnOrder lets an acceptor take the mechanism that stands first in its own
+	// Mechanisms, at the price of another leg where the initiator's list begins with
+	// another one. Otherwise it takes the first of that list that it has
+	// (R4178-3.1-3).
+	OwnOrder bool
+	// RefuseRaw lets an acceptor take SPNEGO only, and not a bare NTLM or Kerberos
+	// token in its place, as Windows and browsers send (C33).
+	RefuseRaw bool
+	// TakeAPREQ lets an acceptor take a Kerberos AP-REQ without any framing, as DCE
+	// has it. It has no place in HTTP.
+	TakeAPREQ bool
+}
+
+// Mechanism is SPNEGO over other mechanisms, as a gss.Mechanism. The zero
+// Mechanism is dead.
+type Mechanism struct{ cfg *config }
+
+// config is a Config made ready. Nobody writes to it after New.
+type config struct {
+	Config
+	mechs  [MaxMechanisms]gss.Mechanism
+	n      uint8
+	traits gss.Traits
+	hint   string // the NegTokenInit2, always the same
+}
+
+// New makes a mechanism. The error is a gss.Misuse and says what is wrong with the
+// configuration.
+func New(c Config) (Mechanism, error) {
+	if len(c.Mechanisms) == 0 || len(c.Mechanisms) > MaxMechanisms {
+		return Mechanism{}, gss.Misuse("spnego: Config.Mechanisms has none, or more than 8")
+	}
+	p := &config{Config: c}
+	p.Mechanisms = nil
+	var list [2 * MaxMechanisms]gss.Mech
+	offered := list[:0]
+	for _, m := range c.Mechanisms {
+		if m == nil || !compares(m) || !compares(m.Initiate(gss.Target{})) || !compares(m.Accept(gss.Target{})) {
+			return Mechanism{}, gss.Misuse("spnego: one of Config.Mechanisms is nil, or it or its contexts do not compare with ==")
+		}
+		mech := m.Mech()
+		if mech == gss.SPNEGO || mech == gss.MSKerberos || mech == "" || len(mech) > MaxMech { // R4178-3.1-1
+			return Mechanism{}, gss.Misuse("spnego: one of Config.Mechanisms is SPNEGO itself, has no OID, or has that of MSKerberos (use Kerberos)")
+		}
+		if p.find(mech) >= 0 {
+			return Mechanism{}, gss.Misuse("spnego: a mechanism stands in Config.Mechanisms twice")
+		}
+		p.mechs[p.n] = m
+		p.n++
+		offered = appendOIDs(offered, mech)
+		t := m.Traits()
+		p.traits.ConnectionBound = p.traits.ConnectionBound || t.ConnectionBound
+		p.traits.Mutual = p.traits.Mutual || t.Mutual
+		p.traits.Integrity = p.traits.Integrity || t.Integrity
+		p.traits.MaxLegs = max(p.traits.MaxLegs, t.MaxLegs)
+	}
+	// A first token that is not taken, and a mechListMIC on its own.
+	p.traits.MaxLegs += min(2, 255-p.traits.MaxLegs)
+	p.hint = Init{ // SPNG-3.2.5.2-1
+		MechTypes: MechTypesOf(offered...),
+		Hints:     Hints{Present: true, Name: gss.TokenOf(HintName)},
+	}.Encode()
+	return Mechanism{p}, nil
+}
+
+func compares(v any) bool { return v != nil && reflect.ValueOf(v).Comparable() }
+
+// appendOIDs adds the OIDs that a mechanism goes by. Windows offers the wrong one
+// of Kerberos first, and fails when it is answered by the right one (MS-SPNG
+// section 3.1.5.2, note 9).
+func appendOIDs(list []gss.Mech, m gss.Mech) []gss.Mech {
+	if first := firstOID(m); first != m {
+		list = append(list, first)
+	}
+	return append(list, m)
+}
+
+// firstOID is the one of them that is offered first.
+func firstOID(m gss.Mech) gss.Mech {
+	if m == gss.Kerberos {
+		return gss.MSKerberos
+	}
+	return m
+}
+
+// proper is the OID of the mechanism that m stands for.
+func proper(m gss.Mech) gss.Mech {
+	if m == gss.MSKerberos {
+		return gss.Kerberos
+	}
+	return m
+}
+
+// find is the mechanism that goes by an OID, -1 if we have none.
+func (c *config) find(m gss.Mech) int {
+	m = proper(m)
+	for i := range int(c.n) {
+		if c.mechs[i].Mech() == m {
+			return i
+		}
+	}
+	return -1
+}
+
+// Mech implements gss.Mechanism.
+func (m Mechanism) Mech() gss.Mech { return gss.SPNEGO }
+
+// Traits implements gss.Mechanism. They are the largest of all mechanisms': what
+// one of them can do may come about. A context's Info has those of the one that
+// was agreed upon.
+func (m Mechanism) Traits() gss.Traits {
+	if m.cfg == nil {
+		return gss.Traits{}
+	}
+	return m.cfg.traits
+}
+
+// Initiate implements gss.Mechanism. Mutual authentication is always requested
+// (SPNG-3.3.3-1).
+func (m Mechanism) Initiate(t gss.Target) gss.Context {
+	t.Want |= gss.Mutual
+	return initiator{m.cfg, t}
+}
+
+// Accept implements gss.Mechanism.
+func (m Mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t} }
+
+// Format implements fmt.Formatter: mechanisms may hold secrets.
+func (m Mechanism) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "spnego mechanism(")
+	for i := 0; m.cfg != nil && i < int(m.cfg.n); i++ {
+		if i > 0 {
+			fmt.Fprint(f, ", ")
+		}
+		fmt.Fprint(f, m.cfg.mechs[i].Mech())
+	}
+	fmt.Fprint(f, ")")
+}
