@@ -1,0 +1,25 @@
+// Package model is an explicit-state model checker, and the worlds in which the
+// shipped machines of this module are checked.
+//
+// A [World] is a transition system whose states are short tuples of numbers.
+// [Explore] walks all of it, breadth first and exactly (states are compared
+// whole, never by fingerprint), and judges a list of [Check]s: what always
+// holds, what eventually happens, what can happen at all. Every check gets its
+// verdict, every failure its shortest path, and every check says how often it
+// had anything to say, so that nothing holds vacuously.
+//
+// [Worlds] are made of the real machine.Client, machine.Server and
+// machine.Proxy, driven as a driver drives them, with the finite mechanism of
+// gss/gsstoy inside and a network between that is hostile within a budget. No
+// second description of the protocol is written down anywhere: what is checked
+// is the code that runs. That it can be done at all rests on the machines being
+// comparable values with a pure Step. A machine's value is interned to a small
+// number, and its Step is computed once per (value, event) and remembered.
+//
+// [Properties] are judged over what can be seen from outside: the events and
+// actions of the machines, which are what goes over the wire, against a history
+// of such events and actions that is kept beside the machines. They never look
+// into a machine.
+//
+// Exploring is single-threaded; different worlds can be explored side by side.
+package model

@@ -1,0 +1,244 @@
+package model
+
+import "slices"
+
+// World is a transition system. Its states are tuples of Width numbers; what a
+// number means is the world's affair, usually an index into a [Table] or a
+// counter. Start and Next give the same states in the same order every time.
+// The slices that they yield are copied, and may be used again.
+type World interface {
+	Width() int
+	Start(yield func(state []uint32))
+	// Next yields the transitions of a state, each with a label that tells what
+	// happens. Labels are small numbers, without large gaps.
+	Next(state []uint32, yield func(label uint32, next []uint32))
+}
+
+// Symmetric is a world in which some states differ only by names. Canonical
+// turns a state, in place, into the one that stands for all that look alike.
+type Symmetric interface{ Canonical(state []uint32) }
+
+// Fair is a world that says which of its labels belong to whom, so that
+// Eventually leaves out runs in which somebody who could move all the time never
+// does (weak fairness). Actors are bits; a label of nobody (0), as of a network
+// that may lose things, needs never happen. In a world that is not Fair, one
+// actor owns all labels: it can only not stop.
+type Fair interface {
+	Actor(label uint32) (bits uint32)
+}
+
+// Options are the bounds of an exploration.
+type Options struct {
+	_ struct{}
+
+	// MaxStates ends the exploration when that many states were found; 0 means
+	// 1<<32 - 2. The report says whether it did.
+	MaxStates uint32
+	// Progress, if not nil, is told now and then how far it is.
+	Progress func(states, transitions, depth uint64)
+}
+
+// Report is the result of one exploration.
+type Report struct {
+	States, Transitions uint64
+	// Depth is the length of the longest shortest path.
+	Depth uint64
+	// Complete: all states were seen.
+	Complete bool
+	// Bytes is what the explorer kept for all states, without what the world
+	// itself remembers.
+	Bytes    uint64
+	Outcomes []Outcome
+}
+
+// explorer is one exploration under way.
+type explorer struct {
+	world   World
+	seen    *store
+	parent  []uint32 // state that it was found from
+	by      []uint32 // label that it was found by
+	starts  uint32   // the first states have no parent
+	counts  []uint64 // transitions by label
+	origin  []uint32 // the state from which a label was met first
+	symm    Symmetric
+	scratch []uint32
+}
+
+// Explore walks the world and judges the checks, all of them to the end.
+func Explore(w World, checks []Check, o Options) Report {
+	e := &explorer{world: w, seen: newStore(w.Width()), scratch: make([]uint32, w.Width())}
+	e.symm, _ = w.(Symmetric)
+	r := e.walk(o)
+	r.Outcomes = make([]Outcome, len(checks))
+	for i := range checks {
+		r.Outcomes[i] = e.judge(&checks[i], r.Complete)
+	}
+	return r
+}
+
+// canonical is the state that stands for s.
+func (e *explorer) canonical(s []uint32) []uint32 {
+	if e.symm == nil {
+		return s
+	}
+	copy(e.scratch, s)
+	e.symm.Canonical(e.scratch)
+	return e.scratch
+}
+
+// walk finds all states.
+func (e *explorer) walk(o Options) (r Report) {
+	most := o.MaxStates
+	if most == 0 {
+		most = 1<<32 - 2
+	}
+	r.Complete = true
+	full := func() bool {
+		if e.seen.n >= most {
+			r.Complete = false
+		}
+		return !r.Complete
+	}
+	e.world.Start(func(state []uint32) {
+		state = e.canonical(state)
+		if _, known := e.seen.find(state); known || full() {
+			return
+		}
+		e.seen.add(state)
+		e.parent, e.by = append(e.parent, 0), append(e.by, 0)
+	})
+	e.starts = e.seen.n
+	var from uint32
+	visit := func(label uint32, next []uint32) {
+		if !r.Complete {
+			return
+		}
+		next = e.canonical(next)
+		if e.seen.n >= most {
+			if _, known := e.seen.find(next); !known {
+				r.Complete = false
+				return
+			}
+		}
+		e.count(label, from)
+		r.Transitions++
+		if _, fresh := e.seen.add(next); fresh {
+			e.parent, e.by = append(e.parent, from), append(e.by, label)
+		}
+	}
+	level := e.seen.n // the first state of the next depth
+	for ; from < e.seen.n && r.Complete; from++ {
+		if from == level {
+			r.Depth++
+			level = e.seen.n
+		}
+		if o.Progress != nil && from&0xffff == 0 {
+			o.Progress(uint64(e.seen.n), r.Transitions, r.Depth)
+		}
+		e.world.Next(e.seen.at(from), visit)
+	}
+	r.States = uint64(e.seen.n)
+	r.Bytes = uint64(e.seen.bytes() + 4*cap(e.parent) + 4*cap(e.by))
+	return r
+}
+
+func (e *explorer) count(label, from uint32) {
+	for int(label) >= len(e.counts) {
+		e.counts = append(e.counts, 0)
+		e.origin = append(e.origin, 0)
+	}
+	if e.counts[label] == 0 {
+		e.origin[label] = from
+	}
+	e.counts[label]++
+}
+
+// judge gives a check its verdict.
+func (e *explorer) judge(c *Check, complete bool) Outcome {
+	out := Outcome{Check: c}
+	switch {
+	case c.Kind == Eventually:
+		e.eventually(c, &out, complete)
+	case c.Step != nil:
+		e.overSteps(c, &out)
+	default:
+		e.overStates(c, &out)
+	}
+	if c.Kind == Sometimes && out.Status == Held {
+		return out
+	}
+	if out.Status != Fell && !complete {
+		out.Status = Unfinished
+	}
+	return out
+}
+
+// wanted is the verdict for which a kind of check wants a path.
+func wanted(k Kind) Verdict {
+	if k == Sometimes {
+		return Holds
+	}
+	return Falls
+}
+
+func (e *explorer) overStates(c *Check, out *Outcome) {
+	found := false
+	for i := range e.seen.n {
+		v := c.State(e.seen.at(i))
+		if v == Idle {
+			continue
+		}
+		out.Count++
+		if v == wanted(c.Kind) && !found {
+			found = true
+			out.Path = e.path(i)
+		}
+	}
+	out.Status = status(c.Kind, out.Count, found)
+}
+
+func (e *explorer) overSteps(c *Check, out *Outcome) {
+	found, best := false, uint32(0)
+	for label, n := range e.counts {
+		if n == 0 {
+			continue
+		}
+		v := c.Step(uint32(label))
+		if v == Idle {
+			continue
+		}
+		out.Count += n
+		// States are numbered by depth, so the least origin is a nearest one.
+		if v == wanted(c.Kind) && (!found || e.origin[label] < e.origin[best]) {
+			found, best = true, uint32(label)
+		}
+	}
+	out.Status = status(c.Kind, out.Count, found)
+	if found {
+		out.Path = e.path(e.origin[best])
+		out.Path.Labels = append(out.Path.Labels, best)
+	}
+}
+
+func status(k Kind, count uint64, found bool) Status {
+	switch {
+	case k == Sometimes && found:
+		return Held
+	case k == Sometimes, count == 0:
+		return Vacuous
+	case found:
+		return Fell
+	}
+	return Held
+}
+
+// path is the way on which state i was found, a shortest one.
+func (e *explorer) path(i uint32) (p Path) {
+	for i >= e.starts {
+		p.Labels = append(p.Labels, e.by[i])
+		i = e.parent[i]
+	}
+	slices.Reverse(p.Labels)
+	p.Start = slices.Clone(e.seen.at(i))
+	return p
+}

@@ -1,0 +1,134 @@
+package model
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// ledger is the history of an acceptor's connection: of an origin's, or of the
+// one between a client and a proxy. It is kept from what came and what went.
+type ledger struct {
+	side gss.Side
+	by   uint8 // the client whose handshake ran over this connection
+
+	identity   string // last proven here by a request
+	conn       bool   // and bound to the connection by its mechanism
+	ever       bool   // some identity was proven here
+	restarted  bool   // a first message came since
+	said       header.PersistentAuth
+	handshakes bool // credentials of a scheme with handshakes came, at all
+
+	// The handshake in progress.
+	scheme   schemes
+	legs     uint8 // taken in order, without a gap
+	broken   bool  // it was refused, and nothing new began
+	verified bool  // the verifier question was answered well
+	fresh    bool  // and the replay question
+
+	// The request under way.
+	busy    bool
+	request request
+	token   message
+	odd     bool   // its token is not the one that may come now
+	kept    string // the identity before it
+	admit   bool
+	with    bool // it carries credentials for this side
+}
+
+// creds are what a request carries for this side.
+func (l *ledger) creds(q *request) header.Credentials {
+	if l.side == gss.Proxy {
+		return q.header.ProxyAuthorization
+	}
+	return q.header.Authorization
+}
+
+// see takes note of what happened.
+func (l *ledger) see(c *setup, v any) {
+	switch v := v.(type) {
+	case arrived:
+		l.arrive(c, v.request)
+	case answered:
+		_, isPassword := v.answer.(gss.Password)
+		seen, isSeen := v.answer.(gss.FirstSeen)
+		l.verified = l.verified || isPassword
+		l.fresh = l.fresh || isSeen && seen.First
+	case refused:
+		if v.Status == challengeStatus(l.side) && v.Fault == (gss.Fault{}) { // one more leg
+			l.rest()
+			return
+		}
+		if v.Status != challengeStatus(l.side) { // nothing to do with who asks
+			if l.admit {
+				l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+			}
+			l.rest()
+			return
+		}
+		if l.with {
+			l.broken = true
+		}
+		if l.restarted {
+			l.identity = ""
+		}
+		l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+		l.rest()
+	case admitted:
+		l.admit = true
+		if l.with && !v.anonymous {
+			l.identity, l.ever, l.restarted, l.broken = v.info.Peer, true, false, false
+			l.conn = v.info.ConnectionBound
+		}
+	case finished:
+		if l.with || v.PersistentAuth != header.PersistAbsent {
+			l.said = v.PersistentAuth
+		}
+		if v.status == challengeStatus(l.side) {
+			l.identity = ""
+		}
+		l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+		l.rest()
+	case machine.Closed:
+		if v.End == machine.Downstream {
+			*l = ledger{side: l.side}
+		}
+	}
+}
+
+func (l *ledger) arrive(c *setup, q request) {
+	creds := l.creds(&q)
+	l.busy, l.request, l.with, l.admit, l.odd, l.kept = true, q, creds.Present(), false, false, l.identity
+	l.token = message{}
+	if !l.with {
+		l.odd = l.legs > 0
+		return
+	}
+	l.verified, l.fresh = false, false
+	if legged(creds) {
+		l.handshakes = true
+		l.by = q.who
+	}
+	if !legged(creds) {
+		l.scheme, l.legs = setOf(creds.Scheme()), 1
+		l.broken, l.restarted = false, true
+		return
+	}
+	text, _ := creds.Token()
+	l.token = read(text, l.side)
+	s := setOf(creds.Scheme())
+	switch {
+	case l.token.leg == 1 && l.legs == 0, l.token.leg == 1 && l.scheme != s:
+		l.scheme, l.legs, l.broken, l.restarted = s, 1, false, true
+	case l.scheme == s && l.token.leg == l.legs+1 && l.legs > 0:
+		l.legs++
+	default:
+		l.odd = true
+		l.restarted = true
+	}
+}
+
+// rest ends a request.
+func (l *ledger) rest() {
+	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit = false, request{}, message{}, false, false, "", false
+}

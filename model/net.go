@@ -1,0 +1,172 @@
+package model
+
+import (
+	"slices"
+
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// trick is one thing that a hostile network does to a message. It gives the
+// message as it was when it has nothing to do.
+type trick struct {
+	name string
+	kind packetKind // what it works on
+	do   func(w *System, k packet) packet
+}
+
+// tricks are all of them; a world names the ones that it uses.
+var tricks = []trick{
+	{"strips all challenges", answers, func(_ *System, k packet) packet {
+		k.resp.header.WWWAuthenticate, k.resp.header.ProxyAuthenticate = header.Challenges{}, header.Challenges{}
+		return k
+	}},
+	{"drops the first challenge", answers, challenges(func(cs []header.Challenge) []header.Challenge { return cs[1:] })},
+	{"drops the last challenge", answers, challenges(func(cs []header.Challenge) []header.Challenge { return cs[:len(cs)-1] })},
+	{"reorders the challenges", answers, challenges(func(cs []header.Challenge) []header.Challenge {
+		slices.Reverse(cs)
+		return cs
+	})},
+	{"adds bare challenges", answers, challenges(func(cs []header.Challenge) []header.Challenge {
+		return append(cs, header.BareChallenge(scheme.Negotiate), header.BareChallenge(scheme.NTLM), header.ParamChallenge(scheme.Basic, `realm="r"`))
+	})},
+	{"adds an offer of Nego2", answers, challenges(func(cs []header.Challenge) []header.Challenge {
+		return append(cs, header.TokenChallenge(scheme.Nego2, "toy:h"))
+	})},
+	{"replays the first leg's challenge", answers, tokens("c1")},
+	{"replays the second leg's challenge", answers, tokens("c2")},
+	{"replays a final token", answers, tokens("f")},
+	{"replays a hint", answers, tokens("h")},
+	{"takes the tokens out", answers, tokens("")},
+	{"forges Persistent-Auth: true", answers, func(_ *System, k packet) packet {
+		k.resp.header.PersistentAuth = header.PersistTrue
+		return k
+	}},
+	{"forges Persistent-Auth: false", answers, func(_ *System, k packet) packet {
+		k.resp.header.PersistentAuth = header.PersistFalse
+		return k
+	}},
+	{"garbles Persistent-Auth", answers, func(_ *System, k packet) packet {
+		k.resp.header.PersistentAuth = header.PersistInvalid
+		return k
+	}},
+	{"removes Persistent-Auth", answers, func(_ *System, k packet) packet {
+		k.resp.header.PersistentAuth = header.PersistAbsent
+		return k
+	}},
+	{"forges Proxy-Support", answers, func(_ *System, k packet) packet {
+		k.resp.header.SessionBased = true
+		return k
+	}},
+	{"removes Proxy-Support", answers, func(_ *System, k packet) packet {
+		k.resp.header.SessionBased = false
+		return k
+	}},
+	{"swaps the status for 200", answers, swapped(200)},
+	{"swaps the status for 304", answers, swapped(304)},
+	{"swaps the status for 500", answers, swapped(500)},
+	{"swaps the status for 401", answers, func(_ *System, k packet) packet {
+		if k.resp.status != 401 {
+			k.resp.status = 401
+			k.resp.header.WWWAuthenticate = k.resp.header.WWWAuthenticate.Append(k.resp.header.ProxyAuthenticate)
+		}
+		return k
+	}},
+	{"swaps the status for 407", answers, func(_ *System, k packet) packet {
+		if k.resp.status != 407 {
+			k.resp.status = 407
+			k.resp.header.ProxyAuthenticate = k.resp.header.ProxyAuthenticate.Append(k.resp.header.WWWAuthenticate)
+		}
+		return k
+	}},
+	{"marks the connection as closing", answers, func(_ *System, k packet) packet {
+		k.resp.close = true
+		return k
+	}},
+	{"forges an interim response", answers, func(w *System, k packet) packet {
+		return packet{kind: interims, resp: response{status: 103, header: k.resp.header}, then: w.packets.ID(k)}
+	}},
+	{"takes the credentials out", asks, func(_ *System, k packet) packet {
+		k.req.header.Authorization, k.req.header.ProxyAuthorization = header.Credentials{}, header.Credentials{}
+		return k
+	}},
+	{"replays the first leg's credentials", asks, func(_ *System, k packet) packet {
+		c := k.req.header.Authorization
+		if t, ok := c.Token(); ok && legged(c) {
+			if m := read(t, 0); m.kind == 'i' && m.leg > 1 {
+				k.req.header.Authorization = header.TokenCredentials(c.Scheme(), prefixOf(t)+":i1:u="+m.user)
+			}
+		}
+		return k
+	}},
+}
+
+// trickSet are the named tricks by their place in the list, -1 for one that is
+// not there.
+func trickSet(names ...string) (set []int) {
+	for _, n := range names {
+		set = append(set, slices.IndexFunc(tricks, func(t trick) bool { return t.name == n }))
+	}
+	return set
+}
+
+func swapped(n int) func(*System, packet) packet {
+	return func(_ *System, k packet) packet {
+		k.resp.status = n
+		return k
+	}
+}
+
+// challenges works on the challenges of the side whose status it is.
+func challenges(do func([]header.Challenge) []header.Challenge) func(*System, packet) packet {
+	return func(_ *System, k packet) packet {
+		field := &k.resp.header.WWWAuthenticate
+		if k.resp.status == 407 {
+			field = &k.resp.header.ProxyAuthenticate
+		}
+		if field.Empty() {
+			return k
+		}
+		*field = header.ListOf(do(slices.Collect(field.All()))...)
+		return k
+	}
+}
+
+// tokens replaces what the challenges of the legged schemes carry.
+func tokens(text string) func(*System, packet) packet {
+	return challenges(func(cs []header.Challenge) []header.Challenge {
+		for i, c := range cs {
+			if s := setOf(c.Scheme()); !bound.has(s) {
+				continue
+			}
+			t, _ := c.Token()
+			switch {
+			case text == "" && t != "":
+				cs[i] = header.BareChallenge(c.Scheme())
+			case text != "":
+				cs[i] = header.TokenChallenge(c.Scheme(), mechTag(c.Scheme(), t)+":"+text)
+			}
+		}
+		return cs
+	})
+}
+
+// mechTag is how the tokens of a challenge's mechanism begin.
+func mechTag(name, token string) string {
+	if token != "" {
+		return prefixOf(token)
+	}
+	if header.EqualFold(name, scheme.NTLM) {
+		return "toy/NTLM"
+	}
+	return "toy"
+}
+
+func prefixOf(token string) string {
+	for i := range len(token) {
+		if token[i] == ':' {
+			return token[:i]
+		}
+	}
+	return token
+}

@@ -1,0 +1,231 @@
+package model
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// peer is a client with its driver: the shipped machine on one connection, and
+// what a driver has to remember besides.
+type peer struct {
+	m      machine.Client
+	who    uint8
+	alive  bool // there is a connection
+	lost   bool // it is gone, and an exchange still has to be told by its end
+	inside bool // a tunnel stands, and exchanges run inside it
+	h2     bool // the connection is multiplexed
+	begun  uint8
+	order  uint8               // of the exchange under way, index+1
+	status int                 // of the last response in it
+	heard  machine.SessionWord // what Reopen taught about Proxy-Support
+	ask    machine.Ask         // open question
+}
+
+// peerOut is what one event does to a peer.
+type peerOut struct {
+	peer  uint32
+	sent  uint32 // packet to put on the connection, 0 for none
+	fresh bool   // the old connection is gone, and so is who was behind it
+	saw   []any
+}
+
+// peerRun is one event being dealt with.
+type peerRun struct {
+	w   *System
+	p   peer
+	out peerOut
+}
+
+func (r *peerRun) saw(v any) { r.out.saw = append(r.out.saw, v) }
+
+// begin starts the exchange that order describes, over the connection that
+// there is or over a fresh one.
+func (r *peerRun) begin(order uint8, resume machine.Resume) {
+	p := &r.p
+	o := r.w.setup.orders[p.who-1][order-1]
+	p.order, p.status = order, 0
+	if !p.alive || r.w.setup.careless {
+		p.m, p.alive, p.lost = r.w.client[p.who-1], true, false
+		p.h2 = o.multiplexed && resume == (machine.Resume{}) || o.multiplexed && p.h2
+		r.saw(connected{p.inside})
+	}
+	if p.heard != machine.NotHeard {
+		o.lease.SessionBased = p.heard == machine.Supported
+	}
+	b := machine.Begin{Request: r.w.request(o, p.h2, p.inside), Identity: o.identity, Body: o.body, Resume: resume, Lease: o.lease, ProxyLease: o.proxyLease}
+	if r.w.setup.proxied && !r.w.setup.reverse && !p.inside {
+		b.Via = machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy", Port: 3128, Explicit: !o.transparent}
+		if o.connect {
+			b.Via.Route = machine.Tunneling
+		}
+	}
+	r.step(b)
+}
+
+// step gives the machine an event, and does what it says.
+func (r *peerRun) step(e machine.Event) {
+	p := &r.p
+	r.saw(e)
+	m, acts, err := p.m.Step(env, e)
+	if err != nil {
+		r.saw(misused{err})
+		return
+	}
+	p.m = m
+	if acts.Len() == 0 {
+		if _, ok := e.(machine.Closed); ok {
+			if p.ask.ID != 0 { // the response is here, only its judgement is not
+				p.lost = true
+				return
+			}
+			r.drop()
+		}
+		return
+	}
+	if a, ok := acts.At(0).(machine.Send); ok && p.lost {
+		// The connection went with the last response.
+		p.lost, r.out.fresh = false, true
+		if a.Pinned { // it cannot go out there any more
+			r.saw(a)
+			r.step(machine.Closed{})
+			return
+		}
+		r.saw(connected{p.inside})
+	}
+	for a := range acts.All() {
+		r.saw(a)
+	}
+	switch a := acts.At(0).(type) {
+	case machine.Ask:
+		p.ask = a
+	case machine.Send:
+		r.send(a)
+	case machine.Deliver:
+		status := p.status
+		connect := r.w.setup.orders[p.who-1][p.order-1].connect
+		p.order, p.status, p.heard = 0, 0, machine.NotHeard
+		if acts.Len() > 1 || p.lost {
+			r.drop()
+		} else if connect && 200 <= status && status < 300 && !p.inside {
+			// What runs inside is another connection, to the origin itself (HTA-15).
+			p.inside = true
+			p.m = r.w.client[p.who-1]
+			r.saw(connected{true})
+		}
+	case machine.Fail:
+		p.order, p.status, p.heard = 0, 0, machine.NotHeard
+		if _, gone := e.(machine.Closed); acts.Len() > 1 || p.lost || gone {
+			r.drop()
+		}
+	case machine.Reopen:
+		order := p.order
+		h2 := p.h2 && !a.HTTP11
+		r.drop()
+		p.h2 = h2
+		if a.Learn.Session != machine.NotHeard {
+			p.heard = a.Learn.Session
+		}
+		r.begin(order, a.Resume)
+	}
+}
+
+// drop gives the connection up. A careless front takes no notice, as long as
+// there is one.
+func (r *peerRun) drop() {
+	p := &r.p
+	r.out.fresh = r.out.fresh || p.lost || !r.w.setup.careless
+	p.m, p.alive, p.lost, p.ask = machine.Client{}, r.w.setup.careless && !p.lost, false, machine.Ask{}
+	if p.order == 0 {
+		p.h2 = false
+	}
+}
+
+func (r *peerRun) send(a machine.Send) {
+	p := &r.p
+	o := r.w.setup.orders[p.who-1][p.order-1]
+	q := request{who: p.who, identity: o.identity, r: r.w.request(o, p.h2, p.inside), body: a.Body, pinned: a.Pinned}
+	q.header.Authorization, q.header.ProxyAuthorization = a.Authorization, a.ProxyAuthorization
+	q.shared = r.w.setup.sharedFront && !r.w.setup.proxied
+	if a.Probe {
+		q.r.Method = "HEAD"
+	}
+	r.out.sent = r.w.packets.ID(packet{kind: asks, req: q})
+}
+
+// The events of a peer, as they are numbered for the memo.
+const (
+	evBegin    uint32 = iota << 24 // + order
+	evTake                         // + packet
+	evAnswer                       // + which answer
+	evClosed                       //
+	evReceived                     // + packet
+	evUpstream                     // + packet, and whether the connection is its own
+	evStatus                       // a status, beside evReceived and evAnswer
+)
+
+// peerStep is what event e does to peer number id.
+func (w *System) peerStep(id, e uint32) peerOut {
+	r := peerRun{w: w, p: w.peers.At(id)}
+	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
+	case evBegin:
+		r.p.begun++
+		r.begin(uint8(arg), machine.Resume{})
+	case evTake:
+		k := w.packets.At(arg)
+		r.p.status = k.resp.status
+		if k.kind == interims {
+			r.p.status = 0
+		}
+		r.p.lost = k.resp.close
+		r.step(k.resp.event())
+	case evClosed:
+		if r.p.m == (machine.Client{}) { // a front that nobody uses just now
+			r.saw(machine.Closed{})
+			r.p.alive, r.out.fresh = false, true
+			break
+		}
+		r.p.lost = r.p.lost || w.setup.careless
+		r.step(machine.Closed{})
+	case evAnswer:
+		ask := r.p.ask
+		r.p.ask = machine.Ask{}
+		a := w.answersTo(ask.Question, gss.Origin)[arg]
+		r.saw(answered{ask.Question, a, arg == 0})
+		r.step(machine.Answered{ID: ask.ID, Answer: a})
+	}
+	r.out.peer = w.peers.ID(r.p)
+	return r.out
+}
+
+// answersTo are the answers that a driver may give; the first is the good one.
+// side is an acceptor's own, who is not told it by the question.
+func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedCredential:
+		user := q.Target.Identity
+		all := []gss.Answer{gss.Password{User: user, Password: secretOf(user, q.Side)}, gss.Declined{}, gss.Unreachable{}}
+		if w.setup.wrong {
+			all = append(all, gss.Password{User: user, Password: gss.NewSecret("wrong-" + q.Side.String())})
+		}
+		return all
+	case gss.NeedVerifier:
+		return []gss.Answer{gss.Password{Password: secretOf(q.User, side)}, gss.Unknown{}, gss.Unreachable{}}
+	case gss.NeedFirstSeen:
+		return []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
+	}
+	return []gss.Answer{gss.Declined{}}
+}
+
+// choices is how many answers answersTo has.
+func (w *System) choices(q gss.Question) int {
+	switch q.(type) {
+	case gss.NeedCredential:
+		if w.setup.wrong {
+			return 4
+		}
+		return 3
+	case gss.NeedVerifier, gss.NeedFirstSeen:
+		return 3
+	}
+	return 1
+}

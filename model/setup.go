@@ -1,0 +1,141 @@
+package model
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// setup is a world as it is configured: who is there, what the clients' users
+// may want, and what the network may do.
+type setup struct {
+	// What the clients can answer an origin and a proxy with, and what those two
+	// offer.
+	canOrigin, canProxy []toy
+	origin, proxy       []toy
+
+	orders   [][]order // of each client: what its user may ask for
+	requests uint8     // of each client
+	trouble  uint8     // what the network and the drivers may do wrong, all in all
+	tricks   []int
+	closes   bool  // connections may close at any moment
+	wrong    bool  // users may give a wrong password
+	statuses []int // of the handler; the first is free, each next one costs one more
+
+	proxied, reverse bool
+	tunnels          bool // clients ask for tunnels
+	sharedFront      bool // who comes to the first server is a front of several
+	strip            bool
+	// careless: who connects is a front that puts each user's requests, made by a
+	// client that knows nothing of the others, on one and the same connection.
+	careless bool
+
+	policy                              scheme.Policy
+	mutual                              machine.Mutual
+	bodies                              machine.BodyPolicy
+	keep                                machine.Keep
+	optional, pinnedFront               bool
+	maxLegs, maxAttempts, maxReconnects uint8
+
+	tune Tune
+}
+
+// Tune changes the configuration of the machines before a world is built, for
+// machines that are to be seen to fail.
+type Tune struct {
+	Client func(*machine.ClientConfig)
+	Server func(*machine.ServerConfig) // origins, and the front of proxies
+	Proxy  func(*machine.ProxyConfig)
+}
+
+// order is something that a user may want.
+type order struct {
+	identity    string
+	host        string
+	method      string
+	body        machine.Body
+	multiplexed bool
+	connect     bool // first through a CONNECT, then inside
+	transparent bool // the proxy was not configured by hand
+	lease       machine.Lease
+	proxyLease  machine.Lease
+}
+
+// request is the request of an order.
+func (w *System) request(o order, h2, inside bool) machine.Request {
+	q := machine.Request{Method: o.method, URI: "/", Scheme: "http", Host: o.host, Port: 80, Binding: gss.NoBinding(), Multiplexed: h2}
+	if q.Method == "" {
+		q.Method = "GET"
+	}
+	if q.Host == "" {
+		q.Host = "o"
+	}
+	if o.connect {
+		q.Scheme, q.Port = "https", 443
+		if !inside {
+			q.Method, q.URI = "CONNECT", q.Host+":443"
+		}
+	}
+	return q
+}
+
+func clients(toys []toy) (all []scheme.Client) {
+	for _, t := range toys {
+		all = append(all, t.client())
+	}
+	return all
+}
+
+func servers(toys []toy) (all []scheme.Server) {
+	for _, t := range toys {
+		all = append(all, t.server())
+	}
+	return all
+}
+
+func (c *setup) clientConfig() machine.ClientConfig {
+	m := machine.ClientConfig{
+		Schemes: clients(c.canOrigin), ProxySchemes: clients(c.canProxy), Policy: c.policy, Mutual: c.mutual, Bodies: c.bodies,
+		MaxLegs: c.maxLegs, MaxAttempts: c.maxAttempts, MaxReconnects: c.maxReconnects,
+	}
+	m.Policy.Cleartext = true
+	if c.tune.Client != nil {
+		c.tune.Client(&m)
+	}
+	return m
+}
+
+func (c *setup) serverConfig() machine.ServerConfig {
+	m := machine.ServerConfig{Schemes: servers(c.origin), Optional: c.optional, Keep: c.keep, PinnedFront: c.pinnedFront}
+	if c.tune.Server != nil {
+		c.tune.Server(&m)
+	}
+	return m
+}
+
+func (c *setup) proxyConfig() machine.ProxyConfig {
+	m := machine.ProxyConfig{Reverse: c.reverse, Strip: c.strip}
+	m.Auth.Schemes = servers(c.proxy)
+	m.Auth.Keep = c.keep
+	if c.tune.Server != nil && len(m.Auth.Schemes) > 0 {
+		c.tune.Server(&m.Auth)
+	}
+	if c.tune.Proxy != nil {
+		c.tune.Proxy(&m)
+	}
+	return m
+}
+
+// toyFor is the toy that serves a scheme on a side.
+func (c *setup) toyFor(side gss.Side, name string) (toy, bool) {
+	list := c.canOrigin
+	if side == gss.Proxy {
+		list = c.canProxy
+	}
+	for _, t := range list {
+		if setOf(t.name) == setOf(name) {
+			return t, true
+		}
+	}
+	return toy{}, false
+}

@@ -1,0 +1,264 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// Line is one thing that happened, in words. From and To are the same where it
+// is nobody's message.
+type Line struct{ From, To, Text string }
+
+// Story is a path in words.
+type Story struct {
+	Lines []Line
+	// Loop is the index of the line from which on it goes round for ever, -1 if
+	// it does not.
+	Loop int
+	// Stuck: nothing can happen after it.
+	Stuck bool
+}
+
+// Story tells a path of this world.
+func (w *System) Story(p Path) Story {
+	s := Story{Loop: -1, Stuck: p.Stuck}
+	for _, id := range p.Labels {
+		w.tell(&s, id)
+	}
+	if len(p.Cycle) > 0 {
+		s.Loop = len(s.Lines)
+		for _, id := range p.Cycle {
+			w.tell(&s, id)
+		}
+	}
+	return s
+}
+
+// name is an agent's name, numbered where there are several.
+func (w *System) name(a agent, n uint8) string {
+	s := [...]string{aPeer: "client", aHost: "origin", aGate: "proxy", aNet: "network"}[a]
+	if a != aNet && (w.clients > 1 || a == aHost && w.slots > 1) {
+		s += fmt.Sprint(n + 1)
+	}
+	return s
+}
+
+// tell adds what a label stands for to a story.
+func (w *System) tell(s *Story, id uint32) {
+	l := w.labels.At(id)
+	me := w.name(l.agent, l.number)
+	note := func(text string) { s.Lines = append(s.Lines, Line{me, me, text}) }
+	var saw []any
+	up, down := "", ""
+	switch l.agent {
+	case aPeer:
+		saw = w.peerMemo.done[l.outcome].saw
+		up = "origin"
+		if w.setup.proxied {
+			up = w.name(aGate, l.number)
+		} else if w.slots > 1 {
+			up = w.name(aHost, l.number)
+		}
+	case aHost:
+		saw = w.hostMemo.done[l.outcome].saw
+		down = w.name(aPeer, l.number)
+		if w.setup.proxied {
+			down = "proxy"
+		}
+	case aGate:
+		saw = w.gateMemo.done[l.outcome].saw
+		down = w.name(aPeer, l.number)
+		up = "origin"
+	case aNet:
+		switch l.outcome {
+		case netClosesLink:
+			note(fmt.Sprintf("closes the connection of client %d", l.number+1))
+		case netClosesSlot:
+			note(fmt.Sprintf("closes upstream connection %d", l.number+1))
+		case netMoves:
+			note("the request goes out on another connection")
+		default:
+			note(tricks[l.outcome].name)
+		}
+		return
+	}
+	send := func(to, text string) { s.Lines = append(s.Lines, Line{me, to, text}) }
+	for _, v := range saw {
+		switch v := v.(type) {
+		case connected:
+			note("takes a fresh connection" + opt(v.inside, " inside the tunnel"))
+		case machine.Begin:
+			note(fmt.Sprintf("wants %s %s as %s%s%s%s%s%s", v.Request.Method, v.Request.Host, v.Identity, opt(v.Request.Multiplexed, " over HTTP/2"),
+				[...]string{"", ", a body to replay", ", a body to send once"}[v.Body],
+				opt(v.Lease.Scheme != "", ", knows "+v.Lease.Scheme), opt(v.ProxyLease.Scheme != "", ", knows the proxy's "+v.ProxyLease.Scheme),
+				opt(v.Resume != machine.Resume{}, ", going on")))
+		case machine.Ask:
+			note("asks " + question(v.Question))
+		case answered:
+			note(fmt.Sprintf("gets %s", answer(v.answer)))
+		case machine.Response:
+			note(fmt.Sprintf("takes %d%s%s", v.Status, fields(v.Header), opt(v.Close, ", closing")))
+		case machine.Send:
+			send(up, fmt.Sprintf("request%s%s%s%s%s", opt(v.Probe, " HEAD"), creds("Authorization", v.Authorization), creds("Proxy-Authorization", v.ProxyAuthorization),
+				[...]string{"", " with the body", " with the body if asked for"}[v.Body], opt(v.Pinned, " (pinned)")))
+		case machine.Deliver:
+			note(fmt.Sprintf("DELIVERS the response%s", opt(v.Authenticated, " as authenticated")))
+		case machine.Fail:
+			note(fmt.Sprintf("FAILS on the %v side: %v", v.Side, v.Fault.Code))
+		case machine.Reopen:
+			note("goes on over another connection" + opt(v.HTTP11, ", of HTTP/1.1"))
+		case machine.Retire:
+			note("uses the connection no more" + opt(v.End == machine.Upstream, " to the origin"))
+		case machine.Closed:
+			note("sees the connection close" + opt(v.End == machine.Upstream, " to the origin"))
+		case misused:
+			note("MISUSE: " + v.err.Error())
+		case arrived:
+			note(fmt.Sprintf("takes %s from client %d%s%s%s", v.r.Method, v.who, creds("Authorization", v.header.Authorization),
+				creds("Proxy-Authorization", v.header.ProxyAuthorization), opt(v.header.Via, " Via")))
+		case refused:
+			send(down, fmt.Sprintf("%d%s%s", v.Status, list(v.Challenges), opt(v.Close, ", closing")))
+		case admitted:
+			if v.anonymous {
+				note("admits anonymous")
+			} else {
+				note("admits " + v.info.Peer)
+			}
+		case finished:
+			if l.agent == aHost {
+				send(down, fmt.Sprintf("%d%s%s", v.status, fields(header.Response{WWWAuthenticate: v.Challenges, AuthenticationInfo: v.Info, PersistentAuth: v.PersistentAuth}), opt(v.Close, ", closing")))
+			}
+		case forwarded:
+			send(up, fmt.Sprintf("request over %s connection%s", [...]string{"a shared", "a fresh", "its own", "a tunnel"}[v.pin], creds("Authorization", v.to.header.Authorization)))
+		case relayed:
+			send(down, fmt.Sprintf("%d%s%s", v.to.status, fields(v.to.header), opt(v.to.close, ", closing")))
+		}
+	}
+}
+
+func opt(on bool, s string) string {
+	if on {
+		return s
+	}
+	return ""
+}
+
+func question(q gss.Question) string {
+	switch q := q.(type) {
+	case gss.NeedCredential:
+		return fmt.Sprintf("for a credential for %s, %v side", q.Scheme, q.Side)
+	case gss.NeedVerifier:
+		return "for the verifier of " + q.User
+	case gss.NeedFirstSeen:
+		return "whether it is new"
+	}
+	return fmt.Sprintf("%T", q)
+}
+
+func answer(a gss.Answer) string {
+	switch a := a.(type) {
+	case gss.Password:
+		if a.User != "" {
+			return a.User + "'s password" + opt(strings.HasPrefix(a.Password.Reveal(), "wrong"), ", a wrong one")
+		}
+		return "it"
+	case gss.FirstSeen:
+		return map[bool]string{true: "new", false: "seen before"}[a.First]
+	}
+	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", a), "gss."))
+}
+
+func creds(field string, c header.Credentials) string {
+	if !c.Present() {
+		return ""
+	}
+	s := " [" + field + ": " + c.Scheme()
+	if t, ok := c.Token(); ok && legged(c) {
+		s += " " + t
+	}
+	return s + "]"
+}
+
+func list(cs header.Challenges) string {
+	var parts []string
+	for c := range cs.All() {
+		s := c.Scheme()
+		if t, ok := c.Token(); ok {
+			s += " " + t
+		}
+		if stale, ok := c.Param("stale"); ok {
+			s += " stale=" + stale
+		}
+		parts = append(parts, s)
+	}
+	if parts == nil {
+		return ""
+	}
+	return " [" + strings.Join(parts, ", ") + "]"
+}
+
+func fields(r header.Response) string {
+	s := list(r.WWWAuthenticate)
+	if !r.ProxyAuthenticate.Empty() {
+		s += " proxy" + list(r.ProxyAuthenticate)
+	}
+	if r.PersistentAuth != header.PersistAbsent {
+		s += " Persistent-Auth: " + [...]string{"", "true", "false", "garbled"}[r.PersistentAuth]
+	}
+	return s + opt(r.SessionBased, " Proxy-Support")
+}
+
+// Text is the story as numbered lines.
+func (s Story) Text() string {
+	var b strings.Builder
+	for i, l := range s.Lines {
+		if i == s.Loop {
+			b.WriteString("      and from here on round and round:\n")
+		}
+		if l.From == l.To {
+			fmt.Fprintf(&b, "%4d  %s %s\n", i+1, l.From, l.Text)
+		} else {
+			fmt.Fprintf(&b, "%4d  %s -> %s: %s\n", i+1, l.From, l.To, l.Text)
+		}
+	}
+	if s.Stuck {
+		b.WriteString("      and nothing can happen any more\n")
+	}
+	return b.String()
+}
+
+// Mermaid is the story as a Mermaid sequence diagram.
+func (s Story) Mermaid() string {
+	var b strings.Builder
+	b.WriteString("sequenceDiagram\n")
+	known := map[string]bool{}
+	for _, l := range s.Lines {
+		for _, who := range [...]string{l.From, l.To} {
+			if !known[who] {
+				known[who] = true
+				fmt.Fprintf(&b, "    participant %s\n", who)
+			}
+		}
+	}
+	indent := "    "
+	clean := strings.NewReplacer(";", ",", "#", " ", "\n", " ")
+	for i, l := range s.Lines {
+		if i == s.Loop {
+			b.WriteString("    loop for ever\n")
+			indent = "        "
+		}
+		if l.From == l.To {
+			fmt.Fprintf(&b, "%snote over %s: %s\n", indent, l.From, clean.Replace(l.Text))
+		} else {
+			fmt.Fprintf(&b, "%s%s->>%s: %s\n", indent, l.From, l.To, clean.Replace(l.Text))
+		}
+	}
+	if s.Loop >= 0 {
+		b.WriteString("    end\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,146 @@
+package model
+
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// toy is a scheme of a world: one of the registered names, run by gsstoy, or by
+// the toy digest where the name is Digest's.
+type toy struct {
+	name string
+	mech gsstoy.Toy
+}
+
+// legs is a toy whose initiator sends n tokens. Both of its sides ask the driver
+// for what they need.
+func legs(name string, n uint8, set ...func(*gsstoy.Toy)) toy {
+	t := toy{name, gsstoy.Toy{Legs: n, Asks: true}}
+	switch name {
+	case scheme.NTLM:
+		t.mech.OID, t.mech.Bound = gss.NTLM, true
+	case scheme.Nego2:
+		t.mech.OpensWithToken = true
+	}
+	for _, f := range set {
+		f(&t.mech)
+	}
+	return t
+}
+
+func proves(t *gsstoy.Toy)   { t.Final, t.Mutual = true, true } // the acceptor ends with a proof
+func ends(t *gsstoy.Toy)     { t.Final = true }                 // the acceptor ends with a token
+func isNTLM(t *gsstoy.Toy)   { t.OID, t.Bound = gss.NTLM, true }
+func retracts(t *gsstoy.Toy) { t.Early = true }
+func refuses(t *gsstoy.Toy)  { t.Refuses = true } // the acceptor refuses everybody
+
+func traitsOf(name string) scheme.Traits {
+	t, _ := scheme.TraitsOf(name)
+	return t
+}
+
+func (t toy) client() scheme.Client {
+	switch t.name {
+	case scheme.Basic:
+		return scheme.BasicClient()
+	case scheme.Digest:
+		return digestToy{}
+	}
+	return scheme.FromMechanism(traitsOf(t.name), t.mech)
+}
+
+func (t toy) server() scheme.Server {
+	switch t.name {
+	case scheme.Basic:
+		return scheme.BasicServer("r", scheme.AskVerifier)
+	case scheme.Digest:
+		return digestToy{}
+	}
+	return scheme.ForMechanism(traitsOf(t.name), t.mech)
+}
+
+// secretOf is what a user proves itself with, another one to each side, so that
+// a proof that goes the wrong way can be seen.
+func secretOf(user string, side gss.Side) gss.Secret {
+	return gss.NewSecret(user + "-" + side.String())
+}
+
+// message is a toy's token as anybody on the wire can read it.
+type message struct {
+	kind  byte  // 'h', 'i', 'c', 'f' or 'x'; 0 for what is no toy's token
+	leg   uint8 // of 'i' and 'c'
+	user  string
+	proof bool
+	ours  bool // the proof, if any, is one that is meant for this side
+}
+
+// read reads a token that was met on a side.
+func read(token string, side gss.Side) (m message) {
+	parts := strings.Split(token, ":")
+	if !strings.HasPrefix(token, "toy") || len(parts) < 2 || parts[1] == "" {
+		return m
+	}
+	m.kind = parts[1][0]
+	if len(parts[1]) > 1 {
+		m.leg = parts[1][1] - '0'
+	}
+	m.ours = true
+	for _, p := range parts[2:] {
+		if v, ok := strings.CutPrefix(p, "u="); ok {
+			m.user = v
+		}
+		if v, ok := strings.CutPrefix(p, "p="); ok {
+			m.proof = true
+			m.ours = strings.HasSuffix(v, "-"+side.String())
+		}
+	}
+	return m
+}
+
+// tokenIn is the toy token of a scheme's challenge among others, and whether
+// the scheme is offered at all.
+func tokenIn(offers header.Challenges, name string, side gss.Side) (m message, offered bool) {
+	for c := range offers.Of(name) {
+		offered = true
+		if t, ok := c.Token(); ok {
+			return read(t, side), true
+		}
+	}
+	return m, offered
+}
+
+// The schemes that occur here, as a set.
+type schemes uint8
+
+var schemeNames = [...]string{scheme.Nego2, scheme.Negotiate, scheme.NTLM, scheme.Digest, scheme.Basic}
+
+func setOf(name string) schemes {
+	for i, n := range schemeNames {
+		if header.EqualFold(n, name) {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+func (s schemes) has(o schemes) bool { return o != 0 && s&o == o }
+
+// offersOf is the set of the schemes that are offered in a usable way: not
+// malformed, and with a token where the scheme opens with one.
+func offersOf(offers header.Challenges) (s schemes) {
+	for c := range offers.All() {
+		if c.Form() != header.Malformed {
+			s |= setOf(c.Scheme())
+		}
+	}
+	return s
+}
+
+// legged reports whether credentials are of a scheme with handshakes.
+func legged(c header.Credentials) bool {
+	return c.Present() && setOf(c.Scheme())&(setOf(scheme.Nego2)|setOf(scheme.Negotiate)|setOf(scheme.NTLM)) != 0
+}

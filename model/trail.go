@@ -1,0 +1,300 @@
+package model
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// trail is the history of a client as its connection saw it: what was said on
+// the wire, what the user was asked, what the application got. It knows nothing
+// of what goes on inside the machine.
+type trail struct {
+	// This connection.
+	inside   bool
+	holder   string // whose proof a server took here
+	holderTo string // and which one, host and all
+	sides    [2]standing
+
+	// This exchange.
+	open       bool
+	begin      machine.Begin // without Resume
+	side       [2]attempt
+	session    session
+	spoke      bool  // a request was sent since Begin
+	bodies     uint8 // how often a body was put on the wire
+	reconnects uint8
+	empty      bool // the last request went without the body that belongs to it
+	probe      bool // or was a probe
+	sent       machine.BodyUse
+	status     int // of the response that is being dealt with, 0 after a Send
+	answer     machine.Response
+}
+
+// standing is a side's history on one connection.
+type standing struct {
+	proven   bool // an exchange here ended authenticated, with credentials of its own
+	lasting  bool // and with a word, or by nature, that it lasts
+	reset    bool // the challenge status came since
+	crossed  bool // the other side's challenge status came since
+	saidTrue bool // Persistent-Auth: true came, whenever
+}
+
+// session is what is known of Proxy-Support in this exchange.
+type session uint8
+
+const (
+	unheard session = iota
+	leased
+	supported
+	unsupported
+)
+
+// attempt is a side's history in one exchange.
+type attempt struct {
+	challenged   bool    // on this connection
+	offered      schemes // by the challenges of this exchange on this connection
+	newest       schemes // by the newest one
+	everOffered  schemes // by all of this exchange
+	newestClosed bool
+	heard        message // the token of the scheme in use, in the newest challenge
+	since        bool    // credentials were sent since the newest challenge
+	with         bool    // the last request carried credentials
+	scheme       schemes // of the credentials last sent on this connection
+	token        message // in them
+	sentEver     bool    // credentials were sent in this exchange
+	asked        schemes // for which the user was asked
+	granted      schemes // and gave something
+	denied       schemes // or did not
+	without      schemes // though none were refused
+	tried        schemes // of which credentials were sent
+	rounds       uint8
+	heardCount   uint8              // tokens of challenges, on this connection since the first leg
+	refusals     uint8              // times that credentials were asked for
+	closing      uint8              // offers of Nego2 whose connection closed with them
+	anew         bool               // something was given since the newest challenge
+	uses         uint8              // answers to a challenge with what was given last
+	odd          bool               // the newest challenge carries a token that cannot come now
+	proof        header.Credentials // as last sent
+}
+
+func sideOfScheme(c header.Credentials) schemes { return setOf(c.Scheme()) }
+
+// credentials are what a Send carries for a side.
+func credentials(s machine.Send, side gss.Side) header.Credentials {
+	if side == gss.Proxy {
+		return s.ProxyAuthorization
+	}
+	return s.Authorization
+}
+
+// field are the challenges for a side.
+func field(r header.Response, side gss.Side) header.Challenges {
+	if side == gss.Proxy {
+		return r.ProxyAuthenticate
+	}
+	return r.WWWAuthenticate
+}
+
+func challengeStatus(side gss.Side) int {
+	if side == gss.Proxy {
+		return 407
+	}
+	return 401
+}
+
+// challengedBy tells which side a status is an authentication error of.
+func (t *trail) challengedBy(status int) (gss.Side, bool) {
+	switch {
+	case status == 407 && t.begin.Via.Route != machine.Direct:
+		return gss.Proxy, true
+	case status == 401 && t.begin.Via.Route != machine.Tunneling:
+		return gss.Origin, true
+	}
+	return 0, false
+}
+
+// due reports whether m is the token that a scheme's initiator waits for, in a
+// challenge.
+func (a *attempt) due(m message) bool {
+	return m.kind == 'c' && a.token.kind == 'i' && m.leg == a.token.leg && !a.token.proof
+}
+
+// see takes note of what happened.
+func (t *trail) see(c *setup, v any) {
+	switch v := v.(type) {
+	case connected:
+		t.leave()
+		t.inside = v.inside
+	case machine.Closed:
+		t.leave()
+	case machine.Begin:
+		resumed := v.Resume != (machine.Resume{})
+		v.Resume = machine.Resume{}
+		if !resumed {
+			*t = trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides}
+		}
+		t.open, t.begin, t.session, t.spoke = true, v, unheard, false
+		if v.Lease.SessionBased {
+			t.session = leased
+		}
+	case answered:
+		if q, ok := v.question.(gss.NeedCredential); ok {
+			a := &t.side[q.Side]
+			s := setOf(q.Scheme)
+			a.asked |= s
+			a.refusals++
+			if _, ok := v.answer.(gss.Password); ok {
+				a.granted |= s
+				a.denied &^= s
+				a.anew, a.uses = true, 0
+			} else {
+				a.denied |= s
+				if !q.Rejected { // where others were refused it is no want of credentials
+					a.without |= s
+				}
+			}
+		}
+	case machine.Send:
+		t.send(v)
+	case machine.Response:
+		t.response(c, v)
+	case machine.Deliver, machine.Fail:
+		t.close()
+	case machine.Reopen:
+		t.leave()
+		t.reconnects++
+	}
+}
+
+// leave forgets a connection: what an exchange heard on it counts no more.
+func (t *trail) leave() {
+	t.holder, t.holderTo, t.sides = "", "", [2]standing{}
+	for s := range t.side {
+		a := &t.side[s]
+		goesOn := a.scheme &^ bound // what proves each request alone needs no connection
+		*a = attempt{scheme: goesOn, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
+			rounds: a.rounds, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
+	}
+	t.answer = machine.Response{}
+}
+
+// close forgets an exchange.
+func (t *trail) close() {
+	*t = trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides}
+}
+
+func (t *trail) send(s machine.Send) {
+	t.status, t.answer, t.spoke = 0, machine.Response{}, true
+	if s.Body != machine.Omit {
+		t.bodies++
+	}
+	t.empty, t.probe, t.sent = s.Body == machine.Omit && t.begin.Body != machine.NoBody, s.Probe, s.Body
+	for side := range t.side {
+		a, c := &t.side[side], credentials(s, gss.Side(side))
+		a.with = c.Present()
+		if !a.with {
+			continue
+		}
+		if !a.since {
+			a.uses++
+		}
+		a.since, a.sentEver = true, true
+		a.scheme = sideOfScheme(c)
+		a.tried |= a.scheme
+		a.proof = c
+		token, _ := c.Token()
+		a.token = read(token, gss.Side(side))
+		if a.token.leg == 1 {
+			a.heardCount = 0
+		}
+	}
+}
+
+func (t *trail) response(c *setup, r machine.Response) {
+	if r.Status < 200 && r.Status != 101 {
+		return
+	}
+	t.status, t.answer = r.Status, r
+	if t.sent != machine.Omit && r.BodySent == machine.SentNone {
+		t.bodies--
+	}
+	t.sent = machine.Omit
+	if r.Header.PersistentAuth == header.PersistTrue {
+		t.sides[gss.Origin].saidTrue = true
+	}
+	side, ok := t.challengedBy(r.Status)
+	if !ok || side == gss.Origin {
+		t.pass(c, gss.Proxy)
+	}
+	if !ok {
+		t.pass(c, gss.Origin)
+		return
+	}
+	t.sides[side].reset, t.sides[1-side].crossed = true, true
+	if side == gss.Origin && t.begin.Via.Route == machine.Forwarded {
+		t.session = unsupported
+		if r.Header.SessionBased {
+			t.session = supported
+		}
+	}
+	a := &t.side[side]
+	offers := field(r.Header, side)
+	a.challenged, a.newest, a.newestClosed, a.since, a.anew = true, offersOf(offers), r.Close, false, false
+	a.offered |= a.newest
+	a.everOffered |= a.newest
+	a.rounds++
+	if a.newest.has(nego2) && r.Close {
+		a.closing++
+	}
+	a.heard, a.odd = message{}, false
+	for i, name := range schemeNames {
+		if a.scheme != 1<<i || !bound.has(a.scheme) {
+			continue
+		}
+		m, _ := tokenIn(offers, name, side)
+		a.heard = m
+		// A hint is the first offer of Nego2 once more, and an x refuses.
+		a.odd = m.kind != 0 && m.kind != 'x' && !a.due(m) && !(m.kind == 'h' && name == scheme.Nego2)
+		if a.due(m) {
+			a.heardCount++
+		}
+	}
+}
+
+// pass takes note of a response that is no error of a side's: where its
+// handshake came to its end with it, what the connection holds from now on.
+func (t *trail) pass(c *setup, side gss.Side) {
+	a, st := &t.side[side], &t.sides[side]
+	if !a.with || !bound.has(a.scheme) || !a.token.proof {
+		return
+	}
+	if toy, _ := c.toyFor(side, nameOf(a.scheme)); toy.mech.Final {
+		text, _ := rawToken(field(t.answer.Header, side), a.scheme)
+		if read(text, side).kind != 'f' {
+			return
+		}
+	}
+	ntlm := a.leafNTLM()
+	st.proven, st.reset, st.crossed, st.lasting = true, false, false, ntlm
+	if side == gss.Origin {
+		switch t.answer.Header.PersistentAuth {
+		case header.PersistTrue:
+			st.lasting = true
+		case header.PersistFalse, header.PersistInvalid:
+			st.lasting = false
+		}
+	}
+	t.holder, t.holderTo = "", ""
+	if st.lasting || ntlm {
+		t.holder, t.holderTo = t.begin.Identity, t.begin.Request.Host
+	}
+}
+
+// leafNTLM reports whether the credentials last sent are NTLM's, under whatever
+// scheme.
+func (a *attempt) leafNTLM() bool {
+	token, _ := a.proof.Token()
+	return prefixOf(token) == "toy/NTLM"
+}

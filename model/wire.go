@@ -1,0 +1,107 @@
+package model
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// packet is what a connection carries in one moment. HTTP/1.1 without
+// pipelining has one message under way at most.
+type packet struct {
+	kind packetKind
+	req  request
+	resp response
+	then uint32 // the packet behind an interim response
+}
+
+type packetKind uint8
+
+const (
+	quiet    packetKind = iota // nothing is under way
+	asks                       // a request, on its way up
+	answers                    // a response, on its way down
+	interims                   // a 1xx that somebody forged, before what was under way
+	closed                     // the connection is gone, and the one below has yet to see it
+)
+
+// request is a request on the wire. who tells from which client it really
+// comes, and identity for whom: history, that no machine sees.
+type request struct {
+	who      uint8
+	identity string
+	r        machine.Request
+	header   header.Request
+	body     machine.BodyUse
+	pinned   bool
+	shared   bool // it comes from a front that the server knows to be shared
+}
+
+// response is a response on the wire.
+type response struct {
+	status int
+	header header.Response
+	sent   machine.Sent
+	close  bool
+}
+
+func (r response) event() machine.Response {
+	return machine.Response{Status: r.status, Header: r.header, BodySent: r.sent, Close: r.close}
+}
+
+// env is what every Step may know of the world. One time and one seed, so that
+// states stay few: nothing here depends on either.
+var env = newEnv()
+
+func newEnv() gss.Env {
+	e := gss.Env{Now: 1}
+	for i := range e.Seed {
+		e.Seed[i] = 7
+	}
+	return e
+}
+
+// What is observed besides the machines' own events and actions.
+type (
+	// connected: what comes next goes over a fresh connection.
+	connected struct{ inside bool }
+	// answered: the driver answered a question.
+	answered struct {
+		question gss.Question
+		answer   gss.Answer
+		granted  bool
+	}
+	// misused: a machine returned an error, so the driver of this model, or the
+	// machine, breaks the contract.
+	misused struct{ err error }
+	// arrived: a request came to a server, or to a proxy that authenticates.
+	arrived struct{ request }
+	// refused: it answered itself. before and after are the machine.
+	refused struct {
+		machine.Reply
+		before, after any
+	}
+	// admitted: it let the request pass, to the handler or further up.
+	admitted struct {
+		scheme    string
+		info      gss.Info
+		anonymous bool
+		context   gss.Context
+	}
+	// finished: the final response leaves.
+	finished struct {
+		status int
+		machine.Finish
+	}
+	// forwarded: a proxy sent a request on.
+	forwarded struct {
+		from, to request
+		pin      machine.Pin
+	}
+	// relayed: a proxy passed a response on. own tells whether the upstream
+	// connection that it came over is, from now on, that client's alone.
+	relayed struct {
+		from, to response
+		own      bool
+	}
+)

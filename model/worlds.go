@@ -1,0 +1,344 @@
+package model
+
+import (
+	"slices"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// Size is how much of a world is explored. Every size is explored to the end;
+// they differ in how many requests there are and in how much may go wrong.
+type Size uint8
+
+const (
+	// Quick is for each run of the tests.
+	Quick Size = iota
+	// Full is for a run before something is handed in.
+	Full
+)
+
+// Scenario is one of the worlds by name.
+type Scenario struct {
+	Name string
+	// Says is who is there, and what is special about it.
+	Says string
+
+	quick, full size
+	setup       func() *setup
+}
+
+// size is how far a world goes.
+type size struct{ requests, trouble uint8 }
+
+// World makes the world. A Tune may change how its machines are configured.
+func (s Scenario) World(n Size, tune Tune) (*System, error) {
+	c := s.setup()
+	z := s.quick
+	if n == Full {
+		z = s.full
+	}
+	c.requests, c.trouble, c.tune = z.requests, z.trouble, tune
+	return newSystem(c)
+}
+
+// Check explores the world and judges all properties. The outcomes are in the
+// order of [Properties].
+func (w *System) Check(o Options) Report { return Explore(w, w.checks(), o) }
+
+// lies are what a network does that wants a client to believe what is not so.
+func lies() []int {
+	return trickSet("strips all challenges", "drops the first challenge", "reorders the challenges", "adds bare challenges",
+		"replays the first leg's challenge", "replays a final token", "replays a hint", "takes the tokens out",
+		"forges Persistent-Auth: true", "removes Persistent-Auth", "garbles Persistent-Auth", "forges Persistent-Auth: false",
+		"swaps the status for 200", "swaps the status for 500", "swaps the status for 401", "swaps the status for 407",
+		"marks the connection as closing", "forges an interim response",
+		"takes the credentials out", "replays the first leg's credentials", "adds an offer of Nego2", "swaps the status for 304")
+}
+
+// proxyLies are those, and what can be lied about a proxy.
+func proxyLies() []int {
+	return append(lies(), trickSet("forges Proxy-Support", "removes Proxy-Support")...)
+}
+
+// someLies are the ones that matter most, for worlds that are large without.
+func someLies() []int {
+	return trickSet("replays the first leg's challenge", "takes the tokens out", "forges Persistent-Auth: true", "removes Persistent-Auth",
+		"swaps the status for 200", "swaps the status for 401", "swaps the status for 407", "forges Proxy-Support", "removes Proxy-Support",
+		"takes the credentials out", "strips all challenges")
+}
+
+// without is a set of tricks without one of them.
+func without(set []int, name string) []int {
+	return slices.DeleteFunc(set, func(t int) bool { return tricks[t].name == name })
+}
+
+func alice(set ...func(*order)) order {
+	o := order{identity: "alice"}
+	for _, f := range set {
+		f(&o)
+	}
+	return o
+}
+
+func as(name string) func(*order) { return func(o *order) { o.identity = name } }
+func at(host string) func(*order) { return func(o *order) { o.host = host } }
+func knows(name string) func(*order) {
+	return func(o *order) { o.lease.Scheme, o.lease.SessionBased = name, true }
+}
+func guesses(name string) func(*order) { return func(o *order) { o.lease.Scheme = name } }
+func knowsProxy(name string) func(*order) {
+	return func(o *order) { o.proxyLease.Scheme = name }
+}
+func posts(b machine.Body) func(*order) {
+	return func(o *order) { o.method, o.body = "POST", b }
+}
+func overH2(o *order)      { o.multiplexed = true }
+func byConnect(o *order)   { o.connect = true }
+func transparent(o *order) { o.transparent = true }
+
+// Worlds are all of them, the small ones first.
+func Worlds() []Scenario {
+	return []Scenario{
+		{
+			Name: "origin", Says: "A client and an origin with Nego2 and Negotiate of two legs and a final proof; Basic besides.",
+			quick: size{2, 1}, full: size{3, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Nego2, 2, proves), legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 404, 304}, wrong: true,
+					orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.Nego2)), alice(as("bob"))}},
+				}
+			},
+		},
+		{
+			Name: "origin-ntlm", Says: "A client and an origin with NTLM, inside Negotiate and bare: what persists.",
+			quick: size{2, 1}, full: size{3, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 2, isNTLM), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500}, wrong: true,
+					orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.NTLM)), alice(as("bob")), alice(at("p"))}},
+				}
+			},
+		},
+		{
+			Name: "origin-legs", Says: "Three legs, a client with few legs to spend, an origin that keeps every identity and lets anonymous in.",
+			quick: size{2, 2}, full: size{2, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Nego2, 1, ends), legs(scheme.Negotiate, 3, ends), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, closes: true,
+					// A forged word that nothing lasts is left out: against it there is nothing
+					// to be done but to trust no such word, and who can forge it on a
+					// connection can as well use it.
+					tricks:   without(append(lies(), trickSet("replays the second leg's challenge")...), "forges Persistent-Auth: false"),
+					statuses: []int{200, 401}, wrong: true, optional: true, keep: machine.KeepAlways, policy: scheme.Policy{Fallback: true, AcceptHint: true},
+					maxLegs: 4, maxReconnects: 2,
+					orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(as("bob"))}},
+				}
+			},
+		},
+		{
+			Name: "origin-request", Says: "Schemes that prove each request alone: Digest with a memory of what was seen, and Basic.",
+			quick: size{2, 2}, full: size{3, 3},
+			setup: func() *setup {
+				toys := []toy{{name: scheme.Digest}, {name: scheme.Basic}}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500}, wrong: true,
+					orders: [][]order{{alice(), alice(knowsDigest), alice(as("bob"))}},
+				}
+			},
+		},
+		{
+			Name: "origin-body", Says: "Bodies that can be sent once or again; Ready that is taken back.",
+			quick: size{1, 2}, full: size{2, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 2, ends, retracts), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500},
+					orders: [][]order{{alice(posts(machine.Once)), alice(posts(machine.Replayable)), alice(posts(machine.Once), knows(scheme.Negotiate))}},
+				}
+			},
+		},
+		{
+			Name: "origin-strict", Says: "Bodies that go only over an authenticated connection.",
+			quick: size{1, 2}, full: size{2, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 2, ends), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500},
+					bodies: machine.Strict, keep: machine.KeepAlways,
+					orders: [][]order{{alice(posts(machine.Once)), alice(posts(machine.Replayable)), alice(posts(machine.Once), knows(scheme.Negotiate))}},
+				}
+			},
+		},
+		{
+			Name: "multiplexed", Says: "Streams of a multiplexed connection, where nothing that belongs to a connection may run.",
+			quick: size{2, 1}, full: size{2, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Nego2, 1, proves), legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500}, wrong: true,
+					policy: scheme.Policy{Fallback: true},
+					orders: [][]order{{alice(overH2), alice(overH2, knows(scheme.NTLM)), alice(overH2, knows(scheme.Negotiate))}},
+				}
+			},
+		},
+		{
+			Name: "forwarded", Says: "An origin behind an open proxy that forwards, and a network that lies about Proxy-Support.",
+			quick: size{2, 1}, full: size{3, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2), {name: scheme.Digest}}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: proxyLies(), closes: true, statuses: []int{200, 500},
+					proxied: true, pinnedFront: true, policy: scheme.Policy{Fallback: true},
+					orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(guesses(scheme.NTLM)), alice(at("p"))}},
+				}
+			},
+		},
+		{
+			Name: "proxy", Says: "A proxy that authenticates, with NTLM and Negotiate, before an origin that does not.",
+			quick: size{2, 1}, full: size{3, 3},
+			setup: func() *setup {
+				front := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: []toy{legs(scheme.NTLM, 2)}, origin: []toy{legs(scheme.NTLM, 2)}, optional: true,
+					canProxy: front, proxy: front, tricks: proxyLies(), closes: true, statuses: []int{200, 500}, wrong: true,
+					proxied: true,
+					orders:  [][]order{{alice(), alice(knowsProxy(scheme.NTLM)), alice(knowsProxy(scheme.Negotiate)), alice(as("bob")), alice(transparent)}},
+				}
+			},
+		},
+		{
+			Name: "both", Says: "Proxy and origin authenticate at once, both with NTLM.",
+			quick: size{2, 2}, full: size{3, 3},
+			setup: func() *setup {
+				return &setup{
+					canOrigin: []toy{legs(scheme.NTLM, 2), {name: scheme.Digest}}, origin: []toy{legs(scheme.NTLM, 2), {name: scheme.Digest}},
+					canProxy: []toy{legs(scheme.NTLM, 2)}, proxy: []toy{legs(scheme.NTLM, 2)}, tricks: proxyLies(), closes: true, statuses: []int{200, 500},
+					proxied: true, pinnedFront: true,
+					orders: [][]order{{alice(), alice(knows(scheme.NTLM), knowsProxy(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "connect", Says: "A tunnel through a proxy that authenticates, and the origin inside it.",
+			quick: size{2, 2}, full: size{3, 3},
+			setup: func() *setup {
+				return &setup{
+					canOrigin: []toy{legs(scheme.NTLM, 2)}, origin: []toy{legs(scheme.NTLM, 2)},
+					canProxy: []toy{legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}}, proxy: []toy{legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}},
+					tricks: proxyLies(), closes: true, statuses: []int{200, 500}, proxied: true, tunnels: true,
+					orders: [][]order{{alice(byConnect), alice(byConnect, knowsProxy(scheme.Negotiate), knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "two", Says: "Two clients with two identities behind one proxy, whose upstream connections they might share.",
+			quick: size{2, 1}, full: size{2, 2},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
+					proxied: true, pinnedFront: true,
+					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, {alice(as("bob")), alice(as("bob"), knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "reverse", Says: "Two clients before a reverse proxy, which keeps each to its own upstream connection.",
+			quick: size{2, 1}, full: size{2, 2},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
+					proxied: true, reverse: true, strip: true, pinnedFront: true,
+					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, {alice(as("bob")), alice(as("bob"), knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "shared-front", Says: "An origin behind a front that shares connections, and does not keep clients apart.",
+			quick: size{2, 2}, full: size{3, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 1, proves), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200},
+					sharedFront: true, careless: true, keep: machine.KeepAlways,
+					orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(as("bob"))}},
+				}
+			},
+		},
+		{
+			Name: "persistence", Says: "Three requests over a connection with NTLM, and a network that lies about statuses.",
+			quick: size{3, 2}, full: size{4, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, statuses: []int{200},
+					tricks: trickSet("swaps the status for 401", "forges Persistent-Auth: false", "removes Persistent-Auth", "adds bare challenges"),
+					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "proxy-persistence", Says: "The same over a connection to a proxy, before an open origin.",
+			quick: size{3, 2}, full: size{4, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, statuses: []int{200}, optional: true, proxied: true,
+					tricks: trickSet("swaps the status for 401", "swaps the status for 407", "forges Persistent-Auth: true"),
+					orders: [][]order{{alice(), alice(knowsProxy(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "bounds", Says: "An origin that refuses everybody, and a user who never gives up.",
+			quick: size{1, 2}, full: size{1, 4},
+			setup: func() *setup {
+				return &setup{
+					canOrigin: []toy{legs(scheme.Negotiate, 2), legs(scheme.NTLM, 2)},
+					origin:    []toy{legs(scheme.Negotiate, 2, refuses), legs(scheme.NTLM, 2, refuses)},
+					tricks:    lies(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
+					maxLegs: 5, maxAttempts: 9, maxReconnects: 1,
+					orders: [][]order{{alice(), alice(knows(scheme.Negotiate))}},
+				}
+			},
+		},
+		{
+			Name: "restarts", Says: "A front that puts one user's requests, of clients that know nothing of each other, on one connection.",
+			quick: size{5, 2}, full: size{6, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, statuses: []int{200}, careless: true,
+					tricks: trickSet("strips all challenges", "takes the tokens out", "takes the credentials out", "replays the first leg's credentials"),
+					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "mixed-up", Says: "The same with two users who always open with credentials.",
+			quick: size{4, 0}, full: size{8, 0},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, statuses: []int{200}, careless: true,
+					orders: [][]order{{alice(knows(scheme.NTLM)), alice(as("bob"), knows(scheme.NTLM))}},
+				}
+			},
+		},
+	}
+}
+
+func knowsDigest(o *order) {
+	o.lease.Scheme = scheme.Digest
+	o.lease.Memory.Count = 2
+	offers, _ := digestToy{}.Offer(gss.Env{}, scheme.Exchange{})
+	for c := range offers.All() {
+		o.lease.Memory.Offer = c
+	}
+}
