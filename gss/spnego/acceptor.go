@@ -120,10 +120,9 @@ func reject(fault gss.Fault, token gss.Token) (gss.Context, gss.Output, error) {
 type accepting struct {
 	leaf      gss.Context
 	mics      mics
-	oid       string // of the mechanism as the initiator called it (SPNG-3.2.5-1), until it was said
+	oid       string // of the mechanism as the initiator called it (SPNG-3.2.5-1); "" once the first reply has said it
 	complete  bool   // leaf is
 	requested bool   // MICs are required, and our first reply says so (R4178-5-2)
-	replied   bool   // the first reply is out
 	waiting   bool   // leaf has asked a question
 	micced    bool   // the message that leaf works on had a MIC
 	mic       string
@@ -199,7 +198,7 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 // last one, if it is the acceptor that sends that.
 func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 	_, integrity := c.leaf.Session()
-	m := Resp{State: AcceptCompleted, ResponseToken: token}
+	m := Resp{State: AcceptCompleted, SupportedMech: gss.Mech(c.oid), ResponseToken: token}
 	switch {
 	case c.micced && !integrity:
 		return reject(earlyMIC, gss.Token{})
@@ -216,7 +215,7 @@ func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 			return reject(fault, gss.Token{})
 		}
 	case integrity && (c.requested || requiresMIC(c.leaf)):
-		if c.mics.sent || c.replied && token.Bytes() == "" { // R4178-5-3, SPNG-3.1.5.1-1
+		if c.replied() && token.Bytes() == "" { // R4178-5-3, SPNG-3.1.5.1-1
 			return reject(noMIC, gss.Token{})
 		}
 		// Section 5 b, and c IV: ours goes first, with the last token or the first reply.
@@ -226,26 +225,19 @@ func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 		}
 		return c.send(m)
 	}
-	m = c.first(m)
 	return established{c.leaf, c.mics}, gss.Output{State: gss.Complete, Token: gss.TokenOf(m.Encode())}, nil
 }
 
-// first adds what belongs into the first reply.
-func (c accepting) first(m Resp) Resp {
-	if !c.replied {
-		m.SupportedMech = gss.Mech(c.oid)
-	}
-	return m
-}
+// replied reports whether the first reply is out.
+func (c accepting) replied() bool { return c.oid == "" }
 
 // send sends a message that is not the last one.
 func (c accepting) send(m Resp) (gss.Context, gss.Output, error) {
-	m = c.first(m)
-	m.State = AcceptIncomplete
-	if c.requested && !c.replied { // R4178-4.2.2-1
+	m.State, m.SupportedMech = AcceptIncomplete, gss.Mech(c.oid)
+	if c.requested && !c.replied() { // R4178-4.2.2-1
 		m.State = RequestMIC
 	}
-	c.replied, c.oid, c.micced, c.mic = true, "", false, ""
+	c.oid, c.micced, c.mic = "", false, ""
 	return c, gss.Output{State: gss.Continue, Token: gss.TokenOf(m.Encode())}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/ntlm"
 )
 
 // RFC 4178 section 5, which is section 3 of the working notes: who sends which MIC when. The toys
@@ -439,6 +440,28 @@ func TestNotes3MechanismForcesMIC(t *testing.T) {
 			t.Errorf("%s's MIC stripped: %v", sideNames[side], p.out[1-side].Fault)
 		}
 	}
+	// The same where the acceptor has the last token.
+	even := Config{Mechanisms: []gss.Mechanism{vista{final(ntlmToy(2)), true}}}
+	p = newPair(t, even, even)
+	same(t, p.run(gss.Input{}), `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue accept-incomplete (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
+		I complete accept-completed +MIC
+		A complete`)
+	p.mustComplete(gss.NTLM)
+	p = newPair(t, even, even)
+	p.mangle = func(s, n int, token string) string {
+		if s == theirs && n == 1 {
+			return resp(t, token, func(m *Resp) { m.MechListMIC, m.State = gss.Token{}, AcceptCompleted })
+		}
+		return token
+	}
+	p.run(gss.Input{})
+	if p.out[ours].Fault != noMIC {
+		t.Errorf("the acceptor's MIC stripped: %v", p.out[ours].Fault)
+	}
 	// Windows 2003 and curl without one: none is required.
 	p = newPair(t, with(false), with(false))
 	p.run(gss.Input{})
@@ -499,5 +522,145 @@ func TestNotes3NoSessionBeforeComplete(t *testing.T) {
 	}
 	if _, ok := p.side[theirs].Session(); ok {
 		t.Error("the acceptor gives its session away")
+	}
+}
+
+// slow is a toy that asks somebody about every token of its peer but the first one.
+type slow struct{ gsstoy.Toy }
+
+func (s slow) Initiate(t gss.Target) gss.Context { return slowContext{Context: s.Toy.Initiate(t)} }
+func (s slow) Accept(t gss.Target) gss.Context   { return slowContext{Context: s.Toy.Accept(t)} }
+
+type slowContext struct {
+	gss.Context
+	steps uint8
+	held  gss.Token
+}
+
+func (c slowContext) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	switch in.Answer.(type) {
+	case nil:
+		if c.steps++; c.steps > 1 && !c.held.Present() {
+			c.held = in.Token
+			return c, gss.Output{State: gss.Waiting, Ask: gss.NeedExchange{Service: "oracle"}}, nil
+		}
+	case gss.Reply:
+		in = gss.Input{Token: c.held}
+		c.held = gss.Token{}
+	case gss.Unreachable:
+		return c, gss.Fail(gss.Unanswered, "the oracle is silent"), nil
+	default:
+		return c, gss.Output{}, gss.Misuse("slow: an oracle replies")
+	}
+	next, out, err := c.Context.Step(env, in)
+	c.Context = next
+	return c, out, err
+}
+
+// A question in mid-exchange, on either side, loses nothing of the message that it is
+// about: neither its MIC nor what it says of the state.
+func TestNotes3QuestionsInMidExchange(t *testing.T) {
+	slowly := Config{Mechanisms: []gss.Mechanism{slow{final(ntlmToy(2))}}}
+	run := func(answer gss.Answer) *pair {
+		p := newPair(t, slowly, favourite(slowly))
+		p.answer = func(int, gss.Question) gss.Answer { return answer }
+		p.run(gss.Input{})
+		return p
+	}
+	p := run(gss.Reply{})
+	same(t, p.script.String(), `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue request-mic (NTLM) <toy/NTLM:c1>
+		I asks
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A asks
+		A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
+		I asks
+		I complete accept-completed +MIC
+		A complete`)
+	p.mustComplete(gss.NTLM)
+	p = run(gss.Unreachable{})
+	p.mustFail(ours, gss.Unanswered)
+	// An answer of a type that the mechanism does not take is the caller's mistake.
+	p = newPair(t, slowly, slowly)
+	p.step(ours, gss.Input{})
+	p.step(theirs, gss.Input{Token: p.out[ours].Token})
+	waiting, _ := lawful(t, p.side[ours], p.env(), gss.Input{Token: p.out[theirs].Token})
+	if next, _, err := waiting.Step(p.env(), gss.Input{Answer: gss.Declined{}}); err == nil || next != waiting {
+		t.Errorf("%v", err)
+	}
+}
+
+// A MIC where there is no integrity cannot be checked, and is not taken for nothing.
+func TestNotes3MICWithoutIntegrity(t *testing.T) {
+	for side := range 2 {
+		p := newPair(t, over(bare(ntlmToy(2))), over(bare(ntlmToy(2))))
+		p.mangle = func(s, n int, token string) string {
+			if s == side && n == 1 {
+				return resp(t, token, func(m *Resp) { m.MechListMIC = gss.TokenOf("mic") })
+			}
+			return token
+		}
+		p.run(gss.Input{})
+		if p.out[1-side].Fault != earlyMIC {
+			t.Errorf("%s's: %v %v", sideNames[side], p.out[1-side].State, p.out[1-side].Fault)
+		}
+	}
+}
+
+// An acceptor that is complete with its own MIC wants none of ours.
+func TestNotes3CompletedWithMIC(t *testing.T) {
+	p := newPair(t, over(final(kerberos(1)), final(ntlmToy(1))), over(final(ntlmToy(1))))
+	p.mangle = func(s, n int, token string) string {
+		if s == theirs && n == 1 {
+			return resp(t, token, func(m *Resp) { m.State = AcceptCompleted })
+		}
+		return token
+	}
+	p.run(gss.Input{})
+	if out := p.out[ours]; out.State != gss.Complete || out.Token.Present() {
+		t.Errorf("%v %v\n%s", out.State, out.Fault, p.script.String())
+	}
+}
+
+// NTLM without extended session security has one key stream and one sequence number for
+// both directions, so it matters whose MIC was the first.
+func TestNotes3HalfDuplex(t *testing.T) {
+	var leaves [2]done
+	for side := range leaves {
+		session, fault := ntlm.NewSession(ntlm.FlagSign|ntlm.FlagNTLM, ntlm.Key{1, 2, 3}, side == ours)
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		leaves[side] = done{session: session}
+	}
+	for _, first := range []int{ours, theirs} {
+		second := 1 - first
+		m := [2]mics{{list: "list"}, {list: "list"}}
+		for _, from := range []int{first, second} {
+			next, mic, fault := m[from].make(leaves[from])
+			if !fault.IsZero() {
+				t.Fatal(fault)
+			}
+			m[from] = next
+			if m[1-from], fault = m[1-from].verify(leaves[1-from], mic.Bytes()); !fault.IsZero() {
+				t.Fatalf("%s first, MIC of %s: %v", sideNames[first], sideNames[from], fault)
+			}
+		}
+		a, _ := m[ours].session(leaves[ours])
+		b, _ := m[theirs].session(leaves[theirs])
+		byHand, _, _ := m[first].sign(leaves[first].session)
+		if byHand, fault := m[first].check(byHand, m[first].theirs); !fault.IsZero() || byHand != [2]gss.Session{a, b}[first] {
+			t.Errorf("%s first: another session than by hand, %v", sideNames[first], fault)
+		}
+		a, mic, _ := a.MIC("question")
+		b, fault := b.VerifyMIC("question", mic)
+		if !fault.IsZero() {
+			t.Errorf("%s first: %v", sideNames[first], fault)
+		}
+		_, mic, _ = b.MIC("answer")
+		if _, fault = a.VerifyMIC("answer", mic); !fault.IsZero() {
+			t.Errorf("%s first: %v", sideNames[first], fault)
+		}
 	}
 }

@@ -75,6 +75,7 @@ func TestNotes2NegTokenResp(t *testing.T) {
 		{"no negState in the last one", 2, func(m *Resp) { m.State = NoState }, gss.NoFault},
 		{"no supportedMech", 0, func(m *Resp) { m.SupportedMech = "" }, gss.NoFault},
 		{"a mechanism that was not offered", 0, func(m *Resp) { m.SupportedMech = gss.NegoEx }, gss.Unexpected},
+		{"the same without a token", 0, func(m *Resp) { *m = Resp{State: RequestMIC, SupportedMech: gss.NegoEx} }, gss.Unexpected},
 		{"SPNEGO itself", 0, func(m *Resp) { m.SupportedMech = gss.SPNEGO }, gss.Unexpected},
 		{"another one that was, with a token", 0, func(m *Resp) { m.SupportedMech = gss.Kerberos }, gss.Unexpected},
 		{"another one that was, and it is accepted", 0, func(m *Resp) { *m = Resp{State: AcceptCompleted, SupportedMech: gss.Kerberos} }, gss.Unexpected},
@@ -541,5 +542,14 @@ func TestNotes8Fragments(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An acceptor does not take an acceptor's opening, nor a list of nothing.
+func TestNotes7AcceptorWantsAList(t *testing.T) {
+	a := mech(t, over(ntlmToy(1))).Accept(target())
+	_, out := lawful(t, a, gss.Env{}, gss.Input{Token: gss.TokenOf(Init{Hints: Hints{Present: true}}.Encode())})
+	if m, _ := ParseResp(out.Token.Bytes()); out.Fault != errNoMechs || m.State != Reject {
+		t.Errorf("%v %v", out.State, out.Fault)
 	}
 }

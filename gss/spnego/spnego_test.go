@@ -15,7 +15,7 @@ import (
 // broken is a mechanism that cannot be held.
 type broken struct {
 	gsstoy.Toy
-	list []int
+	_ []int
 }
 
 // half is a mechanism whose contexts cannot be compared.
@@ -25,7 +25,7 @@ func (h half) Accept(t gss.Target) gss.Context { return slicy{Context: h.Toy.Acc
 
 type slicy struct {
 	gss.Context
-	list []int
+	_ []int
 }
 
 func TestNew(t *testing.T) {

@@ -355,8 +355,8 @@ func TestFieldThree(t *testing.T) {
 	}
 }
 
-// spnego-notes section 5: the first bytes decide.
-func TestFramingOf(t *testing.T) {
+// C33: the first bytes decide.
+func TestNotes5FramingOf(t *testing.T) {
 	raw := func(m gss.Mech) string { return tlv(tagInitial, tlv(tagOID, string(m)), "\x01\x00") }
 	for _, v := range []struct {
 		token   string
@@ -375,8 +375,8 @@ func TestFramingOf(t *testing.T) {
 	}
 }
 
-// The base64 of each begins as the notes say.
-func TestBase64Starts(t *testing.T) {
+// What the base64 of each begins with, as it is seen in header fields.
+func TestNotes5Base64Starts(t *testing.T) {
 	for _, v := range []struct{ token, start string }{
 		{opening(ntlmList), "Y"}, {choice(1), "o"}, {"NTLMSSP\x00", "TlRMTVNTUAA"},
 	} {
