@@ -115,8 +115,8 @@ func (p *Proxy) authenticate(env gss.Env, e Event) (Actions, error) {
 	switch a := acts.At(0).(type) {
 	case Ask:
 		p.phase = asking
-	case Reply: // R9110-11.7.1-1, NTHT-2.2.3-1
-		p.phase = idle
+	case Reply: // R9110-11.7.1-1, NTHT-2.2.3-1; nothing of the request is left, HTA-20
+		p.phase, p.now = idle, forwarded{}
 	case Accept:
 		p.now.authed = true
 		return p.forward(a), nil
@@ -169,7 +169,7 @@ func (p *Proxy) reset() {
 // response judges what came back from upstream.
 func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
 	own := p.now.on == Fresh || p.now.on == Same
-	if r.Status == 407 && !p.conf.Chain && !p.conf.Reverse { // R9110-11.7.1-1
+	if r.Status == 407 && !p.conf.Chain { // R9110-11.7.1-1
 		return p.badGateway(gss.Unexpected, "the upstream wants proxy authentication, which is its business with this proxy", own && r.Close), nil
 	}
 	offers := r.Header.WWWAuthenticate

@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -190,6 +191,7 @@ func (r *rig) schemeOf(spec string) (scheme.Client, scheme.Server) {
 	case scheme.Nego2:
 		toy.OpensWithToken = true
 	}
+	real, nc, ns := false, ntlm.Config{}, ntlm.Config{Computer: "WWW", Domain: "LAB"} // NTLM itself, in place of the toy
 	realm, check := "r", scheme.AskVerifier
 	dc, ds := digest.ClientConfig{}, digest.ServerConfig{Realm: realm, Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}}
 	for o := range strings.SplitSeq(opts, ",") {
@@ -229,6 +231,16 @@ func (r *rig) schemeOf(spec string) (scheme.Client, scheme.Server) {
 			ds.Algorithms = []digest.Algorithm{digest.MD5}
 		case "proof":
 			dc.RequireProof = true
+		case "real":
+			real = true
+		case "v1":
+			nc.Level, ns.Level = ntlm.V1, ntlm.V1
+		case "mic":
+			ns.RequireMIC = true
+		case "binding":
+			nc.ChannelBinding, ns.ChannelBinding = ntlm.Require, ntlm.Require
+		case "unbound":
+			nc.ChannelBinding = ntlm.Ignore
 		default:
 			r.t.Fatalf("unknown option %q of %s", o, name)
 		}
@@ -246,6 +258,17 @@ func (r *rig) schemeOf(spec string) (scheme.Client, scheme.Server) {
 		return c, s
 	case scheme.Basic:
 		return scheme.BasicClient(), scheme.BasicServer(realm, check)
+	}
+	if real {
+		c, err := ntlm.New(nc)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		s, err := ntlm.New(ns)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return scheme.FromMechanism(traits, c), scheme.ForMechanism(traits, s)
 	}
 	return scheme.FromMechanism(traits, toy), scheme.ForMechanism(traits, toy)
 }
@@ -460,7 +483,24 @@ func (r *rig) challenge(c header.Challenge) string {
 	return c.Scheme()
 }
 
+// angles shows a token: its text, of NTLM's messages what they are.
 func angles(token string) string {
+	if m, fault := ntlm.ParseNegotiate(token); fault.IsZero() {
+		return fmt.Sprintf("<NEGOTIATE, %d bytes, key exchange %t>", len(token), m.Flags.Has(ntlm.FlagKeyExchange))
+	}
+	if m, fault := ntlm.ParseChallenge(token); fault.IsZero() {
+		name, _ := m.Flags.Text(m.TargetName)
+		return "<CHALLENGE of " + name + ">"
+	}
+	if m, fault := ntlm.ParseAuthenticate(token); fault.IsZero() {
+		user, _ := m.Flags.Text(m.User)
+		s := "<AUTHENTICATE of " + user
+		if v2, fault := ntlm.ParseResponse(m.NT); fault.IsZero() {
+			b, aware := v2.Pairs.Get(ntlm.AVChannelBindings)
+			s += ", v2" + opt(v2.Pairs.Flags()&ntlm.AVFlagMIC != 0, "MIC") + opt(aware && strings.Trim(b, "\x00") != "", "bound")
+		}
+		return s + ">"
+	}
 	for i := range len(token) {
 		if token[i] < 0x20 || token[i] > 0x7e {
 			return fmt.Sprintf("<%x>", token)

@@ -380,14 +380,9 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "Upstream407IsNotOurs",
-		Says: "A 407 that comes from upstream is not passed on by a forward proxy as if it were its own.",
+		Says: "A 407 that comes from upstream is not passed on as if it were this proxy's own.",
 		Rows: rows("R9110-11.7.1-1"),
-		acceptor: on(func(c *setup, _ *ledger, r relayed) Verdict {
-			if c.reverse {
-				return Idle
-			}
-			return Must(r.to.status != 407)
-		}),
+		acceptor: on(func(_ *setup, _ *ledger, r relayed) Verdict { return Must(r.to.status != 407) }),
 	},
 	{
 		Name: "ProxyForwardsChallengesUntouched",
