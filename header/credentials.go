@@ -50,6 +50,12 @@ func TokenCredentials(scheme, token string) Credentials {
 	return Credentials{tokenValue(scheme, token), true}
 }
 
+// Token68Credentials are credentials with a token68 as it stands, for schemes whose
+// tokens are not base64, as Bearer. What is no token68 gives Malformed ones.
+func Token68Credentials(scheme, token68 string) Credentials {
+	return Credentials{token68Value(scheme, token68), true}
+}
+
 // ParamCredentials are credentials with auth-params in wire form.
 func ParamCredentials(scheme, params string) Credentials {
 	return Credentials{paramValue(scheme, params), true}

@@ -152,3 +152,19 @@ func TestToken(t *testing.T) {
 		}
 	})
 }
+
+// Tokens of other schemes go out and come in as they are.
+func TestToken68Credentials(t *testing.T) {
+	for token, want := range map[string]string{"a.b-c_d~+/==": "Bearer a.b-c_d~+/==", "": "", "a b": "", "a,b": "", "=": "", "a=b": "", "a\nb": ""} {
+		c := Token68Credentials("Bearer", token)
+		if c.Text() != want || (want != "") != (c.Form() == Token68) {
+			t.Errorf("%q: form %v, text %q; want %q", token, c.Form(), c.Text(), want)
+		}
+		if want != "" && (c != ParseCredentials(want) || c.Token68() != token) {
+			t.Errorf("%q does not come back", token)
+		}
+	}
+	if c := Token68Credentials("Bearer", strings.Repeat("a", MaxText)); c.Form() != Malformed {
+		t.Error("longer than MaxText")
+	}
+}

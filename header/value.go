@@ -80,6 +80,18 @@ func tokenValue(scheme, token string) value {
 	return v
 }
 
+func token68Value(scheme, token68 string) value {
+	v := bareValue(scheme)
+	if v.form == Malformed {
+		return v
+	}
+	if end, ok := scanToken68(token68, 0); !ok || end != len(token68) || len(scheme)+1+len(token68) > MaxText {
+		return bare(scheme, Malformed)
+	}
+	v.text, v.from, v.form = scheme+" "+token68, v.name+1, Token68
+	return v
+}
+
 func paramValue(scheme, params string) value {
 	v := bareValue(scheme)
 	if v.form == Malformed {

@@ -379,9 +379,9 @@ var acceptorProperties = []Property{
 		}),
 	},
 	{
-		Name: "Upstream407IsNotOurs",
-		Says: "A 407 that comes from upstream is not passed on as if it were this proxy's own.",
-		Rows: rows("R9110-11.7.1-1"),
+		Name:     "Upstream407IsNotOurs",
+		Says:     "A 407 that comes from upstream is not passed on as if it were this proxy's own.",
+		Rows:     rows("R9110-11.7.1-1"),
 		acceptor: on(func(_ *setup, _ *ledger, r relayed) Verdict { return Must(r.to.status != 407) }),
 	},
 	{

@@ -1,0 +1,282 @@
+package machine
+
+import (
+	"strconv"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+)
+
+// From what a machine did in one step to the rows of the table that it
+// followed. A projection never judges: what it makes of a step that the table
+// does not have is a row that Transitions does not have.
+
+// TransitionsOf are the rows that one step of a [Client], [Server] or [Proxy]
+// followed: before took e, gave acts and became after. A client's step is one
+// of the client and one of each side that had a part in it. A step that ended
+// in a Go error, and one of a machine that nobody configured, is none.
+func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Transition {
+	if e == nil {
+		return nil
+	}
+	switch b := any(before).(type) {
+	case Client:
+		if b.conf == nil {
+			return nil
+		}
+		a := any(after).(Client)
+		rows := []Transition{{"client", b.standsAt(), b.event(e), words(acts, clientWord), a.standsAt()}}
+		for _, s := range [...]gss.Side{gss.Origin, gss.Proxy} {
+			row := Transition{"side", b.sideAt(s), b.sideEvent(s, e), words(acts, a.sideWord(s)), a.sideAt(s)}
+			if row.From != "unused" || row.To != "unused" || row.Actions == "Ask" || row.Actions == "credentials" {
+				rows = append(rows, row)
+			}
+		}
+		return rows
+	case Server:
+		if b.conf == nil {
+			return nil
+		}
+		a := any(after).(Server)
+		return []Transition{{"server", b.standsAt(), b.event(e), words(acts, acceptorWord), a.standsAt()}}
+	case Proxy:
+		if b.conf == nil {
+			return nil
+		}
+		a := any(after).(Proxy)
+		return []Transition{{"proxy", b.standsAt(), b.event(e), words(acts, acceptorWord), a.standsAt()}}
+	}
+	return nil
+}
+
+// words are the actions that word has a word for.
+func words(acts Actions, word func(Action) string) (all string) {
+	for a := range acts.All() {
+		w := word(a)
+		if w != "" && all != "" {
+			all += ", "
+		}
+		all += w
+	}
+	return all
+}
+
+// eventKind is an event without what is special to a machine.
+func eventKind(e Event) string {
+	switch e := e.(type) {
+	case Begin:
+		return "Begin"
+	case Response:
+		switch {
+		case informational(e.Status):
+			return "1xx"
+		case e.Status == 401, e.Status == 407:
+			return strconv.Itoa(e.Status)
+		}
+		return "other status"
+	case Answered:
+		return "Answered"
+	case Closed:
+		return "Closed"
+	}
+	return "no event of this machine"
+}
+
+// --- the client
+
+// standsAt is where a client stands. A question that comes up while a response
+// is judged is another state than one before a request: the response is kept.
+func (c *Client) standsAt() string {
+	if c.phase == asking && c.ex.judging {
+		return "judging"
+	}
+	return c.phase.String()
+}
+
+func (c *Client) event(e Event) string { return eventKind(e) }
+
+func clientWord(a Action) string {
+	switch a := a.(type) {
+	case Send:
+		if !a.Authorization.Present() && !a.ProxyAuthorization.Present() {
+			return "Send bare"
+		}
+		return "Send credentials"
+	case Deliver:
+		return "Deliver"
+	case Ask:
+		return "Ask"
+	case Reopen:
+		return "Reopen"
+	case Fail:
+		return "Fail"
+	case Retire:
+		return "Retire"
+	}
+	return "no action of this machine"
+}
+
+// --- a client's side
+
+// sideAt is where one side of a client stands: first what its handshake has come
+// to, then what its connection keeps.
+func (c *Client) sideAt(s gss.Side) string {
+	sd := &c.sides[s]
+	switch {
+	case sd.scheme != 0 && !sd.ended && sd.sent:
+		return "halfway"
+	case sd.scheme != 0 && !sd.ended:
+		return "starting"
+	case sd.scheme != 0:
+		return "passed"
+	case sd.persistent:
+		return "persistent"
+	case sd.bound:
+		return "bound"
+	}
+	return "unused"
+}
+
+// sideEvent is what an event is to side s.
+func (c *Client) sideEvent(s gss.Side, e Event) string {
+	kind := eventKind(e)
+	switch kind {
+	case "Answered":
+		if c.asker != s {
+			return "other side answered"
+		}
+	case "401", "407", "other status":
+		challenger := gss.Origin
+		switch {
+		case kind == "407":
+			challenger = gss.Proxy
+		case kind == "other status", c.ex.via.Route == Tunneling:
+			return "passed"
+		}
+		switch {
+		case challenger == s:
+			return "challenged"
+		case s == gss.Proxy: // who is behind this side challenged
+			return "passed"
+		}
+		return "not reached"
+	}
+	return kind
+}
+
+// sideWord is what an action means to side s of the client that it left behind.
+func (c *Client) sideWord(s gss.Side) func(Action) string {
+	return func(a Action) string {
+		switch a := a.(type) {
+		case Send:
+			if [...]header.Credentials{gss.Origin: a.Authorization, gss.Proxy: a.ProxyAuthorization}[s].Present() {
+				return "credentials"
+			}
+			return "none"
+		case Ask:
+			if c.asker == s {
+				return "Ask"
+			}
+			return ""
+		case Deliver, Fail, Reopen:
+			return "end"
+		}
+		return ""
+	}
+}
+
+// --- server and proxy
+
+// standsAt is where a server stands: in a request, or between two.
+func (s *Server) standsAt() string {
+	switch {
+	case s.phase == asking && s.now.answering:
+		return "concluding"
+	case s.phase == handling && s.kept.scheme != 0:
+		return "handling, kept"
+	case s.phase == idle && s.half.scheme != 0:
+		return "halfway"
+	case s.phase == idle && s.kept.scheme != 0:
+		return "kept"
+	}
+	return s.phase.String()
+}
+
+func (s *Server) event(e Event) string {
+	switch e := e.(type) {
+	case Received:
+		creds := e.Header.Authorization
+		if s.conf.side == gss.Proxy {
+			creds = e.Header.ProxyAuthorization
+		}
+		if creds.Present() {
+			return "Received with credentials"
+		}
+		return "Received bare"
+	case Responding:
+		if e.Status == s.challengeStatus() {
+			return "Responding 401"
+		}
+		return "Responding"
+	case Response, Begin:
+		return "no event of this machine"
+	}
+	return eventKind(e)
+}
+
+// standsAt is where a proxy stands, and whether an upstream connection is its
+// client's alone.
+func (p *Proxy) standsAt() string {
+	at := p.phase.String()
+	switch {
+	case p.phase == asking && p.front.now.answering:
+		at = "concluding"
+	case p.phase == idle && p.front.half.scheme != 0:
+		at = "halfway"
+	}
+	if p.pinned {
+		at += ", pinned"
+	}
+	return at
+}
+
+func (p *Proxy) event(e Event) string {
+	switch e := e.(type) {
+	case Received:
+		return "Received"
+	case Closed:
+		if e.End == Upstream {
+			return "Closed upstream"
+		}
+		return "Closed downstream"
+	case Response, Answered:
+		return eventKind(e)
+	}
+	return "no event of this machine"
+}
+
+func acceptorWord(a Action) string {
+	switch a := a.(type) {
+	case Ask:
+		return "Ask"
+	case Reply:
+		return "Reply " + strconv.Itoa(a.Status)
+	case Accept:
+		if a.Anonymous {
+			return "Accept anonymous"
+		}
+		return "Accept"
+	case Finish:
+		return "Finish"
+	case Forward:
+		return "Forward " + [...]string{Shared: "shared", Fresh: "fresh", Same: "same", Tunnel: "tunnel"}[a.Pin]
+	case Relay:
+		return "Relay"
+	case Retire:
+		if a.End == Upstream {
+			return "Retire upstream"
+		}
+		return "Retire downstream"
+	}
+	return "no action of this machine"
+}

@@ -1,0 +1,4 @@
+package machine
+
+// Transition is one row.
+type Transition struct{ Machine, From, Event, Actions, To string }
