@@ -8,6 +8,9 @@ require (
 	github.com/spf13/pflag v1.0.9
 )
 
-require github.com/inconshreveable/mousetrap v1.1.0 // indirect
+require (
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	golang.org/x/crypto v0.59.0 // indirect
+)
 
 replace github.com/countersign-auth/countersign => ../

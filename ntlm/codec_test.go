@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"pgregory.net/rapid"
 )
 
@@ -185,6 +186,7 @@ func TestAVPairs(t *testing.T) {
 		if row.ok && !strings.HasPrefix(row.raw, p.Raw()) {
 			t.Errorf("%s: raw %q", row.name, p.Raw())
 		}
+		requirement.Held(t, "unit:av_pairs")
 	}
 	p, _ := ParseAVPairs(pair(AVDomain, "d\x00") + pair(AVFlags, "\x05\x00\x00\x00") + pair(AVTimestamp, "\x01\x00\x00\x00\x00\x00\x00\x80") + end + "rest")
 	var ids []AVID
@@ -252,6 +254,7 @@ func TestUpper(t *testing.T) {
 		if got, _ := decodeUTF16(string(b)); got != row[1] {
 			t.Errorf("%q is %q in upper case, want %q", row[0], got, row[1])
 		}
+		requirement.Held(t, "prop:ntlm_user_case")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"pgregory.net/rapid"
 )
 
@@ -181,6 +182,7 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 		if data, ok := LogonData(a.Context); ok != server.PassThrough || ok && data != "groups" {
 			rt.Fatalf("logon data %q, %v", data, ok)
 		}
+		requirement.Held(t, "prop:ntlm_verify_iff_same_secret")
 	})
 	if came < 5 {
 		t.Errorf("only %d exchanges came to anything", came)
@@ -214,6 +216,7 @@ func TestPropertyUserCase(t *testing.T) {
 		if a.State != gss.Complete || a.Context.Info().Peer != stored {
 			rt.Fatalf("%v %+v", a.Fault, a.Context.Info())
 		}
+		requirement.Held(t, "prop:ntlm_user_case")
 	})
 }
 
@@ -267,6 +270,8 @@ func TestBindingTable(t *testing.T) {
 			if a.Fault.Code != want || (a.State == gss.Complete) != (want == in) {
 				t.Errorf("client %v, server %v, demand %d: %v", row.client, row.server, demand, a.Fault)
 			}
+			requirement.Held(t, "prop:binding_three_values")
+			requirement.Held(t, "kit:NTLM/channel_binding_mismatch")
 		}
 		// On the wire the three look different.
 		w := newWorld(t, Config{}, acceptorConfig)
@@ -279,6 +284,7 @@ func TestBindingTable(t *testing.T) {
 		if sent != aware || sent && value != string(sum[:]) {
 			t.Errorf("client %v sends %x, %v", row.client, value, sent)
 		}
+		requirement.Held(t, "kit:NTLM/channel_binding")
 	}
 	// A client that must bind and cannot does not answer.
 	for _, b := range []gss.Binding{none, unavailable} {
@@ -350,6 +356,9 @@ func TestMIC(t *testing.T) {
 		if a.Fault.Code != row.want || (a.State == gss.Complete) != (row.want == gss.NoFault) {
 			t.Errorf("%s: %v, want %v", row.name, a.Fault, row.want)
 		}
+		requirement.Held(t, "golden:ntlm_keyexch_missing")
+		requirement.Held(t, "golden:ntlm_mic_stripped")
+		requirement.Held(t, "kit:NTLM/mic")
 		if a.State == gss.Complete { // SPNEGO asks both sides
 			for _, ctx := range []gss.Context{c.Context, a.Context} {
 				if got := ctx.(interface{ RequiresMechListMIC() bool }).RequiresMechListMIC(); got != (row.name != "a CHALLENGE without a time") {
@@ -533,6 +542,7 @@ func TestFlagTable(t *testing.T) {
 		if !fault.IsZero() || ch.Flags != always|row.granted || (ch.Version == Version{}) != !row.asked.Has(FlagVersion) {
 			t.Errorf("asked %v, granted %v (%v)", row.asked, ch.Flags, fault)
 		}
+		requirement.Held(t, "unit:ntlm_flag_table")
 	}
 	a := take(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(Negotiate{Flags: FlagNTLM}.Append(nil)))})
 	refused(t, a, gss.Malformed)
@@ -588,6 +598,7 @@ func TestWeakChallenge(t *testing.T) {
 		if c.Fault.Code != row.code || c.Token.Present() {
 			t.Errorf("%s: %v", row.name, c.Fault)
 		}
+		requirement.Held(t, "golden:ntlm_weak_challenge")
 	}
 	strong := acceptorConfig
 	strong.Require128 = true
@@ -601,6 +612,7 @@ func TestSeeds(t *testing.T) {
 	c := w.greet()
 	a := take(t, w.server.Accept(target), gss.Env{Now: 1}, gss.Input{Token: w.hello})
 	refused(t, a, gss.NoEntropy)
+	requirement.Held(t, "prop:zero_seed_fails_closed")
 	seen := map[Nonce]bool{}
 	for n := range 50 {
 		a = step(t, w.server.Accept(target), gss.Env{Seed: gss.Seed{byte(n + 1)}}, gss.Input{Token: w.hello}, gss.Continue)
@@ -609,6 +621,7 @@ func TestSeeds(t *testing.T) {
 			t.Fatal("a challenge comes twice")
 		}
 		seen[ch.Server] = true
+		requirement.Held(t, "prop:nonce_fresh_per_seed", "NLMP-3.2.5.1.1-1")
 	}
 	for _, level := range []Level{V2, V1Session, V1} {
 		w := newWorld(t, Config{Level: level}, acceptorConfig)
@@ -834,6 +847,7 @@ func TestUnexpected(t *testing.T) {
 	w := newWorld(t, Config{}, acceptorConfig)
 	spnego := gss.TokenOf("\x60\x48\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x3e\x30\x3c\xa0\x0e\x30\x0c")
 	refused(t, take(t, w.server.Accept(target), w.env(), gss.Input{Token: spnego}), gss.Malformed)
+	requirement.Held(t, "prop:ntlm_scheme_refuses_spnego")
 	refused(t, take(t, w.server.Accept(target), w.env(), gss.Input{Token: gss.TokenOf("")}), gss.Malformed)
 	refused(t, take(t, w.server.Accept(target), w.env(), gss.Input{}), gss.Unexpected)
 	refused(t, take(t, w.client.Initiate(target), w.env(), gss.Input{Token: spnego}), gss.Unexpected)

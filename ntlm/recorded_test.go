@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // exchange is what a real client and a real server said to each other, recorded
@@ -254,5 +255,6 @@ func TestRecordedMessages(t *testing.T) {
 		if !fault.IsZero() {
 			t.Errorf("%s: %v", m.Name, fault)
 		}
+		requirement.Held(t, "kit:NTLM/wire_types")
 	}
 }

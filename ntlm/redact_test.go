@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // V24, HTA-12: neither a password nor its hash, nor any key made of them, shows
@@ -106,6 +107,7 @@ func TestNoSecretInAnyFormat(t *testing.T) {
 		a = see(take(t, a.Context, w.env(), gss.Input{Token: c.Token}))
 		check("a question", a.Ask)
 		see(take(t, a.Context, w.env(), gss.Input{Answer: row.stored}))
+		requirement.Held(t, "prop:no_secret_in_any_format")
 	}
 	if shown < 1000 {
 		t.Errorf("only %d texts were looked at", shown)

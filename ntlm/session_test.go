@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"pgregory.net/rapid"
 )
 
@@ -127,6 +128,7 @@ func TestSequence(t *testing.T) {
 		if _, fault := a.VerifyMIC("x", mic); fault.Code != gss.Malformed {
 			t.Errorf("%x: %v", mic, fault)
 		}
+		requirement.Held(t, "kit:NTLM/sequence")
 	}
 	if _, _, _, fault := a.Unwrap("short"); fault.Code != gss.Malformed {
 		t.Error(fault)

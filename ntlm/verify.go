@@ -28,7 +28,7 @@ func (p *proof) read(c *config, granted Flags, token string) (fault gss.Fault) {
 	if p.m.Flags == 0 { // very old clients say nothing
 		p.flags, p.names = granted, granted
 	}
-	if !p.names.Any(FlagUnicode | FlagOEM) {
+	if !p.names.Any(FlagUnicode|FlagOEM) || !granted.Has(FlagUnicode) { // wget claims UNICODE ungranted, and writes OEM
 		p.names = granted
 	}
 	if p.flags.Has(FlagKeyExchange) && len(p.m.SessionKey) != len(Key{}) { // NLMP-3.2.5.1.2-3

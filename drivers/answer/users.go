@@ -13,7 +13,8 @@ import (
 // Users is a user store in memory for the accepting side: names and passwords,
 // the same in every realm. It answers gss.NeedVerifier and gss.NeedVerdict, also
 // where the user is named by hash (userhash, RFC 7616 section 3.4.4). Names
-// compare byte by byte. A user without a password cannot log in.
+// compare byte by byte. A user without a password cannot log in. For NTLM, whose
+// names have domains and no case, there is [NTHashes].
 type Users struct {
 	passwords map[string]gss.Secret
 	hashes    hashIndex

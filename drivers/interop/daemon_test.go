@@ -44,17 +44,30 @@ func missing(t testing.TB, what, debian string) {
 	t.Skipf("%s is not installed: install the Debian package %s to run this test", what, debian)
 }
 
+// needFile skips a test where a file of a peer, a pattern, is not there, as find
+// does.
+func needFile(t testing.TB, pattern, debian string) {
+	t.Helper()
+	if files, _ := filepath.Glob(pattern); files == nil {
+		missing(t, pattern, debian)
+	}
+}
+
 // peer is a daemon that the tests start: the first test that needs it does, and
 // the end of all tests stops it.
 type peer struct {
 	name    string
 	program string // in PATH or sbin
 	debian  string // the package that has it
+	// needs are further files that must be there, with the package of each.
+	needs map[string]string
 	// ports is how many it listens on.
 	ports int
 	// configure writes its files into dir and gives the arguments to start it with,
 	// in the foreground.
 	configure func(dir string, addrs []string) ([]string, error)
+	// env is what its environment has beside ours; nil is nothing.
+	env func(dir string) []string
 	// ready tells whether it serves at addrs. It must not take another program,
 	// which was quicker to get the port, for the peer.
 	ready func(addrs []string) error
@@ -69,6 +82,9 @@ type peer struct {
 func (p *peer) up(t testing.TB) {
 	t.Helper()
 	path := find(t, p.program, p.debian)
+	for file, debian := range p.needs {
+		needFile(t, file, debian)
+	}
 	p.once.Do(func() { p.err = p.start(path) })
 	if p.err != nil {
 		t.Log(p.logs(nil))
@@ -115,6 +131,9 @@ func (p *peer) launch(path string, args []string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
 	cmd.SysProcAttr = detached
+	if p.env != nil {
+		cmd.Env = append(os.Environ(), p.env(p.dir)...)
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}

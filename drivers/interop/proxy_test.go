@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
@@ -23,10 +24,15 @@ type forward struct {
 
 func newForward(t testing.TB, schemes ...scheme.Server) *forward {
 	t.Helper()
+	return newForwardFor(t, accountSource(), schemes...)
+}
+
+func newForwardFor(t testing.TB, source answer.Source, schemes ...scheme.Server) *forward {
+	t.Helper()
 	f := new(forward)
 	proxy, err := nethttp.NewProxy(nethttp.ProxyConfig{
 		Proxy:  machine.ProxyConfig{Auth: machine.ServerConfig{Schemes: schemes}},
-		Source: accountSource(),
+		Source: source,
 		Allow:  func(string, string, uint16) bool { return true }, // CONNECT to any port
 		Log:    f.journal.log,
 		Transport: &http.Transport{

@@ -37,8 +37,12 @@ func marked(t *testing.T, dir string, methods ...string) []string {
 			t.Fatal(err)
 		}
 		for _, d := range f.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil && slices.Contains(methods, fn.Name.Name) {
-				names = append(names, f.Name.Name+"."+fn.Recv.List[0].Type.(*ast.Ident).Name)
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil || !slices.Contains(methods, fn.Name.Name) {
+				continue
+			}
+			if marked, ok := fn.Recv.List[0].Type.(*ast.Ident); ok { // marks stand on values
+				names = append(names, f.Name.Name+"."+marked.Name)
 			}
 		}
 	}

@@ -68,6 +68,7 @@ transport error, 1 for wrong use. Of several URLs the first that failed counts.`
 	f.StringVarP(&o.user, "user", "u", "", "`NAME:PASSWORD` for the origins")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", nil, "`LIST` of the schemes that may be used (default all): "+strings.Join(setup.Names(), ", "))
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
+	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM that is spoken: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")
 	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME:PASSWORD` for the proxy")
 	f.StringVar(&o.cacert, "cacert", "", "`FILE` of certificates in PEM to trust instead of the system's")

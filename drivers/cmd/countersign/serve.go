@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,15 +22,15 @@ import (
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine/trace"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
-	addr, htdigest  string
-	users           []string
+	addr            string
+	users           setup.Users
 	machine         setup.Machine
 	tlsCert, tlsKey string
-	channelBinding  string
 	proxy           bool
 	connectPorts    []string
 	trace           traceOptions
@@ -53,6 +54,7 @@ a detail for you, of which the client learns nothing.
 SIGINT and SIGTERM end it once the requests at hand are answered.`,
 		Example: `  countersign serve --scheme digest --user alice:secret
   countersign serve --addr 127.0.0.1:0 --scheme digest,basic --htdigest users --realm api
+  countersign serve --scheme ntlm --domain EXAMPLE --nthash users --require-mic
   countersign serve --proxy --addr 127.0.0.1:3128 --user alice:secret`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
@@ -60,16 +62,20 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes any that is free")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", []string{"digest"}, "`LIST` of the schemes to offer: "+strings.Join(setup.Names(), ", "))
-	f.StringArrayVarP(&o.users, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
-	f.StringVar(&o.htdigest, "htdigest", "", "`FILE` of users as htdigest writes it")
+	f.StringArrayVarP(&o.users.Named, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
+	f.StringVar(&o.users.Htdigest, "htdigest", "", "`FILE` of users as htdigest writes it")
+	f.StringVar(&o.users.NTHash, "nthash", "", "`FILE` of users for NTLM: lines of user:nthash, or smbpasswd's")
 	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` to show")
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms to offer (default SHA-256,MD5)")
 	f.StringSliceVar(&o.machine.QOPs, "digest-qop", nil, "`LIST` of the Digest qops to offer: auth, auth-int (default auth)")
 	f.StringSliceVar(&o.machine.Tolerances, "digest-tolerate", nil, "`LIST` of faults of old Digest clients to put up with: "+strings.Join(setup.Tolerances(), ", "))
 	f.DurationVar(&o.machine.NonceLifetime, "nonce-lifetime", digest.DefaultLifetime, "how long a Digest nonce is taken")
+	f.StringVar(&o.machine.Domain, "domain", "", "`DOMAIN` of NTLM users; they may also leave it out")
+	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the weakest NTLM to take: "+strings.Join(setup.NTLMLevels(), ", "))
+	f.BoolVar(&o.machine.RequireMIC, "require-mic", false, "refuse NTLM clients that do not protect the handshake, as curl and Firefox")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a certificate chain in PEM: serve https")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
-	f.StringVar(&o.channelBinding, "channel-binding", "if-available", "`WHEN` to bind to the TLS channel: ignore, if-available or require")
+	f.StringVar(&o.machine.ChannelBinding, "channel-binding", "if-available", "`WHEN` logins are bound to the TLS channel: "+strings.Join(setup.Bindings(), ", "))
 	f.BoolVar(&o.machine.KeepAlways, "connection-based", false, "let an identity hold for its connection wherever the scheme has a handshake")
 	f.BoolVar(&o.proxy, "proxy", false, "be a forward proxy, and authenticate with 407")
 	f.StringSliceVar(&o.connectPorts, "connect-port", []string{"443"}, "`LIST` of the ports that CONNECT may go to through --proxy, or any")
@@ -87,11 +93,11 @@ func (o *serveOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return exit{exitTransport, err}
 	}
-	scheme := "http"
+	proto := "http"
 	if h.tls != nil {
-		scheme = "https"
+		proto = "https"
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s://%s\n", scheme, l.Addr())
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s://%s\n", proto, l.Addr())
 	return h.serve(cmd.Context(), l)
 }
 
@@ -138,6 +144,10 @@ func (s *service) serve(ctx context.Context, l net.Listener) error {
 
 // handler makes what serves from the options.
 func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
+	if o.machine.Has(scheme.NTLM) {
+		host, _ := os.Hostname()
+		o.machine.Computer = setup.ComputerName(host)
+	}
 	source, err := o.source()
 	if err != nil {
 		return nil, err
@@ -213,10 +223,15 @@ func (o *serveOptions) allow() (func(method, host string, port uint16) bool, err
 }
 
 func (o *serveOptions) source() (answer.Source, error) {
-	if len(o.users) == 0 && o.htdigest == "" {
-		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD or --htdigest FILE")
+	if o.users.Empty() {
+		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE")
 	}
-	return setup.UserStore(o.users, o.htdigest)
+	o.users.NTLM = o.machine.Has(scheme.NTLM)
+	if o.users.NTHash != "" && !o.users.NTLM {
+		return nil, errors.New("--nthash is for NTLM: --scheme does not name it")
+	}
+	o.users.Domains = []string{o.machine.Domain, o.machine.Computer}
+	return o.users.Store()
 }
 
 func (o *serveOptions) tlsConfig() (*tls.Config, error) {
@@ -235,18 +250,21 @@ func (o *serveOptions) tlsConfig() (*tls.Config, error) {
 
 // binding is where the channel bindings come from, nil for nowhere.
 func (o *serveOptions) binding(c *tls.Config) (func(*tls.ConnectionState) []byte, error) {
-	switch o.channelBinding {
-	case "ignore":
-		return nil, nil
-	case "if-available":
-		if c == nil {
-			return nil, nil
-		}
-		return nethttp.Served(c.Certificates...), nil
-	case "require":
-		return nil, errors.New("--channel-binding require: none of the schemes can bind to a channel")
+	if !slices.Contains(setup.Bindings(), o.machine.ChannelBinding) {
+		return nil, fmt.Errorf("--channel-binding: expected %s", strings.Join(setup.Bindings(), ", "))
 	}
-	return nil, errors.New("--channel-binding: expected ignore, if-available or require")
+	if o.machine.ChannelBinding == "require" {
+		if names := o.machine.Unbindable(); names != "" { // a promise that could not be kept
+			return nil, fmt.Errorf("--channel-binding require: %s cannot bind to a channel", names)
+		}
+		if c == nil {
+			return nil, errors.New("--channel-binding require: there is no TLS, give --tls-cert and --tls-key")
+		}
+	}
+	if c == nil || o.machine.ChannelBinding == "ignore" {
+		return nil, nil
+	}
+	return nethttp.Served(c.Certificates...), nil
 }
 
 // hello is what there is to see for who authenticated.

@@ -21,6 +21,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/machine/trace"
+	"github.com/countersign-auth/countersign/ntlm"
 )
 
 // traceOptions are the flags for recording.
@@ -84,7 +85,10 @@ func (o *traceOptions) open(s setup.Machine) (*recorder, error) {
 
 // vocabulary are the questions and answers of the schemes that there are.
 func vocabulary() trace.Vocabulary {
-	v, err := trace.Vocab(digest.HA1{}, digest.NeedBodyHash{}, digest.BodyHash{})
+	v, err := trace.Vocab(
+		digest.HA1{}, digest.NeedBodyHash{}, digest.BodyHash{},
+		ntlm.Hash{}, ntlm.External{}, ntlm.Anonymous{}, ntlm.NeedResponse{}, ntlm.Computed{}, ntlm.NeedLogon{}, ntlm.Logon{},
+	)
 	if err != nil { // a constant
 		panic(err)
 	}

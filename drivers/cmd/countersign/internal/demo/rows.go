@@ -22,6 +22,7 @@ type row struct {
 	tls                bool
 	cleartext          bool // the client's policy lets Basic run without TLS
 	wrong              bool // the client has wrong passwords
+	intercepted        bool // somebody else's certificate stands between client and origin
 	anonymous          bool // the client has no credentials at all
 	requests           []request
 	// saw tells a further fact that the messages show, to be part of what the row
@@ -159,7 +160,7 @@ func rows() []*row {
 		origin: digestServers(digest.ServerConfig{}), proxy: proxies, tls: true,
 		want: "407 200 401 200 alice via Digest",
 	})
-	return append(out, toyRows()...)
+	return append(append(out, ntlmRows()...), toyRows()...)
 }
 
 // toyName is the scheme of the toy mechanism.
@@ -290,6 +291,22 @@ func consumed(ms []message) string {
 		}
 	}
 	return "consumed by the proxy"
+}
+
+// bound tells whether the last proof was tied to the TLS channel.
+func bound(ms []message) string {
+	out := "not bound"
+	for _, m := range ms {
+		if strings.Contains(requestGist(m.request.Authorization), "bound to the TLS channel") {
+			out = "bound to the channel"
+		}
+	}
+	return out
+}
+
+// both puts two facts together.
+func both(a, b func([]message) string) func([]message) string {
+	return func(ms []message) string { return a(ms) + ", " + b(ms) }
 }
 
 // reached tells what came to the origin.

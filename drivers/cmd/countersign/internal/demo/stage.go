@@ -56,6 +56,12 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 		Auth:     machine.ServerConfig{Schemes: r.origin},
 		Source:   users(originUser, originPassword),
 		Observer: s.tape.observer(trace.Server),
+		Certificate: func(*tls.ConnectionState) []byte {
+			if r.intercepted {
+				return cert.real
+			}
+			return cert.pair.Leaf.Raw
+		},
 	})
 	if err != nil {
 		return s, err
@@ -78,7 +84,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 }
 
 func (s *stage) startProxy(r *row) (err error) {
-	c := machine.ProxyConfig{Bound: []string{toyName}}
+	c := machine.ProxyConfig{Bound: []string{toyName, scheme.NTLM}}
 	if len(r.proxy) > 0 && r.proxy[0] != nil {
 		c.Auth.Schemes = r.proxy
 	}
@@ -202,13 +208,31 @@ func key() gss.Secret {
 type certificate struct {
 	pair  tls.Certificate
 	roots *x509.CertPool
+	// real is another certificate, which the origin takes for its own where somebody
+	// stands in between.
+	real []byte
 }
 
-// newCertificate makes a certificate for loopback that lasts an hour.
+// newCertificate makes a certificate for loopback that lasts an hour, and another
+// one like it.
 func newCertificate() (*certificate, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	pair, err := newPair()
 	if err != nil {
 		return nil, err
+	}
+	other, err := newPair()
+	if err != nil {
+		return nil, err
+	}
+	c := &certificate{pair: pair, roots: x509.NewCertPool(), real: other.Leaf.Raw}
+	c.roots.AddCert(pair.Leaf)
+	return c, nil
+}
+
+func newPair() (p tls.Certificate, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return p, err
 	}
 	now := time.Now()
 	template := &x509.Certificate{
@@ -220,13 +244,11 @@ func newCertificate() (*certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	c := &certificate{pair: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}, roots: x509.NewCertPool()}
-	c.roots.AddCert(leaf)
-	return c, nil
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}, nil
 }

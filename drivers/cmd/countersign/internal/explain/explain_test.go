@@ -18,14 +18,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// spnego is the start of a real NegTokenInit; the rest does not matter here.
-const spnego = "\x60\x82\x01\xa4\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x82"
+// cutInit is the start of a real NegTokenInit.
+const cutInit = "\x60\x82\x01\xa4\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x82"
 
 // golden are the texts of testdata/explain.golden.
 var golden = []string{
 	`WWW-Authenticate: Negotiate, NTLM, Digest realm="a \"b\"", nonce="n", qop="auth-int, auth", algorithm=SHA-256, Basic realm="b", charset="UTF-8"`,
 	`www-authenticate: Digest realm="api",nonce="n",stale=true,algorithm=FOO,color=red`,
-	`Proxy-Authenticate: Nego2 ` + b64(spnego),
+	`Proxy-Authenticate: Nego2 ` + b64(cutInit),
 	`Authorization: Basic ` + b64("alice:open:sesame"),
 	`Authorization: Basic ` + b64("alice\xe9:x"),
 	`Authorization: Digest username="Mufasa", realm="r", nonce="n", uri="/dir?q", response="6629fae49393a05397450978507c4ef1", opaque="o", qop=auth, nc=0000000a, cnonce="c"`,
@@ -40,8 +40,11 @@ var golden = []string{
 	`Digest username="u", realm="r", nonce="n", uri="/", response="6629fae49393a05397450978507c4ef1"`,
 	`nextnonce="m"`,
 	// bare tokens
-	b64(spnego),
+	b64(cutInit),
 	b64("\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00"),
+	`Authorization: Negotiate ` + curlInit, `WWW-Authenticate: Negotiate ` + mitChoice, mitFinal, sambaResponse,
+	`WWW-Authenticate: NTLM ` + sambaChallenge, `Authorization: NTLM ` + curlAuthenticate,
+	curlNegotiate, boundAuthenticate, wgetAuthenticate,
 	b64("NTLMSSP\x00\x01\x00\x00\x00"), b64("NTLMSSP\x00\x02\x00\x00\x00"), b64("NTLMSSP\x00\x03\x00\x00\x00"),
 	b64("\x60\x82\x02\x00\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"),
 	b64("\x60\x0b\x06\x07\x2b\x06\x01\x05\x02\x05\x01"),

@@ -17,6 +17,11 @@ type decoder struct {
 	note string
 	// is tells by its first bytes whether a token is of this kind.
 	is func(token string) bool
+	// alone: such a token stands in no other.
+	alone bool
+	// say, if not nil, says in one line what a token says, in place of the first
+	// things below it.
+	say func(token string) string
 	// look puts what the token says below n; nil if its kind and length are all
 	// that is told. It is total, and reports what is broken with the offset in
 	// the token.
@@ -24,44 +29,53 @@ type decoder struct {
 }
 
 // decoders are the kinds of tokens that are known; the first that knows a token
-// explains it.
-var decoders = []decoder{
-	{kind: "NTLMSSP NEGOTIATE", note: "type 1: what the client can do", is: ntlmssp(1)},
-	{kind: "NTLMSSP CHALLENGE", note: "type 2: the server's challenge", is: ntlmssp(2)},
-	{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's answer", is: ntlmssp(3)},
-	{kind: "SPNEGO NegTokenInit", note: "the opening token, with the mechanisms on offer", is: framed(gss.SPNEGO, "")},
-	{kind: "SPNEGO NegTokenInit", note: "the opening token, without GSS framing", is: starts("\xa0")},
-	{kind: "SPNEGO NegTokenResp", note: "a later token of a negotiation", is: starts("\xa1")},
-	{kind: "Kerberos AP-REQ", note: "in GSS framing: ticket and authenticator", is: framed(gss.Kerberos, "\x01\x00")},
-	{kind: "Kerberos AP-REP", note: "in GSS framing: the server's proof", is: framed(gss.Kerberos, "\x02\x00")},
-	{kind: "Kerberos KRB-ERROR", note: "in GSS framing: a refusal", is: framed(gss.Kerberos, "\x03\x00")},
-	{kind: "Kerberos AP-REQ", note: "without GSS framing", is: starts("\x6e")},
-	{kind: "Kerberos AP-REP", note: "without GSS framing", is: starts("\x6f")},
-	{kind: "Kerberos KRB-ERROR", note: "without GSS framing", is: starts("\x7e")},
-	{kind: "GSS token", note: "the opening token of a mechanism", is: framed("", ""), look: lookFrame},
-	{kind: "toy token", note: "of the mechanism for tests, which has no security", is: starts("toy:"), look: lookToy},
-	{kind: "name and password", note: "as in Basic", is: isPair, look: lookPair},
+// explains it. Tokens have tokens in them, so this is a function.
+func decoders() []decoder {
+	return []decoder{
+		{kind: "NTLMSSP NEGOTIATE", note: "type 1: what the client can do", is: ntlmssp(1), look: lookNegotiate, say: sayNegotiate},
+		{kind: "NTLMSSP CHALLENGE", note: "type 2: the server's challenge", is: ntlmssp(2), look: lookChallenge, say: sayChallenge},
+		{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's answer", is: ntlmssp(3), look: lookAuthenticate, say: sayAuthenticate},
+		{kind: "SPNEGO NegTokenInit", note: "the opening token, with the mechanisms on offer", is: framed(gss.SPNEGO, ""), look: lookInit, say: sayInit, alone: true},
+		{kind: "SPNEGO NegTokenInit", note: "the opening token, without GSS framing", is: starts("\xa0"), look: lookInit, say: sayInit, alone: true},
+		{kind: "SPNEGO NegTokenResp", note: "a later token of a negotiation", is: starts("\xa1"), look: lookResp, say: sayResp, alone: true},
+		{kind: "Kerberos AP-REQ", note: "in GSS framing: ticket and authenticator", is: framed(gss.Kerberos, "\x01\x00")},
+		{kind: "Kerberos AP-REP", note: "in GSS framing: the server's proof", is: framed(gss.Kerberos, "\x02\x00")},
+		{kind: "Kerberos KRB-ERROR", note: "in GSS framing: a refusal", is: framed(gss.Kerberos, "\x03\x00")},
+		{kind: "Kerberos AP-REQ", note: "without GSS framing", is: starts("\x6e")},
+		{kind: "Kerberos AP-REP", note: "without GSS framing", is: starts("\x6f")},
+		{kind: "Kerberos KRB-ERROR", note: "without GSS framing", is: starts("\x7e")},
+		{kind: "GSS token", note: "the opening token of a mechanism", is: framed("", ""), look: lookFrame},
+		{kind: "toy token", note: "of the mechanism for tests, which has no security", is: starts("toy:"), look: lookToy},
+		{kind: "name and password", note: "as in Basic", is: isPair, look: lookPair, alone: true},
+	}
+}
+
+func decoderOf(token string) (decoder, bool) {
+	for _, d := range decoders() {
+		if d.is(token) {
+			return d, true
+		}
+	}
+	return decoder{}, false
 }
 
 // explainToken explains token, whose base64 is at offset at.
 func explainToken(e *Explanation, n *Node, token string, at int) {
 	n.Value = count(len(token), "byte")
-	for _, d := range decoders {
-		if !d.is(token) {
-			continue
-		}
-		n.Value = d.kind + ", " + n.Value
-		n.Note = d.note
-		if d.look == nil {
-			return
-		}
-		for _, f := range d.look(token, n) {
-			e.fault(at+f.Offset*4/3, fmt.Sprintf("%s (byte %d of the token)", f.Reason, f.Offset))
-		}
+	d, ok := decoderOf(token)
+	if !ok {
+		n.Note = "of no kind that is known here"
+		e.fault(at, "this token is not known: expected SPNEGO, NTLMSSP or Kerberos")
 		return
 	}
-	n.Note = "of no kind that is known here"
-	e.fault(at, "this token is not known: expected SPNEGO, NTLMSSP or Kerberos")
+	n.Value = d.kind + ", " + n.Value
+	n.Note = d.note
+	if d.look == nil {
+		return
+	}
+	for _, f := range d.look(token, n) {
+		e.fault(at+f.Offset*4/3, fmt.Sprintf("%s (byte %d of the token)", f.Reason, f.Offset))
+	}
 }
 
 func starts(prefix string) func(string) bool {
@@ -151,6 +165,9 @@ func Token(token string) string {
 	var n Node
 	explainToken(&e, &n, token, 0)
 	text := n.Value
+	if d, ok := decoderOf(token); ok && d.say != nil {
+		return text + ": " + d.say(token)
+	}
 	if n.Note != "" && len(n.Children) == 0 {
 		text += ": " + n.Note
 	}

@@ -3,9 +3,11 @@
 package setup
 
 import (
+	"crypto/fips140"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,9 @@ type Options struct {
 	Schemes []string `json:"schemes,omitempty"`
 	// Algorithms are Digest's; nil is what package digest takes by itself.
 	Algorithms []string `json:"digest_algorithms,omitempty"`
+	// NTLMLevel is the weakest NTLM to take part in: "v2", which "" stands for too,
+	// or one of [NTLMLevels].
+	NTLMLevel string `json:"ntlm_level,omitempty"`
 
 	// The rest is the server's alone.
 
@@ -32,6 +37,15 @@ type Options struct {
 	NonceLifetime time.Duration `json:"nonce_lifetime,omitempty"`
 	// Tolerances are faults of old Digest clients to put up with.
 	Tolerances []string `json:"digest_tolerate,omitempty"`
+	// Computer and Domain are what NTLM calls the server; without a computer there
+	// is no NTLM server.
+	Computer string `json:"computer,omitempty"`
+	Domain   string `json:"domain,omitempty"`
+	// RequireMIC refuses NTLM clients whose messages are not protected.
+	RequireMIC bool `json:"require_mic,omitempty"`
+	// ChannelBinding is when to look at channel bindings, one of [Bindings]; "" is
+	// if-available.
+	ChannelBinding string `json:"channel_binding,omitempty"`
 }
 
 // builder makes both halves of one scheme.
@@ -43,6 +57,7 @@ type builder struct {
 
 // builders are the schemes that exist, in the order of their strength.
 var builders = []builder{
+	{scheme.NTLM, ntlmClient, ntlmServer},
 	{scheme.Digest, digestClient, digestServer},
 	{scheme.Basic,
 		func(*Options) (scheme.Client, error) { return scheme.BasicClient(), nil },
@@ -60,9 +75,13 @@ func Names() []string {
 	return names
 }
 
-// chosen are the builders of the schemes that o names.
+// chosen are the builders of the schemes that o names, without names of all that
+// there can be: under FIPS-only mode there is no NTLM.
 func (o *Options) chosen() ([]builder, error) {
 	if len(o.Schemes) == 0 {
+		if fips140.Enforced() {
+			return slices.DeleteFunc(slices.Clone(builders), func(b builder) bool { return b.name == scheme.NTLM }), nil
+		}
 		return builders, nil
 	}
 	var out []builder

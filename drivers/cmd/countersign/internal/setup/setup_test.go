@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -18,14 +19,19 @@ func TestOptions(t *testing.T) {
 		o    Options
 		want string // names, or a part of the error
 	}{
-		{Options{Realm: "r"}, "Digest Basic"},
+		{Options{Realm: "r", Computer: "C"}, "NTLM Digest Basic"},
+		{Options{Schemes: []string{"ntlm"}, Computer: "C", Domain: "D", NTLMLevel: "v1", RequireMIC: true, ChannelBinding: "require"}, "NTLM"},
+		{Options{Schemes: []string{"ntlm"}}, "computer name"},
+		{Options{Schemes: []string{"ntlm"}, Computer: "C", NTLMLevel: "v3"}, "no NTLM level"},
+		{Options{Schemes: []string{"ntlm"}, Computer: "C", ChannelBinding: "maybe"}, "no channel binding"},
+		{Options{Schemes: []string{"ntlm"}, Computer: strings.Repeat("C", 256)}, "longer than"},
 		{Options{Realm: "r", Schemes: []string{"BASIC"}}, "Basic"},
 		{Options{Realm: "r", Schemes: []string{"digest"}, Algorithms: []string{"md5-SESS"}, QOPs: []string{"auth-int"}, Tolerances: Tolerances()}, "Digest"},
-		{Options{Realm: "r", Schemes: []string{"x"}}, "expected digest, basic"},
-		{Options{Realm: "r", Algorithms: []string{"x"}}, "no Digest algorithm"},
-		{Options{Realm: "r", QOPs: []string{"x"}}, "no Digest qop"},
-		{Options{Realm: "r", Tolerances: []string{"x"}}, "no Digest tolerance"},
-		{Options{}, "realm"},
+		{Options{Realm: "r", Schemes: []string{"x"}}, "expected ntlm, digest, basic"},
+		{Options{Realm: "r", Computer: "C", Algorithms: []string{"x"}}, "no Digest algorithm"},
+		{Options{Realm: "r", Computer: "C", QOPs: []string{"x"}}, "no Digest qop"},
+		{Options{Realm: "r", Computer: "C", Tolerances: []string{"x"}}, "no Digest tolerance"},
+		{Options{Computer: "C"}, "realm"},
 	} {
 		servers, err := test.o.Servers(key)
 		var names []string
@@ -48,7 +54,8 @@ func TestOptions(t *testing.T) {
 // TestMachine: a machine's setup survives its way through a trace.
 func TestMachine(t *testing.T) {
 	m := Machine{Options: Options{Schemes: []string{"digest"}, Realm: "r", Algorithms: []string{"MD5"}, QOPs: []string{"auth"},
-		NonceLifetime: time.Second, Tolerances: []string{"short-nc"}}, Label: "l", KeepAlways: true, Cleartext: true}
+		NonceLifetime: time.Second, Tolerances: []string{"short-nc"},
+		NTLMLevel: "v1", Computer: "C", Domain: "D", RequireMIC: true, ChannelBinding: "require"}, Label: "l", KeepAlways: true, Cleartext: true}
 	b, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -87,13 +94,15 @@ func TestParseUser(t *testing.T) {
 
 // TestUserStore: nobody gets in by an empty password, and unknown is unknown.
 func TestUserStore(t *testing.T) {
-	if _, err := UserStore([]string{"alice:"}, ""); err == nil {
+	if _, err := (&Users{Named: []string{"alice:"}}).Store(); err == nil {
 		t.Error("a user without a password was taken")
 	}
-	if _, err := UserStore(nil, "/does/not/exist"); err == nil {
-		t.Error("a file that is not there was taken")
+	for _, u := range []Users{{Htdigest: "/does/not/exist"}, {NTLM: true, NTHash: "/does/not/exist"}} {
+		if _, err := u.Store(); err == nil {
+			t.Error("a file that is not there was taken")
+		}
 	}
-	s, err := UserStore([]string{"alice:secret"}, "")
+	s, err := (&Users{Named: []string{"alice:secret"}, NTLM: true, Domains: []string{"LAB"}}).Store()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +117,25 @@ func TestUserStore(t *testing.T) {
 		q := gss.NeedVerdict{Scheme: scheme.Basic, Realm: "r", User: test.user, Proof: gss.NewSecret(test.password)}
 		if got := s.Answer(t.Context(), q); got != test.want {
 			t.Errorf("%s: %v, want %v", test.user, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		domain, user string
+		known        bool
+	}{{"", "ALICE", true}, {"lab", "alice", true}, {"other", "alice", false}, {"", "bob", false}} {
+		q := gss.NeedVerifier{Scheme: scheme.NTLM, Realm: test.domain, User: test.user}
+		if _, known := s.Answer(t.Context(), q).(ntlm.Hash); known != test.known {
+			t.Errorf("%+v: known %v", test, known)
+		}
+	}
+}
+
+func TestComputerName(t *testing.T) {
+	for host, want := range map[string]string{
+		"www.example.com": "WWW", "a-b1": "A-B1", "": "SERVER", "ä_": "SERVER", "a-very-long-host-name": "A-VERY-LONG-HOS",
+	} {
+		if got := ComputerName(host); got != want {
+			t.Errorf("%q: %q, want %q", host, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -23,12 +24,25 @@ func ParseUser(s string) (name, password string, err error) {
 // bytes.
 const maxSeen = 1 << 16
 
-// UserStore answers a server's questions: users as NAME:PASSWORD, those of an
-// htdigest file if one is named, and a memory against replays.
-func UserStore(users []string, htdigest string) (answer.Source, error) {
-	passwords := make(map[string]string, len(users))
-	for _, u := range users {
-		name, password, err := ParseUser(u)
+// Users are a server's, from where its options name them.
+type Users struct {
+	Named    []string // as NAME:PASSWORD
+	Htdigest string   // a file, "" for none
+	NTHash   string   // a file, "" for none
+	// NTLM: the users are to be known to NTLM, in these domains.
+	NTLM    bool
+	Domains []string
+}
+
+// Empty reports whether nobody could log in.
+func (u *Users) Empty() bool { return len(u.Named) == 0 && u.Htdigest == "" && u.NTHash == "" }
+
+// Store answers a server's questions: it knows the users, and remembers against
+// replays.
+func (u *Users) Store() (answer.Source, error) {
+	passwords := make(map[string]string, len(u.Named))
+	for _, text := range u.Named {
+		name, password, err := ParseUser(text)
 		if err != nil {
 			return nil, err
 		}
@@ -37,20 +51,50 @@ func UserStore(users []string, htdigest string) (answer.Source, error) {
 		}
 		passwords[name] = password
 	}
-	stores := stores{answer.NewUsers(passwords)}
-	if htdigest != "" {
-		f, err := os.Open(htdigest)
+	known := stores{answer.NewUsers(passwords)}
+	if u.Htdigest != "" {
+		h, err := fromFile(u.Htdigest, answer.ReadHtdigest)
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		h, err := answer.ReadHtdigest(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", htdigest, err)
-		}
-		stores = append(stores, h)
+		known = append(known, h)
 	}
-	return answer.Chain(&answer.Memory{Max: maxSeen}, stores), nil
+	// NTLM asks a store of its own first, which looks at domains and not at the case
+	// of names, and its word is final.
+	hashes, err := u.hashes(passwords)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Chain(&answer.Memory{Max: maxSeen}, hashes, known), nil
+}
+
+// hashes are the users for NTLM.
+func (u *Users) hashes(passwords map[string]string) (answer.Source, error) {
+	if !u.NTLM {
+		return nil, nil
+	}
+	named, err := answer.NewNTHashes(passwords, u.Domains...)
+	if err != nil || u.NTHash == "" {
+		return named, err
+	}
+	read, err := fromFile(u.NTHash, func(r io.Reader) (*answer.NTHashes, error) { return answer.ReadNTHashes(r, u.Domains...) })
+	if err != nil {
+		return nil, err
+	}
+	return stores{named, read}, nil
+}
+
+// fromFile reads a store from a file.
+func fromFile[S any](name string, read func(io.Reader) (S, error)) (s S, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	if s, err = read(f); err != nil {
+		return s, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
 }
 
 // stores are user stores of which the first that knows a user counts.

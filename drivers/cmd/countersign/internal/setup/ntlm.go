@@ -1,0 +1,148 @@
+package setup
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/ntlm"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// ntlmLevels are how weak NTLM may be.
+var ntlmLevels = []struct {
+	name  string
+	level ntlm.Level
+}{
+	{"v2", ntlm.V2},
+	{"v1-session", ntlm.V1Session},
+	{"v1", ntlm.V1},
+}
+
+// NTLMLevels are the names for [Options].NTLMLevel, from the strongest on.
+func NTLMLevels() []string {
+	var names []string
+	for _, l := range ntlmLevels {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// demands are when to look at channel bindings.
+var demands = []struct {
+	name   string
+	demand ntlm.Demand
+}{
+	{"ignore", ntlm.Ignore},
+	{"if-available", ntlm.IfAvailable},
+	{"require", ntlm.Require},
+}
+
+// Bindings are the names for [Options].ChannelBinding.
+func Bindings() []string {
+	var names []string
+	for _, d := range demands {
+		names = append(names, d.name)
+	}
+	return names
+}
+
+// ntlmConfig is what both halves have in common.
+func (o *Options) ntlmConfig() (c ntlm.Config, err error) {
+	for _, l := range ntlmLevels {
+		if l.name == o.NTLMLevel || o.NTLMLevel == "" {
+			c.Level = l.level
+			return c, nil
+		}
+	}
+	return c, fmt.Errorf("no NTLM level %q: expected %s", o.NTLMLevel, strings.Join(NTLMLevels(), ", "))
+}
+
+func (o *Options) demand() (ntlm.Demand, error) {
+	if o.ChannelBinding == "" {
+		return ntlm.IfAvailable, nil
+	}
+	for _, d := range demands {
+		if d.name == o.ChannelBinding {
+			return d.demand, nil
+		}
+	}
+	return 0, fmt.Errorf("no channel binding %q: expected %s", o.ChannelBinding, strings.Join(Bindings(), ", "))
+}
+
+func ntlmClient(o *Options) (scheme.Client, error) {
+	c, err := o.ntlmConfig()
+	if err != nil {
+		return nil, err
+	}
+	m, err := ntlm.New(c)
+	if err != nil {
+		return nil, err
+	}
+	t, _ := scheme.TraitsOf(scheme.NTLM)
+	return scheme.FromMechanism(t, m), nil
+}
+
+func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
+	c, err := o.ntlmConfig()
+	if err != nil {
+		return nil, err
+	}
+	if c.ChannelBinding, err = o.demand(); err != nil {
+		return nil, err
+	}
+	c.Computer, c.Domain, c.RequireMIC = o.Computer, o.Domain, o.RequireMIC
+	if c.Computer == "" {
+		return nil, fmt.Errorf("an NTLM server needs a computer name")
+	}
+	m, err := ntlm.New(c)
+	if err != nil {
+		return nil, err
+	}
+	t, _ := scheme.TraitsOf(scheme.NTLM)
+	return scheme.ForMechanism(t, m), nil
+}
+
+// Unbindable names the schemes of o that cannot be tied to a channel, "" if all
+// can.
+func (o *Options) Unbindable() string {
+	var names []string
+	bs, _ := o.chosen()
+	for _, b := range bs {
+		if b.name != scheme.NTLM {
+			names = append(names, b.name)
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
+// Has reports whether o names a scheme.
+func (o *Options) Has(name string) bool {
+	bs, _ := o.chosen()
+	for _, b := range bs {
+		if header.EqualFold(b.name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// ComputerName is what NTLM makes of a host's name: its first label in capitals,
+// 15 characters at most.
+func ComputerName(host string) string {
+	host, _, _ = strings.Cut(host, ".")
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == '-', '0' <= r && r <= '9', 'A' <= r && r <= 'Z':
+			return r
+		case 'a' <= r && r <= 'z':
+			return r - 'a' + 'A'
+		}
+		return -1
+	}, host)
+	if name == "" {
+		return "SERVER"
+	}
+	return name[:min(len(name), 15)]
+}
