@@ -56,6 +56,9 @@ func (b Binding) Data() (string, bool) { return b.data, b.kind == known }
 //	known        MD5    true, false under fips
 //	unavailable  zero   false
 //
+// The acceptor compares, and so enforces it (R4559-6-3); the layout is
+// R4121-4.1.1.2-1.
+//
 // fips is crypto/fips140.Enforced() as the caller read it at construction: MD5
 // is barred there, and the standard library panics on it.
 func (b Binding) Hash(fips bool) (sum [md5.Size]byte, aware bool) {

@@ -40,7 +40,7 @@ func ParsePersistentAuth(lines ...string) PersistentAuth {
 }
 
 // Text is "true" or "false", and "" for the other values.
-func (p PersistentAuth) Text() string {
+func (p PersistentAuth) Text() string { // N2HT-2.2.2-4
 	switch p {
 	case PersistTrue:
 		return "true"

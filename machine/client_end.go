@@ -100,7 +100,7 @@ func (c *Client) tried(s gss.Side) string {
 // reopen goes on over another connection.
 func (c *Client) reopen(env gss.Env, http11 bool) Actions {
 	x := &c.ex
-	if x.reopened >= c.conf.MaxReconnects { // HTA-6
+	if x.reopened >= c.conf.MaxReconnects && !(x.reopened == c.conf.MaxReconnects && c.conf.is(oneConnectionMore)) { // HTA-6
 		return c.fail(env, gss.Origin, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
 	}
 	x.reopened++

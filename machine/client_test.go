@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -71,6 +72,7 @@ func TestInformationalIgnored(t *testing.T) {
 			if next != c || acts.Len() > 0 {
 				rt.Fatalf("%s: %d changed the client, or made it do %v", name, status, acts)
 			}
+			requirement.Held(t, "prop:informational_ignored")
 		})
 	}
 }
@@ -89,6 +91,8 @@ func TestOtherStatusIsDelivered(t *testing.T) {
 			if d := first[Deliver](t, acts); d.Authenticated != complete[name] {
 				rt.Fatalf("%s: %d delivered with authenticated=%t", name, status, d.Authenticated)
 			}
+			requirement.Held(t, "prop:non401_is_delivered")
+			requirement.Held(t, "prop:non407_is_passed_on")
 		})
 	}
 }
@@ -105,6 +109,7 @@ func TestUnrelatedStatusChangesNothing(t *testing.T) {
 		if next.sides[gss.Origin].standing != c.sides[gss.Origin].standing || next.sides[gss.Proxy] != (side{}) {
 			rt.Fatalf("%d: %v became %v", status, c, next)
 		}
+		requirement.Held(t, "prop:unrelated_status_changes_nothing")
 	})
 }
 
@@ -142,6 +147,14 @@ func TestPersistTable(t *testing.T) {
 					if c.sides[1-s] != (side{}) {
 						t.Errorf("%s, field %d: the other side moved", leaf, field)
 					}
+					switch field {
+					case header.PersistTrue:
+						requirement.Held(t, "prop:persist_table", "N2HT-3.2.5-5")
+					case header.PersistFalse:
+						requirement.Held(t, "prop:persist_table", "N2HT-3.2.5-6")
+					case header.PersistAbsent:
+						requirement.Held(t, "prop:persist_default_by_mech")
+					}
 				}
 			}
 		}
@@ -163,6 +176,7 @@ func TestPersistOtherIgnored(t *testing.T) {
 			rt.Fatalf("%q set the flag", v)
 		}
 		first[Deliver](t, acts)
+		requirement.Held(t, "prop:persist_other_ignored")
 	})
 }
 
@@ -217,6 +231,7 @@ func TestChallengeSplitJoin(t *testing.T) {
 		if fmt.Sprint(one) != fmt.Sprint(many) || one.At(0) != many.At(0) && !asked(one) {
 			rt.Fatalf("on one line %v, spread %v", one, many)
 		}
+		requirement.Held(t, "prop:challenge_split_join")
 	})
 }
 
@@ -244,6 +259,7 @@ func TestKLegs(t *testing.T) {
 				if !strings.Contains(out, "C: deliver authenticated") || strings.Count(out, "S: accept") != 1 {
 					t.Errorf("%s: not authenticated\n%s", spec, out)
 				}
+				requirement.Held(t, "prop:k_leg_mechanism")
 			}
 		}
 	}
@@ -327,6 +343,7 @@ func TestBounds(t *testing.T) {
 		if legs != limit || first[Reply](t, acts).Fault.Code != gss.TooMany {
 			t.Errorf("MaxLegs %d: the server took %d legs, then %v", bound, legs, acts)
 		}
+		requirement.Held(t, "prop:bounds")
 	}
 
 	for _, bound := range []uint8{1, 2, 3, 0} {
@@ -495,6 +512,7 @@ func TestProtectionSpace(t *testing.T) {
 				if host == "" || host == name && identity == b.Identity {
 					rt.Fatalf("a connection of %q %q was not used for %q %q", host, identity, name, b.Identity)
 				}
+				requirement.Held(t, "prop:protection_space")
 				c, host = clientOf(r, "NTLM Negotiate:as=Kerberos", func(c *ClientConfig) { c.Policy.Fallback = true }), ""
 				continue
 			}
@@ -545,6 +563,7 @@ func TestZeroSeed(t *testing.T) {
 		if f := first[Fail](t, acts); f.Fault.Code != gss.NoEntropy {
 			t.Errorf("%s: %v", spec, f.Fault)
 		}
+		requirement.Held(t, "prop:zero_seed_fails_closed", "HTA-3")
 		_, srv := r.schemeOf(spec)
 		s, err := NewServer(ServerConfig{Schemes: []scheme.Server{srv}})
 		if err != nil {
@@ -600,10 +619,13 @@ func TestTargets(t *testing.T) {
 		if x.URI != test.uri || x.Authority != test.authority || x.Target.SPN() != test.spn || x.Target.Binding != test.binding {
 			t.Errorf("%s, %d: %+v", test.words, test.status, x)
 		}
+		requirement.Held(t, "unit:channel_binding_input")
+		requirement.Held(t, "unit:spn_from_target")
 	}
 	if want := scheme.FromMechanism(traitsOf(t, scheme.Negotiate), spyMech{}).Initiate(scheme.Exchange{}).Info().Flags; !want.Has(gss.Mutual) {
 		t.Error("mutual authentication is not requested")
 	}
+	requirement.Held(t, "unit:default_flags")
 }
 
 // step2 is a step without the rig's checks, for schemes that take notes.

@@ -71,7 +71,7 @@ func (s Server) Step(env gss.Env, e Event) (Server, Actions, error) {
 	if err != nil {
 		return s, Actions{}, err // L3: the old one, untouched
 	}
-	return next, acts, nil
+	return next, s.conf.server(s, e, &next, acts), nil
 }
 
 func (s *Server) step(env gss.Env, e Event) (Actions, error) {
@@ -92,7 +92,7 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 			return s.feed(env, in)
 		}
 	case Responding:
-		if s.phase == handling && !informational(e.Status) {
+		if s.phase == handling && !informational(e.Status) && !(e.Status == 304 && s.conf.is(notModifiedIsMisuse)) {
 			return s.responding(env, e.Status)
 		}
 	case Closed:
@@ -119,10 +119,10 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 	case !creds.Present() && s.kept.scheme != 0:
 		s.phase = handling
 		return Do(Accept{Scheme: s.traits(s.kept.scheme).Name, Info: s.kept.info, Anonymous: s.kept.info.Anonymous, Context: s.kept.ctx}), nil
-	case !creds.Present() && s.conf.Optional:
+	case !creds.Present() && (s.conf.Optional || s.conf.is(everybodyIsAnonymous)):
 		s.phase = handling
 		return Do(Accept{Anonymous: true}), nil
-	case !creds.Present(): // N2HT-2.2.1-1, MSDIG-16; no state is left behind, HTA-20
+	case !creds.Present(): // N2HT-2.2.1-1, R4559-4.1-1, NTHT-2.2.1-1, MSDIG-16; no state is left behind, HTA-20
 		return s.refuse(env, gss.Fault{Code: gss.NoCredentials, Detail: "the request carries no credentials"}), nil
 	case i < 0:
 		s.kept = kept{}
@@ -134,7 +134,9 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 				former = s.half.former
 			}
 			s.half = handshake{scheme: uint8(i) + 1, ctx: s.conf.Schemes[i].Accept(s.exchange()), former: former}
-			s.kept = kept{}
+			if !s.conf.is(keepIdentityOnRestart) {
+				s.kept = kept{}
+			}
 		}
 		return s.feed(env, scheme.AcceptorInput{Event: scheme.Presented, Credentials: creds})
 	}
@@ -174,7 +176,7 @@ func (s *Server) exchange() scheme.Exchange {
 // mayKeep reports whether this request's connection may carry an identity at
 // all (C24, R9110-3.3-1).
 func (s *Server) mayKeep() bool {
-	return !s.now.request.Multiplexed && (!s.now.shared || s.conf.PinnedFront) && s.conf.Keep != KeepNever
+	return !s.now.request.Multiplexed && (!s.now.shared || s.conf.PinnedFront || s.conf.is(persistThroughFront)) && s.conf.Keep != KeepNever
 }
 
 func expired(env gss.Env, info gss.Info) bool { return info.Expires != 0 && env.Now >= info.Expires }
@@ -229,7 +231,7 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated as nobody in particular, which takes ServerConfig.Optional"})
 	case expired(env, info):
 		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
-	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
+	case s.half.former.scheme != 0 && !same(s.half.former.info, info) && !s.conf.is(otherIdentityTakesOver):
 		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that belonged to one"})
 		return closing(acts)
 	}
@@ -262,6 +264,7 @@ func closing(acts Actions) Actions {
 	return acts
 }
 
+// challengeStatus is the status that asks for credentials (MSDIG-8).
 func (s *Server) challengeStatus() int {
 	if s.conf.side == gss.Proxy {
 		return 407
@@ -275,7 +278,7 @@ func (s *Server) refuse(env gss.Env, f gss.Fault, own ...header.Challenges) Acti
 	r := Reply{Status: s.challengeStatus(), Side: s.conf.side, Fault: f}
 	if f.Code == gss.WrongResource { // R7616-3.4.6-1
 		r.Status = 400
-	} else if r.Challenges = s.challenges(env, own...); r.Challenges.Len() == 0 { // N2HT-2.2.1-2
+	} else if r.Challenges = s.challenges(env, own...); r.Challenges.Len() == 0 { // N2HT-2.2.1-2, R4559-4.1-2
 		r.Status = 500
 	}
 	s.half, s.now, s.phase = handshake{}, current{}, idle
@@ -310,7 +313,8 @@ func (s *Server) responding(env gss.Env, status int) (Actions, error) {
 	return s.conclude(env, scheme.AcceptorInput{Event: scheme.Responding, Status: status})
 }
 
-// conclude lets the acceptor add its last word.
+// conclude lets the acceptor add its last word. Persistent-Auth goes
+// out here and nowhere else (N2HT-2.2.2-5).
 func (s *Server) conclude(env gss.Env, in scheme.AcceptorInput) (Actions, error) {
 	ctx, out, err := s.half.ctx.Step(env, in)
 	if err != nil {

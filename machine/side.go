@@ -15,8 +15,8 @@ type side struct {
 
 // standing is what a side keeps for the life of the connection.
 type standing struct {
-	// persistent is MS-N2HT's persistent-auth-value (N2HT-3.2.1-1), 0 at first
-	// (N2HT-3.2.3-1).
+	// persistent is MS-N2HT's persistent-auth-value (N2HT-3.2.1-1, N2HT-3.2.1-2), 0
+	// at first (N2HT-3.2.3-1).
 	persistent bool
 	// bound: the peer holds, or may hold, an identity for this connection, and
 	// that is identity's (HTA-9).

@@ -66,7 +66,7 @@ func (r *peerRun) begin(order uint8, resume machine.Resume) {
 func (r *peerRun) step(e machine.Event) {
 	p := &r.p
 	r.saw(e)
-	m, acts, err := p.m.Step(env, e)
+	m, acts, err := stepOf(r.w, p.m, e)
 	if err != nil {
 		r.saw(misused{err})
 		return

@@ -41,6 +41,8 @@ type System struct {
 	freshHost, freshGate, gone uint32
 	next                       []uint32
 	inHand                     []uint32 // a state being made, while another one is copied
+
+	observer func(before any, e machine.Event, acts machine.Actions, after any)
 }
 
 // agent is who a label belongs to.

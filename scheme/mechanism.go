@@ -162,9 +162,10 @@ func (s mechanismServer) Traits() Traits { return s.traits }
 // Format implements fmt.Formatter: a mechanism may hold secrets.
 func (s mechanismServer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s server", s.traits.Name) }
 
-// Offer implements [Server]. The first challenge is bare (R4559-4.1-3,
-// NTHT-2.2.1-2), or for a scheme that opens with a token what a fresh acceptor
-// says when it is asked without input (N2HT-2.2.1-4, SPNG-3.2.5.2-1). The
+// Offer implements [Server]. The first challenge is bare (N2HT-2.2.1-3,
+// R4559-4.1-3, R4559-4.1-6, NTHT-2.2.1-2, NTHT-2.2.3-2), or for a scheme that opens
+// with a token what a fresh acceptor says when it is asked without input
+// (N2HT-2.1-2, N2HT-2.2.1-4, SPNG-3.2.5.2-1). The
 // acceptor is thrown away: no state is kept (HTA-20).
 func (s mechanismServer) Offer(env gss.Env, x Exchange) (header.Challenges, gss.Fault) {
 	if s.traits.First != FirstToken {

@@ -58,7 +58,7 @@ func (p *Policy) before(a, b Traits) bool {
 	if a.Strength != b.Strength {
 		return a.Strength > b.Strength
 	}
-	return a.First == FirstToken && b.First != FirstToken // Nego2 when offered, N2HT-2.2.3-5
+	return a.First == FirstToken && b.First != FirstToken // Nego2 when offered, else Negotiate: N2HT-2.2.3-5, N2HT-2.2.3-6
 }
 
 func rank(order []string, name string) int {

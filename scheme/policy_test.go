@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // named is a client scheme of that name and nothing else.
@@ -51,6 +52,7 @@ func TestSchemeNames(t *testing.T) {
 				t.Errorf("%s: %v", spelling, tr)
 			}
 		}
+		requirement.Held(t, "unit:scheme_names")
 	}
 	for _, name := range []string{"", "Negotiate2", "Nego", "Nego 2", "Bearer"} {
 		if _, ok := TraitsOf(name); ok {
@@ -82,6 +84,7 @@ func TestSort(t *testing.T) {
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%q, %q: %v", test.order, test.list, got)
 		}
+		requirement.Held(t, "unit:default_scheme_order")
 	}
 }
 
@@ -139,6 +142,7 @@ func TestChoose(t *testing.T) {
 		if got != test.want || (ch.Index >= 0) != ch.Fault.IsZero() {
 			t.Errorf("%s: %s, expected %s (%v)", test.name, got, test.want, ch.Fault)
 		}
+		requirement.Held(t, "unit:proxy_negotiate_policy")
 	}
 	sorted := clients(t, &Policy{}, "NTLM Negotiate")
 	for name, want := range map[string]bool{"NTLM": true, "Negotiate": false} {
@@ -179,6 +183,7 @@ func TestNeverWeaker(t *testing.T) {
 			if tr.Strength < strongest || c.Tried.Has(ch.Index) || tr.Cleartext && !c.Secure || tr.Legged() && !c.Affine {
 				rt.Fatalf("%s after %v", tr.Name, lines)
 			}
+			requirement.Held(t, "prop:strongest_scheme")
 			c.Tried = c.Tried.With(ch.Index)
 			if rapid.IntRange(0, 3).Draw(rt, "declined") == 0 {
 				c.Declined = c.Declined.With(ch.Index)

@@ -75,7 +75,7 @@ Exit codes: 0 done, 1 wrong use (or, of explain, demo and replay: no),
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newReplay())
+	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newReplay(), newCheck())
 	return root
 }
 

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/model"
+)
+
+// TestCheck: all worlds, every property holds somewhere and falls nowhere.
+func TestCheck(t *testing.T) {
+	r := call(t, "", "check")
+	if r.code != 0 { // stderr may tell of progress
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	for _, w := range model.Worlds() {
+		if !strings.Contains(r.stdout, w.Name) {
+			t.Errorf("no world %s", w.Name)
+		}
+	}
+	for _, p := range model.Properties() {
+		if !strings.Contains(r.stdout, "\n"+p.Name+" ") {
+			t.Errorf("no property %s", p.Name)
+		}
+	}
+}
+
+func TestCheckFlags(t *testing.T) {
+	call(t, "", "check", "--world", "nowhere").want(t, exitUsage, "", "mixed-up")
+	call(t, "", "check", "--property", "Nonsense").want(t, exitUsage, "", "LegsBounded")
+	call(t, "", "check", "nonsense").want(t, exitUsage, "", "check --help")
+	// What has nothing to say in one world is no failure, unless it was asked for.
+	call(t, "", "check", "--world", "mixed-up").want(t, 0, "vacuous", "")
+	call(t, "", "check", "--world", "mixed-up", "--property", "HeaderDirection").want(t, 0, "HeaderDirection", "")
+	call(t, "", "check", "--world", "mixed-up", "--property", "LegsBounded", "--max-states", "10").want(t, exitUsage, "unfinished", "not finished: LegsBounded")
+	r := call(t, "", "check", "--world", "mixed-up", "--property", "PreemptiveDigestOnePair")
+	r.want(t, exitUsage, "vacuous", "0 properties fall, 1 had nothing to say")
+	if strings.Contains(r.stdout, "LegsBounded") {
+		t.Error("one property was asked for, and others were shown")
+	}
+}
+
+// TestCheckFalls: a client that is configured to take less than the world asks of
+// it is found out, told about and drawn.
+func TestCheckFalls(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pictures")
+	var out, errs bytes.Buffer
+	c := checker{world: "origin", mermaid: dir}
+	c.tune.Client = func(m *machine.ClientConfig) { m.Mutual = machine.MutualIfOffered }
+	err := c.run(t.Context(), &out, &errs)
+	if e, ok := err.(exit); !ok || e.code != exitUsage || !strings.Contains(err.Error(), "1 properties fall") {
+		t.Errorf("%v", err)
+	}
+	for _, want := range []string{"FALLS", "FailedMutualNeverDelivered falls in world origin, after", "   1  ", "wrote "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("stdout lacks %q:\n%s", want, out.String())
+		}
+	}
+	picture, err := os.ReadFile(filepath.Join(dir, "FailedMutualNeverDelivered.mmd"))
+	if err != nil || !strings.HasPrefix(string(picture), "sequenceDiagram\n") {
+		t.Errorf("%v: %s", err, picture)
+	}
+}
