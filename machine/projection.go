@@ -28,9 +28,10 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 		rows := []Transition{{"client", b.standsAt(), b.event(e), words(acts, clientWord), a.standsAt()}}
 		for _, s := range [...]gss.Side{gss.Origin, gss.Proxy} {
 			row := Transition{"side", b.sideAt(s), b.sideEvent(s, e), words(acts, a.sideWord(s)), a.sideAt(s)}
-			if row.From != "unused" || row.To != "unused" || row.Actions == "Ask" || row.Actions == "credentials" {
-				rows = append(rows, row)
+			if row.From == row.To && (row.Actions == "" || row.From == "unused" && row.Actions != "Ask") {
+				continue // it had no part in it
 			}
+			rows = append(rows, row)
 		}
 		return rows
 	case Server:
@@ -44,7 +45,11 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 			return nil
 		}
 		a := any(after).(Proxy)
-		return []Transition{{"proxy", b.standsAt(), b.event(e), words(acts, acceptorWord), a.standsAt()}}
+		rows := []Transition{{"proxy", b.standsAt(), b.event(e), words(acts, acceptorWord), a.standsAt()}}
+		if pin := (Transition{"pin", b.pinAt(), b.event(e), words(acts, pinWord), a.pinAt()}); pin.From != pin.To || pin.Actions != "" {
+			rows = append(rows, pin)
+		}
+		return rows
 	}
 	return nil
 }
@@ -128,7 +133,7 @@ func (c *Client) sideAt(s gss.Side) string {
 	case sd.scheme != 0 && !sd.ended:
 		return "starting"
 	case sd.scheme != 0:
-		return "passed"
+		return "done"
 	case sd.persistent:
 		return "persistent"
 	case sd.bound:
@@ -140,11 +145,10 @@ func (c *Client) sideAt(s gss.Side) string {
 // sideEvent is what an event is to side s.
 func (c *Client) sideEvent(s gss.Side, e Event) string {
 	kind := eventKind(e)
+	if kind == "Answered" && c.ex.judging {
+		kind = eventKind(c.ex.response) // which is judged further now
+	}
 	switch kind {
-	case "Answered":
-		if c.asker != s {
-			return "other side answered"
-		}
 	case "401", "407", "other status":
 		challenger := gss.Origin
 		switch {
@@ -172,7 +176,7 @@ func (c *Client) sideWord(s gss.Side) func(Action) string {
 			if [...]header.Credentials{gss.Origin: a.Authorization, gss.Proxy: a.ProxyAuthorization}[s].Present() {
 				return "credentials"
 			}
-			return "none"
+			return "bare"
 		case Ask:
 			if c.asker == s {
 				return "Ask"
@@ -224,20 +228,42 @@ func (s *Server) event(e Event) string {
 	return eventKind(e)
 }
 
-// standsAt is where a proxy stands, and whether an upstream connection is its
-// client's alone.
+// acceptorWord is a server's action, and what a proxy's has to do with its client.
+func acceptorWord(a Action) string {
+	switch a := a.(type) {
+	case Ask:
+		return "Ask"
+	case Reply:
+		return "Reply " + strconv.Itoa(a.Status)
+	case Accept:
+		if a.Anonymous {
+			return "Accept anonymous"
+		}
+		return "Accept"
+	case Finish:
+		return "Finish"
+	case Forward:
+		return "Forward"
+	case Relay:
+		return "Relay"
+	case Retire:
+		if a.End == Upstream {
+			return "" // the pin's
+		}
+		return "Retire"
+	}
+	return "no action of this machine"
+}
+
+// standsAt is where a proxy stands towards its client.
 func (p *Proxy) standsAt() string {
-	at := p.phase.String()
 	switch {
 	case p.phase == asking && p.front.now.answering:
-		at = "concluding"
+		return "concluding"
 	case p.phase == idle && p.front.half.scheme != 0:
-		at = "halfway"
+		return "halfway"
 	}
-	if p.pinned {
-		at += ", pinned"
-	}
-	return at
+	return p.phase.String()
 }
 
 func (p *Proxy) event(e Event) string {
@@ -255,28 +281,31 @@ func (p *Proxy) event(e Event) string {
 	return "no event of this machine"
 }
 
-func acceptorWord(a Action) string {
+// pinAt is where a proxy stands towards its upstream connections.
+func (p *Proxy) pinAt() string {
+	switch {
+	case p.pinned && p.vacant:
+		return "reserved"
+	case p.pinned:
+		return "pinned"
+	}
+	return "shared"
+}
+
+// pinWord is what an action has to do with upstream connections.
+func pinWord(a Action) string {
 	switch a := a.(type) {
-	case Ask:
-		return "Ask"
-	case Reply:
-		return "Reply " + strconv.Itoa(a.Status)
-	case Accept:
-		if a.Anonymous {
-			return "Accept anonymous"
-		}
-		return "Accept"
-	case Finish:
-		return "Finish"
 	case Forward:
 		return "Forward " + [...]string{Shared: "shared", Fresh: "fresh", Same: "same", Tunnel: "tunnel"}[a.Pin]
 	case Relay:
-		return "Relay"
+		if a.Keep {
+			return "Relay and keep"
+		}
 	case Retire:
 		if a.End == Upstream {
 			return "Retire upstream"
 		}
 		return "Retire downstream"
 	}
-	return "no action of this machine"
+	return ""
 }

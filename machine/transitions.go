@@ -1,4 +1,326 @@
 package machine
 
-// Transition is one row.
-type Transition struct{ Machine, From, Event, Actions, To string }
+//go:generate go test -run TestMachinesPage -update
+
+// Transition is one row of the machines' transition table. Conditions are left
+// out: where a state and an event have several rows, the configuration, the
+// contexts and the fields decide which. Its words are the names of states, of
+// events (with the status of a response) and of actions, and are explained in
+// docs/machines.md, which is drawn from the table.
+type Transition struct {
+	// Machine is "client", "server" or "proxy"; "side" for each of the two
+	// authentications of a client; "pin" for what a proxy does about upstream
+	// connections.
+	Machine string
+	From    string
+	Event   string
+	Actions string // in their order, with commas between; "" for none
+	To      string
+}
+
+// String is the row on a line.
+func (t Transition) String() string {
+	s := t.Machine + ": " + t.From + ", " + t.Event + " -> "
+	if t.Actions != "" {
+		s += t.Actions + ", "
+	}
+	return s + t.To
+}
+
+// Transitions is the table: what the machines do, state by state. The worlds of
+// package model are explored against it in both directions: every step that a
+// machine takes in one of them is declared, and every one that is declared is
+// taken. A step of a side or a pin that leaves it as it is, without an action, has
+// no row.
+func Transitions() []Transition {
+	var all []Transition
+	for _, c := range charts {
+		for _, r := range c.rules {
+			for _, o := range r.outcomes {
+				all = append(all, Transition{c.machine, r.from, r.event, o.actions, o.to})
+			}
+		}
+	}
+	return all
+}
+
+// chart is the declared behaviour of one machine.
+type chart struct {
+	machine string
+	title   string
+	says    string
+	states  []named // the first one first
+	events  []named
+	actions []named
+	// rest is the state that most others lead to when something ends; what leads
+	// there is not drawn.
+	rest  string
+	rules []rule
+}
+
+// named is a word of a chart, and what it means.
+type named struct{ name, says string }
+
+// rule is what may come of an event in a state.
+type rule struct {
+	from, event string
+	outcomes    []outcome
+}
+
+type outcome struct{ actions, to string }
+
+var charts = []chart{
+	{
+		machine: "client", title: "Client",
+		says: "One connection, one exchange at a time. Both sides together decide what comes next.",
+		states: []named{
+			{"idle", "between two exchanges"},
+			{"asking", "a side waits for the answer to its question, before a request"},
+			{"sent", "the request is on its way"},
+			{"judging", "a side waits for the answer to its question, and the response with it"},
+			{"dead", "the connection is of no use any more"},
+		},
+		events: []named{
+			{"Begin", "the application wants a request sent"},
+			{"Answered", "the answer to the Ask"},
+			{"1xx", "a Response that is not final"},
+			{"401", "the Response is the origin's challenge; to a CONNECT it is a response like any other"},
+			{"407", "the Response is the proxy's challenge"},
+			{"other status", "any other Response"},
+			{"Closed", "the connection is gone"},
+		},
+		actions: []named{
+			{"Send bare", "Send without credentials for either side"},
+			{"Send credentials", "Send with credentials for a side, or for both"},
+			{"Deliver", "the response is the application's"},
+			{"Ask", "a question to the driver"},
+			{"Reopen", "go on over another connection"},
+			{"Fail", "the exchange ends without a response that may be used"},
+			{"Retire", "the connection is not to be used again"},
+		},
+		rest: "dead",
+		rules: []rule{
+			{"idle", "Begin", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Ask", "asking"}, {"Reopen", "dead"}, {"Fail", "idle"}}},
+			{"idle", "Closed", []outcome{{"", "dead"}}},
+			{"asking", "Answered", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Ask", "asking"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
+			{"asking", "Closed", []outcome{{"Reopen", "dead"}, {"Fail", "dead"}, {"Fail, Retire", "dead"}}},
+			{"sent", "1xx", []outcome{{"", "sent"}}},
+			{"sent", "401", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
+			{"sent", "407", []outcome{{"Send credentials", "sent"}, {"Ask", "asking"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
+			{"sent", "other status", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
+			{"sent", "Closed", []outcome{{"Reopen", "dead"}, {"Fail", "dead"}, {"Fail, Retire", "dead"}}},
+			{"judging", "Answered", []outcome{{"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
+			{"judging", "Closed", []outcome{{"", "judging"}}},
+			{"dead", "Closed", []outcome{{"", "dead"}}},
+		},
+	},
+	{
+		machine: "side", title: "A side of a client",
+		says: "A client has two of them, one for the origin and one for the proxy, and both are this machine. What the connection keeps for a side is seen while it takes no other part in an exchange.",
+		states: []named{
+			{"unused", "nothing is under way, and the connection carries nothing of this side"},
+			{"starting", "a scheme is chosen, and has sent no credentials so far"},
+			{"halfway", "credentials were sent, and what they lead to is open"},
+			{"done", "the response passed this side, and the exchange goes on for the other one or for the body"},
+			{"bound", "the peer holds, or may hold, an identity for this connection, which is nobody else's; each request still needs its proof"},
+			{"persistent", "the connection is authenticated (MS-N2HT's persistent-auth-value): requests need no credentials"},
+		},
+		events: []named{
+			{"Begin", "an exchange begins in which this side has a part"},
+			{"Answered", "the answer to a question of either side, before a request"},
+			{"challenged", "the response has this side's challenge status"},
+			{"passed", "the response is no challenge of this side, and comes from it or from behind it"},
+			{"not reached", "the response is the other side's challenge, and this one never saw the request"},
+			{"Closed", "the connection is gone"},
+		},
+		actions: []named{
+			{"credentials", "Send with credentials of this side"},
+			{"bare", "Send without"},
+			{"Ask", "a question of this side"},
+			{"end", "Deliver, Fail or Reopen: the exchange is over here"},
+		},
+		rest: "unused",
+		rules: []rule{
+			{"unused", "Begin", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"", "starting"}}},
+			{"unused", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"", "starting"}}},
+			{"starting", "Answered", []outcome{{"credentials", "halfway"}, {"bare", "unused"}, {"bare", "bound"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "unused"}, {"", "bound"}}},
+			{"starting", "Closed", []outcome{{"end", "unused"}}},
+			{"halfway", "Answered", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}}},
+			{"halfway", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "starting"}}},
+			{"halfway", "passed", []outcome{{"credentials", "halfway"}, {"bare", "unused"}, {"bare", "done"}, {"bare", "bound"}, {"Ask", "starting"}, {"Ask", "halfway"}, {"end", "unused"}, {"end", "bound"}, {"end", "persistent"}, {"", "unused"}, {"", "starting"}, {"", "done"}, {"", "bound"}}},
+			{"halfway", "not reached", []outcome{{"credentials", "halfway"}, {"end", "unused"}, {"end", "bound"}}},
+			{"halfway", "Closed", []outcome{{"end", "unused"}}},
+			{"done", "Answered", []outcome{{"bare", "done"}, {"end", "unused"}, {"end", "persistent"}}},
+			{"done", "challenged", []outcome{{"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}}},
+			{"done", "passed", []outcome{{"bare", "done"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "persistent"}}},
+			{"done", "not reached", []outcome{{"end", "unused"}, {"end", "persistent"}}},
+			{"done", "Closed", []outcome{{"end", "unused"}}},
+			{"bound", "Begin", []outcome{{"credentials", "halfway"}, {"bare", "bound"}, {"Ask", "starting"}, {"end", "unused"}, {"", "starting"}}},
+			{"bound", "Answered", []outcome{{"bare", "bound"}, {"end", "unused"}, {"end", "bound"}}},
+			{"bound", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "starting"}}},
+			{"bound", "passed", []outcome{{"bare", "unused"}, {"bare", "bound"}, {"end", "unused"}, {"end", "bound"}, {"", "unused"}}},
+			{"bound", "not reached", []outcome{{"bare", "unused"}, {"bare", "bound"}, {"end", "unused"}, {"end", "bound"}, {"", "unused"}}},
+			{"bound", "Closed", []outcome{{"end", "unused"}, {"", "unused"}}},
+			{"persistent", "Begin", []outcome{{"bare", "persistent"}, {"end", "unused"}}},
+			{"persistent", "Answered", []outcome{{"bare", "persistent"}, {"end", "persistent"}}},
+			{"persistent", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "starting"}}},
+			{"persistent", "passed", []outcome{{"bare", "persistent"}, {"end", "unused"}, {"end", "persistent"}, {"", "unused"}}},
+			{"persistent", "not reached", []outcome{{"bare", "persistent"}, {"end", "unused"}, {"end", "persistent"}, {"", "unused"}}},
+			{"persistent", "Closed", []outcome{{"end", "unused"}, {"", "unused"}}},
+		},
+	},
+	{
+		machine: "server", title: "Server",
+		says: "One connection, one request at a time. What authenticates a proxy's clients is the same machine, with 407 in place of 401.",
+		states: []named{
+			{"idle", "between two requests; the connection is nobody's"},
+			{"asking", "an acceptor waits for the answer to its question"},
+			{"halfway", "between two legs of a handshake"},
+			{"handling", "the handler runs, for this request alone"},
+			{"concluding", "the acceptor waits for an answer before its last word"},
+			{"kept", "between two requests; the connection is somebody's"},
+			{"handling, kept", "the handler runs, for somebody whose connection this is from now on"},
+			{"dead", "the connection is gone"},
+		},
+		events: []named{
+			{"Received bare", "a request without credentials"},
+			{"Received with credentials", "a request with credentials, of whatever kind"},
+			{"Answered", "the answer to the Ask"},
+			{"Responding", "the handler's response is about to leave"},
+			{"Responding 401", "the same, where the handler wants (other) credentials"},
+			{"Closed", "the connection is gone"},
+		},
+		actions: []named{
+			{"Accept", "run the handler"},
+			{"Accept anonymous", "run it for nobody in particular"},
+			{"Finish", "let the response leave, with what is added to it"},
+			{"Ask", "a question to the driver"},
+			{"Reply 401", "challenge: the first time, once more, or for the next leg"},
+			{"Reply 400", "the credentials are for another resource"},
+			{"Reply 500", "a challenge for which no scheme has an offer"},
+		},
+		rest: "dead",
+		rules: []rule{
+			{"idle", "Received bare", []outcome{{"Accept anonymous", "handling"}, {"Reply 401", "idle"}, {"Reply 500", "idle"}}},
+			{"idle", "Received with credentials", []outcome{{"Accept", "handling"}, {"Accept", "handling, kept"}, {"Accept anonymous", "handling"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}}},
+			{"idle", "Closed", []outcome{{"", "dead"}}},
+			{"asking", "Answered", []outcome{{"Accept", "handling"}, {"Accept", "handling, kept"}, {"Accept anonymous", "handling"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}}},
+			{"asking", "Closed", []outcome{{"", "dead"}}},
+			{"halfway", "Received bare", []outcome{{"Reply 401", "idle"}}},
+			{"halfway", "Received with credentials", []outcome{{"Accept", "handling"}, {"Accept", "handling, kept"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}}},
+			{"halfway", "Closed", []outcome{{"", "dead"}}},
+			{"handling", "Responding", []outcome{{"Finish", "idle"}, {"Ask", "concluding"}}},
+			{"handling", "Responding 401", []outcome{{"Finish", "idle"}}},
+			{"handling", "Closed", []outcome{{"", "dead"}}},
+			{"concluding", "Answered", []outcome{{"Finish", "idle"}}},
+			{"concluding", "Closed", []outcome{{"", "dead"}}},
+			{"kept", "Received bare", []outcome{{"Accept", "handling, kept"}, {"Accept anonymous", "handling"}, {"Reply 401", "idle"}}},
+			{"kept", "Received with credentials", []outcome{{"Accept", "handling, kept"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}}},
+			{"kept", "Closed", []outcome{{"", "dead"}}},
+			{"handling, kept", "Responding", []outcome{{"Finish", "kept"}}},
+			{"handling, kept", "Responding 401", []outcome{{"Finish", "idle"}}},
+			{"handling, kept", "Closed", []outcome{{"", "dead"}}},
+			{"dead", "Closed", []outcome{{"", "dead"}}},
+		},
+	},
+	{
+		machine: "proxy", title: "Proxy",
+		says: "One client connection, one request at a time. What it does towards its client; an open proxy never asks, and never says 407.",
+		states: []named{
+			{"idle", "between two requests"},
+			{"asking", "the front waits for the answer to its question"},
+			{"halfway", "between two legs of a client's handshake with this proxy"},
+			{"sent", "the request is on its way upstream"},
+			{"concluding", "the front waits for an answer before its last word, and the response with it"},
+			{"dead", "the connection is gone, or is to be closed"},
+		},
+		events: []named{
+			{"Received", "a request of the client"},
+			{"Answered", "the answer to the Ask"},
+			{"1xx", "a Response from upstream that is not final"},
+			{"401", "the Response is the origin's challenge"},
+			{"407", "the Response is a challenge of another proxy"},
+			{"other status", "any other Response"},
+			{"Closed downstream", "the client's connection is gone"},
+			{"Closed upstream", "the upstream connection is gone"},
+		},
+		actions: []named{
+			{"Forward", "send the request on"},
+			{"Relay", "pass the response on"},
+			{"Ask", "a question to the driver"},
+			{"Reply 407", "challenge the client"},
+			{"Reply 400", "its credentials are for another resource"},
+			{"Reply 403", "connection-bound credentials for which no connection can be kept"},
+			{"Reply 500", "a challenge for which no scheme has an offer"},
+			{"Reply 502", "the upstream wants proxy authentication, or closed"},
+			{"Retire", "the client's connection is not to be used again"},
+		},
+		rest: "dead",
+		rules: []rule{
+			{"idle", "Received", []outcome{{"Forward", "sent"}, {"Ask", "asking"}, {"Reply 407", "idle"}, {"Reply 407", "halfway"}, {"Reply 400", "idle"}, {"Reply 403", "idle"}, {"Reply 500", "idle"}}},
+			{"idle", "Closed downstream", []outcome{{"", "dead"}}},
+			{"idle", "Closed upstream", []outcome{{"", "idle"}, {"Retire", "dead"}}},
+			{"asking", "Answered", []outcome{{"Forward", "sent"}, {"Ask", "asking"}, {"Reply 407", "idle"}, {"Reply 407", "halfway"}, {"Reply 400", "idle"}, {"Reply 403", "idle"}}},
+			{"asking", "Closed downstream", []outcome{{"", "dead"}}},
+			{"asking", "Closed upstream", []outcome{{"Reply 502, Retire", "dead"}, {"", "asking"}}},
+			{"halfway", "Received", []outcome{{"Forward", "sent"}, {"Ask", "asking"}, {"Reply 407", "idle"}, {"Reply 407", "halfway"}, {"Reply 400", "idle"}, {"Reply 403", "idle"}}},
+			{"halfway", "Closed downstream", []outcome{{"", "dead"}}},
+			{"halfway", "Closed upstream", []outcome{{"", "halfway"}, {"Retire", "dead"}}},
+			{"sent", "1xx", []outcome{{"", "sent"}}},
+			{"sent", "401", []outcome{{"Relay", "idle"}, {"Relay, Retire", "dead"}, {"Ask", "concluding"}}},
+			{"sent", "407", []outcome{{"Relay", "idle"}, {"Relay, Retire", "dead"}, {"Reply 502", "idle"}, {"Reply 502, Retire", "dead"}}},
+			{"sent", "other status", []outcome{{"Relay", "idle"}, {"Relay, Retire", "dead"}, {"Ask", "concluding"}}},
+			{"sent", "Closed downstream", []outcome{{"", "dead"}}},
+			{"sent", "Closed upstream", []outcome{{"Reply 502", "idle"}, {"Reply 502, Retire", "dead"}}},
+			{"concluding", "Answered", []outcome{{"Relay", "idle"}, {"Relay, Retire", "dead"}}},
+			{"concluding", "Closed downstream", []outcome{{"", "dead"}}},
+			{"concluding", "Closed upstream", []outcome{{"", "concluding"}}},
+			{"dead", "Closed downstream", []outcome{{"", "dead"}}},
+			{"dead", "Closed upstream", []outcome{{"", "dead"}}},
+		},
+	},
+	{
+		machine: "pin", title: "A proxy's upstream connections",
+		says: "The same proxy, seen from the other end: whether an upstream connection is this client's alone. Events and actions are the proxy's.",
+		states: []named{
+			{"shared", "requests may go over any connection"},
+			{"reserved", "the next request to this origin gets a connection of its own; the one on which that was learned has closed"},
+			{"pinned", "one connection is this client's alone"},
+		},
+		events: []named{
+			{"Received", "a request of the client"},
+			{"Answered", "the answer to the front's Ask"},
+			{"401", "the Response is the origin's challenge"},
+			{"407", "the Response is a challenge of another proxy"},
+			{"other status", "any other Response"},
+			{"Closed downstream", "the client's connection is gone"},
+			{"Closed upstream", "the upstream connection is gone"},
+		},
+		actions: []named{
+			{"Forward shared", "send the request over any connection"},
+			{"Forward fresh", "send it over one that is this client's alone from now on"},
+			{"Forward same", "send it over the one that is pinned"},
+			{"Forward tunnel", "CONNECT: what runs inside is not the proxy's"},
+			{"Relay and keep", "the connection of this response is this client's from now on"},
+			{"Retire upstream", "the pinned connection is not to be used again"},
+			{"Retire downstream", "nor is the client's"},
+		},
+		rest: "",
+		rules: []rule{
+			{"shared", "Received", []outcome{{"Forward shared", "shared"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "shared"}}},
+			{"shared", "Answered", []outcome{{"Forward shared", "shared"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "shared"}, {"Retire downstream", "shared"}}},
+			{"shared", "401", []outcome{{"Relay and keep", "pinned"}, {"", "reserved"}, {"", "pinned"}}},
+			{"reserved", "Received", []outcome{{"Forward shared", "shared"}, {"Forward shared", "reserved"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "shared"}, {"Forward tunnel", "reserved"}}},
+			{"reserved", "Answered", []outcome{{"Forward shared", "shared"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "reserved"}}},
+			{"reserved", "Closed downstream", []outcome{{"", "shared"}}},
+			{"reserved", "Closed upstream", []outcome{{"", "shared"}}},
+			{"pinned", "Received", []outcome{{"Forward shared", "pinned"}, {"Forward same", "pinned"}, {"Forward tunnel", "pinned"}, {"Retire upstream, Forward fresh", "pinned"}, {"Retire upstream, Forward shared", "shared"}, {"Retire upstream, Forward tunnel", "shared"}}},
+			{"pinned", "Answered", []outcome{{"Forward shared", "pinned"}, {"Forward same", "pinned"}, {"Forward tunnel", "pinned"}, {"Relay and keep", "pinned"}, {"Retire upstream, Forward fresh", "pinned"}, {"Retire upstream, Forward shared", "shared"}, {"Retire upstream, Forward tunnel", "shared"}}},
+			{"pinned", "401", []outcome{{"", "shared"}, {"Retire downstream", "shared"}}},
+			{"pinned", "407", []outcome{{"Retire downstream", "shared"}}},
+			{"pinned", "other status", []outcome{{"", "shared"}, {"Retire downstream", "shared"}}},
+			{"pinned", "Closed downstream", []outcome{{"Retire upstream", "shared"}}},
+			{"pinned", "Closed upstream", []outcome{{"", "shared"}, {"Retire downstream", "shared"}}},
+		},
+	},
+}
