@@ -2,7 +2,6 @@ package model
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -121,7 +120,7 @@ var acceptorProperties = []Property{
 			if a.context == nil || !l.with || l.token.kind == 0 {
 				return Idle
 			}
-			heard := gsstoy.Heard(a.context)
+			heard := heardBy(a.context)
 			if len(heard) != int(l.legs) {
 				return Falls
 			}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -226,10 +225,10 @@ var clientProperties = []Property{
 				return Idle
 			}
 			token, ok := rawToken(field(t.answer.Header, side), a.scheme)
-			if !ok {
+			if token = toyToken(token); !ok || token == "" { // nothing of the mechanism's own
 				return Idle
 			}
-			return Must(slices.Contains(gsstoy.Heard(d.Context), token))
+			return Must(slices.Contains(heardBy(d.Context), token))
 		}),
 	},
 	{
@@ -305,7 +304,7 @@ var clientProperties = []Property{
 				return Idle
 			}
 			n := uint8(0)
-			for _, text := range gsstoy.Heard(d.Context) {
+			for _, text := range heardBy(d.Context) {
 				if m := read(text, t.answering()); m.kind == 'c' {
 					n++
 					if m.leg != n {

@@ -178,9 +178,17 @@ func creds(field string, c header.Credentials) string {
 	}
 	s := " [" + field + ": " + c.Scheme()
 	if t, ok := c.Token(); ok && legged(c) {
-		s += " " + t
+		s += " " + written(t)
 	}
 	return s + "]"
+}
+
+// written is a token as people can read it.
+func written(token string) string {
+	if toyToken(token) == token {
+		return token
+	}
+	return negotiationMessage(token)
 }
 
 func list(cs header.Challenges) string {
@@ -188,7 +196,7 @@ func list(cs header.Challenges) string {
 	for c := range cs.All() {
 		s := c.Scheme()
 		if t, ok := c.Token(); ok {
-			s += " " + t
+			s += " " + written(t)
 		}
 		if stale, ok := c.Param("stale"); ok {
 			s += " stale=" + stale

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -14,12 +15,14 @@ import (
 type toy struct {
 	name string
 	mech gsstoy.Toy
+	// inside: the mechanism is negotiated by gss/spnego, whose only one it is.
+	inside bool
 }
 
 // legs is a toy whose initiator sends n tokens. Both of its sides ask the driver
 // for what they need.
 func legs(name string, n uint8, set ...func(*gsstoy.Toy)) toy {
-	t := toy{name, gsstoy.Toy{Legs: n, Asks: true}}
+	t := toy{name: name, mech: gsstoy.Toy{Legs: n, Asks: true}}
 	switch name {
 	case scheme.NTLM:
 		t.mech.OID, t.mech.Bound = gss.NTLM, true
@@ -50,7 +53,7 @@ func (t toy) client() scheme.Client {
 	case scheme.Digest:
 		return digestToy{}
 	}
-	return scheme.FromMechanism(traitsOf(t.name), t.mech)
+	return scheme.FromMechanism(traitsOf(t.name), t.mechanism())
 }
 
 func (t toy) server() scheme.Server {
@@ -60,7 +63,44 @@ func (t toy) server() scheme.Server {
 	case scheme.Digest:
 		return digestToy{}
 	}
-	return scheme.ForMechanism(traitsOf(t.name), t.mech)
+	return scheme.ForMechanism(traitsOf(t.name), t.mechanism())
+}
+
+func (t toy) mechanism() gss.Mechanism {
+	if t.inside {
+		return negotiating(spnego.Config{}, t.mech)
+	}
+	return t.mech
+}
+
+// negotiated puts toys inside gss/spnego.
+func negotiated(toys ...toy) []toy {
+	for i := range toys {
+		toys[i].inside = bound.has(setOf(toys[i].name)) && toys[i].name != scheme.NTLM
+	}
+	return toys
+}
+
+// heardBy are the tokens that the toy in a context heard.
+func heardBy(c gss.Context) []string { return gsstoy.Heard(spnego.Leaf(c)) }
+
+// toyToken is the toy's token in a token of gss/spnego. An acceptor's opening is a
+// hint, and a message that is a refusal and no more is one of the toy's.
+func toyToken(token string) string {
+	if m, fault := spnego.ParseInit(token); fault.IsZero() {
+		if m.Hints.Present {
+			return "toy:h"
+		}
+		return m.MechToken.Bytes()
+	}
+	m, fault := spnego.ParseResp(token)
+	switch {
+	case !fault.IsZero():
+		return token
+	case m.State == spnego.Reject && !m.ResponseToken.Present():
+		return "toy:x"
+	}
+	return m.ResponseToken.Bytes()
 }
 
 // secretOf is what a user proves itself with, another one to each side, so that
@@ -80,6 +120,7 @@ type message struct {
 
 // read reads a token that was met on a side.
 func read(token string, side gss.Side) (m message) {
+	token = toyToken(token)
 	parts := strings.Split(token, ":")
 	if !strings.HasPrefix(token, "toy") || len(parts) < 2 || parts[1] == "" {
 		return m

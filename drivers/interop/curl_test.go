@@ -38,12 +38,18 @@ func needCurl(t testing.TB) {
 // curl runs curl with nothing of the user's own configuration.
 func curl(t testing.TB, args ...string) curled {
 	t.Helper()
+	return curlWith(t, nil, args...)
+}
+
+// curlWith runs it with more in its environment.
+func curlWith(t testing.TB, env []string, args ...string) curled {
+	t.Helper()
 	path := find(t, "curl", "curl")
 	cmd := exec.Command(path, append([]string{
 		"--disable", "--silent", "--show-error", "--verbose", "--max-time", "20", "--noproxy", "",
 		"--write-out", "%{stderr}\ntransfer %{http_code} %{http_version} %{num_connects}\n",
 	}, args...)...)
-	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
+	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}, env...)
 	var out, trace bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &trace
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {

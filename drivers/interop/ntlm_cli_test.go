@@ -72,7 +72,7 @@ func TestGetNTLM(t *testing.T) {
 		stderr string
 	}{
 		{"Apache", [][]string{login, {apacheNTLMURL() + "/ntlm/echo"}}, 0, "user=LAB\\alice\nauth=NTLM\n", ""},
-		{"Apache, all schemes", [][]string{login[2:], {apacheNTLMURL() + "/ntlm/echo"}}, 0, "user=LAB\\alice\nauth=NTLM\n", ""},
+		{"Apache, all schemes", [][]string{login[2:], {apacheNTLMURL() + "/ntlm/echo"}}, 0, "user=LAB\\alice\nauth=Negotiate\n", ""},
 		{"Apache, POST", [][]string{login, {"--data", "@" + file, apacheNTLMURL() + "/ntlm/echo"}}, 0, "sha256=" + hash, ""},
 		{"Apache, wrong password", [][]string{{"--scheme", "ntlm", "--user", `LAB\alice:wrong`, apacheNTLMURL() + "/ntlm/echo"}}, 3, "", "refused by the peer"},
 		{"Squid", [][]string{proxy, {plain}}, 0, "method=GET\n", ""},

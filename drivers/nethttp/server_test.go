@@ -18,6 +18,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -640,6 +641,7 @@ func TestChannelBinding(t *testing.T) {
 		if status != test.status || bound != test.bound {
 			t.Errorf("%s: status %d, bound %t; want %d, %t", test.name, status, bound, test.status, test.bound)
 		}
+		requirement.Held(t, "unit:http_binding_type")
 	}
 }
 

@@ -7,6 +7,7 @@
 //	countersign get -u alice:secret http://127.0.0.1:8080/ something that authenticates
 //	countersign explain 'WWW-Authenticate: Negotiate'      what a header field says
 //	countersign replay trace.ndjson                        run a recorded trace again
+//	countersign check                                       explore the machines, judge every property
 package main
 
 import (

@@ -12,7 +12,7 @@ import (
 
 // The exit codes. 22 is curl's for a status of 400 or more.
 const (
-	exitUsage     = 1 // wrong use; for explain, demo and replay also: the answer is no
+	exitUsage     = 1 // wrong use; for explain, demo, replay and check also: the answer is no
 	exitTransport = 2 // nobody there, broken connection, broken TLS, no file to read
 	exitAuth      = 3 // authentication was refused or failed
 	exitStatus    = 22
@@ -64,7 +64,7 @@ func newRoot() *cobra.Command {
 		Short: "HTTP authentication as client, server and proxy",
 		Long: `countersign authenticates HTTP requests and serves those who do.
 
-Exit codes: 0 done, 1 wrong use (or, of explain, demo and replay: no),
+Exit codes: 0 done, 1 wrong use (or, of explain, demo, replay and check: no),
 2 transport error, 3 authentication refused or failed, 22 status 400 or more.`,
 		Example: `  countersign demo
   countersign serve --scheme digest --user alice:secret

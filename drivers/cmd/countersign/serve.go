@@ -22,7 +22,6 @@ import (
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine/trace"
-	"github.com/countersign-auth/countersign/scheme"
 )
 
 // serveOptions are the flags of serve.
@@ -55,6 +54,7 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
 		Example: `  countersign serve --scheme digest --user alice:secret
   countersign serve --addr 127.0.0.1:0 --scheme digest,basic --htdigest users --realm api
   countersign serve --scheme ntlm --domain EXAMPLE --nthash users --require-mic
+  countersign serve --scheme nego2,negotiate,ntlm --user alice:secret
   countersign serve --proxy --addr 127.0.0.1:3128 --user alice:secret`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
@@ -144,7 +144,7 @@ func (s *service) serve(ctx context.Context, l net.Listener) error {
 
 // handler makes what serves from the options.
 func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
-	if o.machine.Has(scheme.NTLM) {
+	if o.machine.NTLM() {
 		host, _ := os.Hostname()
 		o.machine.Computer = setup.ComputerName(host)
 	}
@@ -226,9 +226,9 @@ func (o *serveOptions) source() (answer.Source, error) {
 	if o.users.Empty() {
 		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE")
 	}
-	o.users.NTLM = o.machine.Has(scheme.NTLM)
+	o.users.NTLM = o.machine.NTLM()
 	if o.users.NTHash != "" && !o.users.NTLM {
-		return nil, errors.New("--nthash is for NTLM: --scheme does not name it")
+		return nil, errors.New("--nthash is for NTLM: --scheme does not name it, nor what comes to it")
 	}
 	o.users.Domains = []string{o.machine.Domain, o.machine.Computer}
 	return o.users.Store()

@@ -160,7 +160,7 @@ func rows() []*row {
 		origin: digestServers(digest.ServerConfig{}), proxy: proxies, tls: true,
 		want: "407 200 401 200 alice via Digest",
 	})
-	return append(append(out, ntlmRows()...), toyRows()...)
+	return slices.Concat(out, ntlmRows(), negotiateRows(), toyRows())
 }
 
 // toyName is the scheme of the toy mechanism.

@@ -84,7 +84,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 }
 
 func (s *stage) startProxy(r *row) (err error) {
-	c := machine.ProxyConfig{Bound: []string{toyName, scheme.NTLM}}
+	c := machine.ProxyConfig{Bound: []string{toyName, scheme.NTLM, scheme.Negotiate}}
 	if len(r.proxy) > 0 && r.proxy[0] != nil {
 		c.Auth.Schemes = r.proxy
 	}

@@ -2,10 +2,10 @@ package setup
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -71,20 +71,17 @@ func (o *Options) demand() (ntlm.Demand, error) {
 	return 0, fmt.Errorf("no channel binding %q: expected %s", o.ChannelBinding, strings.Join(Bindings(), ", "))
 }
 
-func ntlmClient(o *Options) (scheme.Client, error) {
+// ntlmInitiator is NTLM as clients have it.
+func (o *Options) ntlmInitiator() (gss.Mechanism, error) {
 	c, err := o.ntlmConfig()
 	if err != nil {
 		return nil, err
 	}
-	m, err := ntlm.New(c)
-	if err != nil {
-		return nil, err
-	}
-	t, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.FromMechanism(t, m), nil
+	return ntlm.New(c)
 }
 
-func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
+// ntlmAcceptor is NTLM as servers have it.
+func (o *Options) ntlmAcceptor() (gss.Mechanism, error) {
 	c, err := o.ntlmConfig()
 	if err != nil {
 		return nil, err
@@ -96,7 +93,20 @@ func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
 	if c.Computer == "" {
 		return nil, fmt.Errorf("an NTLM server needs a computer name")
 	}
-	m, err := ntlm.New(c)
+	return ntlm.New(c)
+}
+
+func ntlmClient(o *Options) (scheme.Client, error) {
+	m, err := o.ntlmInitiator()
+	if err != nil {
+		return nil, err
+	}
+	t, _ := scheme.TraitsOf(scheme.NTLM)
+	return scheme.FromMechanism(t, m), nil
+}
+
+func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
+	m, err := o.ntlmAcceptor()
 	if err != nil {
 		return nil, err
 	}
@@ -110,22 +120,17 @@ func (o *Options) Unbindable() string {
 	var names []string
 	bs, _ := o.chosen()
 	for _, b := range bs {
-		if b.name != scheme.NTLM {
+		if !b.ntlm {
 			names = append(names, b.name)
 		}
 	}
 	return strings.Join(names, " and ")
 }
 
-// Has reports whether o names a scheme.
-func (o *Options) Has(name string) bool {
+// NTLM reports whether o names a scheme that is NTLM, or comes to it.
+func (o *Options) NTLM() bool {
 	bs, _ := o.chosen()
-	for _, b := range bs {
-		if header.EqualFold(b.name, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(bs, func(b builder) bool { return b.ntlm })
 }
 
 // ComputerName is what NTLM makes of a host's name: its first label in capitals,

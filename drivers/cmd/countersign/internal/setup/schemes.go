@@ -50,16 +50,20 @@ type Options struct {
 
 // builder makes both halves of one scheme.
 type builder struct {
-	name   string
+	name string
+	// ntlm: NTLM is what it is, or comes to.
+	ntlm   bool
 	client func(*Options) (scheme.Client, error)
 	server func(*Options, gss.Secret) (scheme.Server, error)
 }
 
 // builders are the schemes that exist, in the order of their strength.
 var builders = []builder{
-	{scheme.NTLM, ntlmClient, ntlmServer},
-	{scheme.Digest, digestClient, digestServer},
-	{scheme.Basic,
+	negotiating(scheme.Nego2),
+	negotiating(scheme.Negotiate),
+	{scheme.NTLM, true, ntlmClient, ntlmServer},
+	{scheme.Digest, false, digestClient, digestServer},
+	{scheme.Basic, false,
 		func(*Options) (scheme.Client, error) { return scheme.BasicClient(), nil },
 		func(o *Options, _ gss.Secret) (scheme.Server, error) {
 			return scheme.BasicServer(o.Realm, scheme.AskVerdict), nil
@@ -80,7 +84,7 @@ func Names() []string {
 func (o *Options) chosen() ([]builder, error) {
 	if len(o.Schemes) == 0 {
 		if fips140.Enforced() {
-			return slices.DeleteFunc(slices.Clone(builders), func(b builder) bool { return b.name == scheme.NTLM }), nil
+			return slices.DeleteFunc(slices.Clone(builders), func(b builder) bool { return b.ntlm }), nil
 		}
 		return builders, nil
 	}

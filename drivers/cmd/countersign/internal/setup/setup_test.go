@@ -19,15 +19,17 @@ func TestOptions(t *testing.T) {
 		o    Options
 		want string // names, or a part of the error
 	}{
-		{Options{Realm: "r", Computer: "C"}, "NTLM Digest Basic"},
+		{Options{Realm: "r", Computer: "C"}, "Nego2 Negotiate NTLM Digest Basic"},
 		{Options{Schemes: []string{"ntlm"}, Computer: "C", Domain: "D", NTLMLevel: "v1", RequireMIC: true, ChannelBinding: "require"}, "NTLM"},
 		{Options{Schemes: []string{"ntlm"}}, "computer name"},
+		{Options{Schemes: []string{"nego2", "negotiate"}, Computer: "C"}, "Nego2 Negotiate"},
+		{Options{Schemes: []string{"negotiate"}}, "computer name"},
 		{Options{Schemes: []string{"ntlm"}, Computer: "C", NTLMLevel: "v3"}, "no NTLM level"},
 		{Options{Schemes: []string{"ntlm"}, Computer: "C", ChannelBinding: "maybe"}, "no channel binding"},
 		{Options{Schemes: []string{"ntlm"}, Computer: strings.Repeat("C", 256)}, "longer than"},
 		{Options{Realm: "r", Schemes: []string{"BASIC"}}, "Basic"},
 		{Options{Realm: "r", Schemes: []string{"digest"}, Algorithms: []string{"md5-SESS"}, QOPs: []string{"auth-int"}, Tolerances: Tolerances()}, "Digest"},
-		{Options{Realm: "r", Schemes: []string{"x"}}, "expected ntlm, digest, basic"},
+		{Options{Realm: "r", Schemes: []string{"x"}}, "expected nego2, negotiate, ntlm, digest, basic"},
 		{Options{Realm: "r", Computer: "C", Algorithms: []string{"x"}}, "no Digest algorithm"},
 		{Options{Realm: "r", Computer: "C", QOPs: []string{"x"}}, "no Digest qop"},
 		{Options{Realm: "r", Computer: "C", Tolerances: []string{"x"}}, "no Digest tolerance"},

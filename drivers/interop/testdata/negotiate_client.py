@@ -1,6 +1,6 @@
 """python3-gssapi as an HTTP client, over MIT krb5 and gss-ntlmssp.
 
-gss_client.py URL CA MECHANISM BINDING
+negotiate_client.py URL CA MECHANISM BINDING
 
 MECHANISM is spnego, or ntlm for its bare tokens in place of SPNEGO; BINDING is what
 the initiator is told of the TLS channel, in hexadecimal. What goes over the
