@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -74,6 +75,7 @@ func TestDigestTwoPairs(t *testing.T) {
 	if v := w.asked[1].(gss.NeedVerifier); v != (gss.NeedVerifier{Scheme: scheme.Digest, Realm: realm, User: user, Kind: "SHA-256"}) {
 		t.Errorf("asked %+v", v)
 	}
+	requirement.Held(t, "golden:digest_two_pairs")
 }
 
 // What goes on the wire, byte for byte but for nonces (R7616-3.3-1).
@@ -126,6 +128,7 @@ func TestDigestStale(t *testing.T) {
 		if v, _ := ch.Param("stale"); v != "true" || strings.Contains(ch.Text(), `stale="`) {
 			t.Errorf("stale is %q in %s", v, ch.Text())
 		}
+		requirement.Held(t, "golden:digest_stale")
 	}
 	i, again := w.challenged(i, out.Challenges)
 	if again.State != gss.Ready || count[gss.NeedCredential](w) != 1 {
@@ -179,6 +182,7 @@ func TestDigestWrongPassword(t *testing.T) {
 		if _, still := w.challenged(i, w.offer(s, x)); still.Fault.Code != gss.Refused {
 			t.Errorf("%s: the failure did not absorb: %v", tt.name, still.Fault) // HTA-8
 		}
+		requirement.Held(t, "golden:digest_wrong_password")
 	}
 	if len(outside) != 1 {
 		t.Error("a wrong password and an unknown user look different outside")
@@ -215,6 +219,7 @@ func TestDigestBothUsernames(t *testing.T) {
 	if len(w.asked) != 1 {
 		t.Error("the store was asked")
 	}
+	requirement.Held(t, "golden:digest_both_usernames")
 }
 
 // V3 and C29: the uri is the resource of the request, or nothing is.
@@ -239,6 +244,7 @@ func TestDigestURIMismatch(t *testing.T) {
 	_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(exchange("GET", uri)), w.offer(s, x))
 	_, out := w.presented(s, x, sent.Credentials)
 	wantFault(t, "a response for GET with DELETE", out.Fault, gss.BadCredentials)
+	requirement.Held(t, "golden:digest_uri_mismatch")
 }
 
 func TestDigestURIAbsoluteForm(t *testing.T) {
@@ -270,6 +276,7 @@ func TestDigestURIAbsoluteForm(t *testing.T) {
 		if (out.State == gss.Complete) != tt.ok {
 			t.Errorf("uri=%q for %q: %v %v", tt.signed, tt.request, out.State, out.Fault)
 		}
+		requirement.Held(t, "golden:digest_uri_absolute_form")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 	"pgregory.net/rapid"
 )
@@ -61,6 +62,7 @@ func TestDigestVerifyIffSameSecret(t *testing.T) {
 		if (out.State == gss.Complete) != (other == secret) {
 			rt.Fatalf("same password %v: %v %v", other == secret, out.State, out.Fault)
 		}
+		requirement.Held(t, "prop:digest_verify_iff_same_secret")
 		if other != secret {
 			return
 		}
@@ -85,6 +87,7 @@ func TestDigestVerifyIffSameSecret(t *testing.T) {
 		if _, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: changed}); out.State == gss.Complete {
 			rt.Fatalf("a changed proof convinces: %s", text)
 		}
+		requirement.Held(t, "prop:rspauth_verified")
 	})
 }
 
@@ -154,6 +157,8 @@ func TestDigestEcho(t *testing.T) {
 		if algorithm, _ := got.Param("algorithm"); !strings.Contains(out.Credentials.Text(), "algorithm="+algorithm) {
 			rt.Error("the algorithm is quoted")
 		}
+		requirement.Held(t, "prop:digest_echo")
+		requirement.Held(t, "prop:digest_quoting")
 	})
 }
 
@@ -194,6 +199,7 @@ func TestDigestNoDowngrade(t *testing.T) {
 		if best.Stronger(got) || got.Stronger(best) {
 			rt.Fatalf("answered %v where %v was offered", got, best)
 		}
+		requirement.Held(t, "prop:strongest_scheme")
 		qop, hasQOP := out.Credentials.Param("qop")
 		_, hasCNonce := out.Credentials.Param("cnonce")
 		_, hasNC := out.Credentials.Param("nc")
@@ -202,6 +208,7 @@ func TestDigestNoDowngrade(t *testing.T) {
 		}
 		for _, o := range offers {
 			if Algorithm(o.Alg) == got && (o.QOP == qop || strings.HasPrefix(o.QOP, qop+",") && hasQOP) {
+				requirement.Held(t, "prop:digest_no_downgrade")
 				return
 			}
 		}
@@ -246,6 +253,8 @@ func TestNonceFreshPerSeed(t *testing.T) {
 			rt.Fatal("one seed, two nonces")
 		}
 		draw(gss.Env{Now: one.Now})
+		requirement.Held(t, "prop:nonce_fresh_per_seed", "MSDIG-6")
+		requirement.Held(t, "prop:zero_seed_fails_closed", "HTA-3")
 	})
 	// A refusal without entropy has no new nonce, and is a refusal.
 	w := newWorld(t)
@@ -279,6 +288,7 @@ func TestOpaqueIsSelfContained(t *testing.T) {
 		if _, out := w.presented(newServer(t, ServerConfig{Keys: dropped}), x, sent.Credentials); out.Fault.Code != gss.Expired {
 			rt.Fatalf("a node without the key: %v", out.Fault)
 		}
+		requirement.Held(t, "prop:opaque_is_self_contained_or_asked")
 	})
 }
 

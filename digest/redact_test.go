@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -85,6 +86,7 @@ func TestNoSecretInAnyFormat(t *testing.T) {
 			ain = scheme.AcceptorInput{Event: scheme.Replied, Answer: w.answer(out.Ask)}
 			check("an acceptor's input", ain)
 		}
+		requirement.Held(t, "prop:no_secret_in_any_format")
 	}
 	if shown < 200 {
 		t.Errorf("only %d texts were looked at", shown)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -63,6 +64,7 @@ func TestDigestAuthInfo(t *testing.T) {
 		if _, out := w.initiate(sent, scheme.InitiatorInput{Event: scheme.Concluded, Status: 404}); out.State != gss.Ready {
 			t.Errorf("%v: no proof on a 404: %v, want %v", a, out.State, gss.Ready)
 		}
+		requirement.Held(t, "golden:digest_auth_info")
 	}
 	// Without RequireProof a missing one is no failure, and no proof either.
 	w, x := newWorld(t), exchange("GET", "/")
@@ -99,6 +101,7 @@ func TestDigestTwoAlgorithms(t *testing.T) {
 		if got := fmt.Sprint(order(tt.in...)); got != tt.want {
 			t.Errorf("offered %s for %v, want %s", got, tt.in, tt.want)
 		}
+		requirement.Held(t, "golden:digest_two_algorithms")
 	}
 
 	one := func(alg, realm string) string {
@@ -152,6 +155,7 @@ func TestDigestAuthInt(t *testing.T) {
 	if q, _ := info.Param("qop"); q != "auth-int" {
 		t.Errorf("the proof's qop is %q", q)
 	}
+	requirement.Held(t, "golden:digest_auth_int")
 	w.respBody = "another answer"
 	_, out = w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: info})
 	wantFault(t, "a response that was changed", out.Fault, gss.NotAuthentic)
@@ -247,6 +251,7 @@ func TestMicrosoftProfile(t *testing.T) {
 		if tt.want == gss.NoFault && a.Info().Peer != `LAB\alice` {
 			t.Errorf("%s is %q", tt.written, a.Info().Peer)
 		}
+		requirement.Held(t, "unit:microsoft_profile")
 	}
 }
 
@@ -742,6 +747,7 @@ func TestDigestAcceptorRequiresConfig(t *testing.T) {
 		if !errors.As(err, &f) || f.Detail == "" || s != (Server{}) {
 			t.Errorf("%s: %v, want a fault", name, err)
 		}
+		requirement.Held(t, "unit:digest_acceptor_requires_config")
 	}
 	for name, cfg := range map[string]ClientConfig{"no algorithm": {Algorithms: []Algorithm{}}, "bad algorithm": {Algorithms: []Algorithm{99}}, "bad names": {Names: 9}} {
 		var f gss.Fault

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // The value is the one of a public NTLM test suite: a SHA-256 certificate hash
@@ -24,6 +26,7 @@ func TestChannelHash(t *testing.T) {
 	if got := channelHash(""); hex.EncodeToString(got[:]) != "441018525208457705bf09a8ee3c1093" {
 		t.Errorf("hash of nothing %x", got)
 	}
+	requirement.Held(t, "unit:channel_binding_hash", "R4121-4.1.1.2-1")
 }
 
 // prop:binding_three_values (HTA-19): three values, no two of which are equal or
@@ -66,6 +69,7 @@ func TestBindingThreeValues(t *testing.T) {
 		if BindingOf(data+"x") == known {
 			t.Fatal("different data, equal bindings")
 		}
+		requirement.Held(t, "prop:binding_three_values")
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // RFC 5869 appendix A.1 to A.3: the expand step, its PRK taken as the seed.
@@ -85,6 +87,7 @@ func TestZeroSeedFailsClosed(t *testing.T) {
 	if !(Seed{}).IsZero() || (Seed{31: 1}).IsZero() {
 		t.Error("IsZero")
 	}
+	requirement.Held(t, "prop:zero_seed_fails_closed", "HTA-3")
 }
 
 func TestLabelsAreIndependent(t *testing.T) {

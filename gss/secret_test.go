@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 const canary = "cAnary-7c0de"
@@ -98,6 +100,7 @@ func TestNothingShowsSecrets(t *testing.T) {
 				t.Errorf("slog of %s: %s", name, b.String())
 			}
 		}
+		requirement.Held(t, "prop:no_secret_in_any_format")
 	}
 	for _, key := range []any{map[Secret]int{NewSecret(canary): 1}, map[Token]int{TokenOf(canary): 1}} {
 		s, err := json.Marshal(key)

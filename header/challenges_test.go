@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // show writes challenges compactly: scheme, form, and what was parsed.
@@ -104,6 +106,7 @@ func TestParseChallenges(t *testing.T) {
 			if n := len(slices.Collect(cs.All())); n != cs.Len() || cs.Empty() != (n == 0) {
 				t.Errorf("Len %d, Empty %v, challenges %d", cs.Len(), cs.Empty(), n)
 			}
+			requirement.Held(t, "unit:abnf_table")
 		})
 	}
 }
@@ -266,6 +269,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatalf("credentials %q: %#v", c.Text(), got.v)
 			}
 		}
+		requirement.Held(t, "prop:header_roundtrip")
 	})
 }
 
@@ -291,6 +295,7 @@ func TestSplitJoin(t *testing.T) {
 		if appended != ParseChallenges(lines...) {
 			t.Fatal("Append differs from parsing together")
 		}
+		requirement.Held(t, "prop:challenge_split_join")
 	})
 }
 
@@ -328,6 +333,7 @@ func TestCaseDoesNotMatter(t *testing.T) {
 			if v, ok := c.Param(flip(t, name)); !ok || v != "Value" {
 				t.Fatalf("%q %v", v, ok)
 			}
+			requirement.Held(t, "prop:scheme_case_insensitive")
 			return
 		}
 		t.Fatal("scheme not found")
@@ -354,6 +360,7 @@ func TestDuplicates(t *testing.T) {
 		if got := show(ParseChallenges("NTLM, X "+params, "Basic")); got != "NTLM | X! | Basic" {
 			t.Fatal(got)
 		}
+		requirement.Held(t, "prop:duplicate_param_malformed")
 	})
 }
 

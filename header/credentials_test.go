@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 func TestParseCredentials(t *testing.T) {
@@ -150,6 +152,7 @@ func TestToken(t *testing.T) {
 				t.Fatalf("%q is accepted as %q", short, got)
 			}
 		}
+		requirement.Held(t, "prop:token_roundtrip")
 	})
 }
 

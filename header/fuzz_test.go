@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // Each target checks what must hold for any text at all; the parsers are total,
@@ -35,6 +37,7 @@ func FuzzParseChallenges(f *testing.F) {
 				t.Fatalf("swallowed the next line: %s", got)
 			}
 		}
+		requirement.Held(t, "fuzz:ParseChallenges")
 	})
 }
 
@@ -64,6 +67,7 @@ func FuzzParseCredentials(f *testing.F) {
 		if two := ParseCredentials(s, s); !two.Present() || two.Form() != Malformed {
 			t.Fatal("two lines")
 		}
+		requirement.Held(t, "fuzz:ParseCredentials")
 	})
 }
 
@@ -117,6 +121,7 @@ func FuzzParsePersistentAuth(f *testing.F) {
 		if got := ParsePersistentAuth(s); got != want {
 			t.Fatalf("%d, want %d", got, want)
 		}
+		requirement.Held(t, "fuzz:ParsePersistentAuth")
 	})
 }
 
@@ -144,6 +149,7 @@ func FuzzParseToken68(f *testing.F) {
 				t.Fatalf("%q comes back as %q", s, got)
 			}
 		}
+		requirement.Held(t, "fuzz:ParseToken68")
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -156,6 +157,7 @@ func FuzzClientStep(f *testing.F) {
 			}
 			c = next
 		}
+		requirement.Held(t, "fuzz:ClientStep")
 	})
 }
 
@@ -241,6 +243,7 @@ func FuzzServerStep(f *testing.F) {
 			}
 			s = next
 		}
+		requirement.Held(t, "fuzz:ServerStep")
 	})
 }
 
@@ -308,5 +311,6 @@ func FuzzProxyStep(f *testing.F) {
 			}
 			p = next
 		}
+		requirement.Held(t, "fuzz:ProxyStep")
 	})
 }

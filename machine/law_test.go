@@ -14,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -78,6 +79,7 @@ func TestZeroValues(t *testing.T) {
 	if _, err := NewServer(ServerConfig{Schemes: []scheme.Server{nil}}); err == nil {
 		t.Error("a server with a nil scheme was made")
 	}
+	requirement.Held(t, "unit:NewServer_requires_mechanism")
 	if _, err := NewClient(ClientConfig{Schemes: []scheme.Client{nil}}); err == nil {
 		t.Error("a client with a nil scheme was made")
 	}
@@ -160,6 +162,7 @@ func TestErrorImpliesUnchanged(t *testing.T) {
 		if test.err() == nil {
 			t.Errorf("%s: no misuse", test.name)
 		}
+		requirement.Held(t, "prop:error_implies_unchanged")
 	}
 	// Pipelining is the driver's to queue.
 	s, err := NewServer(ServerConfig{Optional: true, Schemes: []scheme.Server{scheme.BasicServer("r", 0)}})
@@ -247,6 +250,7 @@ func TestPurity(t *testing.T) {
 		play(r, anyClient(r, func(c *ClientConfig) { c.Policy.Cleartext, c.Policy.Fallback = true, true }), clientEvent(rt, r))
 		play(r, anyServer(r), serverEvent(rt, r))
 		play(r, anyProxy(r), proxyEvent(rt, r))
+		requirement.Held(t, "prop:replay")
 	})
 }
 

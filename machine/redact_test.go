@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -60,6 +61,7 @@ func TestNoSecretShows(t *testing.T) {
 			}
 			t.Run(test.scheme+" "+side.String(), func(t *testing.T) { secretExchange(t, test.scheme, side) })
 		}
+		requirement.Held(t, "prop:no_secret_in_any_format")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 var update = flag.Bool("update", false, "write what the scripts under testdata print into them; review the difference against the standards")
@@ -99,6 +100,8 @@ func runScript(t *testing.T, path string) {
 		got := strings.TrimRight(r.out.String(), "\n")
 		if expected := strings.Join(lines[want:i], "\n"); got != expected && !*update {
 			t.Errorf("%s:%d: %s\nprinted:\n%s\nexpected:\n%s", path, at+1, block[0], got, expected)
+		} else if got != "" {
+			requirement.Held(t, "golden:"+strings.TrimSuffix(filepath.Base(path), ".txt"))
 		}
 		out = append(append(out, block...), "----")
 		if got != "" {

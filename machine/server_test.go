@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -64,6 +65,7 @@ func TestUnrelatedRequestUntouched(t *testing.T) {
 		if next != s || acts.At(0) != (Finish{}) {
 			rt.Fatalf("%v became %v, with %v", s, next, acts)
 		}
+		requirement.Held(t, "prop:unrelated_request_untouched")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // FuzzParseNegToken decodes arbitrary bytes, and encodes what comes of it. What was
@@ -48,6 +49,7 @@ func FuzzParseNegToken(f *testing.F) {
 		} else if fault.Code != gss.Malformed || m != (Resp{}) {
 			t.Fatalf("%v", fault)
 		}
+		requirement.Held(t, "fuzz:ParseNegToken")
 	})
 }
 

@@ -1,10 +1,12 @@
 package spnego
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
@@ -140,6 +142,11 @@ func TestNotes3Section5(t *testing.T) {
 			p := newPair(t, v.c, v.s)
 			same(t, p.run(gss.Input{}), v.script)
 			p.mustComplete(v.mech)
+			if strings.Contains(v.script, "request-mic") {
+				requirement.Held(t, "golden:spnego_request_mic")
+			} else {
+				requirement.Held(t, "golden:spnego_optimistic")
+			}
 		})
 	}
 }
@@ -249,6 +256,9 @@ func TestNotes3WrongOrMissing(t *testing.T) {
 					if p.out[victim].State != gss.Failed || p.out[victim].Fault.Code != gss.NotAuthentic && p.out[victim].Fault.Code != gss.Unexpected {
 						t.Errorf("%s, %s's MIC %s: %v %v\n%s", name, sideNames[side], how, p.out[victim].State, p.out[victim].Fault, p.script.String())
 					}
+					requirement.Held(t, "prop:MICBeforeComplete")
+					requirement.Held(t, "golden:spnego_mic_missing")
+					requirement.Held(t, "golden:spnego_mic_wrong")
 					if victim == theirs {
 						if m, _ := ParseResp(p.out[theirs].Token.Bytes()); m.State != Reject {
 							t.Errorf("%s: the acceptor ends without a reject", name)
@@ -301,6 +311,7 @@ func TestNotes3ListAsItStood(t *testing.T) {
 	n, out = lawful(t, n, gss.Env{}, gss.Input{Token: reply.Token})
 	p.side, p.out = [2]gss.Context{n, a}, [2]gss.Output{out, reply}
 	p.mustComplete(gss.NTLM)
+	requirement.Held(t, "kit:SPNEGO/mechlistmic")
 }
 
 // kit:SPNEGO/mechlistmic: an acceptor that says accept-incomplete at the end, and
@@ -331,6 +342,7 @@ func TestNotes3AcceptIncompleteAtTheEnd(t *testing.T) {
 		p.step(ours, gss.Input{})
 		p.step(ours, gss.Input{Token: gss.TokenOf(Resp{State: state, SupportedMech: gss.NTLM}.Encode())})
 		p.mustFail(ours, gss.Unexpected)
+		requirement.Held(t, "kit:SPNEGO/mechlistmic")
 	}
 }
 
@@ -439,6 +451,7 @@ func TestNotes3MechanismForcesMIC(t *testing.T) {
 		if p.out[1-side].Fault != noMIC {
 			t.Errorf("%s's MIC stripped: %v", sideNames[side], p.out[1-side].Fault)
 		}
+		requirement.Held(t, "kit:SPNEGO/ntlm_mic_forces_mechlistmic")
 	}
 	// The same where the acceptor has the last token.
 	even := Config{Mechanisms: []gss.Mechanism{vista{final(ntlmToy(2)), true}}}
@@ -487,6 +500,7 @@ func TestNotes3CipherReset(t *testing.T) {
 		if want := "toy:m:" + [2]string{"i", "a"}[side] + "1:"; mic[:len(want)] != want {
 			t.Errorf("%s: %s, expected sequence number 1", sideNames[side], mic)
 		}
+		requirement.Held(t, "kit:SPNEGO/ntlm_rc4_reset")
 	}
 	// No MIC, no reset, and number 0.
 	c.Mechanisms[0] = vista{ntlmToy(2), false}
@@ -523,6 +537,7 @@ func TestNotes3NoSessionBeforeComplete(t *testing.T) {
 	if _, ok := p.side[theirs].Session(); ok {
 		t.Error("the acceptor gives its session away")
 	}
+	requirement.Held(t, "prop:spnego_no_wrap_before_complete")
 }
 
 // slow is a toy that asks somebody about every token of its peer but the first one.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // The other sections of the working notes.
@@ -38,6 +39,7 @@ func TestNotes2Framing(t *testing.T) {
 				t.Errorf("%s's token %d starts with %#x", sideNames[side], n, token[0])
 			}
 		}
+		requirement.Held(t, "golden:spnego_framing")
 	}
 	for side := range 2 {
 		p := newPair(t, over(ntlmToy(2)), over(ntlmToy(2)))
@@ -110,6 +112,7 @@ func TestNotes2NegTokenResp(t *testing.T) {
 		} else if p.out[ours].Fault.Code != v.code {
 			t.Errorf("%s: %v %v\n%s", v.name, p.out[ours].State, p.out[ours].Fault, p.script.String())
 		}
+		requirement.Held(t, "prop:negtokenresp_rules")
 	}
 	// What an initiator says of the state counts for nothing, but for its end.
 	for state := range negStates {
@@ -151,6 +154,7 @@ func TestNotes2IgnoredFields(t *testing.T) {
 		if out.Token.Bytes() != honest.sent[theirs][0] {
 			t.Errorf("%s: %v %s, expected as in\n%s", name, out.State, describe(out.Token.Bytes()), want)
 		}
+		requirement.Held(t, "prop:reqflags_ignored")
 	}
 }
 
@@ -195,6 +199,7 @@ func TestNotes2ListedOnlyWithCredentials(t *testing.T) {
 			t.Errorf("%03b: listed %v", have, got)
 		}
 		p.mustComplete(proper(want[0]))
+		requirement.Held(t, "prop:mechtypes_only_with_credentials")
 	}
 }
 
@@ -286,7 +291,9 @@ func TestNotes2AcceptorChoice(t *testing.T) {
 			p.mustFail(theirs, gss.Unsupported)
 			p.step(ours, gss.Input{Token: out.Token})
 			p.mustFail(ours, gss.Refused)
+			requirement.Held(t, "golden:spnego_no_common_mechanism")
 		}
+		requirement.Held(t, "prop:spnego_acceptor_choice")
 	}
 }
 
@@ -307,6 +314,7 @@ func TestNotes4WrongKerberosOID(t *testing.T) {
 		if r, _ := ParseResp(out.Token.Bytes()); r.SupportedMech != m || out.State != gss.Complete {
 			t.Errorf("%v: %v %v", m, r.SupportedMech, out.State)
 		}
+		requirement.Held(t, "golden:spnego_ms_krb5_oid")
 	}
 	// An acceptor that calls the mechanism by its right name after all, with an answer
 	// to our token: the same mechanism, and no reselection.
@@ -424,6 +432,7 @@ func TestNotes5RawFraming(t *testing.T) {
 		if f, _ := FramingOf(out.Token.Bytes()); f == Response {
 			t.Errorf("%s: answered by SPNEGO", v.name)
 		}
+		requirement.Held(t, "golden:raw_kerberos_token")
 	}
 	// NTLM is refused by leaving it out, also inside SPNEGO.
 	p := newPair(t, over(ntlmToy(2)), over(kerberos(1)))
@@ -465,6 +474,7 @@ func TestNotes7Hint(t *testing.T) {
 	if m.Hints != (Hints{Present: true, Name: gss.TokenOf("not_defined_in_RFC4178@please_ignore")}) {
 		t.Errorf("%+v", m.Hints)
 	}
+	requirement.Held(t, "unit:negtokeninit2_bytes")
 }
 
 // SPNG-3.3.5.2-1 and section 7: the initiator answers with a NegTokenInit of its own,
@@ -491,6 +501,7 @@ func TestNotes7HintAsInput(t *testing.T) {
 			t.Errorf("%s:\n%s\nexpected\n%s", name, got, want)
 		}
 		p.mustComplete(gss.NTLM)
+		requirement.Held(t, "golden:nego2_unknown_mechtoken")
 	}
 	for name, v := range map[string]struct {
 		in   gss.Input

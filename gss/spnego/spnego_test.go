@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
@@ -188,6 +189,7 @@ func TestRequestsMutual(t *testing.T) {
 	if !c.target.Want.Has(gss.Mutual) {
 		t.Error("it is not")
 	}
+	requirement.Held(t, "unit:default_flags")
 }
 
 // A token that does not fit into one of ours is refused before it is sent.

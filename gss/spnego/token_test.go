@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 func unhex(t testing.TB, s string) string {
@@ -111,6 +112,7 @@ func TestVectors(t *testing.T) {
 		if got != v.message || !fault.IsZero() {
 			t.Errorf("%s: decoded %+v %v", v.name, got, fault)
 		}
+		requirement.Held(t, "golden:published_vectors", "R4559-4-2")
 	}
 }
 
@@ -129,6 +131,7 @@ func TestMechListMICInput(t *testing.T) {
 	if !fault.IsZero() || m.MechTypes.DER() != list || !slices.Equal(slices.Collect(m.MechTypes.All()), []gss.Mech{gss.NTLM}) {
 		t.Errorf("%x, %v", m.MechTypes.DER(), fault)
 	}
+	requirement.Held(t, "unit:mechlistmic_input")
 }
 
 // golden:nego2_spec_example (MS-N2HT section 4, C21): the base64 of the 9.0
@@ -158,6 +161,7 @@ func TestN2HTSection4(t *testing.T) {
 		if _, fault := ParseInit(cut); fault != errFragment { // C27
 			t.Errorf("%s: %v", c.text, fault)
 		}
+		requirement.Held(t, "golden:nego2_spec_example")
 	}
 }
 
@@ -302,6 +306,7 @@ func TestDecoder(t *testing.T) {
 		{"hints twice", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, tlv(tagField, tlv(tagGeneral, "x")), tlv(tagField, tlv(tagGeneral, "x"))))), errFields},
 		{"hints with more", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, tlv(0xa7, "x")))), gss.Fault{}},
 	} {
+		requirement.Held(t, "unit:spnego_unknown_fields")
 		if _, fault := ParseInit(v.token); fault != v.want {
 			t.Errorf("%s: %v, expected %v", v.name, fault, v.want)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -84,6 +85,7 @@ func TestCanary(t *testing.T) {
 				}
 			}
 		}
+		requirement.Held(t, "prop:no_secret_in_any_format")
 	})
 }
 

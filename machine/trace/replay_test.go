@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -34,6 +35,7 @@ func TestReplayExchanges(t *testing.T) {
 			if steps != len(w.records) || steps < 4 {
 				t.Errorf("%d of %d steps were replayed", steps, len(w.records))
 			}
+			requirement.Held(t, "prop:replay")
 		})
 	}
 }

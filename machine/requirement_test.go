@@ -1,0 +1,69 @@
+package machine
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
+)
+
+// Checks of single requirements that are no other test's matter.
+
+// The directions of the header fields are in the types of the actions: an action that
+// speaks to a client has no room for credentials, one that speaks to a server none for
+// challenges (N2HT-3.2.5-1, N2HT-3.3.5-1, NTHT-3.1.5-1, -2).
+func TestActionTypes(t *testing.T) {
+	credentials, challenges := reflect.TypeFor[header.Credentials](), reflect.TypeFor[header.Challenges]()
+	if !has(reflect.TypeFor[Send](), credentials) || !has(reflect.TypeFor[Reply](), challenges) {
+		t.Fatal("the test does not see what is there")
+	}
+	for _, a := range []Action{Reply{}, Accept{}, Finish{}, Relay{}} {
+		if has(reflect.TypeOf(a), credentials) {
+			t.Errorf("%T has room for credentials", a)
+		}
+		requirement.Held(t, "type:server_actions_have_no_credentials")
+	}
+	for _, a := range []Action{Send{}, Reopen{}, Deliver{}, Fail{}} {
+		if has(reflect.TypeOf(a), challenges) {
+			t.Errorf("%T has room for challenges", a)
+		}
+		requirement.Held(t, "type:client_actions_have_no_challenge")
+	}
+}
+
+// has reports whether a struct has an exported field of a type, however deep: a driver
+// sees no others.
+func has(in, what reflect.Type) bool {
+	if in == what {
+		return true
+	}
+	if in.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range in.NumField() {
+		if f := in.Field(i); f.IsExported() && has(f.Type, what) {
+			return true
+		}
+	}
+	return false
+}
+
+// One client is one connection (N2HT-3.2.1-1): what is learnt on one is not known to
+// another that began from the same value.
+func TestClientIsPerConnection(t *testing.T) {
+	r := newRig(t)
+	fresh := clientOf(r, "NTLM")
+	one, _ := must(r, fresh, begin(r, "GET http://a.example/ lease=NTLM"))
+	one, _ = must(r, one, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
+	one, _ = must(r, one, response(200, "Persistent-Auth: true"))
+	if !one.sides[gss.Origin].persistent {
+		t.Fatal("the connection is not persistent")
+	}
+	other, acts := must(r, fresh, begin(r, "GET http://a.example/"))
+	if s := first[Send](t, acts); other.sides[gss.Origin].persistent || s.Pinned {
+		t.Errorf("another connection is: %v", other)
+	}
+	requirement.Held(t, "unit:client_is_per_connection")
+}

@@ -1,0 +1,192 @@
+package countersign
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/model"
+)
+
+// TestRequirementsHeld runs what is said to check something, and wants it to have had
+// something to say.
+func TestRequirementsHeld(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs other tests again")
+	}
+	if os.Getenv(requirement.File) != "" {
+		t.Skip("is run by itself")
+	}
+	rows, tr, todo := readRows(t), readTree(t), readPending(t)
+	runs := runTests(t, tr)
+	counts := explore(t)
+	for _, r := range rows {
+		for _, c := range r.checks {
+			if _, waits := todo[pending{r.id, c}]; waits {
+				continue
+			}
+			switch kind, name, _ := strings.Cut(c, ":"); kind {
+			case "inv", "live", "some":
+				if counts[name] == 0 {
+					t.Errorf("%s: %s had nothing to say in any world", r.id, c)
+				}
+			case "golden":
+				for _, p := range scripts(name) {
+					if !runs.held(site{dir: scriptDir, test: scriptTest}, c) {
+						t.Errorf("%s: %s prints nothing", r.id, p)
+					}
+				}
+			case "kit":
+				kit, rule, _ := strings.Cut(name, "/")
+				for _, s := range tr.kits[kit] {
+					if runs.applied(s, rule) == 0 && rule == "" {
+						t.Errorf("%s: %s did not run", r.id, s)
+					}
+				}
+				if n := tr.kits[kit]; len(n) > 0 && !slices.ContainsFunc(n, func(s site) bool { return runs.applied(s, rule) > 0 }) {
+					t.Errorf("%s: %s applied to none of ours", r.id, c)
+				}
+			}
+			for _, s := range tr.sites[c] {
+				if s.holds(r) && !runs.held(s, c) {
+					t.Errorf("%s: %s never came to where %s holds", r.id, s, c)
+				}
+			}
+		}
+	}
+}
+
+// explore counts how often each property had something to say, over all worlds.
+func explore(t *testing.T) map[string]uint64 {
+	t.Helper()
+	counts := map[string]uint64{}
+	for _, s := range model.Worlds() {
+		w, err := s.World(model.Quick, model.Tune{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range w.Check(model.Options{}).Outcomes {
+			counts[o.Check.Name] += o.Count
+		}
+	}
+	return counts
+}
+
+// ran is what came of running tests.
+type ran struct {
+	records []requirement.Record // with the directory as in site
+	passed  map[string][]string  // the tests and subtests that passed, by directory
+	idle    map[[2]string]bool   // those that said that they did not apply
+}
+
+// held reports whether a site noted its check.
+func (r *ran) held(s site, check string) bool {
+	return slices.ContainsFunc(r.records, func(rec requirement.Record) bool {
+		test, _, _ := strings.Cut(rec.Test, "/")
+		return rec.Dir == s.dir && test == s.test && rec.Check == check && slices.Equal(rec.Rows, s.rows) && rec.Count > 0
+	})
+}
+
+// applied counts how often a rule of a kit was put to the test, any rule if it is "".
+func (r *ran) applied(s site, rule string) (n int) {
+	for _, test := range r.passed[s.dir] {
+		if strings.HasPrefix(test, s.test+"/") && (rule == "" || strings.HasSuffix(test, "/"+rule)) && !r.idle[[2]string{s.dir, test}] {
+			n++
+		}
+	}
+	return n
+}
+
+// runTests runs every site, each module on its own, with the records on.
+func runTests(t *testing.T, tr *tree) *ran {
+	t.Helper()
+	const drivers = "drivers"
+	all := []site{{dir: scriptDir, test: scriptTest}}
+	for _, m := range []map[string][]site{tr.sites, tr.kits} {
+		for _, s := range m {
+			all = append(all, s...)
+		}
+	}
+	dirs, tests := map[string][]string{}, map[string][]string{}
+	for _, s := range all {
+		module, pkg := ".", s.dir
+		if in, ok := strings.CutPrefix(s.dir, drivers+"/"); ok {
+			module, pkg = drivers, in
+		}
+		dirs[module] = append(dirs[module], "./"+pkg)
+		tests[module] = append(tests[module], s.test)
+	}
+	r := &ran{passed: map[string][]string{}, idle: map[[2]string]bool{}}
+	file := filepath.Join(t.TempDir(), "held")
+	for _, module := range slices.Sorted(maps.Keys(dirs)) {
+		uniq := func(l []string) []string { return slices.Compact(slices.Sorted(slices.Values(l))) }
+		args := append([]string{"test", "-count=1", "-json", "-run", "^(" + strings.Join(uniq(tests[module]), "|") + ")$"}, uniq(dirs[module])...)
+		cmd := exec.Command("go", args...)
+		cmd.Dir = module
+		cmd.Env = append(os.Environ(), requirement.File+"="+file)
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if failed := r.read(t, out); err != nil {
+			t.Fatalf("the checks of %s: %v: %s\n%s", module, err, errs.String(), failed)
+		}
+	}
+	records, err := requirement.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range records {
+		if rec.Dir, err = filepath.Rel(root, rec.Dir); err != nil {
+			t.Fatal(err)
+		}
+		rec.Dir = filepath.ToSlash(rec.Dir)
+		r.records = append(r.records, rec)
+	}
+	return r
+}
+
+// read takes the events of go test -json, and gives what was printed by what failed.
+func (r *ran) read(t *testing.T, out []byte) string {
+	t.Helper()
+	printed, failed := map[string]string{}, ""
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e struct{ Action, Package, Test, Output string }
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			continue // the build's own words
+		}
+		dir := strings.TrimPrefix(strings.TrimPrefix(e.Package, modulePath), "/")
+		if dir == "" {
+			dir = "."
+		}
+		key := dir + " " + e.Test
+		switch e.Action {
+		case "output":
+			printed[key] += e.Output
+			if strings.Contains(e.Output, "does not apply: ") {
+				r.idle[[2]string{dir, e.Test}] = true
+			}
+		case "pass":
+			r.passed[dir] = append(r.passed[dir], e.Test)
+		case "fail":
+			failed += printed[key]
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return failed
+}
