@@ -200,8 +200,9 @@ type Retire struct{ End End }
 type Fail struct {
 	Side  gss.Side
 	Fault gss.Fault
-	// Tried names the schemes that were tried, for the message.
-	Tried             string
+	// Tried names the schemes that were tried, for the message; Reasons says why
+	// each was given up that was followed by another one, "name: fault; name: fault".
+	Tried, Reasons    string
 	Learn, LearnProxy Facts
 }
 

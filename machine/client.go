@@ -54,6 +54,7 @@ type Resume struct {
 	rounds, tries         [2]uint8
 	tried, declined, seen [2]scheme.Set
 	fault                 [2]gss.Fault
+	why                   [2]string
 }
 
 // Format implements fmt.Formatter: a client shows its phase and what its

@@ -69,7 +69,7 @@ func (c *Client) die() {
 
 // fail ends the exchange without a usable response.
 func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
-	out := Fail{Side: s, Fault: f, Tried: c.tried(s)}
+	out := Fail{Side: s, Fault: f, Tried: c.tried(s), Reasons: c.sides[s].why}
 	out.Learn, out.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
 	if s == gss.Origin { // whatever was known to work does not any more
 		out.Learn = Facts{At: env.Now, Forget: true, Session: out.Learn.Session}
@@ -108,7 +108,7 @@ func (c *Client) reopen(env gss.Env, http11 bool) Actions {
 	for s := range c.sides {
 		a := &c.sides[s].attempt
 		r.again[s], r.rounds[s], r.tries[s] = a.again, a.rounds, a.tries
-		r.tried[s], r.declined[s], r.seen[s], r.fault[s] = a.tried, a.declined, a.seen, a.fault
+		r.tried[s], r.declined[s], r.seen[s], r.fault[s], r.why[s] = a.tried, a.declined, a.seen, a.fault, a.why
 	}
 	out := Reopen{Resume: r, HTTP11: http11}
 	if x.heard {
@@ -129,7 +129,7 @@ func (c *Client) resume(r *Resume) {
 	for s := range c.sides {
 		a := &c.sides[s].attempt
 		a.again, a.rounds, a.tries = r.again[s], r.rounds[s], r.tries[s]
-		a.tried, a.declined, a.seen, a.fault = r.tried[s], r.declined[s], r.seen[s], r.fault[s]
+		a.tried, a.declined, a.seen, a.fault, a.why = r.tried[s], r.declined[s], r.seen[s], r.fault[s], r.why[s]
 	}
 }
 

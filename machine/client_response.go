@@ -136,6 +136,7 @@ func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) 
 			// A lease, or fewer offers, had it taken up: by what is offered now it would
 			// not be (N2HT-2.2.3-5, R4559-6-7, R7616-5.6-1).
 			sd.fault = f
+			sd.note(c.traits(s).Name, f)
 			sd.drop()
 			return c.choose(env, s)
 		}
@@ -150,7 +151,7 @@ func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) 
 		return Actions{}, false
 	}
 	c.ex.broken = c.ex.broken || sd.fed
-	sd.done(f)
+	sd.done(c.traits(s).Name, f)
 	if c.conf.is(silentDowngrade) {
 		sd.declined = sd.tried
 	}
@@ -187,7 +188,7 @@ func (c *Client) choose(env gss.Env, s gss.Side) (Actions, bool) {
 		return c.reopen(env, false), true
 	case t.OfferedOnly && x.response.Close:
 		sd.scheme = uint8(ch.Index) + 1
-		sd.done(gss.Fault{Code: gss.Unexpected, Detail: t.Name + ": the server closes the connection on which it offers it"})
+		sd.done(t.Name, gss.Fault{Code: gss.Unexpected, Detail: "the server closes the connection on which it offers it"})
 		sd.drop()
 		return c.choose(env, s)
 	}

@@ -718,3 +718,27 @@ func (j judging) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiator, sc
 	}
 	return j, scheme.InitiatorOutput{State: gss.Ready, Credentials: header.ParamCredentials(scheme.Digest, "x=y")}, nil
 }
+
+// The end of an exchange says why each scheme was given up, over connections too.
+func TestReasons(t *testing.T) {
+	r := newRig(t)
+	fallback := func(c *ClientConfig) { c.Policy.Fallback, c.Policy.Cleartext = true, true }
+	c := clientOf(r, "Negotiate:legs=1 NTLM Basic", fallback)
+	c, _ = must(r, c, begin(r, "GET /"))
+	offers := response(401, "WWW-Authenticate: Negotiate", "WWW-Authenticate: NTLM", `WWW-Authenticate: Basic realm="r"`)
+	c, _ = must(r, c, offers)
+	c, _ = must(r, c, offers)       // Negotiate is refused, NTLM begins
+	_, acts := must(r, c, Closed{}) // and its connection is lost
+	b := begin(r, "GET /")
+	b.Resume = first[Reopen](t, acts).Resume
+	c, _ = must(r, clientOf(r, "Negotiate:legs=1 NTLM Basic", fallback), b)
+	c, _ = must(r, c, offers) // NTLM again
+	c, _ = must(r, c, offers) // NTLM is refused, Basic asks
+	_, acts = must(r, c, Answered{c.ex.id, gss.Declined{}})
+	f := first[Fail](t, acts)
+	if want := "Negotiate: refused by the peer: Negotiate: the peer refused the credentials; " +
+		"NTLM: refused by the peer: NTLM: the peer refused the credentials; " +
+		"Basic: no credentials: Basic: no user name and password for this realm"; f.Reasons != want {
+		t.Errorf("reasons\n got %s\nwant %s", f.Reasons, want)
+	}
+}

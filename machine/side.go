@@ -47,6 +47,7 @@ type attempt struct {
 	offer                 header.Challenges // the newest challenge, or the remembered one
 	creds                 header.Credentials
 	fault                 gss.Fault // why the last scheme failed
+	why                   string    // why each one did that was given up
 	memory                scheme.Memory
 }
 
@@ -64,9 +65,10 @@ func (a *attempt) drop() {
 	a.creds = header.Credentials{}
 }
 
-// done marks the current scheme as tried, and as declined where there never were
-// any credentials for it.
-func (a *attempt) done(f gss.Fault) {
+// done marks the current scheme, of that name, as tried, and as declined where
+// there never were any credentials for it.
+func (a *attempt) done(name string, f gss.Fault) {
+	a.note(name, f)
 	i := int(a.scheme) - 1
 	a.tried = a.tried.With(i)
 	if f.Code == gss.NoCredentials && !a.again { // HTA-13
@@ -75,6 +77,14 @@ func (a *attempt) done(f gss.Fault) {
 	if a.fault.IsZero() || f.Code != gss.NoCredentials {
 		a.fault = f
 	}
+}
+
+// note keeps why a scheme was given up, for the end of the exchange.
+func (a *attempt) note(name string, f gss.Fault) {
+	if a.why != "" {
+		a.why += "; "
+	}
+	a.why += name + ": " + f.Error()
 }
 
 // heard is what a challenge says of a scheme with legs.

@@ -45,6 +45,7 @@ func (r Resume) MarshalBinary() ([]byte, error) {
 		}
 		b = append(b, byte(r.fault[s].Code))
 		b = appendText(b, r.fault[s].Detail)
+		b = appendText(b, r.why[s])
 	}
 	return appendText(b, r.identity), nil
 }
@@ -71,6 +72,7 @@ func (r *Resume) UnmarshalBinary(data []byte) error {
 		}
 		out.fault[s].Code = gss.Code(in.byte())
 		out.fault[s].Detail = in.text()
+		out.why[s] = in.text()
 	}
 	out.identity = in.text()
 	if in.bad || len(in.rest) > 0 || version != resumeVersion || flags != 0 || out == (Resume{}) {

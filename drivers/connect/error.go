@@ -2,6 +2,7 @@ package connect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
 )
@@ -16,6 +17,8 @@ type Error struct {
 	Fault gss.Fault
 	// Tried names the schemes that were tried.
 	Tried string
+	// Reasons says why each of them was given up, in our own words.
+	Reasons string
 	// Err is what became of the connection, nil if nothing did.
 	Err error
 }
@@ -28,7 +31,11 @@ func (e *Error) Error() string {
 	}
 	s += "proxy authentication: " + e.Fault.Error()
 	if e.Tried != "" {
-		s += " (tried " + e.Tried + ")"
+		s += " (tried " + e.Tried
+		if strings.Contains(e.Reasons, "; ") { // more than the Fault says
+			s += ": " + e.Reasons
+		}
+		s += ")"
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()

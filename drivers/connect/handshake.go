@@ -89,7 +89,7 @@ func (h *handshake) drive(ctx context.Context) (tunnel net.Conn, again bool, err
 			return h.link.tunnel(), false, nil
 		case machine.Fail:
 			d.learn(a.LearnProxy)
-			return nil, false, &Error{Status: h.status, Fault: a.Fault, Tried: a.Tried, Err: h.broken}
+			return nil, false, &Error{Status: h.status, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Err: h.broken}
 		case machine.Reopen:
 			d.learn(a.LearnProxy)
 			h.resume = a.Resume

@@ -3,6 +3,7 @@ package nethttp
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/gss"
@@ -17,6 +18,8 @@ type Error struct {
 	Fault gss.Fault
 	// Tried names the schemes that were tried, strongest first.
 	Tried string
+	// Reasons says why each of them was given up, in our own words.
+	Reasons string
 	// Status is that of the last response, 0 if there was none.
 	Status int
 	// Err is what became of the connection. Where it is not nil, that is the
@@ -31,6 +34,9 @@ func (e *Error) Error() string {
 		s += fmt.Sprintf(" (status %d", e.Status)
 		if e.Tried != "" {
 			s += ", tried " + e.Tried
+		}
+		if strings.Contains(e.Reasons, "; ") { // more than the Fault says
+			s += ": " + e.Reasons
 		}
 		s += ")"
 	}
@@ -65,5 +71,5 @@ func tunnelError(err error) error {
 	if !ok || e.Fault.IsZero() {
 		return err
 	}
-	return &Error{Side: gss.Proxy, Fault: e.Fault, Tried: e.Tried, Status: e.Status, Err: e.Err}
+	return &Error{Side: gss.Proxy, Fault: e.Fault, Tried: e.Tried, Reasons: e.Reasons, Status: e.Status, Err: e.Err}
 }

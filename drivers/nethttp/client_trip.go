@@ -431,7 +431,7 @@ func (x *trip) fail(a machine.Fail, retire bool) error {
 	} else {
 		x.drop()
 	}
-	return &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Status: x.status, Err: x.broken}
+	return &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: x.status, Err: x.broken}
 }
 
 // deliver hands the response to the application, and its connection, when the

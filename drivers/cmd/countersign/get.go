@@ -245,7 +245,11 @@ func (o *getOptions) failure(err error) error {
 	}
 	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault)
 	if e.Tried != "" {
-		text = fmt.Errorf("%w (tried %s)", text, e.Tried)
+		tried := e.Tried
+		if strings.Contains(e.Reasons, "; ") { // more than the Fault says
+			tried += ": " + e.Reasons
+		}
+		text = fmt.Errorf("%w (tried %s)", text, tried)
 	}
 	if e.Fault.Code == gss.NotPermitted && !o.machine.Cleartext && strings.Contains(e.Fault.Detail, "Policy.Cleartext") {
 		text = fmt.Errorf("%w (here: --allow-cleartext)", text)
