@@ -176,7 +176,7 @@ func TestDigestWrongPassword(t *testing.T) {
 		}
 		out.Fault = gss.Fault{}
 		outside[out] = true
-		// A new nonce without stale: the password was wrong (A12).
+		// A new nonce without stale: the password was wrong.
 		i, again := w.challenged(i, w.offer(s, x))
 		wantFault(t, tt.name+", challenged again", again.Fault, gss.Refused)
 		if _, still := w.challenged(i, w.offer(s, x)); still.Fault.Code != gss.Refused {

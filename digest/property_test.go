@@ -292,7 +292,7 @@ func TestOpaqueIsSelfContained(t *testing.T) {
 	})
 }
 
-// Parallel requests may come in any order, and none counts twice (A31).
+// Parallel requests may come in any order, and none counts twice.
 func TestDigestWindow(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w, x := newWorld(t), exchange("GET", "/")

@@ -255,7 +255,7 @@ func TestMicrosoftProfile(t *testing.T) {
 	}
 }
 
-// C23, A12: what is remembered opens the next exchange.
+// C23: what is remembered opens the next exchange.
 func TestDigestPreemptive(t *testing.T) {
 	for a := MD5; a < algorithms; a++ {
 		w, x := newWorld(t), exchange("GET", "/a")
@@ -418,7 +418,7 @@ func TestNonceIsOurs(t *testing.T) {
 	wantFault(t, "another opaque", out.Fault, gss.Expired)
 }
 
-// R7616-3.4.4 and A6: the name plain, hashed, extended, in UTF-8 and Latin-1.
+// R7616-3.4.4: the name plain, hashed, extended, in UTF-8 and Latin-1.
 func TestDigestNames(t *testing.T) {
 	const accented, greek = "j\u00e4s\u00f8n", "\u03b1\u03b2"
 	for _, tt := range []struct {
@@ -559,7 +559,7 @@ func TestDigestCredentials(t *testing.T) {
 			}
 		}
 	}
-	// Each value may come quoted or not (R7616-3.3-1, A4), and names in any case.
+	// Each value may come quoted or not (R7616-3.3-1), and names in any case.
 	for _, text := range []string{edit(`nc=00000001`, `nc="00000001"`), edit(`qop=auth`, `qop="auth"`), edit(`algorithm=SHA-256`, `algorithm="SHA-256"`),
 		edit(`username="alice"`, `username=alice`), edit(`username=`, `UserName=`), edit(`Digest`, `dIGEST`), edit(`username="alice"`, `username*=UTF-8''alice`),
 		edit(`username="alice"`, `username="\a\lice"`), good + `, more="of it"`} {

@@ -83,7 +83,7 @@ func TestAs(t *testing.T) {
 	}
 }
 
-// A33: schemes that know domains get them apart, the others the name as it was
+// Schemes that know domains get them apart, the others the name as it was
 // typed.
 func TestParseName(t *testing.T) {
 	for name, want := range map[string][2]string{

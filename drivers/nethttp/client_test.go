@@ -196,8 +196,7 @@ func TestClientEndlessStale(t *testing.T) {
 	}
 }
 
-// A challenge's content is read as far as the bound, for its connection's sake
-// (A17).
+// A challenge's content is read as far as the bound, for its connection's sake.
 func TestClientDrains(t *testing.T) {
 	_, client := digestPair(t)
 	for _, c := range []struct {

@@ -262,7 +262,7 @@ func TestTransportProxyRefuses(t *testing.T) {
 	}
 }
 
-// 407 without a proxy opens no credentials (A26).
+// 407 without a proxy opens no credentials.
 func TestTransport407WithoutProxy(t *testing.T) {
 	_, client := digestPair(t)
 	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
