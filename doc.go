@@ -8,8 +8,11 @@
 //	gss       security contexts, questions and answers, as values
 //	scheme    HTTP authentication schemes, policy, Basic
 //	digest    the Digest scheme
+//	gss/spnego, ntlm   mechanisms for Negotiate, Nego2 and NTLM
 //	machine   Client, Server and Proxy: what to do next, for one connection
 //	machine/trace   records of what machines did, replayed or drawn
+//	model     the worlds in which the machines are explored
+//	proptest  conformance kits for mechanisms, schemes and machines of your own
 //
 // Data flows one way. A driver reads a message, parses the fields of
 // authentication with header.ParseResponse or header.ParseRequest, and tells a

@@ -63,6 +63,21 @@ type Input struct {
 	Answer Answer
 }
 
+// Check tells whether the caller broke the contract of Step: a token and an answer
+// at once, an answer that no question asked for, or none while one is open, which
+// asking says. The error is a [Misuse] in the name of who; nil if all is well.
+func (in Input) Check(who string, asking bool) error {
+	switch {
+	case in.Answer != nil && in.Token.Present():
+		return Misuse(who + ": a token and an answer at once")
+	case in.Answer != nil && !asking:
+		return Misuse(who + ": an answer that no question asked for")
+	case in.Answer == nil && asking:
+		return Misuse(who + ": a question is open, and only its answer may come")
+	}
+	return nil
+}
+
 // Output is what a Step gives beside the next Context.
 type Output struct {
 	State State

@@ -15,7 +15,7 @@ type acceptor struct {
 
 // Step answers the NEGOTIATE with a CHALLENGE (section 3.2.5.1.1).
 func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	token := in.Token.Bytes()
@@ -114,7 +114,7 @@ func (c challenged) challenge(b []byte) []byte {
 
 // Step looks at the AUTHENTICATE, and asks who can verify it (section 3.2.5.1.2).
 func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	token := in.Token.Bytes()
@@ -167,7 +167,7 @@ type judging struct {
 
 // Step verifies, and completes.
 func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, true); err != nil {
+	if err := in.Check("ntlm", true); err != nil {
 		return c, gss.Output{}, err
 	}
 	var p proof

@@ -15,20 +15,6 @@ import (
 //
 // and everything else, from every state, --> failed.
 
-// misuse tells whether the caller broke the contract of Step; asking says whether
-// a question is open.
-func misuse(in gss.Input, asking bool) error {
-	switch {
-	case in.Answer != nil && in.Token.Present():
-		return gss.Misuse("ntlm: a token and an answer at once")
-	case in.Answer != nil && !asking:
-		return gss.Misuse("ntlm: an answer that no question asked for")
-	case in.Answer == nil && asking:
-		return gss.Misuse("ntlm: a question is open, and only its answer may come")
-	}
-	return nil
-}
-
 // fail ends a context. Nothing of the exchange is kept.
 func fail(code gss.Code, detail string) (gss.Context, gss.Output, error) {
 	return failWith(gss.Fault{Code: code, Detail: "ntlm: " + detail})
@@ -62,7 +48,7 @@ type failed struct{ fault gss.Fault }
 
 // Step implements gss.Context.
 func (c failed) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	return c, gss.Output{Fault: c.fault}, nil
@@ -92,7 +78,7 @@ type established struct {
 
 // Step implements gss.Context: nothing may come after the end.
 func (c established) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	return fail(gss.Unexpected, "a message after the last one")

@@ -15,7 +15,7 @@ type initiator struct {
 // Step asks for the user's credentials. They are asked for before the first
 // message, which needs none, so that a user without any is not announced.
 func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	switch {
@@ -57,7 +57,7 @@ const (
 
 // Step takes the credentials and sends the NEGOTIATE message.
 func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, true); err != nil {
+	if err := in.Check("ntlm", true); err != nil {
 		return c, gss.Output{}, err
 	}
 	var l login
@@ -209,7 +209,7 @@ func draw(env gss.Env) (f fresh, ok bool) {
 
 // Step answers the CHALLENGE (section 3.1.5.1.2).
 func (c greeted) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	token := in.Token.Bytes()
@@ -434,7 +434,7 @@ type delegating struct {
 
 // Step takes the response that was computed elsewhere.
 func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, true); err != nil {
+	if err := in.Check("ntlm", true); err != nil {
 		return c, gss.Output{}, err
 	}
 	switch a := in.Answer.(type) {

@@ -17,7 +17,7 @@ type acceptor struct {
 // with a NegTokenInit2, which is a constant and leaves the context as it was
 // (SPNG-3.2.5.2-1, HTA-20).
 func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("spnego", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	if c.cfg == nil {
@@ -130,7 +130,7 @@ type accepting struct {
 
 // Step takes a message of the initiator, or the answer that the mechanism asked for.
 func (c accepting) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, c.waiting); err != nil {
+	if err := in.Check("spnego", c.waiting); err != nil {
 		return c, gss.Output{}, err
 	}
 	if c.waiting {

@@ -17,7 +17,7 @@ type initiator struct {
 // token in it is the NegTokenInit2 of an acceptor that was asked first (MS-SPNG
 // section 3.3.5.2).
 func (c initiator) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("spnego", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	if c.cfg == nil {
@@ -97,7 +97,7 @@ func (c *gathering) heed(token string) gss.Fault {
 
 // Step takes the answer that a mechanism asked for.
 func (c gathering) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, true); err != nil {
+	if err := in.Check("spnego", true); err != nil {
 		return c, gss.Output{}, err
 	}
 	leaf, out, err := c.leaf.Step(env, in)
@@ -211,7 +211,7 @@ type offered struct {
 
 // Step takes the acceptor's choice.
 func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, false); err != nil {
+	if err := in.Check("spnego", false); err != nil {
 		return c, gss.Output{}, err
 	}
 	m, fault := reply(in.Token)
@@ -313,7 +313,7 @@ type initiating struct {
 
 // Step takes a reply, or the answer that the mechanism asked for.
 func (c initiating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
-	if err := misuse(in, c.waiting); err != nil {
+	if err := in.Check("spnego", c.waiting); err != nil {
 		return c, gss.Output{}, err
 	}
 	if c.waiting {
