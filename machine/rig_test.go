@@ -238,9 +238,9 @@ func (r *rig) schemeOf(spec string) (scheme.Client, scheme.Server) {
 		case "mic":
 			ns.RequireMIC = true
 		case "binding":
-			nc.ChannelBinding, ns.ChannelBinding = ntlm.Require, ntlm.Require
+			nc.ChannelBinding, ns.ChannelBinding = gss.Require, gss.Require
 		case "unbound":
-			nc.ChannelBinding = ntlm.Ignore
+			nc.ChannelBinding = gss.Ignore
 		default:
 			r.t.Fatalf("unknown option %q of %s", o, name)
 		}

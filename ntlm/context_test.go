@@ -92,11 +92,11 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 	came := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		client := Config{Level: Level(rapid.IntRange(0, 3).Draw(rt, "client level")), Require128: rapid.Bool().Draw(rt, "client 128"), RequireMIC: rapid.Bool().Draw(rt, "client MIC"),
-			ChannelBinding: Demand(rapid.IntRange(0, 2).Draw(rt, "client binding"))}
+			ChannelBinding: gss.Demand(rapid.IntRange(0, 2).Draw(rt, "client binding"))}
 		server := acceptorConfig
 		server.Level = Level(rapid.IntRange(0, 3).Draw(rt, "server level"))
 		server.Require128, server.RequireMIC = rapid.Bool().Draw(rt, "server 128"), rapid.Bool().Draw(rt, "server MIC")
-		server.ChannelBinding = Demand(rapid.IntRange(0, 2).Draw(rt, "server binding"))
+		server.ChannelBinding = gss.Demand(rapid.IntRange(0, 2).Draw(rt, "server binding"))
 		if rapid.Bool().Draw(rt, "targets") {
 			server.Targets = []string{"HTTP/other", "http/WWW.example"}
 			server.RequireTarget = rapid.Bool().Draw(rt, "require target")
@@ -139,7 +139,7 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 		ours, ourKnown := w.clientTarget.Binding.Data()
 		theirs, theirKnown := w.serverTarget.Binding.Data()
 		_, aware := w.clientTarget.Binding.Hash(false)
-		aware = aware && client.ChannelBinding != Ignore && client.Level == V2
+		aware = aware && client.ChannelBinding != gss.Ignore && client.Level == V2
 		ess := client.Level <= V1Session
 		var agreed bool
 		switch {
@@ -152,15 +152,15 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 		}
 		binds := true
 		switch server.ChannelBinding {
-		case Require:
+		case gss.Require:
 			binds = aware && ourKnown && theirKnown && ours == theirs
-		case IfAvailable:
+		case gss.IfAvailable:
 			binds = !theirKnown || !aware || ours == theirs && ourKnown
 		}
 		should := agreed && binds && stored == password &&
 			!((client.RequireMIC || server.RequireMIC) && client.Level != V2) &&
 			!((client.Require128 || server.Require128) && !ess) &&
-			!(client.ChannelBinding == Require && (!ourKnown || client.Level != V2)) &&
+			!(client.ChannelBinding == gss.Require && (!ourKnown || client.Level != V2)) &&
 			!(server.RequireTarget && client.Level != V2)
 		if got := c.State == gss.Complete && a.State == gss.Complete; got != should {
 			rt.Fatalf("came together %v, want %v: client %v, server %v", got, should, c.Fault, a.Fault)
@@ -170,7 +170,7 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 		}
 		came++
 		info := a.Context.Info()
-		if bound := server.ChannelBinding != Ignore && theirKnown && aware; info.Flags.Has(gss.ChannelBound) != bound {
+		if bound := server.ChannelBinding != gss.Ignore && theirKnown && aware; info.Flags.Has(gss.ChannelBound) != bound {
 			rt.Fatalf("bound %v, want %v", info.Flags.Has(gss.ChannelBound), bound)
 		}
 		if info.Flags.Has(gss.Confidential) != wants.Has(gss.Confidential) || !equalFold(info.Peer, "alice") {
@@ -261,7 +261,7 @@ func TestBindingTable(t *testing.T) {
 		{known, unavailable, in, in, bad},
 		{unavailable, unavailable, in, in, bad},
 	} {
-		for demand, want := range map[Demand]gss.Code{IfAvailable: row.ifAvailable, Ignore: row.ignore, Require: row.require} {
+		for demand, want := range map[gss.Demand]gss.Code{gss.IfAvailable: row.ifAvailable, gss.Ignore: row.ignore, gss.Require: row.require} {
 			server := acceptorConfig
 			server.ChannelBinding = demand
 			w := newWorld(t, Config{}, server)
@@ -288,7 +288,7 @@ func TestBindingTable(t *testing.T) {
 	}
 	// A client that must bind and cannot does not answer.
 	for _, b := range []gss.Binding{none, unavailable} {
-		w := newWorld(t, Config{ChannelBinding: Require}, acceptorConfig)
+		w := newWorld(t, Config{ChannelBinding: gss.Require}, acceptorConfig)
 		w.clientTarget.Binding = b
 		c, _ := w.run()
 		refused(t, c, gss.BadBinding)
@@ -589,7 +589,7 @@ func TestWeakChallenge(t *testing.T) {
 			return string(m.Append(nil))
 		}, gss.NotPermitted},
 		{"no time at a level without one", Config{Level: V1, RequireMIC: true}, 0, nil, gss.NotPermitted},
-		{"no room for a binding at that level", Config{Level: V1, ChannelBinding: Require}, 0, nil, gss.NotPermitted},
+		{"no room for a binding at that level", Config{Level: V1, ChannelBinding: gss.Require}, 0, nil, gss.NotPermitted},
 	} {
 		w := newWorld(t, row.config, acceptorConfig)
 		w.clientTarget.Want = row.want
@@ -694,7 +694,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	// What must be there for everybody an anonymous client does not have.
-	for _, c := range []Config{{RequireMIC: true}, {ChannelBinding: Require}, {Require128: true}} {
+	for _, c := range []Config{{RequireMIC: true}, {ChannelBinding: gss.Require}, {Require128: true}} {
 		c.Computer, c.AllowAnonymous = "WWW", true
 		w := newWorld(t, Config{}, c)
 		w.login = Anonymous{}
@@ -702,7 +702,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%+v: %v", c, a.Fault)
 		}
 	}
-	for _, c := range []Config{{RequireMIC: true}, {ChannelBinding: Require}} {
+	for _, c := range []Config{{RequireMIC: true}, {ChannelBinding: gss.Require}} {
 		w := newWorld(t, c, acceptorConfig)
 		w.login = Anonymous{}
 		r, _ := w.run()
@@ -967,7 +967,7 @@ func TestSkew(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, c := range []Config{{Level: levels}, {ChannelBinding: demands}, {MaxSkew: -1}, {Workstation: strings.Repeat("w", 256)}, {Computer: "C", DNSTree: strings.Repeat("w", 256)}} {
+	for _, c := range []Config{{Level: levels}, {ChannelBinding: gss.Require + 1}, {MaxSkew: -1}, {Workstation: strings.Repeat("w", 256)}, {Computer: "C", DNSTree: strings.Repeat("w", 256)}} {
 		_, err := New(c)
 		if f, ok := err.(gss.Fault); !ok || f.Code != gss.NotPermitted {
 			t.Errorf("%+v: %v", c, err)

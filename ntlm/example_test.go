@@ -12,7 +12,7 @@ import (
 // and to the network, a clock, and 32 random bytes for each step.
 func Example() {
 	client, _ := ntlm.New(ntlm.Config{})
-	server, err := ntlm.New(ntlm.Config{Computer: "WWW", Domain: "EXAMPLE", RequireMIC: true, ChannelBinding: ntlm.Require})
+	server, err := ntlm.New(ntlm.Config{Computer: "WWW", Domain: "EXAMPLE", RequireMIC: true, ChannelBinding: gss.Require})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -310,9 +310,9 @@ func (c greeted) temp(b []byte, now Time, pairs AVPairs, client Nonce) (_ []byte
 		b = append(appendAV(b, AVSingleHost, 48), 48, 0, 0, 0, 0, 0, 0, 0)
 		b = append(b, c.cfg.SingleHost[:]...)
 	}
-	if c.cfg.ChannelBinding != Ignore {
+	if c.cfg.ChannelBinding != gss.Ignore {
 		sum, aware := c.target.Binding.Hash(false) // there is no FIPS-only mode here: New refused it
-		if _, known := c.target.Binding.Data(); c.cfg.ChannelBinding == Require && !known {
+		if _, known := c.target.Binding.Data(); c.cfg.ChannelBinding == gss.Require && !known {
 			return nil, false, gss.Fault{Code: gss.BadBinding, Detail: "ntlm: Config.ChannelBinding is Require, but there is no channel binding"}
 		}
 		if aware { // NLMP-3.1.5.1.2-3; left out when it is unavailable (HTA-19)
@@ -352,7 +352,7 @@ type reply struct {
 // nobody is the AUTHENTICATE of an anonymous user (section 3.3.2). There is no
 // session key worth the name, and no MIC.
 func (r reply) nobody() (gss.Context, gss.Output, error) {
-	if r.wants() || r.cfg.RequireMIC || r.cfg.ChannelBinding == Require {
+	if r.wants() || r.cfg.RequireMIC || r.cfg.ChannelBinding == gss.Require {
 		return fail(gss.NotPermitted, "an anonymous user has no message protection, MIC or channel binding, but policy asks for it")
 	}
 	r.flags = r.flags&^FlagKeyExchange | FlagAnonymous
@@ -361,7 +361,7 @@ func (r reply) nobody() (gss.Context, gss.Output, error) {
 
 // old is the AUTHENTICATE of the versions before NTLMv2 (section 3.3.1).
 func (r reply) old(random fresh) (gss.Context, gss.Output, error) {
-	if r.cfg.ChannelBinding == Require {
+	if r.cfg.ChannelBinding == gss.Require {
 		return fail(gss.NotPermitted, "responses before NTLMv2 have no room for the channel binding that policy requires")
 	}
 	nt, base := r.login.nt, baseKeyV1(r.login.nt)

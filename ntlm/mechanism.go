@@ -28,19 +28,6 @@ const (
 	levels
 )
 
-// Demand is how much a side insists on something that peers may leave out.
-type Demand uint8
-
-const (
-	// IfAvailable checks what is there.
-	IfAvailable Demand = iota
-	// Ignore neither sends nor looks.
-	Ignore
-	// Require refuses who leaves it out.
-	Require
-	demands
-)
-
 // Config says what both sides of a [Mechanism] do. Its zero value is an initiator
 // of NTLMv2, and no acceptor.
 type Config struct {
@@ -53,7 +40,7 @@ type Config struct {
 	// bindings, also under IfAvailable; under Require it refuses who sends none,
 	// and everybody where it has none itself. An initiator under Require fails
 	// without a binding.
-	ChannelBinding Demand
+	ChannelBinding gss.Demand
 	// RequireMIC refuses peers that cannot or do not protect the three messages:
 	// an acceptor clients that send no MIC (curl and Firefox send none, C28), an
 	// initiator servers whose challenge has no timestamp, which is what makes
@@ -122,7 +109,7 @@ func New(c Config) (Mechanism, error) {
 	bad := func(detail string) (Mechanism, error) {
 		return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: " + detail}
 	}
-	if c.Level >= levels || c.ChannelBinding >= demands || c.MaxSkew < 0 {
+	if c.Level >= levels || !c.ChannelBinding.Valid() || c.MaxSkew < 0 {
 		return bad("Level, ChannelBinding or MaxSkew out of range")
 	}
 	for _, name := range [...]string{c.Workstation, c.Computer, c.Domain, c.DNSComputer, c.DNSDomain, c.DNSTree} {

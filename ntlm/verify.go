@@ -159,7 +159,7 @@ func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
 // Under Ignore, and under IfAvailable without a binding of ours, nobody looks.
 func (c *config) judgeBinding(p *proof, binding gss.Binding) gss.Fault {
 	_, known := binding.Data()
-	if c.ChannelBinding == Ignore || c.ChannelBinding == IfAvailable && !known {
+	if c.ChannelBinding == gss.Ignore || c.ChannelBinding == gss.IfAvailable && !known {
 		return gss.Fault{}
 	}
 	bad := func(detail string) gss.Fault { return gss.Fault{Code: gss.BadBinding, Detail: "ntlm: " + detail} }
@@ -168,7 +168,7 @@ func (c *config) judgeBinding(p *proof, binding gss.Binding) gss.Fault {
 	}
 	theirs, sent := p.response.Pairs.Get(AVChannelBindings)
 	if !sent {
-		if c.ChannelBinding == Require {
+		if c.ChannelBinding == gss.Require {
 			return bad("the client sent no channel binding, which Config.ChannelBinding demands")
 		}
 		return gss.Fault{}

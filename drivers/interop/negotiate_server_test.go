@@ -135,7 +135,7 @@ func TestServerNegotiateRefuses(t *testing.T) {
 	}{
 		{"wrong password", alice, "wrong", ntlmMechanism(t, ntlm.Config{}), "401; 401 bad credentials"},
 		{"unknown user", "mallory", password, ntlmMechanism(t, ntlm.Config{}), "401; 401 unknown user"},
-		{"no binding", alice, password, ntlmMechanism(t, ntlm.Config{ChannelBinding: ntlm.Require}), "401; 401 bad channel binding"},
+		{"no binding", alice, password, ntlmMechanism(t, ntlm.Config{ChannelBinding: gss.Require}), "401; 401 bad channel binding"},
 		// curl leaves HTTP/2 for NTLM of its own accord, and not for Negotiate.
 		{"HTTP/2", alice, password, ntlmMechanism(t, ntlm.Config{}), "401 unsupported"},
 		{"no mechanism in common", alice, password, kerberosToy(), "401 unsupported"},
@@ -185,19 +185,19 @@ func TestServerNegotiatePython(t *testing.T) {
 	for _, row := range []struct {
 		name, mechanism, binding string
 		conf                     spnego.Config
-		demand                   ntlm.Demand
+		demand                   gss.Demand
 		secure                   bool
 		want                     string // the server says of the last leg
 	}{
-		{"SPNEGO", "spnego", "", spnego.Config{}, ntlm.IfAvailable, false, "200 alice by Negotiate"},
-		{"raw", "ntlm", "", spnego.Config{}, ntlm.IfAvailable, false, "200 alice by Negotiate"},
-		{"SPNEGO, TLS", "spnego", "", spnego.Config{}, ntlm.IfAvailable, true, "200 alice by Negotiate"},
-		{"SPNEGO, right binding", "spnego", right, spnego.Config{}, ntlm.Require, true, "200 alice by Negotiate"},
-		{"raw, right binding", "ntlm", right, spnego.Config{}, ntlm.Require, true, "200 alice by Negotiate"},
-		{"SPNEGO, wrong binding", "spnego", wrong, spnego.Config{}, ntlm.IfAvailable, true, "401 bad channel binding"},
-		{"raw, wrong binding", "ntlm", wrong, spnego.Config{}, ntlm.IfAvailable, true, "401 bad channel binding"},
-		{"raw, no binding", "ntlm", "", spnego.Config{}, ntlm.Require, true, "401 bad channel binding"},
-		{"raw, refused", "ntlm", "", spnego.Config{RefuseRaw: true}, ntlm.IfAvailable, false, "401 not permitted by policy"},
+		{"SPNEGO", "spnego", "", spnego.Config{}, gss.IfAvailable, false, "200 alice by Negotiate"},
+		{"raw", "ntlm", "", spnego.Config{}, gss.IfAvailable, false, "200 alice by Negotiate"},
+		{"SPNEGO, TLS", "spnego", "", spnego.Config{}, gss.IfAvailable, true, "200 alice by Negotiate"},
+		{"SPNEGO, right binding", "spnego", right, spnego.Config{}, gss.Require, true, "200 alice by Negotiate"},
+		{"raw, right binding", "ntlm", right, spnego.Config{}, gss.Require, true, "200 alice by Negotiate"},
+		{"SPNEGO, wrong binding", "spnego", wrong, spnego.Config{}, gss.IfAvailable, true, "401 bad channel binding"},
+		{"raw, wrong binding", "ntlm", wrong, spnego.Config{}, gss.IfAvailable, true, "401 bad channel binding"},
+		{"raw, no binding", "ntlm", "", spnego.Config{}, gss.Require, true, "401 bad channel binding"},
+		{"raw, refused", "ntlm", "", spnego.Config{RefuseRaw: true}, gss.IfAvailable, false, "401 not permitted by policy"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

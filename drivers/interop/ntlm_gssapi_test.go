@@ -13,6 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
@@ -79,10 +80,10 @@ func TestServerNTLMGSSAPI(t *testing.T) {
 		want                                      string // of the log
 		says                                      []string
 	}{
-		{"right", "right", `LAB\alice`, password, "none", ntlm.Config{ChannelBinding: ntlm.Require}, "401; 200 alice by NTLM", []string{"hello alice"}},
+		{"right", "right", `LAB\alice`, password, "none", ntlm.Config{ChannelBinding: gss.Require}, "401; 200 alice by NTLM", []string{"hello alice"}},
 		{"wrong", "wrong", `LAB\alice`, password, "none", ntlm.Config{}, "401; 401 bad channel binding", nil},
 		{"absent", "absent", `LAB\alice`, password, "none", ntlm.Config{}, "401; 200 alice by NTLM", []string{"hello alice"}},
-		{"absent, required", "absent", `LAB\alice`, password, "none", ntlm.Config{ChannelBinding: ntlm.Require}, "401; 401 bad channel binding", nil},
+		{"absent, required", "absent", `LAB\alice`, password, "none", ntlm.Config{ChannelBinding: gss.Require}, "401; 401 bad channel binding", nil},
 		{"wrong password", "right", `LAB\alice`, "wrong", "none", ntlm.Config{}, "401; 401 bad credentials", nil},
 		{"UTF-8 password", "right", `LAB\jason`, "pässwörd", "none", ntlm.Config{}, "401; 200 jason by NTLM", []string{"hello jason"}},
 		{"UTF-8 name", "right", `LAB\jäsøn`, "pässwörd", "none", ntlm.Config{}, "401; 200 jäsøn by NTLM", []string{"hello jäsøn"}},

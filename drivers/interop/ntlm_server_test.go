@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -106,8 +107,8 @@ func TestServerNTLMRefuses(t *testing.T) {
 		{"another domain", `EVIL\alice:` + password, ntlm.Config{}, "unknown user"},
 		{"another UPN", "alice@evil.example:" + password, ntlm.Config{}, "unknown user"},
 		{"empty password", alice + ":", ntlm.Config{}, "bad credentials"},
-		{"no MIC", alice + ":" + password, ntlm.Config{RequireMIC: true}, "not permitted by policy"},             // curl sends none (C28)
-		{"no binding", alice + ":" + password, ntlm.Config{ChannelBinding: ntlm.Require}, "bad channel binding"}, // nor any of these
+		{"no MIC", alice + ":" + password, ntlm.Config{RequireMIC: true}, "not permitted by policy"},            // curl sends none (C28)
+		{"no binding", alice + ":" + password, ntlm.Config{ChannelBinding: gss.Require}, "bad channel binding"}, // nor any of these
 		{"no service", alice + ":" + password, ntlm.Config{Targets: []string{"HTTP/localhost"}, RequireTarget: true}, "not permitted by policy"},
 		// curl says password bytes as they are, one character each, where NTLM means
 		// UTF-16: this password is another one.
@@ -186,11 +187,11 @@ func TestServerNTLMRequests(t *testing.T) {
 		want                          string // of the last leg
 	}{
 		{"right", "right", `LAB\alice`, password, ntlm.Config{}, false, false, "200 alice by NTLM"},
-		{"right, required", "right", `LAB\alice`, password, ntlm.Config{ChannelBinding: ntlm.Require}, false, false, "200 alice by NTLM"},
+		{"right, required", "right", `LAB\alice`, password, ntlm.Config{ChannelBinding: gss.Require}, false, false, "200 alice by NTLM"},
 		{"wrong", "wrong", `LAB\alice`, password, ntlm.Config{}, false, false, "401 bad channel binding"},
-		{"wrong, ignored", "wrong", `LAB\alice`, password, ntlm.Config{ChannelBinding: ntlm.Ignore}, false, false, "200 alice by NTLM"},
+		{"wrong, ignored", "wrong", `LAB\alice`, password, ntlm.Config{ChannelBinding: gss.Ignore}, false, false, "200 alice by NTLM"},
 		{"absent", "absent", `LAB\alice`, password, ntlm.Config{}, false, false, "200 alice by NTLM"},
-		{"absent, required", "absent", `LAB\alice`, password, ntlm.Config{ChannelBinding: ntlm.Require}, false, false, "401 bad channel binding"},
+		{"absent, required", "absent", `LAB\alice`, password, ntlm.Config{ChannelBinding: gss.Require}, false, false, "401 bad channel binding"},
 		{"MIC", "right", `LAB\alice`, password, ntlm.Config{RequireMIC: true}, false, false, "200 alice by NTLM"},
 		{"POST", "right", `LAB\alice`, password, ntlm.Config{}, false, true, "200 alice by NTLM"},
 		{"no TLS", "right", `LAB\alice`, password, ntlm.Config{}, true, false, "200 alice by NTLM"},

@@ -487,7 +487,7 @@ func TestNegotiateRaw(t *testing.T) {
 func TestNegotiateTransports(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		t.Run(fmt.Sprint("HTTP/2 ", h2), func(t *testing.T) {
-			m := negotiated(t, spnego.Config{}, realNTLM(t, ntlm.Config{ChannelBinding: ntlm.Require}))
+			m := negotiated(t, spnego.Config{}, realNTLM(t, ntlm.Config{ChannelBinding: gss.Require}))
 			servers, clients := under(m, m, scheme.Nego2, scheme.Negotiate)
 			s := newWiretap(t, servers, func(h *httptest.Server) { h.TLS, h.EnableHTTP2 = new(tls.Config), h2 })
 			web := newClient(t, func(conf *nethttp.ClientConfig) { conf.Base = trusting(s.site) }, clients...)

@@ -106,21 +106,21 @@ func TestNTLMBinding(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name           string
-		server, client ntlm.Demand
+		server, client gss.Demand
 		secure         bool
 		certificate    func(real []byte) func(*tls.ConnectionState) []byte
 		want           gss.Code // of the server; 0: let in
 		bound          bool
 	}{
-		{name: "equal", server: ntlm.Require, secure: true, certificate: der, bound: true},
+		{name: "equal", server: gss.Require, secure: true, certificate: der, bound: true},
 		{name: "intercepted", secure: true, certificate: another, want: gss.BadBinding},
-		{name: "intercepted, ignored", server: ntlm.Ignore, secure: true, certificate: another},
-		{name: "a client without", client: ntlm.Ignore, secure: true, certificate: der},
-		{name: "a client without, required", server: ntlm.Require, client: ntlm.Ignore, secure: true, certificate: der, want: gss.BadBinding},
+		{name: "intercepted, ignored", server: gss.Ignore, secure: true, certificate: another},
+		{name: "a client without", client: gss.Ignore, secure: true, certificate: der},
+		{name: "a client without, required", server: gss.Require, client: gss.Ignore, secure: true, certificate: der, want: gss.BadBinding},
 		{name: "not known to the server", secure: true},
-		{name: "not known to the server, required", server: ntlm.Require, secure: true, want: gss.BadBinding},
+		{name: "not known to the server, required", server: gss.Require, secure: true, want: gss.BadBinding},
 		{name: "no TLS"},
-		{name: "no TLS, required", server: ntlm.Require, want: gss.BadBinding},
+		{name: "no TLS, required", server: gss.Require, want: gss.BadBinding},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, client := ntlmPair(t, ntlm.Config{ChannelBinding: c.server}, ntlm.Config{ChannelBinding: c.client})

@@ -32,11 +32,11 @@ func NTLMLevels() []string {
 // demands are when to look at channel bindings.
 var demands = []struct {
 	name   string
-	demand ntlm.Demand
+	demand gss.Demand
 }{
-	{"ignore", ntlm.Ignore},
-	{"if-available", ntlm.IfAvailable},
-	{"require", ntlm.Require},
+	{"ignore", gss.Ignore},
+	{"if-available", gss.IfAvailable},
+	{"require", gss.Require},
 }
 
 // Bindings are the names for [Options].ChannelBinding.
@@ -59,9 +59,9 @@ func (o *Options) ntlmConfig() (c ntlm.Config, err error) {
 	return c, fmt.Errorf("no NTLM level %q: expected %s", o.NTLMLevel, strings.Join(NTLMLevels(), ", "))
 }
 
-func (o *Options) demand() (ntlm.Demand, error) {
+func (o *Options) demand() (gss.Demand, error) {
 	if o.ChannelBinding == "" {
-		return ntlm.IfAvailable, nil
+		return gss.IfAvailable, nil
 	}
 	for _, d := range demands {
 		if d.name == o.ChannelBinding {
