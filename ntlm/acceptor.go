@@ -207,9 +207,7 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		if a.NT == emptyHash && !c.cfg.AllowEmptyPassword {
 			return fail(gss.NotPermitted, emptyPassword)
 		}
-		if a.User != "" {
-			done.user = a.User
-		}
+		done.name(a.User, a.Domain)
 	case Logon:
 		if !c.cfg.PassThrough {
 			return c, gss.Output{}, c.misanswered()
@@ -222,12 +220,7 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		}
 		base = a.SessionKey
 		done.passedThrough, done.data = true, a.Data
-		if a.User != "" {
-			done.user = a.User
-		}
-		if a.Domain != "" {
-			done.domain = a.Domain
-		}
+		done.name(a.User, a.Domain)
 	default:
 		return c, gss.Output{}, c.misanswered()
 	}
@@ -242,6 +235,16 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	}
 	done.key, done.bound, done.mic = p.exported, p.bound, p.intact
 	return done, gss.Output{State: gss.Complete}, nil
+}
+
+// name calls the peer what its judge calls it, where that says anything.
+func (c *established) name(user, domain string) {
+	if user != "" {
+		c.user = user
+	}
+	if domain != "" {
+		c.domain = domain
+	}
 }
 
 const (

@@ -210,10 +210,10 @@ func TestPropertyUserCase(t *testing.T) {
 			if n.User != string(typed) || !equalFold(n.User, stored) {
 				rt.Fatalf("asked for %q", n.User)
 			}
-			return Hash{User: stored, NT: ntowfv1(userPassword)}
+			return Hash{User: stored, Domain: "Example", NT: ntowfv1(userPassword)}
 		}
 		_, a := w.run()
-		if a.State != gss.Complete || a.Context.Info().Peer != stored {
+		if a.State != gss.Complete || a.Context.Info().Peer != stored || a.Context.Info().Domain != "Example" {
 			rt.Fatalf("%v %+v", a.Fault, a.Context.Info())
 		}
 		requirement.Held(t, "prop:ntlm_user_case")
@@ -767,6 +767,36 @@ func TestCredentials(t *testing.T) {
 		if c, _ := w.run(); c.State != want {
 			t.Errorf("%s: %v", user, c.Fault)
 		}
+	}
+}
+
+// Wget asks for OEM, claims UNICODE all the same, and writes its names in OEM: what
+// the server granted says how they are read.
+func TestUngrantedUnicode(t *testing.T) {
+	w := newWorld(t, Config{}, acceptorConfig)
+	w.login = gss.Password{User: "alice", Domain: "EXAMPLE", Password: gss.NewSecret(userPassword)}
+	w.mangle = func(kind int, token string) string {
+		switch kind {
+		case typeNegotiate:
+			m, _ := ParseNegotiate(token)
+			m.Flags &^= FlagUnicode
+			return string(m.Append(nil))
+		case typeAuthenticate:
+			m, _ := ParseAuthenticate(token)
+			if !m.Flags.Has(FlagOEM) || m.User != "alice" {
+				t.Fatalf("the client did not write OEM: %v", m.Flags)
+			}
+			m.Flags |= FlagUnicode
+			return string(m.Append(nil))
+		}
+		return token
+	}
+	var claimed gss.Question
+	store := w.users
+	w.users = func(q gss.Question) gss.Answer { claimed = q; return store(q) }
+	w.run()
+	if need, _ := claimed.(gss.NeedVerifier); need.User != "alice" || need.Realm != "EXAMPLE" {
+		t.Errorf("the names were read in the wrong character set: %v", claimed)
 	}
 }
 
