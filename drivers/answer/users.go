@@ -8,13 +8,16 @@ import (
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
 // Users is a user store in memory for the accepting side: names and passwords,
 // the same in every realm. It answers gss.NeedVerifier and gss.NeedVerdict, also
 // where the user is named by hash (userhash, RFC 7616 section 3.4.4). Names
-// compare byte by byte. A user without a password cannot log in. For NTLM, whose
-// names have domains and no case, there is [NTHashes].
+// compare byte by byte. A user without a password cannot log in.
+//
+// These users are in no domain, and an NTLM client's proof holds for whatever
+// domain it names: who names one is left to the next source, such as [NTHashes].
 type Users struct {
 	passwords map[string]gss.Secret
 	hashes    hashIndex
@@ -39,6 +42,9 @@ func (u *Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.
 func (u *Users) Answer(_ context.Context, q gss.Question) gss.Answer {
 	switch q := q.(type) {
 	case gss.NeedVerifier:
+		if q.Scheme == scheme.NTLM && q.Realm != "" {
+			return gss.Declined{}
+		}
 		name := q.User
 		if q.Hashed {
 			name = u.hashes.lookup(q.Realm, q.Kind, q.User, maps.Keys(u.passwords))

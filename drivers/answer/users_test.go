@@ -39,6 +39,8 @@ func TestUsers(t *testing.T) {
 		{"a wrong password", gss.NeedVerdict{User: "alice", Proof: gss.NewSecret("wonde")}, gss.Verdict{}},
 		{"no password", gss.NeedVerdict{User: "alice"}, gss.Verdict{}},
 		{"an empty password for one without", gss.NeedVerdict{User: "nobody"}, gss.Unknown{}},
+		{"by NTLM, of no domain", gss.NeedVerifier{Scheme: scheme.NTLM, User: "alice"}, gss.Password{User: "alice", Password: gss.NewSecret("wonder")}},
+		{"by NTLM, of a domain that anybody can name", gss.NeedVerifier{Scheme: scheme.NTLM, Realm: "OTHER", User: "alice"}, gss.Declined{}},
 		{"a question of others", gss.NeedCredential{}, gss.Declined{}},
 	} {
 		if got := ask(s, c.q); got != c.want {
