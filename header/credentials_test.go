@@ -167,7 +167,33 @@ func TestToken68Credentials(t *testing.T) {
 			t.Errorf("%q does not come back", token)
 		}
 	}
-	if c := Token68Credentials("Bearer", strings.Repeat("a", MaxText)); c.Form() != Malformed {
-		t.Error("longer than MaxText")
+}
+
+// What is made is what could be read: up to MaxText, and not a byte more.
+func TestMadeAtTheBound(t *testing.T) {
+	fill := func(taken int) string { return strings.Repeat("a", MaxText-taken) }
+	digits := (MaxText - len("B ")) / 4 * 4 // base64 comes in fours
+	for _, row := range []struct {
+		made          string
+		fits, exceeds Credentials
+	}{
+		{"a bare scheme", TokenCredentials(fill(0), ""), TokenCredentials(fill(-1), "")},
+		{"a token68", Token68Credentials("B", fill(2)), Token68Credentials("B", fill(1))},
+		{"a token", TokenCredentials(fill(digits+1), fill(MaxText-digits/4*3)), TokenCredentials(fill(digits), fill(MaxText-digits/4*3))},
+		{"parameters", ParamCredentials("B", "a="+fill(4)), ParamCredentials("B", "a="+fill(3))},
+		{"parameters that are built", Build(nil, "B").Token("a", fill(4)).Credentials(), Build(nil, "B").Token("a", fill(3)).Credentials()},
+	} {
+		if row.fits.Form() == Malformed || len(row.fits.Text()) != MaxText || ParseCredentials(row.fits.Text()) != row.fits {
+			t.Errorf("%s of MaxText bytes: form %v, %d bytes", row.made, row.fits.Form(), len(row.fits.Text()))
+		}
+		if row.exceeds.Form() != Malformed {
+			t.Errorf("%s of more than MaxText bytes: form %v", row.made, row.exceeds.Form())
+		}
+	}
+	if i := Build(nil, "").Token("a", fill(2)).Info(); i.Malformed() || len(i.Text()) != MaxText {
+		t.Error("an Info of MaxText bytes is refused")
+	}
+	if i := Build(nil, "").Token("a", fill(1)).Info(); !i.Malformed() {
+		t.Error("an Info of more than MaxText bytes is taken")
 	}
 }

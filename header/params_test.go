@@ -64,3 +64,14 @@ func TestParamsRoundTrip(t *testing.T) {
 		}
 	})
 }
+
+// Unquoting has room of its own for short values, and none is cut short.
+func TestUnquoteLengths(t *testing.T) {
+	for _, n := range []int{0, 1, 126, 127, 128, 129, 130, 1000} {
+		want := `"` + strings.Repeat("x", n)
+		value, ok := findParam(`a="\"`+strings.Repeat("x", n)+`"`, "a")
+		if !ok || value != want {
+			t.Errorf("%d bytes come out as %d", len(want), len(value))
+		}
+	}
+}
