@@ -1,0 +1,44 @@
+package enctype
+
+import "github.com/countersign-auth/countersign/gss"
+
+// Sum is a checksum of type t over data under k (RFC 3961 section 4): the type's own,
+// or HMAC-MD5 (RFC 4757) or MD5, which go with any key. False for any other pair, and
+// for HMAC-MD5 and MD5 under FIPS-only mode.
+//
+// HMAC-MD5 is what MS-SFU and old PACs have. Plain MD5 protects nothing, and belongs
+// inside of something encrypted.
+func (t ChecksumType) Sum(k Key, u Usage, data string) (string, bool) {
+	switch {
+	case t == k.kind.Checksum() && !k.IsZero():
+		return k.Checksum(u, data), true
+	case !RC4.Usable().IsZero():
+		return "", false
+	case t == HMACMD5 && !k.IsZero():
+		sum := rc4Checksum(k.value, u.message(), data)
+		return string(sum[:16]), true
+	case t == RSAMD5:
+		sum, n := md5Digest.sum([]byte(data))
+		return string(sum[:n]), true
+	}
+	return "", false
+}
+
+// Verify compares Sum with what came, in constant time.
+func (t ChecksumType) Verify(k Key, u Usage, data, checksum string) bool {
+	sum, ok := t.Sum(k, u, data)
+	return ok && gss.Equal(sum, checksum)
+}
+
+// Keyed reports whether the checksum needs a key, without which anybody can make it.
+func (t ChecksumType) Keyed() bool {
+	if t == HMACMD5 {
+		return true
+	}
+	for i := range profiles {
+		if p := &profiles[i]; p.family != unknown && p.checksum == t {
+			return true
+		}
+	}
+	return false
+}

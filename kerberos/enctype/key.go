@@ -1,0 +1,260 @@
+package enctype
+
+import (
+	"crypto/cipher"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Key is an encryption key (RFC 4120 section 5.2.9): a comparable value that does not
+// show its bytes. The zero Key is dead: it encrypts to nothing, opens nothing and
+// verifies nothing.
+type Key struct {
+	kind  Type
+	value string
+}
+
+// NewKey is a key of the given bytes. Unsupported for a type that is not known or that
+// FIPS-only mode bars, Malformed for the wrong length.
+func NewKey(t Type, value string) (Key, gss.Fault) {
+	if fault := t.Usable(); !fault.IsZero() {
+		return Key{}, fault
+	}
+	if len(value) != t.KeySize() {
+		return Key{}, gss.Fault{Code: gss.Malformed, Detail: fmt.Sprintf("enctype: a key of %d bytes, where %v has %d", len(value), t, t.KeySize())}
+	}
+	return Key{t, value}, gss.Fault{}
+}
+
+// RandomKey draws a key of the given type for the purpose that label names. NoEntropy
+// for the zero seed, and what NewKey refuses.
+func RandomKey(t Type, env gss.Env, label string) (Key, gss.Fault) {
+	if fault := t.Usable(); !fault.IsZero() {
+		return Key{}, fault
+	}
+	value, ok := env.Bytes(label, t.KeySize())
+	if !ok {
+		return Key{}, gss.Fault{Code: gss.NoEntropy, Detail: "enctype: the seed of this step is zero, and a key was to be drawn from it"}
+	}
+	return Key{t, value}, gss.Fault{}
+}
+
+// Type is the key's type.
+func (k Key) Type() Type { return k.kind }
+
+// Reveal gives the key's bytes. The name is meant to stand out in a review.
+func (k Key) Reveal() string { return k.value }
+
+// IsZero reports whether there is no key.
+func (k Key) IsZero() bool { return k.value == "" }
+
+// Equal compares in a time that depends on the types and lengths alone.
+func (k Key) Equal(other Key) bool { return k.kind == other.kind && gss.Equal(k.value, other.value) }
+
+// Format implements fmt.Formatter: the type shows, the key does not.
+func (k Key) Format(f fmt.State, _ rune) {
+	if k.IsZero() {
+		fmt.Fprint(f, "no key")
+		return
+	}
+	fmt.Fprintf(f, "key(%v)", k.kind)
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
+
+// Encrypt protects plain (RFC 3961 section 5.3 and what took its place). confounder
+// is random and has Type().ConfounderSize() bytes; it is cut or filled up with zeros
+// otherwise. "" from the zero Key.
+func (k Key) Encrypt(u Usage, confounder, plain string) string {
+	if k.IsZero() {
+		return ""
+	}
+	var s sealer
+	s.prepare(k, u)
+	return s.seal(confounder, plain)
+}
+
+// Decrypt opens what Encrypt made; false for anything else. cipher is as it came from a
+// peer.
+func (k Key) Decrypt(u Usage, cipher string) (plain string, ok bool) {
+	if k.IsZero() || len(cipher) < k.kind.Overhead() {
+		return "", false
+	}
+	var s sealer
+	s.prepare(k, u)
+	return s.open(cipher)
+}
+
+// Checksum is the type's own checksum over data (RFC 3961 section 5.4 and what took
+// its place), Type().ChecksumSize() bytes. "" from the zero Key.
+func (k Key) Checksum(u Usage, data string) string {
+	sum, n := k.checksum(u, data)
+	return string(sum[:n])
+}
+
+// Verify compares in constant time. False from the zero Key.
+func (k Key) Verify(u Usage, data, checksum string) bool {
+	sum, n := k.checksum(u, data)
+	return n > 0 && gss.Equal(string(sum[:n]), checksum)
+}
+
+func (k Key) checksum(u Usage, data string) (sum [maxSum]byte, n int) {
+	p := k.kind.profile()
+	var kc [32]byte
+	switch p.family {
+	case unknown:
+		return sum, 0
+	case stream:
+		return rc4Checksum(k.value, u.message(), data), p.sum
+	}
+	p.deriveOne(k.value, u, forChecksum, kc[:p.mac])
+	return p.macString(kc[:p.mac], data), p.sum
+}
+
+// PRF is the pseudo-random function of the key's type over input (RFC 3961 section
+// 5.3, RFC 8009 section 5, RFC 6803 section 6; HMAC-SHA-1 for rc4-hmac). "" from the
+// zero Key.
+func (k Key) PRF(input string) string {
+	p := k.kind.profile()
+	switch p.family {
+	case sha1CTS:
+		var key [32]byte
+		dk(newAES(k.value), prfFold, key[:p.key])
+		sum, _ := p.hash.sum([]byte(input))
+		newAES(string(key[:p.key])).Encrypt(sum[:blockSize], sum[:blockSize])
+		return string(sum[:blockSize])
+	case sha2CTS:
+		out := make([]byte, 2*p.mac) // 256 bits, or 384
+		p.hash.kdf([]byte(k.value), "prf", input, out)
+		return string(out)
+	case stream:
+		sum := sha1Digest.macString([]byte(k.value), input)
+		return string(sum[:20])
+	case cmacCTS:
+		var key [32]byte
+		feedbackKDF(k.value, "prf", key[:p.key])
+		sum := p.macString(key[:p.key], input)
+		return string(sum[:blockSize])
+	}
+	return ""
+}
+
+// macString is the MAC of the type's family.
+func (p *profile) macString(key []byte, parts ...string) [maxSum]byte {
+	if p.family == cmacCTS {
+		return cmac(string(key), parts...)
+	}
+	return p.hash.macString(key, parts...)
+}
+
+// sealer encrypts and opens for one usage. It is ready once and not written to after,
+// so that it may be shared.
+type sealer struct {
+	p     profile
+	block cipher.Block // Ke expanded; nil for rc4
+	ki    [32]byte     // Ki; K1 for rc4
+}
+
+func (s *sealer) prepare(k Key, u Usage) {
+	s.p = k.kind.profile()
+	switch s.p.family {
+	case stream:
+		k1 := rc4MessageKey(k.value, u.message())
+		copy(s.ki[:], k1[:])
+	case cmacCTS:
+		var d derived
+		s.p.derive(k.value, u, &d)
+		s.block, s.ki = newCamellia(string(d.ke[:s.p.key])), d.ki
+	default:
+		var d derived
+		s.p.derive(k.value, u, &d)
+		s.block, s.ki = newAES(string(d.ke[:s.p.key])), d.ki
+	}
+}
+
+// area is the room for one operation, in one piece.
+type area struct {
+	spare []byte // for the cipher
+	all   []byte // what the MAC works on: space for a hash's key block, and the text
+	text  []byte
+}
+
+func (s *sealer) area(n int) area {
+	head := 0
+	if s.p.hash != noDigest {
+		head = s.p.hash.block()
+	}
+	if s.p.family == sha2CTS {
+		head += blockSize // the vector, which RFC 8009 puts under the MAC
+	}
+	b := make([]byte, spareSize+head+n)
+	return area{b[:spareSize], b[spareSize:], b[spareSize+head:]}
+}
+
+// mac is the MAC over the text, or over its first n bytes.
+func (s *sealer) mac(a area, n int) [maxSum]byte {
+	if s.p.family == cmacCTS {
+		return cmac(string(s.ki[:s.p.mac]), string(a.text[:n]))
+	}
+	return s.p.hash.mac(s.ki[:s.p.mac], a.all[:len(a.all)-len(a.text)+n])
+}
+
+func (s *sealer) seal(confounder, plain string) string {
+	if s.p.family == stream {
+		return rc4Seal(&s.ki, confounder, plain)
+	}
+	n := s.p.confounder + len(plain)
+	a := s.area(n + s.p.sum)
+	copy(a.text[:s.p.confounder], confounder)
+	copy(a.text[s.p.confounder:], plain)
+	var sum [maxSum]byte
+	if s.p.family == sha2CTS {
+		encryptCTS(s.block, a.spare, a.text[:n])
+		sum = s.mac(a, n)
+	} else {
+		sum = s.mac(a, n)
+		encryptCTS(s.block, a.spare, a.text[:n])
+	}
+	copy(a.text[n:], sum[:])
+	return string(a.text)
+}
+
+func (s *sealer) open(cipher string) (string, bool) {
+	if s.p.family == stream {
+		return rc4Open(&s.ki, cipher)
+	}
+	n := len(cipher) - s.p.sum
+	if n < s.p.confounder {
+		return "", false
+	}
+	a := s.area(n)
+	copy(a.text, cipher)
+	var sum [maxSum]byte
+	if s.p.family == sha2CTS {
+		sum = s.mac(a, n)
+	} else {
+		decryptCTS(s.block, a.spare, a.text)
+		sum = s.mac(a, n)
+	}
+	if !equal(sum[:s.p.sum], cipher[n:]) {
+		return "", false
+	}
+	if s.p.family == sha2CTS {
+		decryptCTS(s.block, a.spare, a.text)
+	}
+	return string(a.text[s.p.confounder:]), true
+}
+
+// equal compares in constant time and does not allocate.
+func equal(a []byte, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	var differ byte
+	for i := range a {
+		differ |= a[i] ^ b[i]
+	}
+	return differ == 0
+}

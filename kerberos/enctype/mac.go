@@ -1,0 +1,92 @@
+package enctype
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+)
+
+// digest is a hash function under HMAC.
+type digest uint8
+
+const (
+	noDigest digest = iota
+	md5Digest
+	sha1Digest
+	sha256Digest
+	sha384Digest
+)
+
+const (
+	maxSum   = 48  // bytes of SHA-384
+	maxBlock = 128 // bytes of SHA-384
+	scratch  = 2048
+)
+
+// block is the size of the blocks that the hash works on, in bytes.
+func (d digest) block() int {
+	if d == sha384Digest {
+		return 128
+	}
+	return 64
+}
+
+// sum hashes b. Only the hash's own length of the result means anything.
+func (d digest) sum(b []byte) (out [maxSum]byte, n int) {
+	switch d {
+	case md5Digest:
+		s := md5.Sum(b)
+		n = copy(out[:], s[:])
+	case sha1Digest:
+		s := sha1.Sum(b)
+		n = copy(out[:], s[:])
+	case sha256Digest:
+		s := sha256.Sum256(b)
+		n = copy(out[:], s[:])
+	case sha384Digest:
+		s := sha512.Sum384(b)
+		n = copy(out[:], s[:])
+	}
+	return out, n
+}
+
+// mac is HMAC (RFC 2104) over b without its first block, which is room for the key:
+// no message is copied and nothing is allocated, which crypto/hmac cannot do. Keys
+// are never longer than a block here.
+func (d digest) mac(key, b []byte) [maxSum]byte {
+	block := d.block()
+	pad(b[:block], key, 0x36)
+	inner, n := d.sum(b)
+	var room [maxBlock + maxSum]byte
+	pad(room[:block], key, 0x5C)
+	copy(room[block:], inner[:n])
+	out, _ := d.sum(room[:block+n])
+	return out
+}
+
+func pad(block, key []byte, with byte) {
+	n := copy(block, key)
+	clear(block[n:])
+	for i := range block {
+		block[i] ^= with
+	}
+}
+
+// macString is mac over a message that stands elsewhere.
+func (d digest) macString(key []byte, parts ...string) [maxSum]byte {
+	n := d.block()
+	for _, s := range parts {
+		n += len(s)
+	}
+	var room [scratch]byte
+	b := room[:]
+	if n > len(b) {
+		b = make([]byte, n)
+	}
+	at := d.block()
+	for _, s := range parts {
+		at += copy(b[at:], s)
+	}
+	return d.mac(key, b[:n])
+}
