@@ -1,0 +1,185 @@
+// Package ccache is a credential cache: the tickets of one principal and their session
+// keys, as a value, and the file that holds them (MIT's credential cache file format).
+package ccache
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// Credential is a ticket and what its owner has to know of it. It is comparable.
+type Credential struct {
+	Client, Server                          message.Principal
+	Key                                     enctype.Key // the session key
+	AuthTime, StartTime, EndTime, RenewTill message.Time
+	SessionKeyed                            bool // the ticket is encrypted under another ticket's session key
+	Flags                                   message.Flags
+	Addresses                               message.Addresses
+	AuthData                                message.AuthorizationData
+	Ticket                                  string // DER
+	SecondTicket                            string
+}
+
+// IsZero reports whether there is no ticket.
+func (c Credential) IsZero() bool { return c.Ticket == "" }
+
+// Starts is when the ticket begins to hold.
+func (c Credential) Starts() message.Time {
+	if c.StartTime != 0 {
+		return c.StartTime
+	}
+	return c.AuthTime
+}
+
+// Format implements fmt.Formatter: names and times show, keys and tickets do not.
+func (c Credential) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "credential(%q for %q, %v, until %v)", c.Client.String(), c.Server.String(), c.Key.Type(), c.EndTime)
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (c Credential) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+
+// configRealm marks what is no credential but a setting.
+const (
+	configRealm = "X-CACHECONF:"
+	configName  = "krb5_ccache_conf_data"
+)
+
+func (c Credential) isConfig() bool {
+	return c.Server.Realm == configRealm && c.Server.Name.Component(0) == configName
+}
+
+// Cache is a principal and its credentials; nobody changes one. The nil Cache is
+// empty.
+type Cache struct {
+	principal message.Principal
+	creds     []Credential // settings among them
+	offset    int64        // the KDC's clock minus ours, in microseconds
+	hasOffset bool
+}
+
+// New makes a cache.
+func New(principal message.Principal, creds ...Credential) *Cache {
+	return &Cache{principal: principal, creds: append([]Credential(nil), creds...)}
+}
+
+// Principal is whose cache it is.
+func (c *Cache) Principal() message.Principal {
+	if c == nil {
+		return message.Principal{}
+	}
+	return c.principal
+}
+
+// Offset is what to add to our clock to have the KDC's, in microseconds, as the cache
+// says; 0 if it does not.
+func (c *Cache) Offset() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.offset
+}
+
+// All iterates over the credentials, settings left out.
+func (c *Cache) All() iter.Seq[Credential] {
+	return func(yield func(Credential) bool) {
+		if c == nil {
+			return
+		}
+		for _, cred := range c.creds {
+			if !cred.isConfig() && !yield(cred) {
+				return
+			}
+		}
+	}
+}
+
+// Find is the credential for a service that holds longest from now on, in seconds since
+// the epoch. A service without a realm is one of any realm.
+func (c *Cache) Find(service message.Principal, now message.Time) (best Credential, ok bool) {
+	for cred := range c.All() {
+		if service.Realm != "" && cred.Server.Realm != service.Realm || !cred.Server.Name.Equal(service.Name) || cred.EndTime <= now {
+			continue
+		}
+		if !ok || cred.EndTime > best.EndTime {
+			best, ok = cred, true
+		}
+	}
+	return best, ok
+}
+
+// Config is the setting of a key, for the principal of that name or, with "", for the
+// whole cache.
+func (c *Cache) Config(key, principal string) (value string, ok bool) {
+	if c == nil {
+		return "", false
+	}
+	for _, cred := range c.creds {
+		if cred.isConfig() && cred.Server.Name.Component(1) == key && cred.Server.Name.Component(2) == principal {
+			return cred.Ticket, true
+		}
+	}
+	return "", false
+}
+
+// With is the cache with one more credential, in place of one for the same client and service.
+func (c *Cache) With(cred Credential) *Cache {
+	next := &Cache{}
+	if c != nil {
+		*next = *c
+	}
+	next.creds = nil
+	for old := range c.whole() {
+		if !(old.Server.Equal(cred.Server) && old.Client.Equal(cred.Client)) {
+			next.creds = append(next.creds, old)
+		}
+	}
+	next.creds = append(next.creds, cred)
+	if next.principal.IsZero() {
+		next.principal = cred.Client
+	}
+	return next
+}
+
+// WithConfig is the cache with a setting.
+func (c *Cache) WithConfig(key, principal, value string) *Cache {
+	parts := []string{configName, key}
+	if principal != "" {
+		parts = append(parts, principal)
+	}
+	return c.With(Credential{
+		Client: c.Principal(),
+		Server: message.Principal{Name: message.NameOf(message.NameUnknown, parts...), Realm: configRealm},
+		Ticket: value,
+	})
+}
+
+func (c *Cache) whole() iter.Seq[Credential] {
+	return func(yield func(Credential) bool) {
+		if c == nil {
+			return
+		}
+		for _, cred := range c.creds {
+			if !yield(cred) {
+				return
+			}
+		}
+	}
+}
+
+// Format implements fmt.Formatter: whose cache it is shows, and how many credentials
+// it has.
+func (c *Cache) Format(f fmt.State, _ rune) {
+	n := 0
+	for range c.All() {
+		n++
+	}
+	fmt.Fprintf(f, "ccache(%q, %d credentials)", strings.ToValidUTF8(c.Principal().String(), "?"), n)
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (c *Cache) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }

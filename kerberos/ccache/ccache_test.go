@@ -1,0 +1,104 @@
+package ccache
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+func cred(client, server string, end message.Time) Credential {
+	c, _ := message.ParsePrincipal(client, "A.TEST")
+	s, _ := message.ParsePrincipal(server, "A.TEST")
+	key, _ := enctype.NewKey(enctype.AES128SHA1, "canary-canary-16")
+	return Credential{Client: c, Server: s, Key: key, AuthTime: 100, EndTime: end, Flags: message.Forwardable, Ticket: "secret ticket",
+		Addresses: message.Addresses("").Append(2, "\x7F\x00\x00\x01"), AuthData: message.AuthorizationData("").Append(1, "x")}
+}
+
+func TestCache(t *testing.T) {
+	tgt := cred("alice", "krbtgt/A.TEST", 1000)
+	c := New(tgt.Client).With(tgt).With(cred("alice", "HTTP/www", 500)).WithConfig("fast_avail", "", "yes").WithConfig("pa_type", "krbtgt/A.TEST@A.TEST", "2")
+	www := message.Principal{Name: message.NameOf(3, "HTTP", "www")}
+	if got, ok := c.Find(www, 499); !ok || got.EndTime != 500 {
+		t.Error("not found")
+	}
+	if _, ok := c.Find(www, 500); ok {
+		t.Error("an expired one is found")
+	}
+	if got, _ := c.With(cred("alice", "HTTP/www", 900)).Find(www, 1); got.EndTime != 900 {
+		t.Error("not replaced")
+	}
+	if v, ok := c.Config("pa_type", "krbtgt/A.TEST@A.TEST"); !ok || v != "2" {
+		t.Error("setting")
+	}
+	if _, ok := c.Config("pa_type", ""); ok {
+		t.Error("a setting of nobody")
+	}
+	n := 0
+	for range c.All() {
+		n++
+	}
+	if n != 2 {
+		t.Errorf("%d credentials", n)
+	}
+	file := string(c.Append(nil))
+	again, fault := Parse(file)
+	if !fault.IsZero() || string(again.Append(nil)) != file || !again.Principal().Equal(tgt.Client) {
+		t.Fatalf("%v %v", again, fault)
+	}
+	if back, ok := again.Find(tgt.Server, 1); !ok || back != tgt {
+		t.Errorf("%v came back as %v", tgt, back)
+	}
+	if s := fmt.Sprintf("%v %+v %#v %v %#v", c, c, c, tgt, tgt); strings.Contains(s, "canary") || strings.Contains(s, "secret") {
+		t.Error("a key or a ticket shows")
+	}
+	var none *Cache
+	if _, ok := none.Find(www, 0); ok || none.Offset() != 0 || !none.Principal().IsZero() || none.With(tgt).Principal() != tgt.Client {
+		t.Error("the nil cache")
+	}
+}
+
+// The older versions, written by hand.
+func TestOldVersions(t *testing.T) {
+	little := "\x01\x00\x00\x00\x01\x00\x00\x00" + "\x01\x00\x00\x00R" + "\x01\x00\x00\x00n" // type 1, one component
+	for _, row := range []struct{ name, file string }{
+		{"1", "\x05\x01" + "\x02\x00\x00\x00" + "\x01\x00\x00\x00R" + "\x01\x00\x00\x00n"},
+		{"2", "\x05\x02" + little},
+		{"3", "\x05\x03" + "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01R\x00\x00\x00\x01n"},
+		{"4, with an offset", "\x05\x04\x00\x0C\x00\x01\x00\x08\x00\x00\x00\x02\x00\x00\x00\x05" + "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01R\x00\x00\x00\x01n"},
+	} {
+		c, fault := Parse(row.file)
+		if !fault.IsZero() || c.Principal().String() != "n@R" {
+			t.Errorf("%s: %v %v", row.name, c, fault)
+			continue
+		}
+		if strings.HasPrefix(row.name, "4") && (c.Offset() != 2_000_005 || string(c.Append(nil)) != row.file) {
+			t.Errorf("%d", c.Offset())
+		}
+	}
+	for _, bad := range []string{"", "\x05", "\x05\x05", "\x04\x04", "\x05\x04\xFF\xFF", "\x05\x03\x00\x00\x00\x01\xFF\xFF\xFF\xFF", "\x05\x03\x00\x00\x00\x01\x00\x00\x00\x01\xFF\xFF\xFF\xFFR"} {
+		if _, fault := Parse(bad); fault.Code != gss.Malformed {
+			t.Errorf("%q: %v", bad, fault)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	tgt := cred("alice", "krbtgt/A.TEST", 1000)
+	f.Add(string(New(tgt.Client).With(tgt).WithConfig("a", "b", "c").Append(nil)))
+	f.Add("\x05\x01\x02\x00\x00\x00")
+	f.Fuzz(func(t *testing.T, b string) {
+		c, fault := Parse(b)
+		if !fault.IsZero() {
+			return
+		}
+		file := string(c.Append(nil))
+		again, fault := Parse(file)
+		if !fault.IsZero() || string(again.Append(nil)) != file {
+			t.Errorf("%x is written as %x: %v", b, file, fault)
+		}
+	})
+}

@@ -1,0 +1,256 @@
+// Package keytab is the file that holds the long-term keys of services (MIT's
+// keytab file format), as a value.
+//
+// Keys are prepared when the keytab is made, so that nothing is derived when a ticket
+// comes in. Reading and watching files is for drivers.
+package keytab
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// Bounds on a file.
+const (
+	MaxSize    = 1 << 24 // bytes
+	MaxEntries = 1 << 16
+)
+
+// Entry is one key of one principal.
+type Entry struct {
+	Principal message.Principal
+	Time      message.Time // when it was written
+	Kvno      uint32       // key version number
+	Key       enctype.Key
+}
+
+// Keytab is a list of entries that nobody changes. The nil Keytab is empty.
+type Keytab struct {
+	entries  []Entry
+	prepared []*enctype.Prepared
+}
+
+// New makes a keytab.
+func New(entries ...Entry) *Keytab {
+	k := &Keytab{entries: append([]Entry(nil), entries...)}
+	for _, e := range k.entries {
+		k.prepared = append(k.prepared, e.Key.Prepare(enctype.UsageTicket, enctype.UsageNonKerbChecksum))
+	}
+	return k
+}
+
+// FromPassword makes the entries of a principal whose key comes from a password, one
+// for each type; "" is the default salt, realm and components joined (RFC 4120 section 4).
+func FromPassword(p message.Principal, password gss.Secret, salt string, kvno uint32, types ...enctype.Type) ([]Entry, gss.Fault) {
+	if salt == "" {
+		salt = DefaultSalt(p)
+	}
+	var list []Entry
+	for _, t := range types {
+		key, fault := enctype.StringToKey(t, password, salt, "")
+		if !fault.IsZero() {
+			return nil, fault
+		}
+		list = append(list, Entry{Principal: p, Kvno: kvno, Key: key})
+	}
+	return list, gss.Fault{}
+}
+
+// DefaultSalt is the salt of a principal for which the KDC names none (RFC 4120
+// section 4): realm and components, one after the other.
+func DefaultSalt(p message.Principal) string {
+	salt := p.Realm
+	for c := range p.Name.Components() {
+		salt += c
+	}
+	return salt
+}
+
+// All iterates over the entries in the order of the file.
+func (k *Keytab) All() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		if k == nil {
+			return
+		}
+		for _, e := range k.entries {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Len is the number of entries.
+func (k *Keytab) Len() int {
+	if k == nil {
+		return 0
+	}
+	return len(k.entries)
+}
+
+// Candidates iterates over the keys that a ticket may be encrypted with: those of the
+// type, and of the version unless kvno is 0, that belong to service, or to anybody
+// if service is zero. Versions compare by their low eight bits where an old file has no
+// more.
+func (k *Keytab) Candidates(service message.Principal, t enctype.Type, kvno uint32) iter.Seq2[Entry, *enctype.Prepared] {
+	return func(yield func(Entry, *enctype.Prepared) bool) {
+		if k == nil {
+			return
+		}
+		for i := range k.entries {
+			e := &k.entries[i]
+			if e.Key.Type() != t || !service.IsZero() && !e.Principal.Equal(service) {
+				continue
+			}
+			if kvno != 0 && e.Kvno != kvno && !(e.Kvno < 256 && e.Kvno == kvno&0xFF) {
+				continue
+			}
+			if !yield(*e, k.prepared[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Latest is the key of the highest version that a principal has of a type.
+func (k *Keytab) Latest(p message.Principal, t enctype.Type) (best Entry, ok bool) {
+	for e := range k.Candidates(p, t, 0) {
+		if !ok || e.Kvno > best.Kvno {
+			best, ok = e, true
+		}
+	}
+	return best, ok
+}
+
+// Format implements fmt.Formatter: how many entries there are shows.
+func (k *Keytab) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "keytab(%d)", k.Len()) }
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (k *Keytab) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
+
+// Parse reads a file of version 1 or 2. Version 1 has no byte order of its own; it is
+// taken to come from a little-endian machine. Keys of types that cannot be used here
+// are passed over, and so are holes. Malformed for what is no keytab.
+func Parse(b string) (*Keytab, gss.Fault) {
+	bad := func(what string) (*Keytab, gss.Fault) {
+		return nil, gss.Fault{Code: gss.Malformed, Detail: "keytab: " + what}
+	}
+	if len(b) > MaxSize {
+		return bad("a file of more than MaxSize bytes")
+	}
+	if len(b) < 2 || b[0] != 5 || b[1] != 1 && b[1] != 2 {
+		return bad("not a keytab of version 1 or 2")
+	}
+	first := b[1] == 1
+	var order binary.ByteOrder = binary.BigEndian
+	if first {
+		order = binary.LittleEndian
+	}
+	var entries []Entry
+	for rest := []byte(b[2:]); len(rest) >= 4; {
+		n := int64(int32(order.Uint32(rest)))
+		rest = rest[4:]
+		if n == 0 {
+			break // MIT writes zeros to the end of a file
+		}
+		hole := n < 0
+		if hole {
+			n = -n
+		}
+		if n > int64(len(rest)) {
+			return bad("an entry is longer than the file")
+		}
+		if !hole {
+			if len(entries) == MaxEntries {
+				return bad("more than MaxEntries entries")
+			}
+			e, usable, ok := parseEntry(rest[:n], order, first)
+			if !ok {
+				return bad("an entry does not parse")
+			}
+			if usable {
+				entries = append(entries, e)
+			}
+		}
+		rest = rest[n:]
+	}
+	return New(entries...), gss.Fault{}
+}
+
+// parseEntry reads one entry. usable is false for keys that cannot be used here.
+func parseEntry(b []byte, order binary.ByteOrder, first bool) (e Entry, usable, ok bool) {
+	ok = true
+	take := func(n int) []byte {
+		if n > len(b) {
+			ok = false
+			return make([]byte, n)
+		}
+		part := b[:n]
+		b = b[n:]
+		return part
+	}
+	counted := func() string { return string(take(int(order.Uint16(take(2))))) }
+	n := int(order.Uint16(take(2)))
+	if first {
+		n-- // the realm counts
+	}
+	if n < 1 || n > message.MaxComponents {
+		return Entry{}, false, false
+	}
+	e.Principal.Realm = counted()
+	components := make([]string, n)
+	for i := range components {
+		components[i] = counted()
+	}
+	kind := message.NamePrincipal
+	if !first {
+		kind = int32(order.Uint32(take(4)))
+	}
+	e.Principal.Name = message.NameOf(kind, components...)
+	e.Time = message.Time(order.Uint32(take(4)))
+	e.Kvno = uint32(take(1)[0])
+	t := enctype.Type(int16(order.Uint16(take(2))))
+	value := counted()
+	if len(b) >= 4 {
+		if v := order.Uint32(b); v != 0 {
+			e.Kvno = v
+		}
+	}
+	if !ok || e.Principal.IsZero() {
+		return Entry{}, false, false
+	}
+	key, fault := enctype.NewKey(t, value)
+	e.Key = key
+	return e, fault.IsZero(), true
+}
+
+// Append writes a file of version 2.
+func (k *Keytab) Append(b []byte) []byte {
+	b = append(b, 5, 2)
+	for e := range k.All() {
+		at := len(b)
+		b = append(b, 0, 0, 0, 0)
+		b = binary.BigEndian.AppendUint16(b, uint16(e.Principal.Name.Len()))
+		b = appendCounted(b, e.Principal.Realm)
+		for c := range e.Principal.Name.Components() {
+			b = appendCounted(b, c)
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(e.Principal.Name.Type))
+		b = binary.BigEndian.AppendUint32(b, uint32(e.Time))
+		b = append(b, byte(e.Kvno))
+		b = binary.BigEndian.AppendUint16(b, uint16(e.Key.Type()))
+		b = appendCounted(b, e.Key.Reveal())
+		b = binary.BigEndian.AppendUint32(b, e.Kvno)
+		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	}
+	return b
+}
+
+func appendCounted(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+}

@@ -1,0 +1,103 @@
+package keytab
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+func entries(t testing.TB) []Entry {
+	t.Helper()
+	www, _ := message.ParsePrincipal("HTTP/www.a.test@A.TEST", "")
+	old, fault := FromPassword(www, gss.NewSecret("old"), "", 1, enctype.AES128SHA1)
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	now, _ := FromPassword(www, gss.NewSecret("new"), "", 300, enctype.AES128SHA1, enctype.AES256SHA1)
+	other := now[0]
+	other.Principal, _ = message.ParsePrincipal("other@A.TEST", "")
+	return append(append(old, now...), other)
+}
+
+func TestFind(t *testing.T) {
+	list := entries(t)
+	k := New(list...)
+	www := list[0].Principal
+	for _, row := range []struct {
+		service message.Principal
+		kind    enctype.Type
+		kvno    uint32
+		want    int
+	}{
+		{www, enctype.AES128SHA1, 0, 2}, {www, enctype.AES128SHA1, 1, 1}, {www, enctype.AES128SHA1, 300, 1}, {www, enctype.AES128SHA1, 257, 1}, // an old file's 1 may be 257
+		{www, enctype.AES128SHA1, 44, 0}, {www, enctype.RC4, 0, 0}, {message.Principal{}, enctype.AES128SHA1, 0, 3}, {message.Principal{Name: www.Name, Realm: "B.TEST"}, enctype.AES128SHA1, 0, 0},
+	} {
+		n := 0
+		for e, key := range k.Candidates(row.service, row.kind, row.kvno) {
+			if n++; key.Key() != e.Key || e.Key.Type() != row.kind {
+				t.Error("another key")
+			}
+		}
+		if n != row.want {
+			t.Errorf("%v %v %d: %d keys, want %d", row.service, row.kind, row.kvno, n, row.want)
+		}
+	}
+	if e, ok := k.Latest(www, enctype.AES128SHA1); !ok || e.Kvno != 300 {
+		t.Error("latest")
+	}
+	var none *Keytab
+	for range none.All() {
+		t.Error("the nil keytab has entries")
+	}
+	if none.Len() != 0 || strings.Contains(fmt.Sprintf("%+v %#v", k, k), list[0].Key.Reveal()) {
+		t.Error("nil, or a key shows")
+	}
+}
+
+func TestFile(t *testing.T) {
+	file := string(New(entries(t)...).Append(nil))
+	k, fault := Parse(file)
+	if !fault.IsZero() || k.Len() != 4 || string(k.Append(nil)) != file {
+		t.Fatalf("%v %v", k, fault)
+	}
+	// A hole and zeros at the end are what MIT leaves behind.
+	holed := file[:2] + "\xFF\xFF\xFF\xFCxxxx" + file[2:] + "\x00\x00\x00\x00\x00\x00\x00\x00"
+	if again, fault := Parse(holed); !fault.IsZero() || again.Len() != 4 {
+		t.Errorf("%v %v", again, fault)
+	}
+	first := "\x05\x01\x20\x00\x00\x00\x02\x00\x01\x00R\x01\x00n\x00\x00\x00\x00\x07\x17\x00\x10\x000123456789abcdef" // version 1: the realm counts, no type
+	first = strings.Replace(first, "\x20\x00\x00\x00", string([]byte{byte(len(first) - 6), 0, 0, 0}), 1)
+	k, fault = Parse(first)
+	if !fault.IsZero() || k.Len() != 1 {
+		t.Fatalf("version 1: %v %v", k, fault)
+	}
+	for e := range k.All() {
+		if e.Principal.String() != "n@R" || e.Kvno != 7 || e.Key.Reveal() != "0123456789abcdef" {
+			t.Errorf("%+v", e)
+		}
+	}
+	for _, bad := range []string{"", "\x05", "\x05\x03", "\x05\x02\x00\x00\xFF\xFFx", "\x05\x02\x00\x00\x00\x02\x00\x00", "\x05\x02\x80\x00\x00\x00", file[:len(file)-1]} {
+		if _, fault := Parse(bad); fault.Code != gss.Malformed {
+			t.Errorf("%.20q: %v", bad, fault)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(string(New(entries(f)...).Append(nil)))
+	f.Add("\x05\x01\x04\x00\x00\x00\x02\x00\x01\x00")
+	f.Fuzz(func(t *testing.T, b string) {
+		k, fault := Parse(b)
+		if !fault.IsZero() {
+			return
+		}
+		again, fault := Parse(string(k.Append(nil)))
+		if !fault.IsZero() || again.Len() != k.Len() {
+			t.Errorf("%d entries come back as %d: %v", k.Len(), again.Len(), fault)
+		}
+	})
+}

@@ -1,0 +1,223 @@
+package message
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Name types (RFC 4120 section 6.2, RFC 6806 section 5).
+const (
+	NameUnknown     int32 = 0
+	NamePrincipal   int32 = 1  // a user, or a service with a single name
+	NameServiceInst int32 = 2  // the ticket-granting service
+	NameServiceHost int32 = 3  // a service and its host
+	NameEnterprise  int32 = 10 // a user principal name, to be canonicalized
+	NameWellKnown   int32 = 11 // RFC 6111
+)
+
+// Name is a PrincipalName as a comparable value. The zero Name has no components.
+type Name struct {
+	Type int32
+	text string // the components, a NUL between them, which none contains
+}
+
+// NameOf makes a name of up to MaxComponents components. A component with a NUL or of more than
+// MaxText bytes, and no component at all, give the zero Name.
+func NameOf(kind int32, components ...string) Name {
+	if len(components) == 0 || len(components) > MaxComponents {
+		return Name{}
+	}
+	for _, c := range components {
+		if len(c) > MaxText || strings.IndexByte(c, 0) >= 0 {
+			return Name{}
+		}
+	}
+	return Name{kind, strings.Join(components, "\x00") + "\x00"}
+}
+
+// IsZero reports whether there are no components.
+func (n Name) IsZero() bool { return n.text == "" }
+
+// Components iterates over the components.
+func (n Name) Components() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for rest := n.text; rest != ""; {
+			at := strings.IndexByte(rest, 0)
+			if !yield(rest[:at]) {
+				return
+			}
+			rest = rest[at+1:]
+		}
+	}
+}
+
+// Len is the number of components.
+func (n Name) Len() int { return strings.Count(n.text, "\x00") }
+
+// Component is the i-th component, "" if there are fewer.
+func (n Name) Component(i int) string {
+	for c := range n.Components() {
+		if i == 0 {
+			return c
+		}
+		i--
+	}
+	return ""
+}
+
+// Equal compares the components alone: the type is a hint (RFC 4120 section 6.2).
+func (n Name) Equal(other Name) bool { return n.text == other.text }
+
+// String joins the components with "/", and escapes with "\" what would be taken for a
+// separator.
+func (n Name) String() string {
+	var b strings.Builder
+	for c := range n.Components() {
+		b.WriteByte('/')
+		b.WriteString(nameEscaper.Replace(c))
+	}
+	return strings.TrimPrefix(b.String(), "/")
+}
+
+var nameEscaper = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `@`, `\@`, "\n", `\n`, "\t", `\t`, "\b", `\b`)
+
+// Principal is a name in a realm.
+type Principal struct {
+	Name  Name
+	Realm string
+}
+
+// Equal compares realms and components; types are hints.
+func (p Principal) Equal(other Principal) bool {
+	return p.Realm == other.Realm && p.Name.Equal(other.Name)
+}
+
+// IsZero reports whether there is no name.
+func (p Principal) IsZero() bool { return p.Name.IsZero() }
+
+// String is name@REALM, or the name alone where there is no realm.
+func (p Principal) String() string {
+	if p.Realm == "" {
+		return p.Name.String()
+	}
+	return p.Name.String() + "@" + nameEscaper.Replace(p.Realm)
+}
+
+// ParsePrincipal reads what String writes: components with "/" between them, then "@" and
+// the realm; without one the realm is the given one. "\" escapes. The type is
+// NamePrincipal, NameServiceInst for krbtgt, NameServiceHost for other names of two
+// components. The zero Principal and a fault for empty names and those beyond the bounds.
+func ParsePrincipal(text, realm string) (Principal, gss.Fault) {
+	bad := func(what string) (Principal, gss.Fault) {
+		return Principal{}, malformed("a principal name " + what + "; expected user@REALM or service/host@REALM")
+	}
+	if len(text) > MaxText {
+		return bad("of more than MaxText bytes")
+	}
+	var components []string
+	var part []byte
+	inRealm := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == 0:
+			return bad("with a NUL")
+		case c == '\\' && i+1 == len(text):
+			return bad("that ends in a backslash")
+		case c == '\\':
+			i++
+			c = text[i]
+			if at := strings.IndexByte("ntb", c); at >= 0 {
+				c = "\n\t\b"[at]
+			}
+			part = append(part, c)
+		case c == '/' && !inRealm:
+			components, part = append(components, string(part)), nil
+		case c == '@' && inRealm:
+			return bad("with two realms")
+		case c == '@':
+			components, part, inRealm = append(components, string(part)), nil, true
+		default:
+			part = append(part, c)
+		}
+	}
+	if inRealm {
+		realm = string(part)
+	} else {
+		components = append(components, string(part))
+	}
+	if inRealm && realm == "" || len(components) == 1 && components[0] == "" {
+		return bad("that is empty, or has an empty realm")
+	}
+	kind := NamePrincipal
+	if len(components) == 2 {
+		kind = NameServiceHost
+		if components[0] == "krbtgt" {
+			kind = NameServiceInst
+		}
+	}
+	n := NameOf(kind, components...)
+	if n.IsZero() {
+		return bad("of more than MaxComponents components")
+	}
+	return Principal{n, realm}, gss.Fault{}
+}
+
+// TGS is the ticket-granting service of a realm, as seen from another one or itself (RFC 4120
+// section 7.3).
+func TGS(realm, from string) Principal {
+	return Principal{NameOf(NameServiceInst, "krbtgt", realm), from}
+}
+
+// IsTGS reports whether p is a ticket-granting service, and of which realm.
+func (p Principal) IsTGS() (realm string, ok bool) {
+	if p.Name.Len() != 2 || p.Name.Component(0) != "krbtgt" {
+		return "", false
+	}
+	return p.Name.Component(1), true
+}
+
+// name reads
+//
+//	PrincipalName ::= SEQUENCE {
+//	        name-type   [0] Int32,
+//	        name-string [1] SEQUENCE OF KerberosString
+//	}
+func (r reader) name() Name {
+	in := r.sequence()
+	n := Name{Type: in.field(0).int32()}
+	strs := in.field(1).sequence()
+	in.end()
+	var room [256]byte
+	b := room[:0]
+	for i := 0; strs.s != ""; i++ {
+		if i == MaxComponents {
+			strs.broken("a name of more than MaxComponents components")
+			return Name{}
+		}
+		one := strs.next(tagGeneralString)
+		if len(one.s) > MaxText || strings.IndexByte(one.s, 0) >= 0 {
+			strs.broken("a name's component is longer than MaxText, or has a NUL")
+			return Name{}
+		}
+		b = append(append(b, one.s...), 0)
+	}
+	if len(b) == 0 {
+		r.broken("a name without components")
+		return Name{}
+	}
+	n.text = string(b)
+	return n
+}
+
+func (w *writer) name(n byte, name Name) {
+	p := w.begin(context | n)
+	w.integer(0, int64(name.Type))
+	strs := w.begin(context | 1)
+	for c := range name.Components() {
+		w.primitive(tagGeneralString, c)
+	}
+	w.finish(strs)
+	w.finish(p)
+}

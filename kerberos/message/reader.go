@@ -1,0 +1,196 @@
+package message
+
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Bounds on what a peer may send (law L9).
+const (
+	MaxMessage    = 1 << 17 // bytes of a message, above what KDCs send over TCP
+	MaxComponents = 16      // of a name
+	MaxText       = 1 << 12 // bytes of a realm, or of one component of a name
+	MaxElements   = 256     // of a list: pre-authentication data, tickets, addresses
+)
+
+// Tags of X.690 section 8.1.2, as they stand in the first octet.
+const (
+	tagBoolean         = 0x01
+	tagInteger         = 0x02
+	tagBits            = 0x03
+	tagOctets          = 0x04
+	tagOID             = 0x06
+	tagUTF8            = 0x0C
+	tagGeneralizedTime = 0x18
+	tagGeneralString   = 0x1B
+	tagSequence        = 0x30
+
+	application = 0x60 // and the number
+	context     = 0xA0 // and the number
+)
+
+// reader reads the elements of one level of DER. What goes wrong anywhere is noted in
+// one place, and from there on there is nothing to read: a Parse function looks once,
+// at its end.
+type reader struct {
+	s    string
+	fail *gss.Fault
+}
+
+func malformed(what string) gss.Fault {
+	return gss.Fault{Code: gss.Malformed, Detail: "kerberos: " + what}
+}
+
+// broken notes the first thing that goes wrong.
+func (r *reader) broken(what string) {
+	if r.fail.IsZero() {
+		*r.fail = malformed(what)
+	}
+	r.s = ""
+}
+
+// start is a reader of a whole message.
+func start(b string, fail *gss.Fault) reader {
+	r := reader{b, fail}
+	if len(b) > MaxMessage {
+		r.broken("a message of more than MaxMessage bytes")
+	}
+	return r
+}
+
+// end wants nothing to be left.
+func (r *reader) end() {
+	if r.s != "" {
+		r.broken("something follows where a message or a part of it should end")
+	}
+}
+
+// split takes the first element apart. The length is definite and as short as can be.
+func split(s string) (body, rest string, ok bool) {
+	if len(s) < 2 {
+		return "", "", false
+	}
+	n, at := int(s[1]), 2
+	if n >= 0x80 {
+		octets := n & 0x7F
+		if octets == 0 || octets > 3 || len(s) < 2+octets {
+			return "", "", false
+		}
+		n = 0
+		for i := range octets {
+			n = n<<8 | int(s[2+i])
+		}
+		if at = 2 + octets; n < 0x80 || n>>(8*(octets-1)) == 0 {
+			return "", "", false
+		}
+	}
+	if n > len(s)-at {
+		return "", "", false
+	}
+	return s[at : at+n], s[at+n:], true
+}
+
+// has reports whether an element with this tag comes next.
+func (r *reader) has(tag byte) bool { return r.s != "" && r.s[0] == tag }
+
+// next is the inside of the element that comes next, which has this tag.
+func (r *reader) next(tag byte) reader {
+	if !r.has(tag) {
+		r.broken("an element is missing, or another one stands in its place")
+		return *r
+	}
+	body, rest, ok := split(r.s)
+	if !ok {
+		r.broken("the length of an element is wrong")
+		return *r
+	}
+	r.s = rest
+	return reader{body, r.fail}
+}
+
+// field is [n] EXPLICIT.
+func (r *reader) field(n byte) reader { return r.next(context | n) }
+
+// hasField reports whether [n] comes next, for what is OPTIONAL.
+func (r *reader) hasField(n byte) bool { return r.has(context | n) }
+
+// primitive is the contents of the one element inside.
+func (r reader) primitive(tag byte) string {
+	in := r.next(tag)
+	r.end()
+	return in.s
+}
+
+// sequence is the inside of the one SEQUENCE inside.
+func (r reader) sequence() reader {
+	in := r.next(tagSequence)
+	r.end()
+	return in
+}
+
+// integer reads an INTEGER within the given bounds.
+func (r reader) integer(low, high int64) int64 {
+	s := r.primitive(tagInteger)
+	if len(s) == 0 || len(s) > 8 || len(s) > 1 && (s[0] == 0 && s[1] < 0x80 || s[0] == 0xFF && s[1] >= 0x80) {
+		r.broken("an INTEGER is too long, or longer than need be")
+		return 0
+	}
+	v := int64(int8(s[0]))
+	for i := 1; i < len(s); i++ {
+		v = v<<8 | int64(s[i])
+	}
+	if v < low || v > high {
+		r.broken("an INTEGER is out of range")
+		return 0
+	}
+	return v
+}
+
+func (r reader) int32() int32 { return int32(r.integer(-1<<31, 1<<31-1)) }
+
+// uint32 is UInt32. Some write numbers from 2^31 on as negative ones; DER tells both
+// apart, and they mean the same.
+func (r reader) uint32() uint32 { return uint32(r.integer(-1<<31, 1<<32-1)) }
+
+// version wants [n] INTEGER with this value.
+func (r *reader) version(n byte, want int64) {
+	in := r.field(n)
+	if in.integer(-1<<31, 1<<31-1) != want {
+		r.broken("another protocol version or message type")
+	}
+}
+
+// octets is an OCTET STRING.
+func (r reader) octets() string { return r.primitive(tagOctets) }
+
+// text is a KerberosString: bytes, since peers write UTF-8 in it, but no NUL.
+func (r reader) text() string {
+	s := r.primitive(tagGeneralString)
+	if len(s) > MaxText || strings.IndexByte(s, 0) >= 0 {
+		r.broken("a string is longer than MaxText, or has a NUL")
+		return ""
+	}
+	return s
+}
+
+// list looks through a SEQUENCE OF and gives its inside as text. each reads one
+// element.
+func (r reader) list(each func(*reader)) string {
+	in := r.sequence()
+	all := in.s
+	for n := 0; in.s != ""; n++ {
+		if n == MaxElements {
+			in.broken("a list of more than MaxElements elements")
+			break
+		}
+		each(&in)
+	}
+	if !r.fail.IsZero() {
+		return ""
+	}
+	return all
+}
+
+// trusted reads what was looked through before.
+func trusted(s string) reader { return reader{s, new(gss.Fault)} }

@@ -1,0 +1,93 @@
+package message
+
+// writer appends DER. An element is opened, filled, and closed with its length.
+type writer struct{ b []byte }
+
+// open begins an element. What it returns goes to close.
+func (w *writer) open(tag byte) int {
+	w.b = append(w.b, tag, 0)
+	return len(w.b)
+}
+
+// close ends it: a long length pushes what was written to the right.
+func (w *writer) close(at int) {
+	n := len(w.b) - at
+	if n < 0x80 {
+		w.b[at-1] = byte(n)
+		return
+	}
+	var octets [4]byte
+	k := 0
+	for m := n; m > 0; m >>= 8 {
+		k++
+	}
+	for i := range k {
+		octets[i] = byte(n >> (8 * (k - 1 - i)))
+	}
+	w.b = append(w.b, octets[:k]...)
+	copy(w.b[at+k:], w.b[at:at+n])
+	copy(w.b[at:], octets[:k])
+	w.b[at-1] = 0x80 | byte(k)
+}
+
+// pair opens a SEQUENCE inside of another element.
+type pair struct{ outer, inner int }
+
+func (w *writer) begin(tag byte) pair {
+	outer := w.open(tag)
+	return pair{outer, w.open(tagSequence)}
+}
+
+func (w *writer) finish(p pair) {
+	w.close(p.inner)
+	w.close(p.outer)
+}
+
+func (w *writer) primitive(tag byte, s string) {
+	at := w.open(tag)
+	w.b = append(w.b, s...)
+	w.close(at)
+}
+
+// field is [n] EXPLICIT around one primitive element.
+func (w *writer) field(n, tag byte, s string) {
+	at := w.open(context | n)
+	w.primitive(tag, s)
+	w.close(at)
+}
+
+// integer is [n] INTEGER.
+func (w *writer) integer(n byte, v int64) {
+	at := w.open(context | n)
+	w.bareInteger(v)
+	w.close(at)
+}
+
+func (w *writer) bareInteger(v int64) {
+	k := 1
+	for m := v; m > 127 || m < -128; m >>= 8 {
+		k++
+	}
+	at := w.open(tagInteger)
+	for i := k - 1; i >= 0; i-- {
+		w.b = append(w.b, byte(v>>(8*i)))
+	}
+	w.close(at)
+}
+
+func (w *writer) octets(n byte, s string) { w.field(n, tagOctets, s) }
+func (w *writer) text(n byte, s string)   { w.field(n, tagGeneralString, s) }
+
+// list is [n] SEQUENCE OF with the inside given.
+func (w *writer) list(n byte, inside string) {
+	at := w.open(context | n)
+	w.primitive(tagSequence, inside)
+	w.close(at)
+}
+
+// optional is list unless there is nothing.
+func (w *writer) optional(n byte, inside string) {
+	if inside != "" {
+		w.list(n, inside)
+	}
+}
