@@ -35,8 +35,8 @@ func (t ChecksumType) Keyed() bool {
 	if t == HMACMD5 {
 		return true
 	}
-	for i := range profiles {
-		if p := &profiles[i]; p.family != unknown && p.checksum == t {
+	for _, p := range profiles {
+		if p.family != unknown && p.checksum == t {
 			return true
 		}
 	}

@@ -145,7 +145,7 @@ const (
 	RenewableOK    Flags = 1 << (31 - 27)
 	EncTktInSkey   Flags = 1 << (31 - 28)
 	Renew          Flags = 1 << (31 - 30)
-	Validate       Flags = 1 << (31 - 31)
+	Validate       Flags = 1
 )
 
 // AP options, section 5.5.1.

@@ -328,6 +328,16 @@ type EncKDCRepPart struct {
 	PAData                                  PAData
 }
 
+// NothingLast is a LastReq that has nothing to tell (section 5.4.2): one entry of type 0.
+func NothingLast(t Time) string {
+	w := writer{}
+	p := w.open(tagSequence)
+	w.integer(0, 0)
+	w.time(1, t)
+	w.close(p)
+	return string(w.b)
+}
+
 // ParseEncKDCRepPart reads what a KDC-REP's cipher holds.
 func ParseEncKDCRepPart(b string) (EncKDCRepPart, gss.Fault) {
 	var fail gss.Fault

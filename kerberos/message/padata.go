@@ -363,7 +363,7 @@ func (m S4UUser) UserID() string {
 func (m S4UUser) Append(b []byte) []byte {
 	w := writer{b}
 	p := w.open(tagSequence)
-	at := w.open(context | 0)
+	at := w.open(context)
 	w.b = append(w.b, m.UserID()...)
 	w.close(at)
 	w.checksum(1, m.Checksum)

@@ -1,0 +1,215 @@
+package kerberos
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// MaxToken bounds the token that an acceptor takes, in bytes. With all the groups that
+// a directory can put into it a ticket stays below.
+const MaxToken = gss.MaxToken
+
+// acceptor is the service before its only message (RFC 4120 section 3.2.3).
+type acceptor struct {
+	cfg     *config
+	binding gss.Binding
+}
+
+// Step takes the AP-REQ apart, and goes on as far as it can without asking.
+func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", false); err != nil {
+		return c, gss.Output{}, err
+	}
+	switch {
+	case c.cfg == nil:
+		return failWith(dead())
+	case !in.Token.Present():
+		return fail(gss.Unexpected, "expected an AP-REQ, none came; Kerberos has nothing to open with")
+	}
+	r := request{cfg: c.cfg, binding: c.binding, token: in.Token.Bytes()}
+	ap, fault := r.open()
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	if fault := c.cfg.allows(ap.Ticket.Enc.Type); !fault.IsZero() {
+		return r.refuse(env, message.ErrETypeNoSupport, fault)
+	}
+	wanted := message.Principal{}
+	if len(c.cfg.Services) > 0 {
+		if wanted = ap.Ticket.Service; !c.cfg.answersTo(wanted) {
+			return r.refuse(env, message.ErrNotUs, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for another service than Config.Services has"})
+		}
+	}
+	known := false
+	for _, key := range c.cfg.Keys.Candidates(wanted, ap.Ticket.Enc.Type, ap.Ticket.Enc.Kvno) {
+		known = true
+		if text, ok := key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher); ok {
+			return r.judge(env, &ap, text, key)
+		}
+	}
+	if known { // another version under the same number: nobody else has it either
+		return r.refuse(env, message.ErrModified, badTicket())
+	}
+	ask := NeedServiceKey{Service: ap.Ticket.Service, Type: ap.Ticket.Enc.Type, Kvno: ap.Ticket.Enc.Kvno}
+	return keyless{request: r}, gss.Output{State: gss.Waiting, Ask: ask}, nil
+}
+
+// Info implements gss.Context.
+func (acceptor) Info() gss.Info { return pending{}.Info() }
+
+// Session implements gss.Context.
+func (acceptor) Session() (gss.Session, bool) { return nil, false }
+
+// Format implements fmt.Formatter.
+func (c acceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "kerberos acceptor(start)") }
+
+func (c *config) answersTo(p message.Principal) bool {
+	for _, s := range c.Services {
+		if s.Equal(p) {
+			return true
+		}
+	}
+	return false
+}
+
+func badTicket() gss.Fault {
+	return gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the ticket does not open with our key of that type and version: it was changed, or the service's key was"}
+}
+
+// request is an AP-REQ on its way.
+type request struct {
+	cfg     *config
+	binding gss.Binding
+	token   string // as it came
+	mech    gss.Mech
+}
+
+// open takes the framing off (RFC 4121 section 4.1).
+func (r *request) open() (ap message.APReq, fault gss.Fault) {
+	if len(r.token) > MaxToken {
+		return ap, gss.Fault{Code: gss.Malformed, Detail: "kerberos: a token of more than MaxToken bytes"}
+	}
+	body := r.token
+	mech, id, inside, framed := message.Unframe(r.token)
+	switch {
+	case framed && mech != gss.Kerberos && mech != gss.MSKerberos:
+		return ap, gss.Fault{Code: gss.Unsupported, Detail: "kerberos: a token of another mechanism; user to user, for instance, is not supported"}
+	case framed && id != message.TokenAPReq: // R4121-4.1-1
+		return ap, gss.Fault{Code: gss.Unexpected, Detail: "kerberos: expected an AP-REQ, the token says that it holds another message"}
+	case framed:
+		r.mech, body = mech, inside
+	case message.IsAPReq(r.token) && !r.cfg.BareRequests: // C33
+		return ap, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: an AP-REQ without the framing of GSS, which Config.BareRequests can allow"}
+	}
+	if ap, fault = message.ParseAPReq(body); !fault.IsZero() {
+		return ap, fault
+	}
+	if ap.Options.Has(message.UseSessionKey) {
+		return ap, gss.Fault{Code: gss.Unsupported, Detail: "kerberos: user to user authentication"}
+	}
+	return ap, gss.Fault{}
+}
+
+// reply puts a message for the client into the framing that its own had.
+func (r *request) reply(id message.TokenID, body []byte) gss.Token {
+	if r.mech == "" {
+		return gss.TokenOf(string(body))
+	}
+	return gss.TokenOf(message.Frame(r.mech, id, body))
+}
+
+// refuse fails with a KRB-ERROR for the client: its code and our time, with which it
+// can mend its clock, and nothing else (RFC 4120 section 3.2.3).
+func (r *request) refuse(env gss.Env, code message.ErrorCode, fault gss.Fault) (gss.Context, gss.Output, error) {
+	next, out, err := failWith(fault)
+	e := message.Error{Time: message.TimeOf(env.Now), Micro: message.Micro(env.Now), Code: code}
+	if ap, fault := r.open(); fault.IsZero() {
+		e.Service = ap.Ticket.Service
+		out.Token = r.reply(message.TokenError, e.Append(nil))
+	}
+	return next, out, err
+}
+
+// keyless waits for a key that the keytab lacks.
+type keyless struct {
+	pending
+	request
+}
+
+// Step opens the ticket with it.
+func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", true); err != nil {
+		return c, gss.Output{}, err
+	}
+	switch a := in.Answer.(type) {
+	case gss.Unknown, gss.Declined:
+		return c.refuse(env, message.ErrNoKey, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for a service, an encryption type or a key version that is not in the keytab"})
+	case gss.Unreachable:
+		return fail(gss.Unanswered, "who has the service's keys did not answer")
+	case ServiceKey:
+		ap, fault := c.open() // as before
+		if !fault.IsZero() {
+			return failWith(fault)
+		}
+		if a.Key == nil || a.Key.Key().Type() != ap.Ticket.Enc.Type {
+			return c, gss.Output{}, gss.Misuse("kerberos: a ServiceKey is of the type that NeedServiceKey names")
+		}
+		text, ok := a.Key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher)
+		if !ok {
+			return c.refuse(env, message.ErrModified, badTicket())
+		}
+		return c.judge(env, &ap, text, a.Key)
+	}
+	return c, gss.Output{}, gss.Misuse("kerberos: NeedServiceKey takes ServiceKey, gss.Unknown, gss.Declined or gss.Unreachable")
+}
+
+// Format implements fmt.Formatter.
+func (keyless) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "kerberos acceptor(waiting for a service key)")
+}
+
+// judged has found nothing wrong, and waits to hear whether the request is new.
+type judged struct {
+	pending
+	established // what it becomes
+	reply       gss.Token
+	refusal     gss.Token // what a replay gets
+	oldest      int64     // what the memory of requests has to reach back to, in nanoseconds
+}
+
+// Step completes.
+func (c judged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", true); err != nil {
+		return c, gss.Output{}, err
+	}
+	switch a := in.Answer.(type) {
+	case gss.FirstSeen:
+		if a.First && a.Since <= c.oldest {
+			return c.established, gss.Output{State: gss.Complete, Token: c.reply}, nil
+		}
+		fault := gss.Fault{Code: gss.Replayed, Detail: "kerberos: a request that was there before"}
+		if a.First { // R4120-3.2.3-2, C34
+			fault.Detail = "kerberos: a request from before the memory of requests began: it may have been there before; the client can try again"
+		}
+		next, out, err := failWith(fault)
+		out.Token = c.refusal
+		return next, out, err
+	case gss.Declined, gss.Unreachable:
+		return fail(gss.Unanswered, "who remembers requests did not answer, and so this one may be a replay")
+	}
+	return c, gss.Output{}, gss.Misuse("kerberos: gss.NeedFirstSeen takes gss.FirstSeen, gss.Declined or gss.Unreachable")
+}
+
+// Info implements gss.Context: nothing is proven yet.
+func (judged) Info() gss.Info { return pending{}.Info() }
+
+// Session implements gss.Context.
+func (judged) Session() (gss.Session, bool) { return nil, false }
+
+// Format implements fmt.Formatter.
+func (judged) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "kerberos acceptor(waiting to hear whether the request is new)")
+}

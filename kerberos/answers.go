@@ -1,0 +1,96 @@
+package kerberos
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// Keys answers gss.NeedCredential: a principal whose long-term keys stand in a keytab.
+type Keys struct {
+	Principal message.Principal
+	Keytab    *keytab.Keytab
+}
+
+func (Keys) Answer() {}
+
+// Tickets answers gss.NeedCredential: a principal whose tickets stand in a credential
+// cache. What is got with them is offered to [KeepTicket].
+type Tickets struct{ Cache *ccache.Cache }
+
+func (Tickets) Answer() {}
+
+// NeedTicket asks the store of tickets for one that holds. Answers: [Ticket],
+// gss.Unknown, gss.Declined (there is no store), gss.Unreachable.
+type NeedTicket struct {
+	// Identity as in gss.Target.
+	Identity       string
+	Client, Server message.Principal
+	// Until is when the ticket has to hold at least, in seconds since the epoch.
+	Until message.Time
+}
+
+func (NeedTicket) Question() {}
+
+// Ticket is a ticket of a store, or one that was just got.
+type Ticket struct{ Credential ccache.Credential }
+
+func (Ticket) Answer() {}
+
+// KeepTicket offers a ticket to the store. Answers: [Kept], gss.Declined,
+// gss.Unreachable; what is answered changes nothing for the exchange that asks.
+type KeepTicket struct {
+	Identity   string
+	Credential ccache.Credential
+}
+
+func (KeepTicket) Question() {}
+
+// Kept answers [KeepTicket].
+type Kept struct{}
+
+func (Kept) Answer() {}
+
+// NeedServiceKey asks for a key that Config.Keys does not hold: a keytab that was
+// written anew, or keys that stand elsewhere. Answers: [ServiceKey], gss.Unknown, gss.Declined,
+// gss.Unreachable.
+type NeedServiceKey struct {
+	// Service is the name on the ticket, hostile input.
+	Service message.Principal
+	Type    enctype.Type
+	Kvno    uint32 // 0 if the ticket does not say
+}
+
+func (NeedServiceKey) Question() {}
+
+// ServiceKey answers [NeedServiceKey]: one key, prepared for enctype.UsageTicket and,
+// where PACs matter, enctype.UsageNonKerbChecksum.
+type ServiceKey struct{ Key *enctype.Prepared }
+
+func (ServiceKey) Answer() {}
+
+// Delegated are credentials that an initiator delegated, in gss.Info.Delegated: a
+// ticket-granting ticket with which the acceptor can act in the initiator's name.
+type Delegated struct{ Credential ccache.Credential }
+
+func (Delegated) Answer() {}
+
+// Cache is a credential cache of them.
+func (d Delegated) Cache() *ccache.Cache { return ccache.New(d.Credential.Client, d.Credential) }
+
+// Format implements fmt.Formatter: whose they are shows.
+func (d Delegated) Format(f fmt.State, verb rune) { d.Credential.Format(f, verb) }
+
+// The faults that both sides have.
+
+func noEntropy() gss.Fault {
+	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a key or a number was to be drawn from it"}
+}
+
+func dead() gss.Fault {
+	return gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: not configured, use New"}
+}

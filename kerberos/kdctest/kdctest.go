@@ -1,0 +1,192 @@
+// Package kdctest is a KDC for tests and demonstrations: bytes in, bytes out, pure like
+// everything here. It has AS and TGS exchanges, pre-authentication, renewal, forwarding,
+// referrals between realms, and MS-SFU's tickets in a user's name.
+//
+// It is no KDC for production: its keys are made of passwords with a single iteration,
+// and it forgets nothing because it remembers nothing.
+package kdctest
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// Principal is an account of a realm.
+type Principal struct {
+	Name     string // user, or service/host
+	Password string
+	// Types are the encryption types of its keys, the best first; none are the realm's.
+	Types []enctype.Type
+	// NoPreauth gives out AS-REPs without pre-authentication.
+	NoPreauth bool
+	// Locked accounts get nothing.
+	Locked bool
+	// OKAsDelegate marks tickets for it.
+	OKAsDelegate bool
+	// ForOthers lets a service have forwardable tickets in users' names (MS-SFU, trusted
+	// to authenticate for delegation).
+	ForOthers bool
+	// DelegatesTo are the services to which it may show users' tickets (S4U2Proxy).
+	DelegatesTo []string
+	// AuthData goes into the tickets of a user, as the realm wants it: a PAC, for instance.
+	AuthData message.AuthorizationData
+}
+
+// Realm is what one KDC serves.
+type Realm struct {
+	Name       string
+	Principals []Principal
+	// Types are the realm's encryption types, the best first; none are
+	// aes256-cts-hmac-sha1-96 alone.
+	Types []enctype.Type
+	// Trusts are the realms to which it can send clients, the first one where it does not know
+	// better.
+	Trusts []string
+}
+
+// Authorize makes a ticket's authorization data, for instance a signed PAC. It must be pure.
+type Authorize func(client message.Principal, authTime message.Time, service, krbtgt enctype.Key) message.AuthorizationData
+
+// Config is a KDC of one or more realms.
+type Config struct {
+	_      struct{}
+	Realms []Realm
+	// Lifetime is the longest of a ticket, in seconds; 0 is ten hours. Tickets can be renewed for
+	// seven days.
+	Lifetime int64
+	// Authorize is asked for each ticket of a client that does not go without a PAC.
+	Authorize Authorize
+	// Fault, if it is not nil, changes each reply before it is sent: it is encrypted after.
+	Fault func(*message.EncKDCRepPart)
+}
+
+// kvno is the version of all keys.
+const kvno = 1
+
+// iterations is what ETYPE-INFO2 says: one.
+const iterations = "\x00\x00\x00\x01"
+
+// KDC is a KDC that nobody changes.
+type KDC struct {
+	Config
+	accounts []account
+}
+
+// account is a principal with its keys.
+type account struct {
+	Principal
+	name  message.Principal
+	realm *Realm
+	keys  []enctype.Key
+}
+
+// New makes a KDC. Each realm has its ticket-granting service, and one for each realm that
+// trusts it. The error is a gss.Fault: a name that does not parse, or a type that cannot
+// be used here.
+func New(c Config) (*KDC, error) {
+	k := &KDC{Config: c}
+	k.Realms = append([]Realm(nil), c.Realms...)
+	if k.Lifetime <= 0 {
+		k.Lifetime = 10 * 3600
+	}
+	for i := range k.Realms {
+		r := &k.Realms[i]
+		if len(r.Types) == 0 {
+			r.Types = []enctype.Type{enctype.AES256SHA1}
+		}
+		all := append([]Principal{{Name: "krbtgt/" + r.Name, Password: "krbtgt of " + r.Name}}, r.Principals...)
+		for _, to := range r.Trusts {
+			all = append(all, Principal{Name: "krbtgt/" + to, Password: "from " + r.Name + " to " + to})
+		}
+		for _, p := range all {
+			a := account{Principal: p, realm: r}
+			var fault gss.Fault
+			if a.name, fault = message.ParsePrincipal(p.Name, r.Name); !fault.IsZero() {
+				return nil, fault
+			}
+			types := p.Types
+			if len(types) == 0 {
+				types = r.Types
+			}
+			for _, t := range types {
+				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), params(t))
+				if !fault.IsZero() {
+					return nil, fault
+				}
+				a.keys = append(a.keys, key)
+			}
+			k.accounts = append(k.accounts, a)
+		}
+	}
+	return k, nil
+}
+
+func params(t enctype.Type) string {
+	if t == enctype.RC4 {
+		return ""
+	}
+	return iterations
+}
+
+// Keytab holds the keys of a principal, user or service, of any realm.
+func (k *KDC) Keytab(name string) *keytab.Keytab {
+	var list []keytab.Entry
+	for _, a := range k.accounts {
+		if a.name.String() == name {
+			for _, key := range a.keys {
+				list = append(list, keytab.Entry{Principal: a.name, Kvno: kvno, Key: key})
+			}
+		}
+	}
+	return keytab.New(list...)
+}
+
+// find is a principal's account, nil if there is none.
+func (k *KDC) find(p message.Principal) *account {
+	for i := range k.accounts {
+		if a := &k.accounts[i]; a.name.Equal(p) {
+			return a
+		}
+	}
+	return nil
+}
+
+// key is an account's key of a type.
+func (a *account) key(t enctype.Type) (enctype.Key, bool) {
+	for _, key := range a.keys {
+		if key.Type() == t {
+			return key, true
+		}
+	}
+	return enctype.Key{}, false
+}
+
+// Answer answers a request that came to the KDC of a realm; a broken one, and a realm
+// that is not here, get a KRB-ERROR like everything that is refused.
+func (k *KDC) Answer(env gss.Env, realm, request string) string {
+	m, fault := message.ParseKDCReq(request)
+	x := exchange{KDC: k, env: env, now: message.TimeOf(env.Now), req: m, raw: request}
+	for i := range k.Realms {
+		if k.Realms[i].Name == realm {
+			x.realm = &k.Realms[i]
+		}
+	}
+	switch {
+	case !fault.IsZero():
+		return x.refuse(message.ErrGeneric, "")
+	case x.realm == nil:
+		return x.refuse(message.ErrWrongRealm, "")
+	case m.Type == message.ASReq:
+		return x.as()
+	}
+	return x.tgs()
+}
+
+// Format implements fmt.Formatter: the passwords stay hidden.
+func (k *KDC) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kdc(%d realms, %d principals)", len(k.Realms), len(k.accounts))
+}

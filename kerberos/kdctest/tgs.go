@@ -1,0 +1,187 @@
+package kdctest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// tgs is RFC 4120 section 3.3.3.
+func (x *exchange) tgs() string {
+	body := &x.req.Body
+	value, _ := x.req.PAData.Find(message.PATGSReq)
+	ap, fault := message.ParseAPReq(value)
+	if !fault.IsZero() {
+		return x.refuse(message.ErrPADataNoSupport, "")
+	}
+	tgt, auth, code := x.authenticate(ap)
+	if code != message.ErrNone {
+		return x.refuse(code, "")
+	}
+	r := reply{kind: message.TGSRep, key: tgt.Key, usage: enctype.UsageTGSRep, latest: tgt.EndTime}
+	if !auth.Subkey.IsZero() {
+		r.key, r.usage = auth.Subkey, enctype.UsageTGSRepSub
+	}
+	r.ticket = message.EncTicketPart{Client: tgt.Client, AuthTime: tgt.AuthTime, TransitedType: 1, Transited: tgt.Transited}
+	r.flags = tgt.Flags & (message.PreAuthent | message.Forwarded)
+	wanted := message.Principal{Name: body.Service, Realm: x.realm.Name}
+	if r.service = x.find(wanted); r.service == nil {
+		if r.service = x.refer(wanted); r.service == nil {
+			return x.refuse(message.ErrServiceUnknown, "")
+		}
+	}
+	for _, option := range []struct{ asked, needs message.Flags }{
+		{message.Forwardable, message.Forwardable}, {message.Forwarded, message.Forwardable}, {message.Renew, message.Renewable},
+	} {
+		if body.Options.Has(option.asked) && !tgt.Flags.Has(option.needs) {
+			if option.asked == message.Forwardable {
+				body.Options &^= message.Forwardable
+				continue
+			}
+			return x.refuse(message.ErrBadOption, "")
+		}
+	}
+	switch {
+	case body.Options.Has(message.Renew):
+		if tgt.RenewTill <= x.now {
+			return x.refuse(message.ErrTicketExpired, "")
+		}
+		r.ticket.RenewTill, r.latest = tgt.RenewTill, tgt.RenewTill
+	case body.Options.Has(message.Forwarded):
+		r.flags |= message.Forwarded
+	}
+	if body.Options.Has(message.CNameInAddlTkt) {
+		if code := x.proxy(&r, &tgt); code != message.ErrNone {
+			return x.refuse(code, "")
+		}
+	} else if code := x.forUser(&r, &tgt, &auth); code != message.ErrNone {
+		return x.refuse(code, "")
+	}
+	return x.issue(r)
+}
+
+// authenticate is the AP-REQ of a TGS-REQ: a ticket-granting ticket of this realm,
+// and an authenticator that covers the body.
+func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, auth message.Authenticator, code message.ErrorCode) {
+	issuer := x.find(ap.Ticket.Service)
+	realm, isTGS := ap.Ticket.Service.IsTGS()
+	if issuer == nil || !isTGS || realm != x.realm.Name {
+		return tgt, auth, message.ErrNotUs
+	}
+	key, ok := issuer.key(ap.Ticket.Enc.Type)
+	text, opens := key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher)
+	if !ok || !opens {
+		return tgt, auth, message.ErrBadIntegrity
+	}
+	tgt, fault := message.ParseEncTicketPart(text)
+	if !fault.IsZero() {
+		return tgt, auth, message.ErrBadIntegrity
+	}
+	if text, ok = tgt.Key.Decrypt(enctype.UsageTGSReqAuth, ap.Authenticator.Cipher); !ok {
+		return tgt, auth, message.ErrBadIntegrity
+	}
+	if auth, fault = message.ParseAuthenticator(text); !fault.IsZero() {
+		return tgt, auth, message.ErrBadIntegrity
+	}
+	switch {
+	case !auth.Client.Equal(tgt.Client):
+		return tgt, auth, message.ErrBadMatch
+	case x.away(auth.Time):
+		return tgt, auth, message.ErrSkew
+	case tgt.EndTime <= x.now && !x.req.Body.Options.Has(message.Renew):
+		return tgt, auth, message.ErrTicketExpired
+	case !auth.HasChecksum || !auth.Checksum.Type.Keyed() || !auth.Checksum.Type.Verify(tgt.Key, enctype.UsageTGSReqChecksum, x.req.RawBody, auth.Checksum.Sum):
+		return tgt, auth, message.ErrModified
+	}
+	return tgt, auth, message.ErrNone
+}
+
+// refer is the ticket-granting service of a realm that is nearer to the service: the one that
+// has it, if this realm trusts it, or the first that this realm trusts (RFC 6806
+// section 8). Who asks for another realm's ticket-granting service is sent on as well.
+func (x *exchange) refer(wanted message.Principal) *account {
+	to := ""
+	if realm, ok := wanted.IsTGS(); ok {
+		to = realm
+	} else {
+		if !x.req.Body.Options.Has(message.Canonicalize) {
+			return nil
+		}
+		for i := range x.accounts {
+			if a := &x.accounts[i]; a.name.Name.Equal(wanted.Name) {
+				to = a.realm.Name
+			}
+		}
+		if to == "" {
+			return nil
+		}
+	}
+	if !slices.Contains(x.realm.Trusts, to) {
+		if len(x.realm.Trusts) == 0 {
+			return nil
+		}
+		to = x.realm.Trusts[0]
+	}
+	return x.find(message.TGS(to, x.realm.Name))
+}
+
+// forUser is S4U2Self (MS-SFU section 3.2.5.1.1): a service asks for a ticket to itself.
+func (x *exchange) forUser(r *reply, tgt *message.EncTicketPart, auth *message.Authenticator) message.ErrorCode {
+	user := message.Principal{}
+	if value, ok := x.req.PAData.Find(message.PAForUser); ok {
+		m, fault := message.ParseForUser(value)
+		if !fault.IsZero() || m.Checksum.Type != enctype.HMACMD5 || !m.Checksum.Type.Verify(tgt.Key, enctype.UsageNonKerbChecksum, m.Signed(), m.Checksum.Sum) {
+			return message.ErrModified
+		}
+		user = m.User
+	}
+	if value, ok := x.req.PAData.Find(message.PAS4UX509User); ok {
+		m, fault := message.ParseS4UUser(value)
+		if !fault.IsZero() || m.Nonce != x.req.Body.Nonce || !m.Checksum.Type.Keyed() || !m.Checksum.Type.Verify(auth.Subkey, enctype.UsageS4UChecksum, m.Signed, m.Checksum.Sum) {
+			return message.ErrModified
+		}
+		user = m.User
+	}
+	if user.IsZero() {
+		return message.ErrNone
+	}
+	account := x.find(user)
+	switch {
+	case account == nil:
+		return message.ErrClientUnknown
+	case !r.service.name.Equal(tgt.Client): // to itself only
+		return message.ErrBadOption
+	}
+	r.ticket.Client = account.name
+	if !r.service.ForOthers {
+		x.req.Body.Options &^= message.Forwardable
+	}
+	return message.ErrNone
+}
+
+// proxy is S4U2Proxy (section 3.2.5.2): a service shows a user's ticket for itself, and
+// gets one for another service.
+func (x *exchange) proxy(r *reply, tgt *message.EncTicketPart) message.ErrorCode {
+	front := x.find(tgt.Client)
+	for evidence := range x.req.Body.AdditionalTickets.All() {
+		if front == nil || !evidence.Service.Equal(tgt.Client) {
+			return message.ErrBadOption
+		}
+		key, ok := front.key(evidence.Enc.Type)
+		text, opens := key.Decrypt(enctype.UsageTicket, evidence.Enc.Cipher)
+		ticket, fault := message.ParseEncTicketPart(text)
+		switch {
+		case !ok || !opens || !fault.IsZero():
+			return message.ErrModified
+		case !ticket.Flags.Has(message.Forwardable), !slices.ContainsFunc(front.DelegatesTo, func(s string) bool { return strings.EqualFold(s, r.service.Name) }):
+			return message.ErrBadOption
+		case ticket.EndTime <= x.now:
+			return message.ErrTicketExpired
+		}
+		r.ticket.Client, r.ticket.AuthTime = ticket.Client, ticket.AuthTime
+		return message.ErrNone
+	}
+	return message.ErrBadOption
+}

@@ -1,0 +1,153 @@
+package kerberos
+
+import (
+	"crypto/fips140"
+	"fmt"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// DefaultMaxSkew is how far apart the clocks of two sides may be (RFC 4120 section 3.2.3).
+const DefaultMaxSkew = 5 * time.Minute
+
+// Config says what both sides of a [Mechanism] do. Its zero value is an initiator,
+// and an acceptor that asks for its keys.
+type Config struct {
+	_ struct{}
+
+	// ChannelBinding is how to treat gss.Target.Binding (C30). An acceptor that has one
+	// refuses another one, and the zeros of a client that knows about bindings, also
+	// under IfAvailable; under Require it refuses who sends none, and everybody where
+	// it has none itself. An initiator under Require fails without a binding.
+	ChannelBinding gss.Demand
+	// MaxSkew is how far the clocks may be apart; 0 is DefaultMaxSkew.
+	MaxSkew time.Duration
+	// AllowRC4 takes keys of rc4-hmac, which are off otherwise (RFC 8429).
+	AllowRC4 bool
+
+	// Keys are the acceptor's.
+	Keys *keytab.Keytab
+	// Services are the names that the acceptor answers to, each with its realm. Empty:
+	// whoever has a key in Keys, under whatever name the ticket has, since a directory gives
+	// one account many names.
+	Services []message.Principal
+	// BareRequests takes an AP-REQ without the framing of GSS (C33).
+	BareRequests bool
+	// KeepPAC keeps what the ticket says of the user's groups, for [PAC].
+	KeepPAC bool
+
+	// Realm is the initiator's own, for names without one, and where services are that
+	// RealmOf does not know.
+	Realm string
+	// Realms says where hosts and realms are; nil knows nothing, and leaves it to the
+	// client's KDC.
+	Realms Realms
+	// Delegate is when an initiator hands on a forwarded ticket-granting ticket, where
+	// gss.Delegate is wanted.
+	Delegate Delegation
+	// PAC asks KDCs for tickets with (Include) or without a PAC.
+	PAC PACRequest
+}
+
+// Realms is the map of realms that an initiator goes by: krb5conf.Config is one. It must be
+// a comparable value, and pure.
+type Realms interface {
+	// RealmOf is the realm of a host, "" if that is not known.
+	RealmOf(host string) string
+}
+
+// Delegation is when an initiator delegates.
+type Delegation uint8
+
+const (
+	// DelegateNever: asking for it is not enough.
+	DelegateNever Delegation = iota
+	// DelegateIfTrusted: to services that the KDC marks as trusted (ok-as-delegate).
+	DelegateIfTrusted
+	// DelegateAlways: to whoever the application asks it for.
+	DelegateAlways
+	delegations
+)
+
+// PACRequest is what to ask of KDCs.
+type PACRequest uint8
+
+const (
+	PACDefault PACRequest = iota // say nothing
+	PACInclude
+	PACExclude
+	pacRequests
+)
+
+// Mechanism is Kerberos as a gss.Mechanism. The zero Mechanism is dead.
+type Mechanism struct{ cfg *config }
+
+// config is a Config made ready. Nobody writes to it after New.
+type config struct {
+	Config
+	fips  bool
+	types message.ETypes // what initiators ask for
+	skew  int64          // nanoseconds
+}
+
+// New makes a mechanism. The error is a gss.Fault: NotPermitted for a Config out of
+// range.
+func New(c Config) (Mechanism, error) {
+	if !c.ChannelBinding.Valid() || c.MaxSkew < 0 || c.Delegate >= delegations || c.PAC >= pacRequests {
+		return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: ChannelBinding, MaxSkew, Delegate or PAC out of range"}
+	}
+	for _, s := range c.Services {
+		if s.IsZero() {
+			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of Services is empty"}
+		}
+	}
+	c.Services = append([]message.Principal(nil), c.Services...)
+	p := &config{Config: c, fips: fips140.Enforced(), skew: int64(c.MaxSkew)}
+	if p.skew == 0 {
+		p.skew = int64(DefaultMaxSkew)
+	}
+	var types []enctype.Type
+	for _, t := range preferred {
+		if p.allows(t).IsZero() {
+			types = append(types, t)
+		}
+	}
+	p.types = message.ETypesOf(types...)
+	return Mechanism{p}, nil
+}
+
+// preferred is the order in which initiators ask for encryption types, as MIT does.
+var preferred = [...]enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256, enctype.Camellia128, enctype.Camellia256, enctype.RC4}
+
+// allows is the fault of a type that policy or FIPS-only mode bars.
+func (c *config) allows(t enctype.Type) gss.Fault {
+	if fault := t.Usable(); !fault.IsZero() {
+		return fault
+	}
+	if t.Weak() && !c.AllowRC4 {
+		return gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: rc4-hmac, which Config.AllowRC4 can allow for old peers"}
+	}
+	return gss.Fault{}
+}
+
+// Mech implements gss.Mechanism.
+func (m Mechanism) Mech() gss.Mech { return gss.Kerberos }
+
+// Traits implements gss.Mechanism. A request proves itself: nothing ties it to a
+// connection.
+func (m Mechanism) Traits() gss.Traits {
+	return gss.Traits{Mutual: true, Integrity: true, MaxLegs: 1}
+}
+
+// Initiate implements gss.Mechanism.
+func (m Mechanism) Initiate(t gss.Target) gss.Context { return initiator{m.cfg, t} }
+
+// Accept implements gss.Mechanism.
+func (m Mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t.Binding} }
+
+// Format implements fmt.Formatter.
+func (m Mechanism) Format(f fmt.State, _ rune) { fmt.Fprint(f, "kerberos mechanism") }

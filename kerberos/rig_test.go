@@ -1,0 +1,173 @@
+package kerberos
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// reached is what a step came to.
+type reached struct {
+	gss.Context
+	gss.Output
+}
+
+// take steps once and holds the step to the laws: it gives the same again (L1), the
+// state is comparable (L2), and no error comes but for misuse (L3).
+func take(t testing.TB, c gss.Context, env gss.Env, in gss.Input) reached {
+	t.Helper()
+	next, out, err := c.Step(env, in)
+	if err != nil {
+		t.Fatalf("misuse: %v", err)
+	}
+	again, same, err := c.Step(env, in)
+	if next != again || out != same || err != nil {
+		t.Fatal("the same step gives another result (L1)")
+	}
+	if !reflect.ValueOf(next).Comparable() {
+		t.Fatalf("%T is not comparable (L2)", next)
+	}
+	if (out.State == gss.Failed) == out.Fault.IsZero() || (out.State == gss.Waiting) != (out.Ask != nil) {
+		t.Fatalf("state %v with fault %v and question %v", out.State, out.Fault, out.Ask)
+	}
+	if _, ok := next.Session(); ok && out.State != gss.Complete {
+		t.Fatalf("a session in state %v", out.State)
+	}
+	info := next.Info()
+	if info.Mech != gss.Kerberos || info.ConnectionBound {
+		t.Fatalf("%+v", info)
+	}
+	if out.State != gss.Complete && (info.Peer != "" || info.Flags != 0 || info.Delegated != nil) {
+		t.Fatalf("before the end: %+v", info)
+	}
+	return reached{next, out}
+}
+
+func step(t testing.TB, c gss.Context, env gss.Env, in gss.Input, want gss.State) reached {
+	t.Helper()
+	r := take(t, c, env, in)
+	if r.State != want {
+		t.Fatalf("state %v, want %v: %v", r.State, want, r.Fault)
+	}
+	return r
+}
+
+func refused(t testing.TB, r reached, want gss.Code) {
+	t.Helper()
+	if r.State != gss.Failed || r.Fault.Code != want {
+		t.Errorf("state %v, fault %v, want %v", r.State, r.Fault, want)
+	}
+}
+
+func mechanism(t testing.TB, c Config) Mechanism {
+	t.Helper()
+	m, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func principal(text string) message.Principal {
+	p, _ := message.ParsePrincipal(text, "")
+	return p
+}
+
+var (
+	service = principal("HTTP/www.a.test@A.TEST")
+	alice   = principal("alice@A.TEST")
+	binding = gss.BindingOf("tls-server-end-point:certificate")
+)
+
+const now = int64(1_795_608_000_000_000_000)
+
+// forger makes tickets and requests by hand, so that each part can be wrong.
+type forger struct {
+	kind    enctype.Type
+	keys    *keytab.Keytab
+	session enctype.Key
+	ticket  message.EncTicketPart
+	auth    message.Authenticator
+	sum     message.GSSChecksum
+	service message.Principal
+	options message.Flags
+	mangle  func(*message.APReq)
+}
+
+func newForger(t testing.TB, kind enctype.Type) *forger {
+	t.Helper()
+	entries, fault := keytab.FromPassword(service, gss.NewSecret("service password"), "", 2, kind)
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	f := &forger{kind: kind, keys: keytab.New(entries...), service: service, options: message.MutualRequired}
+	f.session, _ = enctype.NewKey(kind, strings.Repeat("s", kind.KeySize()))
+	at := message.TimeOf(now)
+	f.ticket = message.EncTicketPart{Flags: message.Forwardable, Key: f.session, Client: alice, AuthTime: at - 60, EndTime: at + 3600}
+	f.auth = message.Authenticator{Client: alice, Time: at, HasSequence: true, Sequence: 77, HasChecksum: true}
+	f.sum = message.GSSChecksum{Flags: uint32(gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Integrity)}
+	return f
+}
+
+func (f *forger) serviceKey() enctype.Key {
+	for e := range f.keys.All() {
+		return e.Key
+	}
+	return enctype.Key{}
+}
+
+// apreq is the request without framing.
+func (f *forger) apreq() string {
+	conf := strings.Repeat("c", f.kind.ConfounderSize())
+	auth := f.auth
+	if auth.HasChecksum && auth.Checksum.Type == 0 {
+		auth.Checksum = message.Checksum{Type: enctype.GSSChecksumNumber, Sum: string(f.sum.Append(nil))}
+	}
+	m := message.APReq{Options: f.options,
+		Ticket: message.Ticket{Service: f.service, Enc: message.EncryptedData{Type: f.kind, HasKvno: true, Kvno: 2,
+			Cipher: f.serviceKey().Encrypt(enctype.UsageTicket, conf, string(f.ticket.Append(nil)))}},
+		Authenticator: message.EncryptedData{Type: f.kind, Cipher: f.session.Encrypt(enctype.UsageAPReqAuth, conf, string(auth.Append(nil)))},
+	}
+	if f.mangle != nil {
+		f.mangle(&m)
+	}
+	return string(m.Append(nil))
+}
+
+func (f *forger) token() gss.Token {
+	return gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPReq, []byte(f.apreq())))
+}
+
+var env = gss.Env{Now: now, Seed: gss.Seed{1, 2, 3}}
+
+// accept runs an acceptor to its end; nothing was seen before.
+func accept(t testing.TB, c Config, b gss.Binding, token gss.Token) reached {
+	t.Helper()
+	r := take(t, mechanism(t, c).Accept(gss.Target{Binding: b}), env, gss.Input{Token: token})
+	for r.State == gss.Waiting {
+		var answer gss.Answer = gss.FirstSeen{First: true}
+		if _, ok := r.Ask.(NeedServiceKey); ok {
+			answer = gss.Unknown{}
+		}
+		r = take(t, r.Context, env, gss.Input{Answer: answer})
+	}
+	return r
+}
+
+func load(t testing.TB, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,214 @@
+package ticket
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// askAS sends an AS-REQ (RFC 4120 section 3.1.1), with a timestamp under the client's
+// key once the KDC has said that it wants one and how the key is made.
+func (x Exchange) askAS(env gss.Env) (Exchange, Result) {
+	if x.req.Password.IsEmpty() && x.req.Keytab.Len() == 0 {
+		return x.fail(gss.NoCredentials, "neither a password, nor keys, nor a ticket to ask with")
+	}
+	if x.realm == "" {
+		x.realm, x.server = x.req.Client.Realm, x.req.Server
+	}
+	if x.realm == "" || x.req.Client.IsZero() {
+		return x.fail(gss.NoCredentials, "a client without a name or a realm; expected user@REALM, or a default realm")
+	}
+	if !x.draw(env) {
+		return x.failWith(noEntropy())
+	}
+	pa := message.PAData("")
+	if x.info.Type != 0 {
+		key, fault := x.clientKey(x.info.Type, x.info)
+		if !fault.IsZero() {
+			return x.failWith(fault)
+		}
+		stamp, ok := x.timestamp(env, key)
+		if !ok {
+			return x.failWith(noEntropy())
+		}
+		pa, x.preauth = pa.Append(message.PAEncTimestamp, stamp), true
+	}
+	pa = pa.Append(message.PAReqEncPARep, "")
+	switch {
+	case x.req.PAC > 0:
+		pa = pa.Append(message.PAPACRequest, message.PACRequest(true))
+	case x.req.PAC < 0:
+		pa = pa.Append(message.PAPACRequest, message.PACRequest(false))
+	}
+	m := message.KDCReq{Type: message.ASReq, PAData: pa, Body: x.body(env)}
+	m.Body.Client = x.req.Client.Name
+	if x.canonicalizes() {
+		m.Body.Options |= message.Canonicalize
+	}
+	sent := m.Append(nil)
+	x.sent = string(sent)
+	return x.send(x.realm, asking, sent)
+}
+
+// canonicalizes reports whether the KDC may call the client something else.
+func (x *Exchange) canonicalizes() bool { return x.req.Client.Name.Type == message.NameEnterprise }
+
+// timestamp is PA-ENC-TIMESTAMP (section 5.2.7.2).
+func (x *Exchange) timestamp(env gss.Env, key enctype.Key) (string, bool) {
+	confounder, ok := env.Bytes("kerberos timestamp", key.Type().ConfounderSize())
+	at := message.Timestamp{Time: message.TimeOf(x.now(env)), Micro: message.Micro(x.now(env))}
+	cipher := key.Encrypt(enctype.UsageASReqTimestamp, confounder, string(at.Append(nil)))
+	return string(message.AppendEncryptedData(nil, message.EncryptedData{Type: key.Type(), Cipher: cipher})), ok
+}
+
+// clientKey is the client's key of a type.
+func (x *Exchange) clientKey(t enctype.Type, info message.ETypeInfo) (enctype.Key, gss.Fault) {
+	if x.req.Keytab.Len() > 0 {
+		e, ok := x.req.Keytab.Latest(x.req.Client, t)
+		if !ok {
+			return enctype.Key{}, gss.Fault{Code: gss.NoCredentials, Detail: fmt.Sprintf("kerberos: the keytab has no key of the client of type %v, which the KDC wants", t)}
+		}
+		return e.Key, gss.Fault{}
+	}
+	salt := keytab.DefaultSalt(x.req.Client)
+	if info.HasSalt && info.Type == t {
+		salt = info.Salt
+	}
+	params := ""
+	if info.Type == t {
+		params = info.Params
+	}
+	return enctype.StringToKey(t, x.req.Password, salt, params)
+}
+
+// choose finds the first of the KDC's offers that was asked for and that there is a key
+// for. The KDC sorts them by strength; what was not asked for is never taken.
+func (x *Exchange) choose(pa message.PAData) (message.ETypeInfo, bool) {
+	text, ok := pa.Find(message.PAETypeInfo2)
+	if !ok {
+		return message.ETypeInfo{}, false
+	}
+	infos, fault := message.ParseETypeInfos(text)
+	if !fault.IsZero() {
+		return message.ETypeInfo{}, false
+	}
+	for info := range infos.All() {
+		if !x.req.Types.Has(info.Type) || !info.Type.Known() {
+			continue
+		}
+		if x.req.Keytab.Len() > 0 {
+			if _, ok := x.req.Keytab.Latest(x.req.Client, info.Type); !ok {
+				continue
+			}
+		}
+		return info, true
+	}
+	return message.ETypeInfo{}, false
+}
+
+// hearAS takes the KDC's answer.
+func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
+	if message.IsError(data) {
+		return x.errorAS(env, data)
+	}
+	rep, fault := message.ParseKDCRep(data)
+	switch {
+	case !fault.IsZero():
+		return x.failWith(fault)
+	case rep.Type != message.ASRep:
+		return x.fail(gss.Unexpected, "the KDC answered another question than was asked")
+	case !x.req.Types.Has(rep.Enc.Type):
+		return x.fail(gss.NotPermitted, "the KDC answers with an encryption type that was not asked for")
+	case !x.canonicalizes() && !rep.Client.Equal(x.req.Client): // RFC 4120 section 3.1.5
+		return x.fail(gss.NotAuthentic, "the KDC's ticket is another client's")
+	}
+	info := x.info
+	if offered, ok := x.choose(rep.PAData); ok {
+		info = offered
+	}
+	key, fault := x.clientKey(rep.Enc.Type, info)
+	if !fault.IsZero() {
+		return x.failWith(fault)
+	}
+	text, ok := key.Decrypt(enctype.UsageASRep, rep.Enc.Cipher)
+	if !ok {
+		return x.fail(gss.BadCredentials, "the KDC's answer does not open with the client's password or key")
+	}
+	part, fault := message.ParseEncKDCRepPart(text)
+	if !fault.IsZero() {
+		return x.failWith(fault)
+	}
+	realm, isTGS := part.Service.IsTGS()
+	switch {
+	case part.Nonce != x.nonce:
+		return x.fail(gss.NotAuthentic, "the KDC's answer is to another request: its nonce differs")
+	case !part.Service.Equal(rep.Ticket.Service):
+		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than it says")
+	case part.Service.Realm != x.realm, !part.Service.Name.Equal(x.server.Name) && !(x.canonicalizes() && isTGS && realm == x.realm):
+		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than was asked for")
+	case part.EndTime.Nano() <= x.now(env):
+		return x.fail(gss.Expired, "the KDC's ticket has expired already")
+	}
+	if fault := x.untouched(part, key); !fault.IsZero() {
+		return x.failWith(fault)
+	}
+	return x.done(credential(rep.Client, part, rep.RawTicket))
+}
+
+// untouched looks for the KDC's checksum over our request, so that nobody on the way
+// took the stronger encryption types out (RFC 6806 section 11). A KDC that knows of it
+// sets a flag where nobody can take it out.
+func (x *Exchange) untouched(part message.EncKDCRepPart, key enctype.Key) gss.Fault {
+	if !part.Flags.Has(message.EncPARep) {
+		return gss.Fault{}
+	}
+	if value, ok := part.PAData.Find(message.PAReqEncPARep); ok {
+		sum, fault := message.ParseChecksum(value)
+		if fault.IsZero() && sum.Type.Verify(key, enctype.UsageASReq, x.sent, sum.Sum) {
+			return gss.Fault{}
+		}
+	}
+	return gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC saw another request than was sent: somebody changed it on its way"}
+}
+
+// errorAS takes a KRB-ERROR. Nobody vouches for it: what it can bring about is another
+// try, a bounded number of times, or the end.
+func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
+	e, fault := message.ParseError(data)
+	if !fault.IsZero() {
+		return x.failWith(fault)
+	}
+	switch e.Code {
+	case message.ErrPreauthRequired:
+		if x.preauth {
+			break // it was there
+		}
+		pa, fault := message.ParsePAData(e.Data)
+		if !fault.IsZero() {
+			return x.failWith(fault)
+		}
+		info, ok := x.choose(pa)
+		if !ok {
+			return x.fail(gss.Unsupported, "the KDC wants pre-authentication with encryption types that were not asked for, or that there is no key for")
+		}
+		x.info = info
+		return x.askAS(env)
+	case message.ErrSkew:
+		if x.correct(env, e) {
+			return x.askAS(env)
+		}
+	case message.ErrWrongRealm: // RFC 6806 section 7
+		if x.canonicalizes() && e.Client.Realm != "" {
+			if x.hops++; x.hops > MaxReferrals || x.been(x.realm) || e.Client.Realm == x.realm {
+				return x.fail(gss.TooMany, "the KDCs send the client from realm to realm")
+			}
+			x.realm, x.info, x.preauth = e.Client.Realm, message.ETypeInfo{}, false
+			x.server = message.TGS(x.realm, x.realm)
+			return x.askAS(env)
+		}
+	}
+	return x.failWith(faultOf(e.Code))
+}

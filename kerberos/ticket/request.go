@@ -1,0 +1,75 @@
+package ticket
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// Bounds on what a KDC can make a client do.
+const (
+	MaxExchanges = 24 // messages to KDCs for one ticket
+	MaxReferrals = 8  // realms on the way to a service
+)
+
+// Request says what ticket is wanted and what there is to get it with. It is
+// comparable; it holds secrets and does not show them.
+type Request struct {
+	_ struct{}
+
+	// Client is whose ticket. Its realm must be there, but for the name type
+	// NameEnterprise, which the KDC canonicalizes.
+	Client message.Principal
+	// Server is whom the ticket is for; the zero Principal is the ticket-granting
+	// service of the client's realm. Without a realm KDCs are asked to tell.
+	Server message.Principal
+
+	// Password or Keytab are for an AS exchange, TGT for a TGS exchange; TGT wins.
+	Password gss.Secret
+	Keytab   *keytab.Keytab
+	TGT      ccache.Credential
+
+	// Types are the encryption types to ask for, the best first.
+	Types message.ETypes
+	// Options are flags of the ticket, and Renew, Forwarded and the like.
+	Options message.Flags
+	// Lifetime and RenewLifetime are in seconds; 0 is ten hours, and no renewal.
+	Lifetime, RenewLifetime int64
+	// PAC says whether to ask for a PAC (+1), or for none (-1).
+	PAC int8
+	// Offset is what to add to our clock to have the KDC's, in nanoseconds, as far as
+	// that is known.
+	Offset int64
+
+	// For is the user for whom a service asks for a ticket to itself (S4U2Self, MS-SFU
+	// section 3.1.5.1.1), with Server the service.
+	For message.Principal
+	// Evidence is the user's ticket for the service that asks for one to Server in the
+	// user's name (S4U2Proxy, section 3.1.5.2.1).
+	Evidence ccache.Credential
+}
+
+const defaultLifetime = 10 * 3600
+
+// Format implements fmt.Formatter: whose ticket for whom shows.
+func (r Request) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "request of a ticket of %q for %q", r.Client.String(), r.Server.String())
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (r Request) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
+
+// Result is what a step comes to: a question, a ticket, or a fault.
+type Result struct {
+	Ask        gss.Question
+	Credential ccache.Credential
+	// Offset as in Request, as the exchange found it.
+	Offset int64
+	Fault  gss.Fault
+}
+
+// Done reports whether there is a ticket.
+func (r Result) Done() bool { return !r.Credential.IsZero() }

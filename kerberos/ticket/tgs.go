@@ -1,0 +1,167 @@
+package ticket
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// walk asks the KDC of the realm that the ticket-granting ticket is for: for the
+// service where it is known to be there, or not known at all, and otherwise for a
+// ticket-granting ticket on the way to it (RFC 4120 section 3.3.1).
+func (x Exchange) walk(env gss.Env) (Exchange, Result) {
+	realm, ok := x.tgt.Server.IsTGS()
+	if !ok {
+		return x.fail(gss.NoCredentials, "the ticket to ask with is no ticket-granting ticket")
+	}
+	if x.tgt.EndTime.Nano() <= x.now(env) && !x.req.Options.Has(message.Renew) {
+		return x.fail(gss.Expired, "the ticket-granting ticket has expired")
+	}
+	x.realm, x.server = realm, x.req.Server
+	if x.server.Realm != "" && x.server.Realm != realm {
+		x.server = message.TGS(x.server.Realm, realm)
+	} else {
+		x.server.Realm = realm
+	}
+	return x.askTGS(env)
+}
+
+// askTGS sends a TGS-REQ: an AP-REQ to the KDC, whose authenticator covers the body.
+func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
+	subkey, fault := enctype.RandomKey(x.tgt.Key.Type(), env, "kerberos TGS subkey")
+	if !fault.IsZero() {
+		return x.failWith(fault)
+	}
+	confounder, ok := env.Bytes("kerberos TGS authenticator", x.tgt.Key.Type().ConfounderSize())
+	if !ok || !x.draw(env) {
+		return x.failWith(noEntropy())
+	}
+	x.subkey = subkey
+	body := x.body(env)
+	if x.req.Server.Realm == "" || x.req.Server.Realm != x.realm {
+		body.Options |= message.Canonicalize
+	}
+	pa := message.PAData("")
+	switch {
+	case !x.req.Evidence.IsZero() && !x.onTheWay():
+		body.Options |= message.CNameInAddlTkt // MS-SFU section 3.1.5.2.1
+		body.AdditionalTickets = message.TicketsOf(x.req.Evidence.Ticket)
+		pa = pa.Append(message.PAPACOptions, message.PACOptions(message.PACOptionRBCD))
+	case !x.req.For.IsZero() && !x.onTheWay():
+		pa = x.forUser(pa)
+	}
+	der := string(body.Append(nil))
+	now := x.now(env)
+	auth := message.Authenticator{
+		Client: x.tgt.Client, Time: message.TimeOf(now), Micro: message.Micro(now), Subkey: subkey,
+		HasChecksum: true, Checksum: message.Checksum{Type: x.tgt.Key.Type().Checksum(), Sum: x.tgt.Key.Checksum(enctype.UsageTGSReqChecksum, der)},
+	}
+	cipher := x.tgt.Key.Encrypt(enctype.UsageTGSReqAuth, confounder, string(auth.Append(nil)))
+	ap := message.AppendAPReq(nil, 0, x.tgt.Ticket, message.EncryptedData{Type: x.tgt.Key.Type(), Cipher: cipher})
+	m := message.KDCReq{Type: message.TGSReq, PAData: message.PAData("").Append(message.PATGSReq, string(ap)) + pa, Body: body}
+	return x.send(x.realm, walking, m.Append(nil))
+}
+
+// onTheWay reports whether it is a ticket-granting ticket on the way to the service that is
+// asked for.
+func (x *Exchange) onTheWay() bool { return !x.server.Name.Equal(x.req.Server.Name) }
+
+// forUser names the user for whom a service asks (MS-SFU sections 2.2.1 and 2.2.2), in
+// both ways that KDCs know.
+func (x *Exchange) forUser(pa message.PAData) message.PAData {
+	user := message.S4UUser{Nonce: x.nonce, User: x.req.For}
+	user.Checksum.Type = x.tgt.Key.Type().Checksum()
+	if x.tgt.Key.Type() == enctype.RC4 {
+		user.Checksum.Type = enctype.HMACMD5
+	}
+	if sum, ok := user.Checksum.Type.Sum(x.subkey, enctype.UsageS4UChecksum, user.UserID()); ok {
+		user.Checksum.Sum = sum
+		pa = pa.Append(message.PAS4UX509User, string(user.Append(nil)))
+	}
+	plain := message.ForUser{User: x.req.For, Package: "Kerberos"}
+	plain.Checksum.Type = enctype.HMACMD5
+	if sum, ok := enctype.HMACMD5.Sum(x.tgt.Key, enctype.UsageNonKerbChecksum, plain.Signed()); ok {
+		plain.Checksum.Sum = sum
+		pa = pa.Append(message.PAForUser, string(plain.Append(nil)))
+	}
+	return pa
+}
+
+// client is whose ticket the KDC is to give.
+func (x *Exchange) client() message.Principal {
+	switch {
+	case x.onTheWay():
+	case !x.req.Evidence.IsZero():
+		return x.req.Evidence.Client
+	case !x.req.For.IsZero():
+		return x.req.For
+	}
+	return x.tgt.Client
+}
+
+// hearTGS takes the KDC's answer (RFC 4120 section 3.3.4).
+func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
+	if message.IsError(data) {
+		e, fault := message.ParseError(data)
+		switch {
+		case !fault.IsZero():
+			return x.failWith(fault)
+		case e.Code == message.ErrSkew && x.correct(env, e):
+			return x.askTGS(env)
+		}
+		return x.failWith(faultOf(e.Code))
+	}
+	rep, fault := message.ParseKDCRep(data)
+	switch {
+	case !fault.IsZero():
+		return x.failWith(fault)
+	case rep.Type != message.TGSRep:
+		return x.fail(gss.Unexpected, "the KDC answered another question than was asked")
+	}
+	text, ok := x.subkey.Decrypt(enctype.UsageTGSRepSub, rep.Enc.Cipher)
+	if !ok { // some answer under the session key
+		text, ok = x.tgt.Key.Decrypt(enctype.UsageTGSRep, rep.Enc.Cipher)
+	}
+	if !ok {
+		return x.fail(gss.NotAuthentic, "the KDC's answer does not open: it is not from the KDC that gave the ticket-granting ticket")
+	}
+	part, fault := message.ParseEncKDCRepPart(text)
+	if !fault.IsZero() {
+		return x.failWith(fault)
+	}
+	next, isTGS := part.Service.IsTGS()
+	referred := isTGS && !part.Service.Name.Equal(x.server.Name) && next != x.realm
+	_, askedTGS := x.server.IsTGS()
+	switch {
+	case part.Nonce != x.nonce:
+		return x.fail(gss.NotAuthentic, "the KDC's answer is to another request: its nonce differs")
+	case !part.Service.Equal(rep.Ticket.Service):
+		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than it says")
+	case part.EndTime.Nano() <= x.now(env):
+		return x.fail(gss.Expired, "the KDC's ticket has expired already")
+	case !x.req.Types.Has(part.Key.Type()):
+		return x.fail(gss.NotPermitted, "the KDC gives a key of an encryption type that was not asked for")
+	case referred:
+	case !part.Service.Name.Equal(x.server.Name) || part.Service.Realm != x.realm && askedTGS:
+		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than was asked for")
+	case !rep.Client.Name.Equal(x.client().Name) || rep.Client.Realm != x.client().Realm && x.req.For.IsZero():
+		return x.fail(gss.NotAuthentic, "the KDC's ticket is another client's")
+	}
+	got := credential(rep.Client, part, rep.RawTicket)
+	if !referred && !(isTGS && x.onTheWay()) {
+		return x.done(got)
+	}
+	// A ticket-granting ticket of a realm that is nearer to the service (RFC 6806 section 8).
+	if x.hops++; x.hops > MaxReferrals {
+		return x.fail(gss.TooMany, "more than MaxReferrals realms on the way to the service")
+	}
+	if x.been(x.realm) || x.visits(next) {
+		return x.fail(gss.TooMany, "the KDCs send the client in circles")
+	}
+	if referred && !x.onTheWay() {
+		x.req.Server.Realm = ""
+	}
+	got.Client = x.tgt.Client
+	x.tgt = got
+	return x.walk(env)
+}

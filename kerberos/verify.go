@@ -1,0 +1,245 @@
+package kerberos
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// replayScope is whose memory of requests is asked: one for all services, since a
+// request can be shown to any of them that shares a key, under whatever name.
+const replayScope = "Kerberos"
+
+// judge looks at an AP-REQ whose ticket has opened (RFC 4120 section 3.2.3), and asks
+// whether it is new. All that follows from it is computed here, so that what waits for
+// the answer is small.
+func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *enctype.Prepared) (gss.Context, gss.Output, error) {
+	ticket, fault := message.ParseEncTicketPart(text)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	if fault := r.cfg.allows(ticket.Key.Type()); !fault.IsZero() {
+		return r.refuse(env, message.ErrETypeNoSupport, fault)
+	}
+	text, ok := ticket.Key.Decrypt(enctype.UsageAPReqAuth, ap.Authenticator.Cipher)
+	if !ok {
+		return r.refuse(env, message.ErrBadIntegrity, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the authenticator does not open with the ticket's key: the client does not have it"})
+	}
+	auth, fault := message.ParseAuthenticator(text)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	if code, fault := r.cfg.check(env.Now, &ticket, &auth); !fault.IsZero() { // R4120-3.2.3-1
+		return r.refuse(env, code, fault)
+	}
+	sum, fault := gssChecksum(&auth)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	done := established{peer: ticket.Client, expires: ticket.EndTime, key: ticket.Key, recv: auth.Sequence, send: auth.Sequence}
+	bound, fault := r.bind(&auth, sum)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	if sum.present {
+		done.flags = gss.Flags(sum.Flags) & (gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity | gss.Delegate)
+	}
+	if bound {
+		done.flags |= gss.ChannelBound
+	}
+	if !auth.Subkey.IsZero() {
+		if fault := r.cfg.allows(auth.Subkey.Type()); !fault.IsZero() {
+			return r.refuse(env, message.ErrETypeNoSupport, fault)
+		}
+		done.key = auth.Subkey
+	}
+	if sum.Delegation != "" {
+		if done.delegated, fault = delegated(sum.Delegation, done.key, ticket.Key); !fault.IsZero() {
+			return failWith(fault)
+		}
+	} else {
+		done.flags &^= gss.Delegate
+	}
+	if r.cfg.KeepPAC {
+		done.pac = findPAC(&ticket, service)
+	}
+	next := judged{oldest: (int64(auth.Time) * int64(time.Second)) - r.cfg.skew}
+	if done.flags&gss.Mutual != 0 || ap.Options.Has(message.MutualRequired) {
+		done.flags |= gss.Mutual
+		if next.reply, fault = r.answer(env, &ticket, &auth, &done); !fault.IsZero() {
+			return failWith(fault)
+		}
+	}
+	_, replay, _ := r.refuse(env, message.ErrRepeat, gss.Fault{})
+	next.established, next.refusal = done, replay.Token
+	// The authenticator's ciphertext is what cannot be changed. The name on the ticket
+	// can, and is not in it (V21).
+	seen := sha256.Sum256([]byte(ap.Authenticator.Cipher))
+	return next, gss.Output{State: gss.Waiting, Ask: gss.NeedFirstSeen{ // R4120-3.2.3-2
+		Scope: replayScope, Key: string(seen[:]), Until: auth.Time.Nano() + 2*r.cfg.skew,
+	}}, nil
+}
+
+// check is what RFC 4120 section 3.2.3 looks at once both parts are open.
+func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.Authenticator) (message.ErrorCode, gss.Fault) {
+	bad := func(code message.ErrorCode, kind gss.Code, detail string) (message.ErrorCode, gss.Fault) {
+		return code, gss.Fault{Code: kind, Detail: "kerberos: " + detail}
+	}
+	away := auth.Time.Nano() + int64(auth.Micro)*int64(time.Microsecond) - now
+	switch {
+	case !auth.Client.Equal(ticket.Client):
+		return bad(message.ErrBadMatch, gss.BadCredentials, "the authenticator is another client's than the ticket")
+	case max(away, -away) > c.skew:
+		return bad(message.ErrSkew, gss.ClockSkew, "the client's clock is further from ours than Config.MaxSkew")
+	case ticket.Starts().Nano() > now+c.skew || ticket.Flags.Has(message.Invalid):
+		return bad(message.ErrTicketNotYet, gss.Expired, "the ticket does not hold yet")
+	case ticket.EndTime.Nano() < now-c.skew:
+		return bad(message.ErrTicketExpired, gss.Expired, "the ticket has expired; the client has to get another one")
+	}
+	for _, list := range [...]message.AuthorizationData{ticket.AuthData, auth.AuthData} {
+		for piece, ok := range list.All() {
+			if !ok || !piece.Optional && !understood(piece.Type) { // R4120-5.2.6-1
+				return bad(message.ErrPolicy, gss.NotPermitted, "the ticket holds authorization data that is not known here, and not said to be optional")
+			}
+		}
+	}
+	return message.ErrNone, gss.Fault{}
+}
+
+// understood are the types of authorization data that may stand where they cannot be
+// passed over: they tell of the user, or are for KDCs alone.
+func understood(kind int32) bool {
+	switch kind {
+	case message.ADPAC, message.ADAPOptions, message.ADTargetPrincipal, message.ADTokenRestrictions, message.ADLocal,
+		message.ADETypeNegotiation, message.ADMandatoryForKDC, message.ADSignedPath:
+		return true
+	}
+	return false
+}
+
+// checksum is the authenticator's, where there is one of the kind that GSS has.
+type checksum struct {
+	message.GSSChecksum
+	present bool
+}
+
+// gssChecksum reads it. A client without any, or with one of another type as old ones
+// send, asks for nothing and is bound to nothing (KILE-3.4.5-1).
+func gssChecksum(auth *message.Authenticator) (checksum, gss.Fault) {
+	if !auth.HasChecksum || auth.Checksum.Type != enctype.GSSChecksumNumber {
+		return checksum{}, gss.Fault{}
+	}
+	sum, fault := message.ParseGSSChecksum(auth.Checksum.Sum) // R4121-4.1.1-1
+	if fault.IsZero() && sum.Flags&message.DCEStyle != 0 {
+		fault = gss.Fault{Code: gss.Unsupported, Detail: "kerberos: DCE style, which HTTP has no third message for"}
+	}
+	return checksum{sum, true}, fault
+}
+
+// bind compares the channel bindings (C30, R4121-4.1.1.2-2):
+//
+//	client's Bnd            ours known, IfAvailable   ours known, Require   ours not known, Require
+//	equal                   bound                     bound                 refused
+//	another one             refused                   refused               refused
+//	zero, and it is aware   refused                   refused               refused
+//	zero                    passes                    refused               refused
+//	no checksum             passes                    refused               refused
+//
+// Under Ignore, and under IfAvailable without a binding of ours, nobody looks.
+func (r *request) bind(auth *message.Authenticator, sum checksum) (bound bool, fault gss.Fault) {
+	bad := func(detail string) (bool, gss.Fault) {
+		return false, gss.Fault{Code: gss.BadBinding, Detail: "kerberos: " + detail}
+	}
+	_, known := r.binding.Data()
+	ours, computed := r.binding.Hash(r.cfg.fips)
+	demand := r.cfg.ChannelBinding
+	if demand == gss.Ignore || demand == gss.IfAvailable && !known {
+		return false, gss.Fault{}
+	}
+	zero := sum.Binding == [16]byte{}
+	switch {
+	case !known || !computed:
+		if demand == gss.Require {
+			return bad("Config.ChannelBinding is Require, but this side has no channel binding")
+		}
+		return false, gss.Fault{}
+	case sum.present && !zero && gss.Equal(string(sum.Binding[:]), string(ours[:])):
+		return true, gss.Fault{}
+	case sum.present && !zero:
+		return bad("the client is bound to another channel: somebody may stand between")
+	case auth.AuthData.IsChannelBindingAware(): // KILE-3.2.5.8-1
+		return bad("the client knows about channel bindings, and saw no channel: somebody may stand between")
+	case demand == gss.Require:
+		return bad("the client sent no channel binding, which Config.ChannelBinding demands")
+	}
+	return false, gss.Fault{}
+}
+
+// answer is the AP-REP (RFC 4120 section 3.2.4): the client's time, a number to count
+// from, and a key for messages that both sides had a part in (RFC 4121 section 2).
+func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *message.Authenticator, done *established) (gss.Token, gss.Fault) {
+	subkey, fault := enctype.RandomKey(done.key.Type(), env, "kerberos acceptor subkey")
+	if !fault.IsZero() {
+		return gss.Token{}, fault
+	}
+	var random [4 + 16]byte
+	if !env.Fill("kerberos AP-REP", random[:]) {
+		return gss.Token{}, noEntropy()
+	}
+	part := message.EncAPRepPart{Time: auth.Time, Micro: auth.Micro, Subkey: subkey, HasSequence: true}
+	part.Sequence = sequence(random[:4])
+	done.key, done.acceptorSubkey, done.send = subkey, true, part.Sequence
+	cipher := ticket.Key.Encrypt(enctype.UsageAPRep, string(random[4:]), string(part.Append(nil)))
+	rep := message.APRep{Enc: message.EncryptedData{Type: ticket.Key.Type(), Cipher: cipher}}
+	return r.reply(message.TokenAPRep, rep.Append(nil)), gss.Fault{}
+}
+
+// sequence is a random number to count from: positive as a signed one too, which is
+// what old peers read.
+func sequence(random []byte) uint32 {
+	return uint32(random[0]&0x3F)<<24 | uint32(random[1])<<16 | uint32(random[2])<<8 | uint32(random[3])
+}
+
+// delegated reads the credentials that a client handed on (RFC 4121 section 4.1.1.1). They are
+// encrypted under the session key or the subkey, or, by some, not at all, as they
+// stand inside of what is encrypted.
+func delegated(der string, keys ...enctype.Key) (gss.Answer, gss.Fault) {
+	cred, fault := message.ParseCred(der)
+	if !fault.IsZero() {
+		return nil, fault
+	}
+	text, ok := cred.Enc.Cipher, cred.Enc.Type == 0
+	for _, key := range keys {
+		if !ok && key.Type() == cred.Enc.Type {
+			text, ok = key.Decrypt(enctype.UsageCred, cred.Enc.Cipher)
+		}
+	}
+	if !ok {
+		return nil, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: delegated credentials that do not open"}
+	}
+	part, fault := message.ParseEncCred(text)
+	if !fault.IsZero() {
+		return nil, fault
+	}
+	infos := part.Infos()
+	for _, ticket := range cred.Tickets.All() {
+		if len(infos) == 0 {
+			break
+		}
+		info := infos[0]
+		infos = infos[1:]
+		if _, tgs := info.Service.IsTGS(); !tgs {
+			continue
+		}
+		return Delegated{ccache.Credential{
+			Client: info.Client, Server: info.Service, Key: info.Key,
+			AuthTime: info.AuthTime, StartTime: info.StartTime, EndTime: info.EndTime, RenewTill: info.RenewTill,
+			Flags: info.Flags, Addresses: info.Addresses, Ticket: ticket,
+		}}, gss.Fault{}
+	}
+	return nil, gss.Fault{Code: gss.Malformed, Detail: "kerberos: delegated credentials without a ticket-granting ticket"}
+}
