@@ -173,7 +173,6 @@ func (keyless) Format(f fmt.State, _ rune) {
 
 // judged has found nothing wrong, and waits to hear whether the request is new.
 type judged struct {
-	pending
 	established // what it becomes
 	reply       gss.Token
 	refusal     gss.Token // what a replay gets

@@ -1,16 +1,284 @@
 package kerberos
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
+// initiator is the client before its first step (RFC 4120 section 3.2.2).
 type initiator struct {
 	cfg    *config
 	target gss.Target
 }
 
-func (c initiator) Step(gss.Env, gss.Input) (gss.Context, gss.Output, error) {
-	return fail(gss.Unsupported, "")
+// Step asks who the user is.
+func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", false); err != nil {
+		return c, gss.Output{}, err
+	}
+	switch {
+	case c.cfg == nil:
+		return failWith(dead())
+	case in.Token.Present():
+		return fail(gss.Unexpected, "a message of the service came before any of ours")
+	case c.target.Host == "" || c.target.Service == "":
+		return fail(gss.WrongResource, "a target without a service or a host has no ticket")
+	}
+	if fault := c.cfg.bindable(c.target.Binding); !fault.IsZero() {
+		return failWith(fault)
+	}
+	return inquiring{cfg: c.cfg, target: c.target}, gss.Output{State: gss.Waiting, Ask: gss.NeedCredential{Mech: gss.Kerberos, Target: c.target}}, nil
 }
-func (c initiator) Info() gss.Info               { return pending{}.Info() }
-func (c initiator) Session() (gss.Session, bool) { return nil, false }
+
+// Info implements gss.Context.
+func (initiator) Info() gss.Info { return pending{}.Info() }
+
+// Session implements gss.Context.
+func (initiator) Session() (gss.Session, bool) { return nil, false }
+
+// Format implements fmt.Formatter.
+func (initiator) Format(f fmt.State, _ rune) { fmt.Fprint(f, "kerberos initiator(start)") }
+
+// bindable refuses to go on without a binding where there has to be one.
+func (c *config) bindable(b gss.Binding) gss.Fault {
+	if _, known := b.Data(); c.ChannelBinding == gss.Require && (!known || c.fips) {
+		return gss.Fault{Code: gss.BadBinding, Detail: "kerberos: Config.ChannelBinding is Require, but there is no channel binding, or it cannot be computed"}
+	}
+	return gss.Fault{}
+}
+
+// inquiring waits for the user's credentials.
+type inquiring struct {
+	pending
+	cfg    *config
+	target gss.Target
+}
+
+// Step takes them, and looks for a ticket.
+func (c inquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", true); err != nil {
+		return c, gss.Output{}, err
+	}
+	s := seeking{cfg: c.cfg, target: c.target}
+	switch a := in.Answer.(type) {
+	case gss.Declined:
+		return fail(gss.NoCredentials, "there are no credentials")
+	case gss.Unreachable:
+		return fail(gss.Unanswered, "who has the credentials did not answer")
+	case gss.Password:
+		var fault gss.Fault
+		if s.client, fault = c.cfg.user(a.User, a.Domain); !fault.IsZero() {
+			return failWith(fault)
+		}
+		s.password = a.Password
+	case Keys:
+		s.client, s.keys = a.Principal, a.Keytab
+	case Tickets:
+		s.client, s.cache, s.offset = a.Cache.Principal(), a.Cache, a.Cache.Offset()*1000
+	default:
+		return c, gss.Output{}, gss.Misuse("kerberos: gss.NeedCredential takes gss.Password, kerberos.Keys, kerberos.Tickets, gss.Declined or gss.Unreachable")
+	}
+	if s.client.IsZero() || s.client.Realm == "" {
+		return fail(gss.NoCredentials, "a user without a name or a realm; expected user@REALM, or Config.Realm")
+	}
+	return s.begin(env)
+}
+
+// Format implements fmt.Formatter.
+func (inquiring) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "kerberos initiator(waiting for credentials)")
+}
+
+// user is a user as people type one: alice in the default realm, alice@REALM, or, with
+// a suffix that is not in capitals, a user principal name that the KDC has to look up (RFC
+// 6806 section 5).
+func (c *config) user(name, domain string) (message.Principal, gss.Fault) {
+	if domain != "" && !strings.Contains(name, "@") {
+		name += "@" + domain
+	}
+	p, fault := message.ParsePrincipal(name, c.Realm)
+	if !fault.IsZero() {
+		return p, gss.Fault{Code: gss.NoCredentials, Detail: fault.Detail}
+	}
+	if upper := strings.ToUpper(p.Realm); strings.Contains(name, "@") && upper != p.Realm {
+		p.Name = message.NameOf(message.NameEnterprise, name)
+		if p.Realm = c.Realm; p.Realm == "" {
+			p.Realm = upper
+		}
+	}
+	return p, gss.Fault{}
+}
+
+// service is whom a ticket is needed for: a pure function of the target (R4559-4.1-13).
+// Its realm is "" where only KDCs know it.
+func (s *seeking) service() message.Principal {
+	p := message.Principal{Name: message.NameOf(message.NameServiceHost, s.target.Service, s.target.Host)}
+	if s.cfg.Realms != nil {
+		p.Realm = s.cfg.Realms.RealmOf(s.target.Host)
+	}
+	return p
+}
+
+// login is who the user is and what proves it.
+type login struct {
+	client   message.Principal
+	password gss.Secret
+	keys     *keytab.Keytab
+	cache    *ccache.Cache
+}
+
+// send is the AP-REQ for a ticket that is in hand (RFC 4120 section 3.2.2, RFC 4121
+// section 4.1).
+func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
+	cred := s.got
+	if fault := s.cfg.allows(cred.Key.Type()); !fault.IsZero() {
+		return failWith(fault)
+	}
+	subkey, fault := enctype.RandomKey(cred.Key.Type(), env, "kerberos initiator subkey")
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	var random [4 + 32]byte
+	if !env.Fill("kerberos AP-REQ", random[:]) {
+		return failWith(noEntropy())
+	}
+	at := env.Now + s.offset
+	next := asked{
+		cfg: s.cfg, service: cred.Server, key: cred.Key, subkey: subkey, expires: cred.EndTime,
+		time: message.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),
+		flags: gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity, // N2HT-5.1-1
+	}
+	sum := message.GSSChecksum{}
+	auth := message.Authenticator{Client: cred.Client, Time: next.time, Micro: next.micro, Subkey: subkey, HasSequence: true, Sequence: next.sequence, HasChecksum: true}
+	if s.cfg.ChannelBinding != gss.Ignore {
+		var aware bool
+		if sum.Binding, aware = s.target.Binding.Hash(s.cfg.fips); aware && s.target.Binding.IsNone() { // KILE-3.2.5.8-1, C30
+			auth.AuthData = message.ChannelBindingAware()
+		}
+		if aware && !s.target.Binding.IsNone() {
+			next.flags |= gss.ChannelBound
+		}
+	}
+	if !s.forwarded.IsZero() {
+		if sum.Delegation = s.delegation(at, string(random[4:])); len(sum.Delegation) <= message.MaxDelegation {
+			next.flags |= gss.Delegate
+		}
+	}
+	sum.Flags = uint32(next.flags &^ gss.ChannelBound)
+	auth.Checksum = message.Checksum{Type: enctype.GSSChecksumNumber, Sum: string(sum.Append(nil))} // R4121-4.1.1-1
+	var room [1024]byte
+	sealed := message.EncryptedData{Type: cred.Key.Type(), Cipher: cred.Key.Encrypt(enctype.UsageAPReqAuth, string(random[4:20]), string(auth.Append(room[:0])))}
+	body := message.AppendAPReq(nil, message.MutualRequired, cred.Ticket, sealed)
+	return next, gss.Output{State: gss.Ready, Token: gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPReq, body))}, nil
+}
+
+// delegation is a KRB-CRED with the forwarded ticket (RFC 4120 section 3.6).
+func (s *seeking) delegation(at int64, confounder string) string {
+	fwd, key := s.forwarded, s.got.Key
+	part := message.EncCred{Time: message.TimeOf(at), Micro: message.Micro(at)}.With(message.CredInfo{
+		Key: fwd.Key, Client: fwd.Client, Flags: fwd.Flags, AuthTime: fwd.AuthTime, StartTime: fwd.StartTime, EndTime: fwd.EndTime, RenewTill: fwd.RenewTill,
+		Service: fwd.Server, Addresses: fwd.Addresses,
+	})
+	cipher := key.Encrypt(enctype.UsageCred, confounder[16:], string(part.Append(nil)))
+	m := message.Cred{Tickets: message.TicketsOf(fwd.Ticket), Enc: message.EncryptedData{Type: key.Type(), Cipher: cipher}}
+	return string(m.Append(nil))
+}
+
+// asked has sent its AP-REQ and waits for the AP-REP. It keeps what that is checked
+// with and nothing else.
+type asked struct {
+	pending
+	cfg      *config
+	service  message.Principal
+	key      enctype.Key // the session key
+	subkey   enctype.Key
+	time     message.Time
+	micro    int32
+	sequence uint32
+	flags    gss.Flags
+	expires  message.Time
+}
+
+// Step checks the AP-REP (RFC 4120 section 3.2.5).
+func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", false); err != nil {
+		return c, gss.Output{}, err
+	}
+	if !in.Token.Present() {
+		return fail(gss.NotAuthentic, "the service did not prove itself: no AP-REP came")
+	}
+	mech, id, body, framed := message.Unframe(in.Token.Bytes())
+	switch {
+	case framed && mech != gss.Kerberos && mech != gss.MSKerberos:
+		return fail(gss.Unexpected, "a token of another mechanism came where an AP-REP was due")
+	case !framed: // the answer to a request in other framing than ours
+		body, id = in.Token.Bytes(), message.TokenAPRep
+		if message.IsError(body) {
+			id = message.TokenError
+		}
+	}
+	switch id {
+	case message.TokenError:
+		return c.refused(body)
+	case message.TokenAPRep:
+	default:
+		return fail(gss.Unexpected, "another message came where an AP-REP was due")
+	}
+	rep, fault := message.ParseAPRep(body)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	text, ok := c.key.Decrypt(enctype.UsageAPRep, rep.Enc.Cipher)
+	if !ok || rep.Enc.Type != c.key.Type() {
+		return fail(gss.NotAuthentic, "the AP-REP does not open with the ticket's key: it is not from the service that the ticket is for")
+	}
+	part, fault := message.ParseEncAPRepPart(text)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	if part.Time != c.time || part.Micro != c.micro { // R4120-3.2.4-1
+		return fail(gss.NotAuthentic, "the AP-REP answers another request")
+	}
+	done := established{initiator: true, flags: c.flags, peer: c.service, expires: c.expires, key: c.subkey, send: c.sequence, recv: c.sequence}
+	if part.HasSequence {
+		done.recv = part.Sequence
+	}
+	if !part.Subkey.IsZero() {
+		if fault := c.cfg.allows(part.Subkey.Type()); !fault.IsZero() {
+			return failWith(fault)
+		}
+		done.key, done.acceptorSubkey = part.Subkey, true
+	}
+	return done, gss.Output{State: gss.Complete}, nil
+}
+
+// refused takes a KRB-ERROR. Nobody vouches for it.
+func (c asked) refused(body string) (gss.Context, gss.Output, error) {
+	e, fault := message.ParseError(body)
+	if !fault.IsZero() {
+		return failWith(fault)
+	}
+	code, why := gss.Refused, "the service refused the ticket"
+	switch e.Code {
+	case message.ErrSkew:
+		code, why = gss.ClockSkew, "the service's clock is too far from ours"
+	case message.ErrTicketExpired, message.ErrTicketNotYet:
+		code, why = gss.Expired, "the ticket does not hold, by the service's clock"
+	case message.ErrRepeat:
+		code, why = gss.Replayed, "the service takes the request for a replay"
+	case message.ErrModified, message.ErrNoKey, message.ErrBadKeyVersion, message.ErrNotUs:
+		why = "the service cannot open the ticket: its keytab lacks the key, or the host's name belongs to another account"
+	}
+	return fail(code, why+" ("+e.Code.String()+")")
+}
+
+// Format implements fmt.Formatter.
+func (c asked) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kerberos initiator(waiting for %q to prove itself)", c.service.String())
+}

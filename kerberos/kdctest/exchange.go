@@ -159,7 +159,6 @@ type reply struct {
 	ticket  message.EncTicketPart // client, first authentication, and what is copied
 	flags   message.Flags
 	service *account
-	realm   string // of the ticket, the service's if ""
 	key     enctype.Key
 	usage   enctype.Usage
 	pa      message.PAData

@@ -24,7 +24,6 @@ type Exchange struct {
 	server message.Principal
 	nonce  uint32
 	sent   string // the AS-REQ
-	key    enctype.Key
 	subkey enctype.Key
 	fault  gss.Fault
 

@@ -1,0 +1,239 @@
+package kerberos
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/ticket"
+)
+
+// seeking is an initiator on its way to a ticket. Its stages follow one another, and
+// each that has nothing to do is passed over:
+//
+//	the service's ticket, of the cache or the store
+//	a ticket-granting ticket, of the cache or the store, or from the KDC, which then is kept
+//	the service's ticket from KDCs, which then is kept
+//	a forwarded ticket-granting ticket, to delegate
+type seeking struct {
+	pending
+	login
+	cfg       *config
+	target    gss.Target
+	stage     stage
+	storeless bool // the store declined, and is asked no more
+	exchange  ticket.Exchange
+	offset    int64 // the KDC's clock minus ours, in nanoseconds
+	tgt       ccache.Credential
+	got       ccache.Credential // the service's
+	forwarded ccache.Credential
+}
+
+type stage uint8
+
+const (
+	storedService stage = iota // waits for the store
+	storedTGT
+	gettingTGT // waits for KDCs
+	gettingService
+	gettingForwarded
+	keepingTGT // waits for the store to have taken it
+	keepingService
+)
+
+func (s seeking) ask(at stage, q gss.Question) (gss.Context, gss.Output, error) {
+	s.stage = at
+	return s, gss.Output{State: gss.Waiting, Ask: q}, nil
+}
+
+func (s *seeking) now(env gss.Env) message.Time { return message.TimeOf(env.Now + s.offset) }
+
+// begin looks for the service's ticket.
+func (s seeking) begin(env gss.Env) (gss.Context, gss.Output, error) {
+	service := s.service()
+	var ok bool
+	if s.got, ok = s.cache.Find(service, s.now(env)); ok {
+		return s.withTicket(env)
+	}
+	return s.ask(storedService, NeedTicket{Identity: s.target.Identity, Client: s.client, Server: service, Until: s.now(env)})
+}
+
+// withoutTicket looks for a ticket-granting ticket.
+func (s seeking) withoutTicket(env gss.Env) (gss.Context, gss.Output, error) {
+	tgs := message.TGS(s.client.Realm, s.client.Realm)
+	var ok bool
+	if s.tgt, ok = s.cache.Find(tgs, s.now(env)); ok {
+		return s.withTGT(env)
+	}
+	if !s.storeless {
+		return s.ask(storedTGT, NeedTicket{Identity: s.target.Identity, Client: s.client, Server: tgs, Until: s.now(env)})
+	}
+	return s.withoutTGT(env)
+}
+
+// withoutTGT asks the KDC for one.
+func (s seeking) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
+	switch {
+	case s.cache == nil:
+	case !s.got.IsZero(): // there is nothing to delegate from
+		return s.send(env)
+	default:
+		return fail(gss.NoCredentials, "the credential cache has no ticket that holds; kinit gets one")
+	}
+	options := message.Flags(0)
+	if s.target.Want.Has(gss.Delegate) {
+		options = message.Forwardable
+	}
+	return s.get(env, gettingTGT, ticket.Request{Client: s.client, Password: s.password, Keytab: s.keys, Options: options})
+}
+
+// withTGT asks for the service's ticket, or, when that is in hand, for what is to be
+// delegated.
+func (s seeking) withTGT(env gss.Env) (gss.Context, gss.Output, error) {
+	if s.got.IsZero() {
+		options := message.Flags(0)
+		if s.target.Want.Has(gss.Delegate) && s.tgt.Flags.Has(message.Forwardable) {
+			options = message.Forwardable
+		}
+		return s.get(env, gettingService, ticket.Request{Client: s.tgt.Client, Server: s.service(), TGT: s.tgt, Options: options})
+	}
+	home, _ := s.tgt.Server.IsTGS()
+	return s.get(env, gettingForwarded, ticket.Request{Client: s.tgt.Client, Server: message.TGS(home, home), TGT: s.tgt, Options: message.Forwarded | message.Forwardable})
+}
+
+// withTicket delegates where it is to be, and sends.
+func (s seeking) withTicket(env gss.Env) (gss.Context, gss.Output, error) {
+	if !s.delegates() || !s.forwarded.IsZero() {
+		return s.send(env)
+	}
+	if s.tgt.IsZero() {
+		return s.withoutTicket(env)
+	}
+	if !s.tgt.Flags.Has(message.Forwardable) {
+		return s.send(env)
+	}
+	return s.withTGT(env)
+}
+
+// delegates is the policy.
+func (s *seeking) delegates() bool {
+	switch {
+	case !s.target.Want.Has(gss.Delegate):
+		return false
+	case s.cfg.Delegate == DelegateIfTrusted:
+		return s.got.Flags.Has(message.OKAsDelegate)
+	}
+	return s.cfg.Delegate == DelegateAlways
+}
+
+// get starts an exchange with KDCs.
+func (s seeking) get(env gss.Env, at stage, r ticket.Request) (gss.Context, gss.Output, error) {
+	r.Types, r.Offset = s.cfg.types, s.offset
+	switch s.cfg.PAC {
+	case PACInclude:
+		r.PAC = 1
+	case PACExclude:
+		r.PAC = -1
+	}
+	s.stage, s.exchange = at, ticket.New(r)
+	return s.hear(env, nil)
+}
+
+// hear goes on with the exchange.
+func (s seeking) hear(env gss.Env, answer gss.Answer) (gss.Context, gss.Output, error) {
+	next, r, err := s.exchange.Step(env, answer)
+	switch {
+	case err != nil:
+		return s, gss.Output{}, err
+	case !r.Fault.IsZero() && s.stage == gettingForwarded: // the KDC does not want it
+		return s.send(env)
+	case !r.Fault.IsZero():
+		return failWith(r.Fault)
+	case r.Ask != nil:
+		s.exchange = next
+		return s, gss.Output{State: gss.Waiting, Ask: r.Ask}, nil
+	}
+	s.exchange, s.offset = ticket.Exchange{}, r.Offset
+	switch s.stage {
+	case gettingTGT:
+		s.tgt, s.client = r.Credential, r.Credential.Client
+		return s.keep(env, keepingTGT, r.Credential)
+	case gettingService:
+		s.got = r.Credential
+		return s.keep(env, keepingService, r.Credential)
+	}
+	s.forwarded = r.Credential
+	return s.send(env)
+}
+
+// keep offers a new ticket to the store.
+func (s seeking) keep(env gss.Env, at stage, c ccache.Credential) (gss.Context, gss.Output, error) {
+	if s.storeless {
+		s.stage = at
+		return s.kept(env)
+	}
+	return s.ask(at, KeepTicket{Identity: s.target.Identity, Credential: c})
+}
+
+func (s seeking) kept(env gss.Env) (gss.Context, gss.Output, error) {
+	if s.stage == keepingTGT {
+		return s.withTGT(env)
+	}
+	return s.withTicket(env)
+}
+
+// Step takes the answers of the store and of KDCs.
+func (s seeking) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+	if err := in.Check("kerberos", true); err != nil {
+		return s, gss.Output{}, err
+	}
+	switch s.stage {
+	case gettingTGT, gettingService, gettingForwarded:
+		next, out, err := s.hear(env, in.Answer)
+		if err != nil {
+			return s, gss.Output{}, err
+		}
+		return next, out, nil
+	case keepingTGT, keepingService:
+		switch in.Answer.(type) {
+		case Kept, gss.Declined, gss.Unreachable:
+			return s.kept(env)
+		}
+		return s, gss.Output{}, gss.Misuse("kerberos: KeepTicket takes Kept, gss.Declined or gss.Unreachable")
+	}
+	switch a := in.Answer.(type) {
+	case Ticket:
+		wanted := s.service()
+		if s.stage == storedTGT {
+			wanted = message.TGS(s.client.Realm, s.client.Realm)
+		}
+		c := a.Credential
+		if c.IsZero() || c.Key.IsZero() || !c.Server.Name.Equal(wanted.Name) || wanted.Realm != "" && c.Server.Realm != wanted.Realm {
+			return s, gss.Output{}, gss.Misuse("kerberos: a Ticket is for the server that NeedTicket names")
+		}
+		if c.EndTime <= s.now(env) {
+			break
+		}
+		if s.stage == storedTGT {
+			s.tgt = c
+			return s.withTGT(env)
+		}
+		s.got = c
+		return s.withTicket(env)
+	case gss.Unknown, gss.Unreachable:
+	case gss.Declined:
+		s.storeless = true
+	default:
+		return s, gss.Output{}, gss.Misuse("kerberos: NeedTicket takes Ticket, gss.Unknown, gss.Declined or gss.Unreachable")
+	}
+	if s.stage == storedService {
+		return s.withoutTicket(env)
+	}
+	return s.withoutTGT(env)
+}
+
+// Format implements fmt.Formatter: what is in hand does not show.
+func (s seeking) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kerberos initiator(seeking a ticket for %q)", s.target.SPN())
+}
