@@ -1,23 +1,55 @@
 package kerberos
 
 import (
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/pac"
 )
 
 // signedPAC is a PAC as the ticket has it, and what it takes to believe it.
 type signedPAC struct {
 	data     string // "" if there is none
 	service  *enctype.Prepared
-	client   message.Principal
+	client   message.Name
 	authTime message.Time
 }
 
-// findPAC looks for it in the ticket (MS-PAC section 4.1.2).
+// findPAC looks for it in the ticket (MS-PAC section 2.1).
 func findPAC(ticket *message.EncTicketPart, service *enctype.Prepared) signedPAC {
 	data, ok := ticket.AuthData.Find(message.ADPAC)
 	if !ok {
 		return signedPAC{}
 	}
-	return signedPAC{data, service, ticket.Client, ticket.AuthTime}
+	return signedPAC{data, service, ticket.Client.Name, ticket.AuthTime}
+}
+
+// PAC is what the ticket of an established acceptor's peer says of the user, once the
+// service's key has verified it (KILE-3.4.5.3-1). False for a ticket without a PAC, and
+// for every context that is no such acceptor, or whose Config.KeepPAC is off; a fault
+// for a PAC that does not parse or verify. It finds a method of that name, so that a
+// context around ours can hand it on.
+func PAC(c gss.Context) (v pac.Verified, ok bool, fault gss.Fault) {
+	p, has := c.(interface {
+		PAC() (pac.Verified, bool, gss.Fault)
+	})
+	if !has {
+		return pac.Verified{}, false, gss.Fault{}
+	}
+	return p.PAC()
+}
+
+// PAC is what [PAC] finds.
+func (c established) PAC() (v pac.Verified, ok bool, fault gss.Fault) {
+	if c.pac.data == "" {
+		return pac.Verified{}, false, gss.Fault{}
+	}
+	p, fault := pac.Parse(c.pac.data)
+	if !fault.IsZero() {
+		return pac.Verified{}, false, fault
+	}
+	if v, fault = p.Verify(c.pac.service, c.pac.client, c.pac.authTime); !fault.IsZero() {
+		return pac.Verified{}, false, fault
+	}
+	return v, true, gss.Fault{}
 }

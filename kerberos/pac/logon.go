@@ -1,0 +1,128 @@
+package pac
+
+import (
+	"iter"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// MaxSIDs bounds the groups of a user that are looked at, of each of the three kinds.
+const MaxSIDs = 4096
+
+// Logon is KERB_VALIDATION_INFO (MS-PAC section 2.5), as far as a service has a use for it. It
+// is comparable; names are decoded, and groups made, when they are asked for.
+type Logon struct {
+	UserRID, PrimaryGroupRID uint32
+	UserFlags, AccountFlags  uint32
+	DomainSID                SID
+
+	user, fullName, server, domain string // UTF-16LE
+	groups                         string // RID and attributes, four bytes each
+	extra                          string // as groups, what the pointers point to behind it
+	extraSIDs                      string
+	resourceDomain                 SID
+	resources                      string
+}
+
+// Logon is what the directory says of the user's logon. False for a PAC that has none, as
+// those of MIT's and FreeIPA's KDCs; a fault for one that does not parse.
+func (v Verified) Logon() (l Logon, ok bool, fault gss.Fault) {
+	data, _, ok := v.pac.find(LogonInfo)
+	if !ok {
+		return Logon{}, false, gss.Fault{}
+	}
+	l, ok = parseLogon(data)
+	if !ok {
+		return Logon{}, false, malformed("logon information that does not parse")
+	}
+	return l, true, gss.Fault{}
+}
+
+func parseLogon(b string) (l Logon, ok bool) {
+	r := newNDR(b)
+	for range 6 {
+		r.fileTime() // of logon, logoff, kick-off, and of the password
+	}
+	user, full, script, profile, directory, drive := r.str(), r.str(), r.str(), r.str(), r.str(), r.str()
+	r.uint16() // logons
+	r.uint16() // bad passwords
+	l.UserRID, l.PrimaryGroupRID = r.uint32(), r.uint32()
+	groups, groupsPtr := r.uint32(), r.pointer()
+	l.UserFlags = r.uint32()
+	r.take(16, 1) // session key, zeros
+	server, domain := r.str(), r.str()
+	domainPtr := r.pointer()
+	r.take(8, 4)
+	l.AccountFlags = r.uint32()
+	r.uint32()
+	r.fileTime()
+	r.fileTime()
+	r.uint32()
+	r.uint32()
+	extra, extraPtr := r.uint32(), r.pointer()
+	resourceDomainPtr := r.pointer()
+	resources, resourcesPtr := r.uint32(), r.pointer()
+	if groups > MaxSIDs || extra > MaxSIDs || resources > MaxSIDs {
+		return Logon{}, false
+	}
+	// What the pointers point to, in their order.
+	l.user, l.fullName = r.chars(user), r.chars(full)
+	r.chars(script)
+	r.chars(profile)
+	r.chars(directory)
+	r.chars(drive)
+	if groupsPtr {
+		l.groups = r.array(groups, 8)
+	}
+	l.server, l.domain = r.chars(server), r.chars(domain)
+	l.DomainSID = r.sid(domainPtr)
+	if extraPtr {
+		l.extra = r.array(extra, 8)
+		from := r.at
+		for i := range int(extra) {
+			r.sid(r.ok && le32(l.extra[8*i:]) != 0)
+		}
+		if r.ok {
+			l.extraSIDs = r.s[from:r.at]
+		}
+	}
+	l.resourceDomain = r.sid(resourceDomainPtr)
+	if resourcesPtr {
+		l.resources = r.array(resources, 8)
+	}
+	return l, r.ok
+}
+
+// User is the account's name, FullName what people call the user.
+func (l Logon) User() string     { return text(l.user) }
+func (l Logon) FullName() string { return text(l.fullName) }
+
+// Server and Domain are NetBIOS names: who let the user in, and where the account is.
+func (l Logon) Server() string { return text(l.server) }
+func (l Logon) Domain() string { return text(l.domain) }
+
+// UserSID is the account.
+func (l Logon) UserSID() SID { return l.DomainSID.With(l.UserRID) }
+
+// Groups iterates over all that the user is a member of: groups of the account's
+// domain, SIDs of elsewhere, and groups of the service's domain.
+func (l Logon) Groups() iter.Seq[SID] {
+	return func(yield func(SID) bool) {
+		for i := 0; i+8 <= len(l.groups); i += 8 {
+			if !yield(l.DomainSID.With(le32(l.groups[i:]))) {
+				return
+			}
+		}
+		r := ndr{s: l.extraSIDs, ok: true}
+		for i := 0; i+8 <= len(l.extra); i += 8 {
+			if s := r.sid(le32(l.extra[i:]) != 0); s != "" && !yield(s) {
+				return
+			}
+		}
+		for i := 0; i+8 <= len(l.resources); i += 8 {
+			if !yield(l.resourceDomain.With(le32(l.resources[i:]))) {
+				return
+			}
+		}
+	}
+}

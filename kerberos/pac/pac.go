@@ -1,0 +1,114 @@
+package pac
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Bounds on what a ticket may hold.
+const (
+	MaxSize    = 1 << 16 // bytes
+	MaxBuffers = 32
+)
+
+// Kind is the type of a buffer (MS-PAC section 2.4).
+type Kind uint32
+
+const (
+	LogonInfo       Kind = 1
+	ServerChecksum  Kind = 6
+	KDCChecksum     Kind = 7
+	ClientInfo      Kind = 10
+	DelegationInfo  Kind = 11
+	UPNInfo         Kind = 12
+	ClientClaims    Kind = 13
+	TicketChecksum  Kind = 16
+	AttributesInfo  Kind = 17
+	RequestorSID    Kind = 18
+	ExtendedKDCSum  Kind = 19
+	headerSize           = 8
+	bufferEntrySize      = 16
+)
+
+// PAC is a certificate that was looked through, and that nobody vouches for yet. It is
+// comparable.
+type PAC struct{ raw string }
+
+// Parse reads a PAC: the table of buffers, each inside of the whole. Malformed for
+// what is none, and for a kind of signature or information that comes twice.
+func Parse(b string) (PAC, gss.Fault) {
+	bad := func(what string) (PAC, gss.Fault) { return PAC{}, malformed(what) }
+	if len(b) < headerSize || len(b) > MaxSize {
+		return bad("a PAC that is empty, or longer than MaxSize")
+	}
+	n := le32(b)
+	if n > MaxBuffers || le32(b[4:]) != 0 || len(b) < headerSize+int(n)*bufferEntrySize {
+		return bad("a PAC of another version, or with more buffers than MaxBuffers or than it has room for")
+	}
+	p := PAC{b}
+	var seen uint64
+	for i := range int(n) {
+		kind, from, to := p.entry(i)
+		if from < uint64(headerSize+int(n)*bufferEntrySize) && to > from || from > to || to > uint64(len(b)) {
+			return bad("a PAC whose buffer lies outside of it")
+		}
+		if kind < 64 {
+			if seen&(1<<kind) != 0 {
+				return bad("a PAC with two buffers of one kind")
+			}
+			seen |= 1 << kind
+		}
+	}
+	return p, gss.Fault{}
+}
+
+// entry is where buffer i lies.
+func (p PAC) entry(i int) (kind Kind, from, to uint64) {
+	e := p.raw[headerSize+i*bufferEntrySize:]
+	from = uint64(le32(e[8:])) | uint64(le32(e[12:]))<<32
+	return Kind(le32(e)), from, from + uint64(le32(e[4:]))
+}
+
+func (p PAC) len() int {
+	if p.raw == "" {
+		return 0
+	}
+	return int(le32(p.raw))
+}
+
+// find is the buffer of a kind, and where it lies.
+func (p PAC) find(kind Kind) (data string, at int, ok bool) {
+	for i := range p.len() {
+		if k, from, to := p.entry(i); k == kind {
+			return p.raw[from:to], int(from), true
+		}
+	}
+	return "", 0, false
+}
+
+// Has reports whether there is a buffer of a kind.
+func (p PAC) Has(kind Kind) bool {
+	_, _, ok := p.find(kind)
+	return ok
+}
+
+// IsZero reports whether there is no PAC.
+func (p PAC) IsZero() bool { return p.raw == "" }
+
+// Format implements fmt.Formatter: nobody vouches for what is in it.
+func (p PAC) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "pac(%d buffers, %d bytes, not verified)", p.len(), len(p.raw))
+}
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (p PAC) MarshalText() ([]byte, error) { return fmt.Append(nil, p), nil }
+
+func malformed(what string) gss.Fault {
+	return gss.Fault{Code: gss.Malformed, Detail: "pac: " + what}
+}
+
+func le16(s string) uint16 { return uint16(s[0]) | uint16(s[1])<<8 }
+func le32(s string) uint32 { return binary.LittleEndian.Uint32([]byte(s[:4])) }
+func le64(s string) uint64 { return uint64(le32(s)) | uint64(le32(s[4:]))<<32 }
