@@ -1,6 +1,7 @@
 package kerberos_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -160,4 +161,28 @@ func (w *world) negotiate(c gss.Context, in gss.Input) (gss.Context, gss.Output)
 		}
 		in = gss.Input{Answer: answer}
 	}
+}
+
+// C20, C22: SPNEGO over Kerberos and NTLM offers these, Kerberos under Microsoft's wrong
+// OID too, and nothing else.
+func TestDefaultMechList(t *testing.T) {
+	k := home(t)
+	lm, err := ntlm.New(ntlm.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, kdc: k, login: gss.Password{User: "alice", Password: gss.NewSecret(password)}}
+	_, out := w.negotiate(negotiation(t, false, mech(t, kerberos.Config{Realm: "A.TEST"}), lm).Initiate(target("www.a.test")), gss.Input{})
+	init, fault := spnego.ParseInit(out.Token.Bytes())
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	var list []gss.Mech
+	for mech := range init.MechTypes.All() {
+		list = append(list, mech)
+	}
+	if want := []gss.Mech{gss.MSKerberos, gss.Kerberos, gss.NTLM}; !slices.Equal(list, want) {
+		t.Errorf("offers %v, want %v", list, want)
+	}
+	requirement.Held(t, "unit:default_mech_list")
 }

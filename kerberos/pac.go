@@ -27,8 +27,7 @@ func findPAC(ticket *message.EncTicketPart, service *enctype.Prepared) signedPAC
 // PAC is what the ticket of an established acceptor's peer says of the user, once the
 // service's key has verified it (KILE-3.4.5.3-1). False for a ticket without a PAC, and
 // for every context that is no such acceptor, or whose Config.KeepPAC is off; a fault
-// for a PAC that does not parse or verify. It finds a method of that name, so that a
-// context around ours can hand it on.
+// for a PAC that does not parse or verify. Of a context of SPNEGO take spnego.Leaf.
 func PAC(c gss.Context) (v pac.Verified, ok bool, fault gss.Fault) {
 	p, has := c.(interface {
 		PAC() (pac.Verified, bool, gss.Fault)
