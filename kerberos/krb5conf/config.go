@@ -1,0 +1,216 @@
+package krb5conf
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+)
+
+// Config is a configuration that nobody changes. The nil Config knows nothing, and
+// defaults hold.
+type Config struct {
+	root    node
+	domains []domain
+}
+
+// domain is one relation of domain_realm.
+type domain struct{ name, realm string }
+
+// Parse reads a text. include gives the text behind "include" and "includedir" lines,
+// false if it cannot be had; nil passes them over. Malformed names the line.
+func Parse(text string, include func(directive, name string) (string, bool)) (*Config, gss.Fault) {
+	p := parser{include: include, left: MaxSize}
+	c := &Config{}
+	p.parse(text, &c.root, 0)
+	if !p.fault.IsZero() {
+		return nil, p.fault
+	}
+	for _, s := range c.root.below {
+		if s.name == "domain_realm" {
+			for _, r := range s.below {
+				c.domains = append(c.domains, domain{strings.ToLower(r.name), r.value})
+			}
+		}
+	}
+	return c, gss.Fault{}
+}
+
+func (c *Config) get(path ...string) string {
+	if c == nil {
+		return ""
+	}
+	return c.root.first(path...)
+}
+
+func (c *Config) all(path ...string) []string {
+	if c == nil {
+		return nil
+	}
+	return c.root.values(path...)
+}
+
+// DefaultRealm is default_realm, "" if there is none.
+func (c *Config) DefaultRealm() string { return c.get("libdefaults", "default_realm") }
+
+// KDCs are the addresses of a realm's KDCs in order: host, host:port, or the
+// https:// URL of a proxy (MS-KKDCP).
+func (c *Config) KDCs(realm string) []string {
+	var list []string
+	for _, v := range c.all("realms", realm, "kdc") {
+		list = append(list, strings.Fields(v)...)
+	}
+	return list
+}
+
+// RealmOf is the realm of a host by domain_realm: that of the host itself, or of the
+// longest domain that it is in; "" if none is named. Domains are compared without case. It is
+// what kerberos.Realms wants.
+func (c *Config) RealmOf(host string) string {
+	if c == nil {
+		return ""
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	best, realm := -1, ""
+	for _, d := range c.domains {
+		switch {
+		case d.name == host:
+			return d.realm
+		case strings.HasPrefix(d.name, ".") && strings.HasSuffix(host, d.name) && len(d.name) > best:
+			best, realm = len(d.name), d.realm
+		}
+	}
+	return realm
+}
+
+// CAPath are the realms between a client's and a service's realm by capaths, none if they trust each
+// other, or if nothing is said.
+func (c *Config) CAPath(client, server string) []string {
+	var list []string
+	for _, v := range c.all("capaths", client, server) {
+		if v != "." {
+			list = append(list, strings.Fields(v)...)
+		}
+	}
+	return list
+}
+
+// Bool is a relation of libdefaults that is yes or no, or def if it is not there.
+func (c *Config) Bool(name string, def bool) bool {
+	switch strings.ToLower(c.get("libdefaults", name)) {
+	case "y", "yes", "true", "t", "1", "on":
+		return true
+	case "n", "no", "false", "nil", "0", "off":
+		return false
+	}
+	return def
+}
+
+// Canonicalizes reports whether dns_canonicalize_hostname is on: a caller then names
+// targets by their canonical name. The default of the library is on; this one's is off, since a
+// name that comes from DNS is not protected.
+func (c *Config) Canonicalizes() bool { return c.Bool("dns_canonicalize_hostname", false) }
+
+// Duration is a relation of libdefaults that is a time: seconds, 1d2h3m4s, or h:m[:s].
+// def if it is not there or is none.
+func (c *Config) Duration(name string, def time.Duration) time.Duration {
+	if d, ok := duration(c.get("libdefaults", name)); ok {
+		return d
+	}
+	return def
+}
+
+func duration(s string) (time.Duration, bool) {
+	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
+		return time.Duration(n) * time.Second, true
+	}
+	if parts := strings.Split(s, ":"); len(parts) == 2 || len(parts) == 3 {
+		total := time.Duration(0)
+		for i, p := range parts {
+			n, err := strconv.ParseUint(p, 10, 20)
+			if err != nil {
+				return 0, false
+			}
+			total += time.Duration(n) * [...]time.Duration{time.Hour, time.Minute, time.Second}[i]
+		}
+		return total, true
+	}
+	total, number, any := time.Duration(0), 0, false
+	for _, r := range strings.ReplaceAll(s, " ", "") {
+		if r >= '0' && r <= '9' {
+			if number = number*10 + int(r-'0'); number > 1<<24 {
+				return 0, false
+			}
+			any = true
+			continue
+		}
+		unit, ok := map[rune]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}[r]
+		if !ok || !any {
+			return 0, false
+		}
+		total, number, any = total+time.Duration(number)*unit, 0, false
+	}
+	return total, total > 0 && !any
+}
+
+// Number is a relation of libdefaults that is a number, or def.
+func (c *Config) Number(name string, def int) int {
+	if n, err := strconv.Atoi(c.get("libdefaults", name)); err == nil {
+		return n
+	}
+	return def
+}
+
+// family are the types that a name stands for.
+func family(name string) []enctype.Type {
+	switch name {
+	case "default":
+		return []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256, enctype.Camellia256, enctype.Camellia128}
+	case "aes":
+		return []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256}
+	case "rc4":
+		return []enctype.Type{enctype.RC4}
+	case "camellia":
+		return []enctype.Type{enctype.Camellia256, enctype.Camellia128}
+	}
+	if t, ok := enctype.TypeOf(name); ok {
+		return []enctype.Type{t}
+	}
+	return nil
+}
+
+// Types are the encryption types of a relation of libdefaults (permitted_enctypes,
+// default_tkt_enctypes, default_tgs_enctypes), in its order: names and families, with "-" before
+// what is to be left out. Unknown names are passed over. nil if the relation is not there.
+func (c *Config) Types(name string) []enctype.Type {
+	text := c.get("libdefaults", name)
+	if text == "" {
+		return nil
+	}
+	list := []enctype.Type{}
+	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ' ' || r == ',' || r == '\t' }) {
+		out := strings.HasPrefix(word, "-")
+		for _, t := range family(strings.TrimLeft(word, "+-")) {
+			kept := list[:0:0]
+			has := false
+			for _, x := range list {
+				has = has || x == t
+				if x != t || !out {
+					kept = append(kept, x)
+				}
+			}
+			if list = kept; !out && !has {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
+// Format implements fmt.Formatter.
+func (c *Config) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "krb5conf(default realm %q)", c.DefaultRealm())
+}

@@ -1,0 +1,11 @@
+// Package krb5conf is the configuration file krb5.conf as a value: what MIT's and
+// Heimdal's libraries read, as far as an HTTP client or server has a use for it.
+//
+// Reading files is for drivers: Parse is given the text, and asks for what the text
+// includes.
+//
+//	file        what
+//	profile.go  the syntax: sections, relations, nesting, includes
+//	config.go   what it means: realms, hosts, encryption types, times
+//	local.go    auth_to_local: names of this system for principals
+package krb5conf

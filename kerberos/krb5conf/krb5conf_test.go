@@ -1,0 +1,158 @@
+package krb5conf
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+const file = `
+# a comment
+include /etc/other.conf
+[libdefaults]
+	default_realm = A.TEST
+	dns_canonicalize_hostname = false
+	clockskew = 2m 30s
+	ticket_lifetime = 10:00
+	udp_preference_limit = 1
+	permitted_enctypes = aes -aes128-cts-hmac-sha1-96, rc4 nonsense
+[realms]
+	A.TEST = {
+		kdc = kdc1.a.test:88
+		kdc = "https://proxy.a.test/KdcProxy"
+		auth_to_local_names = {
+			root = nobody
+		}
+		auth_to_local = RULE:[2:$1;$2](^.*;admin$)s/;admin$//
+		auth_to_local = RULE:[1:$1@$0](.*@B\.TEST)s/@.*//s/x/y/g
+		auth_to_local = DEFAULT
+	}
+	B.TEST = { 
+		kdc = kdc.b.test
+	}
+[domain_realm]
+	.a.test = A.TEST
+	.sub.a.test = SUB.TEST
+	odd.a.test = ODD.TEST
+[capaths]
+	A.TEST = {
+		C.TEST = B.TEST
+		B.TEST = .
+	}
+`
+
+func parse(t testing.TB, text string) *Config {
+	t.Helper()
+	c, fault := Parse(text, func(directive, name string) (string, bool) {
+		if directive != "include" || name != "/etc/other.conf" {
+			return "", false
+		}
+		return "[realms]\nD.TEST = {\n kdc = kdc.d.test\n}\n", true
+	})
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	return c
+}
+
+func TestConfig(t *testing.T) {
+	c := parse(t, file)
+	if c.DefaultRealm() != "A.TEST" || c.Canonicalizes() || c.Number("udp_preference_limit", 1465) != 1 {
+		t.Error("libdefaults")
+	}
+	if got := c.KDCs("A.TEST"); !slices.Equal(got, []string{"kdc1.a.test:88", "https://proxy.a.test/KdcProxy"}) {
+		t.Errorf("%q", got)
+	}
+	if got := c.KDCs("D.TEST"); !slices.Equal(got, []string{"kdc.d.test"}) {
+		t.Errorf("what is included: %q", got)
+	}
+	for host, want := range map[string]string{"www.a.test": "A.TEST", "WWW.A.TEST.": "A.TEST", "x.sub.a.test": "SUB.TEST", "odd.a.test": "ODD.TEST", "a.test": "", "other": "", "xa.test": ""} {
+		if got := c.RealmOf(host); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+	if got := c.CAPath("A.TEST", "C.TEST"); !slices.Equal(got, []string{"B.TEST"}) || c.CAPath("A.TEST", "B.TEST") != nil || c.CAPath("X", "Y") != nil {
+		t.Errorf("%q", got)
+	}
+	if got := c.Types("permitted_enctypes"); !slices.Equal(got, []enctype.Type{enctype.AES256SHA1, enctype.AES256SHA384, enctype.AES128SHA256, enctype.RC4}) || c.Types("default_tkt_enctypes") != nil {
+		t.Errorf("%v", got)
+	}
+	if c.Duration("clockskew", 0) != 150*time.Second || c.Duration("ticket_lifetime", 0) != 10*time.Hour || c.Duration("none", time.Hour) != time.Hour {
+		t.Error("durations")
+	}
+	for text, want := range map[string]time.Duration{"300": 300 * time.Second, "1d": 24 * time.Hour, "1:2:3": time.Hour + 2*time.Minute + 3*time.Second} {
+		if got, ok := duration(text); !ok || got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	for _, bad := range []string{"", "x", "1x", "d", "5m3", "1:2:3:4", "99999999999999999999s"} {
+		if _, ok := duration(bad); ok {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	var none *Config
+	if none.DefaultRealm() != "" || none.RealmOf("x") != "" || none.KDCs("X") != nil || !none.Bool("x", true) || fmt.Sprint(none) == "" {
+		t.Error("the nil Config")
+	}
+}
+
+func TestLocalName(t *testing.T) {
+	c := parse(t, file)
+	for text, want := range map[string]string{"alice@A.TEST": "alice", "root@A.TEST": "nobody", "bob/admin@A.TEST": "bob", "foxx@B.TEST": "foyy", "alice@C.TEST": "", "bob/other@A.TEST": "", "a/b/c@A.TEST": ""} {
+		p, _ := message.ParsePrincipal(text, "")
+		if got, ok := c.LocalName(p); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	p, _ := message.ParsePrincipal("alice@A.TEST", "")
+	for _, rule := range []string{"RULE:", "RULE:[", "RULE:[1:$9]", "RULE:[x:$1]", "RULE:[1:$1](", "RULE:[1:$1]((", "RULE:[1:$1]s/a", "RULE:[1:$1]" + strings.Repeat("s/a/a/", maxReplacements+1), "OTHER"} {
+		c := parse(t, "[libdefaults]\ndefault_realm = A.TEST\n[realms]\nA.TEST = {\nauth_to_local = "+rule+"\n}\n")
+		if got, ok := c.LocalName(p); ok {
+			t.Errorf("%s gives %q", rule, got)
+		}
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	for text, line := range map[string]int{
+		"x = y": 1, "[a\n": 1, "[a]\n}": 2, "[a]\nb = {\n": 2, "[a]\nb": 2, "[a]\nb = \"c": 2, "[a]\n= c": 2, "[a]\nb = {\n[c]\n}": 3,
+		"[a]\n" + strings.Repeat("b = {\n", MaxDepth+1): MaxDepth + 1, "include /none\n": 1,
+	} {
+		_, fault := Parse(text, func(string, string) (string, bool) { return "", false })
+		if fault.Code != gss.Malformed || !strings.Contains(fault.Detail, fmt.Sprintf("line %d", line)) {
+			t.Errorf("%.20q: %v", text, fault)
+		}
+	}
+	if _, fault := Parse(strings.Repeat("#", MaxSize+1), nil); fault.Code != gss.Malformed {
+		t.Error("more than MaxSize")
+	}
+	endless := func(string, string) (string, bool) { return "include x\n", true }
+	if _, fault := Parse("include x\n", endless); fault.Code != gss.Malformed {
+		t.Error("files that include each other")
+	}
+	if c, fault := Parse("[a]*\nb = c\n[a]\nb = d\nmodule /x:y\n", nil); !fault.IsZero() || !slices.Equal(c.all("a", "b"), []string{"c", "d"}) {
+		t.Errorf("%v", fault)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(file, "alice", "A.TEST")
+	f.Add("[a]\nb* = \"c\\n\"\n", "", "")
+	f.Fuzz(func(t *testing.T, text, name, realm string) {
+		c, fault := Parse(text, func(_, name string) (string, bool) { return "[x]\ny = z\n", name != "" })
+		if !fault.IsZero() {
+			return
+		}
+		c.LocalName(message.Principal{Name: message.NameOf(1, name), Realm: realm})
+		c.RealmOf(name)
+		c.Types("permitted_enctypes")
+		c.Duration("clockskew", 0)
+		c.CAPath(realm, name)
+	})
+}

@@ -1,0 +1,193 @@
+package krb5conf
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Bounds on a file.
+const (
+	MaxSize  = 1 << 20 // bytes, all that is included counted too
+	MaxDepth = 8       // of braces, and of includes
+)
+
+// node is a relation: a name with a value, or with relations below it.
+type node struct {
+	name, value string
+	below       []node
+	final       bool // nothing that comes later adds to it
+}
+
+// parser reads the syntax of MIT's profile library.
+type parser struct {
+	include func(directive, name string) (string, bool)
+	left    int // bytes that may still come
+	fault   gss.Fault
+}
+
+func (p *parser) fail(line int, what string) {
+	if p.fault.IsZero() {
+		p.fault = gss.Fault{Code: gss.Malformed, Detail: fmt.Sprintf("krb5conf: line %d: %s", line, what)}
+	}
+}
+
+// parse adds the sections of a text to root.
+func (p *parser) parse(text string, root *node, depth int) {
+	if p.left -= len(text); p.left < 0 {
+		p.fail(0, "more than MaxSize bytes")
+		return
+	}
+	var at []*node // the section and the open braces
+	n := 0
+	for raw := range strings.Lines(text) {
+		n++
+		line := strings.TrimSpace(raw)
+		if !p.fault.IsZero() {
+			return
+		}
+		switch {
+		case line == "" || line[0] == '#' || line[0] == ';':
+			continue
+		case len(at) <= 1 && p.included(line, n, root, depth):
+			continue
+		case line[0] == '[':
+			end := strings.IndexByte(line, ']')
+			if end < 0 || len(at) > 1 {
+				p.fail(n, "a section's name without an end, or inside of braces")
+				return
+			}
+			s := root.child(line[1:end])
+			s.final = s.final || strings.HasPrefix(line[end+1:], "*")
+			at = []*node{s}
+			continue
+		case len(at) == 0:
+			p.fail(n, "a relation outside of any section")
+			return
+		case line[0] == '}':
+			if len(at) == 1 {
+				p.fail(n, "a brace that closes nothing")
+				return
+			}
+			if strings.HasPrefix(line[1:], "*") {
+				at[len(at)-1].final = true
+			}
+			at = at[:len(at)-1]
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		final := strings.HasSuffix(name, "*")
+		name = strings.TrimSpace(strings.TrimSuffix(name, "*"))
+		if !ok || name == "" {
+			p.fail(n, "expected name = value")
+			return
+		}
+		if value == "{" {
+			if len(at) == MaxDepth {
+				p.fail(n, "braces deeper than MaxDepth")
+				return
+			}
+			at = append(at, at[len(at)-1].child(name))
+			continue
+		}
+		text, ok := unquote(value)
+		if !ok {
+			p.fail(n, "a quoted value without an end")
+			return
+		}
+		at[len(at)-1].below = append(at[len(at)-1].below, node{name: name, value: text, final: final})
+	}
+	if len(at) > 1 {
+		p.fail(n, "a brace that is never closed")
+	}
+}
+
+// included deals with include and includedir. A module line would load code, and is passed over.
+func (p *parser) included(line string, n int, root *node, depth int) bool {
+	directive, name, _ := strings.Cut(line, " ")
+	switch directive {
+	case "module":
+		return true
+	case "include", "includedir":
+	default:
+		return false
+	}
+	if depth == MaxDepth {
+		p.fail(n, "files include each other deeper than MaxDepth")
+		return true
+	}
+	if p.include == nil {
+		return true
+	}
+	text, ok := p.include(directive, strings.TrimSpace(name))
+	if !ok {
+		p.fail(n, "what is to be included cannot be read")
+		return true
+	}
+	p.parse(text, root, depth+1)
+	return true
+}
+
+// unquote takes the quotes off a value, with the escapes that the profile library has.
+func unquote(s string) (string, bool) {
+	if s == "" || s[0] != '"' {
+		return s, true
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			return b.String(), true
+		case c == '\\' && i+1 < len(s):
+			i++
+			c = s[i]
+			if at := strings.IndexByte("ntb", c); at >= 0 {
+				c = "\n\t\b"[at]
+			}
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", false
+}
+
+// child is the node of a name, made if there is none.
+func (n *node) child(name string) *node {
+	for i := range n.below {
+		if n.below[i].name == name && n.below[i].value == "" {
+			return &n.below[i]
+		}
+	}
+	n.below = append(n.below, node{name: name})
+	return &n.below[len(n.below)-1]
+}
+
+// values are all values at a path, in order.
+func (n *node) values(path ...string) (list []string) {
+	for i := range n.below {
+		b := &n.below[i]
+		if b.name != path[0] {
+			continue
+		}
+		if len(path) == 1 {
+			list = append(list, b.value)
+		} else {
+			list = append(list, b.values(path[1:]...)...)
+		}
+		if b.final {
+			break
+		}
+	}
+	return list
+}
+
+// value is the first of them.
+func (n *node) first(path ...string) string {
+	if list := n.values(path...); len(list) > 0 {
+		return list[0]
+	}
+	return ""
+}
