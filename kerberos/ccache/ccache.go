@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
@@ -22,6 +23,14 @@ type Credential struct {
 	AuthData                                message.AuthorizationData
 	Ticket                                  string // DER
 	SecondTicket                            string
+
+	foreign foreignKey
+}
+
+// foreignKey is a key of a type that cannot be used here: it is kept for who can.
+type foreignKey struct {
+	kind  int16
+	value gss.Secret
 }
 
 // IsZero reports whether there is no ticket.
@@ -84,14 +93,15 @@ func (c *Cache) Offset() int64 {
 	return c.offset
 }
 
-// All iterates over the credentials, settings left out.
+// All iterates over the credentials, settings left out, and those with keys that cannot
+// be used here.
 func (c *Cache) All() iter.Seq[Credential] {
 	return func(yield func(Credential) bool) {
 		if c == nil {
 			return
 		}
 		for _, cred := range c.creds {
-			if !cred.isConfig() && !yield(cred) {
+			if !cred.isConfig() && cred.foreign == (foreignKey{}) && !yield(cred) {
 				return
 			}
 		}

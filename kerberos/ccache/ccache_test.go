@@ -61,6 +61,29 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// A ticket whose key cannot be used here is not shown, and not lost.
+func TestForeignKeys(t *testing.T) {
+	tgt := cred("alice", "krbtgt/A.TEST", 1000)
+	file := strings.Replace(string(New(tgt.Client).With(tgt).Append(nil)), "\x00\x11\x00\x00\x00\x10canary-canary-16", "\x00\x10\x00\x00\x00\x18canary-canary-16canary24", 1)
+	c, fault := Parse(file)
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	for one := range c.All() {
+		t.Errorf("%v is shown", one)
+	}
+	if string(c.Append(nil)) != file {
+		t.Error("written again as something else")
+	}
+	again, _ := Parse(string(c.With(cred("alice", "HTTP/www", 500)).Append(nil)))
+	if len(again.creds) != 2 {
+		t.Errorf("%d credentials are left", len(again.creds))
+	}
+	if s := fmt.Sprintf("%v %+v %#v", c, c.creds[0], c.creds); strings.Contains(s, "canary") {
+		t.Error("a key shows")
+	}
+}
+
 // The older versions, written by hand.
 func TestOldVersions(t *testing.T) {
 	little := "\x01\x00\x00\x00\x01\x00\x00\x00" + "\x01\x00\x00\x00R" + "\x01\x00\x00\x00n" // type 1, one component

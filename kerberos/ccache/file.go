@@ -19,7 +19,8 @@ const offsetTag = 1
 
 // Parse reads a file of version 1 to 4. Versions 1 and 2 have no byte order of their own;
 // they are taken to come from a little-endian machine. Credentials with a key of a type that
-// cannot be used here are passed over. Malformed for what is no credential cache.
+// cannot be used here are not shown, and are written again as they were. Malformed for what
+// is no credential cache.
 func Parse(b string) (*Cache, gss.Fault) {
 	bad := func(what string) (*Cache, gss.Fault) {
 		return nil, gss.Fault{Code: gss.Malformed, Detail: "ccache: " + what}
@@ -46,13 +47,11 @@ func Parse(b string) (*Cache, gss.Fault) {
 		if n == MaxCredentials {
 			return bad("more than MaxCredentials credentials")
 		}
-		cred, usable := r.credential()
+		cred := r.credential()
 		if !r.ok {
 			return bad("a credential does not parse")
 		}
-		if usable {
-			c.creds = append(c.creds, cred)
-		}
+		c.creds = append(c.creds, cred)
 	}
 	return c, gss.Fault{}
 }
@@ -124,7 +123,7 @@ func (r *reader) principal() message.Principal {
 	return p
 }
 
-func (r *reader) credential() (c Credential, usable bool) {
+func (r *reader) credential() (c Credential) {
 	c.Client = r.principal()
 	c.Server = r.principal()
 	kind := enctype.Type(int16(r.uint16()))
@@ -144,12 +143,14 @@ func (r *reader) credential() (c Credential, usable bool) {
 		c.AuthData = c.AuthData.Append(kind, r.data())
 	}
 	c.Ticket, c.SecondTicket = r.data(), r.data()
-	if c.isConfig() {
-		return c, true
+	if kind == 0 && value == "" { // a setting
+		return c
 	}
 	key, fault := enctype.NewKey(kind, value)
-	c.Key = key
-	return c, fault.IsZero()
+	if c.Key = key; !fault.IsZero() {
+		c.foreign = foreignKey{int16(kind), gss.NewSecret(value)}
+	}
+	return c
 }
 
 // count is the length of a list, which the rest of the file has to have room for.
@@ -183,8 +184,11 @@ func (c *Cache) Append(b []byte) []byte {
 func (c Credential) append(b []byte) []byte {
 	b = appendPrincipal(b, c.Client)
 	b = appendPrincipal(b, c.Server)
-	b = binary.BigEndian.AppendUint16(b, uint16(c.Key.Type()))
-	b = appendData(b, c.Key.Reveal())
+	kind, value := uint16(c.Key.Type()), c.Key.Reveal()
+	if c.foreign != (foreignKey{}) {
+		kind, value = uint16(c.foreign.kind), c.foreign.value.Reveal()
+	}
+	b = appendData(binary.BigEndian.AppendUint16(b, kind), value)
 	for _, t := range [...]message.Time{c.AuthTime, c.StartTime, c.EndTime, c.RenewTill} {
 		b = binary.BigEndian.AppendUint32(b, uint32(t))
 	}

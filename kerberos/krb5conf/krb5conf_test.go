@@ -111,7 +111,8 @@ func TestLocalName(t *testing.T) {
 		}
 	}
 	p, _ := message.ParsePrincipal("alice@A.TEST", "")
-	for _, rule := range []string{"RULE:", "RULE:[", "RULE:[1:$9]", "RULE:[x:$1]", "RULE:[1:$1](", "RULE:[1:$1]((", "RULE:[1:$1]s/a", "RULE:[1:$1]" + strings.Repeat("s/a/a/", maxReplacements+1), "OTHER"} {
+	grow := "RULE:[1:$1]" + strings.Repeat("s//"+strings.Repeat("x", 200)+"/g", 4)
+	for _, rule := range []string{"RULE:", "RULE:[", "RULE:[1:$9]", "RULE:[x:$1]", "RULE:[1:$1](", "RULE:[1:$1]((", "RULE:[1:$1]s/a", "RULE:[1:$1]" + strings.Repeat("s/a/a/", maxReplacements+1), grow, "OTHER"} {
 		c := parse(t, "[libdefaults]\ndefault_realm = A.TEST\n[realms]\nA.TEST = {\nauth_to_local = "+rule+"\n}\n")
 		if got, ok := c.LocalName(p); ok {
 			t.Errorf("%s gives %q", rule, got)
@@ -136,7 +137,31 @@ func TestMalformed(t *testing.T) {
 	if _, fault := Parse("include x\n", endless); fault.Code != gss.Malformed {
 		t.Error("files that include each other")
 	}
-	if c, fault := Parse("[a]*\nb = c\n[a]\nb = d\nmodule /x:y\n", nil); !fault.IsZero() || !slices.Equal(c.all("a", "b"), []string{"c", "d"}) {
+	if _, fault := Parse("[a]\n"+strings.Repeat("b = c\n", MaxRelations), nil); fault.Code != gss.Malformed {
+		t.Error("more than MaxRelations")
+	}
+	// An include inside of a section adds others and leaves this one as it was.
+	many := ""
+	for i := range 20 {
+		many += fmt.Sprintf("[s%d]\nx = y\n", i)
+	}
+	c, fault := Parse("[libdefaults]\ninclude\tmore\ndefault_realm = R\n", func(string, string) (string, bool) { return many, true })
+	if !fault.IsZero() || c.DefaultRealm() != "R" {
+		t.Errorf("%v %v", c, fault)
+	}
+	for text, want := range map[string][]string{
+		"[r]*\nk = 1\n[r]\nk = 2\n":                    {"1"},
+		"[r]\nA = {\nk = 1\n}*\nA = {\nk = 2\n}\n":     {"1"},
+		"[r]\nA = {\nk* = 1\nk = 2\n}\n":               {"1"},
+		"[r]\nA = {\nk = 1\n}\n[r]\nA = {\nk = 2\n}\n": {"1", "2"},
+	} {
+		c, fault := Parse(text, nil)
+		got := append(c.all("r", "A", "k"), c.all("r", "k")...)
+		if !fault.IsZero() || !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q, %v", text, got, want, fault)
+		}
+	}
+	if c, fault := Parse("[a]*\nb = c\n[a]\nb = d\nmodule /x:y\n", nil); !fault.IsZero() || !slices.Equal(c.all("a", "b"), []string{"c"}) {
 		t.Errorf("%v", fault)
 	}
 }

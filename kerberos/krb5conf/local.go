@@ -40,8 +40,11 @@ func (c *Config) LocalName(p message.Principal) (string, bool) {
 	return "", false
 }
 
-// maxReplacements bounds a rule's s///.
-const maxReplacements = 16
+// Bounds on what a rule may do.
+const (
+	maxReplacements = 16   // s/// in a row
+	MaxLocalName    = 1024 // bytes of a name, on its way too
+)
 
 // apply is one rule: [n:format](pattern)s/from/to/g…
 func apply(rule string, p message.Principal) (string, bool) {
@@ -95,6 +98,9 @@ func apply(rule string, p message.Principal) (string, bool) {
 		if err != nil {
 			return "", false
 		}
+		if len(name) > MaxLocalName || (len(name)+1)*(len(parts[2])+1) > 64*MaxLocalName {
+			return "", false
+		}
 		to := strings.ReplaceAll(parts[2], "$", "$$")
 		if rest = parts[3]; strings.HasPrefix(rest, "g") {
 			name, rest = re.ReplaceAllString(name, to), rest[1:]
@@ -102,5 +108,5 @@ func apply(rule string, p message.Principal) (string, bool) {
 			name = name[:at[0]] + parts[2] + name[at[1]:]
 		}
 	}
-	return name, name != ""
+	return name, name != "" && len(name) <= MaxLocalName
 }

@@ -9,14 +9,15 @@ import (
 
 // Bounds on a file.
 const (
-	MaxSize  = 1 << 20 // bytes, all that is included counted too
-	MaxDepth = 8       // of braces, and of includes
+	MaxSize      = 1 << 20 // bytes, all that is included counted too
+	MaxDepth     = 8       // of braces, and of includes
+	MaxRelations = 1 << 12 // of the whole configuration
 )
 
 // node is a relation: a name with a value, or with relations below it.
 type node struct {
 	name, value string
-	below       []node
+	below       []*node
 	final       bool // nothing that comes later adds to it
 }
 
@@ -24,6 +25,7 @@ type node struct {
 type parser struct {
 	include func(directive, name string) (string, bool)
 	left    int // bytes that may still come
+	nodes   int // relations so far
 	fault   gss.Fault
 }
 
@@ -39,7 +41,8 @@ func (p *parser) parse(text string, root *node, depth int) {
 		p.fail(0, "more than MaxSize bytes")
 		return
 	}
-	var at []*node // the section and the open braces
+	var at []*node     // the section and the open braces
+	var closed []*node // is final when the section is over
 	n := 0
 	for raw := range strings.Lines(text) {
 		n++
@@ -58,8 +61,12 @@ func (p *parser) parse(text string, root *node, depth int) {
 				p.fail(n, "a section's name without an end, or inside of braces")
 				return
 			}
-			s := root.child(line[1:end])
-			s.final = s.final || strings.HasPrefix(line[end+1:], "*")
+			finish(closed)
+			closed = nil
+			s := p.open(root, line[1:end], n)
+			if strings.HasPrefix(line[end+1:], "*") {
+				closed = append(closed, s) // once this section is over
+			}
 			at = []*node{s}
 			continue
 		case len(at) == 0:
@@ -89,7 +96,7 @@ func (p *parser) parse(text string, root *node, depth int) {
 				p.fail(n, "braces deeper than MaxDepth")
 				return
 			}
-			at = append(at, at[len(at)-1].child(name))
+			at = append(at, p.open(at[len(at)-1], name, n))
 			continue
 		}
 		text, ok := unquote(value)
@@ -97,16 +104,51 @@ func (p *parser) parse(text string, root *node, depth int) {
 			p.fail(n, "a quoted value without an end")
 			return
 		}
-		at[len(at)-1].below = append(at[len(at)-1].below, node{name: name, value: text, final: final})
+		p.add(at[len(at)-1], &node{name: name, value: text, final: final}, n)
 	}
 	if len(at) > 1 {
 		p.fail(n, "a brace that is never closed")
+	}
+	finish(closed)
+}
+
+// add puts one node below another.
+func (p *parser) add(to, n *node, line int) {
+	if p.nodes++; p.nodes > MaxRelations {
+		p.fail(line, "more than MaxRelations relations")
+		return
+	}
+	to.below = append(to.below, n)
+}
+
+// open is the node of a name, made if there is none. Where that is final already, what
+// comes is read and goes nowhere.
+func (p *parser) open(to *node, name string, line int) *node {
+	for _, b := range to.below {
+		if b.name == name && b.value == "" {
+			if b.final {
+				return &node{name: name}
+			}
+			return b
+		}
+	}
+	n := &node{name: name}
+	p.add(to, n, line)
+	return n
+}
+
+func finish(list []*node) {
+	for _, n := range list {
+		n.final = true
 	}
 }
 
 // included deals with include and includedir. A module line would load code, and is passed over.
 func (p *parser) included(line string, n int, root *node, depth int) bool {
-	directive, name, _ := strings.Cut(line, " ")
+	directive, name := line, ""
+	if at := strings.IndexAny(line, " \t"); at >= 0 {
+		directive, name = line[:at], line[at:]
+	}
 	switch directive {
 	case "module":
 		return true
@@ -154,21 +196,9 @@ func unquote(s string) (string, bool) {
 	return "", false
 }
 
-// child is the node of a name, made if there is none.
-func (n *node) child(name string) *node {
-	for i := range n.below {
-		if n.below[i].name == name && n.below[i].value == "" {
-			return &n.below[i]
-		}
-	}
-	n.below = append(n.below, node{name: name})
-	return &n.below[len(n.below)-1]
-}
-
 // values are all values at a path, in order.
 func (n *node) values(path ...string) (list []string) {
-	for i := range n.below {
-		b := &n.below[i]
+	for _, b := range n.below {
 		if b.name != path[0] {
 			continue
 		}
