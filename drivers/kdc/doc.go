@@ -1,0 +1,14 @@
+// Package kdc is the I/O that Kerberos needs: it answers the questions of packages
+// kerberos and ticket.
+//
+//	question                        answered by
+//	gss.NeedExchange{"kdc"}         [Client]: UDP, TCP, HTTPS (MS-KKDCP)
+//	gss.NeedCredential              [Files], [Keytab]
+//	kerberos.NeedTicket             [Tickets]
+//	kerberos.KeepTicket             [Tickets], [Files]
+//	kerberos.NeedServiceKey         [Keytab]
+//	gss.NeedFirstSeen               [Replays]
+//
+// Each is an answer.Source; answer.Chain puts them together. None starts a goroutine
+// that outlives the answer.
+package kdc

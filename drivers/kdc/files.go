@@ -1,0 +1,282 @@
+package kdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb5conf"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// ReadConfig reads krb5.conf: the files that KRB5_CONFIG names, or /etc/krb5.conf; what does
+// not exist is passed over. name, if not "", is read in their place, and must exist.
+func ReadConfig(name string) (*krb5conf.Config, error) {
+	names := []string{name}
+	if name == "" {
+		names = filepath.SplitList(os.Getenv("KRB5_CONFIG"))
+		if len(names) == 0 {
+			names = []string{"/etc/krb5.conf"}
+		}
+	}
+	var text strings.Builder
+	for _, n := range names {
+		b, err := os.ReadFile(n)
+		if err != nil && (name != "" || !errors.Is(err, os.ErrNotExist)) {
+			return nil, err
+		}
+		text.Write(b)
+		text.WriteByte('\n')
+	}
+	c, fault := krb5conf.Parse(text.String(), include)
+	if !fault.IsZero() {
+		return nil, fault
+	}
+	return c, nil
+}
+
+// include reads what a configuration includes. Of a folder those files whose names end in
+// .conf, or have nothing but letters, digits, dashes and underscores.
+func include(directive, name string) (string, bool) {
+	if directive == "include" {
+		b, err := os.ReadFile(name)
+		return string(b), err == nil
+	}
+	entries, err := os.ReadDir(name)
+	var text strings.Builder
+	for _, e := range entries {
+		plain := strings.Trim(e.Name(), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !plain && !strings.HasSuffix(e.Name(), ".conf") {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(name, e.Name()))
+		if err != nil {
+			return "", false
+		}
+		text.Write(b)
+		text.WriteByte('\n')
+	}
+	return text.String(), err == nil
+}
+
+// CachePath is the file of a credential cache: of a name as KRB5CCNAME has it, or with
+// "" of KRB5CCNAME itself, or where MIT's library has it by default. FILE: and DIR: are
+// files (of a DIR: its primary one); others are an error.
+func CachePath(name string) (string, error) {
+	if name == "" {
+		name = os.Getenv("KRB5CCNAME")
+	}
+	if name == "" {
+		return fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid()), nil
+	}
+	kind, rest, ok := strings.Cut(name, ":")
+	switch {
+	case !ok || len(kind) == 1: // a drive's letter
+		return name, nil
+	case kind == "FILE":
+		return rest, nil
+	case kind == "DIR" && strings.HasPrefix(rest, ":"):
+		return rest[1:], nil
+	case kind == "DIR":
+		primary, err := os.ReadFile(filepath.Join(rest, "primary"))
+		file := strings.TrimSpace(string(primary))
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			file = "tkt"
+		case err != nil:
+			return "", err
+		case !strings.HasPrefix(file, "tkt") || strings.ContainsAny(file, `/\`):
+			return "", errors.New("kdc: the file primary of the folder names no cache")
+		}
+		return filepath.Join(rest, file), nil
+	}
+	return "", fmt.Errorf("kdc: credential caches of kind %q are not supported; expected a FILE or a DIR", kind)
+}
+
+// KeytabPath is the file of a keytab: of a name as KRB5_KTNAME has it, or with "" of
+// KRB5_KTNAME itself, or /etc/krb5.keytab.
+func KeytabPath(name string) (string, error) {
+	if name == "" {
+		name = os.Getenv("KRB5_KTNAME")
+	}
+	if name == "" {
+		return "/etc/krb5.keytab", nil
+	}
+	kind, rest, ok := strings.Cut(name, ":")
+	switch {
+	case !ok || len(kind) == 1:
+		return name, nil
+	case kind == "FILE" || kind == "WRFILE":
+		return rest, nil
+	}
+	return "", fmt.Errorf("kdc: keytabs of kind %q are not supported; expected a FILE", kind)
+}
+
+// ReadCache reads a credential cache.
+func ReadCache(path string) (*ccache.Cache, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, fault := ccache.Parse(string(b))
+	if !fault.IsZero() {
+		return nil, fmt.Errorf("%s: %w", path, fault)
+	}
+	return c, nil
+}
+
+// WriteCache writes one, in one act, readable by its owner alone.
+func WriteCache(path string, c *ccache.Cache) error { return writeFile(path, c.Append(nil)) }
+
+// WriteKeytab writes a keytab, in one act, readable by its owner alone.
+func WriteKeytab(path string, k *keytab.Keytab) error { return writeFile(path, k.Append(nil)) }
+
+func writeFile(path string, b []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".krb5-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}
+
+// Files is the credential cache of a file: whose tickets there are, and where new ones
+// are kept.
+type Files struct {
+	Path string
+	// ReadOnly keeps nothing.
+	ReadOnly bool
+
+	mu sync.Mutex
+}
+
+// Answer implements answer.Source.
+func (f *Files) Answer(_ context.Context, q gss.Question) gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedCredential:
+		if q.Mech != gss.Kerberos || q.Rejected {
+			return gss.Declined{}
+		}
+		c, err := ReadCache(f.Path)
+		if err != nil {
+			return gss.Declined{}
+		}
+		return kerberos.Tickets{Cache: c}
+	case kerberos.KeepTicket:
+		if f.ReadOnly {
+			return gss.Declined{}
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		c, err := ReadCache(f.Path)
+		if err != nil || !c.Principal().Equal(q.Credential.Client) {
+			return gss.Declined{}
+		}
+		if WriteCache(f.Path, c.With(q.Credential)) != nil {
+			return gss.Unreachable{}
+		}
+		return kerberos.Kept{}
+	}
+	return gss.Declined{}
+}
+
+// Keytab is the keytab of a file, which is read again when it has changed: keys can be
+// changed without a restart.
+type Keytab struct {
+	Path string
+	// Principal is who logs on with the keys; without one it answers services alone.
+	Principal message.Principal
+
+	mu      sync.Mutex
+	read    *keytab.Keytab
+	written time.Time
+	size    int64
+}
+
+// Load reads the file if it has changed.
+func (k *Keytab) Load() (*keytab.Keytab, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	info, err := os.Stat(k.Path)
+	if err != nil {
+		return nil, err
+	}
+	if k.read != nil && info.ModTime().Equal(k.written) && info.Size() == k.size {
+		return k.read, nil
+	}
+	b, err := os.ReadFile(k.Path)
+	if err != nil {
+		return nil, err
+	}
+	t, fault := keytab.Parse(string(b))
+	if !fault.IsZero() {
+		return nil, fmt.Errorf("%s: %w", k.Path, fault)
+	}
+	k.read, k.written, k.size = t, info.ModTime(), info.Size()
+	return t, nil
+}
+
+// Answer implements answer.Source.
+func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedCredential:
+		if q.Mech != gss.Kerberos || q.Rejected || k.Principal.IsZero() {
+			return gss.Declined{}
+		}
+		t, err := k.Load()
+		if err != nil {
+			return gss.Unreachable{}
+		}
+		return kerberos.Keys{Principal: k.Principal, Keytab: t}
+	case kerberos.NeedServiceKey:
+		t, err := k.Load()
+		if err != nil {
+			return gss.Unreachable{}
+		}
+		// The names of a ticket are not protected, but whose key is tried first is a choice:
+		// the named service's, and of an account with many names any that there is.
+		best, ok := newest(t, q.Service, q)
+		if !ok {
+			best, ok = newest(t, message.Principal{}, q)
+		}
+		if !ok {
+			return gss.Unknown{}
+		}
+		return kerberos.ServiceKey{Key: best}
+	}
+	return gss.Declined{}
+}
+
+// newest is the key of the highest version that a service, or anybody, has.
+func newest(t *keytab.Keytab, service message.Principal, q kerberos.NeedServiceKey) (best *enctype.Prepared, ok bool) {
+	kvno := uint32(0)
+	for e, key := range t.Candidates(service, q.Type, q.Kvno) {
+		if !ok || e.Kvno > kvno {
+			best, kvno, ok = key, e.Kvno, true
+		}
+	}
+	return best, ok
+}

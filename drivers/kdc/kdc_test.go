@@ -1,0 +1,519 @@
+package kdc
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb5conf"
+	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/ticket"
+)
+
+// front is a KDC on loopback.
+type front struct {
+	address  string
+	mu       sync.Mutex
+	asked    []string // networks
+	datagram func(reply []byte) []byte
+	stream   func(reply []byte) []byte
+}
+
+func (f *front) note(network string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, network)
+}
+
+func (f *front) networks() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.asked, " ")
+}
+
+func newKDC(t *testing.T) *kdctest.KDC {
+	t.Helper()
+	k, err := kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{{Name: "alice", Password: "wonder"}, {Name: "HTTP/www", Password: "x"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// listen brings up a KDC on UDP and TCP of one port.
+func listen(t *testing.T, k *kdctest.KDC) *front {
+	t.Helper()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{address: tcp.Addr().String()}
+	udp, err := net.ListenPacket("udp", f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		b := make([]byte, 1<<16)
+		for {
+			n, from, err := udp.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			f.note("udp")
+			reply := []byte(k.Answer(entropy.Env(), "A.TEST", string(b[:n])))
+			if f.datagram != nil {
+				reply = f.datagram(reply)
+			}
+			if reply != nil {
+				udp.WriteTo(reply, from)
+			}
+		}
+	})
+	wg.Go(func() {
+		for {
+			c, err := tcp.Accept()
+			if err != nil {
+				return
+			}
+			f.note("tcp")
+			c.SetDeadline(time.Now().Add(5 * time.Second))
+			request, err := unframe(c)
+			if err == nil {
+				reply := frame([]byte(k.Answer(entropy.Env(), "A.TEST", string(request))))
+				if f.stream != nil {
+					reply = f.stream(reply)
+				}
+				c.Write(reply)
+			}
+			c.Close()
+		}
+	})
+	t.Cleanup(func() {
+		udp.Close()
+		tcp.Close()
+		wg.Wait()
+	})
+	return f
+}
+
+func config(t *testing.T, more string, kdcs ...string) *krb5conf.Config {
+	t.Helper()
+	text := "[libdefaults]\n" + more + "\n[realms]\nA.TEST = {\n"
+	for _, k := range kdcs {
+		text += "kdc = " + k + "\n"
+	}
+	c, fault := krb5conf.Parse(text+"}\n", nil)
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	return c
+}
+
+// login gets a ticket by way of c.
+func login(t *testing.T, c *Client) ticket.Result {
+	t.Helper()
+	alice, _ := message.ParsePrincipal("alice@A.TEST", "")
+	x := ticket.New(ticket.Request{Client: alice, Password: gss.NewSecret("wonder"), Types: message.ETypesOf(enctype.AES256SHA1)})
+	var a gss.Answer
+	for {
+		next, r, err := x.Step(entropy.Env(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Ask == nil {
+			return r
+		}
+		x, a = next, c.Answer(t.Context(), r.Ask)
+	}
+}
+
+func tooBigError() []byte {
+	e := message.Error{Code: message.ErrResponseTooBig}
+	e.Service, _ = message.ParsePrincipal("krbtgt/A.TEST@A.TEST", "")
+	return e.Append(nil)
+}
+
+func TestClient(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := closed.Addr().String()
+	closed.Close()
+	for _, row := range []struct {
+		name     string
+		more     string
+		before   []string
+		datagram func([]byte) []byte
+		stream   func([]byte) []byte
+		want     gss.Code
+		asked    string
+	}{
+		{"by UDP", "", nil, nil, nil, 0, "udp udp"},
+		{"by TCP", "udp_preference_limit = 1", nil, nil, nil, 0, "tcp tcp"},
+		{"too big for a datagram", "", nil, func([]byte) []byte { return tooBigError() }, nil, 0, "udp tcp udp tcp"},
+		{"the first KDC is dead", "", []string{dead}, nil, nil, 0, "udp udp"},
+		{"a silent one", "", nil, func([]byte) []byte { return nil }, nil, 0, "udp tcp udp tcp"},
+		{"garbage", "", nil, func([]byte) []byte { return []byte("garbage") }, nil, 0, "udp tcp udp tcp"},
+		{"more than may be", "udp_preference_limit = 1", nil, nil, func([]byte) []byte { return binary.BigEndian.AppendUint32(nil, MaxReply+1) }, gss.Unanswered, "tcp"},
+		{"less than was promised", "udp_preference_limit = 1", nil, nil, func(b []byte) []byte { return b[:len(b)-1] }, gss.Unanswered, "tcp"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := listen(t, newKDC(t))
+			f.datagram, f.stream = row.datagram, row.stream
+			c := &Client{Config: config(t, row.more, append(row.before, f.address)...), Timeout: 200 * time.Millisecond}
+			r := login(t, c)
+			if r.Fault.Code != row.want || f.networks() != row.asked {
+				t.Errorf("%v, asked by %s", r.Fault, f.networks())
+			}
+		})
+	}
+	t.Run("nobody is known", func(t *testing.T) {
+		c := &Client{Config: config(t, "dns_lookup_kdc = false")}
+		if r := login(t, c); r.Fault.Code != gss.Unanswered {
+			t.Error(r.Fault)
+		}
+	})
+	t.Run("by DNS", func(t *testing.T) {
+		f := listen(t, newKDC(t))
+		host, port, _ := net.SplitHostPort(f.address)
+		var n uint16
+		fmt.Sscan(port, &n)
+		c := &Client{Lookup: func(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+			if service != "kerberos" || name != "A.TEST" {
+				t.Errorf("asks for %s %s", service, name)
+			}
+			if proto == "tcp" {
+				return "", nil, errors.New("none")
+			}
+			return "", []*net.SRV{{Target: ".", Port: 0}, {Target: host + ".", Port: n}}, nil
+		}}
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, f.address)
+		}
+		if r := login(t, c); !r.Done() {
+			t.Error(r.Fault)
+		}
+	})
+	t.Run("the context ends", func(t *testing.T) {
+		f := listen(t, newKDC(t))
+		f.datagram = func([]byte) []byte { return nil }
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		c := &Client{Config: config(t, "", f.address, f.address, f.address), Timeout: time.Hour}
+		if _, err := c.Exchange(ctx, "A.TEST", []byte("x")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+	if c := (&Client{}); c.Answer(t.Context(), gss.NeedFirstSeen{}) != (gss.Declined{}) || c.Answer(t.Context(), gss.NeedExchange{Service: "netlogon"}) != (gss.Declined{}) {
+		t.Error("answers what it does not know")
+	}
+}
+
+// MS-KKDCP, with a proxy that takes the message apart by hand.
+func TestProxy(t *testing.T) {
+	k := newKDC(t)
+	status, mangle := http.StatusOK, func(b []byte) []byte { return b }
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		request, err := parseProxyMessage(body)
+		if err != nil || r.URL.Path != "/KdcProxy" || r.Method != http.MethodPost || !strings.Contains(string(body), "A.TEST") {
+			t.Errorf("%v %s", err, r.URL)
+		}
+		reply, _ := proxyMessage(frame([]byte(k.Answer(entropy.Env(), "A.TEST", string(request)))), "A.TEST")
+		w.WriteHeader(status)
+		w.Write(mangle(reply))
+	}))
+	defer s.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	c := &Client{Config: config(t, "", s.URL), TLS: &tls.Config{RootCAs: pool}}
+	if r := login(t, c); !r.Done() {
+		t.Fatal(r.Fault)
+	}
+	mangle = func(b []byte) []byte { return b[1:] }
+	if r := login(t, c); r.Fault.Code != gss.Unanswered {
+		t.Error(r.Fault)
+	}
+	mangle = func(b []byte) []byte { return b }
+	status = http.StatusFound
+	if r := login(t, c); r.Fault.Code != gss.Unanswered {
+		t.Error(r.Fault)
+	}
+}
+
+func first(r *Replays, key string, until int64) gss.Answer {
+	return r.Answer(context.Background(), gss.NeedFirstSeen{Scope: "Kerberos", Key: key, Until: until})
+}
+
+func TestReplays(t *testing.T) {
+	at := time.Unix(1_795_608_000, 0)
+	r := NewReplays(100, 42)
+	r.now = func() time.Time { return at }
+	until := at.Add(10 * time.Minute).UnixNano()
+	for i := range 100 {
+		if a := first(r, fmt.Sprint(i), until); a != (gss.FirstSeen{First: true, Since: 42}) {
+			t.Fatalf("%d: %v", i, a)
+		}
+	}
+	for i := range 100 {
+		if a := first(r, fmt.Sprint(i), until); a != (gss.FirstSeen{Since: 42}) {
+			t.Fatalf("%d again: %v", i, a)
+		}
+	}
+	if a := first(r, "one more", until); a != (gss.Unreachable{}) {
+		t.Errorf("full: %v", a)
+	}
+	if a := first(r, "old", at.UnixNano()-1); a != (gss.FirstSeen{Since: 42}) {
+		t.Errorf("what is not remembered: %v", a)
+	}
+	at = at.Add(11 * time.Minute)
+	until = at.Add(time.Minute).UnixNano()
+	if a := first(r, "0", until); a != (gss.FirstSeen{First: true, Since: 42}) {
+		t.Errorf("passed: %v", a)
+	}
+	if a := first(r, "one more", until); a != (gss.FirstSeen{First: true, Since: 42}) {
+		t.Errorf("there is room again: %v", a)
+	}
+	if a := first(r, "0", until); a != (gss.FirstSeen{Since: 42}) {
+		t.Errorf("after the table was swept: %v", a)
+	}
+	if a := r.Answer(context.Background(), gss.NeedFirstSeen{Key: "x", Sequence: 1}); a != (gss.Declined{}) {
+		t.Error("counted keys are not ours")
+	}
+	// P15: what an entry takes, the table's spare room included.
+	if size := float64(len(r.slots)) * float64(unsafe.Sizeof(slot{})) / float64(r.max); size > 48 {
+		t.Errorf("%.1f bytes an entry", size)
+	}
+}
+
+// Of many that come at once with the same request, one is the first.
+func TestReplaysAtomic(t *testing.T) {
+	r := NewReplays(1000, 0)
+	until := time.Now().Add(time.Minute).UnixNano()
+	var mu sync.Mutex
+	firsts := map[string]int{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				key := fmt.Sprint(i)
+				if first(r, key, until).(gss.FirstSeen).First {
+					mu.Lock()
+					firsts[key]++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for key, n := range firsts {
+		if n != 1 {
+			t.Errorf("%s was first %d times", key, n)
+		}
+	}
+	if len(firsts) != 200 {
+		t.Errorf("%d were ever first", len(firsts))
+	}
+}
+
+func credential(server string, end message.Time) ccache.Credential {
+	c, _ := message.ParsePrincipal("alice@A.TEST", "")
+	s, _ := message.ParsePrincipal(server, "")
+	key, _ := enctype.NewKey(enctype.AES128SHA1, "0123456789abcdef")
+	return ccache.Credential{Client: c, Server: s, Key: key, EndTime: end, Ticket: "ticket"}
+}
+
+func TestTickets(t *testing.T) {
+	var s Tickets
+	c := credential("HTTP/www@A.TEST", 1000)
+	ask := func(identity string, server message.Principal, until message.Time) gss.Answer {
+		return s.Answer(context.Background(), kerberos.NeedTicket{Identity: identity, Client: c.Client, Server: server, Until: until})
+	}
+	if ask("", c.Server, 1) != (gss.Unknown{}) {
+		t.Error("an empty store has something")
+	}
+	s.Answer(context.Background(), kerberos.KeepTicket{Identity: "one", Credential: c})
+	if ask("one", c.Server, 1) != (kerberos.Ticket{Credential: c}) || ask("one", message.Principal{Name: c.Server.Name}, 1) != (kerberos.Ticket{Credential: c}) {
+		t.Error("what was kept is not there")
+	}
+	if ask("two", c.Server, 1) != (gss.Unknown{}) || ask("one", c.Server, 1000) != (gss.Unknown{}) || ask("one", message.TGS("A", "A"), 1) != (gss.Unknown{}) {
+		t.Error("another identity's, an ended one, or another service's is handed out")
+	}
+	for i := range MaxTickets + 10 {
+		s.Answer(context.Background(), kerberos.KeepTicket{Credential: credential(fmt.Sprintf("HTTP/%d@A.TEST", i), message.Time(time.Now().Unix()+1000+int64(i)))})
+	}
+	if len(s.kept) > MaxTickets {
+		t.Errorf("%d tickets are kept", len(s.kept))
+	}
+}
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cc")
+	tgt := credential("krbtgt/A.TEST@A.TEST", 1000)
+	if err := WriteCache(path, ccache.New(tgt.Client, tgt)); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(path); runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	f := &Files{Path: path}
+	need := gss.NeedCredential{Mech: gss.Kerberos}
+	a, ok := f.Answer(t.Context(), need).(kerberos.Tickets)
+	if !ok || !a.Cache.Principal().Equal(tgt.Client) {
+		t.Fatalf("%v", a)
+	}
+	www := credential("HTTP/www@A.TEST", 900)
+	if f.Answer(t.Context(), kerberos.KeepTicket{Credential: www}) != (kerberos.Kept{}) {
+		t.Error("not kept")
+	}
+	if c, err := ReadCache(path); err != nil {
+		t.Error(err)
+	} else if got, ok := c.Find(www.Server, 1); !ok || got != www {
+		t.Errorf("%v", got)
+	}
+	if f.ReadOnly = true; f.Answer(t.Context(), kerberos.KeepTicket{Credential: www}) != (gss.Declined{}) {
+		t.Error("kept all the same")
+	}
+	for _, q := range []gss.Question{gss.NeedCredential{Mech: gss.NTLM}, gss.NeedCredential{Mech: gss.Kerberos, Rejected: true}, gss.NeedFirstSeen{}} {
+		if f.Answer(t.Context(), q) != (gss.Declined{}) {
+			t.Errorf("%v is answered", q)
+		}
+	}
+	if (&Files{Path: path + "x"}).Answer(t.Context(), need) != (gss.Declined{}) {
+		t.Error("a file that does not exist")
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 1 {
+		t.Errorf("%d files are left", len(entries))
+	}
+}
+
+func TestPaths(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("KRB5CCNAME", "")
+	t.Setenv("KRB5_KTNAME", "")
+	for name, want := range map[string]string{"/x": "/x", "FILE:/x": "/x", "DIR::/d/tkt1": "/d/tkt1", "DIR:" + dir: filepath.Join(dir, "tkt"), "KEYRING:x": "", "MEMORY:x": "", "": fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid())} {
+		if got, err := CachePath(name); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	os.WriteFile(filepath.Join(dir, "primary"), []byte("tktX\n"), 0o600)
+	if got, err := CachePath("DIR:" + dir); got != filepath.Join(dir, "tktX") || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	os.WriteFile(filepath.Join(dir, "primary"), []byte("../../etc/passwd\n"), 0o600)
+	if _, err := CachePath("DIR:" + dir); err == nil {
+		t.Error("a primary cache elsewhere")
+	}
+	for name, want := range map[string]string{"": "/etc/krb5.keytab", "/x": "/x", "FILE:/x": "/x", "WRFILE:/x": "/x", "SRVTAB:/x": ""} {
+		if got, err := KeytabPath(name); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// Keys change without a restart.
+func TestKeytab(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kt")
+	www, _ := message.ParsePrincipal("HTTP/www@A.TEST", "")
+	write := func(password string, kvno uint32) enctype.Key {
+		e, fault := keytab.FromPassword(www, gss.NewSecret(password), "", kvno, enctype.AES128SHA1)
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		if err := WriteKeytab(path, keytab.New(e...)); err != nil {
+			t.Fatal(err)
+		}
+		return e[0].Key
+	}
+	k := &Keytab{Path: path}
+	need := kerberos.NeedServiceKey{Service: www, Type: enctype.AES128SHA1}
+	if k.Answer(t.Context(), need) != (gss.Unreachable{}) {
+		t.Error("a file that does not exist")
+	}
+	old := write("old", 1)
+	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != old {
+		t.Error("another key")
+	}
+	time.Sleep(10 * time.Millisecond) // a file system may count coarsely
+	changed := write("a new one", 2)
+	os.Chtimes(path, time.Now(), time.Now().Add(time.Second))
+	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != changed {
+		t.Error("the old key")
+	}
+	other, _ := message.ParsePrincipal("other@A.TEST", "")
+	if a := k.Answer(t.Context(), kerberos.NeedServiceKey{Service: other, Type: enctype.AES128SHA1}).(kerberos.ServiceKey); a.Key.Key() != changed {
+		t.Error("a name that the keytab lacks is not tried with what is there")
+	}
+	mine, _ := keytab.FromPassword(www, gss.NewSecret("mine"), "", 3, enctype.AES128SHA1)
+	theirs, _ := keytab.FromPassword(other, gss.NewSecret("theirs"), "", 5, enctype.AES128SHA1)
+	if err := WriteKeytab(path, keytab.New(append(theirs, mine...)...)); err != nil {
+		t.Fatal(err)
+	}
+	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != mine[0].Key {
+		t.Error("another principal's key, since its version is higher")
+	}
+	need.Kvno = 7
+	if k.Answer(t.Context(), need) != (gss.Unknown{}) {
+		t.Error("a version that is not there")
+	}
+	if k.Answer(t.Context(), gss.NeedCredential{Mech: gss.Kerberos}) != (gss.Declined{}) {
+		t.Error("nobody is to log on with it")
+	}
+	k.Principal = www
+	if a, ok := k.Answer(t.Context(), gss.NeedCredential{Mech: gss.Kerberos}).(kerberos.Keys); !ok || !a.Principal.Equal(www) || a.Keytab.Len() != 2 {
+		t.Error("no keys")
+	}
+	os.WriteFile(path, []byte("garbage"), 0o600)
+	if k.Answer(t.Context(), need) != (gss.Unreachable{}) {
+		t.Error("a broken file")
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	dir := t.TempDir()
+	main, more := filepath.Join(dir, "krb5.conf"), filepath.Join(dir, "krb5.conf.d")
+	os.Mkdir(more, 0o700)
+	os.WriteFile(filepath.Join(more, "realm.conf"), []byte("[realms]\nB.TEST = {\nkdc = b\n}\n"), 0o600)
+	os.WriteFile(filepath.Join(more, "ignored.bak"), []byte("not a configuration"), 0o600)
+	os.WriteFile(main, []byte("includedir "+more+"\n[libdefaults]\ndefault_realm = A.TEST\n"), 0o600)
+	t.Setenv("KRB5_CONFIG", main+string(os.PathListSeparator)+filepath.Join(dir, "none"))
+	for _, name := range []string{"", main} {
+		c, err := ReadConfig(name)
+		if err != nil || c.DefaultRealm() != "A.TEST" || len(c.KDCs("B.TEST")) != 1 {
+			t.Errorf("%v, %v", c, err)
+		}
+	}
+	if _, err := ReadConfig(filepath.Join(dir, "none")); err == nil {
+		t.Error("a file that does not exist")
+	}
+	os.WriteFile(main, []byte("nonsense"), 0o600)
+	if _, err := ReadConfig(""); err == nil {
+		t.Error("a broken file")
+	}
+}
