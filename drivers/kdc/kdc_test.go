@@ -32,13 +32,15 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
+// mangling is what becomes of a reply on its way; nil leaves it as it is,
+// a nil reply is never sent.
+type mangling func(reply []byte) []byte
+
 // front is a KDC on loopback.
 type front struct {
-	address  string
-	mu       sync.Mutex
-	asked    []string // networks
-	datagram func(reply []byte) []byte
-	stream   func(reply []byte) []byte
+	address string
+	mu      sync.Mutex
+	asked   []string // networks
 }
 
 func (f *front) note(network string) {
@@ -63,7 +65,7 @@ func newKDC(t *testing.T) *kdctest.KDC {
 }
 
 // listen brings up a KDC on UDP and TCP of one port.
-func listen(t *testing.T, k *kdctest.KDC) *front {
+func listen(t *testing.T, k *kdctest.KDC, datagram, stream mangling) *front {
 	t.Helper()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -84,8 +86,8 @@ func listen(t *testing.T, k *kdctest.KDC) *front {
 			}
 			f.note("udp")
 			reply := []byte(k.Answer(entropy.Env(), "A.TEST", string(b[:n])))
-			if f.datagram != nil {
-				reply = f.datagram(reply)
+			if datagram != nil {
+				reply = datagram(reply)
 			}
 			if reply != nil {
 				udp.WriteTo(reply, from)
@@ -103,8 +105,8 @@ func listen(t *testing.T, k *kdctest.KDC) *front {
 			request, err := unframe(c)
 			if err == nil {
 				reply := frame([]byte(k.Answer(entropy.Env(), "A.TEST", string(request))))
-				if f.stream != nil {
-					reply = f.stream(reply)
+				if stream != nil {
+					reply = stream(reply)
 				}
 				c.Write(reply)
 			}
@@ -167,8 +169,8 @@ func TestClient(t *testing.T) {
 		name     string
 		more     string
 		before   []string
-		datagram func([]byte) []byte
-		stream   func([]byte) []byte
+		datagram mangling
+		stream   mangling
 		want     gss.Code
 		asked    string
 	}{
@@ -182,8 +184,7 @@ func TestClient(t *testing.T) {
 		{"less than was promised", "udp_preference_limit = 1", nil, nil, func(b []byte) []byte { return b[:len(b)-1] }, gss.Unanswered, "tcp"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := listen(t, newKDC(t))
-			f.datagram, f.stream = row.datagram, row.stream
+			f := listen(t, newKDC(t), row.datagram, row.stream)
 			c := &Client{Config: config(t, row.more, append(row.before, f.address)...), Timeout: 200 * time.Millisecond}
 			r := login(t, c)
 			if r.Fault.Code != row.want || f.networks() != row.asked {
@@ -198,7 +199,7 @@ func TestClient(t *testing.T) {
 		}
 	})
 	t.Run("by DNS", func(t *testing.T) {
-		f := listen(t, newKDC(t))
+		f := listen(t, newKDC(t), nil, nil)
 		host, port, _ := net.SplitHostPort(f.address)
 		var n uint16
 		fmt.Sscan(port, &n)
@@ -219,8 +220,7 @@ func TestClient(t *testing.T) {
 		}
 	})
 	t.Run("the context ends", func(t *testing.T) {
-		f := listen(t, newKDC(t))
-		f.datagram = func([]byte) []byte { return nil }
+		f := listen(t, newKDC(t), func([]byte) []byte { return nil }, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		c := &Client{Config: config(t, "", f.address, f.address, f.address), Timeout: time.Hour}
