@@ -84,7 +84,7 @@ type request struct {
 	cfg     *config
 	binding gss.Binding
 	token   string // as it came
-	mech    gss.Mech
+	framing
 }
 
 // open takes the framing off (RFC 4121 section 4.1).
@@ -113,24 +113,32 @@ func (r *request) open() (ap message.APReq, fault gss.Fault) {
 	return ap, gss.Fault{}
 }
 
-// reply puts a message for the client into the framing that its own had.
-func (r *request) reply(id message.TokenID, body []byte) gss.Token {
-	if r.mech == "" {
-		return gss.TokenOf(string(body))
-	}
-	return gss.TokenOf(message.Frame(r.mech, id, body))
-}
-
-// refuse fails with a KRB-ERROR for the client: its code and our time, with which it
-// can mend its clock, and nothing else (RFC 4120 section 3.2.3).
+// refuse fails with a KRB-ERROR for the client.
 func (r *request) refuse(env gss.Env, code message.ErrorCode, fault gss.Fault) (gss.Context, gss.Output, error) {
 	next, out, err := failWith(fault)
-	e := message.Error{Time: message.TimeOf(env.Now), Micro: message.Micro(env.Now), Code: code}
 	if ap, fault := r.open(); fault.IsZero() {
-		e.Service = ap.Ticket.Service
-		out.Token = r.reply(message.TokenError, e.Append(nil))
+		out.Token = r.framing.refusal(env, code, ap.Ticket.Service)
 	}
 	return next, out, err
+}
+
+// framing is the mechanism in whose framing the client speaks, and is answered; "" is
+// none.
+type framing struct{ mech gss.Mech }
+
+// reply puts a message for the client into it.
+func (f framing) reply(id message.TokenID, body []byte) gss.Token {
+	if f.mech == "" {
+		return gss.TokenOf(string(body))
+	}
+	return gss.TokenOf(message.Frame(f.mech, id, body))
+}
+
+// refusal is a KRB-ERROR: its code and our time, with which the client can mend its
+// clock, and nothing else (RFC 4120 section 3.2.3).
+func (f framing) refusal(env gss.Env, code message.ErrorCode, service message.Principal) gss.Token {
+	e := message.Error{Time: message.TimeOf(env.Now), Micro: message.Micro(env.Now), Code: code, Service: service}
+	return f.reply(message.TokenError, e.Append(nil))
 }
 
 // keyless waits for a key that the keytab lacks.
@@ -174,27 +182,28 @@ func (keyless) Format(f fmt.State, _ rune) {
 // judged has found nothing wrong, and waits to hear whether the request is new.
 type judged struct {
 	established // what it becomes
-	reply       gss.Token
-	refusal     gss.Token // what a replay gets
-	oldest      int64     // what the memory of requests has to reach back to, in nanoseconds
+	answer      gss.Token
+	framing                       // for who comes twice
+	service     message.Principal // as it is on the ticket
+	oldest      int64             // what the memory of requests has to reach back to, in nanoseconds
 }
 
 // Step completes.
-func (c judged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", true); err != nil {
 		return c, gss.Output{}, err
 	}
 	switch a := in.Answer.(type) {
 	case gss.FirstSeen:
 		if a.First && a.Since <= c.oldest {
-			return c.established, gss.Output{State: gss.Complete, Token: c.reply}, nil
+			return c.established, gss.Output{State: gss.Complete, Token: c.answer}, nil
 		}
 		fault := gss.Fault{Code: gss.Replayed, Detail: "kerberos: a request that was there before"}
 		if a.First { // R4120-3.2.3-2, C34
 			fault.Detail = "kerberos: a request from before the memory of requests began: it may have been there before; the client can try again"
 		}
 		next, out, err := failWith(fault)
-		out.Token = c.refusal
+		out.Token = c.refusal(env, message.ErrRepeat, c.service)
 		return next, out, err
 	case gss.Declined, gss.Unreachable:
 		return fail(gss.Unanswered, "who remembers requests did not answer, and so this one may be a replay")

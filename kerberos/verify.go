@@ -67,15 +67,14 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if r.cfg.KeepPAC {
 		done.pac = findPAC(&ticket, service)
 	}
-	next := judged{oldest: (int64(auth.Time) * int64(time.Second)) - r.cfg.skew}
+	next := judged{framing: r.framing, service: ap.Ticket.Service, oldest: auth.Time.Nano() - r.cfg.skew}
 	if done.flags&gss.Mutual != 0 || ap.Options.Has(message.MutualRequired) {
 		done.flags |= gss.Mutual
-		if next.reply, fault = r.answer(env, &ticket, &auth, &done); !fault.IsZero() {
+		if next.answer, fault = r.answer(env, &ticket, &auth, &done); !fault.IsZero() {
 			return failWith(fault)
 		}
 	}
-	_, replay, _ := r.refuse(env, message.ErrRepeat, gss.Fault{})
-	next.established, next.refusal = done, replay.Token
+	next.established = done
 	// The authenticator's ciphertext is what cannot be changed. The name on the ticket
 	// can, and is not in it (V21).
 	seen := sha256.Sum256([]byte(ap.Authenticator.Cipher))
@@ -182,18 +181,20 @@ func (r *request) bind(auth *message.Authenticator, sum checksum) (bound bool, f
 // answer is the AP-REP (RFC 4120 section 3.2.4): the client's time, a number to count
 // from, and a key for messages that both sides had a part in (RFC 4121 section 2).
 func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *message.Authenticator, done *established) (gss.Token, gss.Fault) {
-	subkey, fault := enctype.RandomKey(done.key.Type(), env, "kerberos acceptor subkey")
-	if !fault.IsZero() {
-		return gss.Token{}, fault
-	}
-	var random [4 + 16]byte
+	kind := done.key.Type()
+	var random [32 + 16 + 4]byte // subkey, confounder, number
 	if !env.Fill("kerberos AP-REP", random[:]) {
 		return gss.Token{}, noEntropy()
 	}
+	subkey, fault := enctype.NewKey(kind, string(random[:kind.KeySize()]))
+	if !fault.IsZero() {
+		return gss.Token{}, fault
+	}
 	part := message.EncAPRepPart{Time: auth.Time, Micro: auth.Micro, Subkey: subkey, HasSequence: true}
-	part.Sequence = sequence(random[:4])
+	part.Sequence = sequence(random[48:])
 	done.key, done.acceptorSubkey, done.send = subkey, true, part.Sequence
-	cipher := ticket.Key.Encrypt(enctype.UsageAPRep, string(random[4:]), string(part.Append(nil)))
+	var room [256]byte
+	cipher := ticket.Key.Encrypt(enctype.UsageAPRep, string(random[32:48]), string(part.Append(room[:0])))
 	rep := message.APRep{Enc: message.EncryptedData{Type: ticket.Key.Type(), Cipher: cipher}}
 	return r.reply(message.TokenAPRep, rep.Append(nil)), gss.Fault{}
 }
