@@ -150,10 +150,9 @@ func (c *Client) closed(env gss.Env) (Actions, error) {
 }
 
 // repeatable reports whether the request on the wire may be sent once more: it
-// is idempotent (RFC 9110 section 9.2.2), or it was a leg that no server
-// carries out.
+// is idempotent (R9110-9.2.2-1), or it was a leg that no server carries out.
 func (c *Client) repeatable() bool {
-	if c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
+	if c.conf.is(repeatAnything) || c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
 		return true
 	}
 	switch c.ex.request.Method {

@@ -39,4 +39,8 @@ const (
 	upstream407IsOurs       mutant = "Upstream407IsOurs"
 	forwardUnauthenticated  mutant = "ForwardUnauthenticated"
 	reuseAuthenticatedRoute mutant = "ReuseAuthenticatedRoute"
+	keepOnHandlers401       mutant = "KeepOnHandlers401"
+	acceptorLegMore         mutant = "AcceptorLegMore"
+	malformedIsNone         mutant = "MalformedIsNone"
+	repeatAnything          mutant = "RepeatAnything"
 )

@@ -326,6 +326,14 @@ func clientMutants() []Mutant {
 				}
 				return acts
 			}},
+		{Name: "NegotiateToAnyProxy", Kills: kills("NoNegotiateToFoundProxy"),
+			Says: "Every proxy counts as one that the user named.",
+			choosing: func(_ *Client, k scheme.Conditions) scheme.Conditions {
+				k.ExplicitProxy = true
+				return k
+			}},
+		{Name: string(repeatAnything), Kills: kills("RepeatedOnlyWhenSafe"),
+			Says: "A request that a closed connection left unanswered is sent again, whatever it is."},
 		{Name: "NeverPreempt", Kills: kills("PreemptiveSend", "PreemptiveDigestOnePair"),
 			Says: "What a lease knows is never used.",
 			choosing: func(c *Client, k scheme.Conditions) scheme.Conditions {
@@ -376,6 +384,12 @@ func serverMutants() []Mutant {
 				}
 				return acts
 			}},
+		{Name: string(keepOnHandlers401), Kills: kills("NoAcceptWithoutContext"),
+			Says: "A 401 of the handler leaves the connection to who it belonged to."},
+		{Name: string(acceptorLegMore), Kills: kills("AcceptorLegsBounded"),
+			Says: "One leg more than MaxLegs is asked for."},
+		{Name: string(malformedIsNone), Kills: kills("UnexpectedGets401"),
+			Says: "Credentials that do not parse count as none."},
 		{Name: string(everybodyIsAnonymous), Kills: kills("ProtectedNeverLeaks"),
 			Says: "Anonymous is let in where it is not allowed."},
 		{Name: "WrongPeer", Kills: kills("IdentityIsTheSenders"),

@@ -113,6 +113,9 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 	if s.conf.side == gss.Proxy {
 		creds = e.Header.ProxyAuthorization
 	}
+	if creds.Form() == header.Malformed && s.conf.is(malformedIsNone) {
+		creds = header.Credentials{}
+	}
 	switch i := s.index(creds); {
 	case !creds.Present() && s.half.scheme != 0: // NTHT-3.1.5.1-2
 		return s.refuse(env, gss.Fault{Code: gss.Unexpected, Detail: "a request without credentials came in the middle of a handshake"}), nil
@@ -124,9 +127,9 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		return Do(Accept{Anonymous: true}), nil
 	case !creds.Present(): // N2HT-2.2.1-1, R4559-4.1-1, NTHT-2.2.1-1, MSDIG-16; no state is left behind, HTA-20
 		return s.refuse(env, gss.Fault{Code: gss.NoCredentials, Detail: "the request carries no credentials"}), nil
-	case i < 0:
+	case i < 0: // NTHT-3.1.5.1-1
 		s.kept = kept{}
-		return s.refuse(env, gss.Fault{Code: gss.Malformed, Detail: "the credentials do not parse, or name a scheme that is not offered or cannot run on this connection"}), nil
+		return s.refuse(env, untakable(creds)), nil
 	default:
 		if s.half.scheme != uint8(i)+1 { // a first message: HTA-21
 			former := s.kept
@@ -140,6 +143,14 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		}
 		return s.feed(env, scheme.AcceptorInput{Event: scheme.Presented, Credentials: creds})
 	}
+}
+
+// untakable tells why credentials have no index.
+func untakable(creds header.Credentials) gss.Fault {
+	if creds.Form() == header.Malformed {
+		return gss.Fault{Code: gss.Malformed, Detail: "the credentials do not parse as a scheme and a token, or a scheme and parameters"}
+	}
+	return gss.Fault{Code: gss.Unsupported, Detail: "the credentials name a scheme that is not offered, or that cannot run on this connection"}
 }
 
 // index is the scheme of the credentials, -1 if they are of none that we offer.
@@ -211,7 +222,7 @@ func (s *Server) ask(q gss.Question) Actions {
 
 // next asks for the handshake's next leg.
 func (s *Server) next(env gss.Env, challenges header.Challenges) Actions {
-	if s.half.legs++; s.half.legs >= s.conf.MaxLegs { // HTA-6
+	if s.half.legs++; s.half.legs >= s.conf.MaxLegs && !(s.half.legs == s.conf.MaxLegs && s.conf.is(acceptorLegMore)) { // HTA-6
 		return s.refuse(env, gss.Fault{Code: gss.TooMany, Detail: "the handshake takes more than MaxLegs legs"})
 	}
 	if s.now.request.Multiplexed { // HTA-4: the next leg would meet another stream's server
@@ -304,7 +315,9 @@ func (s *Server) challenges(env gss.Env, own ...header.Challenges) header.Challe
 func (s *Server) responding(env gss.Env, status int) (Actions, error) {
 	s.now.answering, s.now.status = true, status
 	if status == s.challengeStatus() { // the handler wants (other) credentials
-		s.kept = kept{}
+		if !s.conf.is(keepOnHandlers401) {
+			s.kept = kept{}
+		}
 		return s.finish(Finish{Challenges: s.challenges(env)}), nil
 	}
 	if !s.now.fresh {

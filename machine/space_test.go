@@ -97,3 +97,43 @@ func TestLease(t *testing.T) {
 		}
 	}
 }
+
+// Of two facts the newer one counts, whichever comes first; of two of one time, the
+// one that Space orders last, so that there is an order.
+func TestFactsHaveAnOrder(t *testing.T) {
+	digest := func(at int64, nonce string, count uint32, scope string, forget bool) Facts {
+		return Facts{At: at, Scheme: scheme.Digest, Forget: forget, Memory: scheme.Memory{Offer: digestOffer(nonce), Count: count, Scope: scope}}
+	}
+	for _, row := range []struct {
+		name        string
+		older, last Facts
+	}{
+		{"time, whatever else", digest(1, "n", 9, "/b", true), digest(2, "m", 1, "/a", false)},
+		{"a scheme", Facts{At: 1, Scheme: scheme.NTLM}, Facts{At: 1, Scheme: scheme.Negotiate}},
+		{"a scheme before its offer", Facts{At: 1, Scheme: "A", Memory: scheme.Memory{Offer: digestOffer("z")}}, Facts{At: 1, Scheme: "B", Memory: scheme.Memory{Offer: digestOffer("a")}}},
+		{"an offer before its count", digest(1, "m", 9, "", false), digest(1, "n", 1, "", false)},
+		{"a count before the scope", digest(1, "n", 1, "/b", false), digest(1, "n", 2, "/a", false)},
+		{"a scope before what is forgotten", digest(1, "n", 1, "/a", true), digest(1, "n", 1, "/b", false)},
+		{"to forget", digest(1, "n", 1, "/", false), digest(1, "n", 1, "/", true)},
+		{"forgetting alone is less than knowing", Facts{At: 1, Forget: true}, Facts{At: 1, Scheme: scheme.NTLM}},
+	} {
+		want := Space{}.Learn(row.last)
+		if got := (Space{}).Learn(row.older).Learn(row.last); got != want {
+			t.Errorf("%s: %+v", row.name, got)
+		}
+		if got := want.Learn(row.older); got != want {
+			t.Errorf("%s, the other way round: %+v", row.name, got)
+		}
+	}
+	word := func(at int64, w SessionWord) Facts { return Facts{At: at, Session: w} }
+	for _, row := range [][2]Facts{
+		{word(1, Unsupported), word(2, Supported)},
+		{word(1, Supported), word(2, Unsupported)},
+		{word(1, Supported), word(1, Unsupported)}, // the safe one
+	} {
+		want := Space{}.Learn(row[1])
+		if (Space{}).Learn(row[0]).Learn(row[1]) != want || want.Learn(row[0]) != want {
+			t.Errorf("%+v", row)
+		}
+	}
+}

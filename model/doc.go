@@ -10,7 +10,9 @@
 //
 // [Worlds] are made of the real machine.Client, machine.Server and
 // machine.Proxy, driven as a driver drives them, with the finite mechanism of
-// gss/gsstoy inside and a network between that is hostile within a budget. No
+// gss/gsstoy inside and a network between that is hostile within a budget;
+// [MechanismWorlds] have the shipped mechanisms inside in its place. In
+// [Negotiations] the contexts of gss/spnego stand alone, with a man in the middle. No
 // second description of the protocol is written down anywhere: what is checked
 // is the code that runs. That it can be done at all rests on the machines being
 // comparable values with a pure Step. A machine's value is interned to a small

@@ -62,7 +62,7 @@ func (w *System) gateStep(id, e uint32) gateOut {
 	}
 	before := g.m
 	for event != nil {
-		m, acts, err := stepOf(w, g.m, event)
+		m, acts, err := stepOf(w, env, g.m, event)
 		event = nil
 		if err != nil {
 			saw(misused{err})

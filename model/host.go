@@ -48,7 +48,7 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 		h.req = request{}
 	}
 	for event != nil {
-		m, acts, err := stepOf(w, h.m, event)
+		m, acts, err := stepOf(w, env, h.m, event)
 		event = nil
 		if err != nil {
 			saw(misused{err})

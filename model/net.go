@@ -90,6 +90,12 @@ var tricks = []trick{
 		k.req.header.Authorization, k.req.header.ProxyAuthorization = header.Credentials{}, header.Credentials{}
 		return k
 	}},
+	{"garbles the credentials", asks, func(_ *System, k packet) packet {
+		if k.req.header.Authorization.Present() {
+			k.req.header.Authorization = header.ParseCredentials(k.req.header.Authorization.Scheme() + " ?")
+		}
+		return k
+	}},
 	{"replays the first leg's credentials", asks, func(_ *System, k packet) packet {
 		c := k.req.header.Authorization
 		if t, ok := c.Token(); ok && legged(c) {

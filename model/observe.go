@@ -1,6 +1,9 @@
 package model
 
-import "github.com/countersign-auth/countersign/machine"
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+)
 
 // Observe has f told of the steps that the world's machines take while it is
 // explored: before, a machine.Client, Server or Proxy, took e, gave acts and
@@ -12,7 +15,7 @@ func (w *System) Observe(f func(before any, e machine.Event, acts machine.Action
 }
 
 // stepOf is how the drivers of a world step their machines.
-func stepOf[M machine.Machine[M]](w *System, m M, e machine.Event) (M, machine.Actions, error) {
+func stepOf[M machine.Machine[M]](w *System, env gss.Env, m M, e machine.Event) (M, machine.Actions, error) {
 	next, acts, err := m.Step(env, e)
 	if w.observer != nil && err == nil {
 		w.observer(m, e, acts, next)

@@ -18,6 +18,7 @@ type peer struct {
 	order  uint8               // of the exchange under way, index+1
 	status int                 // of the last response in it
 	heard  machine.SessionWord // what Reopen taught about Proxy-Support
+	known  [2]machine.Space    // where a client remembers: of the origin, by this route, and of the proxy
 	ask    machine.Ask         // open question
 }
 
@@ -52,6 +53,11 @@ func (r *peerRun) begin(order uint8, resume machine.Resume) {
 	if p.heard != machine.NotHeard {
 		o.lease.SessionBased = p.heard == machine.Supported
 	}
+	if r.w.setup.remembers {
+		q := r.w.request(o, p.h2, p.inside)
+		p.known[gss.Origin], o.lease = p.known[gss.Origin].Lease(q.URI)
+		p.known[gss.Proxy], o.proxyLease = p.known[gss.Proxy].Lease(q.URI)
+	}
 	b := machine.Begin{Request: r.w.request(o, p.h2, p.inside), Identity: o.identity, Body: o.body, Resume: resume, Lease: o.lease, ProxyLease: o.proxyLease}
 	if r.w.setup.proxied && !r.w.setup.reverse && !p.inside {
 		b.Via = machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy", Port: 3128, Explicit: !o.transparent}
@@ -66,7 +72,11 @@ func (r *peerRun) begin(order uint8, resume machine.Resume) {
 func (r *peerRun) step(e machine.Event) {
 	p := &r.p
 	r.saw(e)
-	m, acts, err := stepOf(r.w, p.m, e)
+	now := env
+	if r.w.setup.remembers {
+		now.Now += int64(p.begun) // what is learned later counts for more
+	}
+	m, acts, err := stepOf(r.w, now, p.m, e)
 	if err != nil {
 		r.saw(misused{err})
 		return
@@ -101,6 +111,7 @@ func (r *peerRun) step(e machine.Event) {
 	case machine.Send:
 		r.send(a)
 	case machine.Deliver:
+		r.learn(a.Learn, a.LearnProxy)
 		status := p.status
 		connect := r.w.setup.orders[p.who-1][p.order-1].connect
 		p.order, p.status, p.heard = 0, 0, machine.NotHeard
@@ -113,6 +124,7 @@ func (r *peerRun) step(e machine.Event) {
 			r.saw(connected{true})
 		}
 	case machine.Fail:
+		r.learn(a.Learn, a.LearnProxy)
 		p.order, p.status, p.heard = 0, 0, machine.NotHeard
 		if _, gone := e.(machine.Closed); acts.Len() > 1 || p.lost || gone {
 			r.drop()
@@ -122,10 +134,19 @@ func (r *peerRun) step(e machine.Event) {
 		h2 := p.h2 && !a.HTTP11
 		r.drop()
 		p.h2 = h2
+		r.learn(a.Learn, machine.Facts{})
 		if a.Learn.Session != machine.NotHeard {
 			p.heard = a.Learn.Session
 		}
 		r.begin(order, a.Resume)
+	}
+}
+
+// learn keeps what an exchange taught, where the client remembers.
+func (r *peerRun) learn(origin, proxy machine.Facts) {
+	if r.w.setup.remembers {
+		r.p.known[gss.Origin] = r.p.known[gss.Origin].Learn(origin)
+		r.p.known[gss.Proxy] = r.p.known[gss.Proxy].Learn(proxy)
 	}
 }
 

@@ -18,13 +18,13 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "NoAcceptWithoutContext",
-		Says: "A protected resource is served only to a request whose own credentials came to the end of their handshake on this connection, or on a connection where a request's did.",
+		Says: "A protected resource is served only to a request whose own credentials came to the end of their handshake on this connection, or on a connection where a request's did and no challenge status came since.",
 		Rows: rows("N2HT-2.2.1-1 R4559-4.1-1 NTHT-2.2.1-1 MSDIG-16"),
 		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
 			if a.anonymous {
 				return Idle
 			}
-			return Must(l.with && l.finished(c) || !l.with && l.ever)
+			return Must(l.with && l.finished(c) || !l.with && l.identity != "")
 		}),
 	},
 	{
@@ -117,7 +117,7 @@ var acceptorProperties = []Property{
 		Says: "The context of a request that is served took in the tokens of the credentials, in order, and no others.",
 		Rows: rows("R4559-5-3"),
 		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
-			if a.context == nil || !l.with || l.token.kind == 0 {
+			if a.context == nil || !l.with || l.token.kind == 0 || c.mute(l.side, l.scheme) {
 				return Idle
 			}
 			heard := heardBy(a.context)
@@ -181,8 +181,26 @@ var acceptorProperties = []Property{
 		}),
 	},
 	{
+		Name: "AcceptorLegsBounded",
+		Says: "A handshake of more legs than an acceptor's bound is refused with the last that may be.",
+		Rows: rows("HTA-6"),
+		acceptor: func(c *setup, l *ledger, v any) Verdict {
+			if !l.with || !bound.has(l.scheme) || l.odd {
+				return Idle
+			}
+			most := bound8(c.acceptorLegs, machine.DefaultMaxLegs)
+			switch v := v.(type) {
+			case refused:
+				return Must(v.Fault != (gss.Fault{}) || l.legs < most)
+			case admitted:
+				return Must(l.legs <= most)
+			}
+			return Idle
+		},
+	},
+	{
 		Name: "UnexpectedGets401",
-		Says: "A request that cannot come now in the middle of a handshake, or a later leg without the ones before it, gets the challenge status.",
+		Says: "A request that cannot come now in the middle of a handshake, a later leg without the ones before it, and credentials that do not parse get the challenge status.",
 		Rows: rows("NTHT-3.1.5.1-2"),
 		acceptor: func(c *setup, l *ledger, v any) Verdict {
 			if !l.odd || c.open(l.side) {
@@ -442,10 +460,11 @@ func (l *ledger) finished(c *setup) bool {
 	return ok && l.token.proof && l.legs == toy.mech.Legs
 }
 
-// late reports whether the request's leg is the last one.
+// late reports whether the request's leg is the last one, or the last that may
+// be.
 func (l *ledger) late(c *setup) bool {
 	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
-	return !ok || l.legs >= toy.mech.Legs || l.request.r.Multiplexed
+	return !ok || l.legs >= min(toy.mech.Legs, bound8(c.acceptorLegs, machine.DefaultMaxLegs)) || l.request.r.Multiplexed
 }
 
 // acceptorToy is the toy that a side offers a scheme with.

@@ -218,10 +218,10 @@ var clientProperties = []Property{
 		Name: "NoDeliverBeforeFinalLeg",
 		Says: "A response is delivered as authenticated only after the final token that came with it went through the context.",
 		Rows: rows("R4559-4.1-8 R4559-5-9"),
-		client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+		client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
 			side := t.answering()
 			a := &t.side[side]
-			if !d.Authenticated || !a.with || d.Context == nil {
+			if !d.Authenticated || !a.with || d.Context == nil || c.mute(side, a.scheme) {
 				return Idle
 			}
 			token, ok := rawToken(field(t.answer.Header, side), a.scheme)
@@ -298,9 +298,9 @@ var clientProperties = []Property{
 		Name: "ChallengeTokenReachesMechanism",
 		Says: "The mechanism of a context that is delivered took in the tokens of the challenges, each once and in order.",
 		Rows: rows("N2HT-2.2.3-3"),
-		client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+		client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
 			a := &t.side[t.answering()]
-			if d.Context == nil || !a.with {
+			if d.Context == nil || !a.with || c.mute(t.answering(), a.scheme) {
 				return Idle
 			}
 			n := uint8(0)
@@ -352,6 +352,28 @@ var clientProperties = []Property{
 				return Idle
 			}
 			return Must(t.session == supported || t.session == leased)
+		}),
+	},
+	{
+		Name: "NoNegotiateToFoundProxy",
+		Says: "Negotiate is used towards a proxy only where the user named the proxy, never towards one that the network named.",
+		Rows: rows("R4559-6-4"),
+		client: withCredentials(func(_ *setup, t *trail, _ *attempt, side gss.Side, s schemes, _ message) Verdict {
+			if side != gss.Proxy || s != negotiate {
+				return Idle
+			}
+			return Must(t.begin.Via.Explicit)
+		}),
+	},
+	{
+		Name: "RepeatedOnlyWhenSafe",
+		Says: "A request that is not idempotent, and that the peer may have carried out, is not sent again after its connection closed without an answer.",
+		Rows: rows("R9110-9.2.2-1"),
+		client: on(func(_ *setup, t *trail, _ machine.Reopen) Verdict {
+			if !t.spoke || t.status != 0 {
+				return Idle
+			}
+			return Must(t.safe)
 		}),
 	},
 	{

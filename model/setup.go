@@ -36,6 +36,10 @@ type setup struct {
 	keep                                machine.Keep
 	optional, pinnedFront               bool
 	maxLegs, maxAttempts, maxReconnects uint8
+	acceptorLegs                        uint8
+	// remembers: what a client's exchanges learn is kept in a machine.Space for
+	// each peer, and leased from there; orders' own leases are not used.
+	remembers bool
 
 	tune Tune
 }
@@ -106,7 +110,7 @@ func (c *setup) clientConfig() machine.ClientConfig {
 }
 
 func (c *setup) serverConfig() machine.ServerConfig {
-	m := machine.ServerConfig{Schemes: servers(c.origin), Optional: c.optional, Keep: c.keep, PinnedFront: c.pinnedFront}
+	m := machine.ServerConfig{Schemes: servers(c.origin), Optional: c.optional, Keep: c.keep, PinnedFront: c.pinnedFront, MaxLegs: c.acceptorLegs}
 	if c.tune.Server != nil {
 		c.tune.Server(&m)
 	}
@@ -116,7 +120,7 @@ func (c *setup) serverConfig() machine.ServerConfig {
 func (c *setup) proxyConfig() machine.ProxyConfig {
 	m := machine.ProxyConfig{Reverse: c.reverse, Strip: c.strip}
 	m.Auth.Schemes = servers(c.proxy)
-	m.Auth.Keep = c.keep
+	m.Auth.Keep, m.Auth.MaxLegs = c.keep, c.acceptorLegs
 	if c.tune.Server != nil && len(m.Auth.Schemes) > 0 {
 		c.tune.Server(&m.Auth)
 	}
@@ -126,13 +130,37 @@ func (c *setup) proxyConfig() machine.ProxyConfig {
 	return m
 }
 
+// can are the toys that clients answer a side with.
+func (c *setup) can(side gss.Side) []toy {
+	if side == gss.Proxy {
+		return c.canProxy
+	}
+	return c.canOrigin
+}
+
+// asker is the scheme that asks for credentials of the named one: a mechanism
+// within a negotiation asks under its own name.
+func (c *setup) asker(side gss.Side, name string) schemes {
+	if _, ok := c.toyFor(side, name); ok {
+		return setOf(name)
+	}
+	for _, t := range c.can(side) {
+		if t.inside && t.shipped {
+			return setOf(t.name)
+		}
+	}
+	return setOf(name)
+}
+
+// mute reports whether the contexts of a scheme do not tell what they heard.
+func (c *setup) mute(side gss.Side, s schemes) bool {
+	t, _ := c.toyFor(side, nameOf(s))
+	return t.shipped
+}
+
 // toyFor is the toy that serves a scheme on a side.
 func (c *setup) toyFor(side gss.Side, name string) (toy, bool) {
-	list := c.canOrigin
-	if side == gss.Proxy {
-		list = c.canProxy
-	}
-	for _, t := range list {
+	for _, t := range c.can(side) {
 		if setOf(t.name) == setOf(name) {
 			return t, true
 		}

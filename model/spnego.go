@@ -57,7 +57,7 @@ func Negotiations() []Negotiation {
 
 // negotiating is gss/spnego over toys. Where that cannot be, it is dead, and
 // BothComplete says so.
-func negotiating(c spnego.Config, toys ...gsstoy.Toy) gss.Mechanism {
+func negotiating[M gss.Mechanism](c spnego.Config, toys ...M) gss.Mechanism {
 	for _, t := range toys {
 		c.Mechanisms = append(c.Mechanisms, t)
 	}
@@ -243,7 +243,7 @@ func negotiationMessage(token string) string {
 
 func parts(token, mic gss.Token) (say string) {
 	if token.Present() {
-		say += " <" + token.Bytes() + ">"
+		say += " <" + toyToken(token.Bytes()) + ">"
 	}
 	if mic.Present() {
 		say += " +MIC"

@@ -185,8 +185,8 @@ func creds(field string, c header.Credentials) string {
 
 // written is a token as people can read it.
 func written(token string) string {
-	if toyToken(token) == token {
-		return token
+	if leafToken(token) == token {
+		return toyToken(token)
 	}
 	return negotiationMessage(token)
 }

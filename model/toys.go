@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/header"
+	nlmp "github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -17,6 +18,8 @@ type toy struct {
 	mech gsstoy.Toy
 	// inside: the mechanism is negotiated by gss/spnego, whose only one it is.
 	inside bool
+	// shipped: it is package ntlm in the toy's place.
+	shipped bool
 }
 
 // legs is a toy whose initiator sends n tokens. Both of its sides ask the driver
@@ -67,10 +70,24 @@ func (t toy) server() scheme.Server {
 }
 
 func (t toy) mechanism() gss.Mechanism {
-	if t.inside {
-		return negotiating(spnego.Config{}, t.mech)
+	var m gss.Mechanism = t.mech
+	if t.shipped {
+		m = shippedNTLM
 	}
-	return t.mech
+	if t.inside {
+		return negotiating(spnego.Config{}, m)
+	}
+	return m
+}
+
+// shippedNTLM is what package ntlm makes of an ordinary configuration; dead if
+// it would not.
+var shippedNTLM, _ = nlmp.New(nlmp.Config{Computer: "O", DNSComputer: "o"})
+
+// whole puts package ntlm in the place of a toy of NTLM's.
+func whole(t toy) toy {
+	t.shipped = true
+	return t
 }
 
 // negotiated puts toys inside gss/spnego.
@@ -84,9 +101,30 @@ func negotiated(toys ...toy) []toy {
 // heardBy are the tokens that the toy in a context heard.
 func heardBy(c gss.Context) []string { return gsstoy.Heard(spnego.Leaf(c)) }
 
-// toyToken is the toy's token in a token of gss/spnego. An acceptor's opening is a
-// hint, and a message that is a refusal and no more is one of the toy's.
+// toyToken is the toy's token in a token of gss/spnego, and what a toy would say
+// in place of a message of NTLM's.
 func toyToken(token string) string {
+	leaf := leafToken(token)
+	if _, fault := nlmp.ParseNegotiate(leaf); fault.IsZero() {
+		return "toy/NTLM:i1"
+	}
+	if _, fault := nlmp.ParseChallenge(leaf); fault.IsZero() {
+		return "toy/NTLM:c1"
+	}
+	if m, fault := nlmp.ParseAuthenticate(leaf); fault.IsZero() {
+		user, _ := m.Flags.Text(m.User)
+		return "toy/NTLM:i2:u=" + user + ":p=" + hidden
+	}
+	return leaf
+}
+
+// hidden stands for a proof that does not show for whom it is meant.
+const hidden = "hidden"
+
+// leafToken is the mechanism's own token in one of gss/spnego. An acceptor's
+// opening is a hint, and a message that is a refusal and no more is one of the
+// toy's.
+func leafToken(token string) string {
 	if m, fault := spnego.ParseInit(token); fault.IsZero() {
 		if m.Hints.Present {
 			return "toy:h"
@@ -136,7 +174,7 @@ func read(token string, side gss.Side) (m message) {
 		}
 		if v, ok := strings.CutPrefix(p, "p="); ok {
 			m.proof = true
-			m.ours = strings.HasSuffix(v, "-"+side.String())
+			m.ours = v == hidden || strings.HasSuffix(v, "-"+side.String())
 		}
 	}
 	return m

@@ -27,6 +27,7 @@ type trail struct {
 	reconnects uint8
 	empty      bool // the last request went without the body that belongs to it
 	probe      bool // or was a probe
+	safe       bool // or may be sent twice, in whatever state the peer is
 	sent       machine.BodyUse
 	status     int // of the response that is being dealt with, 0 after a Send
 	answer     machine.Response
@@ -142,7 +143,7 @@ func (t *trail) see(c *setup, v any) {
 	case answered:
 		if q, ok := v.question.(gss.NeedCredential); ok {
 			a := &t.side[q.Side]
-			s := setOf(q.Scheme)
+			s := c.asker(q.Side, q.Scheme)
 			a.asked |= s
 			a.refusals++
 			if _, ok := v.answer.(gss.Password); ok {
@@ -210,6 +211,8 @@ func (t *trail) send(s machine.Send) {
 			a.heardCount = 0
 		}
 	}
+	o := &t.side[gss.Origin]
+	t.safe = t.begin.Request.Method != "POST" || t.empty || t.probe || o.with && bound.has(o.scheme) && !o.token.proof
 }
 
 func (t *trail) response(c *setup, r machine.Response) {
@@ -296,5 +299,5 @@ func (t *trail) pass(c *setup, side gss.Side) {
 // scheme.
 func (a *attempt) leafNTLM() bool {
 	token, _ := a.proof.Token()
-	return prefixOf(token) == "toy/NTLM"
+	return prefixOf(toyToken(token)) == "toy/NTLM"
 }

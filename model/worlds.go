@@ -296,14 +296,27 @@ func Worlds() []Scenario {
 			},
 		},
 		{
-			Name: "bounds", Says: "An origin that refuses everybody, and a user who never gives up.",
+			Name: "memory", Says: "Requests that use what the ones before them learned of the origin, of the proxy, and of its Proxy-Support.",
+			quick: size{3, 1}, full: size{5, 2},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 1, proves), legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, canProxy: []toy{legs(scheme.Negotiate, 1)}, proxy: []toy{legs(scheme.Negotiate, 1)},
+					tricks: trickSet("forges Proxy-Support", "removes Proxy-Support", "adds bare challenges", "replays a final token", "swaps the status for 401"),
+					closes: true, statuses: []int{200}, proxied: true, pinnedFront: true, remembers: true,
+					orders: [][]order{{alice()}},
+				}
+			},
+		},
+		{
+			Name: "bounds", Says: "An origin that refuses everybody, or does not take as many legs as there are, and a user who never gives up.",
 			quick: size{1, 2}, full: size{1, 4},
 			setup: func() *setup {
 				return &setup{
-					canOrigin: []toy{legs(scheme.Negotiate, 2), legs(scheme.NTLM, 2)},
-					origin:    []toy{legs(scheme.Negotiate, 2, refuses), legs(scheme.NTLM, 2, refuses)},
+					canOrigin: []toy{legs(scheme.Negotiate, 3), legs(scheme.NTLM, 2)},
+					origin:    []toy{legs(scheme.Negotiate, 3), legs(scheme.NTLM, 2, refuses)},
 					tricks:    lies(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
-					maxLegs: 5, maxAttempts: 9, maxReconnects: 1,
+					maxLegs: 5, maxAttempts: 9, maxReconnects: 1, acceptorLegs: 2,
 					orders: [][]order{{alice(), alice(knows(scheme.Negotiate))}},
 				}
 			},
@@ -315,7 +328,7 @@ func Worlds() []Scenario {
 				toys := []toy{legs(scheme.NTLM, 2)}
 				return &setup{
 					canOrigin: toys, origin: toys, statuses: []int{200}, careless: true,
-					tricks: trickSet("strips all challenges", "takes the tokens out", "takes the credentials out", "replays the first leg's credentials"),
+					tricks: trickSet("strips all challenges", "takes the tokens out", "takes the credentials out", "garbles the credentials", "replays the first leg's credentials"),
 					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
 				}
 			},

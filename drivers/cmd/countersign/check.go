@@ -90,7 +90,7 @@ type judgement struct {
 }
 
 func (c *checker) run(ctx context.Context, stdout, stderr io.Writer) error {
-	worlds, properties := model.Worlds(), model.Properties()
+	worlds, properties := slices.Concat(model.Worlds(), model.MechanismWorlds()), model.Properties()
 	if c.world != "" {
 		i := slices.IndexFunc(worlds, func(s model.Scenario) bool { return s.Name == c.world })
 		if i < 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestCheck(t *testing.T) {
 	if r.code != 0 { // stderr may tell of progress
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	for _, w := range model.Worlds() {
+	for _, w := range slices.Concat(model.Worlds(), model.MechanismWorlds()) {
 		if !strings.Contains(r.stdout, w.Name) {
 			t.Errorf("no world %s", w.Name)
 		}

@@ -11,14 +11,14 @@ import (
 
 // With gss/spnego inside, the properties of Nego2 fall by the mutants that are made
 // for them.
-func TestSPNEGOMutants(t *testing.T) {
+func TestMechanismMutants(t *testing.T) {
 	left := []string{"Nego2OnlyWhenOffered", "Nego2WhenOffered", "Nego2ChallengeCarriesToken"}
 	for _, m := range machine.Mutants() {
 		for _, name := range m.Kills {
 			if !slices.Contains(left, name) {
 				continue
 			}
-			for _, s := range SPNEGOWorlds() {
+			for _, s := range MechanismWorlds() {
 				w, err := s.World(Quick, Seed(m))
 				if err != nil {
 					t.Fatal(err)
