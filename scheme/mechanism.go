@@ -8,10 +8,16 @@ import (
 )
 
 // FromMechanism is the client half of the scheme with the given traits over a
-// GSS mechanism: SPNEGO under Negotiate and Nego2, NTLM under NTLM.
-func FromMechanism(t Traits, m gss.Mechanism) Client {
+// GSS mechanism: SPNEGO under Negotiate and Nego2, NTLM under NTLM. Its contexts ask for
+// mutual authentication, and for the services of want besides: gss.Delegate, for
+// instance, which the mechanism's own policy then grants or not.
+func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 	t.Mutual = m.Traits().Mutual
-	return mechanismClient{t, m}
+	c := mechanismClient{t, m, gss.Mutual} // N2HT-5.1-1, SPNG-3.3.3-1
+	for _, w := range want {
+		c.want |= w
+	}
+	return c
 }
 
 // ForMechanism is the server half.
@@ -20,6 +26,7 @@ func ForMechanism(t Traits, m gss.Mechanism) Server { return mechanismServer{t, 
 type mechanismClient struct {
 	traits Traits
 	mech   gss.Mechanism
+	want   gss.Flags
 }
 
 func (c mechanismClient) Traits() Traits { return c.traits }
@@ -28,7 +35,7 @@ func (c mechanismClient) Traits() Traits { return c.traits }
 func (c mechanismClient) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s client", c.traits.Name) }
 
 func (c mechanismClient) Initiate(x Exchange) Initiator {
-	x.Target.Want |= gss.Mutual // N2HT-5.1-1, SPNG-3.3.3-1
+	x.Target.Want |= c.want
 	return mechanismInitiator{name: c.traits.Name, ctx: c.mech.Initiate(x.Target)}
 }
 

@@ -39,6 +39,23 @@ func Parse(text string, include func(directive, name string) (string, bool)) (*C
 	return c, gss.Fault{}
 }
 
+// Append writes the configuration with all that was included, without comments. It
+// parses to an equal one.
+func (c *Config) Append(b []byte) []byte {
+	if c == nil {
+		return b
+	}
+	for _, s := range c.root.below {
+		b = append(append(b, '['), s.name...)
+		b = append(b, ']')
+		if s.final {
+			b = append(b, '*')
+		}
+		b = s.append(append(b, '\n'), "")
+	}
+	return b
+}
+
 func (c *Config) get(path ...string) string {
 	if c == nil {
 		return ""

@@ -2,6 +2,7 @@ package krb5conf
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,7 @@ func TestMalformed(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(file, "alice", "A.TEST")
 	f.Add("[a]\nb* = \"c\\n\"\n", "", "")
+	f.Add("[a]*\nb = {\nc** = {\nd = \"{\"\ne =\n}*\n}\n[a]\nb = {\n}\n", "", "")
 	f.Fuzz(func(t *testing.T, text, name, realm string) {
 		c, fault := Parse(text, func(_, name string) (string, bool) { return "[x]\ny = z\n", name != "" })
 		if !fault.IsZero() {
@@ -179,5 +181,11 @@ func FuzzParse(f *testing.F) {
 		c.Types("permitted_enctypes")
 		c.Duration("clockskew", 0)
 		c.CAPath(realm, name)
+		if written := string(c.Append(nil)); len(written) <= MaxSize {
+			again, fault := Parse(written, nil)
+			if !fault.IsZero() || !reflect.DeepEqual(again, c) {
+				t.Errorf("%q was written as %q: %v", text, written, fault)
+			}
+		}
 	})
 }

@@ -196,6 +196,35 @@ func unquote(s string) (string, bool) {
 	return "", false
 }
 
+// append writes what stands below n, so that it parses to the same.
+func (n *node) append(b []byte, indent string) []byte {
+	for _, r := range n.below {
+		name, end := r.name, "}\n"
+		if r.final {
+			end = "}*\n"
+		}
+		if r.final && r.below == nil || strings.HasSuffix(name, "*") { // the last star is a mark
+			name += "*"
+		}
+		b = append(append(append(b, indent...), name...), " = "...)
+		if r.below != nil {
+			b = r.append(append(b, "{\n"...), indent+"\t")
+			b = append(append(b, indent...), end...)
+			continue
+		}
+		b = append(append(b, quote(r.value)...), '\n')
+	}
+	return b
+}
+
+// quote is a value as unquote reads it.
+func quote(s string) string {
+	if s == strings.TrimSpace(s) && s != "{" && !strings.HasPrefix(s, `"`) && !strings.ContainsAny(s, "\n") {
+		return s
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\b", `\b`).Replace(s) + `"`
+}
+
 // values are all values at a path, in order.
 func (n *node) values(path ...string) (list []string) {
 	for _, b := range n.below {

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"encoding/binary"
 	"iter"
 	"strings"
 
@@ -82,6 +83,35 @@ func (n Name) String() string {
 }
 
 var nameEscaper = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `@`, `\@`, "\n", `\n`, "\t", `\t`, "\b", `\b`)
+
+// MarshalBinary implements encoding.BinaryMarshaler: the type, and each component with a
+// NUL behind it.
+func (n Name) MarshalBinary() ([]byte, error) {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(n.Type)), n.text...), nil
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. Malformed for what MarshalBinary does not write.
+func (n *Name) UnmarshalBinary(b []byte) error {
+	bad := malformed("a name as bytes; expected what MarshalBinary writes")
+	if len(b) < 4 {
+		return bad
+	}
+	kind, text := int32(binary.BigEndian.Uint32(b)), string(b[4:])
+	if text == "" {
+		*n = Name{Type: kind}
+		return nil
+	}
+	components, ok := strings.CutSuffix(text, "\x00")
+	if !ok {
+		return bad
+	}
+	name := NameOf(kind, strings.Split(components, "\x00")...)
+	if name.IsZero() {
+		return bad
+	}
+	*n = name
+	return nil
+}
 
 // Principal is a name in a realm.
 type Principal struct {

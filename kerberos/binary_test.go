@@ -1,0 +1,104 @@
+package kerberos
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/machine/trace"
+)
+
+// samples are one value of each question and answer, as full as it gets.
+func samples(t testing.TB) []any {
+	f := newForger(t, enctype.AES128SHA256)
+	cred := ccache.Credential{Client: alice, Server: service, Key: f.session, AuthTime: 1, EndTime: 2, Flags: message.Forwardable, Ticket: "ticket"}
+	return []any{
+		Tickets{Cache: ccache.New(alice, cred, cred)}, Tickets{Cache: ccache.New(alice)},
+		Keys{Principal: alice, Keytab: f.keys},
+		ServiceKey{Key: f.serviceKey().Prepare(enctype.UsageTicket)},
+		Ticket{cred}, KeepTicket{Identity: "alice", Credential: cred}, Delegated{cred}, Kept{},
+		NeedTicket{Identity: "alice", Client: alice, Server: service, Until: 7},
+		NeedServiceKey{Service: service, Type: enctype.AES128SHA256, Kvno: 2},
+	}
+}
+
+// What a trace holds reads back as what it was.
+func TestBinary(t *testing.T) {
+	for _, v := range samples(t) {
+		m, ok := v.(encoding.BinaryMarshaler)
+		if !ok { // a plain value, as trace finds below
+			continue
+		}
+		b, err := m.MarshalBinary()
+		again := reflect.New(reflect.TypeOf(v))
+		if err != nil || again.Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(b) != nil {
+			t.Errorf("%T does not read back: %v", v, err)
+			continue
+		}
+		if got, err := again.Elem().Interface().(encoding.BinaryMarshaler).MarshalBinary(); err != nil || string(got) != string(b) {
+			t.Errorf("%T becomes another: %v", v, err)
+		}
+		for i := range b { // total, and never the same from less
+			again := reflect.New(reflect.TypeOf(v))
+			if again.Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(b[:i]) == nil && i > 0 {
+				if got, _ := again.Elem().Interface().(encoding.BinaryMarshaler).MarshalBinary(); string(got) == string(b) {
+					t.Errorf("%T: %d of %d bytes are the same", v, i, len(b))
+				}
+			}
+		}
+	}
+	var key ServiceKey
+	f := newForger(t, enctype.AES256SHA1)
+	b, _ := ServiceKey{Key: f.serviceKey().Prepare()}.MarshalBinary()
+	if err := key.UnmarshalBinary(b); err != nil || !key.Key.Key().Equal(f.serviceKey()) {
+		t.Error("another key")
+	}
+	if _, err := trace.Vocab(samples(t)...); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{"\xff", strings.Repeat("\xff", 20), "\x00\x00\x00\x99key"} {
+		for _, v := range samples(t) {
+			if u, ok := reflect.New(reflect.TypeOf(v)).Interface().(encoding.BinaryUnmarshaler); ok {
+				if err := u.UnmarshalBinary([]byte(text)); err == nil {
+					t.Errorf("%T takes %q", v, text)
+				} else if fault, ok := err.(gss.Fault); !ok || fault.Code != gss.Malformed && fault.Code != gss.Unsupported {
+					t.Errorf("%T: %v", v, err)
+				}
+			}
+		}
+	}
+}
+
+func FuzzBinary(f *testing.F) {
+	for i, v := range samples(f) {
+		if m, ok := v.(encoding.BinaryMarshaler); ok {
+			b, _ := m.MarshalBinary()
+			f.Add(uint8(i), b)
+		}
+	}
+	all := samples(f)
+	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+		v := reflect.New(reflect.TypeOf(all[int(which)%len(all)]))
+		u, ok := v.Interface().(encoding.BinaryUnmarshaler)
+		if !ok || u.UnmarshalBinary(b) != nil {
+			return
+		}
+		one, err := v.Elem().Interface().(encoding.BinaryMarshaler).MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := reflect.New(v.Type().Elem())
+		if err := w.Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(one); err != nil {
+			t.Fatalf("%v of %s", err, fmt.Sprintf("%T", v.Interface()))
+		}
+		if two, _ := w.Elem().Interface().(encoding.BinaryMarshaler).MarshalBinary(); string(two) != string(one) {
+			t.Fatal("not canonical")
+		}
+	})
+}
