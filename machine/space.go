@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/countersign-auth/countersign/header"
@@ -73,25 +74,22 @@ func (s Space) Learn(f Facts) Space {
 // newer orders facts by time, and facts of one time by their text, so that the
 // order in which they are applied does not matter.
 func newer(f, g Facts) bool {
-	if f.At != g.At {
-		return f.At > g.At
+	return cmp.Or(
+		cmp.Compare(f.At, g.At),
+		cmp.Compare(f.Session, g.Session),
+		strings.Compare(f.Scheme, g.Scheme),
+		strings.Compare(f.Memory.Offer.Text(), g.Memory.Offer.Text()),
+		cmp.Compare(f.Memory.Count, g.Memory.Count),
+		strings.Compare(f.Memory.Scope, g.Memory.Scope),
+		forgets(f)-forgets(g),
+	) > 0
+}
+
+func forgets(f Facts) int {
+	if f.Forget {
+		return 1
 	}
-	if f.Session != g.Session {
-		return f.Session > g.Session
-	}
-	if f.Scheme != g.Scheme {
-		return f.Scheme > g.Scheme
-	}
-	if a, b := f.Memory.Offer.Text(), g.Memory.Offer.Text(); a != b {
-		return a > b
-	}
-	if f.Memory.Count != g.Memory.Count {
-		return f.Memory.Count > g.Memory.Count
-	}
-	if f.Memory.Scope != g.Memory.Scope {
-		return f.Memory.Scope > g.Memory.Scope
-	}
-	return f.Forget && !g.Forget
+	return 0
 }
 
 // Lease is what a request for the request-target uri may use, and the Space
