@@ -287,7 +287,7 @@ func (s *Server) challengeStatus() int {
 // of the failed scheme's first offer. Why, the peer is not told.
 func (s *Server) refuse(env gss.Env, f gss.Fault, own ...header.Challenges) Actions {
 	r := Reply{Status: s.challengeStatus(), Side: s.conf.side, Fault: f}
-	if f.Code == gss.WrongResource { // R7616-3.4.6-1
+	if f.Code == gss.WrongResource && s.half.scheme != 0 && s.traits(s.half.scheme).Bound == scheme.PerRequest { // R7616-3.4.6-1
 		r.Status = 400
 	} else if r.Challenges = s.challenges(env, own...); r.Challenges.Len() == 0 { // N2HT-2.2.1-2, R4559-4.1-2
 		r.Status = 500

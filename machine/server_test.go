@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
@@ -246,5 +247,32 @@ func TestQuestionsNameTheirScheme(t *testing.T) {
 	c, acts := must(r, clientOf(r, "Negotiate:asks"), begin(r, "GET http://a.example/ lease=Negotiate identity=me"))
 	if q := first[Ask](t, acts).Question.(gss.NeedCredential); q.Scheme != scheme.Negotiate || q.Target.Identity != "me" {
 		t.Errorf("%+v of %v", q, c)
+	}
+}
+
+// elsewhere is a mechanism whose tokens are all for another service.
+type elsewhere struct{ gsstoy.Toy }
+
+func (m elsewhere) Accept(gss.Target) gss.Context { return elsewhereContext{} }
+
+type elsewhereContext struct{}
+
+func (c elsewhereContext) Step(gss.Env, gss.Input) (gss.Context, gss.Output, error) {
+	return c, gss.Output{State: gss.Failed, Fault: gss.Fault{Code: gss.WrongResource, Detail: "another service"}}, nil
+}
+func (elsewhereContext) Info() gss.Info               { return gss.Info{} }
+func (elsewhereContext) Session() (gss.Session, bool) { return nil, false }
+
+// A Digest for another resource is a bad request (RFC 7616 section 3.4.6), while a ticket for
+// another service is an authentication that failed: with a challenge.
+func TestWrongResource(t *testing.T) {
+	r := newRig(t)
+	s, err := NewServer(ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(traitsOf(t, scheme.Negotiate), elsewhere{gsstoy.Toy{Legs: 1}})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, acts := must(r, s, receivedText("Negotiate <YQ>"))
+	if a := first[Reply](t, acts); a.Status != 401 || a.Challenges.Empty() || a.Fault.Code != gss.WrongResource {
+		t.Errorf("%+v", a)
 	}
 }
