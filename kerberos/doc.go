@@ -33,16 +33,17 @@
 //
 // # Where things are
 //
-//	file          what
-//	acceptor.go   RFC 4120 section 3.2.3: the states of the service
-//	verify.go     what the service checks, its reply, delegated credentials
-//	pac.go        the PAC of an established context
-//	initiator.go  RFC 4120 section 3.2.2: the client, its request and the proof that it wants
-//	seeking.go    how the client gets its ticket
-//	session.go    RFC 4121 section 4.2: MIC and Wrap tokens
-//	context.go    the states that both sides share
-//	answers.go    questions and answers of this mechanism
-//	mechanism.go  configuration
+//	file           what
+//	acceptor.go    RFC 4120 section 3.2.3: the states of the service
+//	verify.go      what the service checks, its reply, delegated credentials
+//	pac.go         the PAC of an established context
+//	initiator.go   RFC 4120 section 3.2.2: the client, its request and the proof that it wants
+//	seeking.go     how the client gets its ticket
+//	session.go     RFC 4121 section 4.2: MIC and Wrap tokens
+//	session_rc4.go RFC 4757 section 7: those of rc4-hmac
+//	context.go     the states that both sides share
+//	answers.go     questions and answers of this mechanism
+//	mechanism.go   configuration
 //
 // and in packages beside this one: enctype (cryptography), message (what goes over
 // the wire), ticket (KDCs), pac, keytab, ccache, kdctest (a KDC for tests).

@@ -111,7 +111,7 @@ func New(c Config) (Mechanism, error) {
 		p.skew = int64(DefaultMaxSkew)
 	}
 	var types []enctype.Type
-	for _, t := range preferred {
+	for _, t := range enctype.Preferred {
 		if p.allows(t).IsZero() {
 			types = append(types, t)
 		}
@@ -119,9 +119,6 @@ func New(c Config) (Mechanism, error) {
 	p.types = message.ETypesOf(types...)
 	return Mechanism{p}, nil
 }
-
-// preferred is the order in which initiators ask for encryption types, as MIT does.
-var preferred = [...]enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256, enctype.Camellia128, enctype.Camellia256, enctype.RC4}
 
 // allows is the fault of a type that policy or FIPS-only mode bars.
 func (c *config) allows(t enctype.Type) gss.Fault {

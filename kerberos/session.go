@@ -38,11 +38,14 @@ func usagesOf(initiator bool) usages {
 	return usages{enctype.UsageAcceptorSeal, enctype.UsageAcceptorSign}
 }
 
-// newSession is false for keys of rc4-hmac: RFC 4757 section 7 has token forms of its
-// own, which nothing that asks for message protection over HTTP uses any more.
+// newSession makes a session with the tokens that belong to the key's type; false if there is
+// no key.
 func newSession(key enctype.Key, initiator, acceptorSubkey bool, send, recv uint64) (gss.Session, bool) {
-	if key.IsZero() || key.Type().Weak() {
+	switch {
+	case key.IsZero():
 		return nil, false
+	case key.Type() == enctype.RC4:
+		return rc4Session{key, initiator, uint32(send), uint32(recv)}, true
 	}
 	return session{key, initiator, acceptorSubkey, send, recv}, true
 }
@@ -163,14 +166,18 @@ func (s session) look(id, token string, may byte) gss.Fault {
 
 // received wants the next sequence number, after the token was found genuine.
 func (s session) received(token string) (gss.Session, gss.Fault) {
-	switch seq := binary.BigEndian.Uint64([]byte(token[8:tokenHeader])); {
-	case seq < s.recv:
-		return s, gss.Fault{Code: gss.Replayed, Detail: "kerberos: a message with a sequence number that was there before"}
-	case seq > s.recv:
-		return s, gss.Fault{Code: gss.Unexpected, Detail: "kerberos: a message came before its time, one is missing"}
+	if seq := binary.BigEndian.Uint64([]byte(token[8:tokenHeader])); seq != s.recv {
+		return s, outOfOrder(seq < s.recv)
 	}
 	s.recv++
 	return s, gss.Fault{}
+}
+
+func outOfOrder(before bool) gss.Fault {
+	if before {
+		return gss.Fault{Code: gss.Replayed, Detail: "kerberos: a message with a sequence number that was there before"}
+	}
+	return gss.Fault{Code: gss.Unexpected, Detail: "kerberos: a message came before its time, one is missing"}
 }
 
 func malformedToken(what string) gss.Fault {

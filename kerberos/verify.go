@@ -190,9 +190,11 @@ func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *messa
 	if !fault.IsZero() {
 		return gss.Token{}, fault
 	}
-	part := message.EncAPRepPart{Time: auth.Time, Micro: auth.Micro, Subkey: subkey, HasSequence: true}
+	part := message.EncAPRepPart{Time: auth.Time, Micro: auth.Micro, HasSequence: true}
 	part.Sequence = sequence(random[48:])
-	done.key, done.acceptorSubkey, done.send = subkey, true, part.Sequence
+	if done.send = part.Sequence; kind != enctype.RC4 { // whose tokens cannot say whose subkey it is
+		part.Subkey, done.key, done.acceptorSubkey = subkey, subkey, true
+	}
 	var room [256]byte
 	cipher := ticket.Key.Encrypt(enctype.UsageAPRep, string(random[32:48]), string(part.Append(room[:0])))
 	rep := message.APRep{Enc: message.EncryptedData{Type: ticket.Key.Type(), Cipher: cipher}}

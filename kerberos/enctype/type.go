@@ -155,3 +155,7 @@ func (t Type) usable(fips bool) gss.Fault {
 // Usable is the fault of a type that cannot be used here: not known, or barred by
 // FIPS-only mode (crypto/fips140). Unsupported, or none.
 func (t Type) Usable() gss.Fault { return t.usable(fips140.Enforced()) }
+
+// Preferred are all types in the order in which clients ask for them, as MIT's do: the
+// ones that are everywhere first, the weak one last.
+var Preferred = [...]Type{AES256SHA1, AES128SHA1, AES256SHA384, AES128SHA256, Camellia128, Camellia256, RC4}
