@@ -91,7 +91,7 @@ func (c curled) lines(direction byte, field string) []string {
 func (c curled) reports(t testing.TB) []report {
 	t.Helper()
 	var reports []report
-	for _, part := range strings.SplitAfter(c.bodies, "user=") {
+	for _, part := range strings.Split(c.bodies, "user=") {
 		if strings.Contains(part, "\nsha256=") {
 			r, err := parseReport("user=" + part)
 			if err != nil {

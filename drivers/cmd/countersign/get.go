@@ -33,6 +33,7 @@ type getOptions struct {
 	proxy, cacert   string
 	output          string
 	machine         setup.Machine
+	kerberos        clientKerberos
 	insecure        bool
 	head, verbose   bool
 	maxTime         float64
@@ -49,6 +50,11 @@ learned, and writes the contents to standard output. It answers the challenges o
 origins with --user and those of the proxy with --proxy-user. Credentials go to
 the origins of the URLs alone, and redirects are not followed.
 
+For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; the tickets
+that kinit got are used where there is no --user, and --keytab where it is given. KDCs
+are found by krb5.conf or DNS. A --user without a realm is one of NTLM; where no KDC answers,
+or none knows the server, NTLM takes over only with --fallback.
+
 Basic shows its password to whoever can read the message; without TLS it is used
 only with --allow-cleartext.
 
@@ -57,6 +63,7 @@ authentication was refused or failed, with the reason on standard error, 2 for a
 transport error, 1 for wrong use. Of several URLs the first that failed counts.`,
 		Example: `  countersign get -u alice:secret http://127.0.0.1:8080/
   countersign get -v --scheme digest -u alice:secret -d @form.txt https://api.example/
+  countersign get --scheme negotiate -u alice@EXAMPLE.COM:secret https://intranet.example/
   countersign get -x http://127.0.0.1:3128 -U bob:pw -u alice:secret https://api.example/`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, urls []string) error { return o.run(cmd, urls) },
@@ -68,6 +75,10 @@ transport error, 1 for wrong use. Of several URLs the first that failed counts.`
 	f.StringVarP(&o.user, "user", "u", "", "`NAME:PASSWORD` for the origins")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", nil, "`LIST` of the schemes that may be used (default all): "+strings.Join(setup.Names(), ", "))
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
+	o.kerberos.flags(f)
+	f.BoolVar(&o.machine.Delegate, "delegate", false, "hand your ticket-granting ticket to the servers of the URLs (Kerberos)")
+	f.BoolVar(&o.machine.Fallback, "fallback", false, "let NTLM take over where Kerberos fails: whoever keeps you from the KDC can force that")
+	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM that is spoken: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")
 	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME:PASSWORD` for the proxy")
@@ -311,6 +322,7 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 // unasked.
 func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
 	var sources []answer.Source
+	var passwords []string
 	for _, u := range urls {
 		user := o.user
 		if u.User != nil {
@@ -325,6 +337,7 @@ func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--user: %w", err)
 		}
+		passwords = append(passwords, name)
 		s, err := answer.For(u.Scheme+"://"+u.Host, name, password)
 		if err != nil {
 			return nil, err
@@ -343,13 +356,19 @@ func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--proxy: %w", err)
 		}
+		passwords = append(passwords, name)
 		s, err := answer.ForProxy(u.Scheme+"://"+u.Host, name, password)
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, s)
 	}
-	return answer.Chain(sources...), nil
+	tickets, err := o.kerberos.source(&o.machine, passwords)
+	if err != nil {
+		return nil, err
+	}
+	o.machine.NoNTLM = tickets != nil && len(passwords) == 0
+	return answer.Chain(append(sources, tickets)...), nil
 }
 
 // proxyFunc is the proxy of all requests, nil for none.

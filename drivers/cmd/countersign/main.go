@@ -6,6 +6,7 @@
 //	countersign serve --scheme digest --user alice:secret  something to authenticate to
 //	countersign get -u alice:secret http://127.0.0.1:8080/ something that authenticates
 //	countersign explain 'WWW-Authenticate: Negotiate'      what a header field says
+//	countersign kinit alice@EXAMPLE.COM                     get a Kerberos ticket; klist lists them
 //	countersign replay trace.ndjson                        run a recorded trace again
 //	countersign check                                       explore the machines, judge every property
 package main

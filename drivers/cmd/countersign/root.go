@@ -75,7 +75,7 @@ Exit codes: 0 done, 1 wrong use (or, of explain, demo, replay and check: no),
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newReplay(), newCheck())
+	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newKinit(), newKlist(), newReplay(), newCheck())
 	return root
 }
 

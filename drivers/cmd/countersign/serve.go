@@ -28,6 +28,7 @@ import (
 type serveOptions struct {
 	addr            string
 	users           setup.Users
+	kerberos        serverKerberos
 	machine         setup.Machine
 	tlsCert, tlsKey string
 	proxy           bool
@@ -55,6 +56,7 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
   countersign serve --addr 127.0.0.1:0 --scheme digest,basic --htdigest users --realm api
   countersign serve --scheme ntlm --domain EXAMPLE --nthash users --require-mic
   countersign serve --scheme nego2,negotiate,ntlm --user alice:secret
+  countersign serve --scheme negotiate --keytab /etc/krb5.keytab
   countersign serve --proxy --addr 127.0.0.1:3128 --user alice:secret`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
@@ -73,6 +75,8 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
 	f.StringVar(&o.machine.Domain, "domain", "", "`DOMAIN` of NTLM users; they may also leave it out")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the weakest NTLM to take: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.BoolVar(&o.machine.RequireMIC, "require-mic", false, "refuse NTLM clients that do not protect the handshake, as curl and Firefox")
+	o.kerberos.flags(f)
+	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a certificate chain in PEM: serve https")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
 	f.StringVar(&o.machine.ChannelBinding, "channel-binding", "if-available", "`WHEN` logins are bound to the TLS channel: "+strings.Join(setup.Bindings(), ", "))
@@ -144,11 +148,16 @@ func (s *service) serve(ctx context.Context, l net.Listener) error {
 
 // handler makes what serves from the options.
 func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
+	keys, err := o.kerberos.source(&o.machine)
+	if err != nil {
+		return nil, err
+	}
+	o.machine.NoNTLM = keys != nil && o.users.Empty()
 	if o.machine.NTLM() {
 		host, _ := os.Hostname()
 		o.machine.Computer = setup.ComputerName(host)
 	}
-	source, err := o.source()
+	source, err := o.source(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -222,16 +231,27 @@ func (o *serveOptions) allow() (func(method, host string, port uint16) bool, err
 	}, nil
 }
 
-func (o *serveOptions) source() (answer.Source, error) {
+// source answers the server's questions; keys answers those of Kerberos, nil without it.
+func (o *serveOptions) source(keys answer.Source) (answer.Source, error) {
+	if keys != nil && !o.machine.Negotiates() {
+		return nil, errors.New("--keytab is for Kerberos: --scheme names neither negotiate nor nego2")
+	}
+	if o.users.Empty() && keys != nil && o.machine.OnlyNegotiates() {
+		return keys, nil
+	}
 	if o.users.Empty() {
-		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE")
+		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE, or for negotiate and nego2 --keytab FILE")
 	}
 	o.users.NTLM = o.machine.NTLM()
 	if o.users.NTHash != "" && !o.users.NTLM {
 		return nil, errors.New("--nthash is for NTLM: --scheme does not name it, nor what comes to it")
 	}
 	o.users.Domains = []string{o.machine.Domain, o.machine.Computer}
-	return o.users.Store()
+	users, err := o.users.Store()
+	if err != nil {
+		return nil, err
+	}
+	return answer.Chain(keys, users), nil
 }
 
 func (o *serveOptions) tlsConfig() (*tls.Config, error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/machine/trace"
 	"github.com/countersign-auth/countersign/ntlm"
@@ -86,6 +87,8 @@ func (o *traceOptions) open(s setup.Machine) (*recorder, error) {
 // vocabulary are the questions and answers of the schemes that there are.
 func vocabulary() trace.Vocabulary {
 	v, err := trace.Vocab(
+		kerberos.Tickets{}, kerberos.Keys{}, kerberos.NeedTicket{}, kerberos.Ticket{}, kerberos.KeepTicket{}, kerberos.Kept{},
+		kerberos.NeedServiceKey{}, kerberos.ServiceKey{}, kerberos.Delegated{},
 		digest.HA1{}, digest.NeedBodyHash{}, digest.BodyHash{},
 		ntlm.Hash{}, ntlm.External{}, ntlm.Anonymous{}, ntlm.NeedResponse{}, ntlm.Computed{}, ntlm.NeedLogon{}, ntlm.Logon{},
 	)

@@ -2,7 +2,7 @@
 
 negotiate_client.py URL CA MECHANISM BINDING
 
-MECHANISM is spnego, or ntlm for its bare tokens in place of SPNEGO; BINDING is what
+MECHANISM is spnego, or ntlm or krb5 for their bare tokens in place of SPNEGO; BINDING is what
 the initiator is told of the TLS channel, in hexadecimal. What goes over the
 connection is printed in lines: "status=" for each leg, then the content of the last
 one. Then follows a request that carries the initiator's MIC of "ping"; "pong=" tells
@@ -24,12 +24,11 @@ if u.scheme == "https":
 else:
     conn = http.client.HTTPConnection(u.hostname, u.port, timeout=20)
 
-ntlm = gssapi.OID.from_int_seq("1.3.6.1.4.1.311.2.2.10")
-spnego = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
+mechanisms = {"ntlm": "1.3.6.1.4.1.311.2.2.10", "krb5": "1.2.840.113554.1.2.2", "spnego": "1.3.6.1.5.5.2"}
 flag = gssapi.RequirementFlag
 ctx = gssapi.SecurityContext(
     name=gssapi.Name("HTTP@" + u.hostname, gssapi.NameType.hostbased_service),
-    mech=ntlm if mechanism == "ntlm" else spnego,
+    mech=gssapi.OID.from_int_seq(mechanisms[mechanism]),
     flags=flag.integrity | flag.confidentiality | flag.mutual_authentication | flag.out_of_sequence_detection,
     usage="initiate",
     channel_bindings=ChannelBindings(application_data=bytes.fromhex(binding)) if binding else None,

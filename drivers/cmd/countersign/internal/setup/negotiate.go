@@ -1,33 +1,31 @@
 package setup
 
 import (
+	"crypto/fips140"
+	"errors"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
 // negotiating makes a builder of a scheme that negotiates: Nego2 and Negotiate, with
-// NTLM as the mechanism that there is.
+// Kerberos and NTLM as the mechanisms that there are.
 func negotiating(name string) builder {
 	traits, _ := scheme.TraitsOf(name)
-	return builder{name, true,
+	return builder{name, either,
 		func(o *Options) (scheme.Client, error) {
-			n, err := o.ntlmInitiator()
+			m, err := o.negotiation((*Options).kerberosInitiator, (*Options).ntlmInitiator)
 			if err != nil {
 				return nil, err
 			}
-			m, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{n}})
-			if err != nil {
-				return nil, err
+			if o.Delegate {
+				return scheme.FromMechanism(traits, m, gss.Delegate), nil
 			}
 			return scheme.FromMechanism(traits, m), nil
 		},
 		func(o *Options, _ gss.Secret) (scheme.Server, error) {
-			n, err := o.ntlmAcceptor()
-			if err != nil {
-				return nil, err
-			}
-			m, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{n}})
+			m, err := o.negotiation((*Options).kerberosAcceptor, (*Options).ntlmAcceptor)
 			if err != nil {
 				return nil, err
 			}
@@ -35,3 +33,28 @@ func negotiating(name string) builder {
 		},
 	}
 }
+
+// negotiation is SPNEGO over what o has.
+func (o *Options) negotiation(kerberos, ntlm func(*Options) (gss.Mechanism, error)) (gss.Mechanism, error) {
+	c := spnego.Config{Fallback: o.Fallback}
+	for _, make := range []struct {
+		has  bool
+		mech func(*Options) (gss.Mechanism, error)
+	}{{o.Kerberos, kerberos}, {o.negotiatesNTLM(), ntlm}} {
+		if !make.has {
+			continue
+		}
+		m, err := make.mech(o)
+		if err != nil {
+			return nil, err
+		}
+		c.Mechanisms = append(c.Mechanisms, m)
+	}
+	if len(c.Mechanisms) == 0 {
+		return nil, errors.New("there is neither Kerberos nor NTLM to negotiate")
+	}
+	return spnego.New(c)
+}
+
+// negotiatesNTLM reports whether NTLM is among the mechanisms to negotiate.
+func (o *Options) negotiatesNTLM() bool { return !o.NoNTLM && !(o.Kerberos && fips140.Enforced()) }

@@ -120,7 +120,7 @@ func (o *Options) Unbindable() string {
 	var names []string
 	bs, _ := o.chosen()
 	for _, b := range bs {
-		if !b.ntlm {
+		if b.what == neither {
 			names = append(names, b.name)
 		}
 	}
@@ -130,7 +130,21 @@ func (o *Options) Unbindable() string {
 // NTLM reports whether o names a scheme that is NTLM, or comes to it.
 func (o *Options) NTLM() bool {
 	bs, _ := o.chosen()
-	return slices.ContainsFunc(bs, func(b builder) bool { return b.ntlm })
+	return slices.ContainsFunc(bs, func(b builder) bool {
+		return b.what == isNTLM || b.what == either && o.negotiatesNTLM()
+	})
+}
+
+// Negotiates reports whether o names a scheme that negotiates; OnlyNegotiates, no other.
+func (o *Options) Negotiates() bool {
+	bs, _ := o.chosen()
+	return slices.ContainsFunc(bs, func(b builder) bool { return b.what == either })
+}
+
+// OnlyNegotiates reports whether all that o names is negotiated.
+func (o *Options) OnlyNegotiates() bool {
+	bs, _ := o.chosen()
+	return !slices.ContainsFunc(bs, func(b builder) bool { return b.what != either })
 }
 
 // ComputerName is what NTLM makes of a host's name: its first label in capitals,

@@ -27,6 +27,21 @@ type Options struct {
 	// NTLMLevel is the weakest NTLM to take part in: "v2", which "" stands for too,
 	// or one of [NTLMLevels].
 	NTLMLevel string `json:"ntlm_level,omitempty"`
+	// Kerberos is negotiated by Nego2 and Negotiate; NoNTLM: and NTLM is not.
+	Kerberos bool `json:"kerberos,omitempty"`
+	NoNTLM   bool `json:"no_ntlm,omitempty"`
+	// AllowRC4 lets Kerberos use rc4-hmac, as old directories want it.
+	AllowRC4 bool `json:"allow_rc4,omitempty"`
+
+	// The client's alone.
+
+	// Krb5Conf is the text of a krb5.conf: what realms hosts are in.
+	Krb5Conf string `json:"krb5_conf,omitempty"`
+	// Fallback lets NTLM take over where Kerberos fails for another reason than that there
+	// are no credentials for it.
+	Fallback bool `json:"fallback,omitempty"`
+	// Delegate hands a ticket-granting ticket of the user to servers.
+	Delegate bool `json:"delegate,omitempty"`
 
 	// The rest is the server's alone.
 
@@ -46,24 +61,34 @@ type Options struct {
 	// ChannelBinding is when to look at channel bindings, one of [Bindings]; "" is
 	// if-available.
 	ChannelBinding string `json:"channel_binding,omitempty"`
+	// Services are the principals that Kerberos answers to; nil is all that it has keys of.
+	Services []string `json:"services,omitempty"`
 }
 
 // builder makes both halves of one scheme.
 type builder struct {
-	name string
-	// ntlm: NTLM is what it is, or comes to.
-	ntlm   bool
+	name   string
+	what   what
 	client func(*Options) (scheme.Client, error)
 	server func(*Options, gss.Secret) (scheme.Server, error)
 }
+
+// what a scheme comes to.
+type what uint8
+
+const (
+	neither what = iota // what proves each request
+	isNTLM
+	either // what is negotiated: Kerberos or NTLM
+)
 
 // builders are the schemes that exist, in the order of their strength.
 var builders = []builder{
 	negotiating(scheme.Nego2),
 	negotiating(scheme.Negotiate),
-	{scheme.NTLM, true, ntlmClient, ntlmServer},
-	{scheme.Digest, false, digestClient, digestServer},
-	{scheme.Basic, false,
+	{scheme.NTLM, isNTLM, ntlmClient, ntlmServer},
+	{scheme.Digest, neither, digestClient, digestServer},
+	{scheme.Basic, neither,
 		func(*Options) (scheme.Client, error) { return scheme.BasicClient(), nil },
 		func(o *Options, _ gss.Secret) (scheme.Server, error) {
 			return scheme.BasicServer(o.Realm, scheme.AskVerdict), nil
@@ -80,11 +105,14 @@ func Names() []string {
 }
 
 // chosen are the builders of the schemes that o names, without names of all that
-// there can be: under FIPS-only mode there is no NTLM.
+// there can be: under FIPS-only mode there is no NTLM, and Kerberos alone is left to
+// negotiate.
 func (o *Options) chosen() ([]builder, error) {
 	if len(o.Schemes) == 0 {
 		if fips140.Enforced() {
-			return slices.DeleteFunc(slices.Clone(builders), func(b builder) bool { return b.ntlm }), nil
+			return slices.DeleteFunc(slices.Clone(builders), func(b builder) bool {
+				return b.what == isNTLM || b.what == either && !o.Kerberos
+			}), nil
 		}
 		return builders, nil
 	}

@@ -1,0 +1,40 @@
+package setup
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/kerberos/krb5conf"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// kerberosInitiator is Kerberos as clients have it.
+func (o *Options) kerberosInitiator() (gss.Mechanism, error) {
+	conf, fault := krb5conf.Parse(o.Krb5Conf, nil)
+	if !fault.IsZero() {
+		return nil, fault
+	}
+	c := kerberos.Config{Realm: conf.DefaultRealm(), Realms: conf, AllowRC4: o.AllowRC4}
+	if o.Delegate {
+		c.Delegate = kerberos.DelegateAlways
+	}
+	return kerberos.New(c)
+}
+
+// kerberosAcceptor is Kerberos as servers have it. It asks for its keys.
+func (o *Options) kerberosAcceptor() (gss.Mechanism, error) {
+	c := kerberos.Config{AllowRC4: o.AllowRC4}
+	var err error
+	if c.ChannelBinding, err = o.demand(); err != nil {
+		return nil, err
+	}
+	for _, name := range o.Services {
+		p, fault := message.ParsePrincipal(name, "")
+		if !fault.IsZero() || p.Realm == "" {
+			return nil, fmt.Errorf("%q is no service: expected service/host@REALM", name)
+		}
+		c.Services = append(c.Services, p)
+	}
+	return kerberos.New(c)
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
+	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb5conf"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// clientKerberos are the flags that say where a client's tickets come from.
+type clientKerberos struct{ ccache, keytab, principal, krb5conf string }
+
+func (o *clientKerberos) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.ccache, "ccache", "", "`FILE` of the credential cache for Kerberos (default $KRB5CCNAME, or what kinit writes)")
+	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the keys of --principal, in place of a password")
+	f.StringVar(&o.principal, "principal", "", "`NAME` whose keys --keytab holds: user@REALM or service/host@REALM")
+	f.StringVar(&o.krb5conf, "krb5conf", "", "`FILE` that names realms and KDCs (default $KRB5_CONFIG, or /etc/krb5.conf)")
+}
+
+// source answers what Kerberos asks, and tells the options of it; nil if there is nothing
+// that Kerberos could start from. passwords are what users gave: a user@REALM is one
+// of Kerberos.
+func (o *clientKerberos) source(m *setup.Machine, passwords []string) (answer.Source, error) {
+	upn := slices.ContainsFunc(passwords, func(s string) bool { return strings.Contains(s, "@") })
+	login, err := o.login(len(passwords) > 0)
+	if err != nil || login == nil && !upn {
+		return nil, err
+	}
+	conf, err := kdc.ReadConfig(o.krb5conf)
+	if err != nil {
+		return nil, fmt.Errorf("krb5.conf: %w", err)
+	}
+	m.Kerberos, m.Krb5Conf = true, string(conf.Append(nil))
+	return answer.Chain(login, &kdc.Tickets{}, &kdc.Client{Config: conf}), nil
+}
+
+// login is who logs on without a password, nil for nobody.
+func (o *clientKerberos) login(others bool) (answer.Source, error) {
+	if o.keytab != "" {
+		if o.principal == "" {
+			return nil, errors.New("--keytab needs --principal: whose keys")
+		}
+		p, err := o.who()
+		if err != nil {
+			return nil, err
+		}
+		k := &kdc.Keytab{Path: o.keytab, Principal: p}
+		if _, err := k.Load(); err != nil {
+			return nil, fmt.Errorf("--keytab: %w", err)
+		}
+		return k, nil
+	}
+	if o.principal != "" {
+		return nil, errors.New("--principal needs --keytab")
+	}
+	path, err := kdc.CachePath(o.ccache)
+	if err != nil {
+		return nil, fmt.Errorf("--ccache: %w", err)
+	}
+	if o.ccache == "" {
+		if _, err := os.Stat(path); others || err != nil {
+			return nil, nil
+		}
+	} else if _, err := kdc.ReadCache(path); err != nil {
+		return nil, fmt.Errorf("--ccache: %w", err)
+	}
+	return &kdc.Files{Path: path}, nil
+}
+
+// who is the principal, with the default realm where it names none.
+func (o *clientKerberos) who() (message.Principal, error) {
+	conf, err := kdc.ReadConfig(o.krb5conf)
+	if err != nil {
+		return message.Principal{}, fmt.Errorf("krb5.conf: %w", err)
+	}
+	return parseWho(o.principal, conf)
+}
+
+func parseWho(text string, conf *krb5conf.Config) (message.Principal, error) {
+	p, fault := message.ParsePrincipal(text, conf.DefaultRealm())
+	switch {
+	case !fault.IsZero():
+		return p, errors.New("a principal does not parse: expected user@REALM or service/host@REALM")
+	case p.Realm == "":
+		return p, errors.New("a principal names no realm, and krb5.conf has no default_realm")
+	}
+	return p, nil
+}
+
+// serverKerberos are the flags that say what keys a server has.
+type serverKerberos struct {
+	keytab string
+	spns   []string
+}
+
+func (o *serverKerberos) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the service's keys: Negotiate and Nego2 take Kerberos; read anew when it changes")
+	f.StringArrayVar(&o.spns, "spn", nil, "`NAME` of the service, service/host or service/host@REALM; may be repeated (default all that --keytab has)")
+}
+
+// maxReplays is how many requests are remembered against replays: 30 bytes each.
+const maxReplays = 1 << 16
+
+// source answers what Kerberos asks a server, nil without a keytab.
+func (o *serverKerberos) source(m *setup.Machine) (answer.Source, error) {
+	if o.keytab == "" {
+		if len(o.spns) > 0 {
+			return nil, errors.New("--spn needs --keytab")
+		}
+		return nil, nil
+	}
+	path, err := kdc.KeytabPath(o.keytab)
+	if err != nil {
+		return nil, fmt.Errorf("--keytab: %w", err)
+	}
+	k := &kdc.Keytab{Path: path}
+	keys, err := k.Load()
+	if err != nil {
+		return nil, fmt.Errorf("--keytab: %w", err)
+	}
+	for _, spn := range o.spns {
+		names := servicesOf(keys, spn)
+		if names == nil {
+			return nil, fmt.Errorf("--spn: %s has no key of %s", path, spn)
+		}
+		m.Services = append(m.Services, names...)
+	}
+	m.Kerberos = true
+	return answer.Chain(kdc.NewReplays(maxReplays, 0), k), nil
+}
+
+// servicesOf are the principals of a keytab that a name stands for: of whatever realm if
+// it says none.
+func servicesOf(keys *keytab.Keytab, name string) (all []string) {
+	want, fault := message.ParsePrincipal(name, "")
+	if !fault.IsZero() {
+		return nil
+	}
+	for e := range keys.All() {
+		p := e.Principal
+		if p.Name.Equal(want.Name) && (want.Realm == "" || want.Realm == p.Realm) && !slices.Contains(all, p.String()) {
+			all = append(all, p.String())
+		}
+	}
+	return all
+}

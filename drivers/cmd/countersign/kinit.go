@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb5conf"
+	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/ticket"
+)
+
+// kinitOptions are the flags of kinit.
+type kinitOptions struct {
+	kerberos            clientKerberos
+	lifetime, renewable time.Duration
+	forwardable, renew  bool
+	allowRC4            bool
+}
+
+func newKinit() *cobra.Command {
+	var o kinitOptions
+	cmd := &cobra.Command{
+		Use:   "kinit [flags] [PRINCIPAL]",
+		Short: "Get a ticket-granting ticket",
+		Long: `Kinit gets a ticket-granting ticket for PRINCIPAL and writes it into the credential
+cache, where get, curl and the like find it. The password is asked for on a
+terminal, and otherwise is the first line of standard input; with --keytab there is none.
+
+With --renew it renews the ticket that the cache has.
+
+Exit codes: 0 there is a ticket, 1 wrong use, 2 a file that cannot be read or
+written, or no KDC that answers, 3 the KDC refuses.`,
+		Example: `  countersign kinit alice@EXAMPLE.COM
+  countersign kinit --keytab www.keytab HTTP/www.example.com@EXAMPLE.COM
+  countersign kinit --renew`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.kerberos.ccache, "ccache", "c", "", "`FILE` to write to (default $KRB5CCNAME, or where other programs look)")
+	f.StringVar(&o.kerberos.keytab, "keytab", "", "`FILE` with the principal's keys, in place of a password")
+	f.StringVar(&o.kerberos.krb5conf, "krb5conf", "", "`FILE` that names realms and KDCs (default $KRB5_CONFIG, or /etc/krb5.conf)")
+	f.DurationVarP(&o.lifetime, "lifetime", "l", 0, "how long the ticket is to hold (default ticket_lifetime of krb5.conf, or ten hours)")
+	f.DurationVarP(&o.renewable, "renewable", "r", 0, "how long it is to be renewable (default renew_lifetime of krb5.conf, or not)")
+	f.BoolVarP(&o.forwardable, "forwardable", "f", false, "a ticket that can be delegated (default forwardable of krb5.conf)")
+	f.BoolVarP(&o.renew, "renew", "R", false, "renew the ticket that there is")
+	f.BoolVar(&o.allowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
+	return cmd
+}
+
+func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
+	path, err := kdc.CachePath(o.kerberos.ccache)
+	if err != nil {
+		return exit{exitUsage, fmt.Errorf("--ccache: %w", err)}
+	}
+	conf, err := kdc.ReadConfig(o.kerberos.krb5conf)
+	if err != nil {
+		return exit{exitTransport, fmt.Errorf("krb5.conf: %w", err)}
+	}
+	r, err := o.request(cmd, args, path, conf)
+	if err != nil {
+		return err
+	}
+	cred, err := (&kdc.Client{Config: conf}).Get(cmd.Context(), r)
+	if fault, ok := errors.AsType[gss.Fault](err); ok && fault.Code == gss.Unanswered {
+		return exit{exitTransport, err}
+	} else if err != nil {
+		return exit{exitAuth, err}
+	}
+	if err := kdc.WriteCache(path, ccache.New(cred.Client, cred)); err != nil {
+		return exit{exitTransport, err}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%v: until %s, in %s\n", cred.Client, clock(cred.EndTime), path)
+	return nil
+}
+
+// request is what to ask the KDC for.
+func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, conf *krb5conf.Config) (r ticket.Request, err error) {
+	var types []enctype.Type
+	for _, t := range enctype.Preferred {
+		if t.Usable().IsZero() && (o.allowRC4 || !t.Weak()) {
+			types = append(types, t)
+		}
+	}
+	r.Types = message.ETypesOf(types...)
+	r.Lifetime = seconds(o.lifetime, conf.Duration("ticket_lifetime", 0))
+	r.RenewLifetime = seconds(o.renewable, conf.Duration("renew_lifetime", 0))
+	if o.forwardable || conf.Bool("forwardable", false) {
+		r.Options |= message.Forwardable
+	}
+	if o.renew {
+		c, err := kdc.ReadCache(path)
+		if err != nil {
+			return r, exit{exitTransport, err}
+		}
+		realm := c.Principal().Realm
+		tgt, ok := c.Find(message.TGS(realm, realm), message.TimeOf(time.Now().UnixNano()))
+		if !ok {
+			return r, exit{exitAuth, fmt.Errorf("%s has no ticket that could be renewed", path)}
+		}
+		r.Client, r.Server, r.TGT, r.Options = tgt.Client, tgt.Server, tgt, r.Options|message.Renew
+		return r, nil
+	}
+	if len(args) == 0 {
+		return r, usage("expected a principal, user@REALM, or --renew")
+	}
+	if r.Client, err = parseWho(args[0], conf); err != nil {
+		return r, exit{exitUsage, err}
+	}
+	if o.kerberos.keytab != "" {
+		if r.Keytab, err = (&kdc.Keytab{Path: o.kerberos.keytab}).Load(); err != nil {
+			err = exit{exitTransport, err}
+		}
+		return r, err
+	}
+	r.Password, err = password(cmd, r.Client)
+	return r, err
+}
+
+// seconds is the first duration that is given.
+func seconds(ds ...time.Duration) int64 {
+	for _, d := range ds {
+		if d > 0 {
+			return int64(d / time.Second)
+		}
+	}
+	return 0
+}
+
+// password asks for one on a terminal, and reads a line elsewhere.
+func password(cmd *cobra.Command, who message.Principal) (gss.Secret, error) {
+	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Password for %v: ", who)
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(cmd.ErrOrStderr())
+		if err != nil {
+			return gss.Secret{}, exit{exitTransport, err}
+		}
+		return gss.NewSecret(string(b)), nil
+	}
+	line, err := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return gss.Secret{}, exit{exitTransport, err}
+	}
+	return gss.NewSecret(strings.TrimRight(line, "\r\n")), nil
+}
+
+// clock is a time as people read it.
+func clock(t message.Time) string {
+	if t == 0 {
+		return "-"
+	}
+	return time.Unix(int64(t), 0).Local().Format("2006-01-02 15:04:05")
+}
