@@ -16,8 +16,10 @@ func (c *Client) deliver(env gss.Env) Actions {
 	sd := &c.sides[s]
 	d := Deliver{Authenticated: sd.proven || sd.scheme == 0 && sd.persistent}
 	switch {
-	case sd.proven:
+	case sd.proven && sd.state == gss.Complete:
 		d.Info, d.Context = sd.ctx.Info(), sd.ctx.Context()
+	case sd.proven: // a proxy that did not prove itself: nothing of the context holds
+		d.Info = gss.Info{Mech: sd.ctx.Info().Mech}
 	case d.Authenticated:
 		d.Info = gss.Info{Mech: sd.mech, ConnectionBound: true}
 	}

@@ -254,7 +254,8 @@ func (c *Client) judge(env gss.Env, s gss.Side, in scheme.InitiatorInput) (Actio
 	case gss.Failed:
 		return c.fail(env, s, out.Fault), true, nil
 	}
-	sd.ended, sd.proven, sd.memory = true, out.State == gss.Complete, out.Memory
+	sd.ended, sd.memory = true, out.Memory
+	sd.proven = out.State == gss.Complete || s == gss.Proxy && out.State == gss.Ready && !c.conf.StrictProxy // C35
 	sd.creds = header.Credentials{}
 	if sd.proven {
 		c.establish(s)

@@ -55,7 +55,11 @@ type ClientConfig struct {
 	Schemes, ProxySchemes []scheme.Client
 	Policy                scheme.Policy
 	Mutual                Mutual
-	Bodies                BodyPolicy
+	// StrictProxy holds proxies to Mutual as well. Otherwise a proxy that lets a request
+	// pass need not prove itself, and what it says in proof must still be right: RFC
+	// 4559 knows no proxies, and those that there are send no final token (C35).
+	StrictProxy bool
+	Bodies      BodyPolicy
 	// MaxLegs bounds the challenges answered on one side of an exchange,
 	// MaxAttempts the credentials that are asked for, MaxReconnects the
 	// connections it may use up. 0 means the default.

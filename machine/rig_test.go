@@ -310,6 +310,8 @@ func (r *rig) configure(role string, words []string) error {
 			cc.Policy.Deny = list
 		case "mutual":
 			cc.Mutual = map[string]Mutual{"required": MutualRequired, "if-offered": MutualIfOffered}[value]
+		case "strict-proxy":
+			cc.StrictProxy = true
 		case "bodies":
 			cc.Bodies = map[string]BodyPolicy{"when-ready": WhenReady, "strict": Strict, "optimistic": Optimistic}[value]
 		case "max-legs":

@@ -233,7 +233,7 @@ var clientProperties = []Property{
 	},
 	{
 		Name: "FailedMutualNeverDelivered",
-		Says: "Where the peer can prove itself, a response below 400 without its proof is not delivered; nor is any response with a final token that is no proof.",
+		Says: "Where the peer can prove itself, a response below 400 without its proof is not delivered, unless the peer is a proxy and may do without; nor is any response with a final token that is no proof.",
 		Rows: rows("R4559-4.1-10 R4559-4.1-11"),
 		client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
 			v := Idle
@@ -249,6 +249,8 @@ var clientProperties = []Property{
 				switch {
 				case came:
 					v = worst(v, Must(proven))
+				case side == gss.Proxy && !c.strictProxy:
+					v = worst(v, Must(!d.Info.Flags.Has(gss.Mutual) && (d.Context == nil || side != t.answering())))
 				case t.status < 400 && c.mutual == machine.MutualRequired:
 					v = worst(v, Falls)
 				default:

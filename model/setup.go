@@ -32,6 +32,7 @@ type setup struct {
 
 	policy                              scheme.Policy
 	mutual                              machine.Mutual
+	strictProxy                         bool
 	bodies                              machine.BodyPolicy
 	keep                                machine.Keep
 	optional, pinnedFront               bool
@@ -99,7 +100,7 @@ func servers(toys []toy) (all []scheme.Server) {
 
 func (c *setup) clientConfig() machine.ClientConfig {
 	m := machine.ClientConfig{
-		Schemes: clients(c.canOrigin), ProxySchemes: clients(c.canProxy), Policy: c.policy, Mutual: c.mutual, Bodies: c.bodies,
+		Schemes: clients(c.canOrigin), ProxySchemes: clients(c.canProxy), Policy: c.policy, Mutual: c.mutual, StrictProxy: c.strictProxy, Bodies: c.bodies,
 		MaxLegs: c.maxLegs, MaxAttempts: c.maxAttempts, MaxReconnects: c.maxReconnects,
 	}
 	m.Policy.Cleartext = true

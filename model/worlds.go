@@ -230,7 +230,7 @@ func Worlds() []Scenario {
 				return &setup{
 					canOrigin: []toy{legs(scheme.NTLM, 2)}, origin: []toy{legs(scheme.NTLM, 2)},
 					canProxy: []toy{legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}}, proxy: []toy{legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}},
-					tricks: proxyLies(), closes: true, statuses: []int{200, 500}, proxied: true, tunnels: true,
+					tricks: proxyLies(), closes: true, statuses: []int{200, 500}, proxied: true, tunnels: true, strictProxy: true,
 					orders: [][]order{{alice(byConnect), alice(byConnect, knowsProxy(scheme.Negotiate), knows(scheme.NTLM))}},
 				}
 			},
