@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"testing"
 )
 
 // report is what the CGI testdata/echo, or our own handler [echo], says that it
@@ -72,4 +74,13 @@ func payload() (body []byte, hash string) {
 	}
 	h := sha256.Sum256(body)
 	return body, hex.EncodeToString(h[:])
+}
+
+func readText(t testing.TB, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

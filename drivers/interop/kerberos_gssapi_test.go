@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,11 +36,17 @@ type aboutContext struct {
 
 func newGSSPeer(t testing.TB, args ...string) *gssPeer {
 	t.Helper()
-	const interpreter = "/usr/bin/python3"
-	needFile(t, interpreter, "python3")
 	needFile(t, "/usr/lib/python3/dist-packages/gssapi", "python3-gssapi")
-	cmd := exec.Command(interpreter, append([]string{filepath.Join("testdata", "gss_peer.py")}, args...)...)
-	cmd.Env = append(krbEnv(krbDir), "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), "LC_ALL=C.UTF-8")
+	return startGSSPeer(t, "gss_peer.py", krbEnv(krbDir), args...)
+}
+
+// startGSSPeer runs a script that is one half of a handshake.
+func startGSSPeer(t testing.TB, script string, env []string, args ...string) *gssPeer {
+	t.Helper()
+	const interpreter = "/usr/bin/python3" // Debian's, which has Debian's packages
+	needFile(t, interpreter, "python3")
+	cmd := exec.Command(interpreter, append([]string{filepath.Join("testdata", script)}, args...)...)
+	cmd.Env = append(slices.Clone(env), "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), "LC_ALL=C.UTF-8")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

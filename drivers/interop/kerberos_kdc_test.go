@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
@@ -305,4 +306,12 @@ func TestCachesMIT(t *testing.T) {
 			t.Errorf("%v: %v, want %d\n%s", row.args, err, row.code, out)
 		}
 	}
+}
+
+// faultOf is the reason of a tunnel that did not come about, 0 for one that did.
+func faultOf(err error) gss.Code {
+	if e, ok := errors.AsType[*connect.Error](err); ok {
+		return e.Fault.Code
+	}
+	return 0
 }

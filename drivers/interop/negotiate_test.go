@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,6 +131,8 @@ func spnegoMessage(text string) string {
 	return framing.String()
 }
 
+func encode64(b string) string { return base64.StdEncoding.EncodeToString([]byte(b)) }
+
 func decode64(text string) (string, error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	return string(raw), err
@@ -137,8 +140,17 @@ func decode64(text string) (string, error) {
 
 // startHelper starts ntlm_auth as half of a handshake, by the protocol of Squid's
 // helpers.
-func startHelper(args ...string) (*helper, error) {
-	h := &helper{cmd: ntlmAuth(args...)}
+func startHelper(args ...string) (*helper, error) { return pipeHelper(ntlmAuth(args...)) }
+
+// startHelperIn starts it in another environment than that of samba.
+func startHelperIn(env []string, conf string, args ...string) (*helper, error) {
+	cmd := exec.Command("/usr/bin/ntlm_auth", append([]string{"--configfile=" + conf, "--debuglevel=0"}, args...)...)
+	cmd.Env = env
+	return pipeHelper(cmd)
+}
+
+func pipeHelper(cmd *exec.Cmd) (*helper, error) {
+	h := &helper{cmd: cmd}
 	var err error
 	if h.in, err = h.cmd.StdinPipe(); err != nil {
 		return nil, err

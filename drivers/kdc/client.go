@@ -38,8 +38,8 @@ const (
 type Client struct {
 	_ struct{}
 
-	// Config names KDCs: host, host:port, or the https:// URL of a proxy. Realms that
-	// it does not know are looked up by DNS.
+	// Config names KDCs as krb5conf.Config.KDCs gives them. Realms that it does not know are
+	// looked up by DNS.
 	Config *krb5conf.Config
 	// Lookup finds the SRV records of a service; nil is net.DefaultResolver. It is not asked
 	// where Config has dns_lookup_kdc = false.
@@ -121,13 +121,19 @@ func (c *Client) try(ctx context.Context, address, realm string, request []byte)
 		defer cancel()
 		return c.proxy(ctx, address, realm, request)
 	}
+	only := ""
+	for _, network := range [...]string{"tcp", "udp"} {
+		if rest, ok := strings.CutPrefix(address, network+"/"); ok {
+			only, address = network, rest
+		}
+	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(strings.Trim(address, "[]"), defaultPort)
 	}
-	if len(request) <= c.Config.Number("udp_preference_limit", DefaultDatagram) {
+	if only == "udp" || only == "" && len(request) <= c.Config.Number("udp_preference_limit", DefaultDatagram) {
 		reply, err := c.exchange(ctx, timeout, "udp", address, request)
-		if err == nil && isReply(reply) && !tooBig(reply) { // anybody can send a datagram
-			return reply, nil
+		if err == nil && isReply(reply) && !tooBig(reply) || only == "udp" { // anybody can send a datagram
+			return reply, err
 		}
 	}
 	return c.exchange(ctx, timeout, "tcp", address, request)

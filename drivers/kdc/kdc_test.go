@@ -178,6 +178,8 @@ func TestClient(t *testing.T) {
 		{"by TCP", "udp_preference_limit = 1", nil, nil, nil, 0, "tcp tcp"},
 		{"too big for a datagram", "", nil, func([]byte) []byte { return tooBigError() }, nil, 0, "udp tcp udp tcp"},
 		{"the first KDC is dead", "", []string{dead}, nil, nil, 0, "udp udp"},
+		{"by TCP alone", "", []string{"tcp/"}, nil, nil, 0, "tcp tcp"},
+		{"by UDP alone", "udp_preference_limit = 1", []string{"udp/"}, nil, nil, 0, "udp udp"},
 		{"a silent one", "", nil, func([]byte) []byte { return nil }, nil, 0, "udp tcp udp tcp"},
 		{"garbage", "", nil, func([]byte) []byte { return []byte("garbage") }, nil, 0, "udp tcp udp tcp"},
 		{"more than may be", "udp_preference_limit = 1", nil, nil, func([]byte) []byte { return binary.BigEndian.AppendUint32(nil, MaxReply+1) }, gss.Unanswered, "tcp"},
@@ -185,7 +187,11 @@ func TestClient(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := listen(t, newKDC(t), row.datagram, row.stream)
-			c := &Client{Config: config(t, row.more, append(row.before, f.address)...), Timeout: 200 * time.Millisecond}
+			places := append(row.before, f.address)
+			if len(row.before) > 0 && strings.HasSuffix(row.before[0], "/") {
+				places = []string{row.before[0] + f.address}
+			}
+			c := &Client{Config: config(t, row.more, places...), Timeout: 200 * time.Millisecond}
 			r := login(t, c)
 			if r.Fault.Code != row.want || f.networks() != row.asked {
 				t.Errorf("%v, asked by %s", r.Fault, f.networks())

@@ -73,8 +73,8 @@ func (c *Config) all(path ...string) []string {
 // DefaultRealm is default_realm, "" if there is none.
 func (c *Config) DefaultRealm() string { return c.get("libdefaults", "default_realm") }
 
-// KDCs are the addresses of a realm's KDCs in order: host, host:port, or the
-// https:// URL of a proxy (MS-KKDCP).
+// KDCs are the addresses of a realm's KDCs in order: host, host:port, either with udp/ or
+// tcp/ before it as Heimdal writes them, or the https:// URL of a proxy (MS-KKDCP).
 func (c *Config) KDCs(realm string) []string {
 	var list []string
 	for _, v := range c.all("realms", realm, "kdc") {

@@ -1,0 +1,80 @@
+package interop
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jcmturner/goidentity/v6"
+	gokrb5client "github.com/jcmturner/gokrb5/v8/client"
+	gokrb5config "github.com/jcmturner/gokrb5/v8/config"
+	gokrb5keytab "github.com/jcmturner/gokrb5/v8/keytab"
+	gokrb5service "github.com/jcmturner/gokrb5/v8/service"
+	gokrb5spnego "github.com/jcmturner/gokrb5/v8/spnego"
+
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// TestServerKerberosGokrb5: the client of the Go library that is deployed most.
+func TestServerKerberosGokrb5(t *testing.T) {
+	t.Parallel()
+	mitKDC.up(t)
+	const types = "[libdefaults]\n  default_tgs_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96 aes256-cts-hmac-sha384-192\n"
+	conf, err := gokrb5config.NewFromString(strings.Replace(readText(t, krbFile("krb5.conf")), "[libdefaults]\n", types, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"localhost", "aes256-sha2.interop.test", "aes128-sha1.interop.test"} {
+		c := gokrb5client.NewWithPassword(alice, krbRealm, password, conf, gokrb5client.DisablePAFXFAST(true))
+		if err := c.Login(); err != nil {
+			t.Fatal(err)
+		}
+		o := newKerberosOrigin(t, false, kerberos.Config{})
+		client := gokrb5spnego.NewClient(c, nil, "HTTP/"+host)
+		r, err := http.NewRequest("GET", o.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(r)
+		if err != nil {
+			t.Errorf("%s: %v", host, err)
+			continue
+		}
+		res.Body.Close()
+		o.wantOutcome(t, "401 no credentials; "+letInKerberos)
+		c.Destroy()
+	}
+}
+
+// TestClientKerberosGokrb5: its server, which answers with a token of SPNEGO's and no proof: it
+// does not do mutual authentication, and is told from one that does.
+func TestClientKerberosGokrb5(t *testing.T) {
+	t.Parallel()
+	mitKDC.up(t)
+	keys, err := gokrb5keytab.Load(krbFile("http.keytab"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := goidentity.FromHTTPRequestContext(r)
+		echo(func(*http.Request) (string, string) { return id.UserName(), scheme.Negotiate }).ServeHTTP(w, r)
+	})
+	s := newHTTP(t, false, gokrb5spnego.SPNEGOKRB5Authenticate(who, keys, gokrb5service.KeytabPrincipal("HTTP/localhost"),
+		gokrb5service.DecodePAC(false)), nil) // it refuses the PACs that MIT's KDC writes today
+	at := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	c := newClient(t, byKerberos(t, kerberos.Config{}), krbSource(t, loginFor(t, at, alice, password)))
+	e := c.fault(t, at)
+	if e.Fault.Code.String() != "peer not authentic" {
+		t.Errorf("%+v, want a service that did not prove itself", e)
+	}
+	c = newClient(t, func(conf *nethttp.ClientConfig) {
+		byKerberos(t, kerberos.Config{})(conf)
+		conf.Machine.Mutual = machine.MutualIfOffered
+	}, krbSource(t, loginFor(t, at, alice, password)))
+	if got := c.do(t, "GET", at, nil); got.report(t).user != alice || got.delivered.Authenticated {
+		t.Errorf("%+v, want an answer that nobody vouches for", got)
+	}
+}
