@@ -14,7 +14,8 @@
 // An initiator asks gss.NeedCredential (answers: gss.Password, [Keys], [Tickets]), gets
 // the ticket that it needs from there, from the store behind [NeedTicket], or from KDCs
 // by gss.NeedExchange, sends the AP-REQ, and is complete once the AP-REP has proved the
-// service. Mutual authentication is always asked for.
+// service. Mutual authentication is asked for whatever Target.Want says, unless
+// Config.OneWay is set.
 //
 // What holds for both:
 //

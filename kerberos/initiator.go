@@ -154,6 +154,10 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 		time: message.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),
 		flags: gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity, // N2HT-5.1-1
 	}
+	options := message.MutualRequired
+	if s.cfg.OneWay {
+		options, next.flags = 0, next.flags&^gss.Mutual
+	}
 	sum := message.GSSChecksum{}
 	auth := message.Authenticator{Client: cred.Client, Time: next.time, Micro: next.micro, Subkey: subkey, HasSequence: true, Sequence: next.sequence, HasChecksum: true}
 	if s.cfg.ChannelBinding != gss.Ignore {
@@ -174,8 +178,11 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 	auth.Checksum = message.Checksum{Type: enctype.GSSChecksumNumber, Sum: string(sum.Append(nil))} // R4121-4.1.1-1
 	var room [1024]byte
 	sealed := message.EncryptedData{Type: cred.Key.Type(), Cipher: cred.Key.Encrypt(enctype.UsageAPReqAuth, string(random[4:20]), string(auth.Append(room[:0])))}
-	body := message.AppendAPReq(nil, message.MutualRequired, cred.Ticket, sealed)
-	return next, gss.Output{State: gss.Ready, Token: gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPReq, body))}, nil
+	token := gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPReq, message.AppendAPReq(nil, options, cred.Ticket, sealed)))
+	if s.cfg.OneWay {
+		return next.done(), gss.Output{State: gss.Complete, Token: token}, nil
+	}
+	return next, gss.Output{State: gss.Ready, Token: token}, nil
 }
 
 // delegation is a KRB-CRED with the forwarded ticket (RFC 4120 section 3.6).
@@ -203,6 +210,12 @@ type asked struct {
 	sequence uint32
 	flags    gss.Flags
 	expires  message.Time
+}
+
+// done is the context where nothing more comes of the service: it counts from the same
+// number (RFC 4121 section 4.2.2), under the subkey that it was sent.
+func (c asked) done() established {
+	return established{initiator: true, flags: c.flags, peer: c.service, expires: c.expires, key: c.subkey, send: c.sequence, recv: c.sequence}
 }
 
 // Step checks the AP-REP (RFC 4120 section 3.2.5).
@@ -245,7 +258,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if part.Time != c.time || part.Micro != c.micro { // R4120-3.2.4-1
 		return fail(gss.NotAuthentic, "the AP-REP answers another request")
 	}
-	done := established{initiator: true, flags: c.flags, peer: c.service, expires: c.expires, key: c.subkey, send: c.sequence, recv: c.sequence}
+	done := c.done()
 	if part.HasSequence {
 		done.recv = part.Sequence
 	}

@@ -57,6 +57,15 @@ func TestKit(t *testing.T) {
 				proptest.Mechanism(t, pair)
 				requirement.Held(t, "kit:Kerberos/channel_binding")
 			})
+			t.Run("one way", func(t *testing.T) {
+				once := mech(t, kerberos.Config{Realm: "A.TEST", OneWay: true})
+				proptest.Mechanism(t, func() proptest.Pair {
+					p := pair()
+					p.Initiator, p.Stranger = once, once
+					p.Acceptor = mech(t, kerberos.Config{Keys: k.Keytab("HTTP/www.a.test@A.TEST"), OneWay: true}) // it promises as little
+					return p
+				})
+			})
 			t.Run("in SPNEGO", func(t *testing.T) {
 				proptest.Mechanism(t, func() proptest.Pair {
 					p := pair()

@@ -46,6 +46,9 @@ type Config struct {
 	// Realms says where hosts and realms are; nil knows nothing, and leaves it to the
 	// client's KDC.
 	Realms Realms
+	// OneWay lets an initiator ask for no proof of the service, and be complete with its
+	// request: for servers that give none, whoever they are then.
+	OneWay bool
 	// Delegate is when an initiator hands on a forwarded ticket-granting ticket, where
 	// gss.Delegate is wanted.
 	Delegate Delegation
@@ -137,7 +140,7 @@ func (m Mechanism) Mech() gss.Mech { return gss.Kerberos }
 // Traits implements gss.Mechanism. A request proves itself: nothing ties it to a
 // connection.
 func (m Mechanism) Traits() gss.Traits {
-	return gss.Traits{Mutual: true, Integrity: true, MaxLegs: 1}
+	return gss.Traits{Mutual: m.cfg == nil || !m.cfg.OneWay, Integrity: true, MaxLegs: 1}
 }
 
 // Initiate implements gss.Mechanism.

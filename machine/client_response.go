@@ -233,7 +233,7 @@ func (c *Client) conclude(env gss.Env, s gss.Side, offers header.Challenges, inf
 		return Actions{}, false, nil
 	}
 	if c.conf.is(deliverBeforeFinalLeg) {
-		sd.ended, sd.proven = true, true
+		sd.ended, sd.proven, sd.state = true, true, gss.Complete
 		return Actions{}, false, nil
 	}
 	return c.judge(env, s, scheme.InitiatorInput{Event: scheme.Concluded, Offer: offers, Info: info, Status: c.ex.response.Status})

@@ -166,6 +166,18 @@ func TestClientKerberosApachePersistent(t *testing.T) {
 	}
 }
 
+// TestClientKerberosApacheOneWay: the service proves nothing where it is not asked to.
+func TestClientKerberosApacheOneWay(t *testing.T) {
+	t.Parallel()
+	upApacheKrb(t)
+	c := newClient(t, byKerberos(t, kerberos.Config{OneWay: true}), krbSource(t, loginFor(t, apacheKrbURL(), alice, password)))
+	got := c.do(t, "GET", apacheKrbURL()+"/krb/echo", nil)
+	if d := got.delivered; got.report(t).user != alice+"@"+krbRealm || d.Info.Flags.Has(gss.Mutual) {
+		t.Errorf("%+v", got)
+	}
+	c.wantTokens(t, "Negotiate init MS-Kerberos Kerberos", "Negotiate; Negotiate accept-completed")
+}
+
 // TestClientKerberosApacheRefused: typed refusals, before anything is sent.
 func TestClientKerberosApacheRefused(t *testing.T) {
 	t.Parallel()
