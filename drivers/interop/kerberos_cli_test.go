@@ -1,12 +1,16 @@
 package interop
 
 import (
+	"errors"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/countersign-auth/countersign/kerberos"
 )
 
 // TestServeKerberos: "countersign serve --keytab" to curl with what kinit got: the service
@@ -126,4 +130,40 @@ func TestGetKerberos(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExplainKerberos: what curl sends, opened with the service's keys.
+func TestExplainKerberos(t *testing.T) {
+	t.Parallel()
+	needCurl(t)
+	mitKDC.up(t)
+	o := newKerberosOrigin(t, false, kerberos.Config{})
+	field := "Authorization: " + krbCurl(t, "localhost", o.URL).sent("Authorization")[0]
+	for _, row := range []struct {
+		args []string
+		code int
+		want []string
+	}{
+		{[]string{field}, 0, []string{"Kerberos AP-REQ", `"HTTP/localhost@` + krbRealm + `"`, "mutual-required"}},
+		{[]string{"--keytab", krbFile("http.keytab"), field}, 0, []string{`"alice@` + krbRealm + `"`, "PAC", "subkey", "mutual"}},
+		{[]string{"--keytab", krbFile("alice.keytab"), field}, 1, []string{"does not open with the keytab"}},
+	} {
+		out, err := countersign(t, append([]string{"explain"}, row.args...)...).CombinedOutput()
+		if code := exitCode(err); code != row.code {
+			t.Errorf("exit code %d, want %d", code, row.code)
+		}
+		for _, want := range row.want {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+	}
+}
+
+// exitCode is that of a program that ran.
+func exitCode(err error) int {
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		return e.ExitCode()
+	}
+	return 0
 }

@@ -52,7 +52,7 @@ func (x *exchange) infos(a *account) string {
 	list := message.ETypeInfos("")
 	for _, key := range a.keys {
 		if x.req.Body.ETypes.Has(key.Type()) {
-			list = list.Append(message.ETypeInfo{Type: key.Type(), HasSalt: key.Type() != enctype.RC4, Salt: keytab.DefaultSalt(a.name), Params: params(key.Type())})
+			list = list.Append(message.ETypeInfo{Type: key.Type(), HasSalt: key.Type() != enctype.RC4, Salt: keytab.DefaultSalt(a.name), Params: x.params(key.Type())})
 		}
 	}
 	return list.Encode()

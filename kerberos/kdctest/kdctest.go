@@ -2,11 +2,12 @@
 // everything here. It has AS and TGS exchanges, pre-authentication, renewal, forwarding,
 // referrals between realms, and MS-SFU's tickets in a user's name.
 //
-// It is no KDC for production: its keys are made of passwords with a single iteration,
-// and it forgets nothing because it remembers nothing.
+// It is no KDC for production: its keys are made of passwords with a single iteration
+// unless it is told otherwise, and it forgets nothing because it remembers nothing.
 package kdctest
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -58,6 +59,9 @@ type Config struct {
 	// Lifetime is the longest of a ticket, in seconds; 0 is ten hours. Tickets can be renewed for
 	// seven days.
 	Lifetime int64
+	// Iterations make keys of passwords, all accounts' anew in New; 0 is one, which takes no
+	// time, and which MIT's clients refuse (they want the default of a type at least: 4096, or 32768).
+	Iterations uint32
 	// Authorize is asked for each ticket of a client that does not go without a PAC.
 	Authorize Authorize
 	// Fault, if it is not nil, changes each reply before it is sent: it is encrypted after.
@@ -66,9 +70,6 @@ type Config struct {
 
 // kvno is the version of all keys.
 const kvno = 1
-
-// iterations is what ETYPE-INFO2 says: one.
-const iterations = "\x00\x00\x00\x01"
 
 // KDC is a KDC that nobody changes.
 type KDC struct {
@@ -113,7 +114,7 @@ func New(c Config) (*KDC, error) {
 				types = r.Types
 			}
 			for _, t := range types {
-				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), params(t))
+				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), k.params(t))
 				if !fault.IsZero() {
 					return nil, fault
 				}
@@ -125,11 +126,12 @@ func New(c Config) (*KDC, error) {
 	return k, nil
 }
 
-func params(t enctype.Type) string {
+// params are what ETYPE-INFO2 says of a key (RFC 3962 section 4).
+func (k *KDC) params(t enctype.Type) string {
 	if t == enctype.RC4 {
 		return ""
 	}
-	return iterations
+	return string(binary.BigEndian.AppendUint32(nil, max(k.Iterations, 1)))
 }
 
 // Keytab holds the keys of a principal, user or service, of any realm.

@@ -12,17 +12,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/explain"
+	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
 
 func newExplain() *cobra.Command {
 	var asJSON bool
+	var keys string
 	cmd := &cobra.Command{
 		Use:   "explain [TEXT…|-]",
 		Short: "Say what a header field or a token means",
 		Long: `Explain says what each TEXT means: a field line of HTTP authentication with its
 name, a field value, or a bare token in base64. Without TEXT, or for "-", it reads
 one text per line from standard input. Passwords show as ***.
+With --keytab it also says what is in Kerberos tickets for that service.
 
 What is broken or unknown is reported on standard error with its byte offset in
 the text, counted from 0; the exit code is then 1.
@@ -33,15 +37,26 @@ With --json each text gives one line of JSON: text (its number), tree
   countersign explain TlRMTVNTUAABAAAA
   curl -si http://127.0.0.1:8080/ | grep -i authenticate | countersign explain -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return explainAll(cmd, args, asJSON)
+			return explainAll(cmd, args, asJSON, keys)
 		},
 	}
+	cmd.Flags().StringVar(&keys, "keytab", "", "`FILE` with a service's keys: open Kerberos tickets, and say what is in them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one line for each text")
 	return cmd
 }
 
 // explainAll explains what texts gives, and fails if anything was not understood.
-func explainAll(cmd *cobra.Command, args []string, asJSON bool) error {
+func explainAll(cmd *cobra.Command, args []string, asJSON bool, keys string) error {
+	var opener *keytab.Keytab
+	if keys != "" {
+		path, err := kdc.KeytabPath(keys)
+		if err != nil {
+			return exit{exitUsage, fmt.Errorf("--keytab: %w", err)}
+		}
+		if opener, err = (&kdc.Keytab{Path: path}).Load(); err != nil {
+			return exit{exitTransport, fmt.Errorf("--keytab: %w", err)}
+		}
+	}
 	broken := false
 	n := 0
 	for text, err := range texts(args, cmd.InOrStdin()) {
@@ -50,6 +65,9 @@ func explainAll(cmd *cobra.Command, args []string, asJSON bool) error {
 		}
 		n++
 		e := explain.Text(text)
+		if opener != nil {
+			e.Open(opener)
+		}
 		if err := printOne(cmd.OutOrStdout(), n, &e, asJSON); err != nil {
 			return exit{exitTransport, err}
 		}

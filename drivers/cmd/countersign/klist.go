@@ -22,6 +22,8 @@ holds. Keys and tickets themselves do not show.
 
 Exit codes: 0 there is a ticket-granting ticket that holds (or a keytab), 1 there is none,
 2 the file cannot be read.`,
+		Example: `  countersign klist
+  countersign klist --keytab /etc/krb5.keytab`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if keys != "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
@@ -25,6 +26,7 @@ type row struct {
 	intercepted        bool // somebody else's certificate stands between client and origin
 	anonymous          bool // the client has no credentials at all
 	requests           []request
+	more               answer.Source // answers what else the two sides ask, nil for nothing
 	// saw tells a further fact that the messages show, to be part of what the row
 	// comes to.
 	saw func([]message) string
@@ -160,7 +162,7 @@ func rows() []*row {
 		origin: digestServers(digest.ServerConfig{}), proxy: proxies, tls: true,
 		want: "407 200 401 200 alice via Digest",
 	})
-	return slices.Concat(out, ntlmRows(), negotiateRows(), toyRows())
+	return slices.Concat(out, ntlmRows(), negotiateRows(), kerberosRows(), toyRows())
 }
 
 // toyName is the scheme of the toy mechanism.

@@ -54,7 +54,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 	}()
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth:     machine.ServerConfig{Schemes: r.origin},
-		Source:   users(originUser, originPassword),
+		Source:   answer.Chain(r.more, users(originUser, originPassword)),
 		Observer: s.tape.observer(trace.Server),
 		Certificate: func(*tls.ConnectionState) []byte {
 			if r.intercepted {
@@ -89,7 +89,7 @@ func (s *stage) startProxy(r *row) (err error) {
 		c.Auth.Schemes = r.proxy
 	}
 	p, err := nethttp.NewProxy(nethttp.ProxyConfig{
-		Proxy: c, Source: users(proxyUser, proxyPassword), Observer: s.tape.observer(trace.Proxy),
+		Proxy: c, Source: answer.Chain(r.more, users(proxyUser, proxyPassword)), Observer: s.tape.observer(trace.Proxy),
 		Allow: func(_, host string, port uint16) bool { // this stage and nothing else
 			return net.JoinHostPort(host, fmt.Sprint(port)) == s.origin.Host
 		},
@@ -115,7 +115,7 @@ func (s *stage) connect(r *row, cert *certificate) (err error) {
 	}
 	c := nethttp.ClientConfig{
 		Machine:  machine.ClientConfig{Schemes: r.client, Policy: scheme.Policy{Cleartext: r.cleartext}},
-		Source:   forOrigin,
+		Source:   answer.Chain(r.more, forOrigin),
 		Base:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: cert.roots}},
 		Observer: s.tape.observer(trace.Client),
 	}
@@ -124,7 +124,7 @@ func (s *stage) connect(r *row, cert *certificate) (err error) {
 		if err != nil {
 			return err
 		}
-		c.Source = answer.Chain(forOrigin, forProxy)
+		c.Source = answer.Chain(r.more, forOrigin, forProxy)
 		c.Proxy = http.ProxyURL(s.proxy)
 	}
 	if r.anonymous {

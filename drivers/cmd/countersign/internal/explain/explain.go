@@ -16,6 +16,8 @@ type Node struct {
 	// Offset is where in the text it stands, in bytes.
 	Offset   int    `json:"offset"`
 	Children []Node `json:"children,omitempty"`
+
+	request string // an AP-REQ, for Open
 }
 
 // add puts a line below n.

@@ -23,6 +23,7 @@ func reply(m spnego.Resp) string   { return b64(m.Encode()) }
 // TestSPNEGO: every field is there in words, and so is the token inside.
 func TestSPNEGO(t *testing.T) {
 	mic := gss.TokenOf("Canary-4711-proof")
+	request, _ := apReq(t)
 	for _, c := range []struct {
 		name, text string
 		want       []string
@@ -36,8 +37,8 @@ func TestSPNEGO(t *testing.T) {
 			Hints: spnego.Hints{Present: true, Name: gss.TokenOf(spnego.HintName)}}),
 			[]string{"3 mechanisms", "MS-Kerberos  (1.2.840.48018.1.2.2, how Windows 2000 wrote it)", `"not_defined_in_RFC4178@please_ignore"  (a NegTokenInit2`}},
 		{"a Kerberos token", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.Kerberos), ReqFlags: gss.TokenOf("\x01\x02"),
-			MechToken: gss.TokenOf("\x60\x0d\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00")}),
-			[]string{"reqFlags", "nobody heeds them", "mechToken    Kerberos AP-REQ, 15 bytes"}},
+			MechToken: gss.TokenOf(request)}),
+			[]string{"reqFlags", "nobody heeds them", "mechToken", "Kerberos AP-REQ, "}},
 		{"an unknown token", opening(spnego.Init{MechTypes: spnego.MechTypesOf("\x2a\x03"), MechToken: gss.TokenOf("\x01\x02")}),
 			[]string{"1.2.3", "2 bytes  (of no kind that is known here)"}},
 		{"SPNEGO inside itself", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.SPNEGO), MechToken: gss.TokenOf(spnego.Resp{State: spnego.Reject}.Encode())}),

@@ -1,0 +1,144 @@
+package demo
+
+import (
+	"crypto/fips140"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	"github.com/countersign-auth/countersign/ntlm"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// The realms of the demo: who logs in is at home in the first one, and the second one
+// trusts it.
+const homeRealm, partnerRealm = "DEMO", "PARTNER"
+
+// service is what the demo's servers are called, where they all are.
+const service = "HTTP/127.0.0.1"
+
+// kerberosRows show Kerberos within Negotiate, with a KDC of this process.
+func kerberosRows() []*row {
+	var (
+		home    = newRealm(homeRealm)
+		partner = newRealm(partnerRealm)
+		client  = negotiation(must(kerberos.New(kerberos.Config{Realm: homeRealm})))
+		server  = func(k *kdctest.KDC, realm string, binding gss.Demand) gss.Mechanism {
+			return must(kerberos.New(kerberos.Config{Keys: k.Keytab(service + "@" + realm), ChannelBinding: binding}))
+		}
+		ordinary = negotiation(server(home, homeRealm, gss.IfAvailable))
+		bound    = negotiation(server(home, homeRealm, gss.Require))
+		two      = []request{{path: "/one"}, {path: "/two"}}
+	)
+	rows := []*row{
+		{
+			name: "Kerberos", role: "origin", more: realmOf(home),
+			about:  "The client gets a ticket with its password, and server and client prove themselves to each other in one leg.",
+			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
+			want: "401 200 alice via Negotiate; the server proved itself",
+		},
+		{
+			name: "Kerberos, once more", role: "origin", more: realmOf(home), requests: two,
+			about:  "The client knows what the server takes and has the ticket still: the second request opens with it.",
+			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: credentialsSent,
+			want: "401 200 alice via Negotiate + 200 alice via Negotiate; 2 with credentials",
+		},
+		{
+			name: "Kerberos with a body", role: "origin", more: realmOf(home), requests: []request{{path: "/", body: 4096}},
+			about:  "One leg is all it takes, so the body goes with the credentials.",
+			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
+			want: "401 200 alice via Negotiate; the server proved itself",
+		},
+		{
+			name: "Kerberos over TLS", role: "origin", tls: true, more: realmOf(home),
+			about:  "The server takes only who saw its own certificate.",
+			origin: servers(bound, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
+			want: "401 200 alice via Negotiate; the server proved itself",
+		},
+		{
+			name: "Kerberos, somebody in between", role: "origin", tls: true, intercepted: true, more: realmOf(home),
+			about:  "The client saw another certificate than the server has: the request is somebody else's to pass on, and refused.",
+			origin: servers(bound, scheme.Negotiate), client: clients(client, scheme.Negotiate),
+			want: "401 401 refused by the peer",
+		},
+		{
+			name: "Kerberos, another realm", role: "origin", more: realmOf(partner),
+			about:  "The user's KDC does not know the server and refers the client to a realm that does.",
+			origin: servers(negotiation(server(partner, partnerRealm, gss.IfAvailable)), scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
+			want: "401 200 alice via Negotiate; the server proved itself",
+		},
+		{
+			name: "Kerberos, wrong password", role: "origin", more: realmOf(home), wrong: true,
+			about:  "The KDC's answer does not open with it: nothing is sent to the server.",
+			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: sentNothing,
+			want: "401 bad credentials; no credentials sent",
+		},
+		{
+			name: "Kerberos proxy, CONNECT", role: "proxy", tls: true, more: realmOf(home),
+			about:  "A ticket for the proxy opens the tunnel, one for the origin the page behind it.",
+			origin: servers(ordinary, scheme.Negotiate), proxy: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate),
+			want: "407 200 401 200 alice via Negotiate",
+		},
+	}
+	if !fips140.Enforced() { // there is no NTLM
+		either := func(c kerberos.Config, n ntlm.Config, fallback bool) gss.Mechanism {
+			return must(spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{must(kerberos.New(c)), must(ntlm.New(n))}, Fallback: fallback}))
+		}
+		rows = append(rows, &row{
+			name: "NTLM in place of Kerberos", role: "origin", more: realmOf(newRealm("ELSEWHERE")),
+			about:    "No KDC has a ticket for the server, and the client's policy lets NTLM take over.",
+			origin:   servers(either(kerberos.Config{Keys: home.Keytab(service + "@" + homeRealm)}, ntlm.Config{Computer: "WWW", Domain: "DEMO"}, false), scheme.Negotiate),
+			client:   clients(either(kerberos.Config{Realm: homeRealm}, ntlm.Config{}, true), scheme.Negotiate),
+			saw:      mics,
+			want:     "401 401 200 alice via Negotiate; a MIC of the client, a MIC of the server",
+			requests: once,
+		})
+	}
+	for _, r := range rows {
+		r.scheme = "Kerberos"
+		if r.requests == nil {
+			r.requests = once
+		}
+	}
+	return rows
+}
+
+// newRealm is a KDC whose services are in the named realm, and whose users are at home.
+func newRealm(services string) *kdctest.KDC {
+	types := []enctype.Type{enctype.AES256SHA384}
+	users := kdctest.Realm{Name: homeRealm, Types: types, Principals: []kdctest.Principal{
+		{Name: originUser, Password: originPassword}, {Name: proxyUser, Password: proxyPassword},
+	}}
+	server := kdctest.Principal{Name: service, Password: key().Reveal()}
+	if services == homeRealm {
+		users.Principals = append(users.Principals, server)
+		return must(kdctest.New(kdctest.Config{Realms: []kdctest.Realm{users}}))
+	}
+	if services == partnerRealm {
+		users.Trusts = []string{services}
+	}
+	return must(kdctest.New(kdctest.Config{Realms: []kdctest.Realm{users, {Name: services, Types: types, Principals: []kdctest.Principal{server}}}}))
+}
+
+// realmOf answers what the two sides ask of a realm: its KDC, a store of tickets, and a memory
+// of requests.
+func realmOf(k *kdctest.KDC) answer.Source {
+	return answer.Chain(kdc.InProcess(k), &kdc.Tickets{}, kdc.NewReplays(1<<10, 0))
+}
+
+// proven tells whether the server proved itself with its last response.
+func proven(ms []message) string {
+	for c := range ms[len(ms)-1].response.WWWAuthenticate.All() {
+		if token, ok := c.Token(); ok {
+			if m, fault := spnego.ParseResp(token); fault.IsZero() && m.ResponseToken.Present() {
+				return "the server proved itself"
+			}
+		}
+	}
+	return fmt.Sprintf("no proof of the server in %d messages", len(ms))
+}
