@@ -12,7 +12,7 @@ import (
 	"net/url"
 
 	"github.com/countersign-auth/countersign/digest"
-	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -25,197 +25,146 @@ type handshake struct {
 	authority string // of the tunnel's other end
 	request   machine.Request
 
-	client  machine.Client
-	observe func(gss.Env, machine.Event, machine.Actions)
-	link    *link
-	resume  machine.Resume
-	status  int   // of the last final response
-	broken  error // what became of the last connection
+	status int   // of the last final response
+	broken error // what became of the last connection
 }
 
 // run opens connections until the machine is content, or gives up.
 func (h *handshake) run(ctx context.Context) (net.Conn, error) {
-	for {
-		tunnel, again, err := h.attempt(ctx)
-		if !again {
-			return tunnel, err
-		}
-	}
-}
-
-// attempt runs the exchange on one connection. again: it is to go on over
-// another one.
-func (h *handshake) attempt(ctx context.Context) (tunnel net.Conn, again bool, err error) {
-	h.broken = nil
-	if err := h.open(ctx); err != nil {
-		return nil, false, err
-	}
-	tunnel, again, err = h.drive(ctx)
-	h.link.release()
-	if ctx.Err() != nil {
-		tunnel, again, err = nil, false, context.Cause(ctx)
-	}
-	if tunnel == nil {
-		h.link.close()
-	}
-	return tunnel, again, err
-}
-
-// drive does what the machine says, from Begin to the exchange's end on this
-// connection.
-func (h *handshake) drive(ctx context.Context) (tunnel net.Conn, again bool, err error) {
 	d := h.dialer
-	h.client = d.client
-	if d.config.Observe != nil {
-		h.observe = d.config.Observe()
+	x := drive.Exchange{
+		Begin:   machine.Begin{Request: h.request, Via: d.proxy, Identity: d.config.Identity},
+		Lease:   func() (origin, proxy machine.Lease) { return machine.Lease{}, d.lease(h.authority) },
+		Answer:  func(q gss.Question) gss.Answer { return h.answer(ctx, q) },
+		Connect: h.connect,
+		Learn:   func(_, proxy machine.Facts) { d.learn(proxy) },
 	}
-	h.request.Binding = h.link.binding
-	acts, err := h.step(machine.Begin{
-		Request: h.request, Via: d.proxy, Identity: d.config.Identity,
-		ProxyLease: d.lease(h.authority), Resume: h.resume,
-	})
-	for err == nil {
-		var next machine.Event
-		switch a := acts.At(0).(type) {
-		case machine.Ask:
-			next = machine.Answered{ID: a.ID, Answer: h.answer(ctx, a.Question)}
-		case machine.Send:
-			next, err = h.send(ctx, a)
-		case machine.Deliver:
-			d.learn(a.LearnProxy)
-			if h.status/100 != 2 {
-				return nil, false, &Error{Status: h.status} // its page is the proxy's word, not the origin's
-			}
-			return h.link.tunnel(), false, nil
-		case machine.Fail:
-			d.learn(a.LearnProxy)
-			return nil, false, &Error{Status: h.status, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Err: h.broken}
-		case machine.Reopen:
-			d.learn(a.LearnProxy)
-			h.resume = a.Resume
-			return nil, true, nil
-		default:
-			return nil, false, fmt.Errorf("connect: no way to do a %T", a)
+	end, on, _, err := x.Run(ctx)
+	l, _ := on.(*link)
+	if l != nil {
+		l.release()
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	switch a := end.(type) {
+	case machine.Deliver:
+		if err == nil && h.status/100 == 2 {
+			return l.tunnel(), nil
 		}
+		if err == nil { // its page is the proxy's word, not the origin's
+			err = &Error{Status: h.status}
+		}
+	case machine.Fail:
 		if err == nil {
-			err = ctx.Err() // or a cancelled handshake would reconnect
-		}
-		if err == nil {
-			acts, err = h.step(next)
+			err = &Error{Status: h.status, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Err: h.broken}
 		}
 	}
-	return nil, false, err
-}
-
-// step tells the machine an event.
-func (h *handshake) step(e machine.Event) (machine.Actions, error) {
-	env := entropy.Env()
-	next, acts, err := h.client.Step(env, e)
-	if err != nil {
-		return acts, err
+	if l != nil {
+		l.Close()
 	}
-	h.client = next
-	if h.observe != nil {
-		h.observe(env, e, acts)
-	}
-	return acts, nil
+	return nil, err
 }
 
 // answer answers what the machine asks. A CONNECT has no content, and neither has
 // the response that opens a tunnel.
 func (h *handshake) answer(ctx context.Context, q gss.Question) gss.Answer {
 	if need, ok := q.(digest.NeedBodyHash); ok {
-		f, err := digest.For(need.Algorithm)
-		if err != nil || need.Response && h.status/100 != 2 {
+		if need.Response && h.status/100 != 2 {
 			return gss.Declined{}
 		}
-		return digest.BodyHash{Sum: f.BodyHash(nil).String()}
+		return drive.BodyHash(need.Algorithm, nil)
 	}
-	if a := h.dialer.source.Answer(ctx, q); a != nil {
-		return a
-	}
-	return gss.Declined{}
+	return drive.Ask(ctx, h.dialer.source, q)
 }
 
-// send sends the CONNECT once more, and tells what came of it. A request that no
-// handshake ties to its connection may go out on a fresh one; CONNECT may be
-// repeated, so it does, too, where the proxy turns out to have closed the
-// connection after its last response.
-func (h *handshake) send(ctx context.Context, a machine.Send) (machine.Event, error) {
-	for {
-		if h.link.spent {
-			if a.Pinned { // HTA-5
-				return machine.Closed{}, nil
-			}
-			if same, err := h.replace(ctx); err != nil || !same {
-				return machine.Closed{}, err
-			}
-		}
-		again := h.link.served && !a.Pinned
-		response, err := h.link.exchange(h.connect(a))
-		if err == nil {
-			h.broken, h.status = nil, response.StatusCode
-			h.link.served, h.link.spent = true, response.Close
-			return machine.Response{
-				Status: response.StatusCode, Header: header.ParseResponse(response.Header.Values), Close: response.Close,
-			}, nil
-		}
-		h.broken, h.link.spent = err, true
-		if !again || ctx.Err() != nil {
-			return machine.Closed{}, nil
-		}
+// connect gives the handshake a connection, which is closed when the context ends.
+func (h *handshake) connect(ctx context.Context, _, _ bool) (drive.Carrier, error) {
+	h.broken = nil
+	l, err := h.dialer.open(ctx, h.network)
+	if err != nil {
+		return nil, err
 	}
+	l.handshake = h
+	l.release = context.AfterFunc(ctx, func() { l.conn.Close() })
+	l.runner = drive.Runner[machine.Client]{Machine: h.dialer.client}
+	if h.dialer.config.Observe != nil {
+		see := h.dialer.config.Observe()
+		l.runner.Observer = func(_ uint64, env gss.Env, e machine.Event, a machine.Actions) { see(env, e, a) }
+	}
+	return l, nil
 }
 
-// connect is the request.
-func (h *handshake) connect(a machine.Send) *http.Request {
+// link is a connection to the proxy.
+type link struct {
+	handshake *handshake
+	runner    drive.Runner[machine.Client]
+	conn      net.Conn
+	limit     *io.LimitedReader
+	buffer    *bufio.Reader
+	binding   gss.Binding
+	release   func() bool // ends the context's power over it
+	served    bool        // a response came on it
+	spent     bool        // no request can go out any more
+}
+
+// Runner implements drive.Carrier.
+func (l *link) Runner() *drive.Runner[machine.Client] { return &l.runner }
+
+// Begun implements drive.Carrier.
+func (l *link) Begun(q machine.Request) machine.Request {
+	q.Binding = l.binding
+	return q
+}
+
+// Send implements drive.Carrier: the CONNECT once more.
+func (l *link) Send(_ context.Context, a machine.Send) (machine.Response, error) {
+	response, err := l.exchange(l.handshake.connectRequest(a))
+	if err != nil {
+		l.handshake.broken, l.spent = err, true
+		return machine.Response{}, err
+	}
+	l.handshake.broken, l.handshake.status = nil, response.StatusCode
+	l.served, l.spent = true, response.Close
+	return machine.Response{Status: response.StatusCode, Header: header.ParseResponse(response.Header.Values), Close: response.Close}, nil
+}
+
+// Renew implements drive.Carrier. CONNECT may be repeated, so it goes out on a fresh connection
+// where the proxy turns out to have closed this one after its last response.
+func (l *link) Renew(ctx context.Context) bool {
+	if !l.served || ctx.Err() != nil {
+		return false
+	}
+	l.Close()
+	next, err := l.handshake.dialer.open(ctx, l.handshake.network)
+	if err != nil {
+		l.handshake.broken = err
+		return false
+	}
+	same := next.binding == l.binding
+	l.conn, l.limit, l.buffer, l.served, l.spent = next.conn, next.limit, next.buffer, false, !same
+	l.release = context.AfterFunc(ctx, func() { next.conn.Close() })
+	return same
+}
+
+// Spent implements drive.Carrier.
+func (l *link) Spent() bool { return l.spent }
+
+// Close implements drive.Carrier.
+func (l *link) Close() {
+	l.release()
+	l.conn.Close()
+}
+
+// connectRequest is the request.
+func (h *handshake) connectRequest(a machine.Send) *http.Request {
 	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: h.authority}, Host: h.authority, Header: h.dialer.config.Header.Clone()}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
 	r.Header.Del(header.ProxyAuthorization)
-	if a.ProxyAuthorization.Present() {
-		r.Header.Set(header.ProxyAuthorization, a.ProxyAuthorization.Text())
-	}
+	drive.ApplySend(r.Header, machine.Send{ProxyAuthorization: a.ProxyAuthorization})
 	return r
-}
-
-// open gives the handshake a connection, which is closed when the context ends.
-func (h *handshake) open(ctx context.Context) error {
-	l, err := h.dialer.open(ctx, h.network)
-	if err != nil {
-		return err
-	}
-	l.release = context.AfterFunc(ctx, func() { l.conn.Close() })
-	h.link = l
-	return nil
-}
-
-// replace puts a fresh connection under the same machine, and reports whether
-// the machine can tell no difference.
-func (h *handshake) replace(ctx context.Context) (bool, error) {
-	old := h.link
-	old.close()
-	if err := h.open(ctx); err != nil {
-		return false, err
-	}
-	return h.link.binding == old.binding, nil
-}
-
-// link is a connection to the proxy.
-type link struct {
-	conn    net.Conn
-	limit   *io.LimitedReader
-	buffer  *bufio.Reader
-	binding gss.Binding
-	release func() bool // ends the context's power over it
-	served  bool        // a response came on it
-	spent   bool        // no request can go out any more
-}
-
-func (l *link) close() {
-	l.release()
-	l.conn.Close()
 }
 
 // open connects to the proxy, and speaks TLS to it if that is wanted.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -84,7 +85,7 @@ type Transport struct {
 	multi   *http.Transport // connects with any protocol of Base
 	single  *http.Transport // with HTTP/1 only
 	pool    pool
-	spaces  spaces
+	spaces  drive.Spaces
 	tunnels tunnels
 }
 
@@ -195,12 +196,12 @@ func (t *Transport) newTrip(r *http.Request) (*trip, error) {
 	}
 	x.own = [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0}
 	x.key = key{proxy: way.name, identity: x.identity, own: x.own}
-	host, port := hostPort(x.url.Scheme, x.url.Host)
+	host, port := drive.HostPort(x.url.Scheme, x.url.Host)
 	if way.via.Route != machine.Forwarded {
 		x.key.scheme, x.key.host, x.key.port = strings.ToLower(x.url.Scheme), host, port
 	}
-	x.originSpace = spaceKey{way.name, x.url.Scheme, host, port, x.identity}
-	x.proxySpace = spaceKey{"", way.via.Scheme, way.via.Host, way.via.Port, x.identity}
+	x.originSpace = drive.SpaceKey{Proxy: way.name, Scheme: x.url.Scheme, Host: host, Port: port, Identity: x.identity}
+	x.proxySpace = drive.SpaceKey{Scheme: way.via.Scheme, Host: way.via.Host, Port: way.via.Port, Identity: x.identity}
 	x.source = answer.Chain(t.config.Source, way.login(x.identity))
 	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
 	return x, err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -31,7 +32,7 @@ type trip struct {
 	key                     key
 	identity                string
 	own                     [2]bool // sides that the application authenticates itself
-	originSpace, proxySpace spaceKey
+	originSpace, proxySpace drive.SpaceKey
 	source                  answer.Source
 	body                    *content
 
@@ -120,12 +121,12 @@ func (x *trip) begin() (machine.Actions, error) {
 	b := machine.Begin{Via: x.route.via, Identity: x.identity, Body: x.body.kind, Resume: x.resume}
 	uri := x.url.RequestURI()
 	if !x.own[gss.Origin] {
-		b.Lease = x.t.spaces.lease(x.originSpace, uri)
+		b.Lease = x.t.spaces.Lease(x.originSpace, uri)
 	}
 	if !x.own[gss.Proxy] && x.route.via.Route == machine.Forwarded {
-		b.ProxyLease = x.t.spaces.lease(x.proxySpace, uri)
+		b.ProxyLease = x.t.spaces.Lease(x.proxySpace, uri)
 	}
-	x.http11 = x.http11 || x.t.spaces.needsHTTP11(x.originSpace)
+	x.http11 = x.http11 || x.t.spaces.NeedsHTTP11(x.originSpace)
 	var passed []*conn
 	defer func() {
 		for _, c := range passed {
@@ -155,7 +156,7 @@ func (x *trip) begin() (machine.Actions, error) {
 func (x *trip) try(c *conn, b machine.Begin, pooled bool) (acts machine.Actions, ok bool, err error) {
 	used := c.agent
 	if c.multiplexed {
-		used = agent{x.t.client, nextID()}
+		used = agent{x.t.client, drive.NextID()}
 	}
 	b.Request = outbound(x.request, x.url, c.binding, c.multiplexed)
 	env := entropy.Env()
@@ -188,7 +189,7 @@ func (x *trip) ask(a machine.Ask) (machine.Event, error) {
 			e.Answer = x.body.sum(need.Algorithm)
 		}
 	} else {
-		e.Answer = ask(ctx, x.source, a.Question)
+		e.Answer = drive.Ask(ctx, x.source, a.Question)
 	}
 	return e, ctx.Err()
 }
@@ -205,7 +206,7 @@ func (x *trip) responseSum(a digest.Algorithm) gss.Answer {
 		return gss.Declined{} // which fails the exchange
 	}
 	r.Body = joined{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
-	return hashOf(a, data)
+	return drive.BodyHash(a, data)
 }
 
 // errUntouched: a connection that had been idle was gone before a byte of the
@@ -303,14 +304,14 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
 	})
 	r := x.request.WithContext(ctx)
 	r.Header = h
-	applySend(h, a)
+	drive.ApplySend(h, a)
 	r.GetBody = nil
 	r.Close = false // not before the last leg; see deliver
 	if a.Probe {
 		r.Method = http.MethodHead
 	}
 	if x.route.via.Route == machine.Forwarded {
-		r.Host = authority(x.url) // the very text that a proof to the proxy is made over
+		r.Host = drive.Authority(x.url) // the very text that a proof to the proxy is made over
 	}
 	if x.route.tunnel { // the proxy is not who gets this
 		h.Del(header.ProxyAuthorization)
@@ -398,11 +399,11 @@ func (x *trip) replace() (bool, error) {
 
 // reopen ends the exchange's part on this connection.
 func (x *trip) reopen(a machine.Reopen) {
-	x.t.spaces.learn(x.originSpace, a.Learn)
-	x.t.spaces.learn(x.proxySpace, a.LearnProxy)
+	x.t.spaces.Learn(x.originSpace, a.Learn)
+	x.t.spaces.Learn(x.proxySpace, a.LearnProxy)
 	if a.HTTP11 {
 		x.http11 = true
-		x.t.spaces.learnHTTP11(x.originSpace)
+		x.t.spaces.LearnHTTP11(x.originSpace)
 	}
 	x.resume, x.fresh = a.Resume, !a.HTTP11
 	x.clear()
@@ -422,8 +423,8 @@ func (x *trip) abandon() {
 
 // fail is the end without a response.
 func (x *trip) fail(a machine.Fail, retire bool) error {
-	x.t.spaces.learn(x.originSpace, a.Learn)
-	x.t.spaces.learn(x.proxySpace, a.LearnProxy)
+	x.t.spaces.Learn(x.originSpace, a.Learn)
+	x.t.spaces.Learn(x.proxySpace, a.LearnProxy)
 	x.clear()
 	if c := x.conn; c != nil && !c.multiplexed && !retire && !x.request.Close {
 		c.agent, c.last = x.agent, x.originSpace
@@ -437,8 +438,8 @@ func (x *trip) fail(a machine.Fail, retire bool) error {
 // deliver hands the response to the application, and its connection, when the
 // content was read, to the pool.
 func (x *trip) deliver(d machine.Deliver, retire bool) *http.Response {
-	x.t.spaces.learn(x.originSpace, d.Learn)
-	x.t.spaces.learn(x.proxySpace, d.LearnProxy)
+	x.t.spaces.Learn(x.originSpace, d.Learn)
+	x.t.spaces.Learn(x.proxySpace, d.LearnProxy)
 	r, c := x.response, x.conn
 	x.upload.resolve(settled)
 	r.Request = x.request.WithContext(context.WithValue(x.request.Context(), deliveredKey{}, d))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -64,7 +65,7 @@ func TestAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := authority(u); got != want {
+		if got := drive.Authority(u); got != want {
 			t.Errorf("%s: %s, want %s", raw, got, want)
 		}
 	}
@@ -72,11 +73,11 @@ func TestAuthority(t *testing.T) {
 
 func TestApplySend(t *testing.T) {
 	h := http.Header{"Authorization": {"Bearer mine"}}
-	applySend(h, machine.Send{})
+	drive.ApplySend(h, machine.Send{})
 	if h.Get("Authorization") != "Bearer mine" || len(h) != 1 {
 		t.Errorf("%v", h)
 	}
-	applySend(h, machine.Send{Authorization: header.TokenCredentials("NTLM", "a"), ProxyAuthorization: header.TokenCredentials("NTLM", "b")})
+	drive.ApplySend(h, machine.Send{Authorization: header.TokenCredentials("NTLM", "a"), ProxyAuthorization: header.TokenCredentials("NTLM", "b")})
 	if h.Get("Authorization") != "NTLM YQ==" || h.Get("Proxy-Authorization") != "NTLM Yg==" {
 		t.Errorf("%v", h)
 	}
@@ -88,11 +89,11 @@ func TestApplyReply(t *testing.T) {
 	want := []string{"Negotiate", `Basic realm="a, b"`}
 	for side, field := range map[gss.Side]string{gss.Origin: "Www-Authenticate", gss.Proxy: "Proxy-Authenticate"} {
 		h := http.Header{}
-		applyReply(h, machine.Reply{Side: side, Challenges: cs})
+		drive.ApplyReply(h, machine.Reply{Side: side, Challenges: cs})
 		if !slices.Equal(h[field], want) || len(h) != 1 {
 			t.Errorf("%v: %v", side, h)
 		}
-		applyReply(h, machine.Reply{Close: true})
+		drive.ApplyReply(h, machine.Reply{Close: true})
 		if h.Get("Connection") != "close" {
 			t.Errorf("%v: not closed", side)
 		}
@@ -101,11 +102,11 @@ func TestApplyReply(t *testing.T) {
 
 func TestApplyFinish(t *testing.T) {
 	h := http.Header{}
-	applyFinish(h, machine.Finish{})
+	drive.ApplyFinish(h, machine.Finish{})
 	if len(h) != 0 {
 		t.Errorf("%v", h)
 	}
-	applyFinish(h, machine.Finish{
+	drive.ApplyFinish(h, machine.Finish{
 		Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")), Info: header.NewInfo(`nextnonce="n"`),
 		PersistentAuth: header.PersistFalse, Close: true,
 	})
@@ -122,12 +123,12 @@ func TestApplyFinish(t *testing.T) {
 // Connection.
 func TestApplyRelay(t *testing.T) {
 	h := http.Header{"Proxy-Support": {"Session-Based-Authentication"}}
-	applyRelay(h, machine.Relay{}, nil)
+	drive.ApplyRelay(h, machine.Relay{}, nil)
 	if len(h) != 0 {
 		t.Errorf("%v", h)
 	}
 	h = http.Header{"Proxy-Support": {"forged"}}
-	applyRelay(h, machine.Relay{
+	drive.ApplyRelay(h, machine.Relay{
 		SessionBased: true, Close: true, Info: header.NewInfo("a=b"), Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")),
 	}, nil)
 	if got := h["Connection"]; !slices.Equal(got, []string{"close", "Proxy-Support"}) {
@@ -144,7 +145,7 @@ func TestStripChallenges(t *testing.T) {
 	h := http.Header{"Www-Authenticate": {
 		`Basic realm="NTLM, Negotiate"`, `negotiate`, `Digest realm="r", nonce="n",  NTLM , Basic realm="x"`, `Bearer not base64!`, `NTLM TlRM`,
 	}}
-	applyRelay(h, machine.Relay{Strip: true}, []string{"Negotiate", "NTLM"})
+	drive.ApplyRelay(h, machine.Relay{Strip: true}, []string{"Negotiate", "NTLM"})
 	want := []string{`Basic realm="NTLM, Negotiate"`, `Digest realm="r", nonce="n"`, `Basic realm="x"`, `Bearer not base64!`}
 	if got := h["Www-Authenticate"]; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

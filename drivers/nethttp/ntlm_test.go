@@ -262,15 +262,9 @@ func TestNTLMRefusals(t *testing.T) {
 					return gss.Declined{}
 				})
 			}, client)
-			r, err := do(http, "", "GET", s.URL, nil)
+			_, err := do(http, "", "GET", s.URL, nil)
 			if got := logs.get().Fault.Code; got != c.want || asked != 1 {
 				t.Errorf("refused with %v after %d questions, want %v after one", got, asked, c.want)
-			}
-			if c.want == gss.WrongResource { // another password would not help
-				if err != nil || r.StatusCode != 400 {
-					t.Errorf("error %v, want status 400", err)
-				}
-				return
 			}
 			wantFault(t, err, gss.Refused)
 			if e, ok := errors.AsType[*nethttp.Error](err); ok && e.Status != 401 {

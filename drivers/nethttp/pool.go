@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -33,7 +34,7 @@ type agent struct {
 type conn struct {
 	cc          *http.ClientConn
 	key         key
-	last        spaceKey // the origin that it served last
+	last        drive.SpaceKey // the origin that it served last
 	multiplexed bool
 	binding     gss.Binding
 	wire        *wire
@@ -92,7 +93,7 @@ type pool struct {
 // served origin last than another: a plain proxy's may be bound to it. Nil if
 // there is none. A multiplexed one comes with a stream reserved. http11: none of
 // those.
-func (p *pool) take(k key, origin spaceKey, http11 bool) *conn {
+func (p *pool) take(k key, origin drive.SpaceKey, http11 bool) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {

@@ -6,11 +6,12 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 )
 
 // idleConn is a connection to a server that nobody asks anything.
-func idleConn(t *testing.T, k key, last spaceKey) *conn {
+func idleConn(t *testing.T, k key, last drive.SpaceKey) *conn {
 	t.Helper()
 	s := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(s.Close)
@@ -26,7 +27,7 @@ func idleConn(t *testing.T, k key, last spaceKey) *conn {
 func TestPoolKeysAreApart(t *testing.T) {
 	home := key{scheme: "http", host: "host.example", port: 80, identity: "alice"}
 	p := pool{maxIdle: 10, maxPerKey: 10}
-	c := idleConn(t, home, spaceKey{})
+	c := idleConn(t, home, drive.SpaceKey{})
 	p.put(c)
 	for _, change := range []func(*key){
 		func(k *key) { k.proxy = "http://proxy.example:3128" },
@@ -40,14 +41,14 @@ func TestPoolKeysAreApart(t *testing.T) {
 	} {
 		other := home
 		change(&other)
-		if p.take(other, spaceKey{}, false) != nil {
+		if p.take(other, drive.SpaceKey{}, false) != nil {
 			t.Errorf("%+v got a connection of %+v", other, home)
 		}
 	}
-	if p.take(home, spaceKey{}, false) != c {
+	if p.take(home, drive.SpaceKey{}, false) != c {
 		t.Error("its own key did not get it")
 	}
-	if p.take(home, spaceKey{}, false) != nil {
+	if p.take(home, drive.SpaceKey{}, false) != nil {
 		t.Error("it was given out twice")
 	}
 }
@@ -55,7 +56,7 @@ func TestPoolKeysAreApart(t *testing.T) {
 // The newest one first, but one that served the origin before any other.
 func TestPoolOrder(t *testing.T) {
 	k := key{proxy: "http://proxy.example:3128"}
-	here, there := spaceKey{host: "here"}, spaceKey{host: "there"}
+	here, there := drive.SpaceKey{Host: "here"}, drive.SpaceKey{Host: "there"}
 	p := pool{maxIdle: 10, maxPerKey: 10}
 	a, b, c, d := idleConn(t, k, here), idleConn(t, k, there), idleConn(t, k, here), idleConn(t, k, there)
 	for _, x := range []*conn{a, b, c, d} {
@@ -75,7 +76,7 @@ func TestPoolBounds(t *testing.T) {
 	p := pool{maxIdle: 3, maxPerKey: 2}
 	var all []*conn
 	for _, k := range []key{k, k, k, other, other} {
-		c := idleConn(t, k, spaceKey{})
+		c := idleConn(t, k, drive.SpaceKey{})
 		all = append(all, c)
 		p.put(c)
 	}
@@ -84,11 +85,11 @@ func TestPoolBounds(t *testing.T) {
 			t.Errorf("connection %d: open %t, want %t", i, !open, open)
 		}
 	}
-	closed := idleConn(t, key{host: "c"}, spaceKey{})
+	closed := idleConn(t, key{host: "c"}, drive.SpaceKey{})
 	closed.cc.Close()
 	p.put(closed)
 	all[4].cc.Close()
-	if len(p.idle) != 3 || p.take(other, spaceKey{}, false) != all[3] || p.take(other, spaceKey{}, false) != nil {
+	if len(p.idle) != 3 || p.take(other, drive.SpaceKey{}, false) != all[3] || p.take(other, drive.SpaceKey{}, false) != nil {
 		t.Error("a closed connection was kept")
 	}
 	p.timeout = 1 << 60

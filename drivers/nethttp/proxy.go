@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
@@ -145,11 +146,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := p.front(r)
-	if !f.turn.take(r.Context()) {
+	if !f.turn.Take(r.Context()) {
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
-	defer f.turn.give()
+	defer f.turn.Give()
 	if !f.begin() { // it is to close, and the client did not know yet
 		panic(http.ErrAbortHandler)
 	}
@@ -185,15 +186,15 @@ type passage struct {
 // it cannot be for us.
 func (x *passage) admit() int {
 	c, r := x.p.conf, x.r
-	x.q = inbound(r, x.f.tls.binding(r.TLS, c.Certificate))
+	x.q = inbound(r, x.f.tls.Binding(r.TLS, c.Certificate))
 	x.q.Multiplexed = x.q.Multiplexed || x.f.conn == nil
 	switch {
 	case c.Proxy.Reverse:
 		x.q.Scheme = c.Upstream.Scheme
-		x.q.Host, x.q.Port = hostPort(c.Upstream.Scheme, c.Upstream.Host)
+		x.q.Host, x.q.Port = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host)
 	case r.Method == http.MethodConnect:
 		_, port, err := net.SplitHostPort(r.Host)
-		if _, p := hostPort("", r.Host); err != nil || port != fmt.Sprint(p) {
+		if _, p := drive.HostPort("", r.Host); err != nil || port != fmt.Sprint(p) {
 			return http.StatusBadRequest
 		}
 	case x.q.Scheme != "http" && x.q.Scheme != "https" || !r.URL.IsAbs() || r.URL.Host == "":
@@ -268,7 +269,7 @@ func broken(err error) machine.Reply {
 // run steps the machine, answers what it asks, retires what it retires, and gives
 // the action that it came to.
 func (x *passage) run(e machine.Event) (machine.Action, error) {
-	for range maxQuestions {
+	for range drive.MaxQuestions {
 		act, err := x.f.step(e)
 		if err != nil {
 			x.f.retire()
@@ -281,7 +282,7 @@ func (x *passage) run(e machine.Event) (machine.Action, error) {
 		}
 		// Bodies pass through: there is no hash of them before they have gone, so
 		// that Digest's auth-int cannot be answered here.
-		e = machine.Answered{ID: question.ID, Answer: ask(x.r.Context(), x.p.conf.Source, question.Question)}
+		e = machine.Answered{ID: question.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, question.Question)}
 	}
 	x.f.retire()
 	return nil, errors.New("nethttp: the scheme asked more than 64 questions in a row")

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -17,8 +18,8 @@ type front struct {
 	p    *Proxy
 	id   uint64
 	conn net.Conn // nil: one request's own, and nothing can be kept for it
-	turn turn
-	tls  binder
+	turn drive.Turn
+	tls  drive.Binder
 
 	mu      sync.Mutex
 	machine machine.Proxy
@@ -29,7 +30,7 @@ type front struct {
 }
 
 func (p *Proxy) newFront(conn net.Conn) *front {
-	return &front{p: p, id: nextID(), conn: conn, turn: newTurn(), machine: p.fresh}
+	return &front{p: p, id: drive.NextID(), conn: conn, turn: drive.NewTurn(), machine: p.fresh}
 }
 
 // Install sets the hooks by which the proxy knows connections, ConnContext and

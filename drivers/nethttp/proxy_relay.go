@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -182,7 +183,7 @@ func modify(res *http.Response) error {
 	x := passageOf(res.Request)
 	x.result.Status = res.StatusCode
 	res.Header.Del("Proxy-Authentication-Info") // of the hop before, as Proxy-Authenticate
-	applyRelay(res.Header, x.relay, x.p.conf.Proxy.Bound)
+	drive.ApplyRelay(res.Header, x.relay, x.p.conf.Proxy.Bound)
 	res.Header.Add("Via", fmt.Sprintf("%d.%d %s", res.ProtoMajor, res.ProtoMinor, x.p.conf.Name))
 	return nil
 }

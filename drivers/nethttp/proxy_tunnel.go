@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -33,7 +34,7 @@ func (x *passage) tunnel() {
 	}
 	x.result.Status = http.StatusOK
 	h := x.w.Header()
-	applyRelay(h, relay, nil)
+	drive.ApplyRelay(h, relay, nil)
 	h.Del("Connection") // there is no HTTP connection any more
 	if x.r.ProtoMajor > 1 {
 		x.stream(far)

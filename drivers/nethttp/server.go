@@ -3,15 +3,13 @@ package nethttp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
-	"github.com/countersign-auth/countersign/scheme"
 )
 
 // The default bounds of a [ServerConfig], in bytes.
@@ -19,10 +17,6 @@ const (
 	DefaultMaxDrain = 1 << 20
 	DefaultMaxBody  = 1 << 20
 )
-
-// maxQuestions bounds the questions of one Step's consequences: a scheme that
-// never stops asking is stopped (HTA-6).
-const maxQuestions = 64
 
 // ServerConfig configures an [Authenticator].
 type ServerConfig struct {
@@ -59,23 +53,11 @@ type ServerConfig struct {
 	Observer Observer
 }
 
-// Observer sees the steps of a machine as they happen: conn tells the machines of
-// one process apart, from 1. Events and actions hold what the peers said; see
-// machine/trace for what of it may be written down. It is called by several
-// goroutines at once, and must not block.
-type Observer func(conn uint64, env gss.Env, event machine.Event, actions machine.Actions)
+// Observer sees the steps of a machine as they happen.
+type Observer = drive.Observer
 
 // Result is what became of one request.
-type Result struct {
-	// Status is the status of the response, 0 if the handler panicked before it.
-	Status int
-	// Identity is who made the request, as its handler saw it; zero if the handler
-	// did not run.
-	Identity Identity
-	// Fault is why the handler did not run. It is zero for a challenge that goes on
-	// with a handshake.
-	Fault gss.Fault
-}
+type Result = drive.Result
 
 // Authenticator is a server middleware that lets nobody in who does not
 // authenticate. Make it with [NewAuthenticator]; the zero Authenticator refuses
@@ -91,33 +73,16 @@ type Result struct {
 // handshake cannot go beyond its first leg. So it is on HTTP/2 as well, where
 // bound schemes are still offered, to clients that then come back over HTTP/1.1.
 type Authenticator struct {
-	conf  *ServerConfig
-	fresh machine.Server
-	lone  machine.Server // for a request without a connection; zero if nothing can run there
-	names []string       // of the schemes
+	conf *ServerConfig
+	door drive.Door
 }
 
 // NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says
 // what is wrong with the schemes.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
-	fresh, err := machine.NewServer(c.Auth)
+	door, err := drive.NewDoor(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
-	}
-	var lone machine.Server
-	var names []string
-	per := c.Auth
-	per.Schemes = nil
-	for _, s := range c.Auth.Schemes {
-		names = append(names, s.Traits().Name)
-		if s.Traits().Bound != scheme.Connection {
-			per.Schemes = append(per.Schemes, s)
-		}
-	}
-	if len(per.Schemes) > 0 {
-		if lone, err = machine.NewServer(per); err != nil {
-			return nil, err
-		}
 	}
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultMaxDrain
@@ -125,7 +90,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.MaxBody <= 0 {
 		c.MaxBody = DefaultMaxBody
 	}
-	return &Authenticator{&c, fresh, lone, names}, nil
+	return &Authenticator{&c, door}, nil
 }
 
 // serverKey is where a connection's state is found in its context: each
@@ -136,33 +101,19 @@ type serverKey struct{ *Authenticator }
 // http.Server.ConnContext, or call it from there. The state goes when the
 // connection does.
 func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, serverKey{a}, newServerConn(a.fresh, false))
-}
-
-// serverConn is the state of one connection, or of one request where there is no
-// connection to speak of.
-type serverConn struct {
-	id     uint64
-	turn   turn
-	fresh  machine.Server // as it was at first
-	server machine.Server
-	alone  bool // one request's own: nothing before it, nothing after it
-	tls    binder
-}
-
-func newServerConn(fresh machine.Server, alone bool) *serverConn {
-	return &serverConn{id: nextID(), turn: newTurn(), fresh: fresh, server: fresh, alone: alone}
+	return context.WithValue(ctx, serverKey{a}, a.door.Connection())
 }
 
 // conn is the state that r belongs to. HTTP/2 runs the streams of a connection at
-// the same time, so that none of them is another one's sequel (HTA-4).
-func (a *Authenticator) conn(r *http.Request) *serverConn {
-	c, ok := r.Context().Value(serverKey{a}).(*serverConn)
+// the same time, so that none of them is another one's sequel (HTA-4); so does HTTP/3, whose
+// clients have no HTTP/1.1 to come back on.
+func (a *Authenticator) conn(r *http.Request) *drive.Guest {
+	c, ok := r.Context().Value(serverKey{a}).(*drive.Guest)
 	switch {
-	case r.ProtoMajor > 1:
-		return newServerConn(a.fresh, true)
-	case !ok:
-		return newServerConn(a.lone, true)
+	case r.ProtoMajor == 2:
+		return a.door.Stream()
+	case !ok || r.ProtoMajor > 2:
+		return a.door.Lone()
 	}
 	return c
 }
@@ -194,19 +145,18 @@ type passedKey struct{ *Authenticator }
 
 func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	c := a.conn(r)
-	if !c.turn.take(r.Context()) {
+	if !c.Enter(r.Context()) {
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
-	defer c.turn.give()
 	x := &exchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
 	defer x.close()
 	h := requestHeader(r.Header)
-	e := machine.Received{Request: inbound(r, c.tls.binding(r.TLS, a.conf.Certificate)), Header: h, SharedFront: a.sharedFront(r)}
+	e := machine.Received{Request: inbound(r, c.Binding(r.TLS, a.conf.Certificate)), Header: h, SharedFront: a.sharedFront(r)}
 	if e.Request.URI == "" { // not read off a wire
 		e.Request.URI = r.URL.RequestURI()
 	}
-	e.Request.Multiplexed = e.Request.Multiplexed || c.alone
+	e.Request.Multiplexed = e.Request.Multiplexed || c.Alone
 	act, err := x.run(e)
 	switch act := act.(type) {
 	case machine.Reply:
@@ -217,6 +167,12 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 		x.deny(err)
 	}
 	x.ended = true
+}
+
+// Served is for [ServerConfig].Certificate, for servers with a fixed list of
+// certificates: see drive.Served.
+func Served(certificates ...tls.Certificate) func(*tls.ConnectionState) []byte {
+	return drive.Served(certificates...)
 }
 
 func (a *Authenticator) sharedFront(r *http.Request) bool {
@@ -237,7 +193,7 @@ func forwarded(h http.Header) bool {
 // exchange is one request on its way through the door.
 type exchange struct {
 	a      *Authenticator
-	c      *serverConn
+	c      *drive.Guest
 	r      *http.Request
 	w      http.ResponseWriter
 	body   heldBody
@@ -248,43 +204,12 @@ type exchange struct {
 	result Result
 }
 
-// step steps the connection's machine.
-func (x *exchange) step(e machine.Event) (machine.Actions, error) {
-	env := entropy.Env()
-	next, acts, err := x.c.server.Step(env, e)
-	if err != nil {
-		return machine.Actions{}, err
-	}
-	x.c.server = next
-	if x.a.conf.Observer != nil {
-		x.a.conf.Observer(x.c.id, env, e, acts)
-	}
-	return acts, nil
-}
+// run tells the machine an event, and gives the action that it came to.
+func (x *exchange) run(e machine.Event) (machine.Action, error) { return x.c.Run(e, x.answerTo) }
 
-// run steps the machine, answers what it asks, and gives the action that it came
-// to.
-func (x *exchange) run(e machine.Event) (machine.Action, error) {
-	for range maxQuestions {
-		acts, err := x.step(e)
-		if err != nil {
-			return nil, err
-		}
-		ask, ok := acts.At(0).(machine.Ask)
-		if !ok {
-			return acts.At(0), nil
-		}
-		e = machine.Answered{ID: ask.ID, Answer: x.answerTo(ask.Question)}
-	}
-	return nil, errors.New("nethttp: the scheme asked more than 64 questions in a row")
-}
-
-// close ends the exchange. Where it did not go its way, the machine may be
-// anywhere in the middle of things, and the connection starts anew.
+// close ends the exchange.
 func (x *exchange) close() {
-	if !x.ended {
-		x.c.server = x.c.fresh
-	}
+	x.c.Leave(x.ended)
 	if x.a.conf.Log != nil {
 		x.a.conf.Log(x.r, x.result)
 	}
@@ -300,9 +225,9 @@ func (x *exchange) reply(act machine.Reply) {
 // needs this very connection: see [ServerConfig].MaxDrain.
 func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64) {
 	if act.Fault.IsZero() && !act.Close {
-		drain(r.Body, maxDrain)
+		drive.Drain(r.Body, maxDrain)
 	}
-	applyReply(w.Header(), act)
+	drive.ApplyReply(w.Header(), act)
 	plain(w, act.Status)
 }
 
@@ -313,14 +238,14 @@ func (x *exchange) deny(err error) {
 		f.Detail = err.Error()
 	}
 	x.result.Status, x.result.Fault = http.StatusInternalServerError, f
-	x.c.server = x.c.fresh
+	x.c.Reset()
 	x.w.Header().Set("Connection", "close")
 	plain(x.w, http.StatusInternalServerError)
 }
 
 // handle runs the handler.
 func (x *exchange) handle(act machine.Accept, next http.Handler) {
-	x.result.Identity = Identity{Scheme: act.Scheme, Info: act.Info, Anonymous: act.Anonymous, Context: act.Context}
+	x.result.Identity = drive.IdentityOf(act)
 	ctx := context.WithValue(x.r.Context(), identityKey{}, &x.result.Identity)
 	ctx = context.WithValue(ctx, passedKey{x.a}, true)
 	r := x.r.WithContext(ctx)
@@ -341,13 +266,13 @@ func (x *exchange) finish(status int) {
 	h := x.w.Header()
 	h.Del("Persistent-Auth")
 	h.Del("Authentication-Info")
-	stripChallenges(h, x.a.names)
+	drive.StripChallenges(h, x.a.door.Names)
 	act, err := x.run(machine.Responding{Status: status})
 	if f, ok := act.(machine.Finish); ok && err == nil {
-		applyFinish(h, f)
+		drive.ApplyFinish(h, f)
 		return
 	}
-	x.c.server = x.c.fresh // cannot happen; nobody stays logged in if it does
+	x.c.Reset() // cannot happen; nobody stays logged in if it does
 	h.Set("Connection", "close")
 }
 

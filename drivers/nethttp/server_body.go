@@ -2,11 +2,11 @@ package nethttp
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -25,32 +25,9 @@ func (x *exchange) answerTo(q gss.Question) gss.Answer {
 		if !whole {
 			return gss.Declined{}
 		}
-		return hashOf(need.Algorithm, body)
+		return drive.BodyHash(need.Algorithm, body)
 	}
-	return ask(x.r.Context(), x.a.conf.Source, q)
-}
-
-// asker is what answer.Source is.
-type asker interface {
-	Answer(context.Context, gss.Question) gss.Answer
-}
-
-// ask asks a source, which may be nil or have nothing to say.
-func ask(ctx context.Context, s asker, q gss.Question) gss.Answer {
-	if s != nil {
-		if a := s.Answer(ctx, q); a != nil {
-			return a
-		}
-	}
-	return gss.Declined{}
-}
-
-func hashOf(a digest.Algorithm, body []byte) gss.Answer {
-	f, err := digest.For(a)
-	if err != nil {
-		return gss.Declined{}
-	}
-	return digest.BodyHash{Sum: f.BodyHash(body).String()}
+	return drive.Ask(x.r.Context(), x.a.conf.Source, q)
 }
 
 // heldBody is a request's body read ahead, for the handler to read again.
@@ -94,12 +71,4 @@ func (b responseBody) content(method string, status int) ([]byte, bool) {
 		return nil, true
 	}
 	return b.data, b.whole
-}
-
-// drain reads up to max bytes of a body and throws them away. Where the client
-// waits for 100 (Continue), reading is what sends it.
-func drain(body io.Reader, max int64) {
-	if body != nil {
-		io.CopyN(io.Discard, body, max)
-	}
 }

@@ -3,21 +3,11 @@ package nethttp
 import (
 	"context"
 
-	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/drivers/drive"
 )
 
 // Identity is who made a request.
-type Identity struct {
-	// Scheme is the scheme that proved it, as registered; "" for nobody.
-	Scheme string
-	// Info describes the proof: Info.Peer is the name, Info.Domain its realm.
-	Info gss.Info
-	// Anonymous: the request did not authenticate, and Auth.Optional let it in.
-	Anonymous bool
-	// Context is the established context, for message protection and delegated
-	// credentials; nil where the scheme has none.
-	Context gss.Context
-}
+type Identity = drive.Identity
 
 // identityKey is where a request's context holds its *Identity.
 type identityKey struct{}
@@ -30,5 +20,5 @@ func IdentityFrom(ctx context.Context) (Identity, bool) {
 	if !ok {
 		return Identity{}, false
 	}
-	return *id, !id.Anonymous && !id.Info.Anonymous && id.Info.Peer != ""
+	return *id, id.Named()
 }

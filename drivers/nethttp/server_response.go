@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-
-	"github.com/countersign-auth/countersign/machine"
 )
 
 // response is the handler's http.ResponseWriter: it lets the machine have its last
@@ -107,7 +105,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.x.finish(http.StatusSwitchingProtocols)
 	conn, rw, err := http.NewResponseController(w.w).Hijack()
 	if err == nil {
-		w.x.step(machine.Closed{})
+		w.x.c.Closed()
 		w.status, w.hold = http.StatusSwitchingProtocols, false
 	}
 	return conn, rw, err

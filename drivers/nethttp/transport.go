@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -39,7 +40,7 @@ func (t *Transport) route(r *http.Request) (route, error) {
 		return route{}, err
 	}
 	w := route{proxy: proxy}
-	w.via.Host, w.via.Port = hostPort(proxy.Scheme, proxy.Host)
+	w.via.Host, w.via.Port = drive.HostPort(proxy.Scheme, proxy.Host)
 	w.via.Scheme, w.via.Explicit = strings.ToLower(proxy.Scheme), !t.config.Discovered
 	w.name = w.via.Scheme + "://" + net.JoinHostPort(w.via.Host, strconv.Itoa(int(w.via.Port)))
 	switch w.via.Scheme {
@@ -159,7 +160,7 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 			}
 		},
 	})
-	host, port := hostPort(u.Scheme, u.Host)
+	host, port := drive.HostPort(u.Scheme, u.Host)
 	cc, err := base.NewClientConn(ctx, strings.ToLower(u.Scheme), net.JoinHostPort(host, strconv.Itoa(int(port))))
 	if err != nil {
 		return nil, tunnelError(err)
@@ -173,7 +174,7 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 		}
 		t.pool.share(c)
 	} else {
-		c.agent = agent{t.client, nextID()}
+		c.agent = agent{t.client, drive.NextID()}
 	}
 	return c, nil
 }
@@ -182,7 +183,7 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 // plain proxy that the requests go to.
 func (c *conn) secured(s *tls.ConnectionState) {
 	c.multiplexed = s.NegotiatedProtocol == "h2"
-	c.binding = bindingOf(s, peerCertificate)
+	c.binding = drive.BindingOf(s, peerCertificate)
 }
 
 // peerCertificate is what channel bindings are made of on a client's side (C31).
@@ -223,7 +224,7 @@ func (s *tunnels) dialer(t *Transport, w *route, identity string) (*connect.Dial
 		s.dialers = make(map[tunnelKey]*connect.Dialer)
 	}
 	for other := range s.dialers {
-		if len(s.dialers) < maxSpaces {
+		if len(s.dialers) < drive.MaxSpaces {
 			break
 		}
 		delete(s.dialers, other)
@@ -237,7 +238,7 @@ func (t *Transport) observeTunnel() func() func(gss.Env, machine.Event, machine.
 		return nil
 	}
 	return func() func(gss.Env, machine.Event, machine.Actions) {
-		id := nextID()
+		id := drive.NextID()
 		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config.Observer(id, env, e, a) }
 	}
 }

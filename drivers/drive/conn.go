@@ -1,4 +1,4 @@
-package nethttp
+package drive
 
 import (
 	"context"
@@ -11,18 +11,19 @@ import (
 
 var lastID atomic.Uint64
 
-// nextID numbers machines, for observers.
-func nextID() uint64 { return lastID.Add(1) }
+// NextID numbers machines, for observers.
+func NextID() uint64 { return lastID.Add(1) }
 
-// turn lets one request at a time have a connection. net/http reads the next one
+// Turn lets one request at a time have a connection. net/http reads the next one
 // only after the handler has returned, but a handler may live on behind a
 // middleware that did not wait for it.
-type turn chan struct{}
+type Turn chan struct{}
 
-func newTurn() turn { return make(turn, 1) }
+// NewTurn is a turn that nobody has.
+func NewTurn() Turn { return make(Turn, 1) }
 
-// take waits for the turn; false if the request ended before.
-func (t turn) take(ctx context.Context) bool {
+// Take waits for the turn; false if the request ended before.
+func (t Turn) Take(ctx context.Context) bool {
 	select {
 	case t <- struct{}{}:
 		return true
@@ -31,25 +32,27 @@ func (t turn) take(ctx context.Context) bool {
 	}
 }
 
-func (t turn) give() { <-t }
+// Give hands it on.
+func (t Turn) Give() { <-t }
 
-// binder knows the channel binding of one connection, once its TLS handshake is
+// Binder knows the channel binding of one connection, once its TLS handshake is
 // over: that is, with its first request.
-type binder struct {
+type Binder struct {
 	known bool
 	b     gss.Binding
 }
 
-func (x *binder) binding(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
+// Binding is that of the connection with this state.
+func (x *Binder) Binding(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
 	if !x.known {
-		x.b, x.known = bindingOf(state, certificate), true
+		x.b, x.known = BindingOf(state, certificate), true
 	}
 	return x.b
 }
 
-// bindingOf is tls-server-end-point for the certificate that was served (C31).
+// BindingOf is tls-server-end-point for the certificate that was served (C31).
 // TLS without it is unavailable, never none (HTA-19).
-func bindingOf(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
+func BindingOf(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
 	switch {
 	case state == nil:
 		return gss.NoBinding()
@@ -59,7 +62,7 @@ func bindingOf(state *tls.ConnectionState, certificate func(*tls.ConnectionState
 	return gss.EndPoint(string(certificate(state)))
 }
 
-// Served is for [ServerConfig].Certificate, for servers with a fixed list of
+// Served tells which certificate was shown on a connection, for servers with a fixed list of
 // certificates. A single one was served whatever was asked for. Of several it was
 // the one whose names match the server name that the client asked for; if that
 // is not exactly one, nobody can say, and the binding is unavailable.

@@ -1,4 +1,4 @@
-package nethttp
+package drive
 
 import (
 	"sync"
@@ -6,23 +6,23 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// maxSpaces bounds the peers that are remembered. What is forgotten costs a
+// MaxSpaces bounds the peers that are remembered. What is forgotten costs a
 // request its head start, nothing else.
-const maxSpaces = 1024
+const MaxSpaces = 1024
 
-// spaceKey names a peer as one identity reaches it: an origin over a route, or a
+// SpaceKey names a peer as one identity reaches it: an origin over a route, or a
 // proxy.
-type spaceKey struct {
-	proxy        string // on the way, "" if none
-	scheme, host string
-	port         uint16
-	identity     string
+type SpaceKey struct {
+	Proxy        string // on the way, "" if none
+	Scheme, Host string
+	Port         uint16
+	Identity     string
 }
 
-// spaces is all that outlives connections.
-type spaces struct {
+// Spaces is all that outlives connections.
+type Spaces struct {
 	mu    sync.Mutex
-	peers map[spaceKey]*peer
+	peers map[SpaceKey]*peer
 }
 
 // peer is what is known of one of them.
@@ -32,8 +32,8 @@ type peer struct {
 	http11 bool
 }
 
-// lease is what one request for uri may use.
-func (s *spaces) lease(k spaceKey, uri string) (l machine.Lease) {
+// Lease is what one request for uri may use.
+func (s *Spaces) Lease(k SpaceKey, uri string) (l machine.Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.peers[k]; p != nil {
@@ -42,7 +42,7 @@ func (s *spaces) lease(k spaceKey, uri string) (l machine.Lease) {
 	return l
 }
 
-func (s *spaces) learn(k spaceKey, f machine.Facts) {
+func (s *Spaces) Learn(k SpaceKey, f machine.Facts) {
 	if f == (machine.Facts{}) {
 		return
 	}
@@ -52,30 +52,30 @@ func (s *spaces) learn(k spaceKey, f machine.Facts) {
 	p.space = p.space.Learn(f)
 }
 
-func (s *spaces) needsHTTP11(k spaceKey) bool {
+func (s *Spaces) NeedsHTTP11(k SpaceKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.peers[k]
 	return p != nil && p.http11
 }
 
-func (s *spaces) learnHTTP11(k spaceKey) {
+func (s *Spaces) LearnHTTP11(k SpaceKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer(k).http11 = true
 }
 
 // peer is k's entry, for which room is made at any other's cost.
-func (s *spaces) peer(k spaceKey) *peer {
+func (s *Spaces) peer(k SpaceKey) *peer {
 	p := s.peers[k]
 	if p != nil {
 		return p
 	}
 	if s.peers == nil {
-		s.peers = make(map[spaceKey]*peer)
+		s.peers = make(map[SpaceKey]*peer)
 	}
 	for other := range s.peers {
-		if len(s.peers) < maxSpaces {
+		if len(s.peers) < MaxSpaces {
 			break
 		}
 		delete(s.peers, other)

@@ -1,0 +1,34 @@
+package answer
+
+import (
+	"context"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Allow lets a source see the credential questions of the named hosts, origins and proxies
+// alike, and of no others: for sources that would answer everybody, such as a credential cache
+// whose tickets are for any service of the realm. A name is a host, ".example" for
+// all hosts below example, or "*". Other questions pass.
+func Allow(s Source, hosts ...string) Source {
+	allowed := make([]string, len(hosts))
+	for i, h := range hosts {
+		allowed[i] = strings.ToLower(h)
+	}
+	return Func(func(ctx context.Context, q gss.Question) gss.Answer {
+		if need, ok := q.(gss.NeedCredential); ok && !within(allowed, strings.ToLower(need.Target.Host)) {
+			return gss.Declined{}
+		}
+		return s.Answer(ctx, q)
+	})
+}
+
+func within(allowed []string, host string) bool {
+	for _, a := range allowed {
+		if a == "*" || a == host || strings.HasPrefix(a, ".") && strings.HasSuffix(host, a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,17 @@
+// Package drive is what all drivers have in common: how a machine is run and its questions
+// answered, how its actions become fields, what is remembered of peers, and who may have a
+// connection. A driver adds what its library's messages and connections look like.
+//
+//	file         what
+//	run.go       a machine's step and the questions that come of it
+//	client.go    a client's exchange, over as many connections as it takes
+//	server.go    a server's door: a machine for each connection
+//	fields.go    actions as fields, names and ports
+//	conn.go      turns, channel bindings
+//	answer.go    answers that a driver gives itself
+//	spaces.go    what outlives connections
+//	identity.go  who made a request
+//	error.go     why an exchange failed
+//
+// The guide docs/transport.md shows a driver of sixty lines.
+package drive

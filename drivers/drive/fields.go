@@ -1,0 +1,156 @@
+package drive
+
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// Header is a message's fields, as a driver's own library has them. http.Header is one.
+type Header interface {
+	Values(name string) []string
+	Set(name, value string)
+	Add(name, value string)
+	Del(name string)
+}
+
+// OriginForm is the path and query of an absolute-form request-target, as they
+// were written.
+func OriginForm(target string) string {
+	_, rest, _ := strings.Cut(target, "://")
+	i := strings.IndexAny(rest, "/?")
+	switch {
+	case i < 0:
+		return "/"
+	case rest[i] == '?':
+		return "/" + rest[i:]
+	}
+	return rest[i:]
+}
+
+// HostPort takes an authority apart: host in lower case without brackets, and
+// the port, which is the scheme's own where none is given.
+func HostPort(scheme, authority string) (string, uint16) {
+	u := url.URL{Host: authority}
+	port := uint16(80)
+	if strings.EqualFold(scheme, "https") {
+		port = 443
+	}
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); err == nil && n > 0 {
+		port = uint16(n)
+	}
+	return strings.ToLower(u.Hostname()), port
+}
+
+// Authority is host[:port] in normal form, without the scheme's own port (RFC
+// 9110 section 4.2.3).
+func Authority(u *url.URL) string {
+	host, port := HostPort(u.Scheme, u.Host)
+	if _, own := HostPort(u.Scheme, ""); port != own {
+		return net.JoinHostPort(host, strconv.Itoa(int(port)))
+	}
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// ApplySend sets the credentials that the client's machine made. A field that
+// the application set itself stays where the machine has nothing for it.
+func ApplySend(h Header, a machine.Send) {
+	if a.Authorization.Present() {
+		h.Set(header.Authorization, a.Authorization.Text())
+	}
+	if a.ProxyAuthorization.Present() {
+		h.Set(header.ProxyAuthorization, a.ProxyAuthorization.Text())
+	}
+}
+
+// ApplyReply writes the challenges of a 401 or 407.
+func ApplyReply(h Header, a machine.Reply) {
+	AddChallenges(h, a.Side, a.Challenges)
+	if a.Close {
+		h.Set("Connection", "close")
+	}
+}
+
+// ApplyFinish adds a server's last word to the handler's response.
+func ApplyFinish(h Header, a machine.Finish) {
+	AddChallenges(h, gss.Origin, a.Challenges)
+	if a.Info.Present() && a.Info.Text() != "" {
+		h.Set(header.AuthenticationInfo, a.Info.Text())
+	}
+	if t := a.PersistentAuth.Text(); t != "" {
+		h.Set(header.PersistentAuthField, t)
+	}
+	if a.Close {
+		h.Set("Connection", "close")
+	}
+}
+
+// ApplyRelay changes an upstream's response on its way down. It comes after the
+// hop-by-hop fields were removed. bound names the schemes that Strip is about.
+func ApplyRelay(h Header, a machine.Relay, bound []string) {
+	h.Del(header.ProxySupportField) // HTA-17: it belongs to the hop before
+	if a.Close {                    // on a line of its own and before others, where net/http looks for it
+		h.Set("Connection", "close")
+	}
+	if a.SessionBased {
+		h.Set(header.ProxySupportField, header.SessionBased)
+		h.Add("Connection", header.ProxySupportField)
+	}
+	if a.Strip {
+		StripChallenges(h, bound)
+	}
+	AddChallenges(h, gss.Proxy, a.Challenges)
+	if a.Info.Present() && a.Info.Text() != "" {
+		h.Set(header.ProxyAuthenticationInfo, a.Info.Text())
+	}
+}
+
+// AddChallenges adds a line for each challenge: peers that look for theirs at
+// the start of a line find it.
+func AddChallenges(h Header, s gss.Side, cs header.Challenges) {
+	field := header.WWWAuthenticate
+	if s == gss.Proxy {
+		field = header.ProxyAuthenticate
+	}
+	for c := range cs.All() {
+		if t := c.Text(); t != "" {
+			h.Add(field, t)
+		}
+	}
+}
+
+// StripChallenges removes the named schemes' challenges from WWW-Authenticate.
+// Lines without any stay as they are, down to what does not parse.
+func StripChallenges(h Header, names []string) {
+	isBound := func(c header.Challenge) bool { return slices.ContainsFunc(names, c.Is) }
+	var kept []string
+	for _, line := range h.Values(header.WWWAuthenticate) {
+		cs := header.ParseChallenges(line)
+		var texts []string
+		found := false
+		for c := range cs.All() {
+			if isBound(c) {
+				found = true
+			} else if t := c.Text(); t != "" {
+				texts = append(texts, t)
+			}
+		}
+		if !found {
+			texts = []string{line}
+		}
+		kept = append(kept, texts...)
+	}
+	h.Del(header.WWWAuthenticate)
+	for _, line := range kept {
+		h.Add(header.WWWAuthenticate, line)
+	}
+}
