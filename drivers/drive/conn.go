@@ -94,3 +94,11 @@ func Served(certificates ...tls.Certificate) func(*tls.ConnectionState) []byte {
 		return der
 	}
 }
+
+// PeerCertificate is what channel bindings are made of on a client's side (C31).
+func PeerCertificate(s *tls.ConnectionState) []byte {
+	if len(s.PeerCertificates) == 0 {
+		return nil
+	}
+	return s.PeerCertificates[0].Raw
+}

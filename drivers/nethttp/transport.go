@@ -183,15 +183,7 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 // plain proxy that the requests go to.
 func (c *conn) secured(s *tls.ConnectionState) {
 	c.multiplexed = s.NegotiatedProtocol == "h2"
-	c.binding = drive.BindingOf(s, peerCertificate)
-}
-
-// peerCertificate is what channel bindings are made of on a client's side (C31).
-func peerCertificate(s *tls.ConnectionState) []byte {
-	if len(s.PeerCertificates) == 0 {
-		return nil
-	}
-	return s.PeerCertificates[0].Raw
+	c.binding = drive.BindingOf(s, drive.PeerCertificate)
 }
 
 // tunnels keeps a dialer for each proxy and identity: it remembers what the proxy

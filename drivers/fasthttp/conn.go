@@ -1,0 +1,278 @@
+package fasthttp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	fast "github.com/valyala/fasthttp"
+
+	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// key tells whose a connection is. No request of another key ever travels on it (HTA-9).
+type key struct {
+	addr, scheme, host string
+	port               uint16
+	identity           string
+}
+
+// conn is a connection with the machine that belongs to it. It implements drive.Carrier.
+type conn struct {
+	net.Conn
+	key     key
+	runner  drive.Runner[machine.Client]
+	binding gss.Binding
+	br      *bufio.Reader
+	bw      *bufio.Writer
+	trip    *trip
+	release func() bool // ends the context's power over it
+	spent   bool        // the peer closes it after its last response
+	dead    bool        // it failed
+	idle    time.Time   // since when
+}
+
+const defaultBuffer = 4096
+
+func (c *conn) buffers(hc *fast.HostClient) {
+	size := hc.ReadBufferSize
+	if size <= 0 {
+		size = defaultBuffer
+	}
+	c.br, c.bw = bufio.NewReaderSize(c.Conn, size), bufio.NewWriter(c.Conn)
+}
+
+// Runner implements drive.Carrier.
+func (c *conn) Runner() *drive.Runner[machine.Client] { return &c.runner }
+
+// Begun implements drive.Carrier.
+func (c *conn) Begun(q machine.Request) machine.Request {
+	q.Binding = c.binding
+	return q
+}
+
+// Spent implements drive.Carrier.
+func (c *conn) Spent() bool { return c.spent || c.dead }
+
+// Close implements drive.Carrier.
+func (c *conn) Close() {
+	if c.release != nil {
+		c.release()
+	}
+	c.Conn.Close()
+}
+
+// Renew implements drive.Carrier: a fresh connection where the peer closed this one after its
+// response.
+func (c *conn) Renew(ctx context.Context) bool {
+	if c.dead || !c.spent || ctx.Err() != nil {
+		return false
+	}
+	c.Close()
+	next, err := c.trip.dial(ctx, c.key)
+	if err != nil {
+		c.dead, c.trip.broken = true, err
+		return false
+	}
+	same := next.binding == c.binding
+	c.Conn, c.br, c.bw, c.binding = next.Conn, next.br, next.bw, next.binding
+	c.spent, c.dead = false, !same
+	c.release = watch(ctx, c.Conn)
+	return same
+}
+
+// Send implements drive.Carrier.
+func (c *conn) Send(_ context.Context, a machine.Send) (machine.Response, error) {
+	x := c.trip
+	r := fast.AcquireRequest()
+	defer fast.ReleaseRequest(r)
+	x.prepare(r, a)
+	sent, err := c.write(r, a.Body)
+	if err == nil {
+		err = c.read(a)
+	}
+	if err != nil {
+		c.dead, x.broken = true, err
+		return machine.Response{}, err
+	}
+	x.broken, x.status = nil, x.resp.StatusCode()
+	c.spent = c.spent || x.resp.ConnectionClose()
+	return machine.Response{Status: x.status, Header: header.ParseResponse(responseFields{&x.resp.Header}.Values), Close: c.spent, BodySent: sent}, nil
+}
+
+// prepare is the request of one leg, in r.
+func (x *trip) prepare(r *fast.Request, a machine.Send) {
+	x.req.Header.CopyTo(&r.Header)
+	r.SetURI(x.req.URI())
+	r.UseHostHeader = x.req.UseHostHeader
+	r.Header.Del("Expect")
+	drive.ApplySend(requestFields{&r.Header}, machine.Send{Authorization: a.Authorization})
+	if a.Probe {
+		r.Header.SetMethod(fast.MethodHead)
+	}
+	switch {
+	case a.Body == machine.Omit && (x.stream || len(x.body) > 0):
+		r.Header.Del("Transfer-Encoding")
+		r.Header.SetContentLength(0)
+	case a.Body == machine.Omit:
+	case x.stream:
+		r.SetBodyStream(x.req.BodyStream(), x.req.Header.ContentLength())
+	default:
+		r.SetBodyRaw(x.body)
+	}
+}
+
+// write sends a request, and tells how much of its body. A body that can be sent once waits
+// for the peer to ask for it, where its length is known.
+func (c *conn) write(r *fast.Request, use machine.BodyUse) (machine.Sent, error) {
+	x := c.trip
+	if t := x.hc.WriteTimeout; t > 0 {
+		c.SetWriteDeadline(time.Now().Add(t))
+		defer c.SetWriteDeadline(time.Time{})
+	}
+	n := x.req.Header.ContentLength()
+	if use != machine.Expect || !x.stream || n < 0 {
+		err := r.Write(c.bw)
+		if err == nil {
+			err = c.bw.Flush()
+		}
+		x.spent = x.spent || x.stream && use != machine.Omit
+		if use == machine.Omit {
+			return machine.SentNone, err
+		}
+		return machine.SentAll, err
+	}
+	r.Header.Set("Expect", "100-continue")
+	r.Header.SetContentLength(n)
+	if err := r.Header.Write(c.bw); err != nil {
+		return machine.SentNone, err
+	}
+	if err := c.bw.Flush(); err != nil {
+		return machine.SentNone, err
+	}
+	if !c.wanted() {
+		return machine.SentNone, nil
+	}
+	x.spent = true
+	_, err := io.CopyN(c.bw, x.req.BodyStream(), int64(n))
+	if err == nil {
+		err = c.bw.Flush()
+	}
+	return machine.SentAll, err
+}
+
+// wanted waits for what the peer says of a body: it wants it if it says 100 (Continue), or
+// nothing for a while.
+func (c *conn) wanted() bool {
+	c.SetReadDeadline(time.Now().Add(DefaultExpectTimeout))
+	defer c.SetReadDeadline(time.Time{})
+	head, err := c.br.Peek(len("HTTP/1.1 100"))
+	return err != nil || bytes.HasSuffix(head, []byte(" 100"))
+}
+
+// read reads the final response. The content of a challenge has a bound of its own.
+func (c *conn) read(a machine.Send) error {
+	x := c.trip
+	if t := x.hc.ReadTimeout; t > 0 {
+		c.SetReadDeadline(time.Now().Add(t))
+		defer c.SetReadDeadline(time.Time{})
+	}
+	for range maxInformational {
+		x.resp.Reset()
+		if x.hc.DisableHeaderNamesNormalizing {
+			x.resp.Header.DisableNormalizing()
+		}
+		if err := x.resp.Header.Read(c.br); err != nil {
+			return err
+		}
+		status := x.resp.StatusCode()
+		if status < 200 && status != fast.StatusSwitchingProtocols { // HTA-11
+			continue
+		}
+		if a.Probe || x.req.Header.IsHead() || status < 200 || status == fast.StatusNoContent || status == fast.StatusNotModified {
+			return nil
+		}
+		limit := x.hc.MaxResponseBodySize
+		if status == fast.StatusUnauthorized && (limit <= 0 || int64(limit) > x.t.config.MaxDrain) {
+			limit = int(x.t.config.MaxDrain)
+		}
+		err := x.resp.ReadBody(c.br, limit)
+		if err == fast.ErrBodyTooLarge && status == fast.StatusUnauthorized { // it is of no use, and neither is its connection
+			x.resp.ResetBody()
+			c.spent, err = true, nil
+		}
+		return err
+	}
+	return errTooMany
+}
+
+// pool keeps the connections of a Transport while they are idle.
+type pool struct {
+	mu   sync.Mutex
+	idle map[key][]*conn
+}
+
+// take is a connection for k, the one that was used last; nil if there is none that can be used.
+func (p *pool) take(k key) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for list := p.idle[k]; len(list) > 0; list = p.idle[k] {
+		c := list[len(list)-1]
+		p.idle[k] = list[:len(list)-1]
+		if time.Now().Before(c.idle) && c.alive() {
+			return c
+		}
+		c.Conn.Close()
+	}
+	delete(p.idle, k)
+	return nil
+}
+
+// alive reports whether the peer has not closed an idle connection, nor said something that
+// nobody asked for.
+func (c *conn) alive() bool {
+	c.SetReadDeadline(time.Now().Add(20 * time.Microsecond))
+	defer c.SetReadDeadline(time.Time{})
+	_, err := c.br.Peek(1)
+	timeout, ok := err.(net.Error)
+	return ok && timeout.Timeout()
+}
+
+func (p *pool) put(c *conn, keep time.Duration) {
+	if keep <= 0 {
+		keep = fast.DefaultMaxIdleConnDuration
+	}
+	c.trip, c.release, c.idle = nil, nil, time.Now().Add(keep)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idle == nil {
+		p.idle = make(map[key][]*conn)
+	}
+	list := p.idle[c.key]
+	if len(list) >= maxIdlePerKey {
+		list[0].Conn.Close()
+		list = append(list[:0:0], list[1:]...)
+	}
+	p.idle[c.key] = append(list, c)
+}
+
+func (p *pool) closeAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, list := range p.idle {
+		for _, c := range list {
+			c.Conn.Close()
+		}
+	}
+	p.idle = nil
+}
+
+var errTooMany = errors.New("fasthttp: the peer sent too many informational responses")

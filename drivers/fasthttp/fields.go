@@ -1,0 +1,47 @@
+package fasthttp
+
+import (
+	fast "github.com/valyala/fasthttp"
+)
+
+// requestFields and responseFields are fasthttp's headers as package drive wants them. What is read
+// is copied: it stands in buffers that others will use.
+
+type requestFields struct{ h *fast.RequestHeader }
+
+// Values implements drive.Header.
+func (f requestFields) Values(name string) []string { return texts(f.h.PeekAll(name)) }
+
+// Set implements drive.Header.
+func (f requestFields) Set(name, value string) { f.h.Set(name, value) }
+
+// Add implements drive.Header.
+func (f requestFields) Add(name, value string) { f.h.Add(name, value) }
+
+// Del implements drive.Header.
+func (f requestFields) Del(name string) { f.h.Del(name) }
+
+type responseFields struct{ h *fast.ResponseHeader }
+
+// Values implements drive.Header.
+func (f responseFields) Values(name string) []string { return texts(f.h.PeekAll(name)) }
+
+// Set implements drive.Header.
+func (f responseFields) Set(name, value string) { f.h.Set(name, value) }
+
+// Add implements drive.Header.
+func (f responseFields) Add(name, value string) { f.h.Add(name, value) }
+
+// Del implements drive.Header.
+func (f responseFields) Del(name string) { f.h.Del(name) }
+
+func texts(all [][]byte) []string {
+	if len(all) == 0 {
+		return nil
+	}
+	out := make([]string, len(all))
+	for i, b := range all {
+		out[i] = string(b)
+	}
+	return out
+}

@@ -1,0 +1,139 @@
+package fasthttp_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	fast "github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+
+	"github.com/countersign-auth/countersign/drivers/drivertest"
+	"github.com/countersign-auth/countersign/drivers/fasthttp"
+)
+
+// kitDriver is this package as a driver.
+func kitDriver() drivertest.Driver {
+	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true}
+}
+
+func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
+	var identities sync.Map // by request
+	tr, err := fasthttp.NewTransport(fasthttp.ClientConfig{
+		Machine: s.Machine, Source: s.Source,
+		Identity: func(r *fast.Request) string {
+			name, _ := identities.Load(r)
+			text, _ := name.(string)
+			return text
+		},
+	})
+	if err != nil {
+		return drivertest.Client{}, err
+	}
+	do := func(identity string, r *http.Request) (*http.Response, error) {
+		hc := &fast.HostClient{Addr: r.URL.Host, IsTLS: r.URL.Scheme == "https", TLSConfig: s.TLS, ReadBufferSize: 64 << 10}
+		req, resp := new(fast.Request), new(fast.Response)
+		identities.Store(req, identity)
+		defer identities.Delete(req)
+		req.Header.SetMethod(r.Method)
+		req.SetRequestURI(r.URL.String())
+		for name, values := range r.Header {
+			for _, v := range values {
+				req.Header.Add(name, v)
+			}
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			if r.GetBody != nil {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				req.SetBody(body)
+			} else {
+				n := int(r.ContentLength)
+				if n == 0 {
+					n = -1
+				}
+				req.SetBodyStream(r.Body, n)
+			}
+			defer r.Body.Close()
+		}
+		if _, err := tr.Do(r.Context(), hc, req, resp); err != nil {
+			return nil, err
+		}
+		out := &http.Response{StatusCode: resp.StatusCode(), Status: http.StatusText(resp.StatusCode()), ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Request: r}
+		for name, value := range resp.Header.All() {
+			out.Header.Add(string(name), string(value))
+		}
+		body := bytes.Clone(resp.Body())
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return out, nil
+	}
+	return drivertest.Client{Do: do, Close: tr.CloseIdleConnections}, nil
+}
+
+func kitServer(s drivertest.ServerSetup) (func(), error) {
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	if err != nil {
+		return nil, err
+	}
+	app := func(ctx *fast.RequestCtx) {
+		id, _ := fasthttp.IdentityFrom(ctx)
+		user := strings.Clone(id.Info.Peer)
+		fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler(user, w, r) })(ctx)
+	}
+	server := &fast.Server{Handler: auth.Wrap(app), ReadBufferSize: 64 << 10, MaxRequestBodySize: 64 << 20, CloseOnShutdown: true, Logger: quiet{},
+		MaxIdleWorkerDuration: 50 * time.Millisecond}
+	auth.Install(server)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.Serve(s.Listener)
+	}()
+	return func() {
+		server.Shutdown()
+		<-served
+	}, nil
+}
+
+// quiet is a log that nobody reads.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+func TestKit(t *testing.T) {
+	warm(t)
+	drivertest.Run(t, kitDriver)
+}
+
+// warm starts the goroutines that fasthttp keeps for the whole process, so that they are no news
+// afterwards: one tells the time, one forgets addresses.
+func warm(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &fast.Server{Handler: func(*fast.RequestCtx) {}, CloseOnShutdown: true, MaxIdleWorkerDuration: 50 * time.Millisecond}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.Serve(l)
+	}()
+	c, err := fast.DialTimeout(l.Addr().String(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, c)
+	c.Close()
+	server.Shutdown()
+	<-done
+}

@@ -1,0 +1,297 @@
+package fasthttp
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	fast "github.com/valyala/fasthttp"
+
+	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// The defaults of a [ServerConfig].
+const (
+	DefaultMaxDrain = 1 << 20 // bytes
+	DefaultTimeout  = 30 * time.Second
+)
+
+// ServerConfig configures an [Authenticator].
+type ServerConfig struct {
+	_ struct{}
+
+	// Auth are the schemes and the policy. Auth.Schemes is required.
+	Auth machine.ServerConfig
+	// Source answers what the schemes ask. Nil declines everything.
+	Source answer.Source
+	// Certificate tells, in DER, the certificate that this server showed on the given TLS
+	// connection, see drive.Served. Without it bindings are unavailable (HTA-19).
+	Certificate func(*tls.ConnectionState) []byte
+	// SharedFront tells that a request came from an intermediary that carries several clients'
+	// requests on one connection, beside those that say so themselves (Via, Forwarded,
+	// X-Forwarded-For, X-Real-Ip).
+	SharedFront func(*fast.RequestCtx) bool
+	// MaxDrain bounds what is read of a streamed body before the challenge of a further leg. 0
+	// is DefaultMaxDrain. Bodies that are not streamed are read before the handler runs, within
+	// fasthttp's own bound.
+	MaxDrain int64
+	// Timeout bounds the questions of one request: fasthttp does not tell when a client has gone. 0 is
+	// DefaultTimeout.
+	Timeout time.Duration
+	// Log, if not nil, is told what became of each request, after its handler.
+	Log func(*fast.RequestCtx, drive.Result)
+	// Observer, if not nil, sees every step of every machine.
+	Observer drive.Observer
+}
+
+// Authenticator is a server middleware that lets nobody in who does not authenticate. Make it
+// with [NewAuthenticator]; the zero Authenticator refuses everything with 500.
+//
+// Schemes whose handshake or identity belongs to a connection (NTLM, Negotiate) need Install;
+// without it no request has anything to do with another one, and they are not offered.
+type Authenticator struct {
+	conf   *ServerConfig
+	door   drive.Door
+	guests sync.Map // by net.Conn
+}
+
+// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what is wrong with
+// the schemes.
+func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
+	door, err := drive.NewDoor(c.Auth, c.Observer)
+	if err != nil {
+		return nil, err
+	}
+	if c.MaxDrain <= 0 {
+		c.MaxDrain = DefaultMaxDrain
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	return &Authenticator{conf: &c, door: door}, nil
+}
+
+// guest is the state of a connection, made for one connection number: what is found under the
+// same net.Conn with another one is somebody else's.
+type guest struct {
+	*drive.Guest
+	mu sync.Mutex
+	id uint64 // 0 until the first request
+}
+
+// Install has the server tell when connections come and go, on top of what its hook does. Call
+// it before the server serves.
+func (a *Authenticator) Install(s *fast.Server) {
+	before := s.ConnState
+	s.ConnState = func(c net.Conn, state fast.ConnState) {
+		if before != nil {
+			before(c, state)
+		}
+		if !reflect.ValueOf(c).Comparable() { // cannot be told from others
+			return
+		}
+		switch state {
+		case fast.StateNew:
+			a.guests.Store(c, &guest{Guest: a.door.Connection()})
+		case fast.StateClosed, fast.StateHijacked:
+			a.guests.Delete(c)
+		}
+	}
+}
+
+// guestOf is the state that a request belongs to.
+func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *drive.Guest {
+	c := ctx.Conn()
+	if c == nil || !reflect.ValueOf(c).Comparable() {
+		return a.door.Lone()
+	}
+	v, ok := a.guests.Load(c)
+	if !ok {
+		return a.door.Lone()
+	}
+	g, _ := v.(*guest)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.id == 0 {
+		g.id = ctx.ConnID()
+	}
+	if g.id != ctx.ConnID() {
+		return a.door.Lone()
+	}
+	return g.Guest
+}
+
+type identityKey struct{}
+
+// IdentityFrom is who made the request. It is true only for somebody with a name.
+func IdentityFrom(ctx *fast.RequestCtx) (drive.Identity, bool) {
+	id, ok := ctx.UserValue(identityKey{}).(*drive.Identity)
+	if !ok {
+		return drive.Identity{}, false
+	}
+	return *id, id.Named()
+}
+
+// Wrap is next behind a door that opens for who authenticates, or with Auth.Optional for
+// everybody who tries nothing else.
+//
+// Of the response's fields, Persistent-Auth and Authentication-Info are ours, and so are the
+// challenges of the configured schemes. A 401 of next becomes a challenge.
+func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
+	return func(ctx *fast.RequestCtx) {
+		if a == nil || a.conf == nil || next == nil { // deny all
+			plain(ctx, fast.StatusInternalServerError)
+			return
+		}
+		a.serve(ctx, next)
+	}
+}
+
+// visit is one request on its way through the door.
+type visit struct {
+	a      *Authenticator
+	g      *drive.Guest
+	ctx    *fast.RequestCtx
+	asking context.Context // once something was asked
+	cancel context.CancelFunc
+	ended  bool
+	result drive.Result
+}
+
+func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
+	v := &visit{a: a, g: a.guestOf(ctx), ctx: ctx}
+	if !v.g.Enter(context.Background()) { // fasthttp has one request of a connection at a time
+		plain(ctx, fast.StatusServiceUnavailable)
+		return
+	}
+	defer v.close()
+	act, err := v.g.Run(v.received(), v.answer)
+	switch act := act.(type) {
+	case machine.Reply:
+		v.reply(act)
+	case machine.Accept:
+		v.result.Identity = drive.IdentityOf(act)
+		ctx.SetUserValue(identityKey{}, &v.result.Identity)
+		next(ctx)
+		v.finish()
+	default:
+		v.deny(err)
+	}
+	v.ended = true
+}
+
+// received is the event of the request, of which nothing points into fasthttp's buffers.
+func (v *visit) received() machine.Received {
+	r := &v.ctx.Request
+	state := v.ctx.TLSConnectionState()
+	q := machine.Request{Method: string(v.ctx.Method()), URI: string(r.Header.RequestURI()), Scheme: "http", Multiplexed: v.g.Alone}
+	q.Binding = v.g.Binding(state, v.a.conf.Certificate)
+	if state != nil {
+		q.Scheme = "https"
+	}
+	host := string(r.Header.Host())
+	if u, err := url.Parse(q.URI); err == nil && u.IsAbs() && u.Host != "" { // absolute-form
+		q.Scheme, q.URI, host = strings.ToLower(u.Scheme), drive.OriginForm(q.URI), u.Host
+	}
+	q.Host, q.Port = drive.HostPort(q.Scheme, host)
+	values := requestFields{&r.Header}.Values
+	shared := v.a.conf.SharedFront != nil && v.a.conf.SharedFront(v.ctx)
+	for _, field := range [...]string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+		shared = shared || len(values(field)) > 0
+	}
+	return machine.Received{Request: q, Header: header.ParseRequest(values), SharedFront: shared}
+}
+
+// answer answers a question: body hashes are made here, everything else is the source's.
+func (v *visit) answer(q gss.Question) gss.Answer {
+	need, ok := q.(digest.NeedBodyHash)
+	switch {
+	case !ok:
+		if v.asking == nil {
+			v.asking, v.cancel = context.WithTimeout(context.Background(), v.a.conf.Timeout)
+		}
+		return drive.Ask(v.asking, v.a.conf.Source, q)
+	case !need.Response && !v.ctx.Request.IsBodyStream():
+		return drive.BodyHash(need.Algorithm, v.ctx.Request.Body())
+	case need.Response && !v.ctx.Response.IsBodyStream():
+		return drive.BodyHash(need.Algorithm, v.content())
+	}
+	return gss.Declined{}
+}
+
+// content is the response's body as the client gets it (RFC 9110 section 6.4.1).
+func (v *visit) content() []byte {
+	status := v.ctx.Response.StatusCode()
+	if v.ctx.IsHead() || status == fast.StatusNoContent || status == fast.StatusNotModified {
+		return nil
+	}
+	return v.ctx.Response.Body()
+}
+
+// reply answers in place of the handler.
+func (v *visit) reply(act machine.Reply) {
+	v.result.Status, v.result.Fault = act.Status, act.Fault
+	if act.Fault.IsZero() && !act.Close { // one more leg needs this very connection
+		drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
+	}
+	plain(v.ctx, act.Status)
+	drive.ApplyReply(responseFields{&v.ctx.Response.Header}, act)
+	if act.Close {
+		v.ctx.SetConnectionClose()
+	}
+}
+
+// finish lets the machine have the last word on the handler's response.
+func (v *visit) finish() {
+	v.result.Status = v.ctx.Response.StatusCode()
+	h := responseFields{&v.ctx.Response.Header}
+	h.Del(header.PersistentAuthField)
+	h.Del(header.AuthenticationInfo)
+	drive.StripChallenges(h, v.a.door.Names)
+	act, err := v.g.Run(machine.Responding{Status: v.result.Status}, v.answer)
+	if f, ok := act.(machine.Finish); ok && err == nil {
+		drive.ApplyFinish(h, f)
+		if f.Close {
+			v.ctx.SetConnectionClose()
+		}
+		return
+	}
+	v.g.Reset() // cannot happen; nobody stays logged in if it does
+	v.ctx.SetConnectionClose()
+}
+
+// deny is for what cannot happen, and opens nothing if it does.
+func (v *visit) deny(err error) {
+	f := gss.Fault{Code: gss.Unexpected, Detail: "fasthttp: the machine gave no action that a server can do"}
+	if err != nil {
+		f.Detail = err.Error()
+	}
+	v.result.Status, v.result.Fault = fast.StatusInternalServerError, f
+	v.g.Reset()
+	plain(v.ctx, fast.StatusInternalServerError)
+	v.ctx.SetConnectionClose()
+}
+
+// close ends the request, also where its handler panicked.
+func (v *visit) close() {
+	v.g.Leave(v.ended)
+	if v.cancel != nil {
+		v.cancel()
+	}
+	if v.a.conf.Log != nil {
+		v.a.conf.Log(v.ctx, v.result)
+	}
+}
+
+// plain writes a response that says nothing beyond its status.
+func plain(ctx *fast.RequestCtx, status int) { ctx.Error(fast.StatusMessage(status), status) }
