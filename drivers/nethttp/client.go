@@ -47,6 +47,12 @@ type ClientConfig struct {
 	// for https go through a tunnel. Nil, or a nil URL, is none. User information in
 	// the URL answers the proxy's questions that Source declines.
 	Proxy func(*http.Request) (*url.URL, error)
+	// Multiplexed, if not nil, connects to https origins that no proxy stands before, in place of
+	// Base: by HTTP/3, see drivers/http3. Base still connects where an exchange needs a connection of
+	// its own, as NTLM does; with OnlyMultiplexed such an exchange ends in an [*Error] with
+	// gss.Unsupported.
+	Multiplexed     func(ctx context.Context, host string, port uint16) (Multiplexed, error)
+	OnlyMultiplexed bool
 	// Discovered: proxies were found by the network, not configured by hand, and
 	// get no Negotiate (C1).
 	Discovered bool

@@ -30,9 +30,20 @@ type agent struct {
 	id     uint64
 }
 
+// clientConn is what there is of a connection: an http.ClientConn, or a [Multiplexed].
+type clientConn interface {
+	http.RoundTripper
+	Available() int
+	InFlight() int
+	Reserve() error
+	Release()
+	Err() error
+	Close() error
+}
+
 // conn is a connection with the machine that belongs to it.
 type conn struct {
-	cc          *http.ClientConn
+	cc          clientConn
 	key         key
 	last        drive.SpaceKey // the origin that it served last
 	multiplexed bool

@@ -228,6 +228,7 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 		drive.Drain(r.Body, maxDrain)
 	}
 	drive.ApplyReply(w.Header(), act)
+	hop(w.Header(), r)
 	plain(w, act.Status)
 }
 
@@ -240,6 +241,7 @@ func (x *exchange) deny(err error) {
 	x.result.Status, x.result.Fault = http.StatusInternalServerError, f
 	x.c.Reset()
 	x.w.Header().Set("Connection", "close")
+	hop(x.w.Header(), x.r)
 	plain(x.w, http.StatusInternalServerError)
 }
 
@@ -270,10 +272,19 @@ func (x *exchange) finish(status int) {
 	act, err := x.run(machine.Responding{Status: status})
 	if f, ok := act.(machine.Finish); ok && err == nil {
 		drive.ApplyFinish(h, f)
+		hop(h, x.r)
 		return
 	}
 	x.c.Reset() // cannot happen; nobody stays logged in if it does
 	h.Set("Connection", "close")
+	hop(h, x.r)
+}
+
+// hop takes out what HTTP/3 has no place for (RFC 9114 section 4.2); for HTTP/2 net/http does.
+func hop(h http.Header, r *http.Request) {
+	if r.ProtoMajor > 2 {
+		h.Del("Connection")
+	}
 }
 
 // plain writes a response that says nothing beyond its status.

@@ -148,6 +148,14 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 		}
 		d.proxy = &bare
 	}
+	if t.config.Multiplexed != nil && w.proxy == nil && strings.EqualFold(u.Scheme, "https") {
+		if !http11 {
+			return t.multiplex(ctx, c, u)
+		}
+		if t.config.OnlyMultiplexed {
+			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin wants a scheme that needs a connection of its own, and OnlyMultiplexed allows none"}}
+		}
+	}
 	base := t.multi
 	if http11 || w.via.Route == machine.Forwarded { // HTTP/2 is not spoken to plain proxies
 		base = t.single

@@ -1,0 +1,17 @@
+// Package http3 authenticates over HTTP/3, with github.com/quic-go/quic-go: a client that is
+// nethttp's Transport over QUIC, and a server that is nethttp's Authenticator behind it.
+//
+//	dialer := &http3.Dialer{}
+//	transport, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: schemes, Source: login, Multiplexed: dialer.Connect})
+//
+//	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users, Certificate: nethttp.Served(certificate)})
+//	server := &quichttp3.Server{Handler: auth.Wrap(app), TLSConfig: quichttp3.ConfigureTLSConfig(tlsConfig)}
+//
+// Each stream is an exchange of its own. Digest, Basic and mechanisms of one leg, such as Kerberos,
+// run on it. What belongs to a connection does not: such schemes are not offered by the server, and for
+// a client that meets one the exchange goes on over HTTP/1.1, or ends in a typed error with
+// OnlyMultiplexed.
+//
+// Channel bindings are tls-server-end-point here too: tls-exporter is for one authentication on a
+// connection at most (RFC 9266 section 4.1, C31).
+package http3

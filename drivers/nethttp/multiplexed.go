@@ -1,0 +1,98 @@
+package nethttp
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/countersign-auth/countersign/drivers/drive"
+)
+
+// Multiplexed is a connection that carries many requests at once and is no net/http's: one of
+// HTTP/3. It is used by several goroutines at once. Its RoundTrip must report by httptrace that
+// the request's header was written, since a request that failed may otherwise be taken for one that
+// never left.
+type Multiplexed interface {
+	http.RoundTripper
+	// TLS is what its handshake established.
+	TLS() *tls.ConnectionState
+	// Err is not nil once no further request can go out.
+	Err() error
+	Close() error
+}
+
+// multiplex opens a connection by ClientConfig.Multiplexed, in c.
+func (t *Transport) multiplex(ctx context.Context, c *conn, u *url.URL) (*conn, error) {
+	host, port := drive.HostPort(u.Scheme, u.Host)
+	m, err := t.config.Multiplexed(ctx, host, port)
+	if err != nil {
+		return nil, err
+	}
+	c.multiplexed, c.binding = true, drive.BindingOf(m.TLS(), drive.PeerCertificate)
+	c.cc = &streams{Multiplexed: m, reserved: 1}
+	t.pool.share(c)
+	return c, nil
+}
+
+// streams counts the requests of a Multiplexed, and those that are to come.
+type streams struct {
+	Multiplexed
+	mu             sync.Mutex
+	reserved, busy int
+}
+
+func (s *streams) count(reserved, busy int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserved, s.busy = max(0, s.reserved+reserved), s.busy+busy
+}
+
+// Available implements clientConn.
+func (s *streams) Available() int { return 1 }
+
+// InFlight implements clientConn.
+func (s *streams) InFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reserved + s.busy
+}
+
+// Reserve implements clientConn.
+func (s *streams) Reserve() error {
+	err := s.Err()
+	if err == nil {
+		s.count(1, 0)
+	}
+	return err
+}
+
+// Release implements clientConn.
+func (s *streams) Release() { s.count(-1, 0) }
+
+// RoundTrip implements http.RoundTripper. The first leg uses up what was reserved.
+func (s *streams) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.count(-1, 1)
+	response, err := s.Multiplexed.RoundTrip(r)
+	if err != nil {
+		s.count(0, -1)
+		return nil, err
+	}
+	response.Body = &streamBody{ReadCloser: response.Body, end: func() { s.count(0, -1) }}
+	return response, nil
+}
+
+// streamBody tells when a stream is over.
+type streamBody struct {
+	io.ReadCloser
+	once sync.Once
+	end  func()
+}
+
+// Close implements io.Closer.
+func (b *streamBody) Close() error {
+	b.once.Do(b.end)
+	return b.ReadCloser.Close()
+}
