@@ -151,3 +151,13 @@ func (d *Dialer) learn(f machine.Facts) {
 	defer d.mu.Unlock()
 	d.space = d.space.Learn(f)
 }
+
+// Dial is DialContext without a context, for libraries that have none: fasthttp, for instance.
+func (d *Dialer) Dial(address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), "tcp", address)
+}
+
+// DialAddress is DialContext for "tcp", as grpc.WithContextDialer wants it.
+func (d *Dialer) DialAddress(ctx context.Context, address string) (net.Conn, error) {
+	return d.DialContext(ctx, "tcp", address)
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/show"
+	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
@@ -36,6 +37,7 @@ type getOptions struct {
 	kerberos        clientKerberos
 	insecure        bool
 	head, verbose   bool
+	http3           bool
 	maxTime         float64
 	trace           traceOptions
 }
@@ -85,6 +87,7 @@ transport error, 1 for wrong use. Of several URLs the first that failed counts.`
 	f.StringVar(&o.cacert, "cacert", "", "`FILE` of certificates in PEM to trust instead of the system's")
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the peer's certificate")
 	f.BoolVar(&o.machine.Cleartext, "allow-cleartext", false, "let Basic show its password without TLS")
+	f.BoolVar(&o.http3, "http3", false, "go to https origins by HTTP/3; by HTTP/1.1 where a scheme needs a connection of its own")
 	f.BoolVarP(&o.head, "head", "I", false, "send HEAD, and show the header")
 	f.StringVarP(&o.output, "output", "o", "", "`FILE` to write the contents to")
 	f.Float64VarP(&o.maxTime, "max-time", "m", 0, "`SECONDS` that each URL may take")
@@ -140,9 +143,11 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if o.verbose {
 		observers = append(observers, newNarrator(cmd.ErrOrStderr()).observe)
 	}
-	t, err := nethttp.NewTransport(nethttp.ClientConfig{
-		Machine: config, Source: source, Base: base, Proxy: proxy, Observer: all(observers),
-	})
+	c := nethttp.ClientConfig{Machine: config, Source: source, Base: base, Proxy: proxy, Observer: all(observers)}
+	if o.http3 {
+		c.Multiplexed = (&http3.Dialer{TLS: base.TLSClientConfig}).Connect
+	}
+	t, err := nethttp.NewTransport(c)
 	if err != nil {
 		return exit{exitUsage, err}
 	}

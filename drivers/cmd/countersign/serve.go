@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -15,13 +14,17 @@ import (
 	"strings"
 	"time"
 
+	quichttp3 "github.com/quic-go/quic-go/http3"
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
+	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine/trace"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
 // serveOptions are the flags of serve.
@@ -33,6 +36,7 @@ type serveOptions struct {
 	tlsCert, tlsKey string
 	proxy           bool
 	connectPorts    []string
+	transport       string
 	trace           traceOptions
 }
 
@@ -57,12 +61,14 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
   countersign serve --scheme ntlm --domain EXAMPLE --nthash users --require-mic
   countersign serve --scheme nego2,negotiate,ntlm --user alice:secret
   countersign serve --scheme negotiate --keytab /etc/krb5.keytab
+  countersign serve --transport http3 --tls-cert cert.pem --tls-key key.pem --user alice:secret
   countersign serve --proxy --addr 127.0.0.1:3128 --user alice:secret`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes any that is free")
+	f.StringVar(&o.transport, "transport", "nethttp", "`LIBRARY` to serve with: "+strings.Join(transports, ", ")+" (which needs TLS)")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", []string{"digest"}, "`LIST` of the schemes to offer: "+strings.Join(setup.Names(), ", "))
 	f.StringArrayVarP(&o.users.Named, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
 	f.StringVar(&o.users.Htdigest, "htdigest", "", "`FILE` of users as htdigest writes it")
@@ -93,7 +99,7 @@ func (o *serveOptions) run(cmd *cobra.Command) error {
 		return exit{exitUsage, err}
 	}
 	defer h.close()
-	l, err := net.Listen("tcp", o.addr)
+	at, err := h.front.listen(o.addr)
 	if err != nil {
 		return exit{exitTransport, err}
 	}
@@ -101,15 +107,15 @@ func (o *serveOptions) run(cmd *cobra.Command) error {
 	if h.tls != nil {
 		proto = "https"
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s://%s\n", proto, l.Addr())
-	return h.serve(cmd.Context(), l)
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s://%s\n", proto, at)
+	return h.serve(cmd.Context())
 }
 
 // service is what is served.
 type service struct {
-	server *http.Server
-	tls    *tls.Config
-	trace  *recorder
+	front front
+	tls   *tls.Config
+	trace *recorder
 }
 
 func (s *service) close() { s.trace.Close() }
@@ -118,18 +124,9 @@ func (s *service) close() { s.trace.Close() }
 const grace = 5 * time.Second
 
 // serve serves until ctx ends.
-func (s *service) serve(ctx context.Context, l net.Listener) error {
-	if s.tls != nil {
-		s.server.TLSConfig = s.tls
-	}
+func (s *service) serve(ctx context.Context) error {
 	done := make(chan error, 1)
-	go func() {
-		if s.tls != nil {
-			done <- s.server.ServeTLS(l, "", "")
-		} else {
-			done <- s.server.Serve(l)
-		}
-	}()
+	go func() { done <- s.front.serve() }()
 	select {
 	case err := <-done:
 		return exit{exitTransport, err}
@@ -137,10 +134,8 @@ func (s *service) serve(ctx context.Context, l net.Listener) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := s.server.Shutdown(ctx); err != nil {
-		s.server.Close()
-	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+	s.front.shutdown(ctx)
+	if err := <-done; err != nil {
 		return exit{exitTransport, err}
 	}
 	return nil
@@ -169,12 +164,16 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.fits(s.tls); err != nil {
+		return nil, err
+	}
 	if s.trace, err = o.trace.open(o.machine); err != nil {
 		return nil, err
 	}
 	key := s.trace.nonceKey()
 	log := slog.NewJSONHandler(stderr, nil)
-	s.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log, slog.LevelWarn)}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log, slog.LevelWarn), TLSConfig: s.tls}
+	s.front = &overHTTP{Server: server}
 	if o.proxy {
 		allow, err := o.allow()
 		if err != nil {
@@ -191,13 +190,17 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.server.Handler = p
-		p.Install(s.server)
+		server.Handler = p
+		p.Install(server)
 		return s, nil
 	}
 	conf, err := o.machine.Server(key)
 	if err != nil {
 		return nil, err
+	}
+	if o.transport == "fasthttp" {
+		s.front, err = newFast(fasthttp.ServerConfig{Auth: conf, Source: source, Certificate: certificate, Observer: s.trace.observer(trace.Server)}, slog.New(log), s.tls)
+		return s, err
 	}
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: conf, Source: source, Certificate: certificate,
@@ -206,8 +209,26 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.server.Handler, s.server.ConnContext = a.Wrap(http.HandlerFunc(hello)), a.ConnContext
+	server.Handler, server.ConnContext = a.Wrap(http.HandlerFunc(hello)), a.ConnContext
+	if o.transport == "http3" {
+		s.front = &overQUIC{Server: &quichttp3.Server{Handler: server.Handler, TLSConfig: quichttp3.ConfigureTLSConfig(s.tls)}}
+	}
 	return s, nil
+}
+
+// fits reports what the chosen library cannot do.
+func (o *serveOptions) fits(secure *tls.Config) error {
+	switch {
+	case !slices.Contains(transports, o.transport):
+		return fmt.Errorf("--transport: expected %s", strings.Join(transports, ", "))
+	case o.proxy && o.transport != "nethttp":
+		return errors.New("--proxy is served with --transport nethttp alone")
+	case o.transport == "http3" && secure == nil:
+		return errors.New("--transport http3 needs --tls-cert and --tls-key")
+	case o.transport == "http3" && slices.ContainsFunc(o.machine.Schemes, func(s string) bool { return strings.EqualFold(s, scheme.NTLM) }):
+		return errors.New("--transport http3: NTLM belongs to a connection, and cannot run on one that carries many requests at once")
+	}
+	return nil
 }
 
 // allow tells where the proxy may go.
@@ -287,23 +308,6 @@ func (o *serveOptions) binding(c *tls.Config) (func(*tls.ConnectionState) []byte
 	return nethttp.Served(c.Certificates...), nil
 }
 
-// hello is what there is to see for who authenticated.
-func hello(w http.ResponseWriter, r *http.Request) {
-	n, err := io.Copy(io.Discard, r.Body)
-	if err != nil {
-		http.Error(w, "the body broke off", http.StatusBadRequest)
-		return
-	}
-	id, ok := nethttp.IdentityFrom(r.Context())
-	if !ok { // cannot be; but nobody is greeted by mistake
-		http.Error(w, "nobody", http.StatusForbidden)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Body-Length", strconv.FormatInt(n, 10))
-	fmt.Fprintf(w, "hello %s via %s\n", id.Info.Peer, id.Scheme)
-}
-
 // logRequests writes one line for each request.
 func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
 	return func(r *http.Request, res nethttp.Result) {
@@ -311,13 +315,18 @@ func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
 		if r.Method == http.MethodConnect {
 			path = r.Host
 		}
-		attrs := []slog.Attr{
-			slog.String("method", r.Method), slog.String("path", path), slog.Int("status", res.Status),
-			slog.String("user", res.Identity.Info.Peer), slog.String("scheme", res.Identity.Scheme),
-		}
-		if !res.Fault.IsZero() {
-			attrs = append(attrs, slog.String("reason", res.Fault.Code.String()), slog.String("detail", res.Fault.Detail))
-		}
-		log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+		log.LogAttrs(r.Context(), slog.LevelInfo, "request", attributes(r.Method, path, res)...)
 	}
+}
+
+// attributes are the line of one request.
+func attributes(method, path string, res drive.Result) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("method", method), slog.String("path", path), slog.Int("status", res.Status),
+		slog.String("user", res.Identity.Info.Peer), slog.String("scheme", res.Identity.Scheme),
+	}
+	if !res.Fault.IsZero() {
+		attrs = append(attrs, slog.String("reason", res.Fault.Code.String()), slog.String("detail", res.Fault.Detail))
+	}
+	return attrs
 }

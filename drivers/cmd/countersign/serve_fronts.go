@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+
+	quichttp3 "github.com/quic-go/quic-go/http3"
+	fast "github.com/valyala/fasthttp"
+
+	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/fasthttp"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+)
+
+// front is what takes connections: the library below a driver.
+type front interface {
+	// listen takes an address, and gives the real one.
+	listen(addr string) (net.Addr, error)
+	// serve serves until shutdown is called, and then gives nil.
+	serve() error
+	shutdown(ctx context.Context) error
+}
+
+// transports are the libraries that serve can use.
+var transports = []string{"nethttp", "fasthttp", "http3"}
+
+// overHTTP is net/http.
+type overHTTP struct {
+	*http.Server
+	l net.Listener
+}
+
+func (f *overHTTP) listen(addr string) (net.Addr, error) {
+	var err error
+	if f.l, err = net.Listen("tcp", addr); err != nil {
+		return nil, err
+	}
+	return f.l.Addr(), nil
+}
+
+func (f *overHTTP) serve() (err error) {
+	if f.TLSConfig != nil {
+		err = f.ServeTLS(f.l, "", "")
+	} else {
+		err = f.Serve(f.l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (f *overHTTP) shutdown(ctx context.Context) error {
+	if err := f.Shutdown(ctx); err != nil {
+		return f.Close()
+	}
+	return nil
+}
+
+// overQUIC is HTTP/3.
+type overQUIC struct {
+	*quichttp3.Server
+	conn net.PacketConn
+}
+
+func (f *overQUIC) listen(addr string) (net.Addr, error) {
+	var err error
+	if f.conn, err = net.ListenPacket("udp", addr); err != nil {
+		return nil, err
+	}
+	return f.conn.LocalAddr(), nil
+}
+
+func (f *overQUIC) serve() error {
+	if err := f.Serve(f.conn); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (f *overQUIC) shutdown(ctx context.Context) error {
+	err := f.Shutdown(ctx)
+	return errors.Join(err, f.conn.Close())
+}
+
+// overFast is fasthttp.
+type overFast struct {
+	*fast.Server
+	tls *tls.Config
+	l   net.Listener
+}
+
+func (f *overFast) listen(addr string) (net.Addr, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if f.l = l; f.tls != nil {
+		f.l = tls.NewListener(l, f.tls)
+	}
+	return l.Addr(), nil
+}
+
+func (f *overFast) serve() error { return f.Serve(f.l) }
+
+func (f *overFast) shutdown(ctx context.Context) error { return f.ShutdownWithContext(ctx) }
+
+// fastBuffer is how long a header may be with fasthttp, in bytes: tickets are long.
+const fastBuffer = 64 << 10
+
+// newFast is an origin by fasthttp.
+func newFast(c fasthttp.ServerConfig, log *slog.Logger, secure *tls.Config) (front, error) {
+	c.Log = func(ctx *fast.RequestCtx, res drive.Result) {
+		log.LogAttrs(context.Background(), slog.LevelInfo, "request", attributes(string(ctx.Method()), string(ctx.Path()), res)...)
+	}
+	a, err := fasthttp.NewAuthenticator(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &fast.Server{Handler: a.Wrap(helloFast), ReadBufferSize: fastBuffer, CloseOnShutdown: true, Logger: fastLog{log}}
+	a.Install(s)
+	return &overFast{Server: s, tls: secure}, nil
+}
+
+// helloFast is hello for fasthttp.
+func helloFast(ctx *fast.RequestCtx) {
+	id, ok := fasthttp.IdentityFrom(ctx)
+	if !ok { // cannot be; but nobody is greeted by mistake
+		ctx.Error("nobody", fast.StatusForbidden)
+		return
+	}
+	ctx.SetContentType("text/plain; charset=utf-8")
+	ctx.Response.Header.Set("X-Body-Length", strconv.Itoa(len(ctx.Request.Body())))
+	fmt.Fprintf(ctx, "hello %s via %s\n", id.Info.Peer, id.Scheme)
+}
+
+// fastLog is what fasthttp complains to.
+type fastLog struct{ log *slog.Logger }
+
+func (l fastLog) Printf(format string, args ...any) { l.log.Warn(fmt.Sprintf(format, args...)) }
+
+// hello is what there is to see for who authenticated.
+func hello(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		http.Error(w, "the body broke off", http.StatusBadRequest)
+		return
+	}
+	id, ok := nethttp.IdentityFrom(r.Context())
+	if !ok { // cannot be; but nobody is greeted by mistake
+		http.Error(w, "nobody", http.StatusForbidden)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Body-Length", strconv.FormatInt(n, 10))
+	fmt.Fprintf(w, "hello %s via %s\n", id.Info.Peer, id.Scheme)
+}
