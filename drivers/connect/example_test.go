@@ -9,6 +9,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 
+	"golang.org/x/net/websocket"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -65,6 +71,96 @@ func ExampleDialer() {
 	// Output:
 	// from behind the proxy
 	// connect: the proxy answered 403 and opened no tunnel
+}
+
+// exampleDialer opens tunnels through the proxy for alice.
+func exampleDialer(proxy *httptest.Server) (*connect.Dialer, error) {
+	u, err := url.Parse(proxy.URL)
+	if err != nil {
+		return nil, err
+	}
+	login, err := answer.ForProxy(proxy.URL, "alice", "wonder")
+	if err != nil {
+		return nil, err
+	}
+	return connect.New(connect.Config{
+		Proxy: u, Source: login,
+		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}},
+	})
+}
+
+// gRPC takes its connections from the dialer.
+func ExampleDialer_DialAddress() {
+	proxy := exampleProxy()
+	defer proxy.Close()
+	dialer, err := exampleDialer(proxy)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := grpc.NewServer()
+	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	go server.Serve(l)
+	defer server.Stop()
+
+	// passthrough: the proxy resolves names, not gRPC.
+	conn, err := grpc.NewClient("passthrough:///"+l.Addr().String(),
+		grpc.WithContextDialer(dialer.DialAddress), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	reply, err := grpc_health_v1.NewHealthClient(conn).Check(context.Background(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(reply.Status)
+	// Output:
+	// SERVING
+}
+
+// A websocket's handshake runs inside the tunnel.
+func ExampleDialer_Dial() {
+	proxy := exampleProxy()
+	defer proxy.Close()
+	dialer, err := exampleDialer(proxy)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	origin := httptest.NewServer(websocket.Handler(func(ws *websocket.Conn) { io.Copy(ws, ws) }))
+	defer origin.Close()
+
+	address := origin.Listener.Addr().String()
+	tunnel, err := dialer.Dial(address)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer tunnel.Close()
+	config, err := websocket.NewConfig("ws://"+address+"/echo", origin.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ws, err := websocket.NewClient(config, tunnel)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Fprint(ws, "through the proxy")
+	text := make([]byte, 32)
+	n, _ := ws.Read(text)
+	fmt.Println(string(text[:n]))
+	// Output:
+	// through the proxy
 }
 
 // exampleProxy is a forward proxy for alice.

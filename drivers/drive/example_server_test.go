@@ -1,0 +1,73 @@
+package drive_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// serveConn serves one connection: a guest for as long as it lives, one request after the other.
+func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
+	defer c.Close()
+	guest, in := door.Connection(), bufio.NewReader(c)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		ask := func(q gss.Question) gss.Answer { return drive.Ask(context.Background(), users, q) }
+		q := machine.Request{Method: r.Method, URI: r.RequestURI, Scheme: "http", Binding: gss.NoBinding()}
+		q.Host, q.Port = drive.HostPort(q.Scheme, r.Host)
+		act, err := guest.Run(machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)}, ask)
+		fields, status, body := http.Header{}, http.StatusInternalServerError, ""
+		switch a := act.(type) {
+		case machine.Reply:
+			status = a.Status
+			drive.ApplyReply(fields, a)
+		case machine.Accept: // here runs the handler, and then the machine has the last word
+			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Peer)
+			act, err = guest.Run(machine.Responding{Status: status}, ask)
+			if finish, ok := act.(machine.Finish); ok {
+				drive.ApplyFinish(fields, finish)
+			}
+		}
+		fields.Set("Content-Length", fmt.Sprint(len(body)))
+		fmt.Fprintf(c, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+		fields.Write(c)
+		fmt.Fprintf(c, "\r\n%s", body)
+		if err != nil || fields.Get("Connection") == "close" {
+			return
+		}
+	}
+}
+
+// exampleOrigin is a server over a transport of one's own, which knows alice.
+func exampleOrigin() net.Listener {
+	door, err := drive.NewDoor(machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("www", scheme.AskVerdict)}}, nil)
+	if err != nil {
+		panic(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serveConn(c, &door, answer.NewUsers(map[string]string{"alice": "wonder"}))
+		}
+	}()
+	return l
+}
