@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ var clientChecks = []check{
 	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain},
 	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops},
 	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing},
+	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves},
+	{"client_header_bounded", "a header, or a run of interim responses, without an end is left, and is an error", (*kit).clientHeader},
 	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext},
 	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof},
 	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget},
@@ -270,6 +273,85 @@ func (k *kit) clientClosing() {
 					k.errorf("%s, closed after %d: request %d took %d requests", p.name, after, n+1, took)
 				}
 			}
+		}
+	}
+}
+
+func (k *kit) clientHalves() {
+	p := twoLegs()
+	sound := k.site(nil, p)
+	c, ok := k.client(nil, p)
+	if !ok {
+		return
+	}
+	first := "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"
+	for _, h := range []struct {
+		name string
+		says []string // to the first request, the second, …; the last one to all that follow
+	}{
+		{"nothing", []string{""}},
+		{"half a status line", []string{"HTTP/1.1 401 Un"}},
+		{"half a header", []string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n"}},
+		{"half a challenge", []string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NT"}},
+		{"a challenge and half its content", []string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 99\r\n\r\nabc"}},
+		{"half a token", []string{first, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM dG95"}},
+		{"nothing for a token", []string{first, ""}},
+		{"half the content", []string{"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nalice:"}},
+		{"half a chunk", []string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nalice:"}},
+		{"a chunk and no end", []string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nalice:\r\n"}},
+		{"an interim response only", []string{"HTTP/1.1 100 Continue\r\n\r\n"}},
+		{"what is no response", []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"}},
+	} {
+		w, ok := k.wire(func(conn net.Conn, n int) { io.WriteString(conn, h.says[min(n, len(h.says))-1]) })
+		if !ok {
+			return
+		}
+		for _, method := range []string{"GET", "POST"} {
+			before := w.requests.Load()
+			if o := k.do(k.ctx, c, "", method, w.url, strings.NewReader("a body")); o.err == nil && o.status < 400 {
+				k.errorf("%s: %v", h.name, o)
+			}
+			if n := w.requests.Load() - before; n == 0 || n > most {
+				k.errorf("%s: %d requests", h.name, n)
+			}
+		}
+		if o := k.do(k.ctx, c, "", "GET", sound.URL, nil); !o.ok("alice", "") {
+			k.errorf("%s: a request to another server afterwards: %v", h.name, o)
+		}
+	}
+}
+
+func (k *kit) clientHeader() {
+	const enough = 64 << 20
+	c, ok := k.client(nil, basic())
+	if !ok {
+		return
+	}
+	for _, e := range []struct{ name, begin, again string }{
+		{"fields", "HTTP/1.1 401 Unauthorized\r\n", "X-Field: " + strings.Repeat("v", 1000) + "\r\n"},
+		{"challenges", "HTTP/1.1 401 Unauthorized\r\n", "WWW-Authenticate: Basic realm=\"" + strings.Repeat("r", 1000) + "\"\r\n"},
+		{"a challenge", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM ", strings.Repeat("A", 1000)},
+		{"interim responses", "", "HTTP/1.1 103 Early Hints\r\nLink: " + strings.Repeat("l", 1000) + "\r\n\r\n"},
+	} {
+		var wrote atomic.Int64
+		block := strings.Repeat(e.again, 64)
+		w, ok := k.wire(func(conn net.Conn, _ int) {
+			io.WriteString(conn, e.begin)
+			for wrote.Load() < enough {
+				n, err := io.WriteString(conn, block)
+				if wrote.Add(int64(n)); err != nil {
+					return
+				}
+			}
+		})
+		if !ok {
+			return
+		}
+		if o := k.do(k.ctx, c, "", "GET", w.url, nil); o.err == nil {
+			k.errorf("%s: %v", e.name, o)
+		}
+		if n := wrote.Load(); n >= enough {
+			k.errorf("%s: %d bytes were read", e.name, n)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +40,11 @@ func soundClient(s ClientSetup) (Client, error) {
 
 // serverWith is a sound server but for what is given.
 func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context) func(ServerSetup) (func(), error) {
+	return serverOf(wrap, connContext, 0)
+}
+
+// serverOf is [serverWith] with a bound of header bytes, 0 for net/http's own.
+func serverOf(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context, header int) func(ServerSetup) (func(), error) {
 	return func(s ServerSetup) (func(), error) {
 		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
 		if err != nil {
@@ -51,7 +57,7 @@ func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext f
 		if wrap != nil {
 			h = wrap(s, h)
 		}
-		server := &http.Server{ConnContext: auth.ConnContext, Handler: h}
+		server := &http.Server{ConnContext: auth.ConnContext, Handler: h, MaxHeaderBytes: header}
 		if connContext != nil {
 			server.ConnContext = connContext(auth)
 		}
@@ -186,6 +192,31 @@ func (j joined) Value(key any) any {
 	return j.Context.Value(key)
 }
 
+// oneByOne is a listener that takes a connection when the one before has been closed.
+type oneByOne struct {
+	net.Listener
+	turn chan struct{}
+}
+
+func (l *oneByOne) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.turn <- struct{}{}
+		conn = &turn{Conn: conn, done: sync.OnceFunc(func() { <-l.turn })}
+	}
+	return conn, err
+}
+
+type turn struct {
+	net.Conn
+	done func()
+}
+
+func (t *turn) Close() error {
+	t.done()
+	return t.Conn.Close()
+}
+
 // saboteurs are drivers that do one thing wrong, by the check that is to find it.
 var saboteurs = []struct {
 	check, name string
@@ -224,6 +255,11 @@ var saboteurs = []struct {
 		response.Body = io.NopCloser(strings.NewReader("somebody:"))
 		return response, err
 	})},
+	{"client_half_responses", "calls everything a success", false, do(praise)},
+	{"client_header_bounded", "reads any header", false, Driver{Client: func(s ClientSetup) (Client, error) {
+		tr, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: s.Machine, Source: s.Source, Base: &http.Transport{MaxResponseHeaderBytes: 1 << 40}})
+		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, err
+	}}},
 	{"client_context", "does not listen", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
 		return usual(identity, r.WithContext(context.WithoutCancel(r.Context())))
 	})},
@@ -283,6 +319,11 @@ var saboteurs = []struct {
 			h.ServeHTTP(w, r)
 		})
 	}, nil)}},
+	{"server_half_requests", "serves one connection at a time", false, Driver{Server: func(s ServerSetup) (func(), error) {
+		s.Listener = &oneByOne{s.Listener, make(chan struct{}, 1)}
+		return serverWith(nil, nil)(s)
+	}}},
+	{"server_header_bounded", "reads any header", false, Driver{Server: serverOf(nil, nil, 1<<30)}},
 	{"server_context", "asks without it", false, Driver{Server: func(s ServerSetup) (func(), error) {
 		usual := s.Source
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {

@@ -23,6 +23,8 @@ var serverChecks = []check{
 	{"server_identities_apart", "no request runs under another user's name, however many connections there are at once", (*kit).serverCrowd},
 	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody},
 	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense},
+	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves},
+	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader},
 	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext},
 }
 
@@ -303,6 +305,82 @@ func (k *kit) serverNonsense() {
 	}
 	if o := c.request("GET", ""); !o.ok("alice", "") {
 		k.errorf("afterwards, with the right password: %v", o)
+	}
+}
+
+func (k *kit) serverHalves() {
+	p := twoLegs()
+	s, ok := k.serve(nil, p)
+	if !ok {
+		return
+	}
+	for n, half := range []string{
+		"",
+		"GE",
+		"GET / HTTP/1.1\r\nHost: h\r\n",
+		"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: NT",
+		"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: NTLM " + base64Of("toy/NTLM:i") + "\r\n",
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\nabc",
+		"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
+		"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+	} {
+		for _, then := range []func(*caller){
+			func(*caller) {},                   // it stands still
+			func(c *caller) { c.conn.Close() }, // it breaks off
+			func(c *caller) { c.conn.(*net.TCPConn).CloseWrite() },
+			func(c *caller) { c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
+		} {
+			c, ok := k.dial(s.url, "alice", p)
+			if !ok {
+				return
+			}
+			io.WriteString(c.conn, half)
+			then(c)
+		}
+		if n := s.handled.Load(); n != 0 {
+			k.errorf("the handler ran for %.40q", half)
+		}
+		c, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		if o := c.request("GET", ""); !o.ok("alice", "") {
+			k.errorf("a whole request beside %d broken ones, the last of which said %.40q: %v", 4*(n+1), half, o)
+		}
+		s.handled.Store(0)
+	}
+}
+
+func (k *kit) serverHeader() {
+	s, ok := k.serve(nil, basic())
+	if !ok {
+		return
+	}
+	rightly := "Authorization: Basic " + base64Of("alice:"+people["alice"])
+	for _, h := range []struct{ name, fields string }{
+		{"fields", strings.Repeat("X-Field: "+strings.Repeat("v", 1000)+"\r\n", 10<<10) + rightly},
+		{"credentials", strings.Repeat(rightly+"\r\n", 10<<20/len(rightly)) + rightly},
+		{"a token", "Authorization: NTLM " + strings.Repeat("A", 10<<20)},
+	} {
+		c, ok := k.dial(s.url, "alice", basic())
+		if !ok {
+			return
+		}
+		if _, o := c.exchange("GET", "", h.fields); o.err == nil && o.status < 400 {
+			k.errorf("ten megabytes of %s: %v", h.name, o)
+		}
+		if n := s.handled.Load(); n != 0 {
+			k.errorf("ten megabytes of %s: the handler ran", h.name)
+		}
+		c, ok = k.dial(s.url, "alice", basic())
+		if !ok {
+			return
+		}
+		if o := c.request("GET", ""); !o.ok("alice", "") {
+			k.errorf("after ten megabytes of %s: %v", h.name, o)
+		}
+		s.handled.Store(0)
 	}
 }
 
