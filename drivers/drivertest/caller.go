@@ -31,6 +31,7 @@ type caller struct {
 	source answer.Source
 	host   string
 	port   uint16
+	sent   func()        // called when a request has been sent, before its response
 	legs   func()        // called after each 401
 	lease  machine.Lease // to open with
 }
@@ -76,6 +77,9 @@ func (c *caller) exchange(method, body string, fields ...string) (*http.Response
 		_, err := io.WriteString(c.conn, b.String()+body)
 		sent <- err
 	}()
+	if c.sent != nil {
+		c.sent()
+	}
 	response, err := http.ReadResponse(c.r, &http.Request{Method: method})
 	if err != nil {
 		c.conn.Close()

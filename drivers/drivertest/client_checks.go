@@ -36,6 +36,7 @@ var clientChecks = []check{
 	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext},
 	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof},
 	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget},
+	{"client_soak", "a hundred clients whose connections close at random make no request in another's name, go on when it is calm, and leave no connection", (*kit).clientSoak},
 }
 
 var http2Checks = []check{

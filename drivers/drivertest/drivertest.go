@@ -1,7 +1,8 @@
 // Package drivertest is a conformance kit for drivers: for what makes HTTP
 // requests, or serves them, with the machines of this module. It finds what
 // drivers get wrong: legs on the wrong connection, identities that cross,
-// bodies that are lost or sent twice, exchanges that never end.
+// bodies that are lost or sent twice, exchanges that never end, connections and
+// goroutines that stay.
 //
 //	func TestKit(t *testing.T) {
 //		drivertest.Run(t, func() drivertest.Driver {
@@ -27,6 +28,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/machine"
@@ -153,6 +156,7 @@ const patience = time.Minute
 type kit struct {
 	d      Driver
 	ctx    context.Context // ends when the check's time is up
+	grace  time.Duration   // for what is to end by itself
 	mu     sync.Mutex
 	found  []string
 	undo   []func()
@@ -161,9 +165,9 @@ type kit struct {
 
 // on runs the check, and gives what it found.
 func (c check) on(d Driver, patience time.Duration) []string {
-	goroutines := counted()
+	before := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	k := &kit{d: d, ctx: ctx, source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
+	k := &kit{d: d, ctx: ctx, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -178,8 +182,8 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	select {
 	case <-done:
 		cancel()
-		if leaked := settle(goroutines, max(patience/4, 4*time.Second)); leaked != "" {
-			k.errorf("goroutines are left after the end:\n%s", leaked)
+		if err := settle(before, k.grace); err != nil {
+			k.errorf("goroutines are left after the end: %v", err)
 		}
 	case <-hung(ctx, patience/4):
 		cancel()
@@ -188,6 +192,16 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.found
+}
+
+// settle waits until all goroutines have ended that were not there before.
+func settle(before goleak.Option, patience time.Duration) (err error) {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if err = goleak.Find(before); err == nil {
+			break
+		}
+	}
+	return err
 }
 
 // hung is closed some time after ctx is done.

@@ -284,6 +284,13 @@ var saboteurs = []struct {
 		tr, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: s.Machine, Source: s.Source, Base: &http.Transport{TLSClientConfig: s.TLS, Protocols: old}})
 		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, err
 	}}},
+	{"client_soak", "has one identity", false, do(func(usual doFunc, _ string, r *http.Request) (*http.Response, error) { return usual("alice", r) })},
+	{"client_soak", "keeps its connections", false, Driver{Client: func(s ClientSetup) (Client, error) {
+		c, err := soundClient(s)
+		end := c.Close
+		c.Close = func() { time.AfterFunc(6*time.Second, end) }
+		return c, err
+	}}},
 
 	{"server_completes", "runs the handler for nobody", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("", w, r) })
@@ -331,7 +338,24 @@ var saboteurs = []struct {
 		})
 		return serverWith(nil, nil)(s)
 	}}},
+	{"server_soak", "has one state for all connections", false, Driver{Server: serverWith(nil, oneForAll)}},
+	{"server_soak", "keeps its connections", false, Driver{Server: func(s ServerSetup) (func(), error) {
+		s.Listener = keeping{s.Listener}
+		return serverWith(nil, nil)(s)
+	}}},
 }
+
+// keeping is a listener whose connections close for their clients only.
+type keeping struct{ net.Listener }
+
+func (l keeping) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return kept{conn}, err
+}
+
+type kept struct{ net.Conn }
+
+func (c kept) Close() error { return c.Conn.(*numbered).Conn.(*net.TCPConn).CloseWrite() }
 
 // discard is a ResponseWriter to nowhere.
 type discard struct{}
@@ -350,7 +374,11 @@ func TestChecksFind(t *testing.T) {
 			}
 			found = true
 			t.Run(c.name+"/"+s.name, func(t *testing.T) {
-				found := c.on(s.driver, 2*time.Second)
+				patience := 2 * time.Second
+				if strings.HasSuffix(c.name, "_soak") {
+					patience = 15 * time.Second
+				}
+				found := c.on(s.driver, patience)
 				leaks := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return !strings.HasPrefix(f, "goroutines are left") })
 				if len(found) == 0 || len(leaks) == len(found) != s.leaks {
 					t.Errorf("found %q", found)

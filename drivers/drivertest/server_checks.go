@@ -26,6 +26,7 @@ var serverChecks = []check{
 	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves},
 	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader},
 	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext},
+	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak},
 }
 
 // served is a server under test.

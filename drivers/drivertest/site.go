@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
@@ -28,9 +30,14 @@ type site struct {
 	source answer.Source
 
 	// What it does wrong, or harshly.
-	closeAfter int  // closes a connection with its nth response, 0 never
-	noProof    bool // leaves the final token out
+	closeAfter int         // closes a connection with its nth response, 0 never
+	rough      atomic.Bool // closes connections at random
+	noProof    bool        // leaves the final token out
 	http2      bool
+
+	// heard is told of a body that reached the handler. Unless given, it keeps the body in mind.
+	heard func(user, body string, err error)
+	open  atomic.Int64 // connections
 
 	mu     sync.Mutex
 	visits []visit
@@ -65,6 +72,7 @@ func (k *kit) site(tune func(*site), ps ...pair) *site {
 		panic(err)
 	}
 	s := &site{k: k, fresh: fresh, source: k.source}
+	s.heard = s.keep
 	if tune != nil {
 		tune(s)
 	}
@@ -86,6 +94,14 @@ func (s *site) start(h http.Handler) {
 	s.Server = httptest.NewUnstartedServer(h)
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, &connState{server: s.fresh})
+	}
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.open.Add(-1)
+		}
 	}
 	if s.http2 {
 		s.EnableHTTP2 = true
@@ -121,6 +137,22 @@ func (s *site) handled() []string {
 	return append([]string(nil), s.bodies...)
 }
 
+// keep is what is done with a body.
+func (s *site) keep(_, body string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bodies = append(s.bodies, body)
+	if err != nil {
+		s.k.errorf("the server could not read the body: %v", err)
+	}
+}
+
+// stumbles reports whether now is the time for something to go wrong.
+func (s *site) stumbles() bool { return s.rough.Load() && rand.IntN(12) == 0 }
+
+// abort closes the request's connection, whatever was said on it.
+func abort() { panic(http.ErrAbortHandler) }
+
 // serve authenticates, and then writes who it was and what the body was.
 func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	s.note(r)
@@ -130,7 +162,10 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.requests++; c.requests == s.closeAfter {
+	if s.stumbles() {
+		abort()
+	}
+	if c.requests++; c.requests == s.closeAfter || s.stumbles() {
 		w.Header().Set("Connection", "close")
 	}
 	host, port := r.Host, uint16(80)
@@ -143,6 +178,9 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 		q.Scheme, q.Binding = "https", gss.Binding{}
 	}
 	act := s.run(r, c, machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)})
+	if s.stumbles() {
+		abort()
+	}
 	if reply, ok := act.(machine.Reply); ok {
 		if f := reply.Fault; !f.IsZero() && f.Code != gss.NoCredentials {
 			s.mu.Lock()
@@ -160,12 +198,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(r.Body)
-	s.mu.Lock()
-	s.bodies = append(s.bodies, string(body))
-	s.mu.Unlock()
-	if err != nil {
-		s.k.errorf("the server could not read the body: %v", err)
-	}
+	s.heard(accept.Info.Peer, string(body), err)
 	if f, ok := s.run(r, c, machine.Responding{Status: 200}).(machine.Finish); ok {
 		if !s.noProof {
 			challenge(w, "WWW-Authenticate", f.Challenges)
@@ -178,6 +211,10 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	fmt.Fprintf(w, "%s:%s", accept.Info.Peer, body)
+	if s.stumbles() {
+		http.NewResponseController(w).Flush()
+		abort()
+	}
 }
 
 func challenge(w http.ResponseWriter, field string, cs header.Challenges) {

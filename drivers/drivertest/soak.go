@@ -1,0 +1,156 @@
+package drivertest
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The soak: a hundred clients at once, on connections that close when nobody expects it. Each
+// request says in its body whose it is.
+const (
+	soakClients  = 25 // of each of the people
+	soakRequests = 10 // of each client
+)
+
+// soak runs the clients, each with chances of its own.
+func soak(request func(user string, chance *rand.Rand)) {
+	var n atomic.Uint64
+	crowd(soakClients, func(user string) {
+		chance := rand.New(rand.NewPCG(1, n.Add(1)))
+		for range soakRequests {
+			request(user, chance)
+		}
+	})
+}
+
+func (k *kit) clientSoak() {
+	for _, p := range pairs() {
+		s := k.site(func(s *site) {
+			s.rough.Store(true)
+			s.heard = func(user, body string, err error) {
+				if err == nil && body != user {
+					k.errorf("%s: a request of %s came in the name of %s", p.name, body, user)
+				}
+			}
+		}, p)
+		c, ok := k.client(nil, p)
+		if !ok {
+			return
+		}
+		soak(func(user string, chance *rand.Rand) {
+			ctx, cancel := context.WithCancel(k.ctx)
+			defer cancel()
+			if chance.IntN(4) == 0 { // it gives up, somewhere
+				stop := time.AfterFunc(time.Duration(chance.IntN(3000))*time.Microsecond, cancel)
+				defer stop.Stop()
+			}
+			if o := k.do(ctx, c, user, "POST", s.URL, strings.NewReader(user)); o.err == nil && o.status < 400 && !o.ok(user, user) {
+				k.errorf("%s: a request of %s: %v", p.name, user, o)
+			}
+		})
+		s.rough.Store(false)
+		crowd(1, func(user string) {
+			if o := k.do(k.ctx, c, user, "POST", s.URL, strings.NewReader(user)); !o.ok(user, user) {
+				k.errorf("%s: a request of %s when all is calm: %v", p.name, user, o)
+			}
+		})
+		c.Close()
+		if !k.emptied(p.name, &s.open) {
+			return
+		}
+	}
+}
+
+func (k *kit) serverSoak() {
+	for _, p := range pairs() {
+		var open atomic.Int64
+		s, ok := k.serve(func(s *ServerSetup) { s.Listener = counting{s.Listener, &open} }, p)
+		if !ok {
+			return
+		}
+		soak(func(user string, chance *rand.Rand) {
+			c, ok := k.dial(s.url, user, p)
+			if !ok {
+				return
+			}
+			defer c.conn.Close()
+			leg, end := chance.IntN(6), endings[chance.IntN(len(endings))]
+			c.legs = func() {
+				if leg--; leg == 0 {
+					end(c)
+				}
+			}
+			if chance.IntN(4) == 0 { // without waiting for what comes
+				c.sent = func() { end(c) }
+			}
+			for range 2 {
+				if o := c.request("POST", user); o.status == 200 && !o.ok(user, user) {
+					k.errorf("%s: a request of %s: %v", p.name, user, o)
+				}
+			}
+		})
+		crowd(1, func(user string) {
+			c, ok := k.dial(s.url, user, p)
+			if !ok {
+				return
+			}
+			defer c.conn.Close()
+			if o := c.request("POST", user); !o.ok(user, user) {
+				k.errorf("%s: a request of %s when all is calm: %v", p.name, user, o)
+			}
+		})
+		if !k.emptied(p.name, &open) {
+			return
+		}
+	}
+}
+
+// endings are the ways in which a client leaves its connection.
+var endings = []func(*caller){
+	func(c *caller) { c.conn.Close() },
+	func(c *caller) { c.conn.(*net.TCPConn).CloseWrite() },
+	func(c *caller) { c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
+}
+
+// emptied waits until no connection is open any more, and reports whether it came to that.
+func (k *kit) emptied(what string, open *atomic.Int64) bool {
+	end := time.Now().Add(k.grace)
+	for open.Load() > 0 && time.Now().Before(end) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	n := open.Load()
+	if n > 0 {
+		k.errorf("%s: %d connections are open after the end", what, n)
+	}
+	return n == 0
+}
+
+// counting is a listener that knows how many of its connections are open.
+type counting struct {
+	net.Listener
+	open *atomic.Int64
+}
+
+func (l counting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.open.Add(1)
+	return &numbered{Conn: c, closed: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+}
+
+type numbered struct {
+	net.Conn
+	closed func()
+}
+
+func (c *numbered) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
