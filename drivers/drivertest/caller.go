@@ -3,12 +3,17 @@ package drivertest
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+
+	"github.com/quic-go/quic-go"
+	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
@@ -25,73 +30,88 @@ func base64Of(s string) string { return base64.StdEncoding.EncodeToString([]byte
 // caller is the kit's own client: one bare connection, with a machine.
 type caller struct {
 	k      *kit
-	conn   net.Conn
+	conn   net.Conn // nil over HTTP/3
 	r      *bufio.Reader
+	quic   *quic.Conn // nil over HTTP/1.1
+	http3  *quichttp3.ClientConn
 	client machine.Client
 	source answer.Source
-	host   string
-	port   uint16
-	sent   func()        // called when a request has been sent, before its response
-	legs   func()        // called after each 401
-	lease  machine.Lease // to open with
+	to     machine.Request // where requests go, without a method
+	sent   func()          // called when a request has been sent, before its response
+	legs   func()          // called after each 401
+	lease  machine.Lease   // to open with
 }
 
 // dial connects to a server under test.
 func (k *kit) dial(url, user string, ps ...pair) (*caller, bool) {
-	host, port := place(url)
-	c, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+	c, err := k.tryDial(url, user, ps...)
 	if err != nil {
 		k.errorf("the server does not take a connection: %v", err)
-		return nil, false
 	}
-	k.cleanup(func() { c.Close() })
-	stop := context.AfterFunc(k.ctx, func() { c.Close() })
+	return c, err == nil
+}
+
+func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {
+	c := &caller{k: k, to: machine.Request{URI: "/a?b", Binding: gss.NoBinding()}}
+	c.to.Scheme, c.to.Host, c.to.Port = place(url)
+	if err := c.connect(); err != nil {
+		return nil, err
+	}
+	k.cleanup(c.close)
+	stop := context.AfterFunc(k.ctx, c.close)
 	k.cleanup(func() { stop() })
 	conf := machine.ClientConfig{Policy: scheme.Policy{Cleartext: true}, Bodies: machine.Optimistic}
 	for _, p := range ps {
 		conf.Schemes = append(conf.Schemes, p.client)
 	}
-	client, err := machine.NewClient(conf)
-	if err != nil {
+	var err error
+	if c.client, err = machine.NewClient(conf); err != nil {
 		panic(err)
 	}
-	return &caller{k: k, conn: c, r: bufio.NewReader(c), client: client, host: host, port: port,
-		source: answer.Func(func(context.Context, gss.Question) gss.Answer {
-			return gss.Password{User: user, Password: gss.NewSecret(people[user])}
-		})}, true
+	c.source = answer.Func(func(context.Context, gss.Question) gss.Answer {
+		return gss.Password{User: user, Password: gss.NewSecret(people[user])}
+	})
+	return c, nil
+}
+
+func (c *caller) connect() (err error) {
+	to := net.JoinHostPort(c.to.Host, fmt.Sprint(c.to.Port))
+	if !c.k.d.HTTP3 {
+		if c.conn, err = net.Dial("tcp", to); err == nil {
+			c.r = bufio.NewReader(c.conn)
+		}
+		return err
+	}
+	c.to.Multiplexed, c.to.Binding = true, gss.Binding{}
+	config := &tls.Config{RootCAs: certificate().roots, NextProtos: []string{quichttp3.NextProtoH3}}
+	if c.quic, err = quic.DialAddr(c.k.ctx, to, config, nil); err == nil {
+		c.http3 = (&quichttp3.Transport{}).NewClientConn(c.quic)
+	}
+	return err
+}
+
+func (c *caller) close() {
+	if c.conn != nil {
+		c.conn.Close()
+	} else {
+		c.quic.CloseWithError(quic.ApplicationErrorCode(quichttp3.ErrCodeNoError), "")
+	}
 }
 
 // exchange sends one request, and reads the response.
 func (c *caller) exchange(method, body string, fields ...string) (*http.Response, outcome) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s /a?b HTTP/1.1\r\nHost: %s:%d\r\n", method, c.host, c.port)
-	for _, f := range fields {
-		b.WriteString(f + "\r\n")
+	trip := c.message
+	if c.http3 != nil {
+		trip = c.stream
 	}
-	if body != "" {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
-	}
-	b.WriteString("\r\n")
-	sent := make(chan error, 1)
-	go func() { // a server may answer before it has read all
-		_, err := io.WriteString(c.conn, b.String()+body)
-		sent <- err
-	}()
-	if c.sent != nil {
-		c.sent()
-	}
-	response, err := http.ReadResponse(c.r, &http.Request{Method: method})
+	response, err := trip(method, body, fields)
 	if err != nil {
-		c.conn.Close()
-		<-sent
+		c.close()
 		return nil, outcome{err: err}
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<24))
 	if err != nil || response.Close {
-		c.conn.Close()
-	}
-	if err2 := <-sent; err == nil && err2 != nil && response.StatusCode < 400 {
-		err = err2
+		c.close()
 	}
 	if err != nil {
 		return nil, outcome{err: err}
@@ -99,10 +119,47 @@ func (c *caller) exchange(method, body string, fields ...string) (*http.Response
 	return response, outcome{status: response.StatusCode, body: string(text)}
 }
 
+// message is a request of HTTP/1.1, byte by byte.
+func (c *caller) message(method, body string, fields []string) (*http.Response, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s:%d\r\n", method, c.to.URI, c.to.Host, c.to.Port)
+	for _, f := range fields {
+		b.WriteString(f + "\r\n")
+	}
+	if body != "" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
+	}
+	b.WriteString("\r\n")
+	go io.WriteString(c.conn, b.String()+body) // a server may answer before it has read all
+	if c.sent != nil {
+		c.sent()
+	}
+	return http.ReadResponse(c.r, &http.Request{Method: method})
+}
+
+// stream is a request of HTTP/3.
+func (c *caller) stream(method, body string, fields []string) (*http.Response, error) {
+	ctx := c.k.ctx
+	if c.sent != nil {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: c.sent})
+	}
+	to := fmt.Sprintf("%s://%s:%d%s", c.to.Scheme, c.to.Host, c.to.Port, c.to.URI)
+	r, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	for f := range strings.SplitSeq(strings.Join(fields, "\r\n"), "\r\n") {
+		if name, value, ok := strings.Cut(f, ": "); ok {
+			r.Header.Add(name, value)
+		}
+	}
+	return c.http3.RoundTrip(r)
+}
+
 // request authenticates a request by as many as it takes.
 func (c *caller) request(method, body string) outcome {
-	q := machine.Request{Method: method, URI: "/a?b", Scheme: "http", Host: c.host, Port: c.port, Binding: gss.NoBinding()}
-	begin := machine.Begin{Request: q, Lease: c.lease}
+	begin := machine.Begin{Request: c.to, Lease: c.lease}
+	begin.Request.Method = method
 	if body != "" {
 		begin.Body = machine.Replayable
 	}

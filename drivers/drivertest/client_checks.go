@@ -2,8 +2,6 @@ package drivertest
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -23,24 +21,22 @@ import (
 const most = 64
 
 var clientChecks = []check{
-	{"client_completes", "every scheme, of one leg or of several, comes to its response, and again with the next request", (*kit).clientCompletes},
-	{"client_wrong_password", "a wrong password ends, after a few requests and questions, in an error or in the server's refusal", (*kit).clientWrongPassword},
-	{"client_identities_apart", "no request is made in another identity's name, however many run at once", (*kit).clientIdentities},
-	{"client_legs_stay", "the legs of a handshake travel on one connection, and nothing else between them", (*kit).clientLegs},
-	{"client_body_once", "a request's body reaches its handler whole and once, or not at all and with an error", (*kit).clientBody},
-	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain},
-	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops},
-	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing},
-	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves},
-	{"client_header_bounded", "a header, or a run of interim responses, without an end is left, and is an error", (*kit).clientHeader},
-	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext},
-	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof},
-	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget},
-	{"client_soak", "a hundred clients whose connections close at random make no request in another's name, go on when it is calm, and leave no connection", (*kit).clientSoak},
-}
-
-var http2Checks = []check{
-	{"client_leaves_http2", "a scheme that is bound to its connection goes on over HTTP/1.1, one that is not stays on HTTP/2", (*kit).clientHTTP2},
+	{"client_completes", "every scheme, of one leg or of several, comes to its response, and again with the next request", (*kit).clientCompletes, nil},
+	{"client_wrong_password", "a wrong password ends, after a few requests and questions, in an error or in the server's refusal", (*kit).clientWrongPassword, nil},
+	{"client_identities_apart", "no request is made in another identity's name, however many run at once", (*kit).clientIdentities, nil},
+	{"client_legs_stay", "the legs of a handshake travel on one connection, and nothing else between them", (*kit).clientLegs, nil},
+	{"client_body_once", "a request's body reaches its handler whole and once, or not at all and with an error", (*kit).clientBody, nil},
+	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain, nil},
+	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops, nil},
+	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing, nil},
+	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves, nil},
+	{"client_header_bounded", "a header, or a run of interim responses, without an end is left, and is an error", (*kit).clientHeader, nil},
+	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext, nil},
+	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof, nil},
+	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget, nil},
+	{"client_soak", "a hundred clients whose connections close at random make no request in another's name, go on when it is calm, and leave no connection", (*kit).clientSoak, nil},
+	{"client_leaves_http2", "a scheme that is bound to its connection goes on over HTTP/1.1, one that is not stays on HTTP/2", (*kit).clientLeavesHTTP2, overHTTP2},
+	{"client_leaves_http3", "a scheme that is bound to its connection goes on over HTTP/1.1, one that is not stays on HTTP/3", (*kit).clientLeavesHTTP3, overHTTP3},
 }
 
 func (k *kit) clientCompletes() {
@@ -225,6 +221,7 @@ func (k *kit) clientLoops() {
 		{"bare NTLM", twoLegs(), func(*http.Request) string { return "NTLM" }},
 		{"NTLM with a token", twoLegs(), func(*http.Request) string { return "NTLM " + base64Of("toy/NTLM:c1:n=0000") }},
 		{"Negotiate with a token", mutual(), func(*http.Request) string { return "Negotiate " + base64Of("toy:c1:n=0000") }},
+		{"Negotiate with a last token", oneLeg(), func(*http.Request) string { return "Negotiate " + base64Of("toy:f:u=alice:p=wonder") }},
 		{"Basic", basic(), func(*http.Request) string { return `Basic realm="r"` }},
 		{"Digest with new nonces", digest, func(r *http.Request) string { return offer(digest, r) }},
 		{"Digest, always stale", digest, func(r *http.Request) string { return offer(digest, r) + ", stale=true" }},
@@ -358,7 +355,7 @@ func (k *kit) clientHeader() {
 }
 
 func (k *kit) clientContext() {
-	p := twoLegs()
+	p := oneLeg()
 	arrived := make(chan struct{}, 8)
 	silent := k.raw(func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
@@ -421,28 +418,29 @@ func (k *kit) until(happens <-chan struct{}) context.Context {
 }
 
 func (k *kit) clientProof() {
-	p := mutual()
-	s := k.site(func(s *site) { s.noProof = true }, p)
-	c, ok := k.client(nil, p)
-	if !ok {
-		return
-	}
-	if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
-		k.errorf("%v", o)
+	for _, p := range []pair{oneLeg(), mutual()} {
+		s := k.site(func(s *site) { s.noProof = true }, p)
+		c, ok := k.client(nil, p)
+		if !ok {
+			return
+		}
+		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
+			k.errorf("%s: %v", p.name, o)
+		}
 	}
 }
 
 func (k *kit) clientTarget() {
 	for _, p := range pairs() {
 		s := k.site(nil, p)
-		host, port := place(s.URL)
+		as, host, port := place(s.URL)
 		c, ok := k.client(func(c *ClientSetup) {
 			usual := c.Source
 			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 				if need, ok := q.(gss.NeedCredential); ok {
 					t := need.Target
-					if t.Host != host || t.Port != port || t.Scheme != "http" || need.Side != gss.Origin {
-						k.errorf("%s: asked for credentials for the %v %s://%s:%d, the server is http://%s:%d", p.name, need.Side, t.Scheme, t.Host, t.Port, host, port)
+					if t.Host != host || t.Port != port || t.Scheme != as || need.Side != gss.Origin {
+						k.errorf("%s: asked for credentials for the %v %s://%s:%d, the server is %s://%s:%d", p.name, need.Side, t.Scheme, t.Host, t.Port, as, host, port)
 					}
 					if t.Identity != "bob" {
 						k.errorf("%s: asked for the identity %q, the request is bob's", p.name, t.Identity)
@@ -460,12 +458,15 @@ func (k *kit) clientTarget() {
 	}
 }
 
-func (k *kit) clientHTTP2() {
-	for _, p := range []pair{digestPair(), mechanism("bound", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true})} {
-		s := k.site(func(s *site) { s.http2 = true }, p)
-		roots := x509.NewCertPool()
-		roots.AddCert(s.Certificate())
-		c, ok := k.client(func(c *ClientSetup) { c.TLS = &tls.Config{RootCAs: roots} }, p)
+func (k *kit) clientLeavesHTTP2() { k.clientLeaves(2, func(s *site) { s.http2 = true }) }
+
+func (k *kit) clientLeavesHTTP3() { k.clientLeaves(3, nil) }
+
+// clientLeaves looks at sites of a version, which speak HTTP/1.1 as well.
+func (k *kit) clientLeaves(version int, tune func(*site)) {
+	for _, p := range []pair{digestPair(), oneLeg(), mechanism("bound", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true, Bound: true})} {
+		s := k.site(tune, p)
+		c, ok := k.client(nil, p)
 		if !ok {
 			return
 		}
@@ -475,8 +476,8 @@ func (k *kit) clientHTTP2() {
 			}
 		}
 		s.mu.Lock()
-		if !slices.ContainsFunc(s.visits, func(v visit) bool { return v.proto == 2 }) {
-			k.errorf("%s: no request came over HTTP/2", p.name)
+		if !slices.ContainsFunc(s.visits, func(v visit) bool { return v.proto == version }) {
+			k.errorf("%s: no request came over HTTP/%d", p.name, version)
 		}
 		if v := s.visits[len(s.visits)-1]; p.bound != (v.proto == 1) {
 			k.errorf("%s: the last request came over HTTP/%d", p.name, v.proto)

@@ -44,6 +44,10 @@ type Driver struct {
 	// HTTP2: Client speaks HTTP/2 over TLS, and goes on over HTTP/1.1 with schemes
 	// that are bound to a connection.
 	HTTP2 bool
+	// HTTP3: Client speaks HTTP/3 to every https site, and goes on over HTTP/1.1, on the same
+	// port, with schemes that are bound to a connection. Server serves HTTP/3, and does not offer
+	// those.
+	HTTP3 bool
 	// Server serves until stop is called, which returns when no goroutine of it is
 	// left.
 	Server func(ServerSetup) (stop func(), err error)
@@ -75,8 +79,11 @@ type Client struct {
 
 // ServerSetup is how a server is to be made.
 type ServerSetup struct {
-	// Listener is where it serves. It is the server's to close.
+	// Listener is where it serves. It is the server's to close. It is nil for HTTP/3.
 	Listener net.Listener
+	// Packets is where it serves HTTP/3, with TLS. The kit closes it after stop.
+	Packets net.PacketConn
+	TLS     *tls.Config
 	// Machine are schemes and policy.
 	Machine machine.ServerConfig
 	// Source answers what the schemes ask, with the request's context.
@@ -89,7 +96,13 @@ type ServerSetup struct {
 type check struct {
 	name, says string
 	run        func(*kit)
+	only       func(Driver) bool // the drivers that it is for, nil for all
 }
+
+func overHTTP1(d Driver) bool { return !d.HTTP3 }
+func overHTTP2(d Driver) bool { return d.HTTP2 }
+func overHTTP3(d Driver) bool { return d.HTTP3 }
+func hearing(d Driver) bool   { return !d.Deaf }
 
 // Run looks at a driver. driver is called once for each check. Goroutines that are
 // left after a check are found too, so nothing that starts any may run beside it:
@@ -133,17 +146,16 @@ const noHalves = "a driver has a Client or a Server; this one has neither"
 
 // checks are those for the halves that a driver has.
 func checks(d Driver) (list []check) {
+	var all []check
 	if d.Client != nil {
-		list = append(list, clientChecks...)
-		if d.HTTP2 {
-			list = append(list, http2Checks...)
-		}
+		all = append(all, clientChecks...)
 	}
 	if d.Server != nil {
-		for _, c := range serverChecks {
-			if c.name != "server_context" || !d.Deaf {
-				list = append(list, c)
-			}
+		all = append(all, serverChecks...)
+	}
+	for _, c := range all {
+		if c.only == nil || c.only(d) {
+			list = append(list, c)
 		}
 	}
 	return list

@@ -128,7 +128,7 @@ func naive(s ClientSetup) (Client, error) {
 	fresh, err := machine.NewClient(s.Machine)
 	tr := &http.Transport{DisableKeepAlives: true}
 	return Client{Close: tr.CloseIdleConnections, Do: func(identity string, r *http.Request) (*http.Response, error) {
-		host, port := place(r.URL.String())
+		_, host, port := place(r.URL.String())
 		c := fresh
 		var e machine.Event = machine.Begin{Identity: identity, Request: machine.Request{
 			Method: r.Method, URI: r.URL.RequestURI(), Scheme: "http", Host: host, Port: port, Binding: gss.NoBinding(),
@@ -284,6 +284,7 @@ var saboteurs = []struct {
 		tr, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: s.Machine, Source: s.Source, Base: &http.Transport{TLSClientConfig: s.TLS, Protocols: old}})
 		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, err
 	}}},
+	{"client_leaves_http3", "was never there", false, Driver{HTTP3: true, Client: soundClient}},
 	{"client_soak", "has one identity", false, do(func(usual doFunc, _ string, r *http.Request) (*http.Response, error) { return usual("alice", r) })},
 	{"client_soak", "keeps its connections", false, Driver{Client: func(s ClientSetup) (Client, error) {
 		c, err := soundClient(s)
@@ -366,7 +367,7 @@ func (discard) WriteHeader(int)             {}
 
 // Every check finds the driver that was made for it.
 func TestChecksFind(t *testing.T) {
-	for _, c := range checks(sound()) {
+	for _, c := range slices.Concat(clientChecks, serverChecks) {
 		found := false
 		for _, s := range saboteurs {
 			if s.check != c.name {
@@ -391,15 +392,35 @@ func TestChecksFind(t *testing.T) {
 	}
 }
 
-// A driver with neither half is no driver.
+// A driver is looked at for what it says that it does.
 func TestChecksOfHalves(t *testing.T) {
 	if err := Check(func() Driver { return Driver{} }); err == nil {
 		t.Error("nothing passed for a driver")
 	}
-	if n, want := len(checks(Driver{Client: soundClient})), len(clientChecks); n != want {
-		t.Errorf("%d checks for a client, want %d", n, want)
-	}
-	if n, want := len(checks(Driver{Server: serverWith(nil, nil)})), len(serverChecks); n != want {
-		t.Errorf("%d checks for a server, want %d", n, want)
+	server := serverWith(nil, nil)
+	for _, d := range []struct {
+		name          string
+		driver        Driver
+		without, with []string
+	}{
+		{"a client", Driver{Client: soundClient}, []string{"client_leaves_http2", "client_leaves_http3", "server_completes"}, []string{"client_completes"}},
+		{"a client of HTTP/2", Driver{Client: soundClient, HTTP2: true}, []string{"client_leaves_http3"}, []string{"client_leaves_http2"}},
+		{"a server", Driver{Server: server}, []string{"client_completes"}, []string{"server_completes", "server_legs_stay", "server_context"}},
+		{"a deaf server", Driver{Server: server, Deaf: true}, []string{"server_context"}, []string{"server_completes"}},
+		{"a server of HTTP/3", Driver{Server: server, HTTP3: true}, []string{"server_legs_stay", "client_leaves_http3"}, []string{"server_completes"}},
+	} {
+		has := func(name string) bool {
+			return slices.ContainsFunc(checks(d.driver), func(c check) bool { return c.name == name })
+		}
+		for _, name := range d.without {
+			if has(name) {
+				t.Errorf("%s is looked at for %s", d.name, name)
+			}
+		}
+		for _, name := range d.with {
+			if !has(name) {
+				t.Errorf("%s is not looked at for %s", d.name, name)
+			}
+		}
 	}
 }

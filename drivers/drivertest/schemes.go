@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/countersign-auth/countersign/digest"
@@ -22,20 +23,31 @@ type pair struct {
 	bound  bool // to its connection
 }
 
-// mechanisms are toys under the names of schemes, bound to their connections.
+// mechanisms are toys under the names of schemes.
 func mechanism(name, as string, t gsstoy.Toy) pair {
 	traits, _ := scheme.TraitsOf(as)
-	t.Asks, t.Bound = true, true
+	t.Asks = true
 	if as == scheme.NTLM {
 		t.OID = gss.NTLM
 	}
-	return pair{name, scheme.FromMechanism(traits, t), scheme.ForMechanism(traits, t), true}
+	return pair{name, scheme.FromMechanism(traits, t), scheme.ForMechanism(traits, t), t.Bound}
 }
 
-func twoLegs() pair   { return mechanism("two legs", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true}) }
-func threeLegs() pair { return mechanism("three legs", scheme.NTLM, gsstoy.Toy{Legs: 3, Fresh: true}) }
+func twoLegs() pair {
+	return mechanism("two legs", scheme.NTLM, gsstoy.Toy{Legs: 2, Bound: true, Fresh: true})
+}
+
+func threeLegs() pair {
+	return mechanism("three legs", scheme.NTLM, gsstoy.Toy{Legs: 3, Bound: true, Fresh: true})
+}
+
 func mutual() pair {
-	return mechanism("mutual", scheme.Negotiate, gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true})
+	return mechanism("mutual", scheme.Negotiate, gsstoy.Toy{Legs: 2, Bound: true, Final: true, Mutual: true, Fresh: true})
+}
+
+// oneLeg is what Kerberos is like: it needs no connection, and the server proves itself.
+func oneLeg() pair {
+	return mechanism("one leg", scheme.Negotiate, gsstoy.Toy{Legs: 1, Final: true, Mutual: true})
 }
 
 func basic() pair {
@@ -55,7 +67,14 @@ func digestPair() pair {
 }
 
 // pairs are all of them.
-func pairs() []pair { return []pair{basic(), digestPair(), twoLegs(), threeLegs(), mutual()} }
+func pairs() []pair {
+	return []pair{basic(), digestPair(), twoLegs(), threeLegs(), mutual(), oneLeg()}
+}
+
+// offered are those that a server under test offers.
+func (k *kit) offered() []pair {
+	return slices.DeleteFunc(pairs(), func(p pair) bool { return k.d.HTTP3 && p.bound })
+}
 
 // logins are everybody's own passwords: an identity is its own name.
 func logins(passwords map[string]string) answer.Source {

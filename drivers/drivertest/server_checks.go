@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -15,18 +16,18 @@ import (
 )
 
 var serverChecks = []check{
-	{"server_completes", "every scheme, of one leg or of several, gets to the handler under the user's name, and its final token to the client", (*kit).serverCompletes},
-	{"server_refuses", "without credentials, or with wrong ones, the response is 401 with a challenge of each scheme, and the handler does not run", (*kit).serverRefuses},
-	{"server_handler_waits", "the handler does not run before the last leg", (*kit).serverWaits},
-	{"server_legs_stay", "a leg counts on the connection of its handshake only", (*kit).serverLegs},
-	{"server_identity_stays", "an identity that a connection carries counts on that one only", (*kit).serverIdentity},
-	{"server_identities_apart", "no request runs under another user's name, however many connections there are at once", (*kit).serverCrowd},
-	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody},
-	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense},
-	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves},
-	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader},
-	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext},
-	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak},
+	{"server_completes", "every scheme, of one leg or of several, gets to the handler under the user's name, and its final token to the client", (*kit).serverCompletes, nil},
+	{"server_refuses", "without credentials, or with wrong ones, the response is 401 with a challenge of each scheme that can run there, and the handler does not run", (*kit).serverRefuses, nil},
+	{"server_handler_waits", "the handler does not run before the last leg", (*kit).serverWaits, overHTTP1},
+	{"server_legs_stay", "a leg counts on the connection of its handshake only", (*kit).serverLegs, overHTTP1},
+	{"server_identity_stays", "an identity that a connection carries counts on that one only", (*kit).serverIdentity, overHTTP1},
+	{"server_identities_apart", "no request runs under another user's name, however many connections there are at once", (*kit).serverCrowd, nil},
+	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody, nil},
+	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense, nil},
+	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
+	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},
+	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext, hearing},
+	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak, nil},
 }
 
 // served is a server under test.
@@ -37,21 +38,25 @@ type served struct {
 
 // serve starts one.
 func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	s := &served{}
+	setup := ServerSetup{Source: k.source, Handler: s.handle}
+	var err error
+	if k.d.HTTP3 {
+		setup.Packets, err = net.ListenPacket("udp", "127.0.0.1:0")
+		setup.TLS = &tls.Config{Certificates: certificate().certificates}
+	} else {
+		setup.Listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	switch {
+	case err != nil:
 		k.errorf("no listener: %v", err)
 		return nil, false
+	case k.d.HTTP3:
+		k.cleanup(func() { setup.Packets.Close() })
+		s.url = "https://" + setup.Packets.LocalAddr().String()
+	default:
+		s.url = "http://" + setup.Listener.Addr().String()
 	}
-	s := &served{url: "http://" + l.Addr().String()}
-	setup := ServerSetup{Listener: l, Source: k.source, Handler: func(user string, w http.ResponseWriter, r *http.Request) {
-		s.handled.Add(1)
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			http.Error(w, err.Error(), 500)
-			return
-		}
-		fmt.Fprintf(w, "%s:%s", user, body)
-	}}
 	for _, p := range ps {
 		setup.Machine.Schemes = append(setup.Machine.Schemes, p.server)
 	}
@@ -60,7 +65,9 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
 	}
 	stop, err := k.d.Server(setup)
 	if err != nil {
-		l.Close()
+		if l := setup.Listener; l != nil {
+			l.Close()
+		}
 		k.errorf("the server could not be made: %v", err)
 		return nil, false
 	}
@@ -68,8 +75,19 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
 	return s, true
 }
 
+// handle writes who it was, and the body.
+func (s *served) handle(user string, w http.ResponseWriter, r *http.Request) {
+	s.handled.Add(1)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), 500)
+		return
+	}
+	fmt.Fprintf(w, "%s:%s", user, body)
+}
+
 func (k *kit) serverCompletes() {
-	for _, p := range pairs() {
+	for _, p := range k.offered() {
 		s, ok := k.serve(nil, p)
 		if !ok {
 			return
@@ -102,13 +120,14 @@ func (k *kit) serverRefuses() {
 		k.errorf("no credentials: %v, want 401", o)
 	} else {
 		field := strings.Join(response.Header.Values("WWW-Authenticate"), ", ")
-		for _, name := range []string{"NTLM", "Digest ", "Basic "} {
-			if !strings.Contains(field, name) {
-				k.errorf("no credentials: there is no challenge of %s", name)
+		for _, p := range all {
+			name := p.server.Traits().Name
+			if want := !(p.bound && k.d.HTTP3); strings.Contains(field, name) != want {
+				k.errorf("no credentials: that there is a challenge of %s is %v, want %v", name, !want, want)
 			}
 		}
 	}
-	for _, p := range pairs() {
+	for _, p := range k.offered() {
 		s, ok := k.serve(nil, p)
 		if !ok {
 			return
@@ -230,7 +249,7 @@ func (k *kit) serverIdentity() {
 }
 
 func (k *kit) serverCrowd() {
-	for _, p := range pairs() {
+	for _, p := range k.offered() {
 		s, ok := k.serve(nil, p)
 		if !ok {
 			return
@@ -252,7 +271,7 @@ func (k *kit) serverCrowd() {
 
 func (k *kit) serverBody() {
 	text := strings.Repeat("0123456789abcdef", 1<<15) // 512 KiB, more than net/http reads by itself
-	for _, p := range pairs() {
+	for _, p := range k.offered() {
 		s, ok := k.serve(nil, p)
 		if !ok {
 			return
@@ -277,8 +296,7 @@ func (k *kit) serverBody() {
 }
 
 func (k *kit) serverNonsense() {
-	all := pairs()[:3]
-	s, ok := k.serve(nil, all...)
+	s, ok := k.serve(nil, pairs()[:3]...)
 	if !ok {
 		return
 	}
@@ -295,7 +313,7 @@ func (k *kit) serverNonsense() {
 		if o.status != 401 && o.status != 400 && o.status != 431 {
 			k.errorf("%.40s: %v, want 401 or 400", value, o)
 		}
-		c.conn.Close()
+		c.close()
 	}
 	if s.handled.Load() != 0 {
 		k.errorf("the handler ran")
@@ -412,7 +430,7 @@ func (k *kit) serverContext() {
 		k.errorf("it did not ask")
 		return
 	}
-	c.conn.Close()
+	c.close()
 	select {
 	case <-ended:
 	case <-k.ctx.Done():

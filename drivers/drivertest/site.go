@@ -2,8 +2,12 @@ package drivertest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -13,6 +17,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
@@ -37,7 +44,7 @@ type site struct {
 
 	// heard is told of a body that reached the handler. Unless given, it keeps the body in mind.
 	heard func(user, body string, err error)
-	open  atomic.Int64 // connections
+	open  atomic.Int64 // connections of TCP
 
 	mu     sync.Mutex
 	visits []visit
@@ -95,6 +102,7 @@ func (s *site) start(h http.Handler) {
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, &connState{server: s.fresh})
 	}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // what clients do wrong is found otherwise
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
@@ -103,15 +111,53 @@ func (s *site) start(h http.Handler) {
 			s.open.Add(-1)
 		}
 	}
-	if s.http2 {
-		s.EnableHTTP2 = true
-		s.StartTLS()
-	} else {
-		s.Start()
-	}
 	s.k.cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
+	})
+	switch {
+	case s.k.d.HTTP3:
+		s.startHTTP3(h)
+	case s.http2:
+		s.EnableHTTP2 = true
+		s.StartTLS()
+	default:
+		s.Start()
+	}
+}
+
+// startHTTP3 serves by HTTP/3 and, on the same port, by HTTP/1.1.
+func (s *site) startHTTP3(h http.Handler) {
+	var packets net.PacketConn
+	err := errors.New("not tried")
+	for range 100 { // the port of one may be somebody's of the other
+		if packets, err = net.ListenPacket("udp", s.Listener.Addr().String()); err == nil {
+			break
+		}
+		s.Listener.Close()
+		if s.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		panic(err)
+	}
+	s.StartTLS()
+	server := &quichttp3.Server{
+		Handler: h, TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS.Clone()),
+		ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+	served := make(chan struct{})
+	go func() {
+		server.Serve(packets)
+		close(served)
+	}()
+	s.k.cleanup(func() {
+		server.Close()
+		packets.Close()
+		<-served
 	})
 }
 
@@ -150,22 +196,27 @@ func (s *site) keep(_, body string, err error) {
 // stumbles reports whether now is the time for something to go wrong.
 func (s *site) stumbles() bool { return s.rough.Load() && rand.IntN(12) == 0 }
 
-// abort closes the request's connection, whatever was said on it.
-func abort() { panic(http.ErrAbortHandler) }
+// abort closes the request's connection, whatever was said on it, or else its stream.
+func abort(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*quic.Conn); ok && rand.IntN(2) == 0 {
+		c.CloseWithError(quic.ApplicationErrorCode(quichttp3.ErrCodeInternalError), "")
+	}
+	panic(http.ErrAbortHandler)
+}
 
 // serve authenticates, and then writes who it was and what the body was.
 func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	s.note(r)
-	c := r.Context().Value(connKey{}).(*connState)
-	if r.ProtoMajor > 1 {
+	c, ok := r.Context().Value(connKey{}).(*connState)
+	if !ok || r.ProtoMajor > 1 { // its stream's own
 		c = &connState{server: s.fresh}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.stumbles() {
-		abort()
+		abort(r)
 	}
-	if c.requests++; c.requests == s.closeAfter || s.stumbles() {
+	if c.requests++; r.ProtoMajor == 1 && (c.requests == s.closeAfter || s.stumbles()) {
 		w.Header().Set("Connection", "close")
 	}
 	host, port := r.Host, uint16(80)
@@ -179,7 +230,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	act := s.run(r, c, machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)})
 	if s.stumbles() {
-		abort()
+		abort(r)
 	}
 	if reply, ok := act.(machine.Reply); ok {
 		if f := reply.Fault; !f.IsZero() && f.Code != gss.NoCredentials {
@@ -213,7 +264,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s:%s", accept.Info.Peer, body)
 	if s.stumbles() {
 		http.NewResponseController(w).Flush()
-		abort()
+		abort(r)
 	}
 }
 
@@ -244,7 +295,7 @@ func (s *site) run(r *http.Request, c *connState, e machine.Event) machine.Actio
 // client is a client of the driver with the given schemes, and its own logins
 // unless tune says otherwise.
 func (k *kit) client(tune func(*ClientSetup), ps ...pair) (Client, bool) {
-	setup := ClientSetup{Source: logins(people)}
+	setup := ClientSetup{Source: logins(people), TLS: &tls.Config{RootCAs: certificate().roots}}
 	setup.Machine.Policy = scheme.Policy{Cleartext: true}
 	for _, p := range ps {
 		setup.Machine.Schemes = append(setup.Machine.Schemes, p.client)
@@ -260,6 +311,21 @@ func (k *kit) client(tune func(*ClientSetup), ps ...pair) (Client, bool) {
 	k.cleanup(c.Close)
 	return c, true
 }
+
+// identity is the kit's own, by TLS.
+type identity struct {
+	certificates []tls.Certificate
+	roots        *x509.CertPool
+}
+
+// certificate is the one that httptest's servers show.
+var certificate = sync.OnceValue(func() identity {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	return identity{s.TLS.Certificates, roots}
+})
 
 // outcome is what became of a request.
 type outcome struct {
@@ -298,12 +364,12 @@ func (k *kit) do(ctx context.Context, c Client, identity, method, url string, bo
 	return outcome{status: response.StatusCode, body: string(b)}
 }
 
-// place is a URL's host and port, as questions name them.
-func place(raw string) (string, uint16) {
+// place is a URL's scheme, host and port, as questions name them.
+func place(raw string) (as, host string, port uint16) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		panic(err)
 	}
 	n, _ := strconv.ParseUint(u.Port(), 10, 16)
-	return u.Hostname(), uint16(n)
+	return u.Scheme, u.Hostname(), uint16(n)
 }

@@ -101,14 +101,7 @@ func newSite(t *testing.T, source answer.Source, schemes ...scheme.Server) *site
 		fmt.Fprintf(w, "%s %s %d", id.Info.Peer, r.Proto, len(body))
 	}))
 	config := &tls.Config{Certificates: []tls.Certificate{cert}}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	udp, err := net.ListenPacket("udp", tcp.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tcp, udp := listen(t)
 	one := &http.Server{Handler: app, ConnContext: auth.ConnContext, TLSConfig: config.Clone()}
 	three := &quichttp3.Server{Handler: app, TLSConfig: quichttp3.ConfigureTLSConfig(config.Clone())}
 	var wg sync.WaitGroup
@@ -123,6 +116,23 @@ func newSite(t *testing.T, source answer.Source, schemes ...scheme.Server) *site
 	_, port, _ := net.SplitHostPort(tcp.Addr().String())
 	s.url = "https://localhost:" + port
 	return s
+}
+
+// listen opens a port for both HTTP/1.1 and HTTP/3.
+func listen(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for range 100 { // the port of one may be somebody's of the other
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if udp, err := net.ListenPacket("udp", tcp.Addr().String()); err == nil {
+			return tcp, udp
+		}
+		tcp.Close()
+	}
+	t.Fatal("there is no port that is free for both")
+	return nil, nil
 }
 
 func newClient(t *testing.T, source answer.Source, only bool, schemes ...scheme.Client) *http.Client {
@@ -239,14 +249,7 @@ func TestNTLM(t *testing.T) {
 func newOffering(t *testing.T, s *site) string {
 	t.Helper()
 	cert, _ := pki()
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tcp, udp := listen(t)
 	three := &quichttp3.Server{TLSConfig: quichttp3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{cert}}), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", "NTLM")
 		w.WriteHeader(http.StatusUnauthorized)

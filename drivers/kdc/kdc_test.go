@@ -67,15 +67,22 @@ func newKDC(t *testing.T) *kdctest.KDC {
 // listen brings up a KDC on UDP and TCP of one port.
 func listen(t *testing.T, k *kdctest.KDC, datagram, stream mangling) *front {
 	t.Helper()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	var tcp net.Listener
+	var udp net.PacketConn
+	err := errors.New("not tried")
+	for range 100 { // the port of one may be somebody's of the other
+		if tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			break
+		}
+		if udp, err = net.ListenPacket("udp", tcp.Addr().String()); err == nil {
+			break
+		}
+		tcp.Close()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &front{address: tcp.Addr().String()}
-	udp, err := net.ListenPacket("udp", f.address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		b := make([]byte, 1<<16)

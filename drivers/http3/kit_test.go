@@ -1,0 +1,88 @@
+package http3_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	quichttp3 "github.com/quic-go/quic-go/http3"
+
+	"github.com/countersign-auth/countersign/drivers/drivertest"
+	"github.com/countersign-auth/countersign/drivers/http3"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+)
+
+// kitDriver is this package as a driver.
+func kitDriver() drivertest.Driver {
+	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: true}
+}
+
+// left are the connections that clients kept when they were closed.
+var left atomic.Int64
+
+func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
+	dialer := &http3.Dialer{TLS: s.TLS}
+	var mu sync.Mutex
+	var connections []nethttp.Multiplexed
+	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
+		Machine: s.Machine, Source: s.Source,
+		Multiplexed: func(ctx context.Context, host string, port uint16) (nethttp.Multiplexed, error) {
+			c, err := dialer.Connect(ctx, host, port)
+			if err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				connections = append(connections, c)
+			}
+			return c, err
+		},
+		Base: &http.Transport{TLSClientConfig: s.TLS},
+	})
+	if err != nil {
+		return drivertest.Client{}, err
+	}
+	return drivertest.Client{
+		Do: func(identity string, r *http.Request) (*http.Response, error) {
+			return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+		},
+		Close: func() {
+			tr.CloseIdleConnections()
+			for _, c := range connections {
+				if c.Err() == nil {
+					left.Add(1)
+				}
+			}
+		},
+	}, nil
+}
+
+func kitServer(s drivertest.ServerSetup) (func(), error) {
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	if err != nil {
+		return nil, err
+	}
+	server := &quichttp3.Server{
+		TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS),
+		Handler: auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, _ := nethttp.IdentityFrom(r.Context())
+			s.Handler(id.Info.Peer, w, r)
+		})),
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.Serve(s.Packets)
+	}()
+	return func() {
+		server.Close()
+		<-served
+	}, nil
+}
+
+func TestKit(t *testing.T) {
+	drivertest.Run(t, kitDriver)
+	if n := left.Load(); n > 0 {
+		t.Errorf("%d connections were open after the end of their clients", n)
+	}
+}
