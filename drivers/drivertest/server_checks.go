@@ -34,6 +34,7 @@ var serverChecks = []check{
 type served struct {
 	url     string
 	handled atomic.Int32
+	heard   func(user, body string) // called for what reached the handler whole, if not nil
 }
 
 // serve starts one.
@@ -82,6 +83,9 @@ func (s *served) handle(user string, w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), 500)
 		return
+	}
+	if s.heard != nil {
+		s.heard(user, string(body))
 	}
 	fmt.Fprintf(w, "%s:%s", user, body)
 }

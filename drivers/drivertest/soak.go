@@ -80,6 +80,11 @@ func (k *kit) serverSoak() {
 		if !ok {
 			return
 		}
+		s.heard = func(user, body string) {
+			if body != user {
+				k.errorf("%s: a request of %s ran in the name of %s", p.name, body, user)
+			}
+		}
 		soak(func(user string, chance *rand.Rand) {
 			c, err := k.tryDial(s.url, user, p)
 			if err != nil { // so many at once may be too many
