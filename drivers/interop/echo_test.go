@@ -34,6 +34,15 @@ func parseReport(body string) (report, error) {
 	return report{fields["user"], fields["auth"], fields["method"], fields["query"], fields["length"], fields["sha256"]}, nil
 }
 
+// readReport reads them off a response's content.
+func readReport(r io.Reader) (report, error) {
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return report{}, err
+	}
+	return parseReport(string(body))
+}
+
 // echoes asks a peer that is coming up for its echo.
 func echoes(addr string) error {
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -42,11 +51,7 @@ func echoes(addr string) error {
 		return err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	_, err = parseReport(string(body))
+	_, err = readReport(res.Body)
 	return err
 }
 
