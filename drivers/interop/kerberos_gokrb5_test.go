@@ -17,15 +17,22 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// TestServerKerberosGokrb5: the client of the Go library that is deployed most.
-func TestServerKerberosGokrb5(t *testing.T) {
-	t.Parallel()
-	mitKDC.up(t)
+// gokrb5Conf is mitKDC's realm for gokrb5, with types that it knows.
+func gokrb5Conf(t testing.TB) *gokrb5config.Config {
+	t.Helper()
 	const types = "[libdefaults]\n  default_tgs_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96 aes256-cts-hmac-sha384-192\n"
 	conf, err := gokrb5config.NewFromString(strings.Replace(readText(t, krbFile("krb5.conf")), "[libdefaults]\n", types, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return conf
+}
+
+// TestServerKerberosGokrb5: the client of the Go library that is deployed most.
+func TestServerKerberosGokrb5(t *testing.T) {
+	t.Parallel()
+	mitKDC.up(t)
+	conf := gokrb5Conf(t)
 	for _, host := range []string{"localhost", "aes256-sha2.interop.test", "aes128-sha1.interop.test"} {
 		c := gokrb5client.NewWithPassword(alice, krbRealm, password, conf, gokrb5client.DisablePAFXFAST(true))
 		if err := c.Login(); err != nil {
