@@ -28,6 +28,7 @@ var clientChecks = []check{
 	{"client_body_once", "a request's body reaches its handler whole and once, or not at all and with an error", (*kit).clientBody, nil},
 	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain, nil},
 	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops, nil},
+	{"client_keeps_from_407", "an origin that answers as a proxy gets no credentials, and no more requests for it", (*kit).client407, nil},
 	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing, nil},
 	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves, nil},
 	{"client_header_bounded", "a header, or a run of interim responses, without an end is left, and is an error", (*kit).clientHeader, nil},
@@ -203,15 +204,18 @@ func (k *kit) clientDrain() {
 	}
 }
 
-func (k *kit) clientLoops() {
-	offer := func(p pair, r *http.Request) string {
-		x := scheme.Exchange{Method: r.Method, URI: r.URL.RequestURI(), Target: gss.Target{Service: "HTTP"}}
-		cs, _ := p.server.Offer(env(), x)
-		for c := range cs.All() {
-			return c.Text()
-		}
-		return ""
+// challenge is what a server offers of a scheme.
+func (k *kit) challenge(p pair, r *http.Request) string {
+	x := scheme.Exchange{Method: r.Method, URI: r.URL.RequestURI(), Target: gss.Target{Service: "HTTP"}}
+	cs, _ := p.server.Offer(env(), x)
+	for c := range cs.All() {
+		return c.Text()
 	}
+	k.errorf("%s: nothing is offered", p.name)
+	return ""
+}
+
+func (k *kit) clientLoops() {
 	digest := digestPair()
 	for _, l := range []struct {
 		name string
@@ -223,10 +227,10 @@ func (k *kit) clientLoops() {
 		{"Negotiate with a token", mutual(), func(*http.Request) string { return "Negotiate " + base64Of("toy:c1:n=0000") }},
 		{"Negotiate with a last token", oneLeg(), func(*http.Request) string { return "Negotiate " + base64Of("toy:f:u=alice:p=wonder") }},
 		{"Basic", basic(), func(*http.Request) string { return `Basic realm="r"` }},
-		{"Digest with new nonces", digest, func(r *http.Request) string { return offer(digest, r) }},
-		{"Digest, always stale", digest, func(r *http.Request) string { return offer(digest, r) + ", stale=true" }},
+		{"Digest with new nonces", digest, func(r *http.Request) string { return k.challenge(digest, r) }},
+		{"Digest, always stale", digest, func(r *http.Request) string { return k.challenge(digest, r) + ", stale=true" }},
 		{"Digest of new realms", digest, func(r *http.Request) string {
-			return strings.Replace(offer(digest, r), "a realm", "realm of "+base64Of(r.Header.Get("Authorization")), 1)
+			return strings.Replace(k.challenge(digest, r), "a realm", "realm of "+base64Of(r.Header.Get("Authorization")), 1)
 		}},
 	} {
 		s := k.raw(func(w http.ResponseWriter, r *http.Request) {
@@ -246,6 +250,28 @@ func (k *kit) clientLoops() {
 			if n := s.seen() - before; n == 0 || n > most {
 				k.errorf("%s: %d requests", l.name, n)
 			}
+		}
+	}
+}
+
+func (k *kit) client407() {
+	for _, p := range pairs() {
+		s := k.raw(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" || r.Header.Get("Proxy-Authorization") != "" {
+				k.errorf("%s: the origin got credentials", p.name)
+			}
+			w.Header().Set("Proxy-Authenticate", k.challenge(p, r))
+			w.WriteHeader(407)
+		})
+		c, ok := k.client(nil, p)
+		if !ok {
+			return
+		}
+		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status != 407 {
+			k.errorf("%s: %v", p.name, o)
+		}
+		if n := s.seen(); n != 1 {
+			k.errorf("%s: %d requests", p.name, n)
 		}
 	}
 }

@@ -250,6 +250,15 @@ var saboteurs = []struct {
 	})},
 	{"client_drain_bounded", "reads everything", false, Driver{Client: naive}},
 	{"client_loops_end", "insists", false, do(insist)},
+	{"client_keeps_from_407", "takes it for a proxy's", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		response, err := usual(identity, r)
+		if err != nil {
+			again := r.Clone(r.Context())
+			again.Header.Set("Proxy-Authorization", "Basic "+base64Of("alice:wonder"))
+			return usual(identity, again)
+		}
+		return response, err
+	})},
 	{"client_survives_closing", "calls everything a success", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
 		response, err := praise(usual, identity, r)
 		response.Body = io.NopCloser(strings.NewReader("somebody:"))

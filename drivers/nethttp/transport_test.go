@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -271,6 +272,33 @@ func TestTransport407WithoutProxy(t *testing.T) {
 	}), nil)
 	_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
 	wantFault(t, err, gss.Unexpected)
+}
+
+// Nor does 407 inside a tunnel: who says it is the origin, and the proxy's credentials are none of its
+// business.
+func TestTransport407InTunnel(t *testing.T) {
+	server, client := digestPair(t)
+	proxy := newProxy(t, false, server)
+	var requests atomic.Int32
+	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.Header.Get("Proxy-Authorization") != "" || r.Header.Get("Authorization") != "" {
+			t.Error("the origin got credentials")
+		}
+		w.Header().Set("Proxy-Authenticate", `Digest realm="a realm", nonce="n", qop="auth"`)
+		w.WriteHeader(407)
+	}), func(s *httptest.Server) { s.TLS = new(tlsConfig) })
+	c := newClient(t, func(c *nethttp.ClientConfig) {
+		c.Proxy = through(t, proxy.URL)
+		c.Base = s.Client().Transport.(*http.Transport)
+	}, client)
+	for range 2 {
+		_, err := do(c, "", "GET", s.URL, nil)
+		wantFault(t, err, gss.Unexpected)
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("the origin got %d requests, want 2", n)
+	}
 }
 
 // Connections that break while they are idle cost nothing: not a request that
