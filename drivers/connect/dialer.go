@@ -38,7 +38,8 @@ type Config struct {
 	// Machine configures the client. ProxySchemes answer a 407, or Schemes where
 	// those are nil.
 	Machine machine.ClientConfig
-	// Source answers questions; nil declines them.
+	// Source answers questions; nil declines them. answer.Allow keeps tickets to the proxies that
+	// are named.
 	Source answer.Source
 	// Identity is the local name to act under, see gss.Target.
 	Identity string
