@@ -40,6 +40,7 @@ type caller struct {
 	sent   func()          // called when a request has been sent, before its response
 	legs   func()          // called after each 401
 	lease  machine.Lease   // to open with
+	fields []string        // that authenticated last
 }
 
 // dial connects to a server under test.
@@ -76,10 +77,14 @@ func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {
 
 func (c *caller) connect() (err error) {
 	to := net.JoinHostPort(c.to.Host, fmt.Sprint(c.to.Port))
-	if !c.k.d.HTTP3 {
-		if c.conn, err = net.Dial("tcp", to); err == nil {
-			c.r = bufio.NewReader(c.conn)
-		}
+	switch {
+	case c.k.pipes != nil:
+		c.conn = c.k.pipes.dial()
+	case !c.k.d.HTTP3:
+		c.conn, err = net.Dial("tcp", to)
+	}
+	if err != nil || c.conn != nil {
+		c.r = bufio.NewReader(c.conn)
 		return err
 	}
 	c.to.Multiplexed, c.to.Binding = true, gss.Binding{}
@@ -183,6 +188,7 @@ func (c *caller) request(method, body string) outcome {
 			if a.Body == machine.Omit {
 				send = ""
 			}
+			c.fields = fields
 			response, o := c.exchange(method, send, fields...)
 			if last = o; o.err != nil {
 				return o

@@ -173,6 +173,7 @@ type kit struct {
 	found  []string
 	undo   []func()
 	source answer.Source // knows the people, and remembers
+	pipes  *pipes        // to dial instead of the network, if not nil
 }
 
 // on runs the check, and gives what it found.

@@ -20,7 +20,8 @@ type pair struct {
 	name   string
 	client scheme.Client
 	server scheme.Server
-	bound  bool // to its connection
+	bound  bool          // to its connection
+	source answer.Source // of a client whose questions are more than a password's, or nil
 }
 
 // mechanisms are toys under the names of schemes.
@@ -30,7 +31,7 @@ func mechanism(name, as string, t gsstoy.Toy) pair {
 	if as == scheme.NTLM {
 		t.OID = gss.NTLM
 	}
-	return pair{name, scheme.FromMechanism(traits, t), scheme.ForMechanism(traits, t), t.Bound}
+	return pair{name, scheme.FromMechanism(traits, t), scheme.ForMechanism(traits, t), t.Bound, nil}
 }
 
 func twoLegs() pair {
@@ -51,7 +52,7 @@ func oneLeg() pair {
 }
 
 func basic() pair {
-	return pair{"Basic", scheme.BasicClient(), scheme.BasicServer("a realm", scheme.AskVerifier), false}
+	return pair{"Basic", scheme.BasicClient(), scheme.BasicServer("a realm", scheme.AskVerifier), false, nil}
 }
 
 func digestPair() pair {
@@ -63,7 +64,7 @@ func digestPair() pair {
 	if err != nil {
 		panic(err)
 	}
-	return pair{"Digest", c, s, false}
+	return pair{"Digest", c, s, false, nil}
 }
 
 // pairs are all of them.

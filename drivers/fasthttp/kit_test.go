@@ -82,14 +82,19 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	return kitServe(s, auth.Install, auth.Wrap), nil
+}
+
+// kitServe serves what wrap makes of the kit's handler.
+func kitServe(s drivertest.ServerSetup, install func(*fast.Server), wrap func(fast.RequestHandler) fast.RequestHandler) (stop func()) {
 	app := func(ctx *fast.RequestCtx) {
 		id, _ := fasthttp.IdentityFrom(ctx)
 		user := strings.Clone(id.Info.Peer)
 		fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler(user, w, r) })(ctx)
 	}
-	server := &fast.Server{Handler: auth.Wrap(app), ReadBufferSize: 64 << 10, MaxRequestBodySize: 64 << 20, CloseOnShutdown: true, Logger: quiet{},
+	server := &fast.Server{Handler: wrap(app), ReadBufferSize: 64 << 10, MaxRequestBodySize: 64 << 20, CloseOnShutdown: true, Logger: quiet{},
 		MaxIdleWorkerDuration: 50 * time.Millisecond}
-	auth.Install(server)
+	install(server)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -98,7 +103,7 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	return func() {
 		server.Shutdown()
 		<-served
-	}, nil
+	}
 }
 
 // quiet is a log that nobody reads.
@@ -109,6 +114,13 @@ func (quiet) Printf(string, ...any) {}
 func TestKit(t *testing.T) {
 	warm(t)
 	drivertest.Run(t, kitDriver)
+}
+
+// BenchmarkServer is P14.
+func BenchmarkServer(b *testing.B) {
+	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
+		return kitServe(s, func(*fast.Server) {}, func(h fast.RequestHandler) fast.RequestHandler { return h }), nil
+	})
 }
 
 // warm starts the goroutines that fasthttp keeps for the whole process, so that they are no news

@@ -62,9 +62,14 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	return kitServe(s, auth.Wrap), nil
+}
+
+// kitServe serves what wrap makes of the kit's handler.
+func kitServe(s drivertest.ServerSetup, wrap func(http.Handler) http.Handler) (stop func()) {
 	server := &quichttp3.Server{
 		TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS),
-		Handler: auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Handler: wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			id, _ := nethttp.IdentityFrom(r.Context())
 			s.Handler(id.Info.Peer, w, r)
 		})),
@@ -77,7 +82,7 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	return func() {
 		server.Close()
 		<-served
-	}, nil
+	}
 }
 
 func TestKit(t *testing.T) {
@@ -85,4 +90,11 @@ func TestKit(t *testing.T) {
 	if n := left.Load(); n > 0 {
 		t.Errorf("%d connections were open after the end of their clients", n)
 	}
+}
+
+// BenchmarkServer is P14.
+func BenchmarkServer(b *testing.B) {
+	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
+		return kitServe(s, func(h http.Handler) http.Handler { return h }), nil
+	})
 }

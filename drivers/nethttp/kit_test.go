@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"testing"
 
@@ -33,22 +34,34 @@ func kitDriver() drivertest.Driver {
 			if err != nil {
 				return nil, err
 			}
-			server := &http.Server{ConnContext: auth.ConnContext, Handler: auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				id, _ := nethttp.IdentityFrom(r.Context())
-				s.Handler(id.Info.Peer, w, r)
-			}))}
-			served := make(chan struct{})
-			go func() {
-				defer close(served)
-				server.Serve(s.Listener)
-			}()
-			return func() {
-				server.Close()
-				server.Shutdown(context.Background())
-				<-served
-			}, nil
+			return kitServe(s, auth.ConnContext, auth.Wrap), nil
 		},
 	}
 }
 
+// kitServe serves what wrap makes of the kit's handler.
+func kitServe(s drivertest.ServerSetup, hook func(context.Context, net.Conn) context.Context, wrap func(http.Handler) http.Handler) (stop func()) {
+	server := &http.Server{ConnContext: hook, Handler: wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := nethttp.IdentityFrom(r.Context())
+		s.Handler(id.Info.Peer, w, r)
+	}))}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.Serve(s.Listener)
+	}()
+	return func() {
+		server.Close()
+		server.Shutdown(context.Background())
+		<-served
+	}
+}
+
 func TestKit(t *testing.T) { drivertest.Run(t, kitDriver) }
+
+// BenchmarkServer is P14.
+func BenchmarkServer(b *testing.B) {
+	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
+		return kitServe(s, nil, func(h http.Handler) http.Handler { return h }), nil
+	})
+}
