@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/http/httputil"
 	"strings"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
@@ -159,6 +161,54 @@ func (c *caller) stream(method, body string, fields []string) (*http.Response, e
 		}
 	}
 	return c.http3.RoundTrip(r)
+}
+
+// flood posts a body of so many bytes, as far as the server takes it, and gives the status, 0 for none, and
+// how much it took.
+func (c *caller) flood(enough int64) (status int, sent int64) {
+	defer c.close()
+	body := &endless{left: enough}
+	if c.http3 != nil {
+		r, err := http.NewRequestWithContext(c.k.ctx, "POST", fmt.Sprintf("https://%s:%d/", c.to.Host, c.to.Port), io.NopCloser(body))
+		if err != nil {
+			panic(err)
+		}
+		response, err := c.http3.RoundTrip(r)
+		if err != nil {
+			return 0, body.read.Load()
+		}
+		io.Copy(io.Discard, response.Body)
+		return response.StatusCode, body.read.Load()
+	}
+	done := make(chan error, 1)
+	go func() {
+		fmt.Fprintf(c.conn, "POST / HTTP/1.1\r\nHost: %s:%d\r\nTransfer-Encoding: chunked\r\n\r\n", c.to.Host, c.to.Port)
+		w := httputil.NewChunkedWriter(c.conn)
+		_, err := io.Copy(w, body)
+		done <- err
+	}()
+	if response, err := http.ReadResponse(c.r, nil); err == nil {
+		status = response.StatusCode
+		io.Copy(io.Discard, response.Body)
+	}
+	// A server that has answered may read on until it closes.
+	<-done
+	return status, body.read.Load()
+}
+
+// endless is a long body.
+type endless struct {
+	left int64
+	read atomic.Int64
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	n := min(int64(len(b)), e.left-e.read.Load())
+	if n == 0 {
+		return 0, io.EOF
+	}
+	e.read.Add(n)
+	return int(n), nil
 }
 
 // request authenticates a request by as many as it takes.

@@ -341,6 +341,12 @@ var saboteurs = []struct {
 		return serverWith(nil, nil)(s)
 	}}},
 	{"server_header_bounded", "reads any header", false, Driver{Server: serverOf(nil, nil, 1<<30)}},
+	{"server_drain_bounded", "reads everything", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
 	{"server_context", "asks without it", false, Driver{Server: func(s ServerSetup) (func(), error) {
 		usual := s.Source
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {

@@ -26,6 +26,7 @@ var serverChecks = []check{
 	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense, nil},
 	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
 	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},
+	{"server_drain_bounded", "a body without end that comes without credentials is not read to it, and the server goes on", (*kit).serverDrain, nil},
 	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext, hearing},
 	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak, nil},
 }
@@ -404,6 +405,38 @@ func (k *kit) serverHeader() {
 			k.errorf("after ten megabytes of %s: %v", h.name, o)
 		}
 		s.handled.Store(0)
+	}
+}
+
+func (k *kit) serverDrain() {
+	const enough = 32 << 20
+	for _, p := range k.offered() {
+		s, ok := k.serve(nil, p)
+		if !ok {
+			return
+		}
+		c, ok := k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		status, sent := c.flood(enough)
+		if status != 0 && status < 400 {
+			k.errorf("%s: status %d", p.name, status)
+		}
+		if sent >= enough {
+			k.errorf("%s: %d bytes were read", p.name, sent)
+			return
+		}
+		if s.handled.Load() != 0 {
+			k.errorf("%s: the handler ran", p.name)
+		}
+		c, ok = k.dial(s.url, "alice", p)
+		if !ok {
+			return
+		}
+		if o := c.request("GET", ""); !o.ok("alice", "") {
+			k.errorf("%s: a request afterwards: %v", p.name, o)
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +25,6 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
-	"github.com/countersign-auth/countersign/scheme"
 )
 
 // site is the kit's own server: net/http's, with a machine for each connection.
@@ -292,26 +290,6 @@ func (s *site) run(r *http.Request, c *connState, e machine.Event) machine.Actio
 	return nil
 }
 
-// client is a client of the driver with the given schemes, and its own logins
-// unless tune says otherwise.
-func (k *kit) client(tune func(*ClientSetup), ps ...pair) (Client, bool) {
-	setup := ClientSetup{Source: logins(people), TLS: &tls.Config{RootCAs: certificate().roots}}
-	setup.Machine.Policy = scheme.Policy{Cleartext: true}
-	for _, p := range ps {
-		setup.Machine.Schemes = append(setup.Machine.Schemes, p.client)
-	}
-	if tune != nil {
-		tune(&setup)
-	}
-	c, err := k.d.Client(setup)
-	if err != nil {
-		k.errorf("the client could not be made: %v", err)
-		return Client{}, false
-	}
-	k.cleanup(c.Close)
-	return c, true
-}
-
 // identity is the kit's own, by TLS.
 type identity struct {
 	certificates []tls.Certificate
@@ -326,50 +304,3 @@ var certificate = sync.OnceValue(func() identity {
 	roots.AddCert(s.Certificate())
 	return identity{s.TLS.Certificates, roots}
 })
-
-// outcome is what became of a request.
-type outcome struct {
-	status int
-	body   string
-	err    error
-}
-
-// ok reports whether it is what the site writes for a user and a body.
-func (o outcome) ok(user, body string) bool {
-	return o.err == nil && o.status == 200 && o.body == user+":"+body
-}
-
-func (o outcome) String() string {
-	if o.err != nil {
-		return "the error " + strconv.Quote(o.err.Error())
-	}
-	return fmt.Sprintf("status %d and %.60q", o.status, o.body)
-}
-
-// do sends a request under an identity, and reads the response.
-func (k *kit) do(ctx context.Context, c Client, identity, method, url string, body io.Reader) outcome {
-	r, err := http.NewRequestWithContext(ctx, method, url, body)
-	if err != nil {
-		panic(err)
-	}
-	response, err := c.Do(identity, r)
-	if err != nil {
-		return outcome{err: err}
-	}
-	defer response.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(response.Body, 1<<24))
-	if err != nil {
-		return outcome{err: fmt.Errorf("reading the response: %w", err)}
-	}
-	return outcome{status: response.StatusCode, body: string(b)}
-}
-
-// place is a URL's scheme, host and port, as questions name them.
-func place(raw string) (as, host string, port uint16) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		panic(err)
-	}
-	n, _ := strconv.ParseUint(u.Port(), 10, 16)
-	return u.Scheme, u.Hostname(), uint16(n)
-}

@@ -92,7 +92,7 @@ func kitServe(s drivertest.ServerSetup, install func(*fast.Server), wrap func(fa
 		user := strings.Clone(id.Info.Peer)
 		fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler(user, w, r) })(ctx)
 	}
-	server := &fast.Server{Handler: wrap(app), ReadBufferSize: 64 << 10, MaxRequestBodySize: 64 << 20, CloseOnShutdown: true, Logger: quiet{},
+	server := &fast.Server{Handler: wrap(app), ReadBufferSize: 64 << 10, MaxRequestBodySize: 4 << 20, CloseOnShutdown: true, Logger: quiet{},
 		MaxIdleWorkerDuration: 50 * time.Millisecond}
 	install(server)
 	served := make(chan struct{})

@@ -2,7 +2,9 @@ package nethttp_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -260,6 +262,38 @@ func TestTransportProxyRefuses(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "a page") {
 		t.Errorf("the proxy's page shows: %v", err)
+	}
+}
+
+// A proxy that is never content is left after a few requests, on the way to a plain origin and for a
+// tunnel.
+func TestTransportProxyNeverContent(t *testing.T) {
+	_, digests := digestPair(t)
+	_, bound := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
+	for name, c := range map[string]struct {
+		client scheme.Client
+		say    func(n int32) string
+	}{
+		"bare":            {bound, func(int32) string { return "NTLM" }},
+		"a token":         {bound, func(int32) string { return "NTLM " + base64.StdEncoding.EncodeToString([]byte("toy/NTLM:c1")) }},
+		"new nonces":      {digests, func(n int32) string { return fmt.Sprintf(`Digest realm="r", nonce="n%d", qop="auth"`, n) }},
+		"always stale":    {digests, func(n int32) string { return fmt.Sprintf(`Digest realm="r", nonce="n%d", qop="auth", stale=true`, n) }},
+		"one more scheme": {digests, func(n int32) string { return fmt.Sprintf(`Riddle-%d x=y`, n) }},
+	} {
+		for _, to := range []string{"http://origin.example/", "https://origin.example/"} {
+			var requests atomic.Int32
+			proxy := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Proxy-Authenticate", c.say(requests.Add(1)))
+				w.WriteHeader(407)
+			}), nil)
+			_, err := do(newClient(t, func(c *nethttp.ClientConfig) { c.Proxy = through(t, proxy.URL) }, c.client), "", "GET", to, nil)
+			if e, ok := errors.AsType[*nethttp.Error](err); !ok || e.Side != gss.Proxy || e.Status != 407 {
+				t.Errorf("%s, %s: %v, want an error of the proxy's side", name, to, err)
+			}
+			if n := requests.Load(); n < 1 || n > 16 {
+				t.Errorf("%s, %s: %d requests", name, to, n)
+			}
+		}
 	}
 }
 
