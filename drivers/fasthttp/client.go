@@ -28,7 +28,11 @@ const (
 	// DefaultExpectTimeout is how long a body that can be sent once waits for 100 (Continue).
 	DefaultExpectTimeout = time.Second
 
-	maxIdlePerKey    = 8
+	// MaxIdle bounds the connections that a Transport keeps idle, and MaxIdlePerKey those of one
+	// server and identity.
+	MaxIdle       = 512
+	MaxIdlePerKey = 8
+
 	maxInformational = 8
 )
 
@@ -63,7 +67,8 @@ type ClientConfig struct {
 // It dials as the HostClient says (Dial, DialTimeout, TLSConfig, Addr, timeouts, MaxResponseBodySize), and
 // honours the request's timeout for the exchange as a whole. To go through a proxy, let Dial be that
 // of package connect. A response's body is read whole: StreamBody has no effect. A request that carries
-// an Authorization field of its own is passed through as it is.
+// an Authorization field of its own, or user information in its URI, is passed through as it is, and not
+// authenticated: its challenge is a response like any other.
 type Transport struct {
 	config ClientConfig
 	client machine.Client
@@ -102,6 +107,7 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 		defer cancel()
 	}
 	x := &trip{t: t, hc: hc, req: req, resp: resp}
+	x.own = len(req.Header.Peek(header.Authorization)) > 0 || len(req.URI().Username()) > 0
 	if t.config.Identity != nil {
 		x.identity = t.config.Identity(req)
 	}
@@ -144,6 +150,7 @@ type trip struct {
 	req      *fast.Request
 	resp     *fast.Response
 	identity string
+	own      bool // the application authenticates itself
 
 	body   []byte // replayable
 	stream bool   // of which there is only one
@@ -169,10 +176,10 @@ func (x *trip) exchange(ctx context.Context) (machine.Action, drive.Carrier, boo
 		Answer: func(q gss.Question) gss.Answer { return x.answer(ctx, q) },
 		Learn:  func(origin, _ machine.Facts) { x.t.spaces.Learn(space, origin) },
 	}
-	if len(x.req.Header.Peek(header.Authorization)) == 0 {
+	if !x.own {
 		e.Lease = func() (origin, proxy machine.Lease) { return x.t.spaces.Lease(space, q.URI), proxy }
 	}
-	k := key{addr: x.hc.Addr, scheme: q.Scheme, host: q.Host, port: q.Port, identity: x.identity}
+	k := key{addr: x.hc.Addr, scheme: q.Scheme, host: q.Host, port: q.Port, identity: x.identity, own: x.own}
 	e.Connect = func(ctx context.Context, fresh, _ bool) (drive.Carrier, error) { return x.connect(ctx, k, fresh) }
 	return e.Run(ctx)
 }
@@ -180,7 +187,11 @@ func (x *trip) exchange(ctx context.Context) (machine.Action, drive.Carrier, boo
 // readBody looks at how often the request's body can be sent.
 func (x *trip) readBody() (machine.Body, error) {
 	if !x.req.IsBodyStream() {
-		if x.body = x.req.Body(); len(x.body) == 0 {
+		x.body = x.req.Body()
+		if len(x.body) == 0 && !x.req.Header.IsGet() && !x.req.Header.IsHead() {
+			x.body = x.req.PostArgs().QueryString()
+		}
+		if len(x.body) == 0 {
 			return machine.NoBody, nil
 		}
 		return machine.Replayable, nil
@@ -227,14 +238,8 @@ func (x *trip) connect(ctx context.Context, k key, fresh bool) (drive.Carrier, e
 		}
 	}
 	c.trip = x
-	c.release = watch(ctx, c.Conn)
+	c.watch(ctx)
 	return c, nil
-}
-
-// watch ends a connection's reads and writes with the context.
-func watch(ctx context.Context, c net.Conn) func() bool {
-	c.SetDeadline(time.Time{})
-	return context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 }
 
 // dial connects as the HostClient would.

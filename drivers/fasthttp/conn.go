@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +26,7 @@ type key struct {
 	addr, scheme, host string
 	port               uint16
 	identity           string
+	own                bool // the application authenticates itself on it
 }
 
 // conn is a connection with the machine that belongs to it. It implements drive.Carrier.
@@ -34,10 +38,11 @@ type conn struct {
 	br      *bufio.Reader
 	bw      *bufio.Writer
 	trip    *trip
-	release func() bool // ends the context's power over it
-	spent   bool        // the peer closes it after its last response
-	dead    bool        // it failed
-	idle    time.Time   // since when
+	ctx     context.Context // the exchange's, which ends reads and writes
+	release func() bool     // ends its power over them
+	spent   bool            // the peer closes it after its last response
+	dead    bool            // it failed
+	timer   *time.Timer     // while it is idle
 }
 
 const defaultBuffer = 4096
@@ -48,6 +53,30 @@ func (c *conn) buffers(hc *fast.HostClient) {
 		size = defaultBuffer
 	}
 	c.br, c.bw = bufio.NewReaderSize(c.Conn, size), bufio.NewWriter(c.Conn)
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// watch ends reads and writes with the context.
+func (c *conn) watch(ctx context.Context) {
+	c.ctx = ctx
+	c.SetDeadline(time.Time{})
+	end := c.Conn
+	c.release = context.AfterFunc(ctx, func() { end.SetDeadline(past) })
+}
+
+// within gives a deadline to reads or writes, 0 for none. It does not lift one that the context's end
+// has set.
+func (c *conn) within(set func(time.Time) error, d time.Duration) {
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	set(at)
+	if c.ctx.Err() != nil {
+		set(past)
+	}
 }
 
 // Runner implements drive.Carrier.
@@ -85,7 +114,7 @@ func (c *conn) Renew(ctx context.Context) bool {
 	same := next.binding == c.binding
 	c.Conn, c.br, c.bw, c.binding = next.Conn, next.br, next.bw, next.binding
 	c.spent, c.dead = false, !same
-	c.release = watch(ctx, c.Conn)
+	c.watch(ctx)
 	return same
 }
 
@@ -105,16 +134,28 @@ func (c *conn) Send(_ context.Context, a machine.Send) (machine.Response, error)
 	}
 	x.broken, x.status = nil, x.resp.StatusCode()
 	c.spent = c.spent || x.resp.ConnectionClose()
-	return machine.Response{Status: x.status, Header: header.ParseResponse(responseFields{&x.resp.Header}.Values), Close: c.spent, BodySent: sent}, nil
+	e := machine.Response{Status: x.status, Header: header.ParseResponse(responseFields{&x.resp.Header}.Values), Close: c.spent, BodySent: sent}
+	if x.own && x.status == fast.StatusUnauthorized { // whom it concerns is the application
+		e.Status, e.Header = fast.StatusForbidden, header.Response{}
+	}
+	return e, nil
 }
 
 // prepare is the request of one leg, in r.
 func (x *trip) prepare(r *fast.Request, a machine.Send) {
 	x.req.Header.CopyTo(&r.Header)
 	r.SetURI(x.req.URI())
-	r.UseHostHeader = x.req.UseHostHeader
+	if r.UseHostHeader = x.req.UseHostHeader; !r.UseHostHeader || len(r.Header.Host()) == 0 {
+		r.Header.SetHostBytes(r.URI().Host())
+	}
+	r.Header.SetRequestURIBytes(r.URI().RequestURI())
 	r.Header.Del("Expect")
-	drive.ApplySend(requestFields{&r.Header}, machine.Send{Authorization: a.Authorization})
+	if name := r.URI().Username(); len(name) > 0 { // as fasthttp has it, which writes it for some bodies only
+		r.Header.Set(header.Authorization, "Basic "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s:%s", name, r.URI().Password())))
+	}
+	if !x.own {
+		drive.ApplySend(requestFields{&r.Header}, machine.Send{Authorization: a.Authorization})
+	}
 	if a.Probe {
 		r.Header.SetMethod(fast.MethodHead)
 	}
@@ -134,10 +175,7 @@ func (x *trip) prepare(r *fast.Request, a machine.Send) {
 // for the peer to ask for it, where its length is known.
 func (c *conn) write(r *fast.Request, use machine.BodyUse) (machine.Sent, error) {
 	x := c.trip
-	if t := x.hc.WriteTimeout; t > 0 {
-		c.SetWriteDeadline(time.Now().Add(t))
-		defer c.SetWriteDeadline(time.Time{})
-	}
+	c.within(c.SetWriteDeadline, x.hc.WriteTimeout)
 	n := x.req.Header.ContentLength()
 	if use != machine.Expect || !x.stream || n < 0 {
 		err := r.Write(c.bw)
@@ -172,19 +210,16 @@ func (c *conn) write(r *fast.Request, use machine.BodyUse) (machine.Sent, error)
 // wanted waits for what the peer says of a body: it wants it if it says 100 (Continue), or
 // nothing for a while.
 func (c *conn) wanted() bool {
-	c.SetReadDeadline(time.Now().Add(DefaultExpectTimeout))
-	defer c.SetReadDeadline(time.Time{})
+	c.within(c.SetReadDeadline, DefaultExpectTimeout)
 	head, err := c.br.Peek(len("HTTP/1.1 100"))
-	return err != nil || bytes.HasSuffix(head, []byte(" 100"))
+	silent, ok := err.(net.Error)
+	return ok && silent.Timeout() && c.ctx.Err() == nil || bytes.HasSuffix(head, []byte(" 100"))
 }
 
 // read reads the final response. The content of a challenge has a bound of its own.
 func (c *conn) read(a machine.Send) error {
 	x := c.trip
-	if t := x.hc.ReadTimeout; t > 0 {
-		c.SetReadDeadline(time.Now().Add(t))
-		defer c.SetReadDeadline(time.Time{})
-	}
+	c.within(c.SetReadDeadline, x.hc.ReadTimeout)
 	for range maxInformational {
 		x.resp.Reset()
 		if x.hc.DisableHeaderNamesNormalizing {
@@ -200,40 +235,18 @@ func (c *conn) read(a machine.Send) error {
 		if a.Probe || x.req.Header.IsHead() || status < 200 || status == fast.StatusNoContent || status == fast.StatusNotModified {
 			return nil
 		}
-		limit := x.hc.MaxResponseBodySize
-		if status == fast.StatusUnauthorized && (limit <= 0 || int64(limit) > x.t.config.MaxDrain) {
+		limit, challenge := x.hc.MaxResponseBodySize, status == fast.StatusUnauthorized && !x.own
+		if challenge && (limit <= 0 || int64(limit) > x.t.config.MaxDrain) {
 			limit = int(x.t.config.MaxDrain)
 		}
 		err := x.resp.ReadBody(c.br, limit)
-		if err == fast.ErrBodyTooLarge && status == fast.StatusUnauthorized { // it is of no use, and neither is its connection
+		if err == fast.ErrBodyTooLarge && challenge { // it is of no use, and neither is its connection
 			x.resp.ResetBody()
 			c.spent, err = true, nil
 		}
 		return err
 	}
 	return errTooMany
-}
-
-// pool keeps the connections of a Transport while they are idle.
-type pool struct {
-	mu   sync.Mutex
-	idle map[key][]*conn
-}
-
-// take is a connection for k, the one that was used last; nil if there is none that can be used.
-func (p *pool) take(k key) *conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for list := p.idle[k]; len(list) > 0; list = p.idle[k] {
-		c := list[len(list)-1]
-		p.idle[k] = list[:len(list)-1]
-		if time.Now().Before(c.idle) && c.alive() {
-			return c
-		}
-		c.Conn.Close()
-	}
-	delete(p.idle, k)
-	return nil
 }
 
 // alive reports whether the peer has not closed an idle connection, nor said something that
@@ -246,33 +259,79 @@ func (c *conn) alive() bool {
 	return ok && timeout.Timeout()
 }
 
+// pool keeps the connections of a Transport while they are idle, in the order in which they became it.
+type pool struct {
+	mu   sync.Mutex
+	idle []*conn
+}
+
+// take is a connection for k, the one that was used last; nil if there is none that can be used.
+func (p *pool) take(k key) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if c := p.idle[i]; c.key == k {
+			p.remove(i)
+			if c.alive() {
+				return c
+			}
+			c.Conn.Close()
+		}
+	}
+	return nil
+}
+
+// put takes a connection back, and keeps it for so long. Where there is no room, the one that has been
+// idle for longest goes.
 func (p *pool) put(c *conn, keep time.Duration) {
 	if keep <= 0 {
 		keep = fast.DefaultMaxIdleConnDuration
 	}
-	c.trip, c.release, c.idle = nil, nil, time.Now().Add(keep)
+	c.trip, c.ctx, c.release = nil, nil, nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.idle == nil {
-		p.idle = make(map[key][]*conn)
+	same, oldest := 0, 0
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if p.idle[i].key == c.key {
+			same++
+			oldest = i
+		}
 	}
-	list := p.idle[c.key]
-	if len(list) >= maxIdlePerKey {
-		list[0].Conn.Close()
-		list = append(list[:0:0], list[1:]...)
+	switch {
+	case same >= MaxIdlePerKey:
+		p.drop(oldest)
+	case len(p.idle) >= MaxIdle:
+		p.drop(0)
 	}
-	p.idle[c.key] = append(list, c)
+	p.idle = append(p.idle, c)
+	c.timer = time.AfterFunc(keep, func() { p.expire(c) })
+}
+
+// remove takes one off the list, drop closes it as well. The lock is held.
+func (p *pool) remove(i int) *conn {
+	c := p.idle[i]
+	c.timer.Stop()
+	p.idle = slices.Delete(p.idle, i, i+1)
+	return c
+}
+
+func (p *pool) drop(i int) { p.remove(i).Conn.Close() }
+
+// expire closes a connection that was idle for too long.
+func (p *pool) expire(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.idle, c); i >= 0 {
+		p.drop(i)
+	}
 }
 
 func (p *pool) closeAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, list := range p.idle {
-		for _, c := range list {
-			c.Conn.Close()
-		}
+	for len(p.idle) > 0 {
+		p.drop(len(p.idle) - 1)
 	}
-	p.idle = nil
 }
 
 var errTooMany = errors.New("fasthttp: the peer sent too many informational responses")

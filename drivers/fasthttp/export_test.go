@@ -1,0 +1,17 @@
+package fasthttp
+
+// Guests is how many connections have a state.
+func (a *Authenticator) Guests() (n int) {
+	a.guests.Range(func(any, any) bool {
+		n++
+		return true
+	})
+	return n
+}
+
+// Idle is how many connections are kept.
+func (t *Transport) Idle() int {
+	t.pool.mu.Lock()
+	defer t.pool.mu.Unlock()
+	return len(t.pool.idle)
+}
