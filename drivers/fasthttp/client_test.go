@@ -242,13 +242,47 @@ func TestTransportContext(t *testing.T) {
 			t.Errorf("%s: %d connections are kept", name, n)
 		}
 	}
+	// It ends between a request and the deadline for its response, which must not lift it.
+	ctx, cancel := context.WithCancel(t.Context())
+	hc := hostOf(at)
+	hc.ReadTimeout = time.Hour
+	hc.Dial = func(addr string) (net.Conn, error) {
+		c, err := net.Dial("tcp", addr)
+		return &ending{Conn: c, cancel: cancel, over: make(chan struct{})}, err
+	}
 	var req fast.Request
 	var resp fast.Response
 	req.SetRequestURI(at)
+	if _, err := newTransport(t, nil, client).Do(ctx, hc, &req, &resp); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended before its deadline: %v", err)
+	}
 	req.SetTimeout(10 * time.Millisecond)
 	if _, err := newTransport(t, nil, client).RoundTrip(hostOf(at), &req, &resp); err != fast.ErrTimeout {
 		t.Errorf("a timeout of fasthttp's: %v", err)
 	}
+}
+
+// ending is a connection whose context ends with its first write.
+type ending struct {
+	net.Conn
+	cancel context.CancelFunc
+	over   chan struct{} // closed when the end has come down here
+	once   sync.Once
+}
+
+func (c *ending) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.cancel()
+	<-c.over
+	return n, err
+}
+
+func (c *ending) SetDeadline(at time.Time) error {
+	err := c.Conn.SetDeadline(at)
+	if !at.IsZero() {
+		c.once.Do(func() { close(c.over) })
+	}
+	return err
 }
 
 // TestTransportIdle: an idle connection closes by itself, and there is a bound to how many there are.
