@@ -104,19 +104,14 @@ func benchKit(d Driver) *kit {
 }
 
 func (k *kit) benchCaller(b *testing.B, p pair) *caller {
-	s, ok := k.serve(func(s *ServerSetup) {
+	k.stop = func() { b.Fatal(k.found) }
+	s := k.serve(func(s *ServerSetup) {
 		if k.pipes != nil {
 			s.Listener.Close()
 			s.Listener = k.pipes
 		}
 	}, p)
-	if !ok {
-		b.Fatal(k.found)
-	}
-	c, ok := k.dial(s.url, "alice", p)
-	if !ok {
-		b.Fatal(k.found)
-	}
+	c := k.dial(s.url, "alice", p)
 	if p.source != nil {
 		c.source = p.source
 	}

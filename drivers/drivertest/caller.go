@@ -46,12 +46,12 @@ type caller struct {
 }
 
 // dial connects to a server under test.
-func (k *kit) dial(url, user string, ps ...pair) (*caller, bool) {
+func (k *kit) dial(url, user string, ps ...pair) *caller {
 	c, err := k.tryDial(url, user, ps...)
 	if err != nil {
-		k.errorf("the server does not take a connection: %v", err)
+		k.fatalf("the server does not take a connection: %v", err)
 	}
-	return c, err == nil
+	return c
 }
 
 func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {

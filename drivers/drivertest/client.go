@@ -14,7 +14,7 @@ import (
 
 // client is a client of the driver with the given schemes, and its own logins
 // unless tune says otherwise.
-func (k *kit) client(tune func(*ClientSetup), ps ...pair) (Client, bool) {
+func (k *kit) client(tune func(*ClientSetup), ps ...pair) Client {
 	setup := ClientSetup{Source: logins(people), TLS: &tls.Config{RootCAs: certificate().roots}}
 	setup.Machine.Policy = scheme.Policy{Cleartext: true}
 	for _, p := range ps {
@@ -25,11 +25,10 @@ func (k *kit) client(tune func(*ClientSetup), ps ...pair) (Client, bool) {
 	}
 	c, err := k.d.Client(setup)
 	if err != nil {
-		k.errorf("the client could not be made: %v", err)
-		return Client{}, false
+		k.fatalf("the client could not be made: %v", err)
 	}
 	k.cleanup(c.Close)
-	return c, true
+	return c
 }
 
 // outcome is what became of a request.

@@ -43,10 +43,7 @@ var clientChecks = []check{
 func (k *kit) clientCompletes() {
 	for _, p := range pairs() {
 		s := k.site(nil, p)
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		for n := range 3 {
 			if o := k.do(k.ctx, c, "", "GET", s.URL+"/a?b", nil); !o.ok("alice", "") {
 				k.errorf("%s, request %d: %v", p.name, n+1, o)
@@ -59,7 +56,7 @@ func (k *kit) clientWrongPassword() {
 	for _, p := range pairs() {
 		s := k.site(nil, p)
 		var asked atomic.Int32
-		c, ok := k.client(func(c *ClientSetup) {
+		c := k.client(func(c *ClientSetup) {
 			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 				asked.Add(1)
 				if _, ok := q.(gss.NeedCredential); ok { // the same wrong one, as often as it is asked
@@ -68,9 +65,6 @@ func (k *kit) clientWrongPassword() {
 				return gss.Declined{}
 			})
 		}, p)
-		if !ok {
-			return
-		}
 		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
 			k.errorf("%s: %v", p.name, o)
 		}
@@ -100,10 +94,7 @@ func crowd(n int, request func(user string)) {
 func (k *kit) clientIdentities() {
 	for _, p := range pairs() {
 		s := k.site(nil, p)
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		for range 3 { // on new connections, and on those that are kept
 			crowd(4, func(user string) {
 				if o := k.do(k.ctx, c, user, "GET", s.URL, nil); !o.ok(user, "") {
@@ -117,10 +108,7 @@ func (k *kit) clientIdentities() {
 func (k *kit) clientLegs() {
 	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
 		s := k.site(nil, p)
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		for range 2 {
 			crowd(3, func(user string) {
 				if o := k.do(k.ctx, c, user, "POST", s.URL, strings.NewReader("a body")); !o.ok(user, "a body") {
@@ -144,10 +132,7 @@ func (k *kit) clientBody() {
 	for _, p := range pairs() {
 		for _, replayable := range []bool{true, false} {
 			s := k.site(nil, p)
-			c, ok := k.client(nil, p)
-			if !ok {
-				return
-			}
+			c := k.client(nil, p)
 			for n := range 2 {
 				var body io.Reader = strings.NewReader(text)
 				if !replayable {
@@ -192,10 +177,7 @@ func (k *kit) clientDrain() {
 			}
 		}
 	})
-	c, ok := k.client(nil, basic())
-	if !ok {
-		return
-	}
+	c := k.client(nil, basic())
 	if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && !o.ok("alice", "") {
 		k.errorf("%v", o)
 	}
@@ -238,10 +220,7 @@ func (k *kit) clientLoops() {
 			w.Header().Set("WWW-Authenticate", l.say(r))
 			w.WriteHeader(401)
 		})
-		c, ok := k.client(nil, l.p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, l.p)
 		for _, method := range []string{"GET", "POST"} {
 			before := s.seen()
 			if o := k.do(k.ctx, c, "", method, s.URL, strings.NewReader("a body")); o.err == nil && o.status < 400 {
@@ -263,10 +242,7 @@ func (k *kit) client407() {
 			w.Header().Set("Proxy-Authenticate", k.challenge(p, r))
 			w.WriteHeader(407)
 		})
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status != 407 {
 			k.errorf("%s: %v", p.name, o)
 		}
@@ -280,10 +256,7 @@ func (k *kit) clientClosing() {
 	for _, p := range pairs() {
 		for after := 1; after <= 4; after++ {
 			s := k.site(func(s *site) { s.closeAfter = after }, p)
-			c, ok := k.client(nil, p)
-			if !ok {
-				return
-			}
+			c := k.client(nil, p)
 			for n := range 2 {
 				before := s.seen()
 				o := k.do(k.ctx, c, "", "GET", s.URL, nil)
@@ -304,10 +277,7 @@ func (k *kit) clientClosing() {
 func (k *kit) clientHalves() {
 	p := twoLegs()
 	sound := k.site(nil, p)
-	c, ok := k.client(nil, p)
-	if !ok {
-		return
-	}
+	c := k.client(nil, p)
 	first := "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"
 	for _, h := range []struct {
 		name string
@@ -326,10 +296,7 @@ func (k *kit) clientHalves() {
 		{"an interim response only", []string{"HTTP/1.1 100 Continue\r\n\r\n"}},
 		{"what is no response", []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"}},
 	} {
-		w, ok := k.wire(func(conn net.Conn, n int) { io.WriteString(conn, h.says[min(n, len(h.says))-1]) })
-		if !ok {
-			return
-		}
+		w := k.wire(func(conn net.Conn, n int) { io.WriteString(conn, h.says[min(n, len(h.says))-1]) })
 		for _, method := range []string{"GET", "POST"} {
 			before := w.requests.Load()
 			if o := k.do(k.ctx, c, "", method, w.url, strings.NewReader("a body")); o.err == nil && o.status < 400 {
@@ -347,10 +314,7 @@ func (k *kit) clientHalves() {
 
 func (k *kit) clientHeader() {
 	const enough = 64 << 20
-	c, ok := k.client(nil, basic())
-	if !ok {
-		return
-	}
+	c := k.client(nil, basic())
 	for _, e := range []struct{ name, begin, again string }{
 		{"fields", "HTTP/1.1 401 Unauthorized\r\n", "X-Field: " + strings.Repeat("v", 1000) + "\r\n"},
 		{"challenges", "HTTP/1.1 401 Unauthorized\r\n", "WWW-Authenticate: Basic realm=\"" + strings.Repeat("r", 1000) + "\"\r\n"},
@@ -359,7 +323,7 @@ func (k *kit) clientHeader() {
 	} {
 		var wrote atomic.Int64
 		block := strings.Repeat(e.again, 64)
-		w, ok := k.wire(func(conn net.Conn, _ int) {
+		w := k.wire(func(conn net.Conn, _ int) {
 			io.WriteString(conn, e.begin)
 			for wrote.Load() < enough {
 				n, err := io.WriteString(conn, block)
@@ -368,9 +332,6 @@ func (k *kit) clientHeader() {
 				}
 			}
 		})
-		if !ok {
-			return
-		}
 		if o := k.do(k.ctx, c, "", "GET", w.url, nil); o.err == nil {
 			k.errorf("%s: %v", e.name, o)
 		}
@@ -390,10 +351,7 @@ func (k *kit) clientContext() {
 		case <-k.ctx.Done():
 		}
 	})
-	c, ok := k.client(nil, p)
-	if !ok {
-		return
-	}
+	c := k.client(nil, p)
 	wantCancelled := func(what string, o outcome) {
 		if !errors.Is(o.err, context.Canceled) {
 			k.errorf("%s: %v, want context.Canceled", what, o)
@@ -410,7 +368,7 @@ func (k *kit) clientContext() {
 
 	s := k.site(nil, p)
 	asked, ended := make(chan struct{}, 8), make(chan struct{}, 8)
-	slow, ok := k.client(func(c *ClientSetup) {
+	slow := k.client(func(c *ClientSetup) {
 		c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 			asked <- struct{}{}
 			select {
@@ -421,9 +379,6 @@ func (k *kit) clientContext() {
 			return gss.Unreachable{}
 		})
 	}, p)
-	if !ok {
-		return
-	}
 	wantCancelled("cancelled while a question is open", k.do(k.until(asked), slow, "", "GET", s.URL, nil))
 	if len(ended) == 0 {
 		k.errorf("a question's context did not end with the request's")
@@ -446,10 +401,7 @@ func (k *kit) until(happens <-chan struct{}) context.Context {
 func (k *kit) clientProof() {
 	for _, p := range []pair{oneLeg(), mutual()} {
 		s := k.site(func(s *site) { s.noProof = true }, p)
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
 			k.errorf("%s: %v", p.name, o)
 		}
@@ -460,7 +412,7 @@ func (k *kit) clientTarget() {
 	for _, p := range pairs() {
 		s := k.site(nil, p)
 		as, host, port := place(s.URL)
-		c, ok := k.client(func(c *ClientSetup) {
+		c := k.client(func(c *ClientSetup) {
 			usual := c.Source
 			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 				if need, ok := q.(gss.NeedCredential); ok {
@@ -475,9 +427,6 @@ func (k *kit) clientTarget() {
 				return usual.Answer(ctx, q)
 			})
 		}, p)
-		if !ok {
-			return
-		}
 		if o := k.do(k.ctx, c, "bob", "GET", s.URL, nil); !o.ok("bob", "") {
 			k.errorf("%s: %v", p.name, o)
 		}
@@ -492,10 +441,7 @@ func (k *kit) clientLeavesHTTP3() { k.clientLeaves(3, nil) }
 func (k *kit) clientLeaves(version int, tune func(*site)) {
 	for _, p := range []pair{digestPair(), oneLeg(), mechanism("bound", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true, Bound: true})} {
 		s := k.site(tune, p)
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		for range 2 {
 			if o := k.do(k.ctx, c, "", "POST", s.URL, strings.NewReader("a body")); !o.ok("alice", "a body") {
 				k.errorf("%s: %v", p.name, o)

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -174,13 +175,14 @@ type kit struct {
 	undo   []func()
 	source answer.Source // knows the people, and remembers
 	pipes  *pipes        // to dial instead of the network, if not nil
+	stop   func()        // ends the goroutine that cannot go on
 }
 
 // on runs the check, and gives what it found.
 func (c check) on(d Driver, patience time.Duration) []string {
 	before := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	k := &kit{d: d, ctx: ctx, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
+	k := &kit{d: d, ctx: ctx, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -194,13 +196,16 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	}()
 	select {
 	case <-done:
+		if ctx.Err() != nil {
+			k.errorf("it came to an end only because its time was up, after %v", patience)
+		}
 		cancel()
 		if err := settle(before, k.grace); err != nil {
 			k.errorf("goroutines are left after the end: %v", err)
 		}
 	case <-hung(ctx, patience/4):
 		cancel()
-		k.errorf("it did not come to an end within %v, nor soon after its context did", patience)
+		k.errorf("it did not come to an end within %v, nor soon after its time was up", patience)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -237,6 +242,12 @@ func (k *kit) errorf(format string, args ...any) {
 	if len(k.found) < 8 {
 		k.found = append(k.found, text)
 	}
+}
+
+// fatalf notes a finding that a check cannot go on from, and ends its goroutine.
+func (k *kit) fatalf(format string, args ...any) {
+	k.errorf(format, args...)
+	k.stop()
 }
 
 // cleanup has f called at the end of the check, last one first.

@@ -39,7 +39,7 @@ type served struct {
 }
 
 // serve starts one.
-func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
+func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	s := &served{}
 	setup := ServerSetup{Source: k.source, Handler: s.handle}
 	var err error
@@ -51,8 +51,7 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
 	}
 	switch {
 	case err != nil:
-		k.errorf("no listener: %v", err)
-		return nil, false
+		k.fatalf("no listener: %v", err)
 	case k.d.HTTP3:
 		k.cleanup(func() { setup.Packets.Close() })
 		s.url = "https://" + setup.Packets.LocalAddr().String()
@@ -70,11 +69,10 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) (*served, bool) {
 		if l := setup.Listener; l != nil {
 			l.Close()
 		}
-		k.errorf("the server could not be made: %v", err)
-		return nil, false
+		k.fatalf("the server could not be made: %v", err)
 	}
 	k.cleanup(stop)
-	return s, true
+	return s
 }
 
 // handle writes who it was, and the body.
@@ -93,14 +91,8 @@ func (s *served) handle(user string, w http.ResponseWriter, r *http.Request) {
 
 func (k *kit) serverCompletes() {
 	for _, p := range k.offered() {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
-		c, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
+		c := k.dial(s.url, "alice", p)
 		for n := range 3 {
 			if o := c.request("GET", ""); !o.ok("alice", "") {
 				k.errorf("%s, request %d: %v", p.name, n+1, o)
@@ -112,14 +104,8 @@ func (k *kit) serverCompletes() {
 
 func (k *kit) serverRefuses() {
 	all := pairs()[:3] // schemes of different names
-	s, ok := k.serve(nil, all...)
-	if !ok {
-		return
-	}
-	c, ok := k.dial(s.url, "alice")
-	if !ok {
-		return
-	}
+	s := k.serve(nil, all...)
+	c := k.dial(s.url, "alice")
 	response, o := c.exchange("GET", "")
 	if o.err != nil || o.status != 401 {
 		k.errorf("no credentials: %v, want 401", o)
@@ -133,18 +119,12 @@ func (k *kit) serverRefuses() {
 		}
 	}
 	for _, p := range k.offered() {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
 		for who, source := range map[string]gss.Answer{
 			"a wrong password": gss.Password{User: "alice", Password: gss.NewSecret("guess")},
 			"an unknown user":  gss.Password{User: "nobody", Password: gss.NewSecret("guess")},
 		} {
-			c, ok := k.dial(s.url, "alice", p)
-			if !ok {
-				return
-			}
+			c := k.dial(s.url, "alice", p)
 			c.source = answer.Func(func(context.Context, gss.Question) gss.Answer { return source })
 			if o := c.request("GET", ""); o.status != 401 {
 				k.errorf("%s, %s: %v, want 401", p.name, who, o)
@@ -161,14 +141,8 @@ func (k *kit) serverRefuses() {
 
 func (k *kit) serverWaits() {
 	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
-		c, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
+		c := k.dial(s.url, "alice", p)
 		legs := 0
 		c.legs = func() {
 			legs++
@@ -187,18 +161,9 @@ func (k *kit) serverWaits() {
 
 func (k *kit) serverLegs() {
 	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
-		a, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
-		b, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
+		a := k.dial(s.url, "alice", p)
+		b := k.dial(s.url, "alice", p)
 		here, there, legs := a.conn, b.conn, 0
 		a.legs = func() { // after the second 401, which answers the first token, it goes on elsewhere
 			if legs++; legs == 2 {
@@ -219,14 +184,8 @@ func (k *kit) serverLegs() {
 
 func (k *kit) serverIdentity() {
 	p := twoLegs()
-	s, ok := k.serve(nil, p)
-	if !ok {
-		return
-	}
-	a, ok := k.dial(s.url, "alice", p)
-	if !ok {
-		return
-	}
+	s := k.serve(nil, p)
+	a := k.dial(s.url, "alice", p)
 	if o := a.request("GET", ""); !o.ok("alice", "") {
 		k.errorf("alice: %v", o)
 		return
@@ -235,10 +194,7 @@ func (k *kit) serverIdentity() {
 		k.errorf("the connection that alice authenticated, without credentials: %v; NTLM belongs to its connection", o)
 	}
 	before := s.handled.Load()
-	b, ok := k.dial(s.url, "bob", p)
-	if !ok {
-		return
-	}
+	b := k.dial(s.url, "bob", p)
 	if _, o := b.exchange("GET", ""); o.status != 401 {
 		k.errorf("another connection, without credentials: %v, want 401", o)
 	}
@@ -255,15 +211,9 @@ func (k *kit) serverIdentity() {
 
 func (k *kit) serverCrowd() {
 	for _, p := range k.offered() {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
 		crowd(4, func(user string) {
-			c, ok := k.dial(s.url, user, p)
-			if !ok {
-				return
-			}
+			c := k.dial(s.url, user, p)
 			for range 3 {
 				if o := c.request("GET", ""); !o.ok(user, "") {
 					k.errorf("%s: a request of %s: %v", p.name, user, o)
@@ -277,14 +227,8 @@ func (k *kit) serverCrowd() {
 func (k *kit) serverBody() {
 	text := strings.Repeat("0123456789abcdef", 1<<15) // 512 KiB, more than net/http reads by itself
 	for _, p := range k.offered() {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
-		c, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
+		c := k.dial(s.url, "alice", p)
 		body := "a small body"
 		if p.bound {
 			// It opens with a token: a first 401 may close the connection rather than
@@ -301,19 +245,13 @@ func (k *kit) serverBody() {
 }
 
 func (k *kit) serverNonsense() {
-	s, ok := k.serve(nil, pairs()[:3]...)
-	if !ok {
-		return
-	}
+	s := k.serve(nil, pairs()[:3]...)
 	for _, value := range []string{
 		`Digest username="`, "Digest", "Digest ,,,", "Digest =", "Basic", "Basic =", "Basic Og==", "Basic !!!", "NTLM", "NTLM AAAA", "NTLM ====",
 		"Unknown x", "=", ",", `Digest username="a", realm="a realm", nonce="n", uri="/", response="0"`, "Basic " + base64Of("alice"), "Basic " + base64Of("alice:"),
 		"NTLM " + strings.Repeat("A", 1<<17), "NTLM " + base64Of("toy/NTLM:i2:u=alice:p=wonder"),
 	} {
-		c, ok := k.dial(s.url, "alice", basic())
-		if !ok {
-			return
-		}
+		c := k.dial(s.url, "alice", basic())
 		_, o := c.exchange("GET", "", "Authorization: "+value)
 		if o.status != 401 && o.status != 400 && o.status != 431 {
 			k.errorf("%.40s: %v, want 401 or 400", value, o)
@@ -323,10 +261,7 @@ func (k *kit) serverNonsense() {
 	if s.handled.Load() != 0 {
 		k.errorf("the handler ran")
 	}
-	c, ok := k.dial(s.url, "alice", basic())
-	if !ok {
-		return
-	}
+	c := k.dial(s.url, "alice", basic())
 	if o := c.request("GET", ""); !o.ok("alice", "") {
 		k.errorf("afterwards, with the right password: %v", o)
 	}
@@ -334,10 +269,7 @@ func (k *kit) serverNonsense() {
 
 func (k *kit) serverHalves() {
 	p := twoLegs()
-	s, ok := k.serve(nil, p)
-	if !ok {
-		return
-	}
+	s := k.serve(nil, p)
 	for n, half := range []string{
 		"",
 		"GE",
@@ -355,20 +287,14 @@ func (k *kit) serverHalves() {
 			func(c *caller) { c.conn.(*net.TCPConn).CloseWrite() },
 			func(c *caller) { c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
 		} {
-			c, ok := k.dial(s.url, "alice", p)
-			if !ok {
-				return
-			}
+			c := k.dial(s.url, "alice", p)
 			io.WriteString(c.conn, half)
 			then(c)
 		}
 		if n := s.handled.Load(); n != 0 {
 			k.errorf("the handler ran for %.40q", half)
 		}
-		c, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		c := k.dial(s.url, "alice", p)
 		if o := c.request("GET", ""); !o.ok("alice", "") {
 			k.errorf("a whole request beside %d broken ones, the last of which said %.40q: %v", 4*(n+1), half, o)
 		}
@@ -377,30 +303,21 @@ func (k *kit) serverHalves() {
 }
 
 func (k *kit) serverHeader() {
-	s, ok := k.serve(nil, basic())
-	if !ok {
-		return
-	}
+	s := k.serve(nil, basic())
 	rightly := "Authorization: Basic " + base64Of("alice:"+people["alice"])
 	for _, h := range []struct{ name, fields string }{
 		{"fields", strings.Repeat("X-Field: "+strings.Repeat("v", 1000)+"\r\n", 10<<10) + rightly},
 		{"credentials", strings.Repeat(rightly+"\r\n", 10<<20/len(rightly)) + rightly},
 		{"a token", "Authorization: NTLM " + strings.Repeat("A", 10<<20)},
 	} {
-		c, ok := k.dial(s.url, "alice", basic())
-		if !ok {
-			return
-		}
+		c := k.dial(s.url, "alice", basic())
 		if _, o := c.exchange("GET", "", h.fields); o.err == nil && o.status < 400 {
 			k.errorf("ten megabytes of %s: %v", h.name, o)
 		}
 		if n := s.handled.Load(); n != 0 {
 			k.errorf("ten megabytes of %s: the handler ran", h.name)
 		}
-		c, ok = k.dial(s.url, "alice", basic())
-		if !ok {
-			return
-		}
+		c = k.dial(s.url, "alice", basic())
 		if o := c.request("GET", ""); !o.ok("alice", "") {
 			k.errorf("after ten megabytes of %s: %v", h.name, o)
 		}
@@ -411,14 +328,8 @@ func (k *kit) serverHeader() {
 func (k *kit) serverDrain() {
 	const enough = 32 << 20
 	for _, p := range k.offered() {
-		s, ok := k.serve(nil, p)
-		if !ok {
-			return
-		}
-		c, ok := k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		s := k.serve(nil, p)
+		c := k.dial(s.url, "alice", p)
 		status, sent := c.flood(enough)
 		if status != 0 && status < 400 {
 			k.errorf("%s: status %d", p.name, status)
@@ -430,10 +341,7 @@ func (k *kit) serverDrain() {
 		if s.handled.Load() != 0 {
 			k.errorf("%s: the handler ran", p.name)
 		}
-		c, ok = k.dial(s.url, "alice", p)
-		if !ok {
-			return
-		}
+		c = k.dial(s.url, "alice", p)
 		if o := c.request("GET", ""); !o.ok("alice", "") {
 			k.errorf("%s: a request afterwards: %v", p.name, o)
 		}
@@ -442,7 +350,7 @@ func (k *kit) serverDrain() {
 
 func (k *kit) serverContext() {
 	asked, ended := make(chan struct{}, 8), make(chan struct{}, 8)
-	s, ok := k.serve(func(s *ServerSetup) {
+	s := k.serve(func(s *ServerSetup) {
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 			asked <- struct{}{}
 			select {
@@ -453,13 +361,7 @@ func (k *kit) serverContext() {
 			return gss.Unreachable{}
 		})
 	}, basic())
-	if !ok {
-		return
-	}
-	c, ok := k.dial(s.url, "alice", basic())
-	if !ok {
-		return
-	}
+	c := k.dial(s.url, "alice", basic())
 	go c.exchange("GET", "", "Authorization: Basic "+base64Of("alice:wonder"))
 	select {
 	case <-asked:

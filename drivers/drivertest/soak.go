@@ -41,10 +41,7 @@ func (k *kit) clientSoak() {
 				}
 			}
 		}, p)
-		c, ok := k.client(nil, p)
-		if !ok {
-			return
-		}
+		c := k.client(nil, p)
 		soak(func(user string, chance *rand.Rand) {
 			ctx, cancel := context.WithCancel(k.ctx)
 			defer cancel()
@@ -72,14 +69,11 @@ func (k *kit) clientSoak() {
 func (k *kit) serverSoak() {
 	for _, p := range k.offered() {
 		var open atomic.Int64
-		s, ok := k.serve(func(s *ServerSetup) {
+		s := k.serve(func(s *ServerSetup) {
 			if s.Listener != nil {
 				s.Listener = counting{s.Listener, &open}
 			}
 		}, p)
-		if !ok {
-			return
-		}
 		s.heard = func(user, body string) {
 			if body != user {
 				k.errorf("%s: a request of %s ran in the name of %s", p.name, body, user)
@@ -107,10 +101,7 @@ func (k *kit) serverSoak() {
 			}
 		})
 		crowd(1, func(user string) {
-			c, ok := k.dial(s.url, user, p)
-			if !ok {
-				return
-			}
+			c := k.dial(s.url, user, p)
 			defer c.close()
 			if o := c.request("POST", user); !o.ok(user, user) {
 				k.errorf("%s: a request of %s when all is calm: %v", p.name, user, o)

@@ -16,11 +16,10 @@ type wire struct {
 
 // wire starts one. say answers a request by its number, from 1, and the connection is closed
 // after it.
-func (k *kit) wire(say func(conn net.Conn, n int)) (*wire, bool) {
+func (k *kit) wire(say func(conn net.Conn, n int)) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		k.errorf("no listener: %v", err)
-		return nil, false
+		k.fatalf("no listener: %v", err)
 	}
 	w := &wire{url: "http://" + l.Addr().String()}
 	var open sync.Map
@@ -49,5 +48,5 @@ func (k *kit) wire(say func(conn net.Conn, n int)) (*wire, bool) {
 		})
 		all.Wait()
 	})
-	return w, true
+	return w
 }
