@@ -28,10 +28,13 @@ func BodyHash(a digest.Algorithm, body []byte) gss.Answer {
 	return digest.BodyHash{Sum: f.BodyHash(body).String()}
 }
 
-// Drain reads up to max bytes of a body and throws them away. Where the client
-// waits for 100 (Continue), reading is what sends it.
-func Drain(body io.Reader, max int64) {
-	if body != nil {
-		io.CopyN(io.Discard, body, max)
+// Drain reads what is left of a body, up to max bytes, and throws it away. False says that there may be
+// more, which must not be taken for the connection's next request. Where the client waits for
+// 100 (Continue), reading is what sends it.
+func Drain(body io.Reader, max int64) bool {
+	if body == nil {
+		return true
 	}
+	_, err := io.CopyN(io.Discard, body, max+1)
+	return err == io.EOF
 }

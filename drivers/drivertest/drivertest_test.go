@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -312,6 +315,26 @@ var saboteurs = []struct {
 	{"server_refuses", "lets everybody in", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) })
 	}, nil)}},
+	{"server_refuses", "offers over HTTP/3 what needs a connection", false, Driver{HTTP3: true, Server: func(s ServerSetup) (func(), error) {
+		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+		if err != nil {
+			return nil, err
+		}
+		door := auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) }))
+		server := &quichttp3.Server{TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Add("WWW-Authenticate", "NTLM")
+			door.ServeHTTP(w, r)
+		})}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			server.Serve(s.Packets)
+		}()
+		return func() {
+			server.Close()
+			<-served
+		}, nil
+	}}},
 	{"server_handler_waits", "runs the handler first", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.Handler("", discard{}, r)
@@ -327,6 +350,7 @@ var saboteurs = []struct {
 			h.ServeHTTP(w, r)
 		})
 	}, nil)}},
+	{"server_body_stays_one", "reads heads only", false, Driver{Server: headsOnly}},
 	{"server_takes_nonsense", "fails on some", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.Header.Get("Authorization"), ",,,") {
@@ -372,6 +396,48 @@ func (l keeping) Accept() (net.Conn, error) {
 type kept struct{ net.Conn }
 
 func (c kept) Close() error { return c.Conn.(*numbered).Conn.(*net.TCPConn).CloseWrite() }
+
+// headsOnly serves whatever stands on a connection, one head after the other, and lets nobody in who
+// does not say who he is.
+func headsOnly(s ServerSetup) (func(), error) {
+	var all sync.WaitGroup
+	var conns sync.Map
+	all.Go(func() {
+		for {
+			conn, err := s.Listener.Accept()
+			if err != nil {
+				return
+			}
+			conns.Store(conn, nil)
+			all.Go(func() {
+				defer conn.Close()
+				in := bufio.NewReader(conn)
+				for {
+					r, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					said := "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+					if user, _, ok := r.BasicAuth(); ok {
+						r.Body = http.NoBody
+						s.Handler(user, discard{}, r)
+					}
+					if _, err := io.WriteString(conn, said); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	return func() {
+		s.Listener.Close()
+		conns.Range(func(conn, _ any) bool {
+			conn.(net.Conn).Close()
+			return true
+		})
+		all.Wait()
+	}, nil
+}
 
 // discard is a ResponseWriter to nowhere.
 type discard struct{}

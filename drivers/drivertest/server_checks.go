@@ -23,6 +23,7 @@ var serverChecks = []check{
 	{"server_identity_stays", "an identity that a connection carries counts on that one only", (*kit).serverIdentity, overHTTP1},
 	{"server_identities_apart", "no request runs under another user's name, however many connections there are at once", (*kit).serverCrowd, nil},
 	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody, nil},
+	{"server_body_stays_one", "a body that is a run of requests is none of them, however long it is and whoever sends it", (*kit).serverSmuggling, overHTTP1},
 	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense, nil},
 	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
 	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},
@@ -240,6 +241,35 @@ func (k *kit) serverBody() {
 		}
 		if n := s.handled.Load(); n != 1 {
 			k.errorf("%s: the handler ran %d times", p.name, n)
+		}
+	}
+}
+
+func (k *kit) serverSmuggling() {
+	request := "GET /a?b HTTP/1.1\r\nHost: h\r\nAuthorization: Basic " + base64Of("alice:"+people["alice"]) + "\r\n\r\n"
+	for _, times := range []int{1, 1000, 40_000} { // 100 bytes to 4 MB
+		body := strings.Repeat(request, times)
+		for _, framing := range []string{
+			fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body),
+			fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+		} {
+			s := k.serve(nil, basic(), twoLegs())
+			c := k.dial(s.url, "alice")
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				io.WriteString(c.conn, "POST /a?b HTTP/1.1\r\nHost: h\r\n"+framing)
+				c.conn.(*net.TCPConn).CloseWrite()
+			}()
+			said, _ := io.ReadAll(c.r)
+			<-sent
+			if n := strings.Count(string(said), "HTTP/1.1 "); n > 1 {
+				k.errorf("%d requests in a body, %.10q: the server answered %d times", times, framing, n)
+			}
+			if s.handled.Load() != 0 {
+				k.errorf("%d requests in a body, %.10q: the handler ran", times, framing)
+			}
+			c.close()
 		}
 	}
 }

@@ -85,6 +85,18 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	return kitServe(s, auth.Install, auth.Wrap), nil
 }
 
+// streaming is kitServer with bodies that the handler reads as they come.
+func streaming(s drivertest.ServerSetup) (func(), error) {
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	if err != nil {
+		return nil, err
+	}
+	return kitServe(s, func(f *fast.Server) {
+		f.StreamRequestBody, f.MaxRequestBodySize = true, 1000
+		auth.Install(f)
+	}, auth.Wrap), nil
+}
+
 // kitServe serves what wrap makes of the kit's handler.
 func kitServe(s drivertest.ServerSetup, install func(*fast.Server), wrap func(fast.RequestHandler) fast.RequestHandler) (stop func()) {
 	app := func(ctx *fast.RequestCtx) {
@@ -114,6 +126,11 @@ func (quiet) Printf(string, ...any) {}
 func TestKit(t *testing.T) {
 	warm(t)
 	drivertest.Run(t, kitDriver)
+}
+
+func TestKitStreaming(t *testing.T) {
+	warm(t)
+	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: streaming, Deaf: true} })
 }
 
 // BenchmarkServer is P14.

@@ -41,7 +41,8 @@ type ServerConfig struct {
 	// requests on one connection, beside those that say so themselves (Via, Forwarded,
 	// X-Forwarded-For, X-Real-Ip).
 	SharedFront func(*fast.RequestCtx) bool
-	// MaxDrain bounds what is read of a streamed body before the challenge of a further leg. 0
+	// MaxDrain bounds, in bytes, what is read of a streamed body that nobody wants: fasthttp would take the
+	// rest of it for the connection's next request. Beyond it the connection closes with the response. 0
 	// is DefaultMaxDrain. Bodies that are not streamed are read before the handler runs, within
 	// fasthttp's own bound.
 	MaxDrain int64
@@ -241,14 +242,16 @@ func (v *visit) content() []byte {
 // reply answers in place of the handler.
 func (v *visit) reply(act machine.Reply) {
 	v.result.Status, v.result.Fault = act.Status, act.Fault
-	if act.Fault.IsZero() && !act.Close { // one more leg needs this very connection
-		drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
-	}
 	plain(v.ctx, act.Status)
 	drive.ApplyReply(responseFields{&v.ctx.Response.Header}, act)
-	if act.Close {
+	if act.Close || !v.drain() {
 		v.ctx.SetConnectionClose()
 	}
+}
+
+// drain reads what nobody read of a streamed body. It reports whether the connection can go on.
+func (v *visit) drain() bool {
+	return v.ctx.Hijacked() || drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
 }
 
 // finish lets the machine have the last word on the handler's response.
@@ -261,7 +264,7 @@ func (v *visit) finish() {
 	act, err := v.g.Run(machine.Responding{Status: v.result.Status}, v.answer)
 	if f, ok := act.(machine.Finish); ok && err == nil {
 		drive.ApplyFinish(h, f)
-		if f.Close {
+		if f.Close || !v.drain() {
 			v.ctx.SetConnectionClose()
 		}
 		return
