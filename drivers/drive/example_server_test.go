@@ -44,7 +44,8 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 		fmt.Fprintf(c, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
 		fields.Write(c)
 		fmt.Fprintf(c, "\r\n%s", body)
-		if err != nil || fields.Get("Connection") == "close" {
+		whole := drive.Drain(r.Body, 1<<20) // what is left of its body is not the next request
+		if err != nil || !whole || fields.Get("Connection") == "close" {
 			return
 		}
 	}
