@@ -170,6 +170,7 @@ func TestMalformed(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(file, "alice", "A.TEST")
 	f.Add("[a]\nb* = \"c\\n\"\n", "", "")
+	f.Add("[a]\nc** = {\n}\n", "", "")
 	f.Add("[a]*\nb = {\nc** = {\nd = \"{\"\ne =\n}*\n}\n[a]\nb = {\n}\n", "", "")
 	f.Fuzz(func(t *testing.T, text, name, realm string) {
 		c, fault := Parse(text, func(_, name string) (string, bool) { return "[x]\ny = z\n", name != "" })

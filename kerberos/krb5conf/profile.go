@@ -143,18 +143,20 @@ func finish(list []*node) {
 	}
 }
 
+// directives are words that begin a line that is no relation.
+var directives = map[string]bool{"module": true, "include": true, "includedir": true}
+
 // included deals with include and includedir. A module line would load code, and is passed over.
 func (p *parser) included(line string, n int, root *node, depth int) bool {
 	directive, name := line, ""
 	if at := strings.IndexAny(line, " \t"); at >= 0 {
 		directive, name = line[:at], line[at:]
 	}
-	switch directive {
-	case "module":
-		return true
-	case "include", "includedir":
-	default:
+	switch {
+	case !directives[directive]:
 		return false
+	case directive == "module":
+		return true
 	}
 	if depth == MaxDepth {
 		p.fail(n, "files include each other deeper than MaxDepth")
@@ -206,8 +208,12 @@ func (n *node) append(b []byte, indent string) []byte {
 		if r.final && r.below == nil || strings.HasSuffix(name, "*") { // the last star is a mark
 			name += "*"
 		}
-		b = append(append(append(b, indent...), name...), " = "...)
-		if r.below != nil {
+		equals := " = "
+		if directives[name] { // a word of its own would be one
+			equals = "="
+		}
+		b = append(append(append(b, indent...), name...), equals...)
+		if r.below != nil || !r.final && strings.HasSuffix(r.name, "*") { // a value after that star would be final
 			b = r.append(append(b, "{\n"...), indent+"\t")
 			b = append(append(b, indent...), end...)
 			continue
