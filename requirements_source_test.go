@@ -36,8 +36,9 @@ type tree struct {
 	odd   []string
 }
 
-// rowID is the form of an id, whether or not there is such a row.
-var rowID = regexp.MustCompile(`\b(?:(?:N2HT|R4559|NTHT|R9110|R4178|SPNG|NLMP|R7616|R4121|R4120|KILE|R9266)-[0-9]+(?:\.[0-9]+)*|MSDIG|HTA)-[0-9]+\b`)
+// rowID is the form of an id, whether or not there is such a row: a standard, its
+// section and a number (an RFC is R and four digits), or a subject of this project's own and a number.
+var rowID = regexp.MustCompile(`\b(?:(?:N2HT|NTHT|SPNG|NLMP|KILE|R[0-9]{4})-[0-9]+(?:\.[0-9]+)*|MSDIG|HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB)-[0-9]+\b`)
 
 var kitCalls = map[string]string{
 	"proptest.Mechanism": "Mechanism", "proptest.Scheme": "Scheme", "proptest.Machine": "Machine", "drivertest.Run": "Driver",
