@@ -53,9 +53,10 @@ var banned = map[string]string{
 // allowedRapid is the one package that may import rapid outside tests.
 const allowedRapid = modulePath + "/proptest"
 
-// testHelper is for tests alone: it writes down what they checked. Nothing else may
-// import it, see TestRequirementHelper.
-const testHelper = "internal/requirement"
+// testHelpers are for tests alone: one writes down what they checked, the other seeds
+// faults that they must notice. Nothing else may import them, see
+// TestRequirementHelper.
+var testHelpers = []string{"internal/requirement", "internal/seeded"}
 
 // clock are the functions of package time that read it or wait.
 var clock = []string{"Now", "Since", "Until", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Sleep"}
@@ -167,7 +168,7 @@ func coreDirs(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "drivers" || p == filepath.FromSlash(testHelper)) {
+		if d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "drivers" || slices.Contains(testHelpers, filepath.ToSlash(p))) {
 			return filepath.SkipDir
 		}
 		if !d.IsDir() && isSource(p) && !slices.Contains(dirs, filepath.Dir(p)) {

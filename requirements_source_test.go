@@ -82,7 +82,7 @@ func readTree(t *testing.T) *tree {
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(rowID.FindAllString(string(src), -1)))) {
 			tr.code[id] = append(tr.code[id], name)
 		}
-		if path.Dir(name) == testHelper || isSource(name) {
+		if slices.Contains(testHelpers, path.Dir(name)) || isSource(name) {
 			return nil
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), p, src, 0)

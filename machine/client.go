@@ -76,7 +76,7 @@ func (c Client) Step(env gss.Env, e Event) (Client, Actions, error) {
 	if err != nil {
 		return c, Actions{}, err // L3: the old one, untouched
 	}
-	return next, c.conf.client(c, e, &next, acts), nil
+	return next, acts, nil
 }
 
 func (c *Client) step(env gss.Env, e Event) (Actions, error) {
@@ -94,9 +94,6 @@ func (c *Client) step(env gss.Env, e Event) (Actions, error) {
 			break
 		}
 		if informational(e.Status) { // HTA-11
-			if c.conf.is(interimIsMisuse) {
-				break
-			}
 			return Actions{}, nil
 		}
 		c.ex.response = e

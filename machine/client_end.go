@@ -102,7 +102,7 @@ func (c *Client) tried(s gss.Side) string {
 // reopen goes on over another connection.
 func (c *Client) reopen(env gss.Env, http11 bool) Actions {
 	x := &c.ex
-	if x.reopened >= c.conf.MaxReconnects && !(x.reopened == c.conf.MaxReconnects && c.conf.is(oneConnectionMore)) { // HTA-6
+	if x.reopened >= c.conf.MaxReconnects { // HTA-6
 		return c.fail(env, gss.Origin, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
 	}
 	x.reopened++
@@ -154,7 +154,7 @@ func (c *Client) closed(env gss.Env) (Actions, error) {
 // repeatable reports whether the request on the wire may be sent once more: it
 // is idempotent (R9110-9.2.2-1), or it was a leg that no server carries out.
 func (c *Client) repeatable() bool {
-	if c.conf.is(repeatAnything) || c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
+	if c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
 		return true
 	}
 	switch c.ex.request.Method {

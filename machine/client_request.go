@@ -18,7 +18,7 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 	}
 	c.ex = exchange{request: b.Request, via: b.Via, identity: b.Identity, body: b.Body}
 	c.resume(&b.Resume)
-	if c.foreign() && !c.conf.is(shareIdentity) { // HTA-9
+	if c.foreign() { // HTA-9
 		return c.reopen(env, false), nil
 	}
 	c.owner = origin{b.Request.Scheme, b.Request.Host, b.Request.Port}
@@ -53,10 +53,7 @@ func (c *Client) open(s gss.Side, l *Lease) {
 	if s == gss.Origin && l.SessionBased {
 		c.ex.session = Supported
 	}
-	if c.conf.is(preemptUnknowing) && l.Scheme == "" {
-		l = &Lease{Scheme: c.conf.schemes[s][0].Traits().Name}
-	}
-	if sd.persistent && !c.conf.is(sendThoughPersistent) || l.Scheme == "" || c.conf.is(bornPersistent) {
+	if sd.persistent || l.Scheme == "" {
 		return
 	}
 	known := l.Memory.Offer
@@ -69,7 +66,7 @@ func (c *Client) open(s gss.Side, l *Lease) {
 		return
 	}
 	client := c.conf.schemes[s][ch.Index]
-	if t := client.Traits(); t.OfferedOnly && !c.conf.is(nego2Unoffered) || sd.tried.Has(ch.Index) { // N2HT-2.2.3-4, C4
+	if t := client.Traits(); t.OfferedOnly || sd.tried.Has(ch.Index) { // N2HT-2.2.3-4, C4
 		return
 	}
 	c.start(s, ch.Index, scheme.Start) // R4559-4.2-6
@@ -92,7 +89,7 @@ func (c *Client) conditions(s gss.Side) scheme.Conditions {
 	} else if v.Route == Forwarded { // R4559-6-7, C12
 		k.Secure, k.Affine = false, c.ex.session == Supported
 	}
-	return c.conf.choosing(c, k)
+	return k
 }
 
 // exchangeOf is what a scheme is told of this exchange.
@@ -145,7 +142,7 @@ func (c *Client) feed(env gss.Env, s gss.Side, in scheme.InitiatorInput) (Action
 		acts, stop := c.rejected(env, s, out.Fault)
 		return acts, stop, nil
 	}
-	if c.ex.request.Multiplexed && !c.conf.is(boundOnMultiplexed) && (ctx.Info().ConnectionBound || c.traits(s).Legged() && out.State == gss.Continue) { // HTA-4
+	if c.ex.request.Multiplexed && (ctx.Info().ConnectionBound || c.traits(s).Legged() && out.State == gss.Continue) { // HTA-4
 		return c.reopen(env, true), true, nil
 	}
 	sd.creds = out.Credentials
@@ -209,10 +206,10 @@ func (c *Client) send(env gss.Env) Actions {
 	out.Authorization = c.sides[gss.Origin].creds
 	out.ProxyAuthorization = c.sides[gss.Proxy].creds
 	switch policy := c.conf.Bodies; {
-	case x.body == NoBody || c.conf.is(noBodyAtAll):
+	case x.body == NoBody:
 	case policy == Strict && !c.complete() && !x.resent: // R4559-6-8
 		out.Probe = true
-	case !ready && !c.conf.is(bodyTooEarly) && !(policy == Optimistic && x.body == Replayable):
+	case !ready && !(policy == Optimistic && x.body == Replayable):
 		// An empty leg; it always carries a token (HTA-22).
 	case x.body == Once && !c.sides[gss.Origin].met:
 		// The origin has yet to say whether it wants credentials, or other ones.
@@ -224,7 +221,7 @@ func (c *Client) send(env gss.Env) Actions {
 		if x.spent { // HTA-22
 			return c.fail(env, gss.Origin, bodySpent)
 		}
-		x.spent = !c.conf.is(bodyTwice)
+		x.spent = true
 	}
 	x.use, x.probe, x.judging = out.Body, out.Probe, false
 	x.response = Response{}

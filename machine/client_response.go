@@ -25,7 +25,7 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 	if acts, stop, err := c.conclude(env, gss.Proxy, r.Header.ProxyAuthenticate, r.Header.ProxyAuthenticationInfo); stop || err != nil {
 		return acts, err
 	}
-	if (r.Status == 401 || r.Status >= 400 && c.conf.is(anyErrorIsChallenge)) && x.via.Route != Tunneling { // N2HT-2.2.3-7
+	if r.Status == 401 && x.via.Route != Tunneling { // N2HT-2.2.3-7
 		if x.via.Route == Forwarded {
 			x.session, x.heard = Unsupported, true
 			if r.Header.SessionBased {
@@ -47,7 +47,7 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 	sd.persistent, sd.met = false, true // N2HT-3.2.5-12 and HTA-10; the other side is left alone
 	sd.offer, sd.count, sd.fed = offers, 0, false
 	sd.creds = header.Credentials{}
-	if sd.rounds >= c.conf.MaxLegs && !(sd.rounds == c.conf.MaxLegs && c.conf.is(oneLegMore)) { // HTA-6
+	if sd.rounds >= c.conf.MaxLegs { // HTA-6
 		return c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the peer goes on challenging: MaxLegs challenges were answered"}), nil
 	}
 	sd.rounds++
@@ -94,9 +94,6 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 		acts, stop = c.rejected(env, s, gss.Fault{Code: gss.NotPermitted, Detail: "the proxy stopped saying Proxy-Support in the middle of a handshake, so the connection behind it may be anyone's"})
 	case word != nothing && !legged || word == token && sd.state != gss.Complete: // R4559-4.2-5, R4559-5-5
 		sd.todo, sd.fed = scheme.Challenged, legged
-		if legged && c.conf.is(restartOnContinuation) {
-			c.start(s, int(sd.scheme)-1, scheme.Start)
-		}
 	case word == token: // NTHT-3.1.5.1-3
 		return c.fail(env, s, gss.Fault{Code: gss.Unexpected, Detail: "one more token was asked for after the context was complete"}), nil
 	default:
@@ -127,7 +124,7 @@ func (c *Client) halfway(s gss.Side) bool {
 // other credentials, another scheme, or the end.
 func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) {
 	sd := &c.sides[s]
-	if sd.rounds > 0 && final(f) && !c.conf.is(goOnAfterUnexpected) {
+	if sd.rounds > 0 && final(f) {
 		return c.fail(env, s, f), true
 	}
 	i := int(sd.scheme) - 1
@@ -152,9 +149,6 @@ func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) 
 	}
 	c.ex.broken = c.ex.broken || sd.fed
 	sd.done(c.traits(s).Name, f)
-	if c.conf.is(silentDowngrade) {
-		sd.declined = sd.tried
-	}
 	sd.drop()
 	if sd.rounds == 0 { // pre-emptive, and nobody has asked for it yet
 		return Actions{}, false
@@ -232,10 +226,6 @@ func (c *Client) conclude(env gss.Env, s gss.Side, offers header.Challenges, inf
 	if sd.scheme == 0 || !sd.sent || sd.ended {
 		return Actions{}, false, nil
 	}
-	if c.conf.is(deliverBeforeFinalLeg) {
-		sd.ended, sd.proven, sd.state = true, true, gss.Complete
-		return Actions{}, false, nil
-	}
 	return c.judge(env, s, scheme.InitiatorInput{Event: scheme.Concluded, Offer: offers, Info: info, Status: c.ex.response.Status})
 }
 
@@ -271,14 +261,14 @@ func (c *Client) establish(s gss.Side) {
 	}
 	info := sd.ctx.Info()
 	said := header.PersistAbsent                             // what the server hints (N2HT-3.2.5-2)
-	if s == gss.Origin || c.conf.is(persistMovesProxySide) { // HTA-16
+	if s == gss.Origin { // HTA-16
 		said = c.ex.response.Header.PersistentAuth
 	}
 	switch said { // N2HT-3.2.5-3: only here, with the response that ends the exchange
 	case header.PersistTrue: // N2HT-3.2.5-5
 		sd.persistent = true
 	case header.PersistFalse: // N2HT-3.2.5-6
-		sd.persistent = c.conf.is(persistThoughFalse)
+		sd.persistent = false
 	case header.PersistAbsent: // N2HT-3.2.5-8
 		sd.persistent = info.Mech == gss.NTLM
 	}
@@ -293,13 +283,13 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 	status := x.response.Status
 	for s := range c.sides {
 		sd := &c.sides[s]
-		if sd.scheme != 0 && sd.ended && !sd.proven && status < 400 && !c.conf.is(believeMissingProof) &&
+		if sd.scheme != 0 && sd.ended && !sd.proven && status < 400 &&
 			c.conf.Mutual == MutualRequired && c.traits(gss.Side(s)).Mutual { // R4559-4.1-10, R4559-4.1-11
 			return c.fail(env, gss.Side(s), gss.Fault{Code: gss.NotAuthentic, Detail: "the peer did not prove itself: no final token came (MutualIfOffered takes such answers)"}), nil
 		}
 	}
 	empty := x.body != NoBody && x.use == Omit
-	if empty && !c.conf.is(successWithoutBody) && (x.probe && !x.resent || status < 300) {
+	if empty && (x.probe && !x.resent || status < 300) {
 		if x.probe && c.lapsed() {
 			return c.fail(env, gss.Origin, gss.Fault{Code: gss.NotPermitted, Detail: "Strict needs a server that keeps the connection authenticated, and this one does not"}), nil
 		}

@@ -47,7 +47,6 @@ const (
 // ClientConfig configures clients. It is copied by [NewClient].
 type ClientConfig struct {
 	_ struct{}
-	mutation
 
 	// Schemes are those that may answer an origin's 401, ProxySchemes those for
 	// a proxy's 407; at most [scheme.MaxSchemes] each. Nil ProxySchemes means
@@ -121,7 +120,6 @@ const (
 // ServerConfig configures servers. It is copied by [NewServer].
 type ServerConfig struct {
 	_ struct{}
-	mutation
 
 	// Schemes are offered, strongest first; at most [scheme.MaxSchemes].
 	Schemes []scheme.Server
@@ -173,7 +171,6 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 // ProxyConfig configures proxies. It is copied by [NewProxy].
 type ProxyConfig struct {
 	_ struct{}
-	mutation
 
 	// Auth authenticates the proxy's own clients (407). Without Schemes the proxy
 	// is open. Its PinnedFront counts in any case: without it, requests with Via

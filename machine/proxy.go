@@ -49,7 +49,7 @@ func (p Proxy) Step(env gss.Env, e Event) (Proxy, Actions, error) {
 	if err != nil {
 		return p, Actions{}, err // L3: the old one, untouched
 	}
-	return next, p.conf.proxy(p, e, &next, acts), nil
+	return next, acts, nil
 }
 
 func (p *Proxy) step(env gss.Env, e Event) (Actions, error) {
@@ -116,9 +116,6 @@ func (p *Proxy) authenticate(env gss.Env, e Event) (Actions, error) {
 	case Ask:
 		p.phase = asking
 	case Reply: // R9110-11.7.1-1, NTHT-2.2.3-1; nothing of the request is left, HTA-20
-		if p.conf.is(forwardUnauthenticated) {
-			return p.forward(Accept{}), nil
-		}
 		p.phase, p.now = idle, forwarded{}
 	case Accept:
 		p.now.authed = true
@@ -172,7 +169,7 @@ func (p *Proxy) reset() {
 // response judges what came back from upstream.
 func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
 	own := p.now.on == Fresh || p.now.on == Same
-	if r.Status == 407 && !p.conf.Chain && !p.conf.is(upstream407IsOurs) { // R9110-11.7.1-1
+	if r.Status == 407 && !p.conf.Chain { // R9110-11.7.1-1
 		return p.badGateway(gss.Unexpected, "the upstream wants proxy authentication, which is its business with this proxy", own && r.Close), nil
 	}
 	offers := r.Header.WWWAuthenticate
@@ -222,7 +219,7 @@ func (p *Proxy) relay(f Finish) Actions {
 // closed deals with the loss of either end.
 func (p *Proxy) closed(env gss.Env, end End) Actions {
 	if end == Downstream {
-		had := p.pinned && !p.vacant && !p.conf.is(reuseAuthenticatedRoute)
+		had := p.pinned && !p.vacant
 		*p = Proxy{conf: p.conf, front: Server{conf: p.front.conf, phase: dead}, phase: dead}
 		if had {
 			return Do(Retire{Upstream})

@@ -71,7 +71,7 @@ func (s Server) Step(env gss.Env, e Event) (Server, Actions, error) {
 	if err != nil {
 		return s, Actions{}, err // L3: the old one, untouched
 	}
-	return next, s.conf.server(s, e, &next, acts), nil
+	return next, acts, nil
 }
 
 func (s *Server) step(env gss.Env, e Event) (Actions, error) {
@@ -92,7 +92,7 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 			return s.feed(env, in)
 		}
 	case Responding:
-		if s.phase == handling && !informational(e.Status) && !(e.Status == 304 && s.conf.is(notModifiedIsMisuse)) {
+		if s.phase == handling && !informational(e.Status) {
 			return s.responding(env, e.Status)
 		}
 	case Closed:
@@ -113,16 +113,13 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 	if s.conf.side == gss.Proxy {
 		creds = e.Header.ProxyAuthorization
 	}
-	if creds.Form() == header.Malformed && s.conf.is(malformedIsNone) {
-		creds = header.Credentials{}
-	}
 	switch i := s.index(creds); {
 	case !creds.Present() && s.half.scheme != 0: // NTHT-3.1.5.1-2
 		return s.refuse(env, gss.Fault{Code: gss.Unexpected, Detail: "a request without credentials came in the middle of a handshake"}), nil
 	case !creds.Present() && s.kept.scheme != 0:
 		s.phase = handling
 		return Do(Accept{Scheme: s.traits(s.kept.scheme).Name, Info: s.kept.info, Anonymous: s.kept.info.Anonymous, Context: s.kept.ctx}), nil
-	case !creds.Present() && (s.conf.Optional || s.conf.is(everybodyIsAnonymous)):
+	case !creds.Present() && s.conf.Optional:
 		s.phase = handling
 		return Do(Accept{Anonymous: true}), nil
 	case !creds.Present(): // N2HT-2.2.1-1, R4559-4.1-1, NTHT-2.2.1-1, MSDIG-16; no state is left behind, HTA-20
@@ -137,9 +134,7 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 				former = s.half.former
 			}
 			s.half = handshake{scheme: uint8(i) + 1, ctx: s.conf.Schemes[i].Accept(s.exchange()), former: former}
-			if !s.conf.is(keepIdentityOnRestart) {
-				s.kept = kept{}
-			}
+			s.kept = kept{}
 		}
 		return s.feed(env, scheme.AcceptorInput{Event: scheme.Presented, Credentials: creds})
 	}
@@ -187,7 +182,7 @@ func (s *Server) exchange() scheme.Exchange {
 // mayKeep reports whether this request's connection may carry an identity at
 // all (C24, R9110-3.3-1).
 func (s *Server) mayKeep() bool {
-	return !s.now.request.Multiplexed && (!s.now.shared || s.conf.PinnedFront || s.conf.is(persistThroughFront)) && s.conf.Keep != KeepNever
+	return !s.now.request.Multiplexed && (!s.now.shared || s.conf.PinnedFront) && s.conf.Keep != KeepNever
 }
 
 func expired(env gss.Env, info gss.Info) bool { return info.Expires != 0 && env.Now >= info.Expires }
@@ -222,7 +217,7 @@ func (s *Server) ask(q gss.Question) Actions {
 
 // next asks for the handshake's next leg.
 func (s *Server) next(env gss.Env, challenges header.Challenges) Actions {
-	if s.half.legs++; s.half.legs >= s.conf.MaxLegs && !(s.half.legs == s.conf.MaxLegs && s.conf.is(acceptorLegMore)) { // HTA-6
+	if s.half.legs++; s.half.legs >= s.conf.MaxLegs { // HTA-6
 		return s.refuse(env, gss.Fault{Code: gss.TooMany, Detail: "the handshake takes more than MaxLegs legs"})
 	}
 	if s.now.request.Multiplexed { // HTA-4: the next leg would meet another stream's server
@@ -242,7 +237,7 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated as nobody in particular, which takes ServerConfig.Optional"})
 	case expired(env, info):
 		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
-	case s.half.former.scheme != 0 && !same(s.half.former.info, info) && !s.conf.is(otherIdentityTakesOver):
+	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
 		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that belonged to one"})
 		return closing(acts)
 	}
@@ -315,9 +310,7 @@ func (s *Server) challenges(env gss.Env, own ...header.Challenges) header.Challe
 func (s *Server) responding(env gss.Env, status int) (Actions, error) {
 	s.now.answering, s.now.status = true, status
 	if status == s.challengeStatus() { // the handler wants (other) credentials
-		if !s.conf.is(keepOnHandlers401) {
-			s.kept = kept{}
-		}
+		s.kept = kept{}
 		return s.finish(Finish{Challenges: s.challenges(env)}), nil
 	}
 	if !s.now.fresh {

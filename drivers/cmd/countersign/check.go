@@ -53,13 +53,7 @@ With --world, properties that have nothing to say there are no failure.`,
 	flags.Uint32Var(&c.maxStates, "max-states", 0, "end a world after that many states (0: no end)")
 	flags.StringVar(&c.mermaid, "mermaid", "", "write counterexamples as Mermaid sequence diagrams into this `directory`")
 	flags.BoolVar(&c.full, "full", false, "explore the worlds in full size: minutes instead of seconds")
-	mutate := mutantFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		tune, done, err := mutate(args)
-		if done || err != nil {
-			return err
-		}
-		c.tune = tune
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return c.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd

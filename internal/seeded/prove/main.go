@@ -1,0 +1,149 @@
+// Command prove switches on each seeded fault and sees that what is said to notice it
+// does. See package seeded.
+//
+//	go run ./internal/seeded/prove                      all of them
+//	go run ./internal/seeded/prove -sample 10           ten, drawn by chance
+//	go run ./internal/seeded/prove -list                what there is
+//	go run ./internal/seeded/prove -run '^never-ask$' -v    with the counterexample
+//
+// It prints a line for each edit, and the names and reasons of those that nothing
+// noticed, and then exits with 1. With a fault switched on each named test must fail
+// and each named property must fall; without one the tests must pass. How each fault
+// takes the properties down is compared with the golden file model/testdata/mutants.txt,
+// which -update writes anew.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/seeded"
+)
+
+// options are the flags.
+type options struct {
+	run             *regexp.Regexp
+	sample          int
+	seed            uint64
+	list, update, v bool
+	timeout         time.Duration
+	workers         int
+	out             io.Writer
+}
+
+func main() {
+	o := options{out: os.Stdout}
+	pattern := flag.String("run", "", "only edits whose name matches this `regexp`")
+	flag.IntVar(&o.sample, "sample", 0, "only so many of them, drawn by chance")
+	flag.Uint64Var(&o.seed, "seed", 0, "what the draw begins with (0: the time)")
+	flag.BoolVar(&o.list, "list", false, "list the edits, and run nothing")
+	flag.BoolVar(&o.update, "update", false, "write "+seeded.Matrix+" anew")
+	flag.BoolVar(&o.v, "v", false, "show how each fault was noticed: a test's output, a property's counterexample")
+	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "the bound of one run; one that takes longer is not noticed")
+	flag.IntVar(&o.workers, "p", 2, "how many faults are tried side by side")
+	flag.Parse()
+	var err error
+	if o.run, err = regexp.Compile(*pattern); err == nil && flag.NArg() > 0 {
+		err = fmt.Errorf("what is %q? There are flags only", flag.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "prove:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ok, err := o.prove(ctx)
+	stop()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "prove:", err)
+		os.Exit(2)
+	case !ok:
+		os.Exit(1)
+	}
+}
+
+func (o *options) prove(ctx context.Context) (bool, error) {
+	root, err := seeded.Root(".")
+	if err != nil {
+		return false, err
+	}
+	all, err := seeded.Load(root)
+	if err != nil {
+		return false, err
+	}
+	chosen := o.choose(all)
+	if o.list {
+		for _, e := range chosen {
+			fmt.Fprintf(o.out, "%s: %s\n", e.Name, e.Says)
+			for _, f := range e.Falls {
+				fmt.Fprintf(o.out, "\t%v\n", f)
+			}
+		}
+		return true, nil
+	}
+	if len(chosen) == 0 {
+		return false, fmt.Errorf("no edit matches")
+	}
+	dir, err := os.MkdirTemp("", "seeded")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	p := &prover{options: *o, root: root, dir: dir, edits: all, failed: map[string]string{}, programs: map[string]program{}}
+	if err := p.build(ctx, chosen); err != nil {
+		return false, err
+	}
+	results := p.all(ctx, chosen)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	var bad []result
+	for _, r := range results {
+		if len(r.problems) > 0 {
+			bad = append(bad, r)
+		}
+	}
+	if o.update {
+		if err := p.writeMatrix(all, results); err != nil {
+			return false, err
+		}
+	}
+	if len(bad) > 0 {
+		fmt.Fprintln(o.out)
+	}
+	for _, r := range bad {
+		fmt.Fprintf(o.out, "%s: %s: %s\n\t%s\n", r.edit.At, r.edit.Name, r.edit.Says, strings.Join(r.problems, "\n\t"))
+	}
+	fmt.Fprintf(o.out, "%d passed, %d failed\n", len(results)-len(bad), len(bad))
+	return len(bad) == 0, nil
+}
+
+// choose are the edits that the flags ask for.
+func (o *options) choose(all []seeded.Edit) []seeded.Edit {
+	var chosen []seeded.Edit
+	for _, e := range all {
+		if o.run.MatchString(e.Name) {
+			chosen = append(chosen, e)
+		}
+	}
+	if o.sample > 0 && o.sample < len(chosen) {
+		if o.seed == 0 {
+			o.seed = uint64(time.Now().UnixNano())
+		}
+		fmt.Fprintf(o.out, "a sample of %d of %d edits, -seed %d\n", o.sample, len(chosen), o.seed)
+		draw := rand.New(rand.NewPCG(o.seed, 0))
+		draw.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
+		chosen = chosen[:o.sample]
+		slices.SortFunc(chosen, func(a, b seeded.Edit) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return chosen
+}
