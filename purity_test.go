@@ -168,7 +168,7 @@ func coreDirs(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "drivers" || slices.Contains(testHelpers, filepath.ToSlash(p))) {
+		if d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || slices.Contains(modules(t), filepath.ToSlash(p)) || slices.Contains(testHelpers, filepath.ToSlash(p))) {
 			return filepath.SkipDir
 		}
 		if !d.IsDir() && isSource(p) && !slices.Contains(dirs, filepath.Dir(p)) {

@@ -108,7 +108,6 @@ func (r *ran) applied(s site, rule string) (n int) {
 // runTests runs every site, each module on its own, with the records on.
 func runTests(t *testing.T, tr *tree) *ran {
 	t.Helper()
-	const drivers = "drivers"
 	all := []site{{dir: scriptDir, test: scriptTest}}
 	for _, m := range []map[string][]site{tr.sites, tr.kits} {
 		for _, s := range m {
@@ -117,10 +116,7 @@ func runTests(t *testing.T, tr *tree) *ran {
 	}
 	dirs, tests := map[string][]string{}, map[string][]string{}
 	for _, s := range all {
-		module, pkg := ".", s.dir
-		if in, ok := strings.CutPrefix(s.dir, drivers+"/"); ok {
-			module, pkg = drivers, in
-		}
+		module, pkg := moduleOf(modules(t), s.dir)
 		dirs[module] = append(dirs[module], "./"+pkg)
 		tests[module] = append(tests[module], s.test)
 	}

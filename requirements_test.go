@@ -270,16 +270,22 @@ func TestRequirementHelper(t *testing.T) {
 	}
 }
 
+// driverDirs returns the directories of all modules but the core.
 func driverDirs(t *testing.T) (dirs []string) {
 	t.Helper()
-	err := filepath.WalkDir("drivers", func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, p)
+	for _, m := range modules(t) {
+		if m == "." {
+			continue
 		}
-		return err
-	})
-	if err != nil || len(dirs) < 3 {
-		t.Fatalf("%d directories, %v", len(dirs), err)
+		err := filepath.WalkDir(m, func(p string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && !slices.Contains(dirs, p) {
+				dirs = append(dirs, p)
+			}
+			return err
+		})
+		if err != nil || len(dirs) < 3 {
+			t.Fatalf("%d directories, %v", len(dirs), err)
+		}
 	}
 	return dirs
 }

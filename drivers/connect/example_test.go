@@ -10,10 +10,6 @@ import (
 	"net/url"
 
 	"golang.org/x/net/websocket"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/health"
-	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
@@ -87,43 +83,6 @@ func exampleDialer(proxy *httptest.Server) (*connect.Dialer, error) {
 		Proxy: u, Source: login,
 		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}},
 	})
-}
-
-// gRPC takes its connections from the dialer.
-func ExampleDialer_DialAddress() {
-	proxy := exampleProxy()
-	defer proxy.Close()
-	dialer, err := exampleDialer(proxy)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	server := grpc.NewServer()
-	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-	go server.Serve(l)
-	defer server.Stop()
-
-	// passthrough: the proxy resolves names, not gRPC.
-	conn, err := grpc.NewClient("passthrough:///"+l.Addr().String(),
-		grpc.WithContextDialer(dialer.DialAddress), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer conn.Close()
-	reply, err := grpc_health_v1.NewHealthClient(conn).Check(context.Background(), &grpc_health_v1.HealthCheckRequest{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(reply.Status)
-	// Output:
-	// SERVING
 }
 
 // A websocket's handshake runs inside the tunnel.
