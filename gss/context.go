@@ -1,5 +1,7 @@
 package gss
 
+import "strings"
+
 // State is what a context has reached. The zero State is Failed: an output
 // that nobody filled in opens nothing.
 type State uint8
@@ -117,7 +119,8 @@ type Info struct {
 	// Mech is the leaf mechanism: NTLM inside SPNEGO says NTLM (N2HT-3.2.5-8, C16).
 	Mech Mech
 	// Peer is the authenticated name of the other side, in the mechanism's own
-	// form; empty when the mechanism does not prove it. Domain is its realm.
+	// form; empty when the mechanism does not prove it. Domain is its realm. Two
+	// clients of different realms may have the same Peer: see Name.
 	Peer, Domain string
 	// Anonymous: the initiator was authenticated as nobody in particular.
 	Anonymous bool
@@ -131,6 +134,23 @@ type Info struct {
 	// Delegated are credentials that the initiator delegated, nil if none.
 	Delegated Answer
 }
+
+// Name returns the name of the other side as logs and handlers should know it:
+// for Kerberos with its realm, as user@REALM (RFC 1964 section 2.1.1), since
+// any realm on the path may have a user of that name; otherwise Peer. It is
+// empty where Peer is.
+func (i Info) Name() string { // R1964-2.1.1-1
+	if i.Mech != Kerberos || i.Peer == "" || i.Domain == "" {
+		return i.Peer
+	}
+	return i.Peer + "@" + QuoteName(i.Domain)
+}
+
+// QuoteName returns a component of a Kerberos name, or a realm, with what would
+// be taken for a separator behind a backslash (RFC 1964 section 2.1.1).
+func QuoteName(s string) string { return nameQuoter.Replace(s) }
+
+var nameQuoter = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `@`, `\@`, "\n", `\n`, "\t", `\t`, "\b", `\b`)
 
 // Flags are the services of a context, RFC 2743 section 1.2 (values of RFC
 // 4121 section 4.1.1.1).

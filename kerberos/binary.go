@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Answers as bytes, for sealed traces: package trace asks for it, since files and
@@ -37,7 +38,7 @@ func (k Keys) MarshalBinary() ([]byte, error) {
 func (k *Keys) UnmarshalBinary(b []byte) error {
 	name, rest, ok := cutText(string(b))
 	realm, rest, also := cutText(rest)
-	if !ok || !also {
+	if !ok || !also || !message.ValidText(realm) {
 		return unreadable("Keys")
 	}
 	t, fault := keytab.Parse(rest)

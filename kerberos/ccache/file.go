@@ -119,7 +119,7 @@ func (r *reader) principal() message.Principal {
 		components[i] = r.data()
 	}
 	p := message.Principal{Name: message.NameOf(kind, components...), Realm: realm}
-	r.ok = r.ok && !p.IsZero()
+	r.ok = r.ok && !p.IsZero() && message.ValidText(realm)
 	return p
 }
 

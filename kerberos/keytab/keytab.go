@@ -221,7 +221,7 @@ func parseEntry(b []byte, order binary.ByteOrder, first bool) (e Entry, usable, 
 			e.Kvno = v
 		}
 	}
-	if !ok || e.Principal.IsZero() {
+	if !ok || e.Principal.IsZero() || !message.ValidText(e.Principal.Realm) {
 		return Entry{}, false, false
 	}
 	key, fault := enctype.NewKey(t, value)

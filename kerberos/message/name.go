@@ -31,12 +31,16 @@ func NameOf(kind int32, components ...string) Name {
 		return Name{}
 	}
 	for _, c := range components {
-		if len(c) > MaxText || strings.IndexByte(c, 0) >= 0 {
+		if !ValidText(c) {
 			return Name{}
 		}
 	}
 	return Name{kind, strings.Join(components, "\x00") + "\x00"}
 }
+
+// ValidText reports whether s can be a component of a name, or a realm: up to MaxText
+// bytes, without a NUL, which C libraries take for its end.
+func ValidText(s string) bool { return len(s) <= MaxText && strings.IndexByte(s, 0) < 0 }
 
 // IsZero reports whether there are no components.
 func (n Name) IsZero() bool { return n.text == "" }
@@ -77,12 +81,10 @@ func (n Name) String() string {
 	var b strings.Builder
 	for c := range n.Components() {
 		b.WriteByte('/')
-		b.WriteString(nameEscaper.Replace(c))
+		b.WriteString(gss.QuoteName(c))
 	}
 	return strings.TrimPrefix(b.String(), "/")
 }
-
-var nameEscaper = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `@`, `\@`, "\n", `\n`, "\t", `\t`, "\b", `\b`)
 
 // MarshalBinary implements encoding.BinaryMarshaler: the type, and each component with a
 // NUL behind it.
@@ -132,34 +134,37 @@ func (p Principal) String() string {
 	if p.Realm == "" {
 		return p.Name.String()
 	}
-	return p.Name.String() + "@" + nameEscaper.Replace(p.Realm)
+	return p.Name.String() + "@" + gss.QuoteName(p.Realm)
 }
 
-// ParsePrincipal reads what String writes: components with "/" between them, then "@" and
-// the realm; without one the realm is the given one. "\" escapes. The type is
-// NamePrincipal, NameServiceInst for krbtgt, NameServiceHost for other names of two
-// components. The zero Principal and a fault for empty names and those beyond the bounds.
+// maxPrincipal bounds the text of a principal, in bytes: what String writes where every
+// byte of every part is escaped.
+const maxPrincipal = (MaxComponents + 1) * (2*MaxText + 1)
+
+// ParsePrincipal reads what String writes (RFC 1964 section 2.1.1): components with "/"
+// between them, then "@" and the realm; without one the realm is the given one. "\" escapes.
+// The type is NamePrincipal, NameServiceInst for krbtgt, NameServiceHost for other names of two
+// components. The zero Principal and a fault for empty names, for those beyond the bounds, and
+// for a NUL, as such, escaped or written as "\0", in a component or a realm.
 func ParsePrincipal(text, realm string) (Principal, gss.Fault) {
 	bad := func(what string) (Principal, gss.Fault) {
 		return Principal{}, malformed("a principal name " + what + "; expected user@REALM or service/host@REALM")
 	}
-	if len(text) > MaxText {
-		return bad("of more than MaxText bytes")
+	if len(text) > maxPrincipal {
+		return bad("that is too long")
 	}
 	var components []string
 	var part []byte
 	inRealm := false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == 0:
-			return bad("with a NUL")
 		case c == '\\' && i+1 == len(text):
 			return bad("that ends in a backslash")
 		case c == '\\':
 			i++
 			c = text[i]
-			if at := strings.IndexByte("ntb", c); at >= 0 {
-				c = "\n\t\b"[at]
+			if at := strings.IndexByte("ntb0", c); at >= 0 {
+				c = "\n\t\b\x00"[at]
 			}
 			part = append(part, c)
 		case c == '/' && !inRealm:
@@ -188,10 +193,55 @@ func ParsePrincipal(text, realm string) (Principal, gss.Fault) {
 		}
 	}
 	n := NameOf(kind, components...)
-	if n.IsZero() {
-		return bad("of more than MaxComponents components")
+	if n.IsZero() || !ValidText(realm) { // KRB-3
+		return bad("of more than MaxComponents components, or with a part that has a NUL or more than MaxText bytes")
 	}
 	return Principal{n, realm}, gss.Fault{}
+}
+
+// AnonymousRealm is the realm of the anonymous principal (RFC 6112 section 3).
+const AnonymousRealm = wellKnown + ":" + anonymous
+
+// What names begin with that RFC 6111 sets aside, and what comes behind it in the anonymous
+// principal's.
+const (
+	wellKnown = "WELLKNOWN"
+	anonymous = "ANONYMOUS"
+)
+
+// Standing is what a client's name says beside which client it is.
+type Standing uint8
+
+const (
+	// Named: the name of one client.
+	Named Standing = iota
+	// Anonymous: the anonymous principal, of the anonymous realm. Nothing is known of the
+	// client (RFC 6112 section 6: GSS_C_NT_ANONYMOUS).
+	Anonymous
+	// AnonymousMember: the anonymous name in a real realm, which authenticated the client
+	// and does not tell which of its clients it is (RFC 6112 section 6).
+	AnonymousMember
+	// Reserved: a well-known name or realm that is not known here; such a client has to be
+	// refused (RFC 6111 sections 3.1 and 3.2).
+	Reserved
+)
+
+// Standing reports what a client's name says. The name's type and case do not matter,
+// since some KDCs compare names without case and take the type from the client; any name of
+// the anonymous realm is the anonymous principal.
+func (p Principal) Standing() Standing {
+	first, second := p.Name.Component(0), p.Name.Component(1)
+	switch {
+	case strings.EqualFold(p.Realm, AnonymousRealm): // R6112-6-1
+		return Anonymous
+	case len(p.Realm) > len(wellKnown) && strings.EqualFold(p.Realm[:len(wellKnown)+1], wellKnown+":"): // R6111-3.1-1
+		return Reserved
+	case p.Name.Len() == 2 && strings.EqualFold(first, wellKnown) && strings.EqualFold(second, anonymous):
+		return AnonymousMember
+	case p.Name.Type == NameWellKnown || strings.EqualFold(first, wellKnown): // R6111-3.1-1
+		return Reserved
+	}
+	return Named
 }
 
 // TGS is the ticket-granting service of a realm, as seen from another one or itself (RFC 4120
@@ -227,7 +277,7 @@ func (r reader) name() Name {
 			return Name{}
 		}
 		one := strs.next(tagGeneralString)
-		if len(one.s) > MaxText || strings.IndexByte(one.s, 0) >= 0 {
+		if !ValidText(one.s) {
 			strs.broken("a name's component is longer than MaxText, or has a NUL")
 			return Name{}
 		}

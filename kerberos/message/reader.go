@@ -1,8 +1,6 @@
 package message
 
 import (
-	"strings"
-
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -167,7 +165,7 @@ func (r reader) octets() string { return r.primitive(tagOctets) }
 // text is a KerberosString: bytes, since peers write UTF-8 in it, but no NUL.
 func (r reader) text() string {
 	s := r.primitive(tagGeneralString)
-	if len(s) > MaxText || strings.IndexByte(s, 0) >= 0 {
+	if !ValidText(s) {
 		r.broken("a string is longer than MaxText, or has a NUL")
 		return ""
 	}
