@@ -44,10 +44,10 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		}
 	}
 	known := false
-	for _, key := range c.cfg.Keys.Candidates(wanted, ap.Ticket.Enc.Type, ap.Ticket.Enc.Kvno) {
+	for e, key := range c.cfg.Keys.Candidates(wanted, ap.Ticket.Enc.Type, ap.Ticket.Enc.Kvno) {
 		known = true
 		if text, ok := key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher); ok {
-			return r.judge(env, &ap, text, key)
+			return r.judge(env, &ap, text, key, e.Principal.Realm)
 		}
 	}
 	if known { // another version under the same number: nobody else has it either
@@ -169,7 +169,7 @@ func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		if !ok {
 			return c.refuse(env, message.ErrModified, badTicket())
 		}
-		return c.judge(env, &ap, text, a.Key)
+		return c.judge(env, &ap, text, a.Key, c.cfg.realm())
 	}
 	return c, gss.Output{}, gss.Misuse("kerberos: NeedServiceKey takes ServiceKey, gss.Unknown, gss.Declined or gss.Unreachable")
 }

@@ -79,7 +79,9 @@ func (c established) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, err
 // Info implements gss.Context.
 func (c established) Info() gss.Info {
 	info := pending{}.Info()
-	info.Peer, info.Domain = c.peer.Name.String(), c.peer.Realm
+	if info.Anonymous = !c.initiator && c.peer.Standing() == message.Anonymous; !info.Anonymous { // R6112-6-1
+		info.Peer, info.Domain = c.peer.Name.String(), c.peer.Realm
+	}
 	info.Flags = c.flags
 	info.Expires = c.expires.Nano()
 	info.Delegated = c.delegated

@@ -35,13 +35,29 @@ type Config struct {
 	// whoever has a key in Keys, under whatever name the ticket has, since a directory gives
 	// one account many names.
 	Services []message.Principal
+	// ClientRealms are the realms whose clients are accepted, compared byte by byte; empty is
+	// all, so that every realm that the service's KDC trusts, on however long a path, can name
+	// clients: handlers then have to compare gss.Info.Name, which has the realm, and not
+	// Peer alone (C51). The anonymous principal is of message.AnonymousRealm.
+	ClientRealms []string
+	// RequireTransitedChecked refuses a client of another realm, or one whose ticket came
+	// through one, unless the KDC says that it checked the path (TRANSITED-POLICY-CHECKED,
+	// RFC 4120 section 2.7; C51). The service's own realm is that of its entry in Keys, or the
+	// one that all of Services are in, or else Realm; where none says, each client is of
+	// another. Off by default: Microsoft's KDCs do not set the flag, and its servers ignore it.
+	RequireTransitedChecked bool
 	// BareRequests takes an AP-REQ without the framing of GSS (C33).
 	BareRequests bool
 	// KeepPAC keeps what the ticket says of the user's groups, for [PAC].
 	KeepPAC bool
+	// RefuseAnonymous refuses anonymous clients (RFC 6112), also those of a real realm, which
+	// vouches for them without saying which of its clients they are. Without it the
+	// anonymous principal is gss.Info.Anonymous, which servers refuse unless they are
+	// Optional, and an anonymous client of a real realm is WELLKNOWN/ANONYMOUS there.
+	RefuseAnonymous bool
 
-	// Realm is the initiator's own, for names without one, and where services are that
-	// RealmOf does not know.
+	// Realm is this side's own: an initiator's for names without one, and where services are
+	// that RealmOf does not know; an acceptor's for RequireTransitedChecked.
 	Realm string
 	// Realms says where hosts and realms are; nil knows nothing, and leaves it to the
 	// client's KDC.
@@ -108,7 +124,13 @@ func New(c Config) (Mechanism, error) {
 			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of Services is empty"}
 		}
 	}
+	for _, r := range c.ClientRealms {
+		if r == "" || !message.ValidText(r) {
+			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of ClientRealms is empty, or is no realm"}
+		}
+	}
 	c.Services = append([]message.Principal(nil), c.Services...)
+	c.ClientRealms = append([]string(nil), c.ClientRealms...)
 	p := &config{Config: c, fips: fips140.Enforced(), skew: int64(c.MaxSkew)}
 	if p.skew == 0 {
 		p.skew = int64(DefaultMaxSkew)
@@ -121,6 +143,20 @@ func New(c Config) (Mechanism, error) {
 	}
 	p.types = message.ETypesOf(types...)
 	return Mechanism{p}, nil
+}
+
+// realm returns the acceptor's own realm where the key that opened a ticket says none: it
+// does not come from the ticket, on which nobody protects the service's name.
+func (c *config) realm() string {
+	if len(c.Services) == 0 {
+		return c.Realm
+	}
+	for _, s := range c.Services {
+		if s.Realm != c.Services[0].Realm {
+			return c.Realm
+		}
+	}
+	return c.Services[0].Realm
 }
 
 // allows is the fault of a type that policy or FIPS-only mode bars.

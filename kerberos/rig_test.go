@@ -145,6 +145,20 @@ func (f *forger) token() gss.Token {
 	return gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPReq, []byte(f.apreq())))
 }
 
+// delegate puts credentials into the authenticator's checksum, a ticket for each entry.
+func (f *forger) delegate(infos ...message.CredInfo) {
+	part, tickets := message.EncCred{Time: message.TimeOf(now)}, ""
+	for _, info := range infos {
+		part = part.With(info)
+		one := message.Ticket{Service: message.TGS("A.TEST", "A.TEST"), Enc: message.EncryptedData{Type: f.kind, Cipher: "the KDC's"}}
+		tickets += string(one.Append(nil))
+	}
+	cred := message.Cred{Tickets: message.Tickets(tickets)}
+	cred.Enc = message.EncryptedData{Type: f.kind, Cipher: f.session.Encrypt(enctype.UsageCred, strings.Repeat("c", f.kind.ConfounderSize()), string(part.Append(nil)))}
+	f.sum.Flags |= uint32(gss.Delegate)
+	f.sum.Delegation = string(cred.Append(nil))
+}
+
 var env = gss.Env{Now: now, Seed: gss.Seed{1, 2, 3}}
 
 // accept runs an acceptor to its end; nothing was seen before.

@@ -2,6 +2,7 @@ package kerberos
 
 import (
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -14,10 +15,10 @@ import (
 // request can be shown to any of them that shares a key, under whatever name.
 const replayScope = "Kerberos"
 
-// judge looks at an AP-REQ whose ticket has opened (RFC 4120 section 3.2.3), and asks
-// whether it is new. All that follows from it is computed here, so that what waits for
+// judge looks at an AP-REQ whose ticket has opened (RFC 4120 section 3.2.3) with a key of
+// the service's realm, and asks whether it is new. All that follows from it is computed here, so that what waits for
 // the answer is small.
-func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *enctype.Prepared) (gss.Context, gss.Output, error) {
+func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *enctype.Prepared, realm string) (gss.Context, gss.Output, error) {
 	ticket, fault := message.ParseEncTicketPart(text)
 	if !fault.IsZero() {
 		return failWith(fault)
@@ -33,7 +34,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	if code, fault := r.cfg.check(env.Now, &ticket, &auth); !fault.IsZero() { // R4120-3.2.3-1
+	if code, fault := r.cfg.check(env.Now, &ticket, &auth, realm); !fault.IsZero() { // R4120-3.2.3-1
 		return r.refuse(env, code, fault)
 	}
 	sum, fault := gssChecksum(&auth)
@@ -67,6 +68,10 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if r.cfg.KeepPAC {
 		done.pac = findPAC(&ticket, service)
 	}
+	if ticket.Client.Standing() != message.Named { // KRB-2
+		done.pac, done.delegated = signedPAC{}, nil
+		done.flags &^= gss.Delegate
+	}
 	next := judged{framing: r.framing, service: ap.Ticket.Service, oldest: auth.Time.Nano() - r.cfg.skew}
 	if done.flags&gss.Mutual != 0 || ap.Options.Has(message.MutualRequired) {
 		done.flags |= gss.Mutual
@@ -83,12 +88,14 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	}}, nil
 }
 
-// check is what RFC 4120 section 3.2.3 looks at once both parts are open.
-func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.Authenticator) (message.ErrorCode, gss.Fault) {
+// check is what RFC 4120 section 3.2.3 looks at once both parts are open. realm is the
+// service's own.
+func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.Authenticator, realm string) (message.ErrorCode, gss.Fault) {
 	bad := func(code message.ErrorCode, kind gss.Code, detail string) (message.ErrorCode, gss.Fault) {
 		return code, gss.Fault{Code: kind, Detail: "kerberos: " + detail}
 	}
 	away := auth.Time.Nano() + int64(auth.Micro)*int64(time.Microsecond) - now
+	standing := ticket.Client.Standing()
 	switch {
 	case !auth.Client.Equal(ticket.Client):
 		return bad(message.ErrBadMatch, gss.BadCredentials, "the authenticator is another client's than the ticket")
@@ -98,6 +105,19 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 		return bad(message.ErrTicketNotYet, gss.Expired, "the ticket does not hold yet")
 	case ticket.EndTime.Nano() < now-c.skew:
 		return bad(message.ErrTicketExpired, gss.Expired, "the ticket has expired; the client has to get another one")
+	}
+	switch {
+	case standing == message.Reserved: // R6111-3.1-1
+		return bad(message.ErrPolicy, gss.NotPermitted, "the client has a well-known name or realm that is not known here")
+	case standing == message.Named && ticket.Flags.Has(message.AnonymousTkt):
+		return bad(message.ErrPolicy, gss.NotPermitted, "the ticket says that it is anonymous, and names a client")
+	case standing != message.Named && c.RefuseAnonymous: // KRB-1
+		return bad(message.ErrPolicy, gss.NotPermitted, "the client is anonymous, which Config.RefuseAnonymous refuses")
+	case len(c.ClientRealms) > 0 && !slices.Contains(c.ClientRealms, ticket.Client.Realm): // KRB-4
+		return bad(message.ErrPolicy, gss.NotPermitted, "the client is of a realm that Config.ClientRealms does not have")
+	case c.RequireTransitedChecked && standing != message.Anonymous && !ticket.Flags.Has(message.TransitedOK) &&
+		(ticket.Client.Realm != realm || ticket.Transited != ""): // R4120-2.7-1; RFC 6112 section 4.3 excepts the anonymous realm
+		return bad(message.ErrPathRejected, gss.NotPermitted, "the client is of another realm, and no KDC checked the path (TRANSITED-POLICY-CHECKED), which Config.RequireTransitedChecked wants")
 	}
 	for _, list := range [...]message.AuthorizationData{ticket.AuthData, auth.AuthData} {
 		for piece, ok := range list.All() {

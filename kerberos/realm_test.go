@@ -1,0 +1,132 @@
+package kerberos
+
+import (
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// Config.ClientRealms says whose clients are welcome. What is written on the ticket, and
+// what an authenticator says, do not make a client another realm's.
+func TestClientRealms(t *testing.T) {
+	for _, row := range []struct {
+		client  string
+		welcome []string
+		want    gss.Code
+	}{
+		{"alice@A.TEST", nil, gss.NoFault},
+		{"Administrator@EVIL.TEST", nil, gss.NoFault},
+		{"alice@A.TEST", []string{"A.TEST"}, gss.NoFault},
+		{"alice@B.TEST", []string{"A.TEST", "B.TEST"}, gss.NoFault},
+		{"Administrator@EVIL.TEST", []string{"A.TEST", "B.TEST"}, gss.NotPermitted},
+		{"Administrator@a.test", []string{"A.TEST"}, gss.NotPermitted},
+		{"Administrator@A.TEST.EVIL.TEST", []string{"A.TEST"}, gss.NotPermitted},
+		{`Administrator@EVIL.TEST\@A.TEST`, []string{"A.TEST"}, gss.NotPermitted},
+		{"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", []string{"A.TEST"}, gss.NotPermitted},
+		{"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", []string{"A.TEST", message.AnonymousRealm}, gss.NoFault},
+	} {
+		f := newForger(t, enctype.AES256SHA1).as(principal(row.client))
+		f.ticket.TransitedType, f.ticket.Transited = 1, "MALLORY.TEST"
+		for _, written := range []string{"A.TEST", f.ticket.Client.Realm} {
+			f.service = message.Principal{Name: service.Name, Realm: written}
+			r := accept(t, Config{Keys: f.keys, ClientRealms: row.welcome}, gss.NoBinding(), f.token())
+			if r.Fault.Code != row.want {
+				t.Errorf("%s where %q are welcome: %v", row.client, row.welcome, r.Fault)
+			}
+			if row.want != gss.NoFault && errorOf(t, r) != message.ErrPolicy {
+				t.Error("the client is not told")
+			}
+		}
+		requirement.Held(t, "unit:krb_client_realms", "KRB-4")
+	}
+	for _, bad := range []string{"", "A\x00B"} {
+		if _, err := New(Config{ClientRealms: []string{"A.TEST", bad}}); err == nil {
+			t.Errorf("New takes the realm %q", bad)
+		}
+	}
+	given := []string{"A.TEST"}
+	m := mechanism(t, Config{ClientRealms: given})
+	if given[0] = "EVIL.TEST"; m.cfg.ClientRealms[0] != "A.TEST" {
+		t.Error("what the caller does to its list changes the mechanism")
+	}
+}
+
+// RFC 4120 section 2.7: under Config.RequireTransitedChecked a ticket that crossed realms has
+// the flag that says that its path was checked. Which realm is the service's own does
+// not come from the ticket.
+func TestRequireTransitedChecked(t *testing.T) {
+	away := message.Principal{Name: service.Name, Realm: "EVIL.TEST"}
+	for _, row := range []struct {
+		name      string
+		client    string
+		transited string
+		flags     message.Flags
+		want      gss.Code
+	}{
+		{"at home", "alice@A.TEST", "", 0, gss.NoFault},
+		{"from a neighbour, checked", "alice@B.TEST", "", message.TransitedOK, gss.NoFault},
+		{"from a neighbour", "alice@B.TEST", "", 0, gss.NotPermitted},
+		{"from afar, checked", "alice@C.TEST", "B.TEST", message.TransitedOK, gss.NoFault},
+		{"from afar", "Administrator@EVIL.TEST", "MALLORY.TEST", 0, gss.NotPermitted},
+		{"at home, by way of others", "Administrator@A.TEST", "MALLORY.TEST", 0, gss.NotPermitted},
+		{"at home, by way of others, in an encoding that is not known", "Administrator@A.TEST", "\xFF\x00", 0, gss.NotPermitted},
+		{"anonymous", "WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", "MALLORY.TEST", 0, gss.NoFault},
+	} {
+		f := newForger(t, enctype.AES256SHA1).as(principal(row.client))
+		f.ticket.Flags |= row.flags
+		f.ticket.TransitedType, f.ticket.Transited = 1, row.transited
+		for _, c := range []Config{{Keys: f.keys}, {Keys: f.keys, RequireTransitedChecked: true}} {
+			for _, written := range []message.Principal{service, away} {
+				f.service = written
+				want := row.want
+				if !c.RequireTransitedChecked {
+					want = gss.NoFault
+				}
+				r := accept(t, c, gss.NoBinding(), f.token())
+				if r.Fault.Code != want {
+					t.Errorf("%s, %+v: %v", row.name, written, r.Fault)
+				}
+				if want != gss.NoFault && errorOf(t, r) != message.ErrPathRejected {
+					t.Error("the client is not told")
+				}
+			}
+		}
+		requirement.Held(t, "unit:krb_transited_checked", "R4120-2.7-1")
+	}
+	// With a key from elsewhere the realm is configured, or is nobody's.
+	two := []message.Principal{service, {Name: service.Name, Realm: "B.TEST"}}
+	for _, row := range []struct {
+		c    Config
+		want gss.Code
+	}{
+		{Config{}, gss.NotPermitted}, {Config{Realm: "A.TEST"}, gss.NoFault}, {Config{Realm: "B.TEST"}, gss.NotPermitted},
+		{Config{Services: two[:1], Realm: "B.TEST"}, gss.NoFault}, {Config{Services: two}, gss.NotPermitted}, {Config{Services: two, Realm: "A.TEST"}, gss.NoFault},
+	} {
+		f := newForger(t, enctype.AES256SHA1)
+		row.c.RequireTransitedChecked = true
+		r := step(t, mechanism(t, row.c).Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
+		r = take(t, r.Context, env, gss.Input{Answer: ServiceKey{Key: f.serviceKey().Prepare(enctype.UsageTicket)}})
+		if r.Fault.Code != row.want {
+			t.Errorf("Realm %q, %d services: %v", row.c.Realm, len(row.c.Services), r.Fault)
+		}
+	}
+}
+
+// RFC 1964 section 2.1.1: the name that logs and handlers are given has the realm.
+func TestNameHasRealm(t *testing.T) {
+	for client, want := range map[string]string{
+		"alice@A.TEST": "alice@A.TEST", "alice@EVIL.TEST": "alice@EVIL.TEST", `a\@b/c@R\/S\@T`: `a\@b/c@R\/S\@T`, "WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS": "",
+	} {
+		f := newForger(t, enctype.AES256SHA1).as(principal(client))
+		if got := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token()).Info().Name(); got != want {
+			t.Errorf("%s is %q", client, got)
+		}
+		requirement.Held(t, "unit:krb_name_has_realm", "R1964-2.1.1-1")
+	}
+	if got := (gss.Info{Mech: gss.NTLM, Peer: "alice", Domain: "LAB"}).Name(); got != "alice" {
+		t.Errorf("of another mechanism: %q", got)
+	}
+}
