@@ -58,7 +58,7 @@
 //	  Reply      send that status with those challenges; the handler does not run.
 //	             Read what is left of the request body first, up to a bound.
 //	  Ask        as above
-//	  Accept     run the handler as Info.Peer; when its status is known and nothing
+//	  Accept     run the handler as Info.Name; when its status is known and nothing
 //	             has left yet, tell
 //	Responding
 //	  Finish     add these fields, then let the response go

@@ -34,7 +34,7 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 			status = a.Status
 			drive.ApplyReply(fields, a)
 		case machine.Accept: // here runs the handler, and then the machine has the last word
-			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Peer)
+			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Name())
 			act, err = guest.Run(machine.Responding{Status: status}, ask)
 			if finish, ok := act.(machine.Finish); ok {
 				drive.ApplyFinish(fields, finish)

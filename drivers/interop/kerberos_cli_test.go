@@ -28,6 +28,8 @@ func TestServeKerberos(t *testing.T) {
 		{"negotiate", []string{"--scheme", "negotiate"}, 200, ""},
 		{"one name", []string{"--scheme", "negotiate", "--spn", "HTTP/localhost"}, 200, ""},
 		{"another name", []string{"--scheme", "negotiate", "--spn", "HTTP/127.0.0.1@" + krbRealm}, 401, "credentials for another resource"},
+		{"a realm", []string{"--scheme", "negotiate", "--client-realm", "B.TEST", "--client-realm", krbRealm}, 200, ""},
+		{"another realm", []string{"--scheme", "negotiate", "--client-realm", "B.TEST"}, 401, "not permitted by policy"},
 		{"among others", []string{"--scheme", "nego2,negotiate,ntlm,digest", "--user", "alice:" + password}, 200, ""},
 		{"bound", []string{"--scheme", "negotiate", "--channel-binding", "require", "--tls-cert", pki.file, "--tls-key", pki.key}, 401, "bad channel binding"},
 	} {
@@ -36,7 +38,7 @@ func TestServeKerberos(t *testing.T) {
 			s := startServe(t, append([]string{"--keytab", krbFile("http.keytab")}, row.args...)...)
 			c := krbCurl(t, "localhost", s.url)
 			c.want(t, row.want, row.want)
-			if strings.Count(c.bodies, "hello alice via Negotiate") != 2 && row.want == 200 {
+			if strings.Count(c.bodies, "hello alice@"+krbRealm+" via Negotiate") != 2 && row.want == 200 {
 				t.Errorf("curl got %q", c.bodies)
 			}
 			var reasons []string
@@ -116,7 +118,7 @@ func TestGetKerberos(t *testing.T) {
 		{"delegating", []string{"--ccache", krbFile("alice.ccache"), "--delegate", apacheKrbURL() + "/delegated/echo"}, 0, in, ""},
 		{"no such cache", []string{"--ccache", krbFile("none"), at}, 1, "", "--ccache"},
 		{"another realm", []string{"--user", "alice@NOWHERE.TEST:" + password, at}, 3, "", "no KDC of the realm answered"},
-		{"bound", []string{"--user", "alice@" + krbRealm + ":" + password, "--cacert", pki.file, "https://localhost:" + u.Port()}, 0, "hello alice via Negotiate", ""},
+		{"bound", []string{"--user", "alice@" + krbRealm + ":" + password, "--cacert", pki.file, "https://localhost:" + u.Port()}, 0, "hello alice@" + krbRealm + " via Negotiate", ""},
 		{"proxy", []string{"--proxy", squidKrbURL(), "--proxy-user", "alice@" + krbRealm + ":" + password, page(t, false).URL}, 0, "user=", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

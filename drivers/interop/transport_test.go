@@ -66,7 +66,7 @@ func TestServeHTTP3(t *testing.T) {
 		want string
 	}{
 		"Digest":   {[]string{"--scheme", "digest", "--user", "alice:" + password}, "hello alice via Digest\n"},
-		"Kerberos": {[]string{"--scheme", "negotiate", "--krb5conf", krbFile("krb5.conf"), "--user", "alice@" + krbRealm + ":" + password}, "hello alice via Negotiate\n"},
+		"Kerberos": {[]string{"--scheme", "negotiate", "--krb5conf", krbFile("krb5.conf"), "--user", "alice@" + krbRealm + ":" + password}, "hello alice@" + krbRealm + " via Negotiate\n"},
 	} {
 		g := runGet(t, append(row.args, "--http3", "--cacert", pki.file, "--data", "hello", at)...)
 		if g.code != 0 || g.stdout != row.want {

@@ -92,7 +92,7 @@ func exampleServer() *httptest.Server {
 	server := httptest.NewUnstartedServer(auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := nethttp.IdentityFrom(r.Context())
 		body, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(w, "%s sent %s", who.Info.Peer, body)
+		fmt.Fprintf(w, "%s sent %s", who.Name(), body)
 	})))
 	server.Config.ConnContext = auth.ConnContext
 	server.Start()

@@ -24,7 +24,7 @@ func ExampleAuthenticator_Wrap() {
 	}
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := nethttp.IdentityFrom(r.Context())
-		fmt.Fprintf(w, "hello %s via %s", who.Info.Peer, who.Scheme)
+		fmt.Fprintf(w, "hello %s via %s", who.Name(), who.Scheme)
 	})
 	server := httptest.NewUnstartedServer(auth.Wrap(app))
 	server.Config.ConnContext = auth.ConnContext // for schemes that belong to a connection

@@ -101,11 +101,13 @@ func parseWho(text string, conf *krb5conf.Config) (message.Principal, error) {
 type serverKerberos struct {
 	keytab string
 	spns   []string
+	realms []string
 }
 
 func (o *serverKerberos) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the service's keys: Negotiate and Nego2 take Kerberos; read anew when it changes")
 	f.StringArrayVar(&o.spns, "spn", nil, "`NAME` of the service, service/host or service/host@REALM; may be repeated (default all that --keytab has)")
+	f.StringArrayVar(&o.realms, "client-realm", nil, "`REALM` whose Kerberos users are let in; may be repeated (default all that the KDC trusts)")
 }
 
 // maxReplays is how many requests are remembered against replays: 30 bytes each.
@@ -114,8 +116,11 @@ const maxReplays = 1 << 16
 // source answers what Kerberos asks a server, nil without a keytab.
 func (o *serverKerberos) source(m *setup.Machine) (answer.Source, error) {
 	if o.keytab == "" {
-		if len(o.spns) > 0 {
+		switch {
+		case len(o.spns) > 0:
 			return nil, errors.New("--spn needs --keytab")
+		case len(o.realms) > 0:
+			return nil, errors.New("--client-realm needs --keytab")
 		}
 		return nil, nil
 	}
@@ -135,7 +140,7 @@ func (o *serverKerberos) source(m *setup.Machine) (answer.Source, error) {
 		}
 		m.Services = append(m.Services, names...)
 	}
-	m.Kerberos = true
+	m.Kerberos, m.ClientRealms = true, o.realms
 	return answer.Chain(kdc.NewReplays(maxReplays, 0), k), nil
 }
 

@@ -323,7 +323,7 @@ func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
 func attributes(method, path string, res drive.Result) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("method", method), slog.String("path", path), slog.Int("status", res.Status),
-		slog.String("user", res.Identity.Info.Peer), slog.String("scheme", res.Identity.Scheme),
+		slog.String("user", res.Identity.Name()), slog.String("scheme", res.Identity.Scheme),
 	}
 	if !res.Fault.IsZero() {
 		attrs = append(attrs, slog.String("reason", res.Fault.Code.String()), slog.String("detail", res.Fault.Detail))

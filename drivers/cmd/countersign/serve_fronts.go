@@ -138,7 +138,7 @@ func helloFast(ctx *fast.RequestCtx) {
 	}
 	ctx.SetContentType("text/plain; charset=utf-8")
 	ctx.Response.Header.Set("X-Body-Length", strconv.Itoa(len(ctx.Request.Body())))
-	fmt.Fprintf(ctx, "hello %s via %s\n", id.Info.Peer, id.Scheme)
+	fmt.Fprintf(ctx, "hello %s via %s\n", id.Name(), id.Scheme)
 }
 
 // fastLog is what fasthttp complains to.
@@ -160,5 +160,5 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Body-Length", strconv.FormatInt(n, 10))
-	fmt.Fprintf(w, "hello %s via %s\n", id.Info.Peer, id.Scheme)
+	fmt.Fprintf(w, "hello %s via %s\n", id.Name(), id.Scheme)
 }

@@ -40,25 +40,25 @@ func kerberosRows() []*row {
 			name: "Kerberos", role: "origin", more: realmOf(home),
 			about:  "The client gets a ticket with its password, and server and client prove themselves to each other in one leg.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
-			want: "401 200 alice via Negotiate; the server proved itself",
+			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
 			name: "Kerberos, once more", role: "origin", more: realmOf(home), requests: two,
 			about:  "The client knows what the server takes and has the ticket still: the second request opens with it.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: credentialsSent,
-			want: "401 200 alice via Negotiate + 200 alice via Negotiate; 2 with credentials",
+			want: "401 200 alice@DEMO via Negotiate + 200 alice@DEMO via Negotiate; 2 with credentials",
 		},
 		{
 			name: "Kerberos with a body", role: "origin", more: realmOf(home), requests: []request{{path: "/", body: 4096}},
 			about:  "One leg is all it takes, so the body goes with the credentials.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
-			want: "401 200 alice via Negotiate; the server proved itself",
+			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
 			name: "Kerberos over TLS", role: "origin", tls: true, more: realmOf(home),
 			about:  "The server takes only who saw its own certificate.",
 			origin: servers(bound, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
-			want: "401 200 alice via Negotiate; the server proved itself",
+			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
 			name: "Kerberos, somebody in between", role: "origin", tls: true, intercepted: true, more: realmOf(home),
@@ -70,7 +70,7 @@ func kerberosRows() []*row {
 			name: "Kerberos, another realm", role: "origin", more: realmOf(partner),
 			about:  "The user's KDC does not know the server and refers the client to a realm that does.",
 			origin: servers(negotiation(server(partner, partnerRealm, gss.IfAvailable)), scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
-			want: "401 200 alice via Negotiate; the server proved itself",
+			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
 			name: "Kerberos, wrong password", role: "origin", more: realmOf(home), wrong: true,
@@ -82,7 +82,7 @@ func kerberosRows() []*row {
 			name: "Kerberos proxy, CONNECT", role: "proxy", tls: true, more: realmOf(home),
 			about:  "A ticket for the proxy opens the tunnel, one for the origin the page behind it.",
 			origin: servers(ordinary, scheme.Negotiate), proxy: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate),
-			want: "407 200 401 200 alice via Negotiate",
+			want: "407 200 401 200 alice@DEMO via Negotiate",
 		},
 	}
 	if !fips140.Enforced() { // there is no NTLM

@@ -190,7 +190,7 @@ func (s *stage) do(ctx context.Context, q request) (string, error) {
 func hello(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	id, _ := nethttp.IdentityFrom(r.Context())
-	fmt.Fprintf(w, "hello %s via %s\n", id.Info.Peer, id.Scheme)
+	fmt.Fprintf(w, "hello %s via %s\n", id.Name(), id.Scheme)
 }
 
 // users answers an acceptor's questions: one user, and a memory for one row.

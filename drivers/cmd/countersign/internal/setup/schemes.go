@@ -63,6 +63,8 @@ type Options struct {
 	ChannelBinding string `json:"channel_binding,omitempty"`
 	// Services are the principals that Kerberos answers to; nil is all that it has keys of.
 	Services []string `json:"services,omitempty"`
+	// ClientRealms are the realms whose clients Kerberos accepts; nil is all.
+	ClientRealms []string `json:"client_realms,omitempty"`
 }
 
 // builder makes both halves of one scheme.
