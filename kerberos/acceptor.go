@@ -46,7 +46,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	known := false
 	for e, key := range c.cfg.Keys.Candidates(wanted, ap.Ticket.Enc.Type, ap.Ticket.Enc.Kvno) {
 		known = true
-		if text, ok := key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher); ok {
+		if text, ok := ap.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket); ok {
 			return r.judge(env, &ap, text, key, e.Principal.Realm)
 		}
 	}
@@ -165,7 +165,7 @@ func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		if a.Key == nil || a.Key.Key().Type() != ap.Ticket.Enc.Type {
 			return c, gss.Output{}, gss.Misuse("kerberos: a ServiceKey is of the type that NeedServiceKey names")
 		}
-		text, ok := a.Key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher)
+		text, ok := ap.Ticket.Enc.OpenPrepared(a.Key, enctype.UsageTicket)
 		if !ok {
 			return c.refuse(env, message.ErrModified, badTicket())
 		}

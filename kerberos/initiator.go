@@ -177,7 +177,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 	sum.Flags = uint32(next.flags &^ gss.ChannelBound)
 	auth.Checksum = message.Checksum{Type: enctype.GSSChecksumNumber, Sum: string(sum.Append(nil))} // R4121-4.1.1-1
 	var room [1024]byte
-	sealed := message.EncryptedData{Type: cred.Key.Type(), Cipher: cred.Key.Encrypt(enctype.UsageAPReqAuth, string(random[4:20]), string(auth.Append(room[:0])))}
+	sealed := message.Seal(cred.Key, enctype.UsageAPReqAuth, string(random[4:20]), auth.Append(room[:0]))
 	token := gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPReq, message.AppendAPReq(nil, options, cred.Ticket, sealed)))
 	if s.cfg.OneWay {
 		return next.done(), gss.Output{State: gss.Complete, Token: token}, nil
@@ -192,8 +192,7 @@ func (s *seeking) delegation(at int64, confounder string) string {
 		Key: fwd.Key, Client: fwd.Client, Flags: fwd.Flags, AuthTime: fwd.AuthTime, StartTime: fwd.StartTime, EndTime: fwd.EndTime, RenewTill: fwd.RenewTill,
 		Service: fwd.Server, Addresses: fwd.Addresses,
 	})
-	cipher := key.Encrypt(enctype.UsageCred, confounder[16:], string(part.Append(nil)))
-	m := message.Cred{Tickets: message.TicketsOf(fwd.Ticket), Enc: message.EncryptedData{Type: key.Type(), Cipher: cipher}}
+	m := message.Cred{Tickets: message.TicketsOf(fwd.Ticket), Enc: message.Seal(key, enctype.UsageCred, confounder[16:], part.Append(nil))}
 	return string(m.Append(nil))
 }
 
@@ -247,8 +246,8 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	text, ok := c.key.Decrypt(enctype.UsageAPRep, rep.Enc.Cipher)
-	if !ok || rep.Enc.Type != c.key.Type() {
+	text, ok := rep.Enc.Open(c.key, enctype.UsageAPRep)
+	if !ok {
 		return fail(gss.NotAuthentic, "the AP-REP does not open with the ticket's key: it is not from the service that the ticket is for")
 	}
 	part, fault := message.ParseEncAPRepPart(text)

@@ -26,7 +26,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if fault := r.cfg.allows(ticket.Key.Type()); !fault.IsZero() {
 		return r.refuse(env, message.ErrETypeNoSupport, fault)
 	}
-	text, ok := ticket.Key.Decrypt(enctype.UsageAPReqAuth, ap.Authenticator.Cipher)
+	text, ok := ap.Authenticator.Open(ticket.Key, enctype.UsageAPReqAuth)
 	if !ok {
 		return r.refuse(env, message.ErrBadIntegrity, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the authenticator does not open with the ticket's key: the client does not have it"})
 	}
@@ -59,7 +59,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 		done.key = auth.Subkey
 	}
 	if sum.Delegation != "" {
-		if done.delegated, fault = delegated(sum.Delegation, done.key, ticket.Key); !fault.IsZero() {
+		if done.delegated, fault = delegated(sum.Delegation, ticket.Client, done.key, ticket.Key); !fault.IsZero() {
 			return failWith(fault)
 		}
 	} else {
@@ -216,8 +216,7 @@ func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *messa
 		part.Subkey, done.key, done.acceptorSubkey = subkey, subkey, true
 	}
 	var room [256]byte
-	cipher := ticket.Key.Encrypt(enctype.UsageAPRep, string(random[32:48]), string(part.Append(room[:0])))
-	rep := message.APRep{Enc: message.EncryptedData{Type: ticket.Key.Type(), Cipher: cipher}}
+	rep := message.APRep{Enc: message.Seal(ticket.Key, enctype.UsageAPRep, string(random[32:48]), part.Append(room[:0]))}
 	return r.reply(message.TokenAPRep, rep.Append(nil)), gss.Fault{}
 }
 
@@ -229,16 +228,16 @@ func sequence(random []byte) uint32 {
 
 // delegated reads the credentials that a client handed on (RFC 4121 section 4.1.1.1). They are
 // encrypted under the session key or the subkey, or, by some, not at all, as they
-// stand inside of what is encrypted.
-func delegated(der string, keys ...enctype.Key) (gss.Answer, gss.Fault) {
+// stand inside of what is encrypted. client is the one that authenticated.
+func delegated(der string, client message.Principal, keys ...enctype.Key) (gss.Answer, gss.Fault) {
 	cred, fault := message.ParseCred(der)
 	if !fault.IsZero() {
 		return nil, fault
 	}
 	text, ok := cred.Enc.Cipher, cred.Enc.Type == 0
 	for _, key := range keys {
-		if !ok && key.Type() == cred.Enc.Type {
-			text, ok = key.Decrypt(enctype.UsageCred, cred.Enc.Cipher)
+		if !ok {
+			text, ok = cred.Enc.Open(key, enctype.UsageCred)
 		}
 	}
 	if !ok {
@@ -248,21 +247,35 @@ func delegated(der string, keys ...enctype.Key) (gss.Answer, gss.Fault) {
 	if !fault.IsZero() {
 		return nil, fault
 	}
+	// The entries say whose the tickets are, and the client wrote them: all that can be
+	// believed of that is what it proved to be itself.
 	infos := part.Infos()
-	for _, ticket := range cred.Tickets.All() {
-		if len(infos) == 0 {
-			break
+	for _, info := range infos {
+		if !info.Client.Equal(client) { // KRB-5
+			return nil, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: delegated credentials of another client than the one that authenticated, or of none that is named"}
 		}
-		info := infos[0]
-		infos = infos[1:]
-		if _, tgs := info.Service.IsTGS(); !tgs {
-			continue
-		}
-		return Delegated{ccache.Credential{
-			Client: info.Client, Server: info.Service, Key: info.Key,
-			AuthTime: info.AuthTime, StartTime: info.StartTime, EndTime: info.EndTime, RenewTill: info.RenewTill,
-			Flags: info.Flags, Addresses: info.Addresses, Ticket: ticket,
-		}}, gss.Fault{}
 	}
-	return nil, gss.Fault{Code: gss.Malformed, Detail: "kerberos: delegated credentials without a ticket-granting ticket"}
+	var got gss.Answer
+	n := 0
+	for _, ticket := range cred.Tickets.All() {
+		if n < len(infos) && got == nil {
+			if _, tgs := infos[n].Service.IsTGS(); tgs {
+				got = delegatedOf(client, infos[n], ticket)
+			}
+		}
+		n++
+	}
+	if n != len(infos) || got == nil {
+		return nil, gss.Fault{Code: gss.Malformed, Detail: "kerberos: delegated credentials without a ticket-granting ticket, or not with one entry for each ticket"}
+	}
+	return got, gss.Fault{}
+}
+
+// delegatedOf makes a credential of a delegated ticket and its entry.
+func delegatedOf(client message.Principal, info message.CredInfo, ticket string) Delegated {
+	return Delegated{ccache.Credential{
+		Client: client, Server: info.Service, Key: info.Key,
+		AuthTime: info.AuthTime, StartTime: info.StartTime, EndTime: info.EndTime, RenewTill: info.RenewTill,
+		Flags: info.Flags, Addresses: info.Addresses, Ticket: ticket,
+	}}
 }

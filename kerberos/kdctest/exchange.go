@@ -133,7 +133,7 @@ func (x *exchange) preauth(client *account, stamp string, key *enctype.Key) mess
 	if !ok {
 		return message.ErrETypeNoSupport
 	}
-	text, ok := k.Decrypt(enctype.UsageASReqTimestamp, sealed.Cipher)
+	text, ok := sealed.Open(k, enctype.UsageASReqTimestamp)
 	if !ok {
 		return message.ErrPreauthFailed
 	}

@@ -71,7 +71,7 @@ func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, au
 		return tgt, auth, message.ErrNotUs
 	}
 	key, ok := issuer.key(ap.Ticket.Enc.Type)
-	text, opens := key.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher)
+	text, opens := ap.Ticket.Enc.Open(key, enctype.UsageTicket)
 	if !ok || !opens {
 		return tgt, auth, message.ErrBadIntegrity
 	}
@@ -79,7 +79,7 @@ func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, au
 	if !fault.IsZero() {
 		return tgt, auth, message.ErrBadIntegrity
 	}
-	if text, ok = tgt.Key.Decrypt(enctype.UsageTGSReqAuth, ap.Authenticator.Cipher); !ok {
+	if text, ok = ap.Authenticator.Open(tgt.Key, enctype.UsageTGSReqAuth); !ok {
 		return tgt, auth, message.ErrBadIntegrity
 	}
 	if auth, fault = message.ParseAuthenticator(text); !fault.IsZero() {
@@ -170,7 +170,7 @@ func (x *exchange) proxy(r *reply, tgt *message.EncTicketPart) message.ErrorCode
 			return message.ErrBadOption
 		}
 		key, ok := front.key(evidence.Enc.Type)
-		text, opens := key.Decrypt(enctype.UsageTicket, evidence.Enc.Cipher)
+		text, opens := evidence.Enc.Open(key, enctype.UsageTicket)
 		ticket, fault := message.ParseEncTicketPart(text)
 		switch {
 		case !ok || !opens || !fault.IsZero():

@@ -219,6 +219,28 @@ type EncryptedData struct {
 	Cipher  string
 }
 
+// Seal encrypts text with a key. confounder is as in [enctype.Key.Encrypt].
+func Seal(key enctype.Key, u enctype.Usage, confounder string, text []byte) EncryptedData {
+	return EncryptedData{Type: key.Type(), Cipher: key.Encrypt(u, confounder, string(text))}
+}
+
+// Open decrypts with a key, which has to be of the type that e names (RFC 4120 section
+// 5.2.9). It reports false for any other key, and for what the key does not open.
+func (e EncryptedData) Open(key enctype.Key, u enctype.Usage) (text string, ok bool) {
+	if e.Type != key.Type() { // R4120-5.2.9-1
+		return "", false
+	}
+	return key.Decrypt(u, e.Cipher)
+}
+
+// OpenPrepared is [EncryptedData.Open] with a key that is prepared.
+func (e EncryptedData) OpenPrepared(key *enctype.Prepared, u enctype.Usage) (text string, ok bool) {
+	if e.Type != key.Key().Type() { // R4120-5.2.9-1
+		return "", false
+	}
+	return key.Decrypt(u, e.Cipher)
+}
+
 func (r reader) encrypted() (e EncryptedData) {
 	in := r.sequence()
 	e.Type = enctype.Type(in.field(0).int32())

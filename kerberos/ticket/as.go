@@ -60,8 +60,7 @@ func (x *Exchange) canonicalizes() bool { return x.req.Client.Name.Type == messa
 func (x *Exchange) timestamp(env gss.Env, key enctype.Key) (string, bool) {
 	confounder, ok := env.Bytes("kerberos timestamp", key.Type().ConfounderSize())
 	at := message.Timestamp{Time: message.TimeOf(x.now(env)), Micro: message.Micro(x.now(env))}
-	cipher := key.Encrypt(enctype.UsageASReqTimestamp, confounder, string(at.Append(nil)))
-	return string(message.AppendEncryptedData(nil, message.EncryptedData{Type: key.Type(), Cipher: cipher})), ok
+	return string(message.AppendEncryptedData(nil, message.Seal(key, enctype.UsageASReqTimestamp, confounder, at.Append(nil)))), ok
 }
 
 // clientKey is the client's key of a type.
@@ -133,7 +132,7 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 	if !fault.IsZero() {
 		return x.failWith(fault)
 	}
-	text, ok := key.Decrypt(enctype.UsageASRep, rep.Enc.Cipher)
+	text, ok := rep.Enc.Open(key, enctype.UsageASRep)
 	if !ok {
 		return x.fail(gss.BadCredentials, "the KDC's answer does not open with the client's password or key")
 	}

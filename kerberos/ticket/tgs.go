@@ -56,8 +56,7 @@ func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
 		Client: x.tgt.Client, Time: message.TimeOf(now), Micro: message.Micro(now), Subkey: subkey,
 		HasChecksum: true, Checksum: message.Checksum{Type: x.tgt.Key.Type().Checksum(), Sum: x.tgt.Key.Checksum(enctype.UsageTGSReqChecksum, der)},
 	}
-	cipher := x.tgt.Key.Encrypt(enctype.UsageTGSReqAuth, confounder, string(auth.Append(nil)))
-	ap := message.AppendAPReq(nil, 0, x.tgt.Ticket, message.EncryptedData{Type: x.tgt.Key.Type(), Cipher: cipher})
+	ap := message.AppendAPReq(nil, 0, x.tgt.Ticket, message.Seal(x.tgt.Key, enctype.UsageTGSReqAuth, confounder, auth.Append(nil)))
 	m := message.KDCReq{Type: message.TGSReq, PAData: message.PAData("").Append(message.PATGSReq, string(ap)) + pa, Body: body}
 	return x.send(x.realm, walking, m.Append(nil))
 }
@@ -118,9 +117,9 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 	case rep.Type != message.TGSRep:
 		return x.fail(gss.Unexpected, "the KDC answered another question than was asked")
 	}
-	text, ok := x.subkey.Decrypt(enctype.UsageTGSRepSub, rep.Enc.Cipher)
+	text, ok := rep.Enc.Open(x.subkey, enctype.UsageTGSRepSub)
 	if !ok { // some answer under the session key
-		text, ok = x.tgt.Key.Decrypt(enctype.UsageTGSRep, rep.Enc.Cipher)
+		text, ok = rep.Enc.Open(x.tgt.Key, enctype.UsageTGSRep)
 	}
 	if !ok {
 		return x.fail(gss.NotAuthentic, "the KDC's answer does not open: it is not from the KDC that gave the ticket-granting ticket")

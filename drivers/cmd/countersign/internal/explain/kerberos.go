@@ -135,7 +135,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 	opened := false
 	for _, service := range [...]krb5.Principal{m.Ticket.Service, {}} { // by its name, and by any
 		for _, key := range keys.Candidates(service, m.Ticket.Enc.Type, m.Ticket.Enc.Kvno) {
-			if text, ok := key.Decrypt(enctype.UsageTicket, m.Ticket.Enc.Cipher); ok && !opened {
+			if text, ok := m.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket); ok && !opened {
 				var fault gss.Fault
 				part, fault = krb5.ParseEncTicketPart(text)
 				opened = fault.IsZero()
@@ -165,7 +165,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 }
 
 func (e *Explanation) openAuthenticator(n *Node, at int, key enctype.Key, m *krb5.APReq) {
-	text, ok := key.Decrypt(enctype.UsageAPReqAuth, m.Authenticator.Cipher)
+	text, ok := m.Authenticator.Open(key, enctype.UsageAPReqAuth)
 	auth, fault := krb5.ParseAuthenticator(text)
 	if !ok || !fault.IsZero() {
 		e.fault(at, "the authenticator does not open with the ticket's key: it belongs to another ticket, or was changed")
