@@ -2,15 +2,23 @@ package kerberos
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // MaxToken bounds the token that an acceptor takes, in bytes. With all the groups that
 // a directory can put into it a ticket stays below.
 const MaxToken = gss.MaxToken
+
+// MaxKeyTries bounds how many keys of Config.Keys an acceptor tries on one ticket. Each
+// try decrypts the ticket, as long as a client cares to make it, and the client chooses the
+// name that is written on it. The named service's keys come first, so that any number of
+// services can have keys; the others are for tickets under a name that has none.
+const MaxKeyTries = 64
 
 // acceptor is the service before its only message (RFC 4120 section 3.2.3).
 type acceptor struct {
@@ -37,20 +45,20 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if fault := c.cfg.allows(ap.Ticket.Enc.Type); !fault.IsZero() {
 		return r.refuse(env, message.ErrETypeNoSupport, fault)
 	}
-	wanted := message.Principal{}
-	if len(c.cfg.Services) > 0 {
-		if wanted = ap.Ticket.Service; !c.cfg.answersTo(wanted) {
-			return r.refuse(env, message.ErrNotUs, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for another service than Config.Services has"})
-		}
+	if len(c.cfg.Services) > 0 && !c.cfg.answersTo(ap.Ticket.Service) {
+		return r.refuse(env, message.ErrNotUs, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for another service than Config.Services has"})
 	}
-	known := false
-	for e, key := range c.cfg.Keys.Candidates(wanted, ap.Ticket.Enc.Type, ap.Ticket.Enc.Kvno) {
-		known = true
+	tried := 0
+	for e, key := range c.cfg.tries(&ap.Ticket) {
+		tried++
 		if text, ok := ap.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket); ok {
 			return r.judge(env, &ap, text, key, e.Principal.Realm)
 		}
 	}
-	if known { // another version under the same number: nobody else has it either
+	switch {
+	case tried == MaxKeyTries:
+		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first MaxKeyTries keys of that type and version opens the ticket; a key is found at once under the name that clients use"})
+	case tried > 0: // another version under the same number: nobody else has it either
 		return r.refuse(env, message.ErrModified, badTicket())
 	}
 	ask := NeedServiceKey{Service: ap.Ticket.Service, Type: ap.Ticket.Enc.Type, Kvno: ap.Ticket.Enc.Kvno}
@@ -73,6 +81,31 @@ func (c *config) answersTo(p message.Principal) bool {
 		}
 	}
 	return false
+}
+
+// tries iterates over the keys that may open a ticket, of its type and version: those of
+// the service that it names, and, where any service will do, those of others. It ends after
+// MaxKeyTries.
+func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepared] {
+	return func(yield func(keytab.Entry, *enctype.Prepared) bool) {
+		n := 0
+		for e, key := range c.Keys.Candidates(t.Service, t.Enc.Type, t.Enc.Kvno) {
+			if n++; !yield(e, key) || n == MaxKeyTries { // KRB-6
+				return
+			}
+		}
+		if len(c.Services) > 0 {
+			return
+		}
+		for e, key := range c.Keys.Candidates(message.Principal{}, t.Enc.Type, t.Enc.Kvno) {
+			if e.Principal.Equal(t.Service) {
+				continue
+			}
+			if n++; !yield(e, key) || n == MaxKeyTries {
+				return
+			}
+		}
+	}
 }
 
 func badTicket() gss.Fault {
