@@ -28,7 +28,7 @@ func principal(text string) message.Principal {
 // home is a realm with a user and two services, one of them in another realm.
 func home(t testing.TB, types ...enctype.Type) *kdctest.KDC {
 	t.Helper()
-	k, err := kdctest.New(kdctest.Config{Realms: []kdctest.Realm{
+	k, err := kdctest.New(kdctest.Config{Iterations: 1, Realms: []kdctest.Realm{
 		{Name: "A.TEST", Types: types, Trusts: []string{"B.TEST"}, Principals: []kdctest.Principal{
 			{Name: "alice", Password: password}, {Name: "mallory", Password: "guess"},
 			{Name: "HTTP/www.a.test", Password: "service", OKAsDelegate: true}, {Name: "HTTP/plain.a.test", Password: "plain"},
@@ -63,7 +63,7 @@ type world struct {
 func newWorld(t testing.TB, host string) *world {
 	k := home(t)
 	w := &world{t: t, kdc: k, target: target(host), acceptor: target(host),
-		client: kerberos.Config{Realm: "A.TEST"}, login: gss.Password{User: "alice", Password: gss.NewSecret(password)}}
+		client: kerberos.Config{Realm: "A.TEST", MinIterations: 1}, login: gss.Password{User: "alice", Password: gss.NewSecret(password)}}
 	realm := "A.TEST"
 	if strings.HasSuffix(host, "b.test") {
 		realm = "B.TEST"

@@ -26,7 +26,9 @@ type Config struct {
 	ChannelBinding gss.Demand
 	// MaxSkew is how far the clocks may be apart; 0 is DefaultMaxSkew.
 	MaxSkew time.Duration
-	// AllowRC4 takes keys of rc4-hmac, which are off otherwise (RFC 8429).
+	// AllowRC4 takes keys of rc4-hmac, which are off otherwise (RFC 8429). An initiator with a
+	// password then sends a proof under a key of one MD4 to whoever answers for the KDC and
+	// asks for that, whatever other types the KDC has.
 	AllowRC4 bool
 
 	// Keys are the acceptor's.
@@ -68,6 +70,10 @@ type Config struct {
 	// Delegate is when an initiator hands on a forwarded ticket-granting ticket, where
 	// gss.Delegate is wanted.
 	Delegate Delegation
+	// MinIterations is the least number of iterations of string-to-key that a KDC may ask an
+	// initiator with a password for; 0 is the default of the encryption type. See
+	// ticket.Request. krb5.conf has no setting for it; MIT's library wants the defaults.
+	MinIterations uint32
 	// PAC asks KDCs for tickets with (Include) or without a PAC.
 	PAC PACRequest
 }

@@ -129,7 +129,7 @@ func (s *seeking) delegates() bool {
 
 // get starts an exchange with KDCs.
 func (s seeking) get(env gss.Env, at stage, r ticket.Request) (gss.Context, gss.Output, error) {
-	r.Types, r.Offset = s.cfg.types, s.offset
+	r.Types, r.Offset, r.MinIterations = s.cfg.types, s.offset, s.cfg.MinIterations
 	switch s.cfg.PAC {
 	case PACInclude:
 		r.PAC = 1

@@ -19,31 +19,47 @@ import (
 // (RFC 3962 section 4, RFC 8009 section 4, RFC 6803 section 4). 0 for rc4-hmac.
 func (t Type) DefaultIterations() uint32 { return t.profile().iterations }
 
-// StringToKey is the key of a password (RFC 3961 section 3, string-to-key). params
-// are the type's parameters as ETYPE-INFO2 has them: "" for the default, or four bytes
-// of iterations. rc4-hmac takes neither salt nor parameters (RFC 4757 section 2).
+// Iterations returns how often string-to-key hashes with the given parameters, which are
+// those of ETYPE-INFO2: "" for the default, or four bytes of iterations. rc4-hmac has
+// no parameters and no iterations (RFC 4757 section 2).
 //
 // Unsupported for what NewKey refuses; Malformed for parameters of another length;
-// NotPermitted for no iterations or more than MaxIterations: the parameters come from
-// the network before anybody has proved anything.
-func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fault) {
+// NotPermitted for no iterations (which RFC 3962 takes for 2^32) or more than MaxIterations.
+func (t Type) Iterations(params string) (uint32, gss.Fault) {
 	if fault := t.Usable(); !fault.IsZero() {
+		return 0, fault
+	}
+	p := t.profile()
+	want := 4
+	if p.family == stream {
+		want = 0
+	}
+	switch len(params) {
+	case 0:
+		return p.iterations, gss.Fault{}
+	case want:
+	default:
+		return 0, gss.Fault{Code: gss.Malformed, Detail: fmt.Sprintf("enctype: parameters of string-to-key of %d bytes, where %v has %d or none", len(params), t, want)}
+	}
+	count := binary.BigEndian.Uint32([]byte(params))
+	if count == 0 || count > p.ceiling {
+		return 0, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("enctype: string-to-key with %d iterations, where 1 to %d are taken", count, p.ceiling)}
+	}
+	return count, gss.Fault{}
+}
+
+// StringToKey is the key of a password (RFC 3961 section 3, string-to-key). params
+// are as in [Type.Iterations], whose faults these are too. It takes as few iterations as
+// the standards do: parameters that come from a KDC nobody has authenticated want a lower
+// bound (RFC 3962 section 8), as package ticket has it.
+func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fault) {
+	count, fault := t.Iterations(params)
+	if !fault.IsZero() {
 		return Key{}, fault
 	}
 	p := t.profile()
 	if p.family == stream {
 		return Key{t, ntHash(password.Reveal())}, gss.Fault{}
-	}
-	count := p.iterations
-	switch len(params) {
-	case 0:
-	case 4:
-		count = binary.BigEndian.Uint32([]byte(params))
-	default:
-		return Key{}, gss.Fault{Code: gss.Malformed, Detail: "enctype: parameters of string-to-key that are not four bytes"}
-	}
-	if count == 0 || count > p.ceiling {
-		return Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("enctype: string-to-key with %d iterations, where 1 to %d are taken", count, p.ceiling)}
 	}
 	seed, err := pbkdf2.Key(p.newHash(), password.Reveal(), []byte(p.salted+salt), int(count), p.key)
 	if err != nil { // FIPS-only mode has demands of its own

@@ -60,8 +60,9 @@ type profile struct {
 	iterations, ceiling uint32 // of string-to-key: default, and what a KDC may ask for
 }
 
-// MaxIterations bounds what a KDC may ask of string-to-key: work that a client does
-// before it knows who asked (RFC 3962 section 4 wants a limit).
+// MaxIterations bounds what a KDC may ask of string-to-key at once: work that a client does
+// before it knows who asked (RFC 3962 section 4 wants a limit). Package ticket bounds what
+// the KDCs of one exchange ask for together.
 const MaxIterations = 1 << 20
 
 // profiles by type.

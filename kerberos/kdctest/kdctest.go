@@ -2,8 +2,8 @@
 // everything here. It has AS and TGS exchanges, pre-authentication, renewal, forwarding,
 // referrals between realms, and MS-SFU's tickets in a user's name.
 //
-// It is no KDC for production: its keys are made of passwords with a single iteration
-// unless it is told otherwise, and it forgets nothing because it remembers nothing.
+// It is no KDC for production: its own keys are made of names that anybody can know, and it
+// forgets nothing because it remembers nothing.
 package kdctest
 
 import (
@@ -59,8 +59,8 @@ type Config struct {
 	// Lifetime is the longest of a ticket, in seconds; 0 is ten hours. Tickets can be renewed for
 	// seven days.
 	Lifetime int64
-	// Iterations make keys of passwords, all accounts' anew in New; 0 is one, which takes no
-	// time, and which MIT's clients refuse (they want the default of a type at least: 4096, or 32768).
+	// Iterations make keys of passwords, all accounts' anew in New; 0 is the default of each
+	// type, 4096 or 32768. Clients refuse fewer (ticket.Request.MinIterations, and MIT's).
 	Iterations uint32
 	// Authorize is asked for each ticket of a client that does not go without a PAC.
 	Authorize Authorize
@@ -114,7 +114,11 @@ func New(c Config) (*KDC, error) {
 				types = r.Types
 			}
 			for _, t := range types {
-				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), k.params(t))
+				params := k.params(t)
+				if _, ours := a.name.IsTGS(); ours && t != enctype.RC4 {
+					params = "\x00\x00\x00\x01" // no client makes these
+				}
+				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), params)
 				if !fault.IsZero() {
 					return nil, fault
 				}
@@ -128,10 +132,10 @@ func New(c Config) (*KDC, error) {
 
 // params are what ETYPE-INFO2 says of a key (RFC 3962 section 4).
 func (k *KDC) params(t enctype.Type) string {
-	if t == enctype.RC4 {
+	if t == enctype.RC4 || k.Iterations == 0 {
 		return ""
 	}
-	return string(binary.BigEndian.AppendUint32(nil, max(k.Iterations, 1)))
+	return string(binary.BigEndian.AppendUint32(nil, k.Iterations))
 }
 
 // Keytab holds the keys of a principal, user or service, of any realm.

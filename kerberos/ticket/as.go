@@ -72,15 +72,50 @@ func (x *Exchange) clientKey(t enctype.Type, info message.ETypeInfo) (enctype.Ke
 		}
 		return e.Key, gss.Fault{}
 	}
-	salt := keytab.DefaultSalt(x.req.Client)
+	from := passwordKey{kind: t, salt: keytab.DefaultSalt(x.req.Client)}
 	if info.HasSalt && info.Type == t {
-		salt = info.Salt
+		from.salt = info.Salt
 	}
-	params := ""
 	if info.Type == t {
-		params = info.Params
+		from.params = info.Params
 	}
-	return enctype.StringToKey(t, x.req.Password, salt, params)
+	return x.stringToKey(from)
+}
+
+// passwordKey is a key of the client's password, and what it was made with.
+type passwordKey struct {
+	kind         enctype.Type
+	salt, params string
+	key          enctype.Key
+}
+
+// stringToKey makes a key as a KDC asks for it, within the bounds of RFC 3962 section 8:
+// enough work that what is sent under the key is no gift, and not more than MaxIterations
+// for the whole exchange. The KDC may be anybody here.
+func (x *Exchange) stringToKey(from passwordKey) (enctype.Key, gss.Fault) {
+	if from.key = x.made.key; from == x.made && !from.key.IsZero() {
+		return from.key, gss.Fault{}
+	}
+	n, fault := from.kind.Iterations(from.params)
+	if !fault.IsZero() {
+		return enctype.Key{}, fault
+	}
+	least := from.kind.DefaultIterations()
+	if x.req.MinIterations != 0 && least != 0 {
+		least = x.req.MinIterations
+	}
+	switch {
+	case n < least: // R3962-8-1
+		return enctype.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC, or somebody in its place, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
+	case n > MaxIterations-x.spent: // R3962-8-2
+		return enctype.Key{}, gss.Fault{Code: gss.TooMany, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
+	}
+	x.spent += n
+	from.key, fault = enctype.StringToKey(from.kind, x.req.Password, from.salt, from.params)
+	if fault.IsZero() {
+		x.made = from
+	}
+	return from.key, fault
 }
 
 // choose finds the first of the KDC's offers that was asked for and that there is a key

@@ -31,6 +31,8 @@ type Exchange struct {
 	info      message.ETypeInfo // how the password becomes a key, once the KDC has said so
 	preauth   bool              // the last request had a timestamp
 	corrected bool              // the clock was
+	made      passwordKey       // the last key that was made of the password
+	spent     uint32            // iterations of string-to-key, of MaxIterations
 
 	// TGS
 	tgt     ccache.Credential

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
@@ -13,6 +14,11 @@ import (
 const (
 	MaxExchanges = 24 // messages to KDCs for one ticket
 	MaxReferrals = 8  // realms on the way to a service
+
+	// MaxIterations bounds the iterations of string-to-key that the KDCs of one exchange can
+	// ask for together, over all realms and retries: a step cannot be interrupted, and nobody
+	// has authenticated them yet. A key is made once, however often it is used.
+	MaxIterations = enctype.MaxIterations
 )
 
 // Request says what ticket is wanted and what there is to get it with. It is
@@ -32,8 +38,15 @@ type Request struct {
 	Keytab   *keytab.Keytab
 	TGT      ccache.Credential
 
-	// Types are the encryption types to ask for, the best first.
+	// Types are the encryption types to ask for, the best first. One that is weak is as weak
+	// as it is where a stronger one was asked for as well: an answer that is not
+	// authenticated yet chooses among them.
 	Types message.ETypes
+	// MinIterations is the least number of iterations of string-to-key that a KDC may ask
+	// for with a password, for every type that has them; 0 is the type's own default. With
+	// fewer, the client's first proof could be guessed at for less (RFC 3962 section 8), and
+	// the KDC is not authenticated when it asks.
+	MinIterations uint32
 	// Options are flags of the ticket, and Renew, Forwarded and the like.
 	Options message.Flags
 	// Lifetime and RenewLifetime are in seconds; 0 is ten hours, and no renewal.

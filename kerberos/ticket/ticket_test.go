@@ -56,6 +56,7 @@ type world struct {
 	skew   int64
 	n      byte
 	asked  []string // realms
+	last   string   // request
 	mangle func(realm, reply string) string
 }
 
@@ -91,7 +92,7 @@ func (w *world) run(r ticket.Request) ticket.Result {
 			return res
 		}
 		q := res.Ask.(gss.NeedExchange)
-		w.asked = append(w.asked, q.Realm)
+		w.asked, w.last = append(w.asked, q.Realm), q.Request
 		kdcEnv := gss.Env{Now: now + w.skew, Seed: gss.Seed{w.n, 'k'}}
 		reply := w.kdc.Answer(kdcEnv, q.Realm, q.Request)
 		if w.mangle != nil {
