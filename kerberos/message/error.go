@@ -59,6 +59,12 @@ const (
 	ErrFieldTooLong      ErrorCode = 61
 	ErrWrongRealm        ErrorCode = 68
 	ErrUser2UserRequired ErrorCode = 69
+
+	// RFC 6113 sections 5.2 and 5.4.2.
+	ErrPreauthExpired     ErrorCode = 90
+	ErrMorePreauth        ErrorCode = 91
+	ErrAuthenticationSet  ErrorCode = 92
+	ErrCriticalFASTOption ErrorCode = 93
 )
 
 var errorNames = map[ErrorCode]string{
@@ -76,6 +82,8 @@ var errorNames = map[ErrorCode]string{
 	ErrMutualFail: "KRB_AP_ERR_MUT_FAIL", ErrBadDirection: "KRB_AP_ERR_BADDIRECTION", ErrMethod: "KRB_AP_ERR_METHOD", ErrBadSequence: "KRB_AP_ERR_BADSEQ",
 	ErrInappropriateSum: "KRB_AP_ERR_INAPP_CKSUM", ErrPathRejected: "KRB_AP_PATH_NOT_ACCEPTED", ErrResponseTooBig: "KRB_ERR_RESPONSE_TOO_BIG",
 	ErrGeneric: "KRB_ERR_GENERIC", ErrFieldTooLong: "KRB_ERR_FIELD_TOOLONG", ErrWrongRealm: "KDC_ERR_WRONG_REALM", ErrUser2UserRequired: "KRB_AP_ERR_USER_TO_USER_REQUIRED",
+	ErrPreauthExpired: "KDC_ERR_PREAUTH_EXPIRED", ErrMorePreauth: "KDC_ERR_MORE_PREAUTH_DATA_REQUIRED", ErrAuthenticationSet: "KDC_ERR_PREAUTH_BAD_AUTHENTICATION_SET",
+	ErrCriticalFASTOption: "KDC_ERR_UNKNOWN_CRITICAL_FAST_OPTIONS",
 }
 
 // String is the code's name in RFC 4120, or its number.

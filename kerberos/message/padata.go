@@ -10,18 +10,20 @@ import (
 
 // Types of pre-authentication data (RFC 4120 section 7.5.2, and who took numbers since).
 const (
-	PATGSReq          int32 = 1 // an AP-REQ
-	PAEncTimestamp    int32 = 2
-	PAPWSalt          int32 = 3
-	PAETypeInfo2      int32 = 19
-	PAPACRequest      int32 = 128 // MS-KILE section 2.2.3
-	PAForUser         int32 = 129 // MS-SFU section 2.2.1
-	PAS4UX509User     int32 = 130 // MS-SFU section 2.2.2
-	PAReqEncPARep     int32 = 149 // RFC 6806 section 11
-	PASupportedETypes int32 = 165
-	PAPACOptions      int32 = 167 // MS-KILE section 2.2.10
-	PACOptionRBCD           = 3   // bit of MS-SFU section 2.2.5: resource-based constrained delegation
-	s4uOptionReplyKey       = 2   // bit of S4UUserID.options: the reply key is that of the request (usage 27)
+	PATGSReq             int32 = 1 // an AP-REQ
+	PAEncTimestamp       int32 = 2
+	PAPWSalt             int32 = 3
+	PAETypeInfo2         int32 = 19
+	PAPACRequest         int32 = 128 // MS-KILE section 2.2.3
+	PAForUser            int32 = 129 // MS-SFU section 2.2.1
+	PAS4UX509User        int32 = 130 // MS-SFU section 2.2.2
+	PAFXFast             int32 = 136 // RFC 6113 section 5.4
+	PAEncryptedChallenge int32 = 138 // section 5.4.6, inside of FAST alone
+	PAReqEncPARep        int32 = 149 // RFC 6806 section 11
+	PASupportedETypes    int32 = 165
+	PAPACOptions         int32 = 167 // MS-KILE section 2.2.10
+	PACOptionRBCD              = 3   // bit of MS-SFU section 2.2.5: resource-based constrained delegation
+	s4uOptionReplyKey          = 2   // bit of S4UUserID.options: the reply key is that of the request (usage 27)
 )
 
 // PAData is a list of pre-authentication data, or none. Compare with ==.

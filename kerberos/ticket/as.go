@@ -169,7 +169,7 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 	}
 	text, ok := rep.Enc.Open(key, enctype.UsageASRep)
 	if !ok {
-		return x.fail(gss.BadCredentials, "the KDC's answer does not open with the client's password or key")
+		return x.failWith(armored(rep, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the KDC's answer does not open with the client's password or key"}))
 	}
 	part, fault := message.ParseEncKDCRepPart(text)
 	if !fault.IsZero() {
@@ -183,6 +183,8 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than it says")
 	case part.Service.Realm != x.realm, !part.Service.Name.Equal(x.server.Name) && !(x.canonicalizes() && isTGS && realm == x.realm):
 		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than was asked for")
+	case !x.req.Types.Has(part.Key.Type()): // R4120-5.4.1-1
+		return x.fail(gss.NotPermitted, "the KDC gives a session key of an encryption type that was not asked for")
 	case part.EndTime.Nano() <= x.now(env):
 		return x.fail(gss.Expired, "the KDC's ticket has expired already")
 	}
@@ -224,6 +226,9 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 		if !fault.IsZero() {
 			return x.failWith(fault)
 		}
+		if offersFAST(e.Code, e.Data) { // KRB-7
+			return x.fail(gss.Unsupported, "the KDC takes no timestamp under the client's key, and offers FAST (RFC 6113), which is not implemented")
+		}
 		info, ok := x.choose(pa)
 		if !ok {
 			return x.fail(gss.Unsupported, "the KDC wants pre-authentication with encryption types that were not asked for, or that there is no key for")
@@ -244,5 +249,5 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 			return x.askAS(env)
 		}
 	}
-	return x.failWith(faultOf(e.Code))
+	return x.failWith(faultOf(e))
 }

@@ -108,7 +108,7 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 		case e.Code == message.ErrSkew && x.correct(env, e):
 			return x.askTGS(env)
 		}
-		return x.failWith(faultOf(e.Code))
+		return x.failWith(faultOf(e))
 	}
 	rep, fault := message.ParseKDCRep(data)
 	switch {
@@ -122,7 +122,7 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 		text, ok = rep.Enc.Open(x.tgt.Key, enctype.UsageTGSRep)
 	}
 	if !ok {
-		return x.fail(gss.NotAuthentic, "the KDC's answer does not open: it is not from the KDC that gave the ticket-granting ticket")
+		return x.failWith(armored(rep, gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC's answer does not open: it is not from the KDC that gave the ticket-granting ticket"}))
 	}
 	part, fault := message.ParseEncKDCRepPart(text)
 	if !fault.IsZero() {
@@ -138,7 +138,7 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than it says")
 	case part.EndTime.Nano() <= x.now(env):
 		return x.fail(gss.Expired, "the KDC's ticket has expired already")
-	case !x.req.Types.Has(part.Key.Type()):
+	case !x.req.Types.Has(part.Key.Type()): // R4120-5.4.1-1
 		return x.fail(gss.NotPermitted, "the KDC gives a key of an encryption type that was not asked for")
 	case referred:
 	case !part.Service.Name.Equal(x.server.Name) || part.Service.Realm != x.realm && askedTGS:
