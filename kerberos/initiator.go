@@ -148,7 +148,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 	if !env.Fill("kerberos AP-REQ", random[:]) {
 		return failWith(noEntropy())
 	}
-	at := env.Now + s.offset
+	at := message.Add(env.Now, s.offset)
 	next := asked{
 		cfg: s.cfg, service: cred.Server, key: cred.Key, subkey: subkey, expires: cred.EndTime,
 		time: message.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),

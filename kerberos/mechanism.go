@@ -14,6 +14,10 @@ import (
 // DefaultMaxSkew is how far apart the clocks of two sides may be (RFC 4120 section 3.2.3).
 const DefaultMaxSkew = 5 * time.Minute
 
+// maxSkew keeps sums of a time and some skews within what nanoseconds count, for
+// two centuries to come.
+const maxSkew = 1 << 60
+
 // Config says what both sides of a [Mechanism] do. Its zero value is an initiator,
 // and an acceptor that asks for its keys.
 type Config struct {
@@ -24,7 +28,8 @@ type Config struct {
 	// under IfAvailable; under Require it refuses who sends none, and everybody where
 	// it has none itself. An initiator under Require fails without a binding.
 	ChannelBinding gss.Demand
-	// MaxSkew is how far the clocks may be apart; 0 is DefaultMaxSkew.
+	// MaxSkew is how far the clocks may be apart; 0 is DefaultMaxSkew, and more than 36 years
+	// are as many.
 	MaxSkew time.Duration
 	// AllowRC4 takes keys of rc4-hmac, which are off otherwise (RFC 8429). An initiator with a
 	// password then sends a proof under a key of one MD4 to whoever answers for the KDC and
@@ -137,7 +142,7 @@ func New(c Config) (Mechanism, error) {
 	}
 	c.Services = append([]message.Principal(nil), c.Services...)
 	c.ClientRealms = append([]string(nil), c.ClientRealms...)
-	p := &config{Config: c, fips: fips140.Enforced(), skew: int64(c.MaxSkew)}
+	p := &config{Config: c, fips: fips140.Enforced(), skew: min(int64(c.MaxSkew), maxSkew)}
 	if p.skew == 0 {
 		p.skew = int64(DefaultMaxSkew)
 	}

@@ -47,7 +47,9 @@ func (s seeking) ask(at stage, q gss.Question) (gss.Context, gss.Output, error) 
 	return s, gss.Output{State: gss.Waiting, Ask: q}, nil
 }
 
-func (s *seeking) now(env gss.Env) message.Time { return message.TimeOf(env.Now + s.offset) }
+func (s *seeking) now(env gss.Env) message.Time {
+	return message.TimeOf(message.Add(env.Now, s.offset))
+}
 
 // begin looks for the service's ticket.
 func (s seeking) begin(env gss.Env) (gss.Context, gss.Output, error) {

@@ -94,16 +94,16 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 	bad := func(code message.ErrorCode, kind gss.Code, detail string) (message.ErrorCode, gss.Fault) {
 		return code, gss.Fault{Code: kind, Detail: "kerberos: " + detail}
 	}
-	away := auth.Time.Nano() + int64(auth.Micro)*int64(time.Microsecond) - now
+	theirs := message.Add(auth.Time.Nano(), int64(auth.Micro)*int64(time.Microsecond))
 	standing := ticket.Client.Standing()
 	switch {
 	case !auth.Client.Equal(ticket.Client):
 		return bad(message.ErrBadMatch, gss.BadCredentials, "the authenticator is another client's than the ticket")
-	case max(away, -away) > c.skew:
+	case message.Apart(theirs, now) > c.skew:
 		return bad(message.ErrSkew, gss.ClockSkew, "the client's clock is further from ours than Config.MaxSkew")
-	case ticket.Starts().Nano() > now+c.skew || ticket.Flags.Has(message.Invalid):
+	case ticket.Starts().Nano() > message.Add(now, c.skew) || ticket.Flags.Has(message.Invalid):
 		return bad(message.ErrTicketNotYet, gss.Expired, "the ticket does not hold yet")
-	case ticket.EndTime.Nano() < now-c.skew:
+	case ticket.EndTime.Nano() < message.Add(now, -c.skew):
 		return bad(message.ErrTicketExpired, gss.Expired, "the ticket has expired; the client has to get another one")
 	}
 	switch {

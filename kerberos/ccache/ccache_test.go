@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
@@ -124,4 +125,23 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%x is written as %x: %v", b, file, fault)
 		}
 	})
+}
+
+// What a file cannot count to is the last that it can, and not an early time again.
+func TestLateTimes(t *testing.T) {
+	const last = 1<<32 - 1
+	for end, want := range map[message.Time]message.Time{253402300799: last, last + 2: last, last: last, 1 << 31: 1 << 31, -5: 0, -1 << 40: 0} {
+		tgt := cred("alice", "krbtgt/A.TEST", end)
+		tgt.AuthTime, tgt.StartTime, tgt.RenewTill = end, end, end
+		c, fault := Parse(string(New(tgt.Client).With(tgt).Append(nil)))
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		for back := range c.All() {
+			if back.EndTime != want || back.AuthTime != want || back.StartTime != want || back.RenewTill != want {
+				t.Errorf("%d comes back as %v", end, back)
+			}
+		}
+		requirement.Held(t, "unit:ccache_late_times", "R4120-5.2.3-1")
+	}
 }

@@ -190,7 +190,7 @@ func (c Credential) append(b []byte) []byte {
 	}
 	b = appendData(binary.BigEndian.AppendUint16(b, kind), value)
 	for _, t := range [...]message.Time{c.AuthTime, c.StartTime, c.EndTime, c.RenewTill} {
-		b = binary.BigEndian.AppendUint32(b, uint32(t))
+		b = binary.BigEndian.AppendUint32(b, t.Uint32())
 	}
 	b = append(b, 0)
 	if c.SessionKeyed {

@@ -149,8 +149,7 @@ func (x *exchange) preauth(client *account, stamp string, key *enctype.Key) mess
 }
 
 func (x *exchange) away(t message.Time) bool {
-	d := t.Nano() - x.env.Now
-	return max(d, -d) > int64(maxSkew)
+	return message.Apart(t.Nano(), x.env.Now) > int64(maxSkew)
 }
 
 // reply is what an answer is made of.

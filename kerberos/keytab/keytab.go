@@ -241,7 +241,7 @@ func (k *Keytab) Append(b []byte) []byte {
 			b = appendCounted(b, c)
 		}
 		b = binary.BigEndian.AppendUint32(b, uint32(e.Principal.Name.Type))
-		b = binary.BigEndian.AppendUint32(b, uint32(e.Time))
+		b = binary.BigEndian.AppendUint32(b, e.Time.Uint32())
 		b = append(b, byte(e.Kvno))
 		b = binary.BigEndian.AppendUint16(b, uint16(e.Key.Type()))
 		b = appendCounted(b, e.Key.Reveal())

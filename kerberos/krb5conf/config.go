@@ -2,6 +2,7 @@ package krb5conf
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func (c *Config) Bool(name string, def bool) bool {
 func (c *Config) Canonicalizes() bool { return c.Bool("dns_canonicalize_hostname", false) }
 
 // Duration is a relation of libdefaults that is a time: seconds, 1d2h3m4s, or h:m[:s].
-// def if it is not there or is none.
+// def if it is not there or is none; the longest Duration for what is longer.
 func (c *Config) Duration(name string, def time.Duration) time.Duration {
 	if d, ok := duration(c.get("libdefaults", name)); ok {
 		return d
@@ -151,14 +152,14 @@ func duration(s string) (time.Duration, bool) {
 			if err != nil {
 				return 0, false
 			}
-			total += time.Duration(n) * [...]time.Duration{time.Hour, time.Minute, time.Second}[i]
+			total = more(total, int64(n), [...]time.Duration{time.Hour, time.Minute, time.Second}[i])
 		}
 		return total, true
 	}
-	total, number, any := time.Duration(0), 0, false
+	total, number, any := time.Duration(0), int64(0), false
 	for _, r := range strings.ReplaceAll(s, " ", "") {
 		if r >= '0' && r <= '9' {
-			if number = number*10 + int(r-'0'); number > 1<<24 {
+			if number = number*10 + int64(r-'0'); number > 1<<24 {
 				return 0, false
 			}
 			any = true
@@ -168,9 +169,17 @@ func duration(s string) (time.Duration, bool) {
 		if !ok || !any {
 			return 0, false
 		}
-		total, number, any = total+time.Duration(number)*unit, 0, false
+		total, number, any = more(total, number, unit), 0, false
 	}
 	return total, total > 0 && !any
+}
+
+// more is a duration and some units more, or the longest that there is.
+func more(d time.Duration, n int64, unit time.Duration) time.Duration { // R4120-5.2.3-1
+	if n > int64(math.MaxInt64-d)/int64(unit) {
+		return math.MaxInt64
+	}
+	return d + time.Duration(n)*unit
 }
 
 // Number is a relation of libdefaults that is a number, or def.

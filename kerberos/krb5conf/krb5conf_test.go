@@ -2,6 +2,7 @@ package krb5conf
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
@@ -91,6 +93,15 @@ func TestConfig(t *testing.T) {
 		if got, ok := duration(text); !ok || got != want {
 			t.Errorf("%s: %v", text, got)
 		}
+	}
+	for text, want := range map[string]time.Duration{
+		"106751d": 106751 * 24 * time.Hour, "106752d": math.MaxInt64, "16777216d": math.MaxInt64, "106751d 106751d": math.MaxInt64, "16777216d 1s": math.MaxInt64,
+		"1048575:1048575:1048575": 1048575 * (time.Hour + time.Minute + time.Second), "2147483647": 2147483647 * time.Second, "16777216h 16777216h": math.MaxInt64,
+	} {
+		if got, ok := duration(text); !ok || got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+		requirement.Held(t, "unit:krb5conf_durations_saturate", "R4120-5.2.3-1")
 	}
 	for _, bad := range []string{"", "x", "1x", "d", "5m3", "1:2:3:4", "99999999999999999999s"} {
 		if _, ok := duration(bad); ok {

@@ -3,6 +3,7 @@ package message
 import (
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -30,8 +31,41 @@ func floor(a, b int64) int64 {
 	return q
 }
 
-// Nano is t in nanoseconds since the Unix epoch.
-func (t Time) Nano() int64 { return int64(t) * int64(time.Second) }
+// Nano returns t in nanoseconds since the Unix epoch. Times before 1677 and after 2262,
+// which these cannot count, are the first and the last that they can: they compare as they should.
+func (t Time) Nano() int64 { // R4120-5.2.3-1
+	const first, last = math.MinInt64 / int64(time.Second), math.MaxInt64 / int64(time.Second)
+	switch {
+	case t > Time(last):
+		return math.MaxInt64
+	case t < Time(first):
+		return math.MinInt64
+	}
+	return int64(t) * int64(time.Second)
+}
+
+// Uint32 returns t as files hold it: times before 1970 are 0, and those after 2106 the last
+// that 32 bits count.
+func (t Time) Uint32() uint32 { return uint32(min(max(t, 0), math.MaxUint32)) } // R4120-5.2.3-1
+
+// Add returns a + b, or the number nearest to it that can be counted to: for times and
+// spans in one unit.
+func Add(a, b int64) int64 { // R4120-5.2.3-1
+	sum := a + b
+	switch {
+	case b > 0 && sum < a:
+		return math.MaxInt64
+	case b < 0 && sum > a:
+		return math.MinInt64
+	}
+	return sum
+}
+
+// Apart returns how far two times are from each other, in their unit, or the largest
+// number there is.
+func Apart(a, b int64) int64 { // R4120-5.2.3-1
+	return int64(min(uint64(max(a, b))-uint64(min(a, b)), math.MaxInt64))
+}
 
 // String is t in UTC by RFC 3339, "never" for the zero Time.
 func (t Time) String() string {

@@ -120,7 +120,7 @@ func (x Exchange) send(realm string, p phase, request []byte) (Exchange, Result)
 }
 
 // now is the KDC's time, as far as it is known.
-func (x *Exchange) now(env gss.Env) int64 { return env.Now + x.offset }
+func (x *Exchange) now(env gss.Env) int64 { return message.Add(env.Now, x.offset) }
 
 // draw takes a nonce from the seed: 31 bits, which old KDCs read as a signed number.
 func (x *Exchange) draw(env gss.Env) bool {
@@ -137,12 +137,17 @@ func noEntropy() gss.Fault {
 // body is what both requests have.
 func (x *Exchange) body(env gss.Env) message.KDCReqBody {
 	now := message.TimeOf(x.now(env))
-	b := message.KDCReqBody{Options: x.req.Options, Realm: x.realm, Service: x.server.Name, Till: now + message.Time(x.req.Lifetime), Nonce: x.nonce, ETypes: x.req.Types}
+	b := message.KDCReqBody{Options: x.req.Options, Realm: x.realm, Service: x.server.Name, Till: after(now, x.req.Lifetime), Nonce: x.nonce, ETypes: x.req.Types}
 	if x.req.RenewLifetime > 0 {
 		b.Options |= message.Renewable
-		b.RTime = now + message.Time(x.req.RenewLifetime)
+		b.RTime = after(now, x.req.RenewLifetime)
 	}
 	return b
+}
+
+// after is the time some seconds later.
+func after(t message.Time, seconds int64) message.Time {
+	return message.Time(message.Add(int64(t), seconds))
 }
 
 // correct takes over the KDC's time, once.
@@ -151,7 +156,7 @@ func (x *Exchange) correct(env gss.Env, e message.Error) bool {
 		return false
 	}
 	x.corrected = true
-	x.offset = e.Time.Nano() + int64(e.Micro)*1000 - env.Now
+	x.offset = message.Add(message.Add(e.Time.Nano(), int64(e.Micro)*1000), -env.Now)
 	return true
 }
 

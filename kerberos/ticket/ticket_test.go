@@ -2,6 +2,7 @@ package ticket_test
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -147,7 +148,7 @@ func TestAS(t *testing.T) {
 				t.Fatalf("%v after %d messages", res.Fault, len(w.asked))
 			}
 			if row.want == gss.NoFault && (res.Credential.EndTime <= message.TimeOf(now) || res.Credential.Key.IsZero() || row.skew != 0 && res.Offset != row.skew) {
-				t.Errorf("%v, offset %d", res.Credential, res.Offset)
+				t.Errorf("%v %v", res.Credential, res.Fault)
 			}
 		})
 	}
@@ -229,6 +230,36 @@ func TestForOthers(t *testing.T) {
 		if res := w.run(req); res.Done() {
 			t.Errorf("%s: %v", name, res.Credential)
 		}
+	}
+}
+
+// Times that nanoseconds cannot count do not turn around: neither a ticket's that ends in
+// 9999, nor those that a KDC's clock or a caller's lifetime come to.
+func TestLateTimes(t *testing.T) {
+	const last = message.Time(253402300799) // the end of 9999
+	c := realms()
+	c.Fault = func(p *message.EncKDCRepPart) { p.EndTime, p.RenewTill = last, last }
+	w := &world{t: t, kdc: newKDC(t, c)}
+	tgt := w.ok(ticket.Request{Client: alice, Password: secret("wonder")})
+	if tgt.EndTime != last {
+		t.Errorf("until %v", tgt.EndTime)
+	}
+	w.ok(ticket.Request{Client: alice, Server: www, TGT: tgt})
+	w = &world{t: t, kdc: newKDC(t, realms())}
+	long := w.ok(ticket.Request{Client: alice, Password: secret("wonder"), Lifetime: math.MaxInt64, RenewLifetime: math.MaxInt64})
+	if at := message.TimeOf(now); long.EndTime <= at || long.RenewTill <= at {
+		t.Errorf("until %v, renewable until %v", long.EndTime, long.RenewTill)
+	}
+	// A clock of the year 9999 is not one of today.
+	sent := 0
+	w.mangle = func(_, reply string) string {
+		if sent++; sent == 1 {
+			return string(message.Error{Time: last, Code: message.ErrSkew, Service: www}.Append(nil))
+		}
+		return reply
+	}
+	if res := w.run(ticket.Request{Client: alice, Password: secret("wonder")}); res.Fault.Code != gss.ClockSkew {
+		t.Errorf("%v %v", res.Credential, res.Fault)
 	}
 }
 
