@@ -24,7 +24,14 @@
 //   - Names on a ticket are not protected. Whom a ticket is for is decided by the key
 //     that opens it.
 //   - Addresses in tickets are not looked at: the core does not know where a request
-//     came from, and translated addresses made them useless.
+//     came from, and translated addresses made them useless (C53).
+//   - Who a client is takes its realm: any realm that the service's KDC trusts may have an
+//     alice. gss.Info.Name has both; Config.ClientRealms says whose clients are welcome
+//     (C51).
+//   - The anonymous principal (RFC 6112) is gss.Info.Anonymous and has no name, see
+//     Config.RefuseAnonymous (C52).
+//   - FAST (RFC 6113) is not implemented: a KDC that takes no pre-authentication outside
+//     of it cannot be used with a password (C55).
 //   - What a ticket says of the user's groups (the PAC) never decides whether the user
 //     is let in, and is shown only with a signature that verified, see [PAC].
 //   - Whatever is refused is refused with a gss.Fault that says why. The client gets

@@ -119,6 +119,7 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 		(ticket.Client.Realm != realm || ticket.Transited != ""): // R4120-2.7-1; RFC 6112 section 4.3 excepts the anonymous realm
 		return bad(message.ErrPathRejected, gss.NotPermitted, "the client is of another realm, and no KDC checked the path (TRANSITED-POLICY-CHECKED), which Config.RequireTransitedChecked wants")
 	}
+	// The ticket's addresses are not compared with the client's (C53).
 	for _, list := range [...]message.AuthorizationData{ticket.AuthData, auth.AuthData} {
 		for piece, ok := range list.All() {
 			if !ok || !piece.Optional && !understood(piece.Type) { // R4120-5.2.6-1

@@ -15,7 +15,11 @@
 //
 // A KDC's answer is a stranger's until it opens with the right key. What it says then
 // is compared with what was asked; whatever else comes is a gss.Fault. There is an end
-// to everything: see MaxExchanges and MaxReferrals.
+// to everything: see MaxExchanges, MaxReferrals and MaxIterations.
+//
+// Pre-authentication is a timestamp under the client's key, RFC 4120 section 5.2.7.2. FAST
+// (RFC 6113) is not implemented, and neither are PKINIT and SPAKE: a KDC that takes nothing
+// else refuses, and the fault says so.
 //
 //	file         RFC
 //	request.go   what is asked for, and what comes of it
