@@ -69,6 +69,9 @@ func check(t *testing.T, b string) {
 	}
 	p, fault := message.ParsePrincipal(b, "REALM")
 	if fault.IsZero() {
+		if strings.ContainsRune(p.Realm, 0) {
+			t.Errorf("%q has a realm with a NUL", p)
+		}
 		if q, fault := message.ParsePrincipal(p.String(), ""); !fault.IsZero() || !q.Equal(p) {
 			t.Errorf("%q comes back as %q: %v", p, q, fault)
 		}
