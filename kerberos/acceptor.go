@@ -58,7 +58,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	switch {
 	case tried == MaxKeyTries:
 		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first MaxKeyTries keys of that type and version opens the ticket; a key is found at once under the name that clients use"})
-	case tried > 0: // another version under the same number: nobody else has it either
+	case tried > 0: // another version under the same number: no other source has it either
 		return r.refuse(env, message.ErrModified, badTicket())
 	}
 	ask := NeedServiceKey{Service: ap.Ticket.Service, Type: ap.Ticket.Enc.Type, Kvno: ap.Ticket.Enc.Kvno}

@@ -74,7 +74,8 @@ type ServiceKey struct{ Key *enctype.Prepared }
 func (ServiceKey) Answer() {}
 
 // Delegated are credentials that an initiator delegated, in gss.Info.Delegated: a
-// ticket-granting ticket with which the acceptor can act in the initiator's name.
+// ticket-granting ticket with which the acceptor can act in the initiator's name. Its
+// Client is the client that authenticated (C56).
 type Delegated struct{ Credential ccache.Credential }
 
 func (Delegated) Answer() {}

@@ -28,7 +28,7 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 		{"of another realm", []message.CredInfo{{Client: principal("alice@B.TEST"), Service: tgs}}, gss.BadCredentials},
 		{"of no realm", []message.CredInfo{{Client: message.Principal{Name: alice.Name}, Service: tgs}}, gss.BadCredentials},
 		{"of no name", []message.CredInfo{{Client: message.Principal{Realm: "A.TEST"}, Service: tgs}}, gss.BadCredentials},
-		{"nobody's", []message.CredInfo{{Service: tgs}}, gss.BadCredentials},
+		{"of no client", []message.CredInfo{{Service: tgs}}, gss.BadCredentials},
 		{"in other letters", []message.CredInfo{{Client: principal("Alice@A.TEST"), Service: tgs}}, gss.BadCredentials},
 		{"another client's behind the client's", []message.CredInfo{{Client: alice, Service: tgs}, {Client: bob, Service: tgs}}, gss.BadCredentials},
 		{"another client's before the client's", []message.CredInfo{{Client: bob, Service: www}, {Client: alice, Service: tgs}}, gss.BadCredentials},
@@ -69,7 +69,7 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 			t.Errorf("%d bytes of tickets, type %v: %v", len(m.Tickets), m.Enc.Type, r.Fault)
 		}
 	}
-	// Who they are of is not in the fault (law L10).
+	// The fault does not repeat the name (law L10).
 	f := newForger(t, enctype.AES256SHA1)
 	f.delegate(message.CredInfo{Key: f.session, Client: principal("canary@A.TEST"), Service: tgs})
 	if r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token()); strings.Contains(r.Fault.Detail, "canary") {

@@ -25,9 +25,9 @@
 //     that opens it.
 //   - Addresses in tickets are not looked at: the core does not know where a request
 //     came from, and translated addresses made them useless (C53).
-//   - Who a client is takes its realm: any realm that the service's KDC trusts may have an
-//     alice. gss.Info.Name has both; Config.ClientRealms says whose clients are welcome
-//     (C51).
+//   - A client is identified by its name and its realm: any realm that the service's KDC
+//     trusts may have an alice. gss.Info.Name returns both; Config.ClientRealms lists the
+//     realms whose clients are accepted (C51).
 //   - The anonymous principal (RFC 6112) is gss.Info.Anonymous and has no name, see
 //     Config.RefuseAnonymous (C52).
 //   - FAST (RFC 6113) is not implemented: a KDC that takes no pre-authentication outside

@@ -40,7 +40,7 @@ func Example() {
 	seen := map[string]bool{}
 	answer := func(q gss.Question) gss.Answer {
 		switch q := q.(type) {
-		case gss.NeedCredential: // who is the user?
+		case gss.NeedCredential: // the user's credentials?
 			return gss.Password{User: "alice", Password: gss.NewSecret("wonder")}
 		case gss.NeedExchange: // what does the realm's KDC say to this?
 			return gss.Reply{Data: realm.Answer(now(), q.Realm, q.Request)}

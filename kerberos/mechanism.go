@@ -28,12 +28,12 @@ type Config struct {
 	// under IfAvailable; under Require it refuses who sends none, and everybody where
 	// it has none itself. An initiator under Require fails without a binding.
 	ChannelBinding gss.Demand
-	// MaxSkew is how far the clocks may be apart; 0 is DefaultMaxSkew, and more than 36 years
-	// are as many.
+	// MaxSkew is how far the clocks may be apart. 0 is DefaultMaxSkew; more than 36 years
+	// count as 36 years.
 	MaxSkew time.Duration
 	// AllowRC4 takes keys of rc4-hmac, which are off otherwise (RFC 8429). An initiator with a
-	// password then sends a proof under a key of one MD4 to whoever answers for the KDC and
-	// asks for that, whatever other types the KDC has.
+	// password then sends a proof under a key that is one MD4 of the password, if an
+	// unauthenticated answer asks for that, whatever other types the KDC has.
 	AllowRC4 bool
 
 	// Keys are the acceptor's.
@@ -42,10 +42,10 @@ type Config struct {
 	// whoever has a key in Keys, under whatever name the ticket has, since a directory gives
 	// one account many names.
 	Services []message.Principal
-	// ClientRealms are the realms whose clients are accepted, compared byte by byte; empty is
-	// all, so that every realm that the service's KDC trusts, on however long a path, can name
-	// clients: handlers then have to compare gss.Info.Name, which has the realm, and not
-	// Peer alone (C51). The anonymous principal is of message.AnonymousRealm.
+	// ClientRealms lists the realms whose clients are accepted, compared byte by byte. Empty
+	// accepts all: every realm that the service's KDC trusts, over however long a path, can
+	// then name clients, and handlers must compare gss.Info.Name, which has the realm, and
+	// not Peer alone (C51). The realm of the anonymous principal is message.AnonymousRealm.
 	ClientRealms []string
 	// RequireTransitedChecked refuses a client of another realm, or one whose ticket came
 	// through one, unless the KDC says that it checked the path (TRANSITED-POLICY-CHECKED,
@@ -156,8 +156,8 @@ func New(c Config) (Mechanism, error) {
 	return Mechanism{p}, nil
 }
 
-// realm returns the acceptor's own realm where the key that opened a ticket says none: it
-// does not come from the ticket, on which nobody protects the service's name.
+// realm returns the acceptor's own realm where the key that opened a ticket says none. It
+// does not come from the ticket, whose service name is not protected.
 func (c *config) realm() string {
 	if len(c.Services) == 0 {
 		return c.Realm

@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// Config.ClientRealms says whose clients are welcome. What is written on the ticket, and
+// Config.ClientRealms lists the realms whose clients are accepted. What is written on the ticket, and
 // what an authenticator says, do not make a client another realm's.
 func TestClientRealms(t *testing.T) {
 	for _, row := range []struct {
@@ -96,7 +96,7 @@ func TestRequireTransitedChecked(t *testing.T) {
 		}
 		requirement.Held(t, "unit:krb_transited_checked", "R4120-2.7-1")
 	}
-	// With a key from elsewhere the realm is configured, or is nobody's.
+	// With a key from elsewhere the realm is configured, or unknown.
 	two := []message.Principal{service, {Name: service.Name, Realm: "B.TEST"}}
 	for _, row := range []struct {
 		c    Config

@@ -248,8 +248,8 @@ func delegated(der string, client message.Principal, keys ...enctype.Key) (gss.A
 	if !fault.IsZero() {
 		return nil, fault
 	}
-	// The entries say whose the tickets are, and the client wrote them: all that can be
-	// believed of that is what it proved to be itself.
+	// The entries name the owner of the tickets, and the client wrote them: the only name
+	// that can be believed is the one that the client proved to have.
 	infos := part.Infos()
 	for _, info := range infos {
 		if !info.Client.Equal(client) { // KRB-5

@@ -49,9 +49,9 @@ func (t Type) Iterations(params string) (uint32, gss.Fault) {
 }
 
 // StringToKey is the key of a password (RFC 3961 section 3, string-to-key). params
-// are as in [Type.Iterations], whose faults these are too. It takes as few iterations as
-// the standards do: parameters that come from a KDC nobody has authenticated want a lower
-// bound (RFC 3962 section 8), as package ticket has it.
+// are as in [Type.Iterations], whose faults these are too. It accepts as few iterations
+// as the standards do: parameters from an unauthenticated KDC need a lower bound (RFC
+// 3962 section 8), which package ticket applies.
 func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fault) {
 	count, fault := t.Iterations(params)
 	if !fault.IsZero() {

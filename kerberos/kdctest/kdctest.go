@@ -2,8 +2,8 @@
 // everything here. It has AS and TGS exchanges, pre-authentication, renewal, forwarding,
 // referrals between realms, and MS-SFU's tickets in a user's name.
 //
-// It is no KDC for production: its own keys are made of names that anybody can know, and it
-// forgets nothing because it remembers nothing.
+// It is no KDC for production: its own keys are derived from the names of its realms, and it
+// remembers nothing from one request to the next.
 package kdctest
 
 import (

@@ -89,9 +89,9 @@ type passwordKey struct {
 	key          enctype.Key
 }
 
-// stringToKey makes a key as a KDC asks for it, within the bounds of RFC 3962 section 8:
-// enough work that what is sent under the key is no gift, and not more than MaxIterations
-// for the whole exchange. The KDC may be anybody here.
+// stringToKey derives a key as a KDC asks for it, within the bounds of RFC 3962 section 8:
+// enough iterations that what is sent under the key is expensive to guess at, and no more
+// than MaxIterations for the whole exchange. The KDC is not authenticated at this point.
 func (x *Exchange) stringToKey(from passwordKey) (enctype.Key, gss.Fault) {
 	if from.key = x.made.key; from == x.made && !from.key.IsZero() {
 		return from.key, gss.Fault{}
@@ -106,7 +106,7 @@ func (x *Exchange) stringToKey(from passwordKey) (enctype.Key, gss.Fault) {
 	}
 	switch {
 	case n < least: // R3962-8-1
-		return enctype.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC, or somebody in its place, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
+		return enctype.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC's answer, which is not authenticated, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
 	case n > MaxIterations-x.spent: // R3962-8-2
 		return enctype.Key{}, gss.Fault{Code: gss.TooMany, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
 	}

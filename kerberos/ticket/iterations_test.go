@@ -19,8 +19,7 @@ var hashed = []enctype.Type{enctype.AES128SHA1, enctype.AES256SHA1, enctype.AES1
 
 func count(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }
 
-// preauthRequired is what anybody on the way can send: KDC_ERR_PREAUTH_REQUIRED with these
-// offers.
+// preauthRequired is an unauthenticated KDC_ERR_PREAUTH_REQUIRED with these offers.
 func preauthRequired(infos ...message.ETypeInfo) string {
 	list := message.ETypeInfos("")
 	for _, info := range infos {
@@ -32,7 +31,7 @@ func preauthRequired(infos ...message.ETypeInfo) string {
 }
 
 // RFC 3962 section 8: what is sent under a key of the password takes the default's
-// iterations to guess at, whatever an answer that nobody authenticated asks for.
+// iterations to guess at, whatever an unauthenticated answer asks for.
 func TestTooFewIterationsAreRefused(t *testing.T) {
 	for _, kind := range hashed {
 		least := kind.DefaultIterations()

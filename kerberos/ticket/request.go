@@ -16,8 +16,8 @@ const (
 	MaxReferrals = 8  // realms on the way to a service
 
 	// MaxIterations bounds the iterations of string-to-key that the KDCs of one exchange can
-	// ask for together, over all realms and retries: a step cannot be interrupted, and nobody
-	// has authenticated them yet. A key is made once, however often it is used.
+	// ask for together, over all realms and retries: a step cannot be interrupted, and the
+	// KDCs are not authenticated yet. A key is derived once, however often it is used.
 	MaxIterations = enctype.MaxIterations
 )
 

@@ -108,8 +108,9 @@ func kerberosRows() []*row {
 	return rows
 }
 
-// iterations make keys of the demonstration's passwords. Nobody is between its clients and
-// its KDC, and it is to be quick.
+// iterations is the number of iterations of string-to-key for the demonstration's
+// passwords. Its KDC is in this process, where the exchange cannot be observed, and the
+// demonstration is meant to be quick.
 const iterations = 1
 
 // newRealm is a KDC whose services are in the named realm, and whose users are at home.
