@@ -260,8 +260,9 @@ func (c *Client) establish(s gss.Side) {
 		return
 	}
 	info := sd.ctx.Info()
-	said := header.PersistAbsent // what the server hints (N2HT-3.2.5-2)
-	if s == gss.Origin {         // HTA-16
+	// What the server hints, N2HT-3.2.5-2.
+	said := header.PersistAbsent
+	if s == gss.Origin { // HTA-16
 		said = c.ex.response.Header.PersistentAuth
 	}
 	switch said { // N2HT-3.2.5-3: only here, with the response that ends the exchange
