@@ -83,9 +83,9 @@ var nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 //	falls ./drivers/drive TestKeySeparatesProxyUsers
 //	falls ./model inv:IdentityNeverCrosses
 //	--- old
-//	the lines to be replaced, with their indentation; together they occur once in file
+//	the text to be replaced, with its indentation; it occurs once in file
 //	--- new
-//	the lines in their place; there may be none
+//	the text in its place; there may be none
 //	--- end
 //
 // Further blocks from "--- old" to "--- end" may follow, each with a "file" line
