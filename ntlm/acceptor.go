@@ -224,6 +224,9 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	default:
 		return c, gss.Output{}, c.misanswered()
 	}
+	if fault := c.cfg.judgeEcho(&p, c.now); !fault.IsZero() {
+		return failWith(fault)
+	}
 	p.keys(c.server, base)
 	if p.announced && p.m.HasMIC && !p.exported.IsZero() { // NLMP-3.2.5.1.2-2
 		var room [scratch]byte

@@ -26,9 +26,14 @@
 //   - NTLMv2 is all there is, unless [Level] says otherwise.
 //   - The client sends a MIC exactly when the challenge has a timestamp; ours
 //     always has one. A server checks the MIC that the response announces, over
-//     the messages as they were on the wire. Who takes the time out of a challenge
-//     on its way also takes the MIC away (MS-NLMP wants it so); Config.RequireMIC
-//     on either side does not put up with it.
+//     the messages as they were on the wire. An attacker who takes the time out of
+//     a challenge also takes the MIC away (MS-NLMP wants it so), but our acceptor
+//     notices: the names and the time that the client was shown are part of its
+//     proof, and must come back as they were sent, unless Config.AllowUnechoed is
+//     set. An initiator cannot know; Config.RequireMIC refuses a server whose
+//     challenge has no time. Some clients send no MIC at all (curl, Firefox). The
+//     flags of their messages, and SPNEGO's around them, are not protected unless
+//     the acceptor sets RequireMIC.
 //   - The channel binding is one of three values and none of them turns into
 //     another: see Config.ChannelBinding.
 //   - Whatever is refused is refused with a gss.Fault that says why. Towards the

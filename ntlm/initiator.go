@@ -233,7 +233,12 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 		return failWith(fault)
 	}
 	var pairs AVPairs
-	if ch.TargetInfo != "" {
+	switch {
+	case ch.TargetInfo == "" && ch.Flags.Has(FlagTargetInfo): // NLMP-2.2.2.5-2
+		// Not one of an old server: an offset may have been changed on its way, so that
+		// the client misses the time, and sends no MIC.
+		return failWith(malformed("the CHALLENGE announces target info, and has none"))
+	case ch.TargetInfo != "":
 		if pairs, fault = ParseAVPairs(ch.TargetInfo); !fault.IsZero() {
 			return failWith(fault)
 		}

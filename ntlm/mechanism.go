@@ -80,6 +80,12 @@ type Config struct {
 	AllowAnonymous bool
 	// AllowEmptyPassword lets users in whose password is empty.
 	AllowEmptyPassword bool
+	// AllowUnechoed accepts NTLMv2 responses in which none of the names and times
+	// come back that the acceptor's challenge showed. No client that we know needs
+	// it. An attacker who rewrites the challenge can then take the MIC away, and
+	// with it the protection of the flags and of SPNEGO's choice; RequireMIC does
+	// not allow that either way. What comes back changed is refused all the same.
+	AllowUnechoed bool
 }
 
 // Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is dead.
@@ -91,6 +97,7 @@ type config struct {
 	// The challenge's target name and target info up to the time, for both
 	// character sets.
 	unicodeName, oemName string
+	names                AVPairs
 	infoBefore           string
 	targetType           Flags
 	fault                gss.Fault // of an acceptor that cannot be
@@ -153,6 +160,7 @@ func (c *config) prepare() {
 			b = appendAVText(b, pair.id, pair.text)
 		}
 	}
+	c.names = AVPairs{string(append(b, 0, 0, 0, 0))}
 	c.infoBefore = string(appendAV(b, AVTimestamp, 8))
 }
 

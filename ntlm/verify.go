@@ -148,6 +148,39 @@ func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
 	return gss.Fault{}
 }
 
+// judgeEcho compares what the client says about the server with what our challenge
+// said (NLMP-3.2.5.1.2-5); now is the challenge's time. A client computes its proof
+// over the names and the time that it was shown (sections 2.2.2.7 and 3.3.2), and it
+// is the time that makes it send a MIC. An attacker who changes the challenge to
+// take the MIC away therefore changes what comes back.
+//
+//	names and time          by default   AllowUnechoed
+//	as they were            accepted     accepted
+//	none of them            refused      accepted
+//	some of them, changed   refused      refused
+//
+// Responses before NTLMv2 hold nothing of the challenge but its nonce.
+func (c *config) judgeEcho(p *proof, now Time) gss.Fault {
+	if !p.v2 {
+		return gss.Fault{}
+	}
+	theirs, timed := p.response.Pairs.Timestamp()
+	none, same := !timed, timed && theirs == now
+	for id := AVComputer; id <= AVDNSTree; id++ {
+		theirs, came := p.response.Pairs.Get(id)
+		ours, shown := c.names.Get(id)
+		none = none && !came
+		same = same && came == shown && theirs == ours
+	}
+	switch {
+	case same, none && c.AllowUnechoed:
+		return gss.Fault{}
+	case none:
+		return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the response has none of the names and times of our challenge: it was changed on its way, or the client echoes nothing, which Config.AllowUnechoed accepts"}
+	}
+	return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the names or the time in the response are not those of our challenge: the challenge was changed on its way"}
+}
+
 // judgeBinding is the channel binding by C30 (NLMP-3.2.5.1.2-1).
 //
 //	client's pair   ours known, IfAvailable   ours known, Require   ours not known, Require
