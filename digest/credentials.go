@@ -116,8 +116,8 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 	switch {
 	case len(f.response) != known[p.alg].hexLen:
 		return fault(gss.Malformed, "digest: the response has not the length of its algorithm")
-	case !designates(f.uri, at, s.tolerate): // R7616-3.4.6-1
-		return fault(gss.WrongResource, "digest: uri does not name the resource of the request line; see the tolerances MissingQuery and PathToProxy for old clients")
+	case !designates(f.uri, at, s.tolerates(side)): // R7616-3.4.6-1
+		return fault(gss.WrongResource, wrongURI[side])
 	case !f.any(hasOpaque) && s.tolerate&MissingOpaque == 0:
 		return fault(gss.Malformed, "digest: the opaque of the challenge did not come back; see the tolerance MissingOpaque")
 	}

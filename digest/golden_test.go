@@ -280,6 +280,94 @@ func TestDigestURIAbsoluteForm(t *testing.T) {
 	}
 }
 
+// proxied is a request to a plain proxy.
+func proxied(uri string) scheme.Exchange {
+	x := exchange("GET", uri)
+	x.Side = gss.Proxy
+	return x
+}
+
+// Every client that is known writes the path to a proxy, where the request-target is
+// the absolute form. A proxy takes it unless it is strict, and an origin by tolerance.
+// The method, the user and the nonce stay what they are.
+func TestDigestProxyTakesThePath(t *testing.T) {
+	const absolute = "http://www.example.org/a?b"
+	for _, tt := range []struct {
+		request, signed string
+		proxy           bool // what a proxy does by default, or an origin by PathToProxy
+		strict          bool // what a strict proxy does, or an origin by default
+	}{
+		{absolute, "/a?b", true, false},
+		{"http://www.example.org", "/", true, false},
+		{"http://www.example.org/", "/", true, false},
+		{"http://www.example.org?b", "/?b", true, false},
+		{"http://www.example.org:8080/a?b", "/a?b", true, false},
+		{absolute, absolute, true, true},
+		{absolute, "http://www.example.org:80/a?b", true, true},
+		{"www.example.org:443", "www.example.org:443", true, true}, // CONNECT
+		{"www.example.org:443", "/", false, false},
+		{"/a?b", "/a?b", true, true}, // as reverse proxies see it
+		{absolute, "/a", false, false},
+		{absolute, "/a?b&c", false, false},
+		{absolute, "/", false, false},
+		{absolute, "", false, false},
+		{absolute, "*", false, false},
+		{absolute, "a?b", false, false},
+		{absolute, "//www.example.org/a?b", false, false},
+		{absolute, "http://other.example.org/a?b", false, false},
+	} {
+		for _, side := range []gss.Side{gss.Origin, gss.Proxy} {
+			for _, lenient := range []bool{false, true} {
+				cfg, want := ServerConfig{StrictURI: !lenient}, tt.strict
+				if side == gss.Origin {
+					cfg = ServerConfig{}
+					if lenient {
+						cfg.Tolerate = PathToProxy
+					}
+				}
+				if lenient {
+					want = tt.proxy
+				}
+				w, s := newWorld(t), newServer(t, cfg)
+				x := proxied(tt.request)
+				x.Side = side
+				signed := x
+				signed.URI = tt.signed
+				_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(signed), w.offer(s, x))
+				_, out := w.presented(s, x, sent.Credentials)
+				if (out.State == gss.Complete) != want || !want && out.Fault.Code != gss.WrongResource {
+					t.Errorf("%v, lenient %v: uri=%q for %q: %v %v", side, lenient, tt.signed, tt.request, out.State, out.Fault)
+				}
+				requirement.Held(t, "golden:digest_proxy_path", "R7616-3.4.6-2")
+			}
+		}
+	}
+	// What the path does not say stays bound.
+	for name, change := range map[string]func(text string, x *scheme.Exchange) string{
+		"another method": func(text string, x *scheme.Exchange) string { x.Method = "POST"; return text },
+		"another user":   func(text string, _ *scheme.Exchange) string { return strings.Replace(text, user, "bob", 1) },
+		"another nonce": func(text string, _ *scheme.Exchange) string {
+			at := strings.Index(text, `nonce="`) + len(`nonce="`)
+			b := []byte(text)
+			b[at] ^= 'A' ^ 'B'
+			return string(b)
+		},
+	} {
+		w, s := newWorld(t), newServer(t, ServerConfig{})
+		x := proxied(absolute)
+		signed := x
+		signed.URI = "/a?b"
+		_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(signed), w.offer(s, x))
+		text := change(sent.Credentials.Text(), &x)
+		if _, out := w.presented(s, x, header.ParseCredentials(text)); out.State == gss.Complete || out.Fault.IsZero() || out.Fault.Code == gss.WrongResource {
+			t.Errorf("%s: %v %v", name, out.State, out.Fault)
+		}
+	}
+	if _, err := NewServer(ServerConfig{Realm: realm, Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", MinKey))}, StrictURI: true, Tolerate: PathToProxy}); err == nil {
+		t.Error("a server that is strict and tolerant at once")
+	}
+}
+
 func TestDigestTolerances(t *testing.T) {
 	for _, tt := range []struct {
 		name            string
@@ -288,6 +376,8 @@ func TestDigestTolerances(t *testing.T) {
 		edit            func(string) string
 	}{
 		{"MissingQuery", MissingQuery, exchange("GET", "/a?b"), exchange("GET", "/a"), nil},
+		{"MissingQuery, absolute form", MissingQuery, exchange("GET", "/a?b"), exchange("GET", "http://www.example.org/a"), nil},
+		{"MissingQuery, towards a proxy", MissingQuery, proxied("http://www.example.org/a?b"), proxied("/a"), nil},
 		{"GetForPost", GetForPost, exchange("POST", "/a"), exchange("GET", "/a"), nil},
 		{"PathToProxy", PathToProxy, exchange("GET", "http://www.example.org/a"), exchange("GET", "/a"), nil},
 		{"MissingOpaque", MissingOpaque, exchange("GET", "/a"), exchange("GET", "/a"), func(s string) string {

@@ -12,7 +12,8 @@ import (
 )
 
 // Tolerance names things that old clients do against the standard, and that a
-// server may put up with. None is on by default.
+// server may put up with. None is on by default, but for what all clients do: see
+// PathToProxy.
 type Tolerance uint16
 
 const (
@@ -27,8 +28,8 @@ const (
 	MissingOpaque
 	// NoQOP takes responses without qop (RFC 2069). Each nonce then counts once.
 	NoQOP
-	// PathToProxy takes the path where the request-target is the absolute form, as
-	// curl sends it to a proxy.
+	// PathToProxy takes the path where the request-target is the absolute form, also
+	// as an origin. A proxy does so without it, see [ServerConfig].StrictURI.
 	PathToProxy
 	// Latin1 takes a user name that is no UTF-8 for ISO 8859-1. A stored hash then
 	// has to be of that encoding too.
@@ -95,6 +96,11 @@ type ServerConfig struct {
 	// AllowReplay does without the memory of used nonce counts: who sees a request
 	// can then repeat it for the lifetime of its nonce.
 	AllowReplay bool
+	// StrictURI makes a proxy refuse a uri that is the path alone, where the
+	// request-target is the absolute form. Without it a proxy takes both, since
+	// curl, Chromium, Firefox and all other clients that are known send the path;
+	// the host is then not part of the proof (RFC 7616 section 3.4.6, C29).
+	StrictURI bool
 	// Tolerate are the faults of old clients to put up with.
 	Tolerate Tolerance
 	// Microsoft is the profile of MS-DPSP for Windows clients: MD5-sess unless
@@ -114,6 +120,7 @@ type server struct {
 	lifetime    int64 // ns
 	skew        int64
 	tolerate    Tolerance
+	strictURI   bool
 	next        NextNonce
 	allowReplay bool
 	userHash    bool
@@ -133,7 +140,7 @@ func NewServer(cfg ServerConfig) (Server, error) {
 	s := &server{
 		realm:    cfg.Realm,
 		lifetime: int64(cfg.NonceLifetime), skew: int64(cfg.Skew),
-		tolerate: cfg.Tolerate, next: cfg.NextNonce, allowReplay: cfg.AllowReplay, userHash: cfg.UserHash,
+		tolerate: cfg.Tolerate, strictURI: cfg.StrictURI, next: cfg.NextNonce, allowReplay: cfg.AllowReplay, userHash: cfg.UserHash,
 		bindHost: cfg.BindHost, bindURI: cfg.BindURI,
 	}
 	if s.lifetime == 0 {
@@ -154,6 +161,8 @@ func NewServer(cfg ServerConfig) (Server, error) {
 		return bad("digest: a server needs at least one key for its nonces, and at most MaxKeys")
 	case s.lifetime < 0 || s.skew < 0 || s.next > NextAlways || s.tolerate >= tolerances:
 		return bad("digest: a negative duration or an unknown option in the configuration")
+	case s.strictURI && s.tolerate&PathToProxy != 0:
+		return bad("digest: StrictURI refuses what the tolerance PathToProxy takes; set one of them")
 	}
 	algs, err := serverAlgorithms(cfg)
 	if err != nil {
@@ -247,6 +256,21 @@ func (s *server) form(a Algorithm, qop string, side gss.Side, cfg ServerConfig) 
 		b = header.AppendToken(b, "userhash", "true")
 	}
 	return form{before, string(b)}
+}
+
+// tolerates are the tolerances of a side. The path to a proxy is no fault of old
+// clients: all of them send it (R7616-3.4.6-2).
+func (s *server) tolerates(side gss.Side) Tolerance {
+	if side == gss.Proxy && !s.strictURI {
+		return s.tolerate | PathToProxy
+	}
+	return s.tolerate
+}
+
+// wrongURI says by side what a uri may be.
+var wrongURI = [...]string{
+	gss.Origin: "digest: uri names another resource than the request line, whose request-target or absolute form it has to be; the tolerances MissingQuery and PathToProxy are for old clients",
+	gss.Proxy:  "digest: uri names another resource than the request line, whose request-target it has to be, or without StrictURI its path; the tolerance MissingQuery is for old clients",
 }
 
 // Format implements fmt.Formatter: no verb shows the keys.

@@ -72,27 +72,32 @@ func defaultPort(scheme string) string {
 
 // designates reports whether a uri parameter names the resource of the request
 // (RFC 7616 section 3.4.6, R7616-3.4.6-1, C29): it equals the request-target, or
-// is the absolute form of it with the request's own scheme and authority.
-// Everything else takes a tolerance.
+// is the absolute form of it with the request's own scheme and authority. With
+// PathToProxy it may be the path of the absolute form, with MissingQuery any of
+// these without their query.
 func designates(uri string, x *place, t Tolerance) bool {
 	if uri == "" { // V3
 		return false
 	}
-	if uri == x.uri {
+	if names(uri, x.uri, x, t) {
+		return true
+	}
+	bare, _, hasQuery := strings.Cut(x.uri, "?")
+	return t&MissingQuery != 0 && hasQuery && names(uri, bare, x, t)
+}
+
+// names is designates for a request-target of x, whole or in part.
+func names(uri, target string, x *place, t Tolerance) bool {
+	if uri == target {
 		return true
 	}
 	u, ok := splitAbsolute(uri)
-	r, requestIsAbsolute := splitAbsolute(x.uri)
+	r, targetIsAbsolute := splitAbsolute(target)
 	switch {
-	case ok && u.sameOrigin(x) && u.path == x.uri:
+	case ok && u.sameOrigin(x) && u.path == target:
 		return true
-	case ok && requestIsAbsolute && u.sameOrigin(x) && r.sameOrigin(x) && u.path == r.path:
+	case ok && targetIsAbsolute && u.sameOrigin(x) && r.sameOrigin(x) && u.path == r.path:
 		return true // the same URI, written in another case or with its port
-	case t&PathToProxy != 0 && requestIsAbsolute && uri == r.path:
-		return true
-	case t&MissingQuery != 0:
-		path, _, hasQuery := strings.Cut(x.uri, "?")
-		return hasQuery && uri == path
 	}
-	return false
+	return t&PathToProxy != 0 && targetIsAbsolute && uri == r.path
 }

@@ -80,6 +80,17 @@ func ApplyReply(h Header, a machine.Reply) {
 	}
 }
 
+// ReplyText is the content for a reply whose status has the given text. A 400 also says,
+// in words of ours, what is wrong with the credentials, since no challenge comes with it: a
+// client would answer one with the same credentials again (R7616-3.4.6-2). A
+// client that is challenged anew is told nothing.
+func ReplyText(a machine.Reply, status string) string {
+	if a.Status == 400 && !a.Fault.IsZero() {
+		return status + ": " + a.Fault.Code.String()
+	}
+	return status
+}
+
 // ApplyFinish adds a server's last word to the handler's response.
 func ApplyFinish(h Header, a machine.Finish) {
 	AddChallenges(h, gss.Origin, a.Challenges)

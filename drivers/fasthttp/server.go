@@ -242,7 +242,7 @@ func (v *visit) content() []byte {
 // reply answers in place of the handler.
 func (v *visit) reply(act machine.Reply) {
 	v.result.Status, v.result.Fault = act.Status, act.Fault
-	plain(v.ctx, act.Status)
+	v.ctx.Error(drive.ReplyText(act, fast.StatusMessage(act.Status)), act.Status)
 	drive.ApplyReply(responseFields{&v.ctx.Response.Header}, act)
 	if act.Close || !v.drain() {
 		v.ctx.SetConnectionClose()

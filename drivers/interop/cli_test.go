@@ -143,14 +143,22 @@ func TestServeCurl(t *testing.T) {
 func TestServeProxyCurl(t *testing.T) {
 	t.Parallel()
 	needCurl(t)
-	// curl's uri for a proxy is the path.
-	s := startServe(t, "--proxy", "--connect-port", "any", "--digest-tolerate", "path-to-proxy", "--user", "alice:secret")
+	s := startServe(t, "--proxy", "--connect-port", "any", "--user", "alice:secret")
 	for _, secure := range []bool{false, true} {
 		origin := page(t, secure)
 		c := curl(t, "--proxy", s.url, "--proxy-digest", "--proxy-user", "alice:secret", "--cacert", pki.file, origin.URL)
 		c.want(t, 200)
 		if got := c.reports(t); len(got) != 1 {
 			t.Errorf("the origin got %+v", got)
+		}
+	}
+	// A strict one refuses curl, and says why; a tunnel has no path.
+	s = startServe(t, "--proxy", "--connect-port", "any", "--digest-strict-uri", "--user", "alice:secret")
+	for secure, want := range map[bool]int{false: 400, true: 200} {
+		c := curl(t, "--proxy", s.url, "--proxy-digest", "--proxy-user", "alice:secret", "--cacert", pki.file, page(t, secure).URL)
+		c.want(t, want)
+		if want == 400 && !strings.Contains(c.bodies, "another resource") {
+			t.Errorf("a strict proxy says %q", c.bodies)
 		}
 	}
 }

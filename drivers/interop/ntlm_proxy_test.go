@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -95,7 +96,7 @@ func TestProxyNTLMThrough(t *testing.T) {
 		schemes []scheme.Server
 		args    []string
 	}{
-		{"by Digest", []scheme.Server{digestServer(t, curlPath)}, []string{"--proxy-digest", "--proxy-user", alice + ":" + password}},
+		{"by Digest", []scheme.Server{digestServer(t, digest.ServerConfig{})}, []string{"--proxy-digest", "--proxy-user", alice + ":" + password}},
 		{"by NTLM", []scheme.Server{ntlmServer(t, ntlm.Config{})}, []string{"--proxy-ntlm", "--proxy-user", alice + ":" + password}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

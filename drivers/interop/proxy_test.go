@@ -50,10 +50,6 @@ func newForwardFor(t testing.TB, source answer.Source, schemes ...scheme.Server)
 	return f
 }
 
-// curlPath tolerates that curl's uri for a proxy is the path, where the
-// request-target is the absolute form (RFC 7616 section 3.4.6, C29).
-var curlPath = digest.ServerConfig{Tolerate: digest.PathToProxy}
-
 // page is an origin without any door, which fails a test that lets the proxy's
 // own fields through (R9110-11.7.2-1).
 func page(t testing.TB, secure bool) *httptest.Server {
@@ -85,7 +81,7 @@ func TestProxyCurl(t *testing.T) {
 			for _, request := range [][]string{nil, {"--head"}, {"--data-binary", "@" + file}} {
 				t.Run(fmt.Sprint(row.option, "/TLS ", secure, "/", strings.Join(request, "")[:min(6, len(strings.Join(request, "")))]), func(t *testing.T) {
 					t.Parallel()
-					f, origin := newForward(t, digestServer(t, curlPath), basic), page(t, secure)
+					f, origin := newForward(t, digestServer(t, digest.ServerConfig{}), basic), page(t, secure)
 					c := curl(t, append(request, "--proxy", f.URL, row.option, "--proxy-user", alice+":"+password,
 						"--cacert", pki.file, "--http1.1", origin.URL+"/page?q=1")...)
 					c.want(t, 200)
@@ -124,7 +120,7 @@ func TestProxyRefuses(t *testing.T) {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprint(row.name, "/TLS ", secure), func(t *testing.T) {
 				t.Parallel()
-				f := newForward(t, digestServer(t, curlPath), scheme.BasicServer(realm, scheme.AskVerdict))
+				f := newForward(t, digestServer(t, digest.ServerConfig{}), scheme.BasicServer(realm, scheme.AskVerdict))
 				origin := newHTTP(t, secure, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request reached the origin") }), nil)
 				c := curl(t, "--proxy", f.URL, row.option, "--proxy-user", row.user, "--cacert", pki.file, origin.URL)
 				if secure { // curl calls a tunnel that it does not get an error
@@ -155,7 +151,7 @@ func TestProxyBoth(t *testing.T) {
 		for _, row := range []struct{ name, url string }{{"ours", ours.URL + "/page"}, {"apache", theirs + "/digest/echo"}} {
 			t.Run(fmt.Sprint(row.name, "/TLS ", secure), func(t *testing.T) {
 				t.Parallel()
-				f := newForward(t, digestServer(t, curlPath))
+				f := newForward(t, digestServer(t, digest.ServerConfig{}))
 				second := accounts[1]
 				c := curl(t, "--proxy", f.URL, "--proxy-digest", "--proxy-user", alice+":"+password,
 					"--digest", "--user", second.name+":"+second.password, "--cacert", pki.file, "--http1.1", row.url)
@@ -178,7 +174,7 @@ func TestProxyBoth(t *testing.T) {
 func TestProxyParallel(t *testing.T) {
 	t.Parallel()
 	needCurl(t)
-	f := newForward(t, digestServer(t, curlPath))
+	f := newForward(t, digestServer(t, digest.ServerConfig{}))
 	args := []string{"--parallel", "--proxy", f.URL, "--proxy-digest", "--proxy-user", alice + ":" + password, "--cacert", pki.file}
 	var want []int
 	for n := range 12 {

@@ -16,6 +16,7 @@ import (
 	fast "github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/kdc"
@@ -33,7 +34,7 @@ func ourServer(t testing.TB, by string) (scheme.Server, answer.Source) {
 	case byBasic:
 		return scheme.BasicServer(realm, scheme.AskVerdict), accountSource()
 	case byDigest:
-		return digestServer(t, curlPath), accountSource()
+		return digestServer(t, digest.ServerConfig{}), accountSource()
 	case bareNTLM:
 		return ntlmServer(t, ntlm.Config{}), ntlmSource(t)
 	case inNTLM:

@@ -633,9 +633,16 @@ func TestProxyDigest(t *testing.T) {
 	if r.Header.Get("Proxy-Authentication-Info") == "" {
 		t.Error("no Proxy-Authentication-Info")
 	}
-	// The path is not what the proxy received (C29).
+	// The path is what all clients sign (C29).
 	r = c.do("GET", target)
-	c.do("GET", target, digestOf(t, "Proxy", r, "GET", "/x?y", "alice", "secret", "", nil)).want(t, 400, "")
+	c.do("GET", target, digestOf(t, "Proxy", r, "GET", "/x?y", "alice", "secret", "", nil)).want(t, 200, "ok")
+	// Another resource is refused, with words and without a challenge.
+	r = c.do("GET", target)
+	r = c.do("GET", target, digestOf(t, "Proxy", r, "GET", "/x", "alice", "secret", "", nil))
+	r.want(t, 400, "Bad Request: credentials for another resource\n")
+	if r.Header.Get("Proxy-Authenticate") != "" {
+		t.Error("a challenge came with the 400")
+	}
 }
 
 // An upstream that dies while a tunnel is set up.

@@ -229,7 +229,7 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 	}
 	drive.ApplyReply(w.Header(), act)
 	hop(w.Header(), r)
-	plain(w, act.Status)
+	http.Error(w, drive.ReplyText(act, http.StatusText(act.Status)), act.Status)
 }
 
 // deny is for what cannot happen, and opens nothing if it does.

@@ -52,6 +52,8 @@ type Options struct {
 	NonceLifetime time.Duration `json:"nonce_lifetime,omitempty"`
 	// Tolerances are faults of old Digest clients to put up with.
 	Tolerances []string `json:"digest_tolerate,omitempty"`
+	// StrictURI makes a proxy refuse Digest clients that sign the path alone.
+	StrictURI bool `json:"digest_strict_uri,omitempty"`
 	// Computer and Domain are what NTLM calls the server; without a computer there
 	// is no NTLM server.
 	Computer string `json:"computer,omitempty"`
@@ -216,7 +218,7 @@ func digestServer(o *Options, key gss.Secret) (scheme.Server, error) {
 	}
 	return digest.NewServer(digest.ServerConfig{
 		Realm: o.Realm, Keys: []gss.Secret{key},
-		Algorithms: algs, QOPs: qops, NonceLifetime: o.NonceLifetime, Tolerate: tolerate,
+		Algorithms: algs, QOPs: qops, NonceLifetime: o.NonceLifetime, Tolerate: tolerate, StrictURI: o.StrictURI,
 	})
 }
 
@@ -229,9 +231,9 @@ var tolerances = []struct {
 	{"short-nc", digest.ShortNC},
 	{"missing-opaque", digest.MissingOpaque},
 	{"no-qop", digest.NoQOP},
-	{"path-to-proxy", digest.PathToProxy},
 	{"latin1", digest.Latin1},
 	{"lone-backslash", digest.LoneBackslash},
+	{"path-to-proxy", digest.PathToProxy},
 }
 
 // Tolerances are the names for [Options].Tolerances.

@@ -29,6 +29,8 @@ func TestOptions(t *testing.T) {
 		{Options{Schemes: []string{"ntlm"}, Computer: strings.Repeat("C", 256)}, "longer than"},
 		{Options{Realm: "r", Schemes: []string{"BASIC"}}, "Basic"},
 		{Options{Realm: "r", Schemes: []string{"digest"}, Algorithms: []string{"md5-SESS"}, QOPs: []string{"auth-int"}, Tolerances: Tolerances()}, "Digest"},
+		{Options{Realm: "r", Schemes: []string{"digest"}, StrictURI: true}, "Digest"},
+		{Options{Realm: "r", Schemes: []string{"digest"}, StrictURI: true, Tolerances: []string{"path-to-proxy"}}, "StrictURI"},
 		{Options{Realm: "r", Schemes: []string{"x"}}, "expected nego2, negotiate, ntlm, digest, basic"},
 		{Options{Realm: "r", Computer: "C", Algorithms: []string{"x"}}, "no Digest algorithm"},
 		{Options{Realm: "r", Computer: "C", QOPs: []string{"x"}}, "no Digest qop"},
@@ -56,7 +58,7 @@ func TestOptions(t *testing.T) {
 // TestMachine: a machine's setup survives its way through a trace.
 func TestMachine(t *testing.T) {
 	m := Machine{Options: Options{Schemes: []string{"digest"}, Realm: "r", Algorithms: []string{"MD5"}, QOPs: []string{"auth"},
-		NonceLifetime: time.Second, Tolerances: []string{"short-nc"},
+		NonceLifetime: time.Second, Tolerances: []string{"short-nc"}, StrictURI: true,
 		NTLMLevel: "v1", Computer: "C", Domain: "D", RequireMIC: true, ChannelBinding: "require"}, Label: "l", KeepAlways: true, Cleartext: true}
 	b, err := json.Marshal(m)
 	if err != nil {
