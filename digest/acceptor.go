@@ -159,8 +159,14 @@ func (a *acceptor) askVerifier() (scheme.AcceptorOutput, error) {
 // wrong whatever it equals.
 const dummy = "a password of common length"
 
+// dummyName stands in for the name of a user that is looked up by its hash.
+const dummyName = "nobody"
+
 func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	name, password := a.p.user, dummy
+	if a.p.hashed {
+		name = dummyName
+	}
 	a.code = gss.NoFault
 	var stored Key
 	switch v := in.Answer.(type) {
@@ -190,7 +196,7 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 		return scheme.AcceptorOutput{}, gss.Misuse("digest: a verifier question takes gss.Password, digest.HA1, gss.Unknown, gss.Unreachable or gss.Declined")
 	}
 	// HA1 is computed even where it is stored: an unknown user and a known one take
-	// the same work, whichever kind of store answers.
+	// the same work, whichever kind of store answers (HTA-30).
 	a.p.alg.ha1(&a.key.sum, name, a.s.realm, password)
 	if !stored.IsZero() {
 		a.key = stored

@@ -1,12 +1,14 @@
 package digest
 
 import (
+	_ "embed"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/equalwork"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -445,4 +447,14 @@ func TestDigestTolerances(t *testing.T) {
 			t.Errorf("Latin1 %v: %v %v %+v", on, out.State, out.Fault, a.Info())
 		}
 	}
+}
+
+//go:embed acceptor.go
+var acceptorSource string
+
+// An unknown user, one without a hash of the algorithm, and a wrong password cost the
+// same, whichever kind of store answers.
+func TestDigestEqualWork(t *testing.T) {
+	equalwork.Before(t, acceptorSource, "verifierReplied", "a.p.alg.ha1", "a.verify")
+	requirement.Held(t, "unit:equal_work", "HTA-30")
 }

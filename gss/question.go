@@ -63,7 +63,9 @@ type NeedVerifier struct {
 }
 
 // NeedVerdict hands a whole proof out to whoever can judge it: htpasswd, LDAP,
-// PAM, a domain controller. Answers: [Verdict], [Unknown], [Unreachable].
+// PAM, a domain controller. Answers: [Verdict], [Unknown], [Unreachable]. The
+// source does the same work for an unknown user as for a wrong password; whoever
+// asks cannot do it.
 type NeedVerdict struct {
 	Scheme string
 	Realm  string

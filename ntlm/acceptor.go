@@ -173,56 +173,16 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	var p proof
 	p.read(c.cfg, c.flags, c.token) // as before: the token was looked through when it came
 	done := established{flags: p.flags, user: c.user, domain: c.domain}
-	var base Key
-	switch a := in.Answer.(type) {
-	case gss.Declined, gss.Unreachable:
-		return fail(gss.Unanswered, "who knows the users did not answer")
-	case gss.Unknown:
-		if !c.cfg.PassThrough { // the work of a wrong password
-			p.verify(c.server, ntowfv1("unknown user"))
-		}
-		return fail(gss.UnknownUser, "nobody of that name")
-	case gss.Password:
-		if c.cfg.PassThrough {
-			return c, gss.Output{}, c.misanswered()
-		}
-		var ok bool
-		if base, ok = p.verify(c.server, ntowfv1(a.Password.Reveal())); !ok {
-			return fail(gss.BadCredentials, wrongPassword)
-		}
-		if a.Password.IsEmpty() && !c.cfg.AllowEmptyPassword {
-			return fail(gss.NotPermitted, emptyPassword)
-		}
-	case Hash:
-		if c.cfg.PassThrough {
-			return c, gss.Output{}, c.misanswered()
-		}
-		if a.NT.IsZero() {
-			return fail(gss.Unanswered, "the NT hash of the user store is empty; a locked user is gss.Unknown")
-		}
-		var ok bool
-		if base, ok = p.verify(c.server, a.NT); !ok {
-			return fail(gss.BadCredentials, wrongPassword)
-		}
-		if a.NT == emptyHash && !c.cfg.AllowEmptyPassword {
-			return fail(gss.NotPermitted, emptyPassword)
-		}
-		done.name(a.User, a.Domain)
-	case Logon:
-		if !c.cfg.PassThrough {
-			return c, gss.Output{}, c.misanswered()
-		}
-		switch {
-		case !a.Accepted:
-			return fail(gss.BadCredentials, wrongPassword)
-		case a.Guest:
-			return fail(gss.NotPermitted, "the domain controller let the user in as a guest")
-		}
-		base = a.SessionKey
-		done.passedThrough, done.data = true, a.Data
-		done.name(a.User, a.Domain)
-	default:
-		return c, gss.Output{}, c.misanswered()
+	verify := c.compare
+	if c.cfg.PassThrough {
+		verify = c.passedThrough
+	}
+	base, fault, err := verify(&p, &done, in.Answer)
+	switch {
+	case err != nil:
+		return c, gss.Output{}, err
+	case !fault.IsZero():
+		return failWith(fault)
 	}
 	if fault := c.cfg.judgeEcho(&p, c.now); !fault.IsZero() {
 		return failWith(fault)
@@ -238,6 +198,72 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	}
 	done.key, done.bound, done.mic = p.exported, p.bound, p.intact
 	return done, gss.Output{State: gss.Complete}, nil
+}
+
+// compare computes the response with what the user store has, and gives the session
+// base key. The work is the same for each answer about a user, also where there is
+// none: an NT hash is computed where one is stored too, and one is compared where
+// there is none (HTA-30).
+func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
+	password, known := dummy, true
+	var stored Key
+	var missing gss.Fault
+	switch a := answer.(type) {
+	case gss.Declined, gss.Unreachable:
+		return Key{}, fault(gss.Unanswered, "who knows the users did not answer"), nil
+	case gss.Unknown:
+		known = false
+	case gss.Password:
+		password = a.Password.Reveal()
+	case Hash:
+		if stored = a.NT; stored.IsZero() {
+			missing = fault(gss.Unanswered, "the NT hash of the user store is empty; a locked user is gss.Unknown")
+		}
+		done.name(a.User, a.Domain)
+	default:
+		return Key{}, gss.Fault{}, c.misanswered()
+	}
+	nt := ntowfv1(password)
+	if !stored.IsZero() {
+		nt = stored
+	}
+	base, right := p.verify(c.server, nt)
+	switch {
+	case !known:
+		return Key{}, fault(gss.UnknownUser, "nobody of that name"), nil
+	case !missing.IsZero():
+		return Key{}, missing, nil
+	case !right:
+		return Key{}, fault(gss.BadCredentials, wrongPassword), nil
+	case nt == emptyHash && !c.cfg.AllowEmptyPassword:
+		return Key{}, fault(gss.NotPermitted, emptyPassword), nil
+	}
+	return base, gss.Fault{}, nil
+}
+
+// dummy stands in for the password of an unknown user. What is computed with it
+// counts as wrong whatever it equals.
+const dummy = "a password of common length"
+
+// passedThrough takes the word of a domain controller.
+func (c judging) passedThrough(_ *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
+	switch a := answer.(type) {
+	case gss.Declined, gss.Unreachable:
+		return Key{}, fault(gss.Unanswered, "who knows the users did not answer"), nil
+	case gss.Unknown:
+		return Key{}, fault(gss.UnknownUser, "nobody of that name"), nil
+	case Logon:
+		switch {
+		case !a.Accepted:
+			return Key{}, fault(gss.BadCredentials, wrongPassword), nil
+		case a.Guest:
+			return Key{}, fault(gss.NotPermitted, "the domain controller let the user in as a guest"), nil
+		}
+		done.passedThrough, done.data = true, a.Data
+		done.name(a.User, a.Domain)
+		return a.SessionKey, gss.Fault{}, nil
+	}
+	return Key{}, gss.Fault{}, c.misanswered()
 }
 
 // name calls the peer what its judge calls it, where that says anything.

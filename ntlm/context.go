@@ -17,7 +17,12 @@ import (
 
 // fail ends a context. Nothing of the exchange is kept.
 func fail(code gss.Code, detail string) (gss.Context, gss.Output, error) {
-	return failWith(gss.Fault{Code: code, Detail: "ntlm: " + detail})
+	return failWith(fault(code, detail))
+}
+
+// fault is a fault of this package.
+func fault(code gss.Code, detail string) gss.Fault {
+	return gss.Fault{Code: code, Detail: "ntlm: " + detail}
 }
 
 func failWith(fault gss.Fault) (gss.Context, gss.Output, error) {

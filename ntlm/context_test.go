@@ -1,10 +1,12 @@
 package ntlm
 
 import (
+	_ "embed"
 	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/equalwork"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"pgregory.net/rapid"
 )
@@ -1045,4 +1047,28 @@ func TestPropertyBitFlips(t *testing.T) {
 			rt.Fatalf("let in after a flipped bit of message %d (client %v)", kind, c.State)
 		}
 	})
+}
+
+//go:embed acceptor.go
+var acceptorSource string
+
+// An unknown user, one without a hash, and a wrong password cost the same, whichever
+// kind of store answers.
+func TestEqualWork(t *testing.T) {
+	equalwork.Before(t, acceptorSource, "compare", "ntowfv1", "gss.UnknownUser", "gss.BadCredentials", "gss.NotPermitted")
+	equalwork.Before(t, acceptorSource, "compare", "p.verify", "gss.UnknownUser", "gss.BadCredentials", "gss.NotPermitted")
+	// The dummy opens nothing, also where it is the user's password.
+	for want, users := range map[gss.Code]gss.Answer{
+		gss.UnknownUser: gss.Unknown{},
+		gss.Unanswered:  Hash{},
+		gss.NoFault:     gss.Password{Password: gss.NewSecret(dummy)},
+	} {
+		w := newWorld(t, Config{}, acceptorConfig)
+		w.login = gss.Password{User: "alice", Password: gss.NewSecret(dummy)}
+		w.users = func(gss.Question) gss.Answer { return users }
+		if _, a := w.run(); a.Fault.Code != want {
+			t.Errorf("%T: %v, want %v", users, a.Fault, want)
+		}
+	}
+	requirement.Held(t, "unit:equal_work", "HTA-30")
 }

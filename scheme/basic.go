@@ -1,7 +1,6 @@
 package scheme
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"strings"
@@ -139,9 +138,9 @@ func basicFault(code gss.Code, detail string) InitiatorOutput {
 	return InitiatorOutput{Fault: gss.Fault{Code: code, Detail: "Basic: " + detail}}
 }
 
-// BasicServer is the server half of Basic for a realm. The password is checked
-// by asking for a verdict (htpasswd, LDAP, PAM) if ask is AskVerdict, else
-// against a verifier that is asked for.
+// BasicServer is the server half of Basic for a realm. The password, of at most
+// [MaxPassword] bytes, is checked by asking for a verdict (htpasswd, LDAP, PAM) if ask
+// is AskVerdict, else against a verifier that is asked for.
 func BasicServer(realm string, ask BasicCheck) Server { return basicServer{realm, ask} }
 
 // BasicCheck tells how a [BasicServer] checks passwords.
@@ -212,6 +211,9 @@ func (a basicAcceptor) presented(c header.Credentials) (Acceptor, AcceptorOutput
 	if !ok || !colon || !utf8.ValidString(pair) || hasControl(pair) {
 		return a, basicRefusal(gss.Malformed, "credentials need the base64 of name:password in UTF-8, without control characters"), nil
 	}
+	if len(password) > MaxPassword {
+		return a, basicRefusal(gss.TooMany, "the password is longer than MaxPassword, 1024 bytes"), nil
+	}
 	a.user, a.password, a.stage = user, gss.NewSecret(password), asking
 	out := AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: Basic, Realm: a.server.realm, User: user}}
 	if a.server.check == AskVerdict {
@@ -221,38 +223,79 @@ func (a basicAcceptor) presented(c header.Credentials) (Acceptor, AcceptorOutput
 }
 
 func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, error) {
-	password := a.password
+	presented := a.password
 	a.password = gss.Secret{}
+	if a.server.check == AskVerdict {
+		return a.judged(answer)
+	}
+	var stored gss.Secret
+	known := true
 	switch answer := answer.(type) {
 	case gss.Password:
-		// An empty stored password opens nothing.
-		if !equalPasswords(answer.Password, password) || answer.Password.IsEmpty() || a.server.check != AskVerifier {
-			return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
-		}
-	case gss.Verdict:
-		if !answer.Accepted || a.server.check != AskVerdict {
-			return a, basicRefusal(gss.BadCredentials, "the verdict is no"), nil
-		}
-		if answer.User != "" {
-			a.user = answer.User
-		}
+		stored = answer.Password
+	case gss.Verdict: // nobody asked for it
 	case gss.Unknown:
-		equalPasswords(password, password) // the work of a wrong password
-		return a, basicRefusal(gss.UnknownUser, "no such user"), nil
-	case gss.Unreachable:
-		return a, basicRefusal(gss.Unanswered, "the user store did not answer"), nil
+		known = false
 	default:
-		return a, basicRefusal(gss.NoCredentials, "the user store has no answer"), nil
+		return a, unanswered(answer), nil
+	}
+	right := CheckPassword(stored, known, presented) // HTA-30: before anything depends on known
+	switch {
+	case !known:
+		return a, basicRefusal(gss.UnknownUser, "no such user"), nil
+	case !right:
+		return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
 	}
 	a.stage = settled
 	return a, AcceptorOutput{State: gss.Complete}, nil
 }
 
-// equalPasswords compares by hashes, so that the time tells nothing of the
-// stored password, not even its length.
-func equalPasswords(a, b gss.Secret) bool {
-	x, y := sha256.Sum256([]byte(a.Reveal())), sha256.Sum256([]byte(b.Reveal()))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+// judged takes the verdict. The work is the source's, also for an unknown user.
+func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, error) {
+	switch answer := answer.(type) {
+	case gss.Verdict:
+		if !answer.Accepted {
+			return a, basicRefusal(gss.BadCredentials, "the verdict is no"), nil
+		}
+		if answer.User != "" {
+			a.user = answer.User
+		}
+	case gss.Password: // nobody asked for it
+		return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
+	case gss.Unknown:
+		return a, basicRefusal(gss.UnknownUser, "no such user"), nil
+	default:
+		return a, unanswered(answer), nil
+	}
+	a.stage = settled
+	return a, AcceptorOutput{State: gss.Complete}, nil
+}
+
+// unanswered is the refusal where the source says nothing about the user.
+func unanswered(answer gss.Answer) AcceptorOutput {
+	if answer == (gss.Unreachable{}) {
+		return basicRefusal(gss.Unanswered, "the user store did not answer")
+	}
+	return basicRefusal(gss.NoCredentials, "the user store has no answer")
+}
+
+// MaxPassword bounds the password that Basic's server takes, in bytes (HTA-6).
+const MaxPassword = 1 << 10
+
+// CheckPassword reports whether presented is the stored password of a user; known is
+// whether there is such a user, and without one the answer is no. The work is the
+// same whether the user is known, however long both passwords are, and wherever they
+// differ: MaxPassword bytes are compared each time (HTA-30). An empty password, and
+// one that is longer than MaxPassword, is never right.
+//
+// Sources that answer gss.NeedVerdict for passwords in the clear may use it.
+func CheckPassword(stored gss.Secret, known bool, presented gss.Secret) bool {
+	want, got := stored.Reveal(), presented.Reveal()
+	var a, b [MaxPassword]byte
+	copy(a[:], want)
+	copy(b[:], got)
+	same := subtle.ConstantTimeCompare(a[:], b[:])
+	return same == 1 && len(want) == len(got) && len(want) <= MaxPassword && want != "" && known
 }
 
 func basicRefusal(code gss.Code, detail string) AcceptorOutput {

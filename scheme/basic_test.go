@@ -1,6 +1,7 @@
 package scheme
 
 import (
+	_ "embed"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/equalwork"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 var env = gss.Env{Now: 1e9, Seed: gss.Seed{1}}
@@ -181,6 +184,64 @@ func TestBasicServer(t *testing.T) {
 		}
 		if out.Fault.Code != test.code || (out.State == gss.Complete) != (test.code == 0) || a.Info().Peer != test.peer {
 			t.Errorf("%s: %v %v, peer %q", test.name, out.State, out.Fault, a.Info().Peer)
+		}
+	}
+}
+
+//go:embed basic.go
+var basicSource string
+
+// An unknown user costs what a wrong password does.
+func TestBasicEqualWork(t *testing.T) {
+	equalwork.Before(t, basicSource, "replied", "CheckPassword", "gss.UnknownUser", "gss.BadCredentials", "a.stage")
+	equalwork.Before(t, basicSource, "CheckPassword", "subtle.ConstantTimeCompare", "known")
+	requirement.Held(t, "unit:equal_work", "HTA-30")
+}
+
+func TestCheckPassword(t *testing.T) {
+	long := strings.Repeat("p", MaxPassword)
+	for _, test := range []struct {
+		stored, presented string
+		right             bool
+	}{
+		{"secret", "secret", true},
+		{"secret", "Secret", false},
+		{"secret", "secre", false},
+		{"secre", "secret", false},
+		{"secret", "secret\x00", false},
+		{"secret\x00", "secret", false},
+		{"secret", "", false},
+		{"", "", false},
+		{"", "\x00", false},
+		{"\x00", "", false},
+		{long, long, true},
+		{long, long[1:], false},
+		{long, long[1:] + "q", false},
+		{long + "p", long, false},
+		{long, long + "p", false},
+		{long + "p", long + "p", false},
+	} {
+		for _, known := range []bool{true, false} {
+			if got := CheckPassword(gss.NewSecret(test.stored), known, gss.NewSecret(test.presented)); got != (test.right && known) {
+				t.Errorf("%.10q (%d bytes) against %.10q (%d), known %v: %v", test.presented, len(test.presented), test.stored, len(test.stored), known, got)
+			}
+		}
+	}
+}
+
+// A password beyond the bound is refused before the store is asked, whoever it is of.
+func TestBasicPasswordBound(t *testing.T) {
+	for _, check := range []BasicCheck{AskVerifier, AskVerdict} {
+		for _, n := range []int{MaxPassword, MaxPassword + 1, 40_000, 90_000} {
+			creds := header.TokenCredentials(Basic, "alice:"+strings.Repeat("p", n))
+			_, out, err := BasicServer("r", check).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: creds})
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case n <= MaxPassword && out.State != gss.Waiting, n > MaxPassword && (out.State != gss.Failed || out.Fault.Code != gss.TooMany || out.Ask != nil):
+				t.Errorf("%d bytes: %v %v", n, out.State, out.Fault)
+			}
+			requirement.Held(t, "unit:basic_password_bound", "HTA-30")
 		}
 	}
 }

@@ -95,13 +95,19 @@ func (h *Htdigest) Answer(_ context.Context, q gss.Question) gss.Answer {
 		}
 		return gss.Unknown{}
 	case gss.NeedVerdict:
-		ha1, ok := h.users[realmUser{q.Realm, q.User}]
-		if !ok {
-			return gss.Unknown{}
-		}
-		return gss.Verdict{Accepted: matches(ha1, q)}
+		return h.verdict(q)
 	}
 	return gss.Declined{}
+}
+
+// verdict compares the password, with the same work for an unknown user.
+func (h *Htdigest) verdict(q gss.NeedVerdict) gss.Answer {
+	ha1, known := h.users[realmUser{q.Realm, q.User}]
+	right := matches(ha1, q) // HTA-30
+	if !known {
+		return gss.Unknown{}
+	}
+	return gss.Verdict{Accepted: right}
 }
 
 func (h *Htdigest) names(realm string) func(func(string) bool) {
@@ -114,17 +120,28 @@ func (h *Htdigest) names(realm string) func(func(string) bool) {
 	}
 }
 
-// matches compares the password with the strongest hash that is stored.
-func matches(ha1 digest.HA1, q gss.NeedVerdict) bool {
-	for _, stored := range [...]struct {
-		alg  digest.Algorithm
-		hash gss.Secret
-	}{{digest.SHA256, ha1.SHA256}, {digest.MD5, ha1.MD5}} {
-		if stored.hash.IsEmpty() {
+// matches compares the password with the strongest hash that is stored, false if there
+// is none. All hashes are computed and compared, whichever of them are stored
+// (HTA-30).
+func matches(ha1 digest.HA1, q gss.NeedVerdict) (right bool) {
+	for _, one := range [...]struct { // the strongest comes last, and counts
+		alg    digest.Algorithm
+		stored gss.Secret
+	}{{digest.MD5, ha1.MD5}, {digest.SHA256, ha1.SHA256}} {
+		f, err := digest.For(one.alg)
+		if err != nil { // MD5 under FIPS-only mode
+			right = false
 			continue
 		}
-		f, err := digest.For(stored.alg)
-		return err == nil && f.HA1(q.User, q.Realm, q.Proof.Reveal()).Secret().Equal(stored.hash)
+		computed := f.HA1(q.User, q.Realm, q.Proof.Reveal()).Secret()
+		stored := one.stored
+		if stored.IsEmpty() {
+			stored = computed
+		}
+		same := computed.Equal(stored)
+		if !one.stored.IsEmpty() {
+			right = same
+		}
 	}
-	return false
+	return right
 }

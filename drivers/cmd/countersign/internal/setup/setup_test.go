@@ -1,13 +1,16 @@
 package setup
 
 import (
+	"context"
 	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -142,4 +145,34 @@ func TestComputerName(t *testing.T) {
 			t.Errorf("%q: %q, want %q", host, got, want)
 		}
 	}
+}
+
+// counted is a store that counts what it is asked.
+type counted struct {
+	answer gss.Answer
+	asked  int
+}
+
+func (c *counted) Answer(context.Context, gss.Question) gss.Answer {
+	c.asked++
+	return c.answer
+}
+
+// Every store is asked, whoever knows the user, and the first that does counts.
+func TestStoresEqualWork(t *testing.T) {
+	first, second := gss.Answer(gss.Password{User: "first"}), gss.Answer(gss.Password{User: "second"})
+	for _, test := range []struct{ a, b, want gss.Answer }{
+		{first, second, first},
+		{first, gss.Unknown{}, first},
+		{gss.Unknown{}, second, second},
+		{gss.Unknown{}, gss.Unknown{}, gss.Unknown{}},
+		{gss.Unreachable{}, second, gss.Unreachable{}},
+		{gss.Declined{}, second, gss.Declined{}},
+	} {
+		a, b := &counted{answer: test.a}, &counted{answer: test.b}
+		if got := (stores{answer.Source(a), b}).Answer(context.Background(), gss.NeedVerdict{}); got != test.want || a.asked != 1 || b.asked != 1 {
+			t.Errorf("%T, %T: %T after %d and %d questions", test.a, test.b, got, a.asked, b.asked)
+		}
+	}
+	requirement.Held(t, "unit:equal_work", "HTA-30")
 }

@@ -97,16 +97,17 @@ func fromFile[S any](name string, read func(io.Reader) (S, error)) (s S, err err
 	return s, nil
 }
 
-// stores are user stores of which the first that knows a user counts.
+// stores are user stores of which the first that knows a user counts. All are asked, so
+// that a user of the first takes as long as one of the last, and one of none.
 type stores []answer.Source
 
 // Answer implements [answer.Source].
 func (s stores) Answer(ctx context.Context, q gss.Question) gss.Answer {
-	var last gss.Answer
+	var first gss.Answer = gss.Unknown{}
 	for _, one := range s {
-		if last = one.Answer(ctx, q); last != (gss.Unknown{}) {
-			break
+		if a := one.Answer(ctx, q); first == (gss.Unknown{}) { // HTA-30
+			first = a
 		}
 	}
-	return last
+	return first
 }
