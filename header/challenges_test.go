@@ -82,7 +82,14 @@ func TestParseChallenges(t *testing.T) {
 		{"a missing value is malformed", []string{`Digest realm="a", nonce=, NTLM`}, `Digest! | NTLM`},
 		{"an unquoted value that is no token is malformed", []string{`Digest realm=a, uri=/x, NTLM`}, `Digest! | NTLM`},
 		{"a control character is malformed", []string{"Digest realm=\"a\x01\", NTLM"}, `Digest! | NTLM`},
-		{"CR is malformed", []string{"Digest realm=\"a\r\"", "NTLM\r", "Basic realm=b"}, `Digest! | Basic {realm=b;}`},
+		{"CR in a quoted-string is malformed", []string{"Digest realm=\"a\r\"", "Basic realm=b"}, `Digest! | Basic {realm=b;}`},
+		{"CR ends a token, as a space does", []string{"Digest realm=a\rb", "NT\rLM, Basic realm=b"}, `Digest! | NT <"" false> | Basic {realm=b;}`},
+		{"CR LF inside a line is a line end", []string{"Basic realm=\"x\"\r\nDigest realm=\"y\", nonce=\"z\"\r\nNTLM"}, `Basic {realm=x;} | Digest {realm=y;nonce=z;} | NTLM`},
+		{"a fold is a line end", []string{"Basic\r\n realm=\"x\"", "Digest realm=y,\r\n\tnonce=z"}, `Basic {realm=x;} | Digest {realm=y;nonce=z;}`},
+		{"CR at the end of a line belongs to its end", []string{"NTLM\r", "Basic realm=\"b\"\r", "Negotiate YWJj\r\r"}, `NTLM | Basic {realm=b;} | Negotiate <"abc" true>`},
+		{"CR elsewhere is white space", []string{"Digest realm\r=\r\"a\"\r,\rnonce=b\r,NTLM\rYWJj"}, `Digest {realm=a;nonce=b;} | NTLM <"abc" true>`},
+		{"a quoted-string ends at CR LF", []string{"Basic realm=\"a\r\nNTLM"}, `Basic! | NTLM`},
+		{"an escape hides no CR LF", []string{"Basic realm=\"a\\\r\nNTLM", "Basic @\"a\\\r\nNTLM"}, `Basic! | NTLM | Basic! | NTLM`},
 		{"NUL is malformed", []string{"NTLM\x00, Negotiate"}, `! | Negotiate`},
 		{"LF inside a line is a line end", []string{"Basic realm=\"a\nNTLM"}, `Basic! | NTLM`},
 		{"junk after a bare scheme stands alone", []string{`NTLM, @@, Negotiate`}, `NTLM | ! | Negotiate`},
@@ -534,4 +541,44 @@ func TestHostile(t *testing.T) {
 			DecodeExt("UTF-8''" + text)
 		}
 	}
+}
+
+// A line end is one whatever it is made of, in each field that is a list; credentials
+// have none.
+func TestLineEnds(t *testing.T) {
+	lines := []string{`Basic realm="x"`, `Digest realm="y"`, ` nonce="z", NTLM`, `Negotiate YWJj`}
+	const want = `Basic {realm=x;} | Digest {realm=y;nonce=z;} | NTLM | Negotiate <"abc" true>`
+	if got := show(ParseChallenges(lines...)); got != want {
+		t.Fatal(got)
+	}
+	for _, end := range []string{"\n", "\r\n", "\r\r\n", " \r\n\t", "\r\n\r\n", ",\r\n"} {
+		if got := show(ParseChallenges(strings.Join(lines, end) + end)); got != want {
+			t.Errorf("challenges, ended by %q: %s", end, got)
+		}
+		cs := ParseChallenges(strings.Join(lines, end))
+		for c := range cs.All() {
+			if strings.ContainsAny(c.Text()+string(c.AppendTo(nil)), "\r\n") {
+				t.Errorf("%q is written with its line end", c.Text())
+			}
+		}
+		i := ParseInfo(`rspauth="00"` + end + `nc=1` + end)
+		if nc, _ := i.Param("nc"); nc != "1" || strings.ContainsAny(i.Text(), "\r\n") {
+			t.Errorf("Authentication-Info, ended by %q: %q", end, i.Text())
+		}
+		if p := ParsePersistentAuth("true" + end + "TRUE" + end); p != PersistTrue {
+			t.Errorf("Persistent-Auth, ended by %q: %d", end, p)
+		}
+		if !ParseProxySupport("other"+end+SessionBased+end) || ParseProxySupport("other"+end+SessionBased+end[:0]+"x") {
+			t.Errorf("Proxy-Support, ended by %q", end)
+		}
+		for _, creds := range []string{"NTLM YWJj" + end, "Digest a=b," + end + "c=d", "NTLM" + end + "YWJj", "NTLM YWJj\r", "NTLM\rYWJj"} {
+			if c := ParseCredentials(creds); c.Form() != Malformed || !c.Present() || c.Text() != "" {
+				t.Errorf("credentials %q: %v", creds, c.Form())
+			}
+		}
+		if NewInfo("a=b,"+end+"c=d").Text() != "" || ParamChallenge("Digest", "a=b,"+end+"c=d").Text() != "" {
+			t.Errorf("%q can be written", end)
+		}
+	}
+	requirement.Held(t, "unit:line_ends", "R9110-5.5-1")
 }

@@ -8,7 +8,7 @@ const (
 	t68                      // token68 without its padding, RFC 9110 section 11.2
 	qdtext                   // what stands for itself in a quoted-string, RFC 9110 section 5.6.4
 	qpair                    // what may follow "\" in a quoted-string
-	ows                      // SP, HTAB
+	ows                      // SP, HTAB, and CR, which is as good as SP (R9110-5.5-1)
 	comma                    // "," and LF, which stands between joined lines
 	attr                     // attr-char, RFC 8187 section 3.2.1
 )
@@ -21,7 +21,7 @@ var class = func() (t [256]uint8) {
 		switch b := byte(c); {
 		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9':
 			t[c] |= tchar | t68 | attr
-		case b == ' ', b == '\t':
+		case b == ' ', b == '\t', b == '\r':
 			t[c] |= ows
 		}
 		if c == '\t' || c >= ' ' && c != 0x7F {
@@ -66,5 +66,7 @@ func atEnd(s string, i int) bool { return i == len(s) || class[s[i]]&comma != 0 
 
 func isToken(s string) bool { return s != "" && skip(s, 0, tchar) == len(s) }
 
-// hasLF reports whether text that should be one line is not.
-func hasLF(s string) bool { return strings.IndexByte(s, '\n') >= 0 }
+// hasBreak reports whether text that should be one line is not.
+func hasBreak(s string) bool {
+	return strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0
+}

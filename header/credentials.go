@@ -20,7 +20,7 @@ type Credentials struct {
 
 // ParseCredentials parses the lines of an Authorization or Proxy-Authorization
 // field. No line gives absent credentials; more than one, or more than one
-// value, is Malformed. So is a line beyond MaxText.
+// value, is Malformed. So is a line beyond MaxText, and one with CR or LF in it.
 //
 // Grammar: RFC 9110 section 11.4, of which N2HT-2.2.3-2, R4559-4.2-2,
 // NTHT-2.2.2-2 and NTHT-2.2.4-2 are the case with one token68.
@@ -38,7 +38,7 @@ func ParseCredentials(lines ...string) Credentials {
 		return c // nothing, or a list
 	}
 	c.v, _ = p.next()
-	if p.i < len(s) || hasLF(s) {
+	if p.i < len(s) || hasBreak(s) {
 		c.v = bare(c.v.scheme(), Malformed)
 	}
 	return c

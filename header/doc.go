@@ -16,10 +16,14 @@
 // it belongs to [Malformed], with its scheme where that can be told, and the
 // others survive. The precise rules:
 //
-//   - A line end separates like a comma. A parameter at the start of a line (or
+//   - A line end separates like a comma, whether the lines come one by one or
+//     together with LF or CR LF between them. A parameter at the start of a line (or
 //     after a comma) belongs to the challenge before it. A quoted-string that is
 //     still open at the end of its line ends there, malformed: a broken line
-//     cannot swallow the next one.
+//     cannot swallow the next one. A fold (RFC 9112 section 5.2) is a line end as
+//     well; a reader of raw messages puts a space in its place first.
+//   - A CR is white space, as RFC 9110 section 5.5 has it, and breaks a
+//     quoted-string. Credentials are one line: with CR or LF they are malformed.
 //   - Junk belongs to the challenge before it if that has a token68 or
 //     parameters, because dropping a damaged parameter could weaken what is left.
 //     After a bare scheme, junk stands alone, as a Malformed challenge without

@@ -2,6 +2,7 @@ package header
 
 import (
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 // so that they return is half of it.
 
 func FuzzParseChallenges(f *testing.F) {
-	for _, s := range []string{"", "Negotiate, NTLM", benchDigest, benchFour, "Digest realm=\"a\nNTLM", `Digest username="`, "Digest ,,,", "Digest =", "Negotiate YWI=, YWI=", "a,a,a"} {
+	for _, s := range []string{"", "Negotiate, NTLM", benchDigest, benchFour, "Digest realm=\"a\nNTLM", `Digest username="`, "Digest ,,,", "Digest =", "Negotiate YWI=, YWI=", "a,a,a", "Basic\r\n realm=\"x\"\r\nNTLM", "a=\r\n\"b\\\r\n\""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -22,6 +23,18 @@ func FuzzParseChallenges(f *testing.F) {
 		checkList(t, cs)
 		if got := ParseChallenges(strings.Split(s, "\n")...); show(got) != show(cs) {
 			t.Fatalf("lines apart give %s, together %s", show(got), show(cs))
+		}
+		// A line end is LF, CR LF, or the end of a line of its own.
+		for _, ended := range []string{strings.ReplaceAll(s, "\n", "\r\n"), strings.ReplaceAll(s, "\r\n", "\n")} {
+			if len(ended) > MaxText || len(s) > MaxText {
+				continue
+			}
+			if got := ParseChallenges(ended); show(got) != show(cs) {
+				t.Fatalf("with other line ends %s, want %s", show(got), show(cs))
+			}
+			if got := ParseChallenges(strings.Split(ended, "\r\n")...); show(got) != show(cs) {
+				t.Fatalf("lines apart give %s, together %s", show(got), show(cs))
+			}
 		}
 		var sound []string // what survives a broken neighbour, before it or behind it
 		for c := range cs.All() {
@@ -72,13 +85,16 @@ func FuzzParseCredentials(f *testing.F) {
 }
 
 func FuzzParseInfo(f *testing.F) {
-	for _, s := range []string{"", `rspauth="00ff", qop=auth`, "a=b,A=b", `a="`, "a=b\nc=d", "a"} {
+	for _, s := range []string{"", `rspauth="00ff", qop=auth`, "a=b,A=b", `a="`, "a=b\nc=d", "a=b\r\nc=d\r", "a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		i := ParseInfo(s)
 		if !i.Present() || strings.ContainsAny(i.Text(), "\r\n\x00") || i.Malformed() && i.Text() != "" {
 			t.Fatalf("%q", i.Text())
+		}
+		if got := ParseInfo(strings.ReplaceAll(s, "\n", "\r\n")); len(s) < MaxText/2 && got != i && show1(got) != show1(i) {
+			t.Fatalf("with CR LF %q, want %q", got.Text(), i.Text())
 		}
 		if i.Malformed() {
 			return
@@ -94,15 +110,18 @@ func FuzzParseInfo(f *testing.F) {
 	})
 }
 
+// show1 are the parameters of an Info.
+func show1(i Info) string { return fmt.Sprint(i.Malformed(), slices.Collect(i.Params())) }
+
 func FuzzParsePersistentAuth(f *testing.F) {
-	for _, s := range []string{"", "true", "FALSE", "true, false", "true,,true", "tru", "true\nfalse"} {
+	for _, s := range []string{"", "true", "FALSE", "true, false", "true,,true", "tru", "true\nfalse", "true\r\ntrue\r"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		// A slow reading of the rule.
 		seen := map[string]bool{}
 		for _, e := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == '\n' }) {
-			e = strings.Trim(e, " \t")
+			e = strings.Trim(e, " \t\r")
 			if e != "" {
 				if isToken(e) {
 					e = strings.ToLower(e)

@@ -27,7 +27,7 @@ func ParseInfo(lines ...string) Info {
 
 // NewInfo is an Info with auth-params in wire form.
 func NewInfo(params string) Info {
-	if hasLF(params) {
+	if hasBreak(params) {
 		return Info{present: true, malformed: true}
 	}
 	return ParseInfo(params)

@@ -47,7 +47,7 @@ const (
 // Malformed has a scheme that is a token and a body that parses. Offsets instead
 // of two strings keep it at 32 bytes, which the compiler passes in registers.
 type value struct {
-	text string // the scheme, white space, token68 or auth-params, as written; a LF in it is a comma
+	text string // the scheme, white space, token68 or auth-params, as written; a LF in it is a comma, a CR a space
 	name uint32 // the length of the scheme
 	from uint32 // where the body starts
 	form Form
@@ -99,7 +99,7 @@ func paramValue(scheme, params string) value {
 	}
 	body, ok := checkParams(params)
 	switch {
-	case !ok, len(scheme)+1+len(body) > MaxText, hasLF(body):
+	case !ok, len(scheme)+1+len(body) > MaxText, hasBreak(body):
 		return bare(scheme, Malformed)
 	case body == "":
 		return v
@@ -135,7 +135,7 @@ func (v value) params() string {
 // asIs reports whether the text is fit to be sent as it stands: one line, and one
 // space behind the scheme.
 func (v value) asIs() bool {
-	return v.form == Bare || v.from == v.name+1 && v.text[v.name] == ' ' && !hasLF(v.text)
+	return v.form == Bare || v.from == v.name+1 && v.text[v.name] == ' ' && !hasBreak(v.text)
 }
 
 func (v value) wire() string {
@@ -160,5 +160,10 @@ func (v value) appendTo(dst []byte) []byte {
 }
 
 // oneLine is a parsed body as it may stand on one line: a LF in it was the end
-// of a line, never part of a quoted-string.
-func oneLine(body string) string { return strings.ReplaceAll(body, "\n", ",") }
+// of a line, and a CR white space, never part of a quoted-string.
+func oneLine(body string) string {
+	if !hasBreak(body) {
+		return body
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(body, "\n", ","), "\r", " ")
+}
