@@ -56,6 +56,22 @@ func (c Challenges) Of(scheme string) iter.Seq[Challenge] {
 	return func(yield func(Challenge) bool) { c.eachOf(scheme, yield) }
 }
 
+// Beyond reports whether a challenge of the named scheme (without case) stands behind
+// the first MaxChallenges, where none is iterated over. It reads the rest of the text,
+// for a message that says what was missed.
+func (c Challenges) Beyond(scheme string) bool {
+	p := scanner{s: c.text}
+	for n := 0; ; n++ {
+		v, ok := p.next()
+		if !ok {
+			return false
+		}
+		if n >= MaxChallenges && EqualFold(v.scheme(), scheme) {
+			return true
+		}
+	}
+}
+
 // Written is the field as it came, LF between its lines, and whether lines beyond
 // MaxText were cut off: for a record of what was received, which Text is not. It
 // may hold what must not be sent on.

@@ -582,3 +582,19 @@ func TestLineEnds(t *testing.T) {
 	}
 	requirement.Held(t, "unit:line_ends", "R9110-5.5-1")
 }
+
+func TestChallengesBeyondTheBound(t *testing.T) {
+	full := strings.Repeat("Bearer x=y, ", MaxChallenges)
+	for _, test := range []struct {
+		text string
+		want bool
+	}{
+		{"", false}, {"Digest a=b", false}, {full, false}, {full + "Basic a=b", false},
+		{full + "Digest a=b", true}, {full + "Basic a=b, DIGEST", true}, {full + `Digest a="`, true}, {full + full + "Digest", true},
+		{"Digest, " + full, false}, {"Digest, " + full + "Digest", true},
+	} {
+		if got := ParseChallenges(test.text).Beyond("digest"); got != test.want {
+			t.Errorf("%.40q… %v", test.text, got)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package scheme
 
 import (
+	"strings"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 )
@@ -128,8 +130,8 @@ type Choice struct {
 // bar nothing.
 func (p *Policy) Choose(clients []Client, offers header.Challenges, c Conditions) Choice {
 	ch := Choice{Index: -1, Seen: c.Seen}
-	ch.Fault = gss.Fault{Code: gss.Unsupported, Detail: "no offered scheme is configured here: add one of those that the server offers"}
 	var lost Strength // strongest that was passed over
+	var weaker string // first that would have run, but for a stronger one
 	for i, client := range clients {
 		t := client.Traits()
 		if !p.Permits(t.Name) || c.Side == gss.Proxy && t.OriginOnly {
@@ -151,13 +153,90 @@ func (p *Policy) Choose(clients []Client, offers header.Challenges, c Conditions
 			ch.Index, ch.HTTP11, ch.Fault = i, c.Multiplexed && t.Bound == Connection, gss.Fault{}
 			continue
 		case bar.IsZero():
+			if weaker == "" {
+				weaker = t.Name
+			}
 			continue
 		}
 		if t.Strength >= lost {
 			lost, ch.Fault = t.Strength, bar
 		}
 	}
+	switch {
+	case ch.Index >= 0:
+	case ch.Fault.IsZero():
+		ch.Fault = p.unusable(clients, offers, c)
+	case weaker != "" && !strings.Contains(ch.Fault.Detail, "Policy.Fallback"):
+		ch.Fault.Detail += "; " + weaker + " is weaker, and tried only with Policy.Fallback"
+	}
 	return ch
+}
+
+// unusable says why nothing was chosen, where no scheme could have been (HTA-31): of
+// each that is configured and offered what keeps it from running, else what would have
+// to be configured.
+func (p *Policy) unusable(clients []Client, offers header.Challenges, c Conditions) gss.Fault {
+	var f gss.Fault
+	say := func(code gss.Code, detail string) {
+		if f.IsZero() {
+			f.Code = code
+		} else {
+			f.Detail += "; "
+		}
+		f.Detail += detail
+	}
+	for i, client := range clients {
+		t := client.Traits()
+		flaw, mentioned := flawOf(offers, t)
+		switch {
+		case !mentioned:
+		case !p.Permits(t.Name):
+			say(gss.Unsupported, t.Name+" is offered, but Policy.Allow or Policy.Deny leaves it out")
+		case c.Side == gss.Proxy && t.OriginOnly:
+			say(gss.Unsupported, t.Name+" is offered, but never answers a proxy")
+		case flaw != "":
+			say(gss.Malformed, t.Name+" is offered, but its challenge is not readable: "+flaw)
+		case c.Declined.Has(i):
+			say(gss.NoCredentials, t.Name+" is offered, but there are no credentials for it")
+		}
+	}
+	if !f.IsZero() {
+		return f
+	}
+	for _, t := range names {
+		if _, mentioned := flawOf(offers, t); mentioned {
+			say(gss.Unsupported, t.Name+" is offered, but not configured here")
+		}
+	}
+	_, cut := offers.Written()
+	switch {
+	case !f.IsZero():
+	case cut:
+		say(gss.Malformed, "the challenges are longer than 131072 bytes, which is as much as is read, and there is none before that of a scheme that is configured here")
+	case offers.Empty():
+		say(gss.Unsupported, "credentials are asked for, but no scheme is offered")
+	default:
+		say(gss.Unsupported, "no scheme that is offered, and whose challenge is readable, is configured here")
+	}
+	return f
+}
+
+// flawOf reports whether a scheme is mentioned among the offers, and what is wrong with
+// its challenge, "" if it is [offered]. The words are ours: nothing of the peer's shows.
+func flawOf(offers header.Challenges, t Traits) (flaw string, mentioned bool) {
+	if offered(offers, t) {
+		return "", true
+	}
+	for c := range offers.Of(t.Name) {
+		if c.Form() == header.Token68 {
+			return "its token is not base64", true
+		}
+		return "it breaks the grammar of RFC 9110 section 11.3, names a parameter twice, or has more than 32 of them", true
+	}
+	if offers.Beyond(t.Name) {
+		return "it stands behind the first 32 challenges, and no more are read", true
+	}
+	return "", false
 }
 
 // barred tells which circumstance forbids a scheme, if one does.

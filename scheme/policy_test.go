@@ -192,3 +192,65 @@ func TestNeverWeaker(t *testing.T) {
 		}
 	})
 }
+
+// The fault says of each scheme that is configured and offered why it was not chosen,
+// in words that hold nothing of the peer's.
+func TestChooseSaysWhy(t *testing.T) {
+	affine := Conditions{Affine: true, Secure: true}
+	with := func(f func(*Conditions)) Conditions {
+		c := affine
+		f(&c)
+		return c
+	}
+	many := strings.TrimSuffix(strings.Repeat("Bearer c4nary, ", header.MaxChallenges), ", ")
+	for _, test := range []struct {
+		name, configured, offered string
+		p                         Policy
+		c                         Conditions
+		tried, declined           string
+		code                      gss.Code
+		want                      string // the parts, between "; "
+	}{
+		{"a missing comma", all, `Digest realm="c4nary" nonce="n"`, Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable"},
+		{"a repeated parameter", all, `Digest realm="c4nary", nonce=n, REALM=x`, Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable"},
+		{"a lone quote", all, `Basic realm="`, Policy{}, affine, "", "", gss.Malformed, "Basic is offered, but its challenge is not readable"},
+		{"too many parameters", all, "Digest " + strings.TrimSuffix(strings.Repeat("c4nary=x, ", 40), ", "), Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable"},
+		{"two tokens", all, "NTLM YWJj YWJj", Policy{}, affine, "", "", gss.Malformed, "NTLM is offered, but its challenge is not readable"},
+		{"no base64", all, "Negotiate c4nar", Policy{}, affine, "", "", gss.Malformed, "Negotiate is offered, but its challenge is not readable: its token is not base64"},
+		{"behind the 32nd", all, many + ", Digest realm=x, nonce=y", Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable: it stands behind the first 32"},
+		{"behind 3,000", "Digest", strings.Repeat("Basic realm=x, ", 3000) + "Digest realm=x, nonce=y", Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable: it stands behind the first 32"},
+		{"two that are not readable", all, `Digest a=b, a=c, Basic @`, Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable; Basic is offered, but its challenge is not readable"},
+		{"not readable, and left out", all, `NTLM, Digest a=b, a=c`, Policy{Deny: []string{NTLM}}, affine, "", "", gss.Unsupported, "NTLM is offered, but Policy.Allow or Policy.Deny leaves it out; Digest is offered, but its challenge is not readable"},
+		{"left out", all, "Digest realm=x, nonce=y", Policy{Allow: []string{Negotiate}}, affine, "", "", gss.Unsupported, "Digest is offered, but Policy.Allow or Policy.Deny leaves it out"},
+		{"Nego2 at a proxy", all, "Nego2 AAAA", Policy{}, with(func(c *Conditions) { c.Side = gss.Proxy }), "", "", gss.Unsupported, "Nego2 is offered, but never answers a proxy"},
+		{"without credentials", all, "Digest realm=x, nonce=y", Policy{}, affine, "Digest", "Digest", gss.NoCredentials, "Digest is offered, but there are no credentials for it"},
+		{"not configured", "Digest", "Negotiate, NTLM, Basic realm=c4nary", Policy{}, affine, "", "", gss.Unsupported, "Negotiate is offered, but not configured here; NTLM is offered, but not configured here; Basic is offered, but not configured here"},
+		{"not configured, but readable is another", "Digest", "NTLM, Digest a=b, a=c", Policy{}, affine, "", "", gss.Malformed, "Digest is offered, but its challenge is not readable"},
+		{"unknown", all, "Bearer c4nary", Policy{}, affine, "", "", gss.Unsupported, "no scheme that is offered, and whose challenge is readable, is configured here"},
+		{"junk", all, `@c4nary`, Policy{}, affine, "", "", gss.Unsupported, "no scheme that is offered, and whose challenge is readable, is configured here"},
+		{"nothing", all, ", ,", Policy{}, affine, "", "", gss.Unsupported, "credentials are asked for, but no scheme is offered"},
+		{"too long", all, strings.Repeat("x", header.MaxText+1), Policy{}, affine, "", "", gss.Malformed, "the challenges are longer than 131072 bytes"},
+		{"no TLS", all, "Basic realm=x", Policy{}, with(func(c *Conditions) { c.Secure = false }), "", "", gss.NotPermitted, "Basic shows its credentials to the network and there is no TLS"},
+		{"no connection of its own", all, "NTLM", Policy{}, with(func(c *Conditions) { c.Affine = false }), "", "", gss.NotPermitted, "NTLM needs a connection of its own"},
+		{"a weaker one beside it", all, "NTLM, Digest realm=x, nonce=y, Basic realm=x", Policy{}, with(func(c *Conditions) { c.Affine = false }), "", "", gss.NotPermitted, "NTLM needs a connection of its own; Digest is weaker, and tried only with Policy.Fallback"},
+		{"a weaker one behind a failure", all, "NTLM, Digest realm=x, nonce=y", Policy{}, affine, "NTLM", "", gss.NotPermitted, "NTLM was offered and did not succeed; a weaker scheme is tried only with Policy.Fallback"},
+	} {
+		sorted := clients(t, &test.p, test.configured)
+		c := test.c
+		c.Tried, c.Declined = bits(sorted, test.tried), bits(sorted, test.declined)
+		ch := test.p.Choose(sorted, offers(test.offered), c)
+		if ch.Index >= 0 || ch.Fault.Code != test.code {
+			t.Errorf("%s: %v, %v, want %v", test.name, ch.Index, ch.Fault, test.code)
+		}
+		got := strings.Split(ch.Fault.Detail, "; ")
+		for n, part := range strings.Split(test.want, "; ") {
+			if n >= len(got) || !strings.HasPrefix(got[n], part) {
+				t.Errorf("%s: %q, want %q", test.name, ch.Fault.Detail, test.want)
+			}
+		}
+		if strings.Contains(ch.Fault.Detail, "c4nary") {
+			t.Errorf("%s: %q repeats the peer", test.name, ch.Fault.Detail)
+		}
+		requirement.Held(t, "unit:choose_says_why", "HTA-31")
+	}
+}
