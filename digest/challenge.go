@@ -24,12 +24,15 @@ type challenge struct {
 
 func (c *challenge) offers(q QOP) bool { return c.qops>>q&1 == 1 }
 
-// parseChallenge reads one challenge. Unknown parameters are ignored, a missing
-// realm is tolerated (MS-DPSP section 3.1.5.2), and each value is taken quoted or
-// not (R7616-3.3-1).
-func parseChallenge(hc header.Challenge) (c challenge, code gss.Code) {
-	if hc.Form() != header.Params {
-		return c, gss.Malformed
+// parseChallenge reads one challenge, or says what is wrong with it (HTA-31). Unknown
+// parameters are ignored, a missing realm is tolerated (MS-DPSP section 3.1.5.2, C43),
+// and each value is taken quoted or not (R7616-3.3-1).
+func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
+	switch hc.Form() {
+	case header.Malformed:
+		return c, challengeFault(gss.Malformed, "breaks the grammar, or names a parameter twice")
+	case header.Bare, header.Token68:
+		return c, challengeFault(gss.Malformed, "has no parameters; it needs a nonce")
 	}
 	c.alg = MD5 // if there is no algorithm parameter
 	hasQOP := false
@@ -58,19 +61,24 @@ func parseChallenge(hc header.Challenge) (c challenge, code gss.Code) {
 		}
 	}
 	switch {
-	case c.nonce == "", max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > MaxValue:
-		return c, gss.Malformed
+	case c.nonce == "":
+		return c, challengeFault(gss.Malformed, "has no nonce")
+	case max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > MaxValue:
+		return c, challengeFault(gss.Malformed, "has a value that is longer than MaxValue")
 	case c.alg == NoAlgorithm:
-		return c, gss.Unsupported
+		return c, challengeFault(gss.Unsupported, "has an algorithm that is not known here")
+	case hasQOP && c.qops == 0:
+		return c, challengeFault(gss.Unsupported, "has only qops that are not known here")
+	case !hasQOP && c.alg.Session(): // R7616-3.4-2, C41
+		return c, challengeFault(gss.Unsupported, "has a -sess algorithm and no qop: the key of such an algorithm needs a cnonce, which only goes with a qop")
 	case !hasQOP:
 		c.qops = 1 << Legacy
-	case c.qops == 0: // only what we do not know
-		return c, gss.Unsupported
 	}
-	if c.alg.Session() && c.qops == 1<<Legacy {
-		return c, gss.Unsupported // its key needs a cnonce, which only goes with a qop (R7616-3.4-2)
-	}
-	return c, gss.NoFault
+	return c, gss.Fault{}
+}
+
+func challengeFault(code gss.Code, flaw string) gss.Fault {
+	return gss.Fault{Code: code, Detail: "digest: the challenge " + flaw}
 }
 
 // parseQOPs reads a list of qops; unknown ones are ignored (R7616-3.3-2). An

@@ -137,11 +137,13 @@ func (p *presented) takeQOP(f *fields, s *server) (gss.Code, string) {
 	case header.EqualFold(f.qop, qopNames[AuthInt]):
 		p.qop = AuthInt
 	default:
-		return gss.Unsupported, "digest: the qop was not offered"
+		return gss.Unsupported, "digest: the qop is not known here"
 	}
 	switch {
+	case p.qop == Legacy && s.qops>>Legacy&1 == 0:
+		return gss.Unsupported, "digest: the credentials have no qop; the tolerance NoQOP is for clients that know none"
 	case s.qops>>p.qop&1 == 0:
-		return gss.Unsupported, "digest: the qop, or that there is none, was not offered; see ServerConfig.QOPs and the tolerance NoQOP"
+		return gss.Unsupported, "digest: the qop was not offered; see ServerConfig.QOPs"
 	case p.qop == Legacy && f.any(hasCNonce|hasNC):
 		return gss.Malformed, "digest: cnonce and nc came without a qop"
 	case p.qop == Legacy && p.alg.Session():
@@ -149,7 +151,7 @@ func (p *presented) takeQOP(f *fields, s *server) (gss.Code, string) {
 	case p.qop == Legacy:
 		return gss.NoFault, ""
 	case !f.all(hasCNonce | hasNC):
-		return gss.Malformed, "digest: qop came without cnonce and nc"
+		return gss.Malformed, "digest: qop came without cnonce, or without nc"
 	}
 	count, ok := parseNC(f.nc, s.tolerate&ShortNC != 0)
 	if !ok {

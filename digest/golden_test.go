@@ -458,3 +458,58 @@ func TestDigestEqualWork(t *testing.T) {
 	equalwork.Before(t, acceptorSource, "verifierReplied", "a.p.alg.ha1", "a.verify")
 	requirement.Held(t, "unit:equal_work", "HTA-30")
 }
+
+// Each challenge that cannot be answered, and all credentials that cannot be taken, are
+// refused for what is wrong with them.
+func TestDigestSaysWhy(t *testing.T) {
+	for _, tt := range []struct {
+		challenge string
+		code      gss.Code
+		want      string
+	}{
+		{`realm="lab", nonce="n", algorithm=MD5-sess`, gss.Unsupported, "-sess algorithm and no qop"}, // R7616-3.4-2
+		{`realm="lab", nonce="n", algorithm=SHA-256-sess, qop=""`, gss.Unsupported, "-sess algorithm and no qop"},
+		{`realm="lab", nonce="n", algorithm=SHA-512-256-sess`, gss.Unsupported, "-sess algorithm and no qop"},
+		{`realm="lab", nonce="n", algorithm=SHA3, qop=auth`, gss.Unsupported, "algorithm that is not known"},
+		{`realm="lab", nonce="n", algorithm=SHA3`, gss.Unsupported, "algorithm that is not known"},
+		{`realm="lab", nonce="n", qop=auth-conf`, gss.Unsupported, "only qops that are not known"},
+		{`realm="lab", nonce="n", qop=auth-conf, algorithm=MD5-sess`, gss.Unsupported, "only qops that are not known"},
+		{`realm="lab", nonce="n", algorithm=SHA-512-256, qop=auth`, gss.Unsupported, "not among those configured"},
+		{`realm="lab", qop=auth`, gss.Malformed, "no nonce"},
+		{`realm="lab", nonce="", qop=auth`, gss.Malformed, "no nonce"},
+		{`nonce="` + strings.Repeat("n", MaxValue+1) + `"`, gss.Malformed, "longer than MaxValue"},
+		{`nonce="n", nonce="n"`, gss.Malformed, "names a parameter twice"},
+		{`nonce="n" qop=auth`, gss.Malformed, "breaks the grammar"},
+		{``, gss.Malformed, "no parameters"},
+		{`YWJj`, gss.Malformed, "no parameters"},
+	} {
+		w := newWorld(t)
+		c := newClient(t, ClientConfig{Algorithms: []Algorithm{SHA256, MD5, SHA256Sess, MD5Sess, SHA512_256Sess}})
+		_, out := w.initiate(c.Initiate(exchange("GET", "/")), scheme.InitiatorInput{Event: scheme.Challenged, Offer: header.ParseChallenges("Digest " + tt.challenge)})
+		if out.Fault.Code != tt.code || !strings.Contains(out.Fault.Detail, tt.want) {
+			t.Errorf("%.60s: %v, want %v and %q", tt.challenge, out.Fault, tt.code, tt.want)
+		}
+	}
+	// A stored hash of another algorithm is not a matter of configuration.
+	w := newWorld(t)
+	w.login = HA1{User: user, SHA256: gss.NewSecret(strings.Repeat("0", 64))}
+	_, out := w.initiate(newClient(t, ClientConfig{}).Initiate(exchange("GET", "/")), scheme.InitiatorInput{Event: scheme.Challenged, Offer: header.ParseChallenges(`Digest realm="lab", nonce="n", qop=auth`)})
+	if out.Fault.Code != gss.Unsupported || !strings.Contains(out.Fault.Detail, "no stored hash") {
+		t.Error(out.Fault)
+	}
+	for _, tt := range []struct{ tail, want string }{
+		{``, "NoQOP"},
+		{`, qop=auth-int, nc=00000001, cnonce="c"`, "was not offered; see ServerConfig.QOPs"},
+		{`, qop=auth-conf, nc=00000001, cnonce="c"`, "qop is not known"},
+		{`, qop=auth, nc=00000001`, "without cnonce, or without nc"},
+		{`, qop=auth, cnonce="c"`, "without cnonce, or without nc"},
+	} {
+		w, x, s := newWorld(t), exchange("GET", "/"), newServer(t, ServerConfig{Algorithms: []Algorithm{MD5}})
+		nonce, opaque := nonceOf(w.offer(s, x))
+		text := `Digest username="alice", realm="lab", uri="/", nonce="` + nonce + `", opaque="` + opaque + `", response="` + strings.Repeat("0", 32) + `"` + tt.tail
+		if _, out := w.presented(s, x, header.ParseCredentials(text)); !strings.Contains(out.Fault.Detail, tt.want) {
+			t.Errorf("credentials%s: %v, want %q", tt.tail, out.Fault, tt.want)
+		}
+	}
+	requirement.Held(t, "unit:digest_says_why", "HTA-31")
+}

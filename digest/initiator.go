@@ -148,16 +148,16 @@ func (i *initiator) choose(algs set, realm string) gss.Fault {
 	best := challenge{}
 	why := gss.Fault{Code: gss.Unexpected, Detail: "digest: the response has no Digest challenge"}
 	for hc := range i.offer.Of(scheme.Digest) {
-		c, code := parseChallenge(hc)
+		c, f := parseChallenge(hc)
 		switch {
-		case code == gss.Malformed:
-			why = worse(why, code, "digest: the challenge does not parse: it needs a nonce, and each parameter once")
-		case code == gss.Unsupported:
-			why = worse(why, code, "digest: the challenge has only an algorithm or qop that is not known here")
+		case !f.IsZero():
+			why = worse(why, f.Code, f.Detail)
 		case i.c.fips && barred.has(c.alg):
 			why = worse(why, gss.Unsupported, unusable(c.alg).Detail)
+		case !i.c.algs.has(c.alg):
+			why = worse(why, gss.Unsupported, "digest: the algorithm of the challenge is not among those configured")
 		case !algs.has(c.alg):
-			why = worse(why, gss.Unsupported, "digest: the algorithm of the challenge is not among those configured, or there is no stored hash for it")
+			why = worse(why, gss.Unsupported, "digest: there is no stored hash for the algorithm of the challenge")
 		case i.c.refuseLegacy && c.qops == 1<<Legacy:
 			why = worse(why, gss.NotPermitted, "digest: the challenge has no qop, and RefuseLegacy is set")
 		case realm != "" && c.realm != realm:

@@ -87,6 +87,12 @@ type ServerConfig struct {
 	Skew time.Duration
 	// BindHost and BindURI tie nonces to the host and port, or to the very
 	// request-target, that they were made for. All are tied to side and realm.
+	//
+	// Virtual hosts that share Keys and Realm take each other's proofs for the same
+	// path. BindHost keeps proofs apart that were only overheard; an attacker in the
+	// middle can still hand one host's challenge to a client of the other. Give such
+	// hosts a realm or keys of their own (C44). A proxy's nonces serve all origins,
+	// and with BindHost each origin costs another challenge.
 	BindHost, BindURI bool
 	// UserHash asks clients to send the hash of their name (RFC 7616 section
 	// 3.4.4); NeedVerifier.Hashed then asks by it.

@@ -49,8 +49,8 @@ var update = flag.Bool("update", false, "write what the scripts under testdata p
 //
 // testdata/rules has a script for each resolved conflict of the requirements that the
 // machines have a part in, by its number; C9, C20, C21, C27, C28, C31 and C33 are
-// about texts, tokens and bindings, which the machines do not read, and C10 and C17
-// do not exist. testdata/examples has the worked examples of the standards,
+// about texts, tokens and bindings, which the machines do not read, as are C41 to C44,
+// and C10 and C17 do not exist. testdata/examples has the worked examples of the standards,
 // testdata/golden the checks of that kind, testdata/field what breaks others.
 //
 // In what is run, "C>" is the client's request, "S<" the server's response, "P"

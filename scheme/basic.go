@@ -70,7 +70,7 @@ func (i basicInitiator) step(in InitiatorInput) (Initiator, InitiatorOutput, err
 
 func (i basicInitiator) open(offers header.Challenges) (Initiator, InitiatorOutput, error) {
 	for c := range offers.Of(Basic) {
-		if c.Form() == header.Params || c.Form() == header.Bare { // a missing realm happens
+		if c.Form() == header.Params || c.Form() == header.Bare { // a missing realm happens (C43)
 			i.offer, i.stage = c, asking
 			realm, _ := c.Param("realm")
 			return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm}}, nil

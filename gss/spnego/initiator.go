@@ -240,7 +240,7 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		// It cannot have answered a token of a mechanism that has not yet spoken.
 		return fail(gss.Unexpected, "the acceptor chose another mechanism than the one it had a token of, and goes on as if it had one of that")
 	}
-	// Old acceptors say accept-incomplete where request-mic is due.
+	// Old acceptors say accept-incomplete where request-mic is due (C42).
 	next.reselected = chosen.mech != favourite.mech
 	next.due = next.due || next.reselected
 	next.leaf, next.state = chosen.leaf, chosen.state
