@@ -214,9 +214,16 @@ func (s site) holds(r row) bool { return len(s.rows) == 0 || slices.Contains(s.r
 
 var properties = model.Properties()
 
+// hasRule reports whether a kit of package proptest, or the kit for drivers, has a rule of this name.
 func hasRule(name string) bool {
-	src, err := os.ReadFile("proptest/rules.go")
-	return err == nil && strings.Contains(string(src), `name: "`+name+`"`)
+	files, _ := filepath.Glob("drivers/drivertest/*_checks.go")
+	for _, file := range append(files, "proptest/rules.go") {
+		src, err := os.ReadFile(file)
+		if err == nil && (strings.Contains(string(src), `name: "`+name+`"`) || strings.Contains(string(src), `	{"`+name+`", "`)) {
+			return true
+		}
+	}
+	return false
 }
 
 // anchored reports whether "file#heading" is there. A row of a table counts by its
@@ -254,7 +261,7 @@ func TestRequirementsCatch(t *testing.T) {
 		func FuzzOther(f *testing.F) { requirement.Held(f, "fuzz:Another") }
 		func helper(t *testing.T) { requirement.Held(t, "unit:helper") }
 		func TestVariable(t *testing.T) { requirement.Held(t, name) }
-		func TestKit(t *testing.T) { proptest.Mechanism(t, pair) }`, 0)
+		func TestKit(t *testing.T) { proptest.Mechanism(t, pair); drivertest.Run(t, driver) }`, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,6 +292,8 @@ func TestRequirementsCatch(t *testing.T) {
 		{inRow("R1"), "kit:Mechanism", true},
 		{inRow("R1"), "kit:Mechanism/requests_mutual", true},
 		{inRow("R1"), "kit:Mechanism/requests_nothing", false},
+		{inRow("R1"), "kit:Driver/server_ends", true},
+		{inRow("R1"), "kit:Driver/server_begins", false},
 		{inRow("R1"), "kit:Scheme", false},
 		{inRow("R1"), "golden:mutual_auth", true},
 		{inRow("R1"), "golden:mutual_trust", false},

@@ -12,7 +12,7 @@ import (
 // mutual authentication, and for the services of want besides: gss.Delegate, for
 // instance, which the mechanism's own policy then grants or not.
 func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
-	t.Mutual = m.Traits().Mutual
+	t.Mutual, t.ConnectionBound = m.Traits().Mutual, m.Traits().ConnectionBound
 	c := mechanismClient{t, m, gss.Mutual} // N2HT-5.1-1, SPNG-3.3.3-1
 	for _, w := range want {
 		c.want |= w
@@ -21,7 +21,10 @@ func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 }
 
 // ForMechanism is the server half.
-func ForMechanism(t Traits, m gss.Mechanism) Server { return mechanismServer{t, m} }
+func ForMechanism(t Traits, m gss.Mechanism) Server {
+	t.ConnectionBound = m.Traits().ConnectionBound
+	return mechanismServer{t, m}
+}
 
 type mechanismClient struct {
 	traits Traits

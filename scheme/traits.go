@@ -69,7 +69,14 @@ type Traits struct {
 	Mutual bool
 	// Cleartext: credentials can be read off the wire (Basic).
 	Cleartext bool
+	// ConnectionBound: the mechanism, or one that it may negotiate, is bound to its
+	// connection (gss.Traits). FromMechanism and ForMechanism set it.
+	ConnectionBound bool
 }
+
+// NeedsConnection reports whether a handshake may fail to end on a connection that
+// carries many requests at once: what it establishes is, or may be, bound to one.
+func (t Traits) NeedsConnection() bool { return t.Bound == Connection || t.ConnectionBound }
 
 // Legged reports whether a handshake may take several legs, which then share
 // one connection.

@@ -8,6 +8,7 @@
 //	server.go    a server's door: a machine for each connection
 //	fields.go    actions as fields, names and ports
 //	conn.go      turns, channel bindings
+//	limits.go    what clients may cost that are not authenticated
 //	answer.go    answers that a driver gives itself
 //	spaces.go    what outlives connections
 //	identity.go  who made a request

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
@@ -18,12 +21,21 @@ import (
 // serveConn serves one connection: a guest for as long as it lives, one request after the other.
 func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 	defer c.Close()
-	guest, in := door.Connection(), bufio.NewReader(c)
+	limits := drive.Limits{}.WithDefaults() // for clients that are not authenticated
+	head := &io.LimitedReader{R: c}
+	guest, in := door.Connection(), bufio.NewReader(head)
 	for {
+		c.SetDeadline(time.Now().Add(limits.Idle))
+		head.N = int64(limits.HeaderBytes)
+		if _, err := in.Peek(1); err != nil {
+			return
+		}
+		c.SetDeadline(time.Now().Add(limits.Request))
 		r, err := http.ReadRequest(in)
 		if err != nil {
 			return
 		}
+		head.N = math.MaxInt64 // a body has bounds of its own
 		ask := func(q gss.Question) gss.Answer { return drive.Ask(context.Background(), users, q) }
 		q := machine.Request{Method: r.Method, URI: r.RequestURI, Scheme: "http", Binding: gss.NoBinding()}
 		q.Host, q.Port = drive.HostPort(q.Scheme, r.Host)
@@ -34,6 +46,7 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 			status = a.Status
 			drive.ApplyReply(fields, a)
 		case machine.Accept: // here runs the handler, and then the machine has the last word
+			c.SetDeadline(time.Time{})
 			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Name())
 			act, err = guest.Run(machine.Responding{Status: status}, ask)
 			if finish, ok := act.(machine.Finish); ok {
@@ -62,7 +75,7 @@ func exampleOrigin() net.Listener {
 		panic(err)
 	}
 	go func() {
-		for {
+		for l := drive.Patient(l, nil); ; {
 			c, err := l.Accept()
 			if err != nil {
 				return

@@ -3,6 +3,7 @@ package drive
 import (
 	"context"
 	"crypto/tls"
+	"slices"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
@@ -15,13 +16,16 @@ type Door struct {
 	fresh machine.Server
 	lone  machine.Server // for requests without a connection; zero if nothing can run there
 	// Names are those of the schemes.
-	Names    []string
-	observer Observer
+	Names []string
+	// NeedsConnection reports whether a scheme may be bound to its connection, so that its
+	// handshake cannot end on a connection that carries many requests at once.
+	NeedsConnection bool
+	observer        Observer
 }
 
 // NewDoor makes a Door. The error is a gss.Misuse and says what is wrong with the schemes.
 func NewDoor(c machine.ServerConfig, o Observer) (Door, error) {
-	d := Door{observer: o}
+	d := Door{observer: o, NeedsConnection: NeedsConnection(c.Schemes)}
 	var err error
 	if d.fresh, err = machine.NewServer(c); err != nil {
 		return Door{}, err
@@ -40,6 +44,11 @@ func NewDoor(c machine.ServerConfig, o Observer) (Door, error) {
 		}
 	}
 	return d, nil
+}
+
+// NeedsConnection reports whether one of the schemes may be bound to its connection.
+func NeedsConnection(schemes []scheme.Server) bool {
+	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && s.Traits().NeedsConnection() })
 }
 
 // Guest is the state of one connection, or of one request where there is no

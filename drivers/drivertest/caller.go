@@ -90,11 +90,14 @@ func (c *caller) connect() (err error) {
 		return err
 	}
 	c.to.Multiplexed, c.to.Binding = true, gss.Binding{}
-	config := &tls.Config{RootCAs: certificate().roots, NextProtos: []string{quichttp3.NextProtoH3}}
-	if c.quic, err = quic.DialAddr(c.k.ctx, to, config, nil); err == nil {
+	if c.quic, err = quic.DialAddr(c.k.ctx, to, callerTLS(), nil); err == nil {
 		c.http3 = (&quichttp3.Transport{}).NewClientConn(c.quic)
 	}
 	return err
+}
+
+func callerTLS() *tls.Config {
+	return &tls.Config{RootCAs: certificate().roots, NextProtos: []string{quichttp3.NextProtoH3}}
 }
 
 func (c *caller) close() {

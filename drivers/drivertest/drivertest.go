@@ -33,6 +33,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -89,6 +90,8 @@ type ServerSetup struct {
 	Machine machine.ServerConfig
 	// Source answers what the schemes ask, with the request's context.
 	Source answer.Source
+	// Limits are for clients that are not authenticated.
+	Limits drive.Limits
 	// Handler is to run for who authenticated, under the name user.
 	Handler func(user string, w http.ResponseWriter, r *http.Request)
 }

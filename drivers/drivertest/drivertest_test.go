@@ -49,7 +49,7 @@ func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext f
 // serverOf is [serverWith] with a bound of header bytes, 0 for net/http's own.
 func serverOf(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context, header int) func(ServerSetup) (func(), error) {
 	return func(s ServerSetup) (func(), error) {
-		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 		if err != nil {
 			return nil, err
 		}
@@ -60,9 +60,11 @@ func serverOf(wrap func(ServerSetup, http.Handler) http.Handler, connContext fun
 		if wrap != nil {
 			h = wrap(s, h)
 		}
-		server := &http.Server{ConnContext: auth.ConnContext, Handler: h, MaxHeaderBytes: header}
+		server := &http.Server{Handler: h, MaxHeaderBytes: header}
 		if connContext != nil {
 			server.ConnContext = connContext(auth)
+		} else {
+			auth.Install(server)
 		}
 		served := make(chan struct{})
 		go func() {
@@ -315,26 +317,7 @@ var saboteurs = []struct {
 	{"server_refuses", "lets everybody in", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) })
 	}, nil)}},
-	{"server_refuses", "offers over HTTP/3 what needs a connection", false, Driver{HTTP3: true, Server: func(s ServerSetup) (func(), error) {
-		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
-		if err != nil {
-			return nil, err
-		}
-		door := auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) }))
-		server := &quichttp3.Server{TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Add("WWW-Authenticate", "NTLM")
-			door.ServeHTTP(w, r)
-		})}
-		served := make(chan struct{})
-		go func() {
-			defer close(served)
-			server.Serve(s.Packets)
-		}()
-		return func() {
-			server.Close()
-			<-served
-		}, nil
-	}}},
+	{"server_refuses", "offers over HTTP/3 what needs a connection", false, Driver{HTTP3: true, Server: quicGo}},
 	{"server_handler_waits", "runs the handler first", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.Handler("", discard{}, r)
@@ -371,6 +354,9 @@ var saboteurs = []struct {
 			h.ServeHTTP(w, r)
 		})
 	}, nil)}},
+	{"server_ends", "has no limits", false, Driver{Server: serverWith(nil, limitless)}},
+	{"server_ends", "gives nobody more time", false, Driver{Server: hurried}},
+	{"server_ends_streams", "has no limits", false, Driver{HTTP3: true, Server: quicGo}},
 	{"server_context", "asks without it", false, Driver{Server: func(s ServerSetup) (func(), error) {
 		usual := s.Source
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
@@ -384,6 +370,46 @@ var saboteurs = []struct {
 		return serverWith(nil, nil)(s)
 	}}},
 }
+
+// quicGo serves HTTP/3 as quic-go does by itself, and offers NTLM there.
+func quicGo(s ServerSetup) (func(), error) {
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	if err != nil {
+		return nil, err
+	}
+	door := auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) }))
+	server := &quichttp3.Server{TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("WWW-Authenticate", "NTLM")
+		door.ServeHTTP(w, r)
+	})}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.Serve(s.Packets)
+	}()
+	return func() {
+		server.Close()
+		<-served
+	}, nil
+}
+
+// limitless serves without limits.
+func limitless(auth *nethttp.Authenticator) func(context.Context, net.Conn) context.Context {
+	return auth.ConnContext
+}
+
+// hurried bounds the time of requests that are authenticated as well.
+func hurried(s ServerSetup) (func(), error) {
+	return serverWith(func(_ ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.Limits.Request))
+			h.ServeHTTP(limited{w}, r)
+		})
+	}, nil)(s)
+}
+
+// limited is a ResponseWriter without deadlines.
+type limited struct{ http.ResponseWriter }
 
 // keeping is a listener whose connections close for their clients only.
 type keeping struct{ net.Listener }

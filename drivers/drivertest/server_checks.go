@@ -28,6 +28,8 @@ var serverChecks = []check{
 	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
 	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},
 	{"server_drain_bounded", "a body without end that comes without credentials is not read to it, and the server goes on", (*kit).serverDrain, nil},
+	{"server_ends", "a connection that does not authenticate ends within the limits, whatever it does, and a request that is authenticated has time", (*kit).serverEnds, overHTTP1},
+	{"server_ends_streams", "a stream that does not authenticate ends within the limits, and so does a connection without one", (*kit).serverEndsStreams, overHTTP3},
 	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext, hearing},
 	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak, nil},
 }

@@ -2,11 +2,17 @@
 // client's RoundTripper.
 //
 //	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: schemes, Source: users})
-//	server := &fast.Server{Handler: auth.Wrap(app)}
-//	auth.Install(server) // who belongs to which connection
+//	server := &fast.Server{Handler: auth.Wrap(app), ReadBufferSize: 64 << 10}
+//	auth.Install(server)
+//	err = server.Serve(drive.Patient(listener, nil))
 //
 //	transport, err := fasthttp.NewTransport(fasthttp.ClientConfig{Machine: schemes, Source: login})
 //	client := &fast.Client{Transport: transport}
+//
+// By itself fasthttp has no limit in time, reads bodies of up to 4 MB, and forms of any size, before it calls
+// a handler, sends 100 (Continue) to each client that waits for it, and ends its service when the
+// process has no descriptor left. Install and drive.Patient see to that; ReadBufferSize bounds the
+// header, and its default of 4 KiB is too small for Kerberos.
 //
 // What fasthttp pools is copied before it is kept.
 package fasthttp

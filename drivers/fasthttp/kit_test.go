@@ -78,7 +78,7 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 }
 
 func kitServer(s drivertest.ServerSetup) (func(), error) {
-	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 
 // streaming is kitServer with bodies that the handler reads as they come.
 func streaming(s drivertest.ServerSetup) (func(), error) {
-	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,11 @@ package fasthttp
 import (
 	"context"
 	"crypto/tls"
-	"net"
 	"net/url"
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	fast "github.com/valyala/fasthttp"
@@ -23,6 +23,7 @@ import (
 // The defaults of a [ServerConfig].
 const (
 	DefaultMaxDrain = 1 << 20 // bytes
+	DefaultMaxBody  = 1 << 20 // bytes
 	DefaultTimeout  = 30 * time.Second
 )
 
@@ -43,9 +44,14 @@ type ServerConfig struct {
 	SharedFront func(*fast.RequestCtx) bool
 	// MaxDrain bounds, in bytes, what is read of a streamed body that nobody wants: fasthttp would take the
 	// rest of it for the connection's next request. Beyond it the connection closes with the response. 0
-	// is DefaultMaxDrain. Bodies that are not streamed are read before the handler runs, within
-	// fasthttp's own bound.
+	// is DefaultMaxDrain.
 	MaxDrain int64
+	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's qop=auth-int before
+	// the request is authenticated. A request with a larger one is refused. 0 is DefaultMaxBody.
+	MaxBody int64
+	// Limits bound what Install lets clients cost that are not authenticated. HeaderBytes is not
+	// used: fasthttp's bound is Server.ReadBufferSize, 4 KiB by default, which tickets exceed.
+	Limits drive.Limits
 	// Timeout bounds the questions of one request: fasthttp does not tell when a client has gone. 0 is
 	// DefaultTimeout.
 	Timeout time.Duration
@@ -59,7 +65,9 @@ type ServerConfig struct {
 // with [NewAuthenticator]; the zero Authenticator refuses everything with 500.
 //
 // Schemes whose handshake or identity belongs to a connection (NTLM, Negotiate) need Install;
-// without it no request has anything to do with another one, and they are not offered.
+// without it no request has anything to do with another one, and they are not offered. Without it
+// the server has the limits that it was given, too, which are none by default, and reads and
+// holds bodies of up to 4 MB before anything is judged.
 type Authenticator struct {
 	conf   *ServerConfig
 	door   drive.Door
@@ -76,6 +84,9 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultMaxDrain
 	}
+	if c.MaxBody <= 0 {
+		c.MaxBody = DefaultMaxBody
+	}
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
 	}
@@ -86,39 +97,24 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 // same net.Conn with another one is somebody else's.
 type guest struct {
 	*drive.Guest
-	mu sync.Mutex
-	id uint64 // 0 until the first request
-}
+	bounds  *bounds
+	limited atomic.Bool // the connection has a write deadline of ours
 
-// Install has the server tell when connections come and go, on top of what its hook does. Call
-// it before the server serves.
-func (a *Authenticator) Install(s *fast.Server) {
-	before := s.ConnState
-	s.ConnState = func(c net.Conn, state fast.ConnState) {
-		if before != nil {
-			before(c, state)
-		}
-		if !reflect.ValueOf(c).Comparable() { // cannot be told from others
-			return
-		}
-		switch state {
-		case fast.StateNew:
-			a.guests.Store(c, &guest{Guest: a.door.Connection()})
-		case fast.StateClosed, fast.StateHijacked:
-			a.guests.Delete(c)
-		}
-	}
+	mu      sync.Mutex
+	id      uint64 // 0 until the first request
+	pending *visit // judged, and not yet in Wrap
 }
 
 // guestOf is the state that a request belongs to.
-func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *drive.Guest {
+func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *guest {
+	lone := func() *guest { return &guest{Guest: a.door.Lone(), bounds: new(bounds)} }
 	c := ctx.Conn()
 	if c == nil || !reflect.ValueOf(c).Comparable() {
-		return a.door.Lone()
+		return lone()
 	}
 	v, ok := a.guests.Load(c)
 	if !ok {
-		return a.door.Lone()
+		return lone()
 	}
 	g, _ := v.(*guest)
 	g.mu.Lock()
@@ -127,9 +123,9 @@ func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *drive.Guest {
 		g.id = ctx.ConnID()
 	}
 	if g.id != ctx.ConnID() {
-		return a.door.Lone()
+		return lone()
 	}
-	return g.Guest
+	return g
 }
 
 type identityKey struct{}
@@ -161,8 +157,11 @@ func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 // visit is one request on its way through the door.
 type visit struct {
 	a      *Authenticator
-	g      *drive.Guest
+	g      *guest
 	ctx    *fast.RequestCtx
+	act    machine.Action  // the machine's judgement
+	err    error           // or why there is none
+	last   bool            // the connection closes without the body having been read
 	asking context.Context // once something was asked
 	cancel context.CancelFunc
 	ended  bool
@@ -170,23 +169,30 @@ type visit struct {
 }
 
 func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
-	v := &visit{a: a, g: a.guestOf(ctx), ctx: ctx}
-	if !v.g.Enter(context.Background()) { // fasthttp has one request of a connection at a time
+	v := a.resume(ctx)
+	if v == nil {
 		plain(ctx, fast.StatusServiceUnavailable)
 		return
 	}
 	defer v.close()
-	act, err := v.g.Run(v.received(), v.answer)
-	switch act := act.(type) {
+	switch act := v.act.(type) {
 	case machine.Reply:
 		v.reply(act)
 	case machine.Accept:
 		v.result.Identity = drive.IdentityOf(act)
+		if v.result.Identity.Named() {
+			v.lift()
+		}
 		ctx.SetUserValue(identityKey{}, &v.result.Identity)
-		next(ctx)
+		if status := v.fetch(); status != 0 {
+			plain(ctx, status)
+			v.last = true
+		} else {
+			next(ctx)
+		}
 		v.finish()
 	default:
-		v.deny(err)
+		v.deny(v.err)
 	}
 	v.ended = true
 }
@@ -222,6 +228,8 @@ func (v *visit) answer(q gss.Question) gss.Answer {
 			v.asking, v.cancel = context.WithTimeout(context.Background(), v.a.conf.Timeout)
 		}
 		return drive.Ask(v.asking, v.a.conf.Source, q)
+	case !need.Response && v.g.bounds.whole && v.ctx.Request.IsBodyStream() && v.hold(min(v.a.conf.MaxBody, v.maxBody())) != 0:
+		return gss.Declined{}
 	case !need.Response && !v.ctx.Request.IsBodyStream():
 		return drive.BodyHash(need.Algorithm, v.ctx.Request.Body())
 	case need.Response && !v.ctx.Response.IsBodyStream():
@@ -249,9 +257,14 @@ func (v *visit) reply(act machine.Reply) {
 	}
 }
 
-// drain reads what nobody read of a streamed body. It reports whether the connection can go on.
+// drain reads what nobody read of a streamed body. It reports whether the connection can go on. A body
+// that is known to be too long is not begun with.
 func (v *visit) drain() bool {
-	return v.ctx.Hijacked() || drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
+	if v.ctx.Hijacked() || !v.ctx.Request.IsBodyStream() {
+		return !v.last
+	}
+	fits := int64(v.ctx.Request.Header.ContentLength()) <= v.a.conf.MaxDrain
+	return !v.last && fits && drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
 }
 
 // finish lets the machine have the last word on the handler's response.
@@ -287,12 +300,23 @@ func (v *visit) deny(err error) {
 
 // close ends the request, also where its handler panicked.
 func (v *visit) close() {
-	v.g.Leave(v.ended)
-	if v.cancel != nil {
-		v.cancel()
+	v.release()
+	if !v.result.Identity.Named() {
+		v.limit()
+	}
+	if framedTwice(&v.ctx.Request.Header) {
+		v.ctx.SetConnectionClose() // R9112-6.1-1
 	}
 	if v.a.conf.Log != nil {
 		v.a.conf.Log(v.ctx, v.result)
+	}
+}
+
+// release hands the connection on.
+func (v *visit) release() {
+	v.g.Leave(v.ended)
+	if v.cancel != nil {
+		v.cancel()
 	}
 }
 

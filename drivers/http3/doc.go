@@ -5,7 +5,10 @@
 //	transport, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: schemes, Source: login, Multiplexed: dialer.Connect})
 //
 //	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users, Certificate: nethttp.Served(certificate)})
-//	server := &quichttp3.Server{Handler: auth.Wrap(app), TLSConfig: quichttp3.ConfigureTLSConfig(tlsConfig)}
+//	server := &quichttp3.Server{Handler: auth.Wrap(app), TLSConfig: tlsConfig}
+//	err = http3.Serve(ctx, socket, server, drive.Limits{}, grace)
+//
+// [Serve] bounds what clients cost that are not authenticated. quic-go's own Serve does not.
 //
 // Each stream is an exchange of its own. Digest, Basic and mechanisms of one leg, such as Kerberos,
 // run on it. What belongs to a connection does not: such schemes are not offered by the server, and for

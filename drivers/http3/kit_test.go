@@ -58,7 +58,7 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 }
 
 func kitServer(s drivertest.ServerSetup) (func(), error) {
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 	if err != nil {
 		return nil, err
 	}
@@ -68,19 +68,20 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 // kitServe serves what wrap makes of the kit's handler.
 func kitServe(s drivertest.ServerSetup, wrap func(http.Handler) http.Handler) (stop func()) {
 	server := &quichttp3.Server{
-		TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS),
+		TLSConfig: s.TLS,
 		Handler: wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			id, _ := nethttp.IdentityFrom(r.Context())
 			s.Handler(id.Info.Peer, w, r)
 		})),
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(s.Packets)
+		http3.Serve(ctx, s.Packets, server, s.Limits, 0)
 	}()
 	return func() {
-		server.Close()
+		cancel()
 		<-served
 	}
 }

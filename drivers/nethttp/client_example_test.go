@@ -94,7 +94,7 @@ func exampleServer() *httptest.Server {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s sent %s", who.Name(), body)
 	})))
-	server.Config.ConnContext = auth.ConnContext
+	auth.Install(server.Config)
 	server.Start()
 	return server
 }

@@ -20,6 +20,22 @@
 // it is wanted a second time the exchange fails with gss.BodySpent.
 // [ClientConfig].BufferBody makes such bodies replayable.
 //
+// # Server
+//
+// Wrap a handler, and Install the Authenticator in the server:
+//
+//	server := &http.Server{Addr: ":8443", Handler: auth.Wrap(app)}
+//	auth.Install(server)
+//	err := server.ListenAndServeTLS("cert.pem", "key.pem")
+//
+// Install gives the Authenticator the server's connections, bounds what clients may
+// cost that are not authenticated ([Limits]), and leaves out HTTP/2 where a scheme may
+// need a connection of its own: NTLM, and Negotiate with NTLM among its mechanisms.
+// A server that says h2 in ALPN beside them loses clients that go on with HTTP/2 in
+// place of coming back over HTTP/1.1, as curl does with --negotiate and --anyauth.
+// Negotiate with Kerberos alone, Digest and Basic run over HTTP/2. Where the logins
+// of such schemes are taken by another server, on HTTP/1.1, set Protocols.
+//
 // Host names are taken as they are; those that are not ASCII must come in their
 // A-label form (RFC 5890).
 package nethttp

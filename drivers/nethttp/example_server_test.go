@@ -27,7 +27,7 @@ func ExampleAuthenticator_Wrap() {
 		fmt.Fprintf(w, "hello %s via %s", who.Name(), who.Scheme)
 	})
 	server := httptest.NewUnstartedServer(auth.Wrap(app))
-	server.Config.ConnContext = auth.ConnContext // for schemes that belong to a connection
+	auth.Install(server.Config) // connections, and limits for clients that are not authenticated
 	server.Start()
 	defer server.Close()
 

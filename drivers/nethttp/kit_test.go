@@ -2,7 +2,6 @@ package nethttp_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"testing"
 
@@ -30,21 +29,22 @@ func kitDriver() drivertest.Driver {
 			}, nil
 		},
 		Server: func(s drivertest.ServerSetup) (func(), error) {
-			auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
+			auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 			if err != nil {
 				return nil, err
 			}
-			return kitServe(s, auth.ConnContext, auth.Wrap), nil
+			return kitServe(s, auth.Install, auth.Wrap), nil
 		},
 	}
 }
 
 // kitServe serves what wrap makes of the kit's handler.
-func kitServe(s drivertest.ServerSetup, hook func(context.Context, net.Conn) context.Context, wrap func(http.Handler) http.Handler) (stop func()) {
-	server := &http.Server{ConnContext: hook, Handler: wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func kitServe(s drivertest.ServerSetup, install func(*http.Server), wrap func(http.Handler) http.Handler) (stop func()) {
+	server := &http.Server{Handler: wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := nethttp.IdentityFrom(r.Context())
 		s.Handler(id.Info.Peer, w, r)
 	}))}
+	install(server)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -62,6 +62,6 @@ func TestKit(t *testing.T) { drivertest.Run(t, kitDriver) }
 // BenchmarkServer is P14.
 func BenchmarkServer(b *testing.B) {
 	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
-		return kitServe(s, nil, func(h http.Handler) http.Handler { return h }), nil
+		return kitServe(s, func(*http.Server) {}, func(h http.Handler) http.Handler { return h }), nil
 	})
 }

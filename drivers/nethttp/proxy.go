@@ -38,6 +38,9 @@ type ProxyConfig struct {
 	MaxDrain    int64
 	Log         func(*http.Request, Result)
 	Observer    Observer
+	// Limits bound what Install lets clients cost whose requests the proxy has not
+	// forwarded (yet).
+	Limits Limits
 	// SharedFront tells that a request came from an intermediary that carries
 	// several clients' requests on one connection, so that no upstream connection
 	// may be kept for it. Requests with Via and the like are taken for such ones in
@@ -241,6 +244,7 @@ func (x *passage) serve() {
 	case machine.Forward:
 		x.result.Identity.Scheme, x.result.Identity.Info = act.Scheme, act.Info
 		x.pin = act.Pin
+		lift(x.w, x.r) // FRONT-3
 		if x.pin == machine.Tunnel {
 			x.tunnel()
 			return

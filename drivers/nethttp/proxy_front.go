@@ -34,8 +34,15 @@ func (p *Proxy) newFront(conn net.Conn) *front {
 }
 
 // Install sets the hooks by which the proxy knows connections, ConnContext and
-// ConnState, on top of those that are there. Call it before the server serves.
+// ConnState, on top of those that are there, and applies [ProxyConfig].Limits and
+// leaves out HTTP/2 as [Authenticator].Install does, which see. ReadTimeout and
+// WriteTimeout, if it set them, are lifted from requests that are forwarded. Call it
+// before the server serves, and after its fields are set.
 func (p *Proxy) Install(s *http.Server) {
+	if p == nil || p.conf == nil { // forwards nothing
+		return
+	}
+	defer guard(s, p.conf.Limits, drive.NeedsConnection(p.conf.Proxy.Auth.Schemes))
 	connContext, connState := s.ConnContext, s.ConnState
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if connContext != nil {

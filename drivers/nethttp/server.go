@@ -47,6 +47,8 @@ type ServerConfig struct {
 	// qop=auth-int, a request's and a response's. A request with a larger one is
 	// refused; a response goes out without proof. 0 is DefaultMaxBody.
 	MaxBody int64
+	// Limits bound what Install lets clients cost that are not authenticated.
+	Limits Limits
 	// Log, if not nil, is told what became of each request, after its handler.
 	Log func(*http.Request, Result)
 	// Observer, if not nil, sees every step of every machine.
@@ -63,15 +65,17 @@ type Result = drive.Result
 // authenticate. Make it with [NewAuthenticator]; the zero Authenticator refuses
 // everything with 500.
 //
-// Schemes whose handshake or identity belongs to a connection (NTLM, Negotiate)
-// need ConnContext to be installed in the http.Server:
+// Install prepares the http.Server for it:
 //
-//	server := &http.Server{Handler: auth.Wrap(app), ConnContext: auth.ConnContext}
+//	server := &http.Server{Handler: auth.Wrap(app)}
+//	auth.Install(server)
 //
-// Without it no request has anything to do with another one: a scheme that is
-// bound to its connection is not offered (500 if there is no other), and a
-// handshake cannot go beyond its first leg. So it is on HTTP/2 as well, where
-// bound schemes are still offered, to clients that then come back over HTTP/1.1.
+// Without Install the server has the limits that it was given, which are none by
+// default, and without ConnContext, which Install sets, no request has anything to
+// do with another one: a scheme that is bound to its connection is not offered
+// (500 if there is no other), and a handshake cannot go beyond its first leg. So
+// it is on HTTP/2 as well, where bound schemes are still offered, to clients that
+// then come back over HTTP/1.1.
 type Authenticator struct {
 	conf *ServerConfig
 	door drive.Door
@@ -97,9 +101,37 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 // Authenticator has its own.
 type serverKey struct{ *Authenticator }
 
-// ConnContext gives a connection its authentication state. Install it as
-// http.Server.ConnContext, or call it from there. The state goes when the
-// connection does.
+// Install prepares a server whose handler is behind Wrap. Call it before the server
+// serves, and after its fields are set.
+//
+//   - It sets ConnContext, on top of the one that is there.
+//   - It sets ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout and
+//     MaxHeaderBytes to [ServerConfig].Limits where they are 0. ReadTimeout and
+//     WriteTimeout, if it set them, are lifted from requests that Wrap lets pass with a
+//     name. A handler of other requests that needs longer says so by
+//     http.ResponseController.
+//   - It sets Protocols to HTTP/1.1 alone where it is nil and a scheme may be bound to its
+//     connection: NTLM, and Negotiate with NTLM among its mechanisms. Over HTTP/2
+//     their handshakes cannot end, and clients that prefer HTTP/2 (curl) do not all come
+//     back over HTTP/1.1. Where another server on HTTP/1.1 takes these logins, set
+//     Protocols.
+func (a *Authenticator) Install(s *http.Server) {
+	if a == nil || a.conf == nil { // lets nothing in
+		return
+	}
+	before := s.ConnContext
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if before != nil {
+			ctx = before(ctx, c)
+		}
+		return a.ConnContext(ctx, c)
+	}
+	guard(s, a.conf.Limits, a.door.NeedsConnection)
+}
+
+// ConnContext gives a connection its authentication state. Install sets it; a server
+// with limits of its own may take it as http.Server.ConnContext, or call it from
+// there. The state goes when the connection does.
 func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, serverKey{a}, a.door.Connection())
 }
@@ -248,6 +280,9 @@ func (x *exchange) deny(err error) {
 // handle runs the handler.
 func (x *exchange) handle(act machine.Accept, next http.Handler) {
 	x.result.Identity = drive.IdentityOf(act)
+	if x.result.Identity.Named() {
+		lift(x.w, x.r) // FRONT-3
+	}
 	ctx := context.WithValue(x.r.Context(), identityKey{}, &x.result.Identity)
 	ctx = context.WithValue(ctx, passedKey{x.a}, true)
 	r := x.r.WithContext(ctx)

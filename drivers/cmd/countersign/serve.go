@@ -24,7 +24,6 @@ import (
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine/trace"
-	"github.com/countersign-auth/countersign/scheme"
 )
 
 // serveOptions are the flags of serve.
@@ -37,6 +36,7 @@ type serveOptions struct {
 	proxy           bool
 	connectPorts    []string
 	transport       string
+	limits          drive.Limits
 	trace           traceOptions
 }
 
@@ -54,6 +54,10 @@ The first line on standard output is "listening on http://ADDR", with the real
 port where --addr says 0. Each request gives one line of JSON on standard error:
 method, path, status, user, scheme, and where it was refused the typed reason and
 a detail for you, of which the client learns nothing.
+
+What a client may cost that is not authenticated is bounded in time and size. Over
+TLS, HTTP/2 is offered where every scheme can run on it: NTLM cannot, nor can
+Negotiate with NTLM among its mechanisms.
 
 SIGINT and SIGTERM end it once the requests at hand are answered.`,
 		Example: `  countersign serve --scheme digest --user alice:secret
@@ -88,6 +92,9 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
 	f.StringVar(&o.machine.ChannelBinding, "channel-binding", "if-available", "`WHEN` logins are bound to the TLS channel: "+strings.Join(setup.Bindings(), ", "))
 	f.BoolVar(&o.machine.KeepAlways, "connection-based", false, "let an identity hold for its connection wherever the scheme has a handshake")
+	f.DurationVar(&o.limits.Header, "header-timeout", drive.DefaultHeaderTime, "how long a TLS handshake, or the header of a request, may take")
+	f.DurationVar(&o.limits.Request, "request-timeout", drive.DefaultRequestTime, "how long a request, or its response, may take while the client is not authenticated")
+	f.DurationVar(&o.limits.Idle, "idle-timeout", drive.DefaultIdleTime, "how long a connection stays without a request, half a handshake included")
 	f.BoolVar(&o.proxy, "proxy", false, "be a forward proxy, and authenticate with 407")
 	f.StringSliceVar(&o.connectPorts, "connect-port", []string{"443"}, "`LIST` of the ports that CONNECT may go to through --proxy, or any")
 	o.trace.flags(f)
@@ -148,7 +155,7 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.machine.NoNTLM = keys != nil && o.users.Empty()
+	o.machine.NoNTLM = keys != nil && (o.users.Empty() || o.transport == "http3")
 	if o.machine.NTLM() {
 		host, _ := os.Hostname()
 		o.machine.Computer = setup.ComputerName(host)
@@ -173,7 +180,7 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	}
 	key := s.trace.nonceKey()
 	log := slog.NewJSONHandler(stderr, nil)
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log, slog.LevelWarn), TLSConfig: s.tls}
+	server := &http.Server{ErrorLog: slog.NewLogLogger(log, slog.LevelWarn), TLSConfig: s.tls}
 	s.front = &overHTTP{Server: server}
 	if o.proxy {
 		allow, err := o.allow()
@@ -185,7 +192,7 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 			return nil, err
 		}
 		p, err := nethttp.NewProxy(nethttp.ProxyConfig{
-			Proxy: conf, Source: source, Certificate: certificate, Allow: allow,
+			Proxy: conf, Source: source, Certificate: certificate, Allow: allow, Limits: o.limits,
 			Log: logRequests(slog.New(log)), Observer: s.trace.observer(trace.Proxy),
 		})
 		if err != nil {
@@ -200,19 +207,22 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 		return nil, err
 	}
 	if o.transport == "fasthttp" {
-		s.front, err = newFast(fasthttp.ServerConfig{Auth: conf, Source: source, Certificate: certificate, Observer: s.trace.observer(trace.Server)}, slog.New(log), s.tls)
+		s.front, err = newFast(fasthttp.ServerConfig{
+			Auth: conf, Source: source, Certificate: certificate, Limits: o.limits, Observer: s.trace.observer(trace.Server),
+		}, slog.New(log), s.tls)
 		return s, err
 	}
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: conf, Source: source, Certificate: certificate,
+		Auth: conf, Source: source, Certificate: certificate, Limits: o.limits,
 		Log: logRequests(slog.New(log)), Observer: s.trace.observer(trace.Server),
 	})
 	if err != nil {
 		return nil, err
 	}
-	server.Handler, server.ConnContext = a.Wrap(http.HandlerFunc(hello)), a.ConnContext
+	server.Handler = a.Wrap(http.HandlerFunc(hello))
+	a.Install(server)
 	if o.transport == "http3" {
-		s.front = &overQUIC{Server: &quichttp3.Server{Handler: server.Handler, TLSConfig: quichttp3.ConfigureTLSConfig(s.tls)}}
+		s.front = newQUIC(&quichttp3.Server{Handler: server.Handler, TLSConfig: s.tls}, o.limits)
 	}
 	return s, nil
 }
@@ -226,8 +236,8 @@ func (o *serveOptions) fits(secure *tls.Config) error {
 		return errors.New("--proxy is served with --transport nethttp alone")
 	case o.transport == "http3" && secure == nil:
 		return errors.New("--transport http3 needs --tls-cert and --tls-key")
-	case o.transport == "http3" && slices.ContainsFunc(o.machine.Schemes, func(s string) bool { return strings.EqualFold(s, scheme.NTLM) }):
-		return errors.New("--transport http3: NTLM belongs to a connection, and cannot run on one that carries many requests at once")
+	case o.transport == "http3" && o.machine.NTLM():
+		return errors.New("--transport http3: NTLM belongs to a connection, and cannot run on one that carries many requests at once, nor can Negotiate without --keytab")
 	}
 	return nil
 }

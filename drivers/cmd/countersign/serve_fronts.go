@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	quichttp3 "github.com/quic-go/quic-go/http3"
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
+	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 )
 
@@ -67,7 +69,16 @@ func (f *overHTTP) shutdown(ctx context.Context) error {
 // overQUIC is HTTP/3.
 type overQUIC struct {
 	*quichttp3.Server
-	conn net.PacketConn
+	limits drive.Limits
+	conn   net.PacketConn
+	ctx    context.Context
+	stop   context.CancelFunc
+}
+
+func newQUIC(s *quichttp3.Server, limits drive.Limits) *overQUIC {
+	f := &overQUIC{Server: s, limits: limits}
+	f.ctx, f.stop = context.WithCancel(context.Background())
+	return f
 }
 
 func (f *overQUIC) listen(addr string) (net.Addr, error) {
@@ -79,21 +90,20 @@ func (f *overQUIC) listen(addr string) (net.Addr, error) {
 }
 
 func (f *overQUIC) serve() error {
-	if err := f.Serve(f.conn); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	defer f.conn.Close()
+	return http3.Serve(f.ctx, f.conn, f.Server, f.limits, grace)
 }
 
-func (f *overQUIC) shutdown(ctx context.Context) error {
-	err := f.Shutdown(ctx)
-	return errors.Join(err, f.conn.Close())
+func (f *overQUIC) shutdown(context.Context) error {
+	f.stop() // serve waits, for grace at most
+	return nil
 }
 
 // overFast is fasthttp.
 type overFast struct {
 	*fast.Server
 	tls *tls.Config
+	log *slog.Logger
 	l   net.Listener
 }
 
@@ -102,8 +112,11 @@ func (f *overFast) listen(addr string) (net.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.l = l; f.tls != nil {
-		f.l = tls.NewListener(l, f.tls)
+	f.l = drive.Patient(l, func(err error, delay time.Duration) {
+		f.log.Warn("cannot accept a connection", slog.String("error", err.Error()), slog.Duration("again after", delay))
+	})
+	if f.tls != nil {
+		f.l = tls.NewListener(f.l, f.tls)
 	}
 	return l.Addr(), nil
 }
@@ -126,7 +139,7 @@ func newFast(c fasthttp.ServerConfig, log *slog.Logger, secure *tls.Config) (fro
 	}
 	s := &fast.Server{Handler: a.Wrap(helloFast), ReadBufferSize: fastBuffer, CloseOnShutdown: true, Logger: fastLog{log}}
 	a.Install(s)
-	return &overFast{Server: s, tls: secure}, nil
+	return &overFast{Server: s, tls: secure, log: log}, nil
 }
 
 // helloFast is hello for fasthttp.

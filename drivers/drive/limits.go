@@ -1,0 +1,109 @@
+package drive
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The defaults of [Limits].
+const (
+	DefaultHeaderTime  = 10 * time.Second
+	DefaultIdleTime    = time.Minute
+	DefaultRequestTime = 30 * time.Second
+	DefaultHeaderBytes = 128 << 10 // a Kerberos ticket with its authorization data may have 64 KiB in base64
+)
+
+// Limits bound what a server spends on clients that are not authenticated. A driver's Install applies
+// them to a server of its library, where the server has no limit of its own. A field that is 0 is
+// its default.
+//
+// A request that is authenticated is free of Request: how long its body and its response may take is
+// for the handler to say.
+type Limits struct {
+	_ struct{}
+
+	// Header bounds the TLS handshake, and the time from the start of a request to the end of
+	// its header.
+	Header time.Duration
+	// Idle bounds the time between two requests of a connection. A handshake that is half done, and an
+	// identity that belongs to the connection, last no longer.
+	Idle time.Duration
+	// Request bounds the time from the start of a request to the end of its body, and the time
+	// that its response may take to be sent, until the request is authenticated.
+	Request time.Duration
+	// HeaderBytes bounds a request's header, in bytes.
+	HeaderBytes int
+}
+
+// WithDefaults returns l with a default in place of each field that is 0 or negative.
+func (l Limits) WithDefaults() Limits {
+	for _, d := range []struct {
+		at    *time.Duration
+		value time.Duration
+	}{{&l.Header, DefaultHeaderTime}, {&l.Idle, DefaultIdleTime}, {&l.Request, DefaultRequestTime}} {
+		if *d.at <= 0 {
+			*d.at = d.value
+		}
+	}
+	if l.HeaderBytes <= 0 {
+		l.HeaderBytes = DefaultHeaderBytes
+	}
+	return l
+}
+
+// The delays of a patient listener: the first, which doubles, and the longest.
+const (
+	firstDelay = 5 * time.Millisecond
+	lastDelay  = time.Second
+)
+
+// Patient returns l as a listener whose Accept waits and tries again after a temporary error: the
+// process or the system has no descriptor left (EMFILE, ENFILE), or the client has gone (ECONNABORTED).
+// The waits grow from 5 milliseconds to a second; Close ends them. waits, if not nil, is told of each.
+//
+// net/http does this by itself. fasthttp's Serve returns, so that who opens more connections
+// than there are descriptors ends the service.
+func Patient(l net.Listener, waits func(err error, delay time.Duration)) net.Listener {
+	return &patient{Listener: l, waits: waits, closed: make(chan struct{})}
+}
+
+type patient struct {
+	net.Listener
+	waits  func(error, time.Duration)
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Accept implements net.Listener.
+func (p *patient) Accept() (net.Conn, error) {
+	for delay := firstDelay; ; delay = min(2*delay, lastDelay) {
+		c, err := p.Listener.Accept()
+		if err == nil || !temporary(err) { // FRONT-1
+			return c, err
+		}
+		if p.waits != nil {
+			p.waits(err, delay)
+		}
+		select {
+		case <-time.After(delay):
+		case <-p.closed:
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// Close implements net.Listener.
+func (p *patient) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return p.Listener.Close()
+}
+
+// temporary reports whether Accept may succeed when it is called again. package net calls these
+// errors temporary, and for accepting the notion is sound: net/http relies on it.
+func temporary(err error) bool {
+	t, ok := err.(interface{ Temporary() bool })
+	return ok && t.Temporary() || errors.Is(err, syscall.ECONNABORTED)
+}
