@@ -79,6 +79,8 @@ transport error, 1 for wrong use. Of several URLs the first that failed counts.`
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
 	o.kerberos.flags(f)
 	f.BoolVar(&o.machine.Delegate, "delegate", false, "hand your ticket-granting ticket to the servers of the URLs (Kerberos)")
+	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server that can prove itself must (Kerberos): require, or if-offered, for servers that never do: "+
+		"the response is then taken from whoever sent it")
 	f.BoolVar(&o.machine.Fallback, "fallback", false, "let NTLM take over where Kerberos fails: whoever keeps you from the KDC can force that")
 	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM that is spoken: "+strings.Join(setup.NTLMLevels(), ", "))
@@ -269,6 +271,9 @@ func (o *getOptions) failure(err error) error {
 	}
 	if e.Fault.Code == gss.NotPermitted && !o.machine.Cleartext && strings.Contains(e.Fault.Detail, "Policy.Cleartext") {
 		text = fmt.Errorf("%w (here: --allow-cleartext)", text)
+	}
+	if e.Fault.Code == gss.NotAuthentic && strings.Contains(e.Fault.Detail, "MutualIfOffered") {
+		text = fmt.Errorf("%w (here: --mutual if-offered)", text)
 	}
 	return exit{exitAuth, text}
 }

@@ -1,6 +1,9 @@
 package setup
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -16,12 +19,39 @@ type Machine struct {
 	KeepAlways bool `json:"keep_always,omitempty"`
 	// Cleartext is a client's scheme.Policy.Cleartext.
 	Cleartext bool `json:"cleartext,omitempty"`
+	// Mutual is when a client wants servers to prove themselves, one of [Mutuals]; "" is
+	// require.
+	Mutual string `json:"mutual,omitempty"`
+}
+
+// mutuals are the values of a client's machine.Mutual by name.
+var mutuals = []struct {
+	name   string
+	mutual machine.Mutual
+}{{"require", machine.MutualRequired}, {"if-offered", machine.MutualIfOffered}}
+
+// Mutuals are the names for [Machine].Mutual.
+func Mutuals() (names []string) {
+	for _, m := range mutuals {
+		names = append(names, m.name)
+	}
+	return names
 }
 
 // Client configures clients.
 func (m *Machine) Client() (machine.ClientConfig, error) {
 	schemes, err := m.Clients()
-	return machine.ClientConfig{Schemes: schemes, Policy: scheme.Policy{Cleartext: m.Cleartext}}, err
+	if err != nil {
+		return machine.ClientConfig{}, err
+	}
+	c := machine.ClientConfig{Schemes: schemes, Policy: scheme.Policy{Cleartext: m.Cleartext}}
+	for _, known := range mutuals {
+		if m.Mutual == known.name || m.Mutual == "" {
+			c.Mutual = known.mutual
+			return c, nil
+		}
+	}
+	return c, fmt.Errorf("no --mutual %q: expected %s", m.Mutual, strings.Join(Mutuals(), ", "))
 }
 
 // Server configures servers, and the part of a proxy that authenticates its

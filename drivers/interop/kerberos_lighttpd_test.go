@@ -1,0 +1,57 @@
+package interop
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// lighttpdKrb is lighttpd with mod_authn_gssapi, a service of mitKDC's realm. It sends no final token: it
+// never proves itself.
+var lighttpdKrb = &peer{
+	name: "lighttpd-krb", program: "lighttpd", debian: "lighttpd", ports: 1,
+	configure: configureLighttpdKrb, ready: func(addrs []string) error { return echoes(addrs[0]) },
+	env:   func(string) []string { return krbEnv(krbDir) },
+	needs: map[string]string{"/usr/lib/lighttpd/mod_authn_gssapi.so": "lighttpd-mod-authn-gssapi"},
+}
+
+func configureLighttpdKrb(dir string, addrs []string) ([]string, error) {
+	for _, path := range []string{"open", "krb"} {
+		www := filepath.Join(dir, "www", path)
+		if err := os.MkdirAll(www, 0o755); err != nil {
+			return nil, err
+		}
+		if err := copyFile(filepath.Join(www, "echo"), "echo", 0o644); err != nil {
+			return nil, err
+		}
+	}
+	_, port, err := net.SplitHostPort(addrs[0])
+	if err != nil {
+		return nil, err
+	}
+	conf, err := render(dir, "lighttpd-krb.conf", map[string]any{"Dir": dir, "Port": port, "Realm": realm, "KrbRealm": krbRealm, "Keytab": krbFile("http.keytab")})
+	return []string{"-D", "-f", conf}, err
+}
+
+// TestGetUnproven: a server that never proves itself is refused, with the option that takes it.
+func TestGetUnproven(t *testing.T) {
+	t.Parallel()
+	mitKDC.up(t)
+	lighttpdKrb.up(t)
+	_, port, err := net.SplitHostPort(lighttpdKrb.addrs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--krb5conf", krbFile("krb5.conf"), "--scheme", "negotiate", "--ccache", krbFile("alice.ccache"), "--delegate", "http://localhost:" + port + "/krb/echo"}
+	if g := runGet(t, args...); g.code != 3 || g.stdout != "" || !strings.Contains(g.stderr, "--mutual if-offered") {
+		t.Errorf("exit code %d, want 3 and the option", g.code)
+	}
+	if g := runGet(t, append([]string{"--mutual", "if-offered"}, args...)...); g.code != 0 || !strings.Contains(g.stdout, "user=alice") {
+		t.Errorf("exit code %d, want 0 and alice's page", g.code)
+	}
+	if g := runGet(t, append([]string{"--mutual", "never"}, args...)...); g.code != 1 || !strings.Contains(g.stderr, "require, if-offered") {
+		t.Errorf("exit code %d, want 1 and the words that there are", g.code)
+	}
+}
