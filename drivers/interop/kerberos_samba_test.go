@@ -2,8 +2,10 @@ package interop
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +27,33 @@ import (
 )
 
 const (
-	adRealm, adDomain, adHost = "AD.TEST", "ADTEST", "127.0.0.2"
-	adAdmin                   = "Adm1n-Passw0rd"
+	adRealm, adDomain = "AD.TEST", "ADTEST"
+	adAdmin           = "Adm1n-Passw0rd"
 )
+
+// ownAddress returns a loopback address on which nothing listens at any of Samba's ports, which cannot be
+// chosen: the network 127.0.0.0/8 has one for every run on this machine.
+func ownAddress() (string, error) {
+	var err error
+	for range 8 {
+		var b [3]byte
+		rand.Read(b[:])
+		addr := net.IPv4(127, b[0]|1, b[1], b[2]|1).String() // none of 127.0.0.0/16, where others are
+		free := true
+		for _, port := range []string{"88", "135", "389", "464"} {
+			var l net.Listener
+			if l, err = net.Listen("tcp", net.JoinHostPort(addr, port)); err != nil {
+				free = false
+				break
+			}
+			l.Close()
+		}
+		if free {
+			return addr, nil
+		}
+	}
+	return "", err
+}
 
 // directory is Samba as an Active Directory: alice, in the group staff; websvc with
 // HTTP/web.ad.test, which may get tickets to HTTP/back.ad.test in anybody's name; backsvc,
@@ -72,6 +98,10 @@ func directoryRun(dir string, program string, args ...string) error {
 
 func configureDirectory(dir string, _ []string) ([]string, error) {
 	directoryDir = dir
+	adHost, err := ownAddress()
+	if err != nil {
+		return nil, err
+	}
 	hosts := adHost + " dc1." + strings.ToLower(adRealm) + " dc1 " + strings.ToLower(adRealm) + "\n127.0.0.1 localhost\n"
 	krb5 := fmt.Sprintf("[libdefaults]\n  default_realm = %s\n  dns_lookup_kdc = false\n[realms]\n  %[1]s = {\n    kdc = %s:88\n  }\n[domain_realm]\n  .ad.test = %[1]s\n", adRealm, adHost)
 	for name, text := range map[string]string{"hosts": hosts, "krb5.conf": krb5} {
