@@ -1,10 +1,14 @@
 // Package fasthttp authenticates with github.com/valyala/fasthttp: a server middleware and a
 // client's RoundTripper.
 //
+// A server:
+//
 //	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: schemes, Source: users})
 //	server := &fast.Server{Handler: auth.Wrap(app), ReadBufferSize: 64 << 10}
 //	auth.Install(server)
 //	err = server.Serve(drive.Patient(listener, nil))
+//
+// A client:
 //
 //	transport, err := fasthttp.NewTransport(fasthttp.ClientConfig{Machine: schemes, Source: login})
 //	client := &fast.Client{Transport: transport}

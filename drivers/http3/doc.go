@@ -1,8 +1,12 @@
 // Package http3 authenticates over HTTP/3, with github.com/quic-go/quic-go: a client that is
 // nethttp's Transport over QUIC, and a server that is nethttp's Authenticator behind it.
 //
+// A client:
+//
 //	dialer := &http3.Dialer{}
 //	transport, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: schemes, Source: login, Multiplexed: dialer.Connect})
+//
+// A server:
 //
 //	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users, Certificate: nethttp.Served(certificate)})
 //	server := &quichttp3.Server{Handler: auth.Wrap(app), TLSConfig: tlsConfig}

@@ -24,7 +24,7 @@
 //
 // Wrap a handler, and Install the Authenticator in the server:
 //
-//	server := &http.Server{Addr: ":8443", Handler: auth.Wrap(app)}
+//	server := &http.Server{Addr: addr, Handler: auth.Wrap(app)}
 //	auth.Install(server)
 //	err := server.ListenAndServeTLS("cert.pem", "key.pem")
 //

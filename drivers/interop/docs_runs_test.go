@@ -1,0 +1,359 @@
+package interop
+
+import (
+	"bufio"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Frames that several pieces share: what their text names.
+const (
+	usersFrame = `users := answer.NewUsers(map[string]string{"alice": "correct horse"})
+	schemes := machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("staff", scheme.AskVerdict)}}`
+	appFrame = `app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := nethttp.IdentityFrom(r.Context())
+		fmt.Fprintln(w, "hello", user.Info.Peer)
+	})`
+	authFrame = usersFrame + `
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users})
+	if err != nil {
+		log.Fatal(err)
+	}
+	` + appFrame
+	loginFrame = `login, err := answer.For(os.Getenv("ORIGIN"), "alice", "correct horse")
+	if err != nil {
+		log.Fatal(err)
+	}
+	schemes := machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}}`
+	getFrame = `if err != nil {
+		log.Fatal(err)
+	}
+	response, err := (&http.Client{Transport: transport}).Get(os.Getenv("ORIGIN"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	io.Copy(os.Stdout, response.Body)`
+	serveFrame = `if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Addr: os.Getenv("ADDR"), Handler: auth.Wrap(app)}
+	auth.Install(server)
+	log.Fatal(server.ListenAndServe())`
+)
+
+const (
+	helloAlice = "hello alice\n"
+	horse      = "alice:correct horse"
+)
+
+// trust has a program trust the tests' certificate.
+func trust() string { return "SSL_CERT_FILE=" + pki.file }
+
+// atLocalhost is the URL of an address of 127.0.0.1 by the name that certificates and keys have.
+func atLocalhost(scheme, addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return scheme + "://localhost:" + port
+}
+
+// wantHello runs a client, which gets alice's page.
+func wantHello(t *testing.T, client docProgram, env ...string) {
+	t.Helper()
+	if out, errs, err := client.run(env); err != nil || out != helloAlice {
+		t.Errorf("the client got %q, %v: %s", out, err, errs)
+	}
+}
+
+// wantCurl has curl get alice's page, and no other one with a wrong password.
+func wantCurl(t *testing.T, url string, args ...string) {
+	t.Helper()
+	args = append(args, "--cacert", pki.file, url)
+	c := curl(t, append(args, "--user", horse)...)
+	c.want(t, 200)
+	if c.bodies != helloAlice {
+		t.Errorf("curl got %q", c.bodies)
+	}
+	curl(t, append(args, "--user", "alice:guess")...).want(t, 401)
+}
+
+// docRuns are the runs of documented code.
+var docRuns = map[string]docRun{
+	"README.md: A client": {
+		before: `origin := os.Getenv("ORIGIN")`,
+		after: `if err != nil {
+		log.Fatal(err)
+	}
+	io.Copy(os.Stdout, response.Body)`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			client := program("README.md: A client")
+			wantHello(t, client, trust(), "ORIGIN="+atLocalhost("https", program("README.md: A server").serve("tcp")))
+			other := startServe(t, "--user", "alice:other", "--tls-cert", pki.file, "--tls-key", pki.key)
+			if out, errs, err := client.run([]string{trust(), "ORIGIN=" + other.url}); err == nil || out != "" || !strings.Contains(errs, "refused") {
+				t.Errorf("another password: %q, %v: %s", out, err, errs)
+			}
+		},
+	},
+	"README.md: A server": {
+		before: `addr := os.Getenv("ADDR")`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			url := atLocalhost("https", program("README.md: A server").serve("tcp"))
+			wantCurl(t, url, "--digest")
+			wantCurl(t, url, "--anyauth")
+			curl(t, "--cacert", pki.file, url).want(t, 401)
+		},
+	},
+	"README.md: Kerberos": {
+		before: appFrame, after: serveFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			mitKDC.up(t)
+			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
+			c := krbCurl(t, "localhost", "http://"+addr)
+			c.want(t, 200, 200)
+			if c.bodies != helloAlice+helloAlice {
+				t.Errorf("curl got %q", c.bodies)
+			}
+		},
+	},
+	"README.md: Kerberos (2)": {
+		after: getFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			mitKDC.up(t)
+			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
+			wantHello(t, program("README.md: Kerberos (2)"), append(krbEnv(krbDir), "ORIGIN="+atLocalhost("http", addr))...)
+		},
+	},
+	"transport.md: A client": {
+		beside: "transport.md: A server", after: "func main() { Example_client() }",
+		run: func(t *testing.T, program func(string) docProgram) {
+			if out, errs, err := program("transport.md: A client").run(nil); err != nil || out != "authenticated: true, hello alice\n" {
+				t.Errorf("it says %q, %v: %s", out, err, errs)
+			}
+		},
+	},
+	"transport.md: A server": {
+		after: "func main() {\n fmt.Println(exampleOrigin().Addr())\n select {}\n}",
+		run: func(t *testing.T, program func(string) docProgram) {
+			cmd := program("transport.md: A server").command(nil)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				cmd.Process.Kill()
+				cmd.Wait()
+			})
+			addr, err := bufio.NewReader(out).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := "http://" + strings.TrimSpace(addr)
+			c := curl(t, "--basic", "--user", "alice:wonder", url+"/1", url+"/2")
+			c.want(t, 200, 200)
+			if c.bodies != helloAlice+helloAlice {
+				t.Errorf("curl got %q", c.bodies)
+			}
+			curl(t, "--basic", "--user", "alice:guess", url).want(t, 401)
+		},
+	},
+	"package drivers/answer": {
+		before: `intranet, partner := answer.NewUsers(map[string]string{"alice": "a"}), answer.NewUsers(map[string]string{"bob": "b"})
+	askTheUser := func(context.Context, gss.Question) gss.Answer { return gss.Password{User: "carol"} }`,
+		after: `fmt.Println(source.Answer(context.Background(), gss.NeedCredential{}).(gss.Password).User)`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			if out, errs, err := program("package drivers/answer").run(nil); err != nil || out != "carol\n" {
+				t.Errorf("it says %q, %v: %s", out, err, errs)
+			}
+		},
+	},
+	"package drivers/drivertest": {
+		after: `func newClient(s drivertest.ClientSetup) (drivertest.Client, error) {
+	tr, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: s.Machine, Source: s.Source, Base: &http.Transport{TLSClientConfig: s.TLS}})
+	if err != nil {
+		return drivertest.Client{}, err
+	}
+	return drivertest.Client{Close: tr.CloseIdleConnections, Do: func(identity string, r *http.Request) (*http.Response, error) {
+		return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+	}}, nil
+}
+
+func newServer(s drivertest.ServerSetup) (func(), error) {
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := nethttp.IdentityFrom(r.Context())
+		s.Handler(id.Info.Peer, w, r)
+	}))}
+	auth.Install(server)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.Serve(s.Listener)
+	}()
+	return func() {
+		server.Close()
+		<-served
+	}, nil
+}`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantTests(t, program("package drivers/drivertest"), "TestKit/(client|server)_(completes|legs_stay)")
+		},
+	},
+	"package drivers/fasthttp": {
+		before: usersFrame + `
+	app := func(ctx *fast.RequestCtx) {
+		user, _ := fasthttp.IdentityFrom(ctx)
+		fmt.Fprintln(ctx, "hello", user.Info.Peer)
+	}
+	listener, err := net.Listen("tcp", os.Getenv("ADDR"))
+	if err != nil {
+		log.Fatal(err)
+	}`,
+		after: "log.Fatal(err)",
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, "http://"+program("package drivers/fasthttp").serve("tcp"), "--basic")
+		},
+	},
+	"package drivers/fasthttp (2)": {
+		before: loginFrame,
+		after: `if err != nil {
+		log.Fatal(err)
+	}
+	_, body, err := client.Get(nil, os.Getenv("ORIGIN"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	os.Stdout.Write(body)`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantHello(t, program("package drivers/fasthttp (2)"), "ORIGIN=http://"+program("package drivers/fasthttp").serve("tcp"))
+		},
+	},
+	"package drivers/http3": {
+		before: loginFrame, after: getFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			origin := atLocalhost("https", program("package drivers/http3 (2)").serve("udp"))
+			wantHello(t, program("package drivers/http3"), trust(), "ORIGIN="+origin)
+		},
+	},
+	"package drivers/http3 (2)": {
+		before: usersFrame + "\n" + appFrame + `
+	certificate, err := tls.LoadX509KeyPair("cert.pem", "key.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	tlsConfig := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	socket, err := net.ListenPacket("udp", os.Getenv("ADDR"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, grace := context.Background(), time.Second`,
+		after: "log.Fatal(err)",
+		run: func(t *testing.T, program func(string) docProgram) {
+			addr := program("package drivers/http3 (2)").serve("udp")
+			if g := runGet(t, "--http3", "--cacert", pki.file, "--user", horse, atLocalhost("https", addr)); g.code != 0 || g.stdout != helloAlice {
+				t.Errorf("exit code %d", g.code)
+			}
+		},
+	},
+	"package drivers/nethttp": {
+		before: `addr := os.Getenv("ADDR")
+	auth, app := made()`,
+		after: `log.Fatal(err)
+}
+
+func made() (*nethttp.Authenticator, http.Handler) {
+	` + authFrame + `
+	return auth, app`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, atLocalhost("https", program("package drivers/nethttp").serve("tcp")), "--basic")
+		},
+	},
+	"drivers/nethttp.Authenticator": {
+		before: authFrame,
+		after: `server.Addr = os.Getenv("ADDR")
+	log.Fatal(server.ListenAndServe())`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, "http://"+program("drivers/nethttp.Authenticator").serve("tcp"), "--basic")
+		},
+	},
+	"drivers/nethttp.Proxy": {
+		before: usersFrame + `
+	proxy, err := nethttp.NewProxy(nethttp.ProxyConfig{Proxy: machine.ProxyConfig{Auth: schemes}, Source: users})
+	if err != nil {
+		log.Fatal(err)
+	}`,
+		after: `server.Addr = os.Getenv("ADDR")
+	log.Fatal(server.ListenAndServe())`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			at := []string{"--proxy", "http://" + program("drivers/nethttp.Proxy").serve("tcp"), "--proxy-basic", page(t, false).URL}
+			c := curl(t, append(at, "--proxy-user", horse)...)
+			c.want(t, 200)
+			if len(c.reports(t)) != 1 {
+				t.Errorf("curl got %q", c.bodies)
+			}
+			curl(t, append(at, "--proxy-user", "alice:guess")...).want(t, 407)
+		},
+	},
+	"package kerberos": {
+		before: `path, err := kdc.KeytabPath("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := (&kdc.Keytab{Path: path}).Load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	certificate := ""`,
+		after: `fmt.Println(err, ctx.Info().Mech == gss.Kerberos)`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			mitKDC.up(t)
+			wantContext(t, program("package kerberos"), "KRB5_KTNAME="+filepath.Join(krbDir, "http.keytab"))
+		},
+	},
+	"package ntlm": {
+		before: `certificate := ""`,
+		after:  `fmt.Println(err, ctx.Info().Mech == gss.NTLM)`,
+		run:    func(t *testing.T, program func(string) docProgram) { wantContext(t, program("package ntlm")) },
+	},
+	"package proptest": {
+		after: `var client, server = toy, toy
+var toy = gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true, Asks: true}
+var target = gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443}
+func answers(q gss.Question) gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedCredential:
+		return gss.Password{User: "alice", Password: gss.NewSecret("correct horse")}
+	case gss.NeedVerifier:
+		if q.User == "alice" {
+			return gss.Password{Password: gss.NewSecret("correct horse")}
+		}
+		return gss.Unknown{}
+	}
+	return nil
+}`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantTests(t, program("package proptest"), "TestKit")
+		},
+	},
+}
+
+// wantContext runs a program that makes an acceptor's context.
+func wantContext(t *testing.T, p docProgram, env ...string) {
+	t.Helper()
+	if out, errs, err := p.run(env); err != nil || out != "<nil> true\n" {
+		t.Errorf("it says %q, %v: %s", out, err, errs)
+	}
+}
+
+// wantTests runs tests, of which there has to be one.
+func wantTests(t *testing.T, p docProgram, which string) {
+	t.Helper()
+	if out, errs, err := p.run(nil, "-test.v", "-test.run", which); err != nil || !strings.Contains(out, "--- PASS: TestKit/") {
+		t.Errorf("%v: %s%s", err, out, errs)
+	}
+}
