@@ -1,7 +1,8 @@
 // Package header turns the field values of HTTP authentication into values and
 // back: challenges (WWW-Authenticate, Proxy-Authenticate), credentials
 // (Authorization, Proxy-Authorization), Authentication-Info and its proxy twin,
-// Persistent-Auth and Proxy-Support.
+// Persistent-Auth, Proxy-Support and Early-Data. It also parses request-targets
+// (RFC 9112 section 3.2), which say what is authenticated for.
 //
 // It is a leaf: standard library only, no I/O, no state. Every type is
 // comparable with == and is a view over the text that it was parsed from, so

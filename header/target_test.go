@@ -1,0 +1,139 @@
+package header
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
+)
+
+// Every request-target has one of the four forms, or is refused.
+func TestParseTarget(t *testing.T) {
+	for _, c := range []struct {
+		method, text string
+		want         Target
+	}{
+		{"GET", "/a%20b?c=d", Target{form: OriginForm, resource: "/a%20b?c=d"}},
+		{"GET", "/%7Ea/../b", Target{form: OriginForm, resource: "/%7Ea/../b"}},
+		{"GET", "//host/path", Target{form: OriginForm, resource: "//host/path"}},
+		{"GET", "/a://b/c", Target{form: OriginForm, resource: "/a://b/c"}},
+		{"GET", "/?q=100%&u=http://h/", Target{form: OriginForm, resource: "/?q=100%&u=http://h/"}},
+		{"GET", "/caf\xc3\xa9|{}", Target{form: OriginForm, resource: "/caf\xc3\xa9|{}"}},
+		{"OPTIONS", "*", Target{form: AsteriskForm, resource: "*"}},
+		{"GET", "http://Other.example/%7Ex?y", Target{AbsoluteForm, "http", "other.example", 0, "/%7Ex?y"}},
+		{"GET", "HTTP://h/p", Target{AbsoluteForm, "http", "h", 0, "/p"}},
+		{"GET", "HTTPS://h:8443", Target{AbsoluteForm, "https", "h", 8443, "/"}},
+		{"GET", "http://h?q", Target{AbsoluteForm, "http", "h", 0, "/?q"}},
+		{"GET", "http://h:/p", Target{AbsoluteForm, "http", "h", 0, "/p"}},
+		{"GET", "http://[2001:DB8::1]:81/", Target{AbsoluteForm, "http", "2001:db8::1", 81, "/"}},
+		{"GET", "http://h/a://b/c", Target{AbsoluteForm, "http", "h", 0, "/a://b/c"}},
+		{"GET", "http://h/a@b", Target{AbsoluteForm, "http", "h", 0, "/a@b"}},
+		{"GET", "http://h//double", Target{AbsoluteForm, "http", "h", 0, "//double"}},
+		{"OPTIONS", "http://h:8001", Target{AbsoluteForm, "http", "h", 8001, "*"}},
+		{"OPTIONS", "http://h/", Target{AbsoluteForm, "http", "h", 0, "/"}},
+		{"OPTIONS", "http://h?q", Target{AbsoluteForm, "http", "h", 0, "/?q"}},
+		{"CONNECT", "Tunnel.example:443", Target{AuthorityForm, "", "tunnel.example", 443, "Tunnel.example:443"}},
+		{"CONNECT", "[::1]:443", Target{AuthorityForm, "", "::1", 443, "[::1]:443"}},
+	} {
+		if got := ParseTarget(c.method, c.text); got != c.want {
+			t.Errorf("%s %s: %+v, want %+v", c.method, c.text, got, c.want)
+		}
+	}
+	for method, texts := range map[string][]string{
+		"GET": {
+			"", "*", "secret", "https:/secret", "x:/secret", "http:/a://b/c", "x:/public/y://h/admin", "http:/public/a://b/admin/delete?all=1",
+			"http:path", "http:", "http://", "http:///p", "http://:80/", "http://?q", "http://user@h/", "http://user:pass@h/", "http://h@/", "x://h/p", "ftp://h/p", "://h/p",
+			"http://h/p#f", "/p#f", "/#", "/a b", "/a\tb", "/a\x00b", "/a\rb", "/a\nb", "/a\x7f", "/%", "/%2", "/%zz", "/a%2?b",
+			"http://h:99999/", "http://h:0/", "http://h:8a/", "http://h:-1/", "http://h:80:80/", "http://[::1/", "http://[::1]x/", "http://[]/", "http://[fe80::1%25eth0]/", "http://[v1.x]/",
+			"http://h%61/", "http://h\\@i/", "http://h\xc3\xa9/", "http://h i/", " /p", "/p ", "h:443", "/" + strings.Repeat("a", MaxText),
+		},
+		"CONNECT": {"h", "h:", "h:0", "h:65536", ":443", "/p", "*", "http://h:443/", "h:443/", "h:443?q", "u@h:443", "[::1]", "h:443 "},
+		"OPTIONS": {"**", "*?q", "", "http:*"},
+	} {
+		for _, text := range texts {
+			if got := ParseTarget(method, text); got != (Target{}) {
+				t.Errorf("%s %.80q: %+v, want none", method, text, got)
+			}
+			requirement.Held(t, "unit:request_target", "R9112-3.2-1", "R9110-4.2.1-1")
+		}
+	}
+}
+
+func TestTargetFormString(t *testing.T) {
+	for f, want := range map[TargetForm]string{InvalidTarget: "invalid", OriginForm: "origin-form", AbsoluteForm: "absolute-form", AuthorityForm: "authority-form", AsteriskForm: "asterisk-form"} {
+		if f.String() != want {
+			t.Errorf("%d is %q, want %q", f, f, want)
+		}
+	}
+}
+
+// FuzzParseTarget: what is taken is taken by net/url as well, for the same resource of
+// the same host, and so is the resource when it stands alone.
+func FuzzParseTarget(f *testing.F) {
+	for _, s := range []string{"/", "//h/p", "*", "http://h/p?q", "https:/secret", "x:/public/y://h/admin", "http://[::1]:80", "http://h?q", "/a%2Fb", "h:443", "http://[::ffff:1.2.3.4]/"} {
+		for _, method := range []string{"GET", "OPTIONS", "CONNECT"} {
+			f.Add(method, s)
+		}
+	}
+	f.Fuzz(func(t *testing.T, method, s string) {
+		got := ParseTarget(method, s)
+		switch got.Form() {
+		case InvalidTarget:
+			if got != (Target{}) {
+				t.Fatalf("%+v is invalid, and says something", got)
+			}
+			return
+		case AsteriskForm:
+			return
+		case AuthorityForm:
+			if h, p, ok := ParseAuthority(s); !ok || h != got.Host() || p != got.Port() || p == 0 {
+				t.Fatalf("%+v", got)
+			}
+			return
+		}
+		u, err := url.ParseRequestURI(s)
+		if err != nil {
+			t.Fatalf("%+v: %v", got, err)
+		}
+		if u.Opaque != "" || u.User != nil || u.Fragment != "" || u.IsAbs() != (got.Form() == AbsoluteForm) || strings.ToLower(u.Hostname()) != got.Host() || strings.ToLower(u.Scheme) != got.Scheme() {
+			t.Fatalf("%+v, and net/url reads %+v", got, u)
+		}
+		if got.Resource() != "*" {
+			again := ParseTarget("GET", got.Resource())
+			alone, err := url.ParseRequestURI(got.Resource())
+			if err != nil || again.Form() != OriginForm || again.Resource() != got.Resource() {
+				t.Fatalf("%q does not stand alone: %+v, %v", got.Resource(), again, err)
+			}
+			if u.Path == "" {
+				u.Path = "/"
+			}
+			if alone.Path != u.Path || alone.RawQuery != u.RawQuery {
+				t.Fatalf("%q is %+v alone, and was %+v", got.Resource(), alone, u)
+			}
+		}
+		requirement.Held(t, "unit:request_target", "R9112-3.2-1")
+	})
+}
+
+// An IPv6 address is what the standard library takes for one.
+func FuzzParseAuthority(f *testing.F) {
+	for _, s := range []string{"h", "h:80", "[::1]:80", "[1:2:3:4:5:6:7:8]", "[1::8]", "[::ffff:1.2.3.4]", "[1:2:3:4:5:6:1.2.3.4]", "[1:2:3:4:5:6:7::]", "[::1:2:3:4:5:6:7]", "[1::2::3]", "[:1::]", "[::1.2.3.04]", "[1:2:3:4:5:6:7:8::]", "[::1:2:3:4:5:6:7:8]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		host, port, ok := ParseAuthority(s)
+		if !ok && (host != "" || port != 0) {
+			t.Fatalf("%q, %d of nothing", host, port)
+		}
+		if strings.HasPrefix(s, "[") {
+			text, rest, closed := strings.Cut(s[1:], "]")
+			a, err := netip.ParseAddr(text)
+			is := closed && err == nil && a.Is6() && a.Zone() == ""
+			if ok && !is || is && !ok && rest == "" {
+				t.Fatalf("%q: %v, and netip says %v, %v", s, ok, a, err)
+			}
+		}
+	})
+}
