@@ -10,6 +10,7 @@ const (
 	ProxyAuthenticationInfo = "Proxy-Authentication-Info"
 	PersistentAuthField     = "Persistent-Auth"
 	ProxySupportField       = "Proxy-Support"
+	EarlyDataField          = "Early-Data"
 )
 
 // via only tells here that there was an intermediary.
@@ -30,6 +31,10 @@ type Request struct {
 	Authorization      Credentials
 	ProxyAuthorization Credentials
 	Via                bool // a Via field is there: it came through an intermediary
+	// EarlyData tells that an Early-Data field is there: on the way here the request
+	// was sent before a TLS handshake was over, and may be a replay (RFC 8470 section
+	// 5.1). Its one value is "1"; other values, and several fields, count as that one.
+	EarlyData bool
 }
 
 // ParseResponse reads a response. lines gives the lines of a field by its
@@ -52,5 +57,6 @@ func ParseRequest(lines func(field string) []string) Request {
 		Authorization:      ParseCredentials(lines(Authorization)...),
 		ProxyAuthorization: ParseCredentials(lines(ProxyAuthorization)...),
 		Via:                len(lines(via)) > 0,
+		EarlyData:          len(lines(EarlyDataField)) > 0, // R8470-5.1-1
 	}
 }

@@ -3,6 +3,8 @@ package header
 import (
 	"reflect"
 	"testing"
+
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 func TestParseMessages(t *testing.T) {
@@ -16,6 +18,7 @@ func TestParseMessages(t *testing.T) {
 		"Authorization":             {"Basic YWJj"},
 		"Proxy-Authorization":       {"NTLM YWJj"},
 		"Via":                       {"1.1 a"},
+		"Early-Data":                {"1"},
 	}
 	lines := func(field string) []string { return fields[field] }
 	if got, want := ParseResponse(lines), (Response{
@@ -23,7 +26,7 @@ func TestParseMessages(t *testing.T) {
 	}); got != want {
 		t.Errorf("%+v", got)
 	}
-	if got, want := ParseRequest(lines), (Request{ParseCredentials("Basic YWJj"), ParseCredentials("NTLM YWJj"), true}); got != want {
+	if got, want := ParseRequest(lines), (Request{ParseCredentials("Basic YWJj"), ParseCredentials("NTLM YWJj"), true, true}); got != want {
 		t.Errorf("%+v", got)
 	}
 	none := func(string) []string { return nil }
@@ -32,8 +35,24 @@ func TestParseMessages(t *testing.T) {
 	}
 }
 
+// An Early-Data field counts, whatever it says and how often it is there.
+func TestEarlyData(t *testing.T) {
+	for _, lines := range [][]string{{"1"}, {"0"}, {""}, {"true"}, {"1", "1"}, {"0", "1"}, {"1, 1"}, {" "}} {
+		got := ParseRequest(func(field string) []string {
+			if field == EarlyDataField {
+				return lines
+			}
+			return nil
+		})
+		if !got.EarlyData {
+			t.Errorf("%q does not count", lines)
+		}
+		requirement.Held(t, "unit:early_data_field", "R8470-5.1-1")
+	}
+}
+
 func TestComparable(t *testing.T) {
-	for _, v := range []any{Challenge{}, Challenges{}, Credentials{}, Info{}, Param{}, Response{}, Request{}, PersistentAuth(0), Form(0)} {
+	for _, v := range []any{Challenge{}, Challenges{}, Credentials{}, Info{}, Param{}, Response{}, Request{}, PersistentAuth(0), Form(0), Target{}} {
 		if !reflect.ValueOf(v).Comparable() {
 			t.Errorf("%T cannot be compared", v)
 		}

@@ -90,6 +90,10 @@ type Send struct {
 	// Probe: send it as HEAD, without the body, to authenticate the connection
 	// first (policy Strict).
 	Probe bool
+	// AfterHandshake: send it when the TLS handshake of its connection is over, since
+	// the peer took it for early data, which may be a replay (RFC 8470 section 5.2).
+	// Only a driver that sends early data has anything to wait for.
+	AfterHandshake bool
 }
 
 // Deliver: hand the last response to the application. Client.
@@ -110,7 +114,7 @@ type Ask struct {
 	Question gss.Question
 }
 
-// Reply: answer the request with Status (401, 407, 400, 403) and the challenges
+// Reply: answer the request with Status (401, 407, 400, 403, 425) and the challenges
 // in Side's field; the handler does not run. Server and Proxy.
 type Reply struct {
 	Status     int

@@ -36,6 +36,7 @@ type exchange struct {
 	resent   bool    // the body was sent after an empty leg was answered
 	judging  bool    // contexts judge the response, they do not make credentials
 	retried  bool    // the bare retry after a closed offer was used up
+	late     bool    // the request was sent again because it had come too early
 	broken   bool    // a handshake was left in its middle
 	reopened uint8   // connections used up
 	session  SessionWord
@@ -48,7 +49,7 @@ type exchange struct {
 type Resume struct {
 	valid                 bool
 	identity              string
-	spent, retried        bool
+	spent, retried, late  bool
 	reopened              uint8
 	again                 [2]bool
 	rounds, tries         [2]uint8

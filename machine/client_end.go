@@ -106,7 +106,7 @@ func (c *Client) reopen(env gss.Env, http11 bool) Actions {
 		return c.fail(env, gss.Origin, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
 	}
 	x.reopened++
-	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, reopened: x.reopened}
+	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, late: x.late, reopened: x.reopened}
 	for s := range c.sides {
 		a := &c.sides[s].attempt
 		r.again[s], r.rounds[s], r.tries[s] = a.again, a.rounds, a.tries
@@ -127,7 +127,7 @@ func (c *Client) resume(r *Resume) {
 		return
 	}
 	x := &c.ex
-	x.spent, x.retried, x.reopened = r.spent, r.retried, r.reopened
+	x.spent, x.retried, x.late, x.reopened = r.spent, r.retried, r.late, r.reopened
 	for s := range c.sides {
 		a := &c.sides[s].attempt
 		a.again, a.rounds, a.tries = r.again[s], r.rounds[s], r.tries[s]

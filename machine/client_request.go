@@ -183,7 +183,7 @@ func (c *Client) answered(env gss.Env, a gss.Answer) (Actions, error) {
 // send sends the request with what the sides have made ready.
 func (c *Client) send(env gss.Env) Actions {
 	x := &c.ex
-	var out Send
+	out := Send{AfterHandshake: x.late}
 	ready := true
 	for s := range c.sides {
 		sd := &c.sides[s]

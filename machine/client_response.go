@@ -16,6 +16,9 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 	if x.use != Omit && r.BodySent == SentNone { // of this request; an empty leg gives nothing back
 		x.spent = false
 	}
+	if r.Status == statusTooEarly && !x.late && !x.spent && !r.Close { // R8470-5.2-2
+		return c.tooEarly(env)
+	}
 	if r.Status == 407 {
 		if x.via.Route == Direct {
 			return c.fail(env, gss.Proxy, gss.Fault{Code: gss.Unexpected, Detail: "407 without a proxy, or from inside a tunnel"}), nil
@@ -38,6 +41,26 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 		return acts, err
 	}
 	return c.settle(env)
+}
+
+// tooEarly sends the request again, once, after a 425. Nothing was done with it, so
+// that a handshake stands where it stood and the same leg goes once more; what proves
+// each request by itself proves this one anew.
+func (c *Client) tooEarly(env gss.Env) (Actions, error) {
+	x := &c.ex
+	x.late = true
+	for _, s := range [...]gss.Side{gss.Proxy, gss.Origin} {
+		sd := &c.sides[s]
+		if sd.scheme == 0 || !sd.sent || sd.ended || c.traits(s).Legged() {
+			continue
+		}
+		if acts, stop, err := c.conclude(env, s, header.Challenges{}, header.Info{}); stop || err != nil {
+			return acts, err
+		}
+		c.renew(s)
+	}
+	x.judging = false
+	return c.proceed(env)
 }
 
 // challenged deals with the challenge status of side s.

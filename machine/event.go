@@ -30,6 +30,10 @@ type Request struct {
 	// Multiplexed: other requests share the connection at the same time (HTTP/2,
 	// HTTP/3). No connection-bound authentication runs there (HTA-4).
 	Multiplexed bool
+	// EarlyData tells that the request came before the TLS handshake of its connection
+	// was over, so that it may be a replay (RFC 8470 section 3). It is for requests that
+	// came in; what an Early-Data field says is in [header.Request].
+	EarlyData bool
 }
 
 // target is the request-target as side s receives it: the origin the origin-form,

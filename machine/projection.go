@@ -209,6 +209,9 @@ func (s *Server) standsAt() string {
 func (s *Server) event(e Event) string {
 	switch e := e.(type) {
 	case Received:
+		if s.tooEarly(&e) {
+			return "Received too early"
+		}
 		creds := e.Header.Authorization
 		if s.conf.side == gss.Proxy {
 			creds = e.Header.ProxyAuthorization
@@ -269,6 +272,9 @@ func (p *Proxy) standsAt() string {
 func (p *Proxy) event(e Event) string {
 	switch e := e.(type) {
 	case Received:
+		if p.tooEarly(&e) {
+			return "Received too early"
+		}
 		return "Received"
 	case Closed:
 		if e.End == Upstream {

@@ -81,6 +81,9 @@ func (p *Proxy) step(env gss.Env, e Event) (Actions, error) {
 
 // received judges a request: who the client is, then where it may go.
 func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
+	if p.tooEarly(e) { // R8470-5.2-1
+		return Do(Reply{Status: statusTooEarly, Side: gss.Proxy, Fault: tooEarly}), nil
+	}
 	creds := e.Header.Authorization
 	p.now = forwarded{
 		request: e.Request,
@@ -93,6 +96,15 @@ func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
 		return p.forward(Accept{}), nil
 	}
 	return p.authenticate(env, *e)
+}
+
+// tooEarly reports whether a request is not to be looked at before it comes again
+// after a handshake. Of the early data on its own connections a proxy forwards none,
+// since it cannot know what an origin makes of it (RFC 8470 section 5.1). What an
+// Early-Data field marks was early on a hop before: it is forwarded with the field,
+// unless it carries, or its connections stand for, an identity.
+func (p *Proxy) tooEarly(e *Received) bool {
+	return e.Request.EarlyData || e.Header.EarlyData && (carries(e) || p.pinned || p.front.kept.scheme != 0)
 }
 
 // boundBy reports whether one of the connection-bound schemes satisfies is.

@@ -411,6 +411,8 @@ func (r *rig) orderOf(words []string) order {
 			o.begin.Identity = value
 		case "h2":
 			q.Multiplexed = true
+		case "early":
+			q.EarlyData = true
 		case "lease":
 			o.begin.Lease.Scheme = value
 		case "proxy-lease":
@@ -661,7 +663,7 @@ func showFault(f gss.Fault) string {
 func (r *rig) show(a Action) string {
 	switch a := a.(type) {
 	case Send:
-		s := "send" + opt(a.Probe, "probe") + [...]string{"", " body=whole", " body=expect"}[a.Body] + opt(a.Pinned, "pinned")
+		s := "send" + opt(a.Probe, "probe") + [...]string{"", " body=whole", " body=expect"}[a.Body] + opt(a.Pinned, "pinned") + opt(a.AfterHandshake, "after-handshake")
 		if a.ProxyAuthorization.Present() {
 			s += "\n  Proxy-Authorization: " + r.credentials(a.ProxyAuthorization)
 		}

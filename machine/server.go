@@ -105,6 +105,9 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 // received judges a request by its credentials, or by the identity that its
 // connection carries.
 func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
+	if s.tooEarly(e) { // R8470-5.2-1
+		return Do(Reply{Status: statusTooEarly, Side: s.conf.side, Fault: tooEarly}), nil
+	}
 	s.now = current{request: e.Request, shared: e.SharedFront || e.Header.Via}
 	if s.kept.scheme != 0 && (!s.mayKeep() || expired(env, s.kept.info)) { // HTA-18
 		s.kept = kept{}
@@ -138,6 +141,32 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		}
 		return s.feed(env, scheme.AcceptorInput{Event: scheme.Presented, Credentials: creds})
 	}
+}
+
+// statusTooEarly asks a client to send its request again after the handshake (RFC
+// 8470 section 5.2).
+const statusTooEarly = 425
+
+var tooEarly = gss.Fault{Code: gss.NotPermitted, Detail: "the request came in early data, and may be a replay: it is to be sent again after the TLS handshake"}
+
+// tooEarly reports whether a request is not to be looked at before it comes again
+// after a handshake: nothing is kept of it, and nothing of the connection changes.
+func (s *Server) tooEarly(e *Received) bool {
+	return early(e) && (carries(e) || s.kept.scheme != 0)
+}
+
+// early reports whether a request was sent before a TLS handshake was over, on this
+// hop or on one before it.
+func early(e *Received) bool { return e.Request.EarlyData || e.Header.EarlyData }
+
+// carries reports whether a request has something that a replay could do harm with:
+// credentials, or a method that is not safe (RFC 9110 section 9.2.1).
+func carries(e *Received) bool {
+	switch e.Request.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return e.Header.Authorization.Present() || e.Header.ProxyAuthorization.Present()
+	}
+	return true
 }
 
 // untakable tells why credentials have no index.

@@ -96,7 +96,7 @@ func (w *System) gateStep(id, e uint32) gateOut {
 				to.header.ProxyAuthorization = header.Credentials{} // R9110-11.7.2-1, the driver's part
 				to.header.Via = !w.setup.reverse
 				to.shared = a.Pin == machine.Shared
-				to.r.Multiplexed = false
+				to.r.Multiplexed, to.r.EarlyData = false, false
 				saw(forwarded{g.req, to, a.Pin})
 				out.pin = a.Pin
 				out.forward = w.packets.ID(packet{kind: asks, req: to})

@@ -100,6 +100,9 @@ func (l *ledger) arrive(c *setup, q request) {
 	creds := l.creds(&q)
 	l.busy, l.request, l.with, l.admit, l.odd, l.kept = true, q, creds.Present(), false, false, l.identity
 	l.token = message{}
+	if q.early() && l.with { // it does not count as having come
+		return
+	}
 	if !l.with {
 		l.odd = l.legs > 0
 		return

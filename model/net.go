@@ -65,6 +65,7 @@ var tricks = []trick{
 	{"swaps the status for 200", answers, swapped(200)},
 	{"swaps the status for 304", answers, swapped(304)},
 	{"swaps the status for 500", answers, swapped(500)},
+	{"swaps the status for 425", answers, swapped(425)},
 	{"swaps the status for 401", answers, func(_ *System, k packet) packet {
 		if k.resp.status != 401 {
 			k.resp.status = 401
@@ -88,6 +89,10 @@ var tricks = []trick{
 	}},
 	{"takes the credentials out", asks, func(_ *System, k packet) packet {
 		k.req.header.Authorization, k.req.header.ProxyAuthorization = header.Credentials{}, header.Credentials{}
+		return k
+	}},
+	{"marks it as early data", asks, func(_ *System, k packet) packet {
+		k.req.header.EarlyData = true
 		return k
 	}},
 	{"garbles the credentials", asks, func(_ *System, k packet) packet {

@@ -64,6 +64,29 @@ var acceptorProperties = []Property{
 		}),
 	},
 	{
+		Name: "NoHarmInEarlyData",
+		Says: "A request in early data, which may be a replay, reaches no handler and no upstream with credentials, with a method that is not safe, or under an identity that its connection carries; and a proxy forwards nothing that came early on its own connection.",
+		Rows: rows("R8470-5.2-1"),
+		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+			q := &l.request
+			if !q.early() {
+				return Idle
+			}
+			return Must(a.anonymous && !l.with && q.r.Method == "GET" && !(l.side == gss.Proxy && q.r.EarlyData))
+		}),
+	},
+	{
+		Name: "TooEarlyChangesNothing",
+		Says: "A 425 carries no challenge, closes nothing, and leaves a server or proxy as it was.",
+		Rows: rows("R8470-5.2-1"),
+		acceptor: on(func(_ *setup, l *ledger, r refused) Verdict {
+			if r.Status != 425 {
+				return Idle
+			}
+			return Must(l.request.early() && r.Challenges.Empty() && !r.Close && r.before == r.after)
+		}),
+	},
+	{
 		Name:     "Every401HasChallenge",
 		Says:     "Every 401 that a server makes, be it the handler's own, carries a challenge.",
 		Rows:     rows("N2HT-2.2.1-2 R4559-4.1-2 NTHT-2.2.1-1 MSDIG-8 MSDIG-16"),
@@ -200,7 +223,7 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "UnexpectedGets401",
-		Says: "A request that cannot come now in the middle of a handshake, a later leg without the ones before it, and credentials that do not parse get the challenge status.",
+		Says: "A request that cannot come now in the middle of a handshake, a later leg without the ones before it, and credentials that do not parse get the challenge status, unless they came too early to be looked at.",
 		Rows: rows("NTHT-3.1.5.1-2"),
 		acceptor: func(c *setup, l *ledger, v any) Verdict {
 			if !l.odd || c.open(l.side) {
@@ -208,7 +231,7 @@ var acceptorProperties = []Property{
 			}
 			switch v := v.(type) {
 			case refused:
-				return Must(v.Status == challengeStatus(l.side))
+				return Must(v.Status == challengeStatus(l.side) || v.Status == 425 && l.request.early())
 			case admitted:
 				return Falls
 			}
@@ -300,7 +323,7 @@ var acceptorProperties = []Property{
 		Says: "After Persistent-Auth: true the next request of the connection needs no credentials, after false it does.",
 		Rows: rows("N2HT-3.3.5-3 N2HT-3.3.5-4"),
 		acceptor: func(c *setup, l *ledger, v any) Verdict {
-			if l.side != gss.Origin || l.with || l.odd || l.said == header.PersistAbsent || l.restarted || l.identity == "" {
+			if l.side != gss.Origin || l.with || l.odd || l.request.early() || l.said == header.PersistAbsent || l.restarted || l.identity == "" {
 				return Idle
 			}
 			served := false

@@ -91,6 +91,27 @@ var clientProperties = []Property{
 		},
 	},
 	{
+		Name: "TooEarlyIsRetriedOnce",
+		Says: "A 425 is answered with the same request, once, to be sent after the handshake; unless its body is spent or its connection closes, or a side fails. No other request waits for one.",
+		Rows: rows("R8470-5.2-2"),
+		client: func(_ *setup, t *trail, v any) Verdict {
+			switch v := v.(type) {
+			case machine.Send:
+				if t.status == 425 {
+					return Must(v.AfterHandshake && !t.late)
+				}
+				if t.late || v.AfterHandshake {
+					return Must(v.AfterHandshake == t.late)
+				}
+			case machine.Deliver:
+				if t.status == 425 {
+					return Must(t.late || t.answer.Close || t.begin.Body == machine.Once && t.bodies > 0)
+				}
+			}
+			return Idle
+		},
+	},
+	{
 		Name: "Nego2OnlyWhenOffered",
 		Says: "Credentials of Nego2 answer an offer of Nego2 that came in a 401 of this exchange on this connection.",
 		Rows: rows("N2HT-2.2.3-4"),
@@ -574,7 +595,7 @@ var clientProperties = []Property{
 	},
 	{
 		Name: "OnlyChallengeStatusIsAuthError",
-		Says: "A final response that is no challenge ends the exchange: nothing is sent again, but for the body that an empty leg left out.",
+		Says: "A final response that is no challenge ends the exchange: nothing is sent again, but for the body that an empty leg left out, and for what came too early.",
 		Rows: rows("N2HT-2.2.3-7"),
 		client: func(_ *setup, t *trail, v any) Verdict {
 			if !t.open || t.status == 0 || t.status == 407 {
@@ -585,7 +606,7 @@ var clientProperties = []Property{
 			}
 			switch v := v.(type) {
 			case machine.Send:
-				return Must(t.empty || t.probe)
+				return Must(t.empty || t.probe || t.status == 425 && !t.late)
 			case machine.Deliver:
 				return Holds
 			case machine.Fail:

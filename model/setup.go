@@ -60,6 +60,7 @@ type order struct {
 	method      string
 	body        machine.Body
 	multiplexed bool
+	early       bool // it goes before the handshake of its connection is over, unless that was refused
 	connect     bool // first through a CONNECT, then inside
 	transparent bool // the proxy was not configured by hand
 	lease       machine.Lease

@@ -28,6 +28,7 @@ type trail struct {
 	empty      bool // the last request went without the body that belongs to it
 	probe      bool // or was a probe
 	safe       bool // or may be sent twice, in whatever state the peer is
+	late       bool // a request was sent again because it had come too early
 	sent       machine.BodyUse
 	status     int // of the response that is being dealt with, 0 after a Send
 	answer     machine.Response
@@ -187,6 +188,7 @@ func (t *trail) close() {
 }
 
 func (t *trail) send(s machine.Send) {
+	t.late = t.late || t.status == 425
 	t.status, t.answer, t.spoke = 0, machine.Response{}, true
 	if s.Body != machine.Omit {
 		t.bodies++

@@ -37,6 +37,9 @@ type request struct {
 	shared   bool // it comes from a front that the server knows to be shared
 }
 
+// early reports whether the request is in early data, or was on a hop before.
+func (q *request) early() bool { return q.r.EarlyData || q.header.EarlyData }
+
 // response is a response on the wire.
 type response struct {
 	status int

@@ -95,6 +95,7 @@ func posts(b machine.Body) func(*order) {
 	return func(o *order) { o.method, o.body = "POST", b }
 }
 func overH2(o *order)      { o.multiplexed = true }
+func early(o *order)       { o.early = true }
 func byConnect(o *order)   { o.connect = true }
 func transparent(o *order) { o.transparent = true }
 
@@ -318,6 +319,31 @@ func Worlds() []Scenario {
 					tricks:    lies(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
 					maxLegs: 5, maxAttempts: 9, maxReconnects: 1, acceptorLegs: 2,
 					orders: [][]order{{alice(), alice(knows(scheme.Negotiate))}},
+				}
+			},
+		},
+		{
+			Name: "early", Says: "Requests in early data, over HTTP/3 and through a front that marks what it got early.",
+			quick: size{2, 2}, full: size{3, 3},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.Negotiate, 1, proves), legs(scheme.NTLM, 2), {name: scheme.Digest}, {name: scheme.Basic}}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: trickSet("marks it as early data", "swaps the status for 425", "takes the credentials out"),
+					closes: true, statuses: []int{200, 401}, optional: true, policy: scheme.Policy{Fallback: true},
+					orders: [][]order{{alice(early), alice(early, overH2, knowsDigest), alice(early, posts(machine.Replayable)), alice(early, posts(machine.Once)), alice(knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "early-proxy", Says: "The same through a proxy that authenticates, before an origin that does not.",
+			quick: size{2, 1}, full: size{3, 2},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, optional: true, proxied: true,
+					tricks: trickSet("marks it as early data", "swaps the status for 425", "takes the credentials out"),
+					closes: true, statuses: []int{200, 401},
+					orders: [][]order{{alice(early), alice(knowsProxy(scheme.NTLM)), alice(knows(scheme.NTLM), knowsProxy(scheme.NTLM))}},
 				}
 			},
 		},

@@ -120,7 +120,7 @@ func response(t *rapid.T, m *Moment, kind int) machine.Response {
 	persistent := rapid.SampledFrom([]string{"", "", "true", "false", "maybe"}).Draw(t, "persistent")
 	session := rapid.Bool().Draw(t, "session")
 	return machine.Response{
-		Status:   rapid.SampledFrom([]int{401, 401, 407, 200, 200, 100, 103, 101, 302, 403, 500, 0, -1, 999}).Draw(t, "status"),
+		Status:   rapid.SampledFrom([]int{401, 401, 407, 200, 200, 100, 103, 101, 302, 403, 425, 500, 0, -1, 999}).Draw(t, "status"),
 		BodySent: machine.Sent(rapid.IntRange(0, 2).Draw(t, "sent")),
 		Close:    rapid.IntRange(0, 5).Draw(t, "close") == 0,
 		Header: header.ParseResponse(func(name string) []string {
@@ -150,12 +150,16 @@ func received(t *rapid.T, m *Moment, kind int) machine.Received {
 	field := rapid.SampledFrom([]string{header.Authorization, header.ProxyAuthorization, ""}).Draw(t, "field")
 	text := fieldText(t, &m.Credentials, kind)
 	via := rapid.IntRange(0, 5).Draw(t, "via") == 0
+	early := rapid.IntRange(0, 15).Draw(t, "early")
+	q.Request.EarlyData = early == 1
 	q.Header = header.ParseRequest(func(name string) []string {
 		switch {
 		case name == field:
 			return []string{text}
 		case name == "Via" && via:
 			return []string{"1.1 proxy"}
+		case name == header.EarlyDataField && early == 0:
+			return []string{"1"}
 		}
 		return nil
 	})

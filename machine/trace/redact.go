@@ -145,7 +145,7 @@ func event(e machine.Event) Item {
 		i.Fields = fields(
 			credentials(header.Authorization, e.Header.Authorization),
 			credentials(header.ProxyAuthorization, e.Header.ProxyAuthorization))
-		i.Flags = append(i.Flags, flags(option{"via", e.Header.Via}, option{"shared-front", e.SharedFront})...)
+		i.Flags = append(i.Flags, flags(option{"via", e.Header.Via}, option{"early-data-field", e.Header.EarlyData}, option{"shared-front", e.SharedFront})...)
 		return i
 	case machine.Responding:
 		return Item{Kind: "Responding", Status: e.Status}
@@ -161,7 +161,7 @@ func event(e machine.Event) Item {
 func action(a machine.Action) Item {
 	switch a := a.(type) {
 	case machine.Send:
-		return Item{Kind: "Send", Body: word(a.Body, "omit", "whole", "expect"), Flags: flags(option{"pinned", a.Pinned}, option{"probe", a.Probe}),
+		return Item{Kind: "Send", Body: word(a.Body, "omit", "whole", "expect"), Flags: flags(option{"pinned", a.Pinned}, option{"probe", a.Probe}, option{"after-handshake", a.AfterHandshake}),
 			Fields: fields(credentials(header.Authorization, a.Authorization), credentials(header.ProxyAuthorization, a.ProxyAuthorization))}
 	case machine.Deliver:
 		return Item{Kind: "Deliver", Mech: mech(a.Info.Mech), Flags: flags(option{"authenticated", a.Authenticated}, option{"context", a.Context != nil})}
@@ -207,7 +207,7 @@ func action(a machine.Action) Item {
 
 // request is the part that the events of a new request share.
 func request(kind string, q machine.Request) Item {
-	i := Item{Kind: kind, Method: method(q.Method), Path: path(q.URI), Flags: flags(option{"multiplexed", q.Multiplexed})}
+	i := Item{Kind: kind, Method: method(q.Method), Path: path(q.URI), Flags: flags(option{"multiplexed", q.Multiplexed}, option{"early-data", q.EarlyData})}
 	switch _, known := q.Binding.Data(); {
 	case known:
 		i.Binding = "known"
