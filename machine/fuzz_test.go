@@ -247,6 +247,16 @@ func FuzzServerStep(f *testing.F) {
 	})
 }
 
+// offersBound reports whether a challenge is of a scheme that belongs to a connection.
+func offersBound(h header.Response) bool {
+	for _, name := range []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM} {
+		for range h.WWWAuthenticate.Of(name) {
+			return true
+		}
+	}
+	return false
+}
+
 func FuzzProxyStep(f *testing.F) {
 	for _, s := range []string{
 		"0\nr NTLM <x>\nu00 NTLM <y>\nr NTLM <z>\nu02\nl",
@@ -269,6 +279,7 @@ func FuzzProxyStep(f *testing.F) {
 			t.Fatal(err)
 		}
 		p, may, on := fresh, false, Shared
+		var reserves, lost bool // of the last response
 		for _, line := range fuzzEvents(text) {
 			kind, rest, _ := strings.Cut(line, " ")
 			var e Event
@@ -281,11 +292,18 @@ func FuzzProxyStep(f *testing.F) {
 			case p.phase == asking:
 				e = fuzzAnswer(kind, p.front.now.id)
 			case p.phase == sent:
-				e = Response{Status: fuzzStatus(kind), Header: header.ParseResponse(fuzzFields(responseFields, kind, rest)), Close: digit(kind, 3, 5) == 4}
+				up := Response{Status: fuzzStatus(kind), Header: header.ParseResponse(fuzzFields(responseFields, kind, rest)), Close: digit(kind, 3, 5) == 4}
+				// The next request gets a connection of its own, though the one that brought
+				// the challenge has closed.
+				reserves, lost = on == Shared && p.now.canPin && up.Status == 401 && up.Close && offersBound(up.Header), false
+				e = up
 			default:
 				var used bool
 				e, used = presents(line)
 				may = may || used
+			}
+			if e == (Event)(Closed{Upstream}) {
+				lost = true // while the front concludes
 			}
 			next, acts := must(r, p, e)
 			for a := range acts.All() {
@@ -300,8 +318,9 @@ func FuzzProxyStep(f *testing.F) {
 						t.Fatalf("NTLM on a shared connection: %v", acts)
 					}
 				case Relay:
-					if a.SessionBased != (on == Fresh || on == Same || a.Keep) || a.Keep && on != Shared {
-						t.Fatalf("on %d: %v", on, acts)
+					own := (on == Fresh || on == Same || a.Keep) && !lost
+					if a.SessionBased != (own || reserves) || a.Keep && (on != Shared || reserves) {
+						t.Fatalf("on %d, reserves %t, lost %t: %v", on, reserves, lost, acts)
 					}
 				case Reply:
 					if (a.Status == 407) == a.Challenges.Empty() {
