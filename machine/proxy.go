@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
 )
 
 // Proxy is a proxy's part in HTTP authentication for one client connection: an
@@ -23,6 +24,7 @@ type Proxy struct {
 
 	pinned bool   // an upstream connection is this client's alone
 	pin    origin // to whom it leads
+	owner  user   // who the client was to this proxy when it was pinned
 	vacant bool   // it closed with its first challenge, and the next request opens another
 	now    forwarded
 }
@@ -33,8 +35,20 @@ type forwarded struct {
 	bound   bool // it carries connection-bound credentials
 	canPin  bool // its client connection is one client's own
 	authed  bool // the front accepted it
+	client  user // as whom
 	on      Pin  // the upstream connection that it went out on
 	relay   Relay
+}
+
+// user is whom a proxy's own authentication made out a client to be; zero at an open
+// proxy. Names that differ in case alone may be two users'.
+type user struct {
+	peer, domain string
+	anonymous    bool
+}
+
+func userOf(info gss.Info) user {
+	return user{info.Peer, info.Domain, info.Anonymous}
 }
 
 // Format implements fmt.Formatter: a proxy shows its phase and its pin.
@@ -87,8 +101,9 @@ func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
 	creds := e.Header.Authorization
 	p.now = forwarded{
 		request: e.Request,
-		// Credentials whose scheme cannot be told may be of any.
-		bound: creds.Present() && (creds.Scheme() == "" || p.boundBy(creds.Is)),
+		// Credentials that do not parse may be of any scheme to an origin that reads
+		// them more kindly, as a list of several for example.
+		bound: creds.Present() && (creds.Form() == header.Malformed || p.boundBy(creds.Is)), // RELAY-4
 		// R9110-3.3-1: what came through another intermediary may be anyone's.
 		canPin: !e.Request.Multiplexed && (!e.SharedFront && !e.Header.Via || p.conf.Auth.PinnedFront),
 	}
@@ -143,7 +158,10 @@ func (p *Proxy) forward(client Accept) Actions {
 	q := &p.now.request
 	to := origin{q.Scheme, q.Host, q.Port}
 	f := Forward{Scheme: client.Scheme, Info: client.Info}
-	leave := p.pinned && p.pin != to
+	p.now.client = userOf(client.Info)
+	// A pin is for one user's requests to one origin: what was authenticated through it
+	// is no other user's, though the connection be the same (FRONT-1).
+	leave := p.pinned && (p.pin != to || p.owner != p.now.client)
 	switch {
 	case q.Method == "CONNECT": // HTA-15: what runs inside is not ours
 		f.Pin = Tunnel
@@ -160,8 +178,8 @@ func (p *Proxy) forward(client Accept) Actions {
 	leave = leave && !p.vacant
 	switch {
 	case f.Pin == Fresh:
-		p.pinned, p.pin, p.vacant = true, to, false
-	case p.pin != to:
+		p.pinned, p.pin, p.owner, p.vacant = true, to, p.now.client, false
+	case p.pin != to || leave:
 		p.pinned, p.vacant = false, false
 	}
 	if leave {
@@ -199,7 +217,7 @@ func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
 		// Also where it closes with this response: a server may do so with its first
 		// challenge, and what comes next still gets a connection of its own.
 		q := &p.now.request
-		p.pinned, p.pin, p.vacant = true, origin{q.Scheme, q.Host, q.Port}, r.Close
+		p.pinned, p.pin, p.owner, p.vacant = true, origin{q.Scheme, q.Host, q.Port}, p.now.client, r.Close
 		own, out.Keep = true, !r.Close
 	}
 	out.SessionBased = own && !p.conf.Reverse // R4559-6-6, HTA-17
