@@ -15,8 +15,9 @@ type Event interface{ event() }
 // that it is to travel on or came in on.
 type Request struct {
 	Method string
-	// URI is the request-target as the origin sees it (origin-form); for CONNECT
-	// host:port.
+	// URI is the request-target as the origin sees it: path and query as they were
+	// written, or "*"; for CONNECT host:port. For a request that came in it is what
+	// [Incoming] makes of it.
 	URI string
 	// Scheme, Host and Port are the origin's: "http" or "https", lower-case host
 	// without brackets, port with the default filled in.
@@ -42,6 +43,9 @@ type Request struct {
 func (q *Request) target(s gss.Side) string {
 	if s == gss.Origin || q.Method == "CONNECT" {
 		return q.URI
+	}
+	if q.URI == "*" { // RFC 9112 section 3.2.4
+		return q.Scheme + "://" + q.authority()
 	}
 	return q.Scheme + "://" + q.authority() + q.URI
 }
