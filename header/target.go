@@ -154,9 +154,10 @@ func ParseAuthority(text string) (host string, port uint16, ok bool) {
 	return strings.ToLower(host), port, true
 }
 
-// parsePort reads ":" *DIGIT; no digits are no port.
+// parsePort reads ":" *DIGIT; no digits are no port. A port has no leading zeros, which
+// some take for another base.
 func parsePort(s string) (port uint16, ok bool) {
-	if s[0] != ':' || len(s) > len(":65535") {
+	if s[0] != ':' || len(s) > len(":65535") || len(s) > 1 && s[1] == '0' {
 		return 0, false
 	}
 	n := 0
@@ -166,7 +167,7 @@ func parsePort(s string) (port uint16, ok bool) {
 		}
 		n = n*10 + int(s[i]-'0')
 	}
-	return uint16(n), len(s) == 1 || n > 0 && n <= 0xFFFF
+	return uint16(n), n <= 0xFFFF
 }
 
 // isResource reports whether s may stand as a path with an optional query.

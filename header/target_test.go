@@ -46,7 +46,7 @@ func TestParseTarget(t *testing.T) {
 			"", "*", "secret", "https:/secret", "x:/secret", "http:/a://b/c", "x:/public/y://h/admin", "http:/public/a://b/admin/delete?all=1",
 			"http:path", "http:", "http://", "http:///p", "http://:80/", "http://?q", "http://user@h/", "http://user:pass@h/", "http://h@/", "x://h/p", "ftp://h/p", "://h/p",
 			"http://h/p#f", "/p#f", "/#", "/a b", "/a\tb", "/a\x00b", "/a\rb", "/a\nb", "/a\x7f", "/%", "/%2", "/%zz", "/a%2?b",
-			"http://h:99999/", "http://h:0/", "http://h:8a/", "http://h:-1/", "http://h:80:80/", "http://[::1/", "http://[::1]x/", "http://[]/", "http://[fe80::1%25eth0]/", "http://[v1.x]/",
+			"http://h:99999/", "http://h:0/", "http://h:080/", "http://h:8a/", "http://h:-1/", "http://h:80:80/", "http://[::1/", "http://[::1]x/", "http://[]/", "http://[fe80::1%25eth0]/", "http://[v1.x]/",
 			"http://h%61/", "http://h\\@i/", "http://h\xc3\xa9/", "http://h i/", " /p", "/p ", "h:443", "/" + strings.Repeat("a", MaxText),
 		},
 		"CONNECT": {"h", "h:", "h:0", "h:65536", ":443", "/p", "*", "http://h:443/", "h:443/", "h:443?q", "u@h:443", "[::1]", "h:443 "},

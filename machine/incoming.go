@@ -25,11 +25,8 @@ type Incoming struct {
 	// decides the scheme at an origin server (RFC 9112 section 3.3), not what a peer
 	// writes.
 	Secure bool
-	// OtherScheme tells that the peer named another scheme than Secure says, outside
-	// of Target: the :scheme of HTTP/2 or HTTP/3.
-	OtherScheme bool
-	// AnyScheme takes a request that names another scheme than Secure says, as a front
-	// that ends TLS, or adds it, may send it. Otherwise it is refused with 421
+	// AnyScheme takes an absolute form that names another scheme than Secure says, as a
+	// front that ends TLS, or adds it, may send it. Otherwise it is refused with 421
 	// (Misdirected Request), since a request for an https resource must not be served
 	// without TLS (RFC 9110 section 7.4).
 	AnyScheme bool
@@ -67,7 +64,7 @@ func (in Incoming) AtOrigin() (Request, int) { // R9112-3.2-1, TARGET-1
 			return Request{}, statusBadRequest
 		}
 	}
-	if other := in.OtherScheme || t.Scheme() != "" && t.Scheme() != q.Scheme; other && !in.AnyScheme { // TARGET-2
+	if t.Scheme() != "" && t.Scheme() != q.Scheme && !in.AnyScheme { // TARGET-2
 		return Request{}, statusMisdirected
 	}
 	q.URI, q.Port = t.Resource(), portOf(q.Scheme, q.Port)

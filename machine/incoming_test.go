@@ -78,11 +78,10 @@ func TestSchemeIsTheConnections(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		own := map[bool]string{false: "http", true: "https"}[secure]
 		for _, in := range []Incoming{
-			{Target: "/"}, {Target: "http://h/"}, {Target: "https://h/"}, {Target: "HTTPS://h/"}, {Target: "/", OtherScheme: true},
-			{Target: "/", OtherScheme: true, Multiplexed: true},
+			{Target: "/"}, {Target: "http://h/"}, {Target: "https://h/"}, {Target: "HTTPS://h/"},
 		} {
 			in.Method, in.Authority, in.Secure = "GET", "h", secure
-			other := in.OtherScheme || in.Target != "/" && !strings.HasPrefix(strings.ToLower(in.Target), own+":")
+			other := in.Target != "/" && !strings.HasPrefix(strings.ToLower(in.Target), own+":")
 			q, status := in.AtOrigin()
 			if other != (status == 421) || !other && q.Scheme != own {
 				t.Errorf("%+v: %d, %+v", in, status, q)

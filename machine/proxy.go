@@ -160,7 +160,7 @@ func (p *Proxy) forward(client Accept) Actions {
 	f := Forward{Scheme: client.Scheme, Info: client.Info}
 	p.now.client = userOf(client.Info)
 	// A pin is for one user's requests to one origin: what was authenticated through it
-	// is no other user's, though the connection be the same (FRONT-1).
+	// is no other user's, though the connection be the same (RELAY-5).
 	leave := p.pinned && (p.pin != to || p.owner != p.now.client)
 	switch {
 	case q.Method == "CONNECT": // HTA-15: what runs inside is not ours

@@ -37,9 +37,14 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 		}
 		head.N = math.MaxInt64 // a body has bounds of its own
 		ask := func(q gss.Question) gss.Answer { return drive.Ask(context.Background(), users, q) }
-		q := machine.Request{Method: r.Method, URI: r.RequestURI, Scheme: "http", Binding: gss.NoBinding()}
-		q.Host, q.Port = drive.HostPort(q.Scheme, r.Host)
-		act, err := guest.Run(machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)}, ask)
+		var act machine.Action
+		// There is no TLS here. A request for no resource is refused before anything looks at it.
+		in := machine.Incoming{Method: r.Method, Target: r.RequestURI, Authority: r.Host, Binding: gss.NoBinding()}
+		if q, refused := in.AtOrigin(); refused != 0 {
+			act = drive.Refusal(in, refused)
+		} else {
+			act, err = guest.Run(machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)}, ask)
+		}
 		fields, status, body := http.Header{}, http.StatusInternalServerError, ""
 		switch a := act.(type) {
 		case machine.Reply:

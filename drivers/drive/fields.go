@@ -20,18 +20,14 @@ type Header interface {
 	Del(name string)
 }
 
-// OriginForm is the path and query of an absolute-form request-target, as they
-// were written.
-func OriginForm(target string) string {
-	_, rest, _ := strings.Cut(target, "://")
-	i := strings.IndexAny(rest, "/?")
-	switch {
-	case i < 0:
-		return "/"
-	case rest[i] == '?':
-		return "/" + rest[i:]
+// Refusal returns the reply to a request that machine.Incoming refused with that status.
+// A connection of HTTP/1.1 closes after an invalid request-target: it is not known where
+// the next request begins for another reader.
+func Refusal(in machine.Incoming, status int) machine.Reply {
+	if status == 400 { // RFC 9112 section 3.2
+		return machine.Reply{Status: status, Close: !in.Multiplexed, Fault: gss.Fault{Code: gss.Malformed, Detail: "the request-target or the Host field is invalid, or not for this server"}}
 	}
-	return rest[i:]
+	return machine.Reply{Status: status, Fault: gss.Fault{Code: gss.NotPermitted, Detail: "the request names another scheme than its connection has; AnyScheme takes it, where a front ends TLS"}}
 }
 
 // HostPort takes an authority apart: host in lower case without brackets, and

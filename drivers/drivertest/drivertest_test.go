@@ -281,6 +281,10 @@ var saboteurs = []struct {
 		usual := s.Source
 		s.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer { return usual.Answer(context.Background(), q) })
 	})},
+	{"client_too_early", "does not ask its machine", false, Driver{Client: func(ClientSetup) (Client, error) {
+		tr := &http.Transport{}
+		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, nil
+	}}},
 	{"client_wants_proof", "does not", false, with(func(s *ClientSetup) { s.Machine.Mutual = machine.MutualIfOffered })},
 	{"client_asks_for_target", "asks for another one", false, with(func(s *ClientSetup) {
 		usual := s.Source
@@ -357,6 +361,32 @@ var saboteurs = []struct {
 	{"server_ends", "has no limits", false, Driver{Server: serverWith(nil, limitless)}},
 	{"server_ends", "gives nobody more time", false, Driver{Server: hurried}},
 	{"server_ends_streams", "has no limits", false, Driver{HTTP3: true, Server: quicGo}},
+	{"server_one_resource", "reads request-targets by itself", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.RequestURI = r.URL.EscapedPath() // what is left of an absolute form, or of what looks like one
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
+	{"server_one_resource", "shows its handler another one", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if after, ok := strings.CutPrefix(r.URL.Path, "//"); ok {
+				_, r.URL.Path, _ = strings.Cut(after, "/")
+			}
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
+	{"server_too_early", "does not look at the field", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("Early-Data")
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
+	{"server_too_early", "challenges", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
 	{"server_context", "asks without it", false, Driver{Server: func(s ServerSetup) (func(), error) {
 		usual := s.Source
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {

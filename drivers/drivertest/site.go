@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -217,14 +216,15 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	if c.requests++; r.ProtoMajor == 1 && (c.requests == s.closeAfter || s.stumbles()) {
 		w.Header().Set("Connection", "close")
 	}
-	host, port := r.Host, uint16(80)
-	if h, p, err := net.SplitHostPort(r.Host); err == nil {
-		n, _ := strconv.ParseUint(p, 10, 16)
-		host, port = h, uint16(n)
-	}
-	q := machine.Request{Method: r.Method, URI: r.URL.RequestURI(), Scheme: "http", Host: host, Port: port, Binding: gss.NoBinding(), Multiplexed: r.ProtoMajor > 1}
+	in := machine.Incoming{Method: r.Method, Target: r.RequestURI, Authority: r.Host, Binding: gss.NoBinding(), Multiplexed: r.ProtoMajor > 1}
 	if r.TLS != nil {
-		q.Scheme, q.Binding = "https", gss.Binding{}
+		in.Secure, in.Binding = true, gss.Binding{}
+	}
+	q, refused := in.AtOrigin()
+	if refused != 0 {
+		s.k.errorf("%s %q is a request for no resource", r.Method, r.RequestURI)
+		http.Error(w, "no", refused)
+		return
 	}
 	act := s.run(r, c, machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)})
 	if s.stumbles() {

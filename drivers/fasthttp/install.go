@@ -13,6 +13,7 @@ import (
 
 	fast "github.com/valyala/fasthttp"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -253,7 +254,11 @@ func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
 		return nil
 	}
 	v := &visit{a: a, g: g, ctx: ctx}
-	v.act, v.err = v.g.Run(v.received(), v.answer)
+	if e, status := v.received(); status != 0 {
+		v.act = drive.Refusal(machine.Incoming{}, status)
+	} else {
+		v.act, v.err = v.g.Run(e, v.answer)
+	}
 	return v
 }
 

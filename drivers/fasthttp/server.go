@@ -3,8 +3,9 @@ package fasthttp
 import (
 	"context"
 	"crypto/tls"
-	"net/url"
+	"net"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,10 @@ type ServerConfig struct {
 	// requests on one connection, beside those that say so themselves (Via, Forwarded,
 	// X-Forwarded-For, X-Real-Ip).
 	SharedFront func(*fast.RequestCtx) bool
+	// AnyScheme takes requests whose absolute form names another scheme than their connection has, as
+	// a front that ends TLS may send them. Otherwise they are answered with 421 (Misdirected
+	// Request).
+	AnyScheme bool
 	// MaxDrain bounds, in bytes, what is read of a streamed body that nobody wants: fasthttp would take the
 	// rest of it for the connection's next request. Beyond it the connection closes with the response. 0
 	// is DefaultMaxDrain.
@@ -197,26 +202,41 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 	v.ended = true
 }
 
-// received is the event of the request, of which nothing points into fasthttp's buffers.
-func (v *visit) received() machine.Received {
+// received is the event of the request, of which nothing points into fasthttp's buffers, and 0; or the
+// status to refuse it with.
+func (v *visit) received() (machine.Received, int) {
 	r := &v.ctx.Request
 	state := v.ctx.TLSConnectionState()
-	q := machine.Request{Method: string(v.ctx.Method()), URI: string(r.Header.RequestURI()), Scheme: "http", Multiplexed: v.g.Alone}
-	q.Binding = v.g.Binding(state, v.a.conf.Certificate)
-	if state != nil {
-		q.Scheme = "https"
+	in := machine.Incoming{
+		Method: string(v.ctx.Method()), Target: string(r.Header.RequestURI()), Authority: string(r.Header.Host()),
+		Secure: state != nil, AnyScheme: v.a.conf.AnyScheme, Binding: v.g.Binding(state, v.a.conf.Certificate),
+		EarlyData: state != nil && !state.HandshakeComplete, // RFC 8470 section 3
 	}
-	host := string(r.Header.Host())
-	if u, err := url.Parse(q.URI); err == nil && u.IsAbs() && u.Host != "" { // absolute-form
-		q.Scheme, q.URI, host = strings.ToLower(u.Scheme), drive.OriginForm(q.URI), u.Host
+	q, status := in.AtOrigin() // TARGET-1, TARGET-2
+	if status != 0 || !v.agree(q) {
+		return machine.Received{}, max(status, 400)
 	}
-	q.Host, q.Port = drive.HostPort(q.Scheme, host)
+	q.Multiplexed = v.g.Alone
 	values := requestFields{&r.Header}.Values
 	shared := v.a.conf.SharedFront != nil && v.a.conf.SharedFront(v.ctx)
 	for _, field := range [...]string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
 		shared = shared || len(values(field)) > 0
 	}
-	return machine.Received{Request: q, Header: header.ParseRequest(values), SharedFront: shared}
+	return machine.Received{Request: q, Header: header.ParseRequest(values), SharedFront: shared}, 0
+}
+
+// agree makes the handler see what the machine judges. fasthttp reads a request-target by itself, and
+// takes the start of a path with two slashes for a host where "://" follows, or Host is missing.
+func (v *visit) agree(q machine.Request) bool {
+	if !strings.HasPrefix(q.URI, "//") {
+		return true
+	}
+	var u fast.URI
+	if u.Parse(v.ctx.Host(), []byte(q.Scheme+"://"+net.JoinHostPort(q.Host, strconv.Itoa(int(q.Port)))+q.URI)) != nil {
+		return false
+	}
+	v.ctx.Request.SetURI(&u)
+	return true
 }
 
 // answer answers a question: body hashes are made here, everything else is the source's.

@@ -21,6 +21,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
@@ -322,12 +323,62 @@ func TestAuthenticatorAbsoluteForm(t *testing.T) {
 	}, false, scheme.BasicServer("r", scheme.AskVerifier))
 	for target, want := range map[string]string{
 		"/": "http h:80 /", "http://other.example/x": "http other.example:80 /x", "http://Other.example:8080": "http other.example:8080 /",
-		"HTTPS://[::1]/?q": "https ::1:443 /?q",
+		"HTTP://[::1]/?q": "http ::1:80 /?q",
 	} {
 		to = nil
 		if res, _ := dialLine(t, h.url).do("GET "+target, "Authorization: Basic YWxpY2U6d29uZGVy"); res.StatusCode != 200 || strings.Join(to, "; ") != want {
 			t.Errorf("%s: status %d, got %v, want %s", target, res.StatusCode, to, want)
 		}
+	}
+}
+
+// The scheme is the connection's, and the handler sees what the machine judges: fasthttp by itself takes
+// the start of a path with two slashes for a host.
+func TestAuthenticatorTargets(t *testing.T) {
+	var mu sync.Mutex
+	var judged, seen []string
+	c := func(any bool) *host {
+		return newHost(t, func(c *fasthttp.ServerConfig, s *fast.Server) {
+			c.AnyScheme = any
+			c.Observer = func(_ uint64, _ gss.Env, e machine.Event, _ machine.Actions) {
+				if e, ok := e.(machine.Received); ok {
+					mu.Lock()
+					defer mu.Unlock()
+					judged = append(judged, e.Request.Scheme+" "+e.Request.URI)
+				}
+			}
+			s.Handler = func(ctx *fast.RequestCtx) {
+				mu.Lock()
+				defer mu.Unlock()
+				seen = append(seen, string(ctx.URI().PathOriginal())+" at "+string(ctx.Host()))
+			}
+		}, false, scheme.BasicServer("r", scheme.AskVerifier))
+	}
+	strict, lax := c(false), c(true)
+	const login = "Authorization: Basic YWxpY2U6d29uZGVy"
+	for _, target := range []string{"https:/secret", "x:/public/y://h/admin", "http:/a://b/c", "http:///secret", "http://user@h/", "*", "ftp://h/p", "/a#b", "https://h/p"} {
+		want := 400
+		if target == "https://h/p" {
+			want = 421
+		}
+		if res, _ := dialLine(t, strict.url).do("GET "+target, login); res.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", target, res.StatusCode, want)
+		}
+	}
+	if len(judged)+len(seen) > 0 {
+		t.Errorf("judged %q, and the handler saw %q", judged, seen)
+	}
+	for target, want := range map[string]string{
+		"//evil/secret": "http //evil/secret", "//evil/secret?x=a://b": "http //evil/secret?x=a://b", "//evil": "http //evil", "https://h/p": "http /p", "/a://b/c": "http /a://b/c",
+	} {
+		judged, seen = nil, nil
+		res, _ := dialLine(t, lax.url).do("GET "+target, login)
+		_, path, _ := strings.Cut(want, " ")
+		path, _, _ = strings.Cut(path, "?")
+		if res.StatusCode != 200 || strings.Join(judged, "; ") != want || len(seen) != 1 || !strings.HasPrefix(seen[0], path+" at ") || strings.Contains(seen[0], "at evil") {
+			t.Errorf("%s: status %d, judged %q, and the handler saw %q", target, res.StatusCode, judged, seen)
+		}
+		requirement.Held(t, "unit:one_resource", "TARGET-1")
 	}
 }
 

@@ -34,21 +34,15 @@ func outbound(r *http.Request, u *url.URL, b gss.Binding, multiplexed bool) mach
 	return q
 }
 
-// inbound is what a server's or a proxy's machine must know of a request that
-// came in: the request-target as it was written, in origin-form; for CONNECT the
-// authority.
-func inbound(r *http.Request, b gss.Binding) machine.Request {
-	q := machine.Request{
-		Method: r.Method, URI: r.RequestURI, Scheme: "http",
+// incoming is a request that came in, as it was written.
+func incoming(r *http.Request, b gss.Binding) machine.Incoming {
+	in := machine.Incoming{
+		Method: r.Method, Target: r.RequestURI, Authority: r.Host, Secure: r.TLS != nil,
 		Binding: b, Multiplexed: r.ProtoMajor > 1,
+		EarlyData: r.TLS != nil && !r.TLS.HandshakeComplete, // RFC 8470 section 3
 	}
-	if r.TLS != nil {
-		q.Scheme = "https"
+	if in.Target == "" { // not read off a wire
+		in.Target = r.URL.RequestURI()
 	}
-	if r.URL.IsAbs() { // absolute-form, RFC 9112 section 3.2.2
-		q.Scheme = strings.ToLower(r.URL.Scheme)
-		q.URI = drive.OriginForm(r.RequestURI)
-	}
-	q.Host, q.Port = drive.HostPort(q.Scheme, r.Host)
-	return q
+	return in
 }

@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"bufio"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,33 +12,117 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// What a server's machine hears of a request is the request-target as it was
-// written.
-func TestInbound(t *testing.T) {
-	for line, want := range map[string]machine.Request{
-		"GET /a%20b?c=d HTTP/1.1":                         {Method: "GET", URI: "/a%20b?c=d", Scheme: "http", Host: "host.example", Port: 8080},
-		"GET /%7Ea/../b HTTP/1.1":                         {Method: "GET", URI: "/%7Ea/../b", Scheme: "http", Host: "host.example", Port: 8080},
-		"GET //double HTTP/1.1":                           {Method: "GET", URI: "//double", Scheme: "http", Host: "host.example", Port: 8080},
-		"OPTIONS * HTTP/1.1":                              {Method: "OPTIONS", URI: "*", Scheme: "http", Host: "host.example", Port: 8080},
-		"GET http://Other.example/%7Ex?y HTTP/1.1":        {Method: "GET", URI: "/%7Ex?y", Scheme: "http", Host: "other.example", Port: 80},
-		"GET HTTPS://other.example:8443 HTTP/1.1":         {Method: "GET", URI: "/", Scheme: "https", Host: "other.example", Port: 8443},
-		"GET http://other.example?q HTTP/1.1":             {Method: "GET", URI: "/?q", Scheme: "http", Host: "other.example", Port: 80},
-		"GET http://[2001:DB8::1]:81/ HTTP/1.1":           {Method: "GET", URI: "/", Scheme: "http", Host: "2001:db8::1", Port: 81},
-		"CONNECT tunnel.example:443 HTTP/1.1":             {Method: "CONNECT", URI: "tunnel.example:443", Scheme: "http", Host: "tunnel.example", Port: 443},
-		"GET http://user:pass@other.example/a@b HTTP/1.1": {Method: "GET", URI: "/a@b", Scheme: "http", Host: "other.example", Port: 80},
+// What a server's machine hears of a request is what was read off the wire: the
+// request-target as it was written, and of the connection what net/http knows.
+func TestIncoming(t *testing.T) {
+	for line, want := range map[string]machine.Incoming{
+		"GET /a%20b?c=d HTTP/1.1":                  {Method: "GET", Target: "/a%20b?c=d", Authority: "Host.example:8080"},
+		"GET //double HTTP/1.1":                    {Method: "GET", Target: "//double", Authority: "Host.example:8080"},
+		"OPTIONS * HTTP/1.1":                       {Method: "OPTIONS", Target: "*", Authority: "Host.example:8080"},
+		"GET http://Other.example/%7Ex?y HTTP/1.1": {Method: "GET", Target: "http://Other.example/%7Ex?y", Authority: "Other.example"},
+		"GET x:/public/y://h/admin HTTP/1.1":       {Method: "GET", Target: "x:/public/y://h/admin", Authority: "Host.example:8080"},
+		"CONNECT tunnel.example:443 HTTP/1.1":      {Method: "CONNECT", Target: "tunnel.example:443", Authority: "tunnel.example:443"},
 	} {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(line + "\r\nHost: Host.example:8080\r\n\r\n")))
 		if err != nil {
 			t.Fatal(err)
 		}
 		want.Binding = gss.NoBinding()
-		if got := inbound(r, gss.NoBinding()); got != want {
+		if got := incoming(r, gss.NoBinding()); got != want {
 			t.Errorf("%s: %+v, want %+v", line, got, want)
 		}
+		r.TLS = &tls.ConnectionState{}
+		want.Secure, want.EarlyData = true, true
+		if got := incoming(r, gss.NoBinding()); got != want {
+			t.Errorf("%s before the handshake is over: %+v, want %+v", line, got, want)
+		}
+		r.TLS.HandshakeComplete = true
+		if got := incoming(r, gss.NoBinding()); got.EarlyData {
+			t.Errorf("%s after the handshake is early data", line)
+		}
 	}
+}
+
+// resource is what r.URL says, spelled as it was written where that is the same.
+func TestUpstreamResource(t *testing.T) {
+	for written, want := range map[string]string{
+		"/a%2Fb?x=%zz;y": "/a%2Fb?x=%zz;y", "//d/e": "//d/e", "/%7Ex/../y": "/%7Ex/../y", "/": "/", "/?": "/?", "/caf\xc3\xa9|": "/caf\xc3\xa9|",
+	} {
+		in, err := url.ParseRequestURI(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := resource(written, in).RequestURI(); got != want {
+			t.Errorf("%q goes up as %q, want %q", written, got, want)
+		}
+		for _, other := range []string{"/public/y", "//public", "/public?q"} {
+			in, err := url.ParseRequestURI(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := resource(written, in).RequestURI(); got != other {
+				t.Errorf("%q, and in front it was %q: %q went up", written, other, got)
+			}
+			requirement.Held(t, "unit:one_resource", "TARGET-1")
+		}
+	}
+	absolute, err := url.ParseRequestURI("http://h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for written, want := range map[string]string{"/": "/", "*": "*"} {
+		if got := resource(written, absolute).RequestURI(); got != want {
+			t.Errorf("http://h as %q goes up as %q", written, got)
+		}
+	}
+}
+
+// FuzzTarget: whatever net/http and the parser of request-targets both take, they take
+// for the same path and query, and that goes up.
+func FuzzTarget(f *testing.F) {
+	for _, s := range []string{"/a?b", "//h/p", "x:/public/y://h/admin", "http:/a://b/c", "http://h/p", "http://h?q", "*", "h:443", "/%2F%zz", "/a;b?c;d", "/?", "http://h/?"} {
+		f.Add("GET", s)
+		f.Add("OPTIONS", s)
+		f.Add("CONNECT", s)
+	}
+	f.Fuzz(func(t *testing.T, method, target string) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: h\r\n\r\n")))
+		if err != nil {
+			return
+		}
+		in := incoming(r, gss.NoBinding())
+		in.AnyScheme = true
+		q, status := in.AtOrigin()
+		if status != 0 || q.Method == "CONNECT" {
+			return
+		}
+		if q.URI == "*" {
+			if r.URL.Path != "*" && r.URL.Path != "" {
+				t.Fatalf("%q is %q to net/http", target, r.URL.Path)
+			}
+			return
+		}
+		alone, err := url.ParseRequestURI(q.URI)
+		if err != nil {
+			t.Fatalf("%q: net/http does not take %q", target, q.URI)
+		}
+		path := r.URL.Path
+		if path == "" {
+			path = "/"
+		}
+		if alone.Path != path || alone.RawQuery != r.URL.RawQuery || r.URL.Opaque != "" || r.URL.Fragment != "" {
+			t.Fatalf("%q is %q to the machine, and %+v to a handler", target, q.URI, r.URL)
+		}
+		up, err := url.ParseRequestURI(resource(q.URI, r.URL).RequestURI())
+		if err != nil || up.Path != path || up.RawQuery != r.URL.RawQuery {
+			t.Fatalf("%q goes up as %+v, %v", target, up, err)
+		}
+		requirement.Held(t, "unit:one_resource", "TARGET-1")
+	})
 }
 
 func TestOutbound(t *testing.T) {

@@ -46,6 +46,9 @@ type ProxyConfig struct {
 	// may be kept for it. Requests with Via and the like are taken for such ones in
 	// any case, unless Proxy.Auth.PinnedFront says otherwise.
 	SharedFront func(*http.Request) bool
+	// AnyScheme is as in [ServerConfig], for a reverse proxy. The scheme of a forward
+	// proxy's requests is that of their targets.
+	AnyScheme bool
 	// Upstream is where a reverse proxy (Proxy.Reverse) sends everything: scheme and
 	// host, without a path. The Host field stays the client's.
 	Upstream *url.URL
@@ -189,25 +192,24 @@ type passage struct {
 // it cannot be for us.
 func (x *passage) admit() int {
 	c, r := x.p.conf, x.r
-	x.q = inbound(r, x.f.tls.Binding(r.TLS, c.Certificate))
+	in := incoming(r, x.f.tls.Binding(r.TLS, c.Certificate))
+	in.AnyScheme = c.AnyScheme
+	judge := in.AtProxy
+	if c.Proxy.Reverse {
+		judge = in.AtOrigin
+	}
+	var status int
+	if x.q, status = judge(); status != 0 { // TARGET-1
+		return status
+	}
 	x.q.Multiplexed = x.q.Multiplexed || x.f.conn == nil
-	switch {
-	case c.Proxy.Reverse:
+	if c.Proxy.Reverse {
 		x.q.Scheme = c.Upstream.Scheme
 		x.q.Host, x.q.Port = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host)
-	case r.Method == http.MethodConnect:
-		_, port, err := net.SplitHostPort(r.Host)
-		if _, p := drive.HostPort("", r.Host); err != nil || port != fmt.Sprint(p) {
-			return http.StatusBadRequest
-		}
-	case x.q.Scheme != "http" && x.q.Scheme != "https" || !r.URL.IsAbs() || r.URL.Host == "":
-		return http.StatusBadRequest
 	}
 	x.to = origin{x.q.Scheme, net.JoinHostPort(x.q.Host, fmt.Sprint(x.q.Port))}
 	creds := requestHeader(r.Header).Authorization
 	switch {
-	case x.q.Host == "":
-		return http.StatusBadRequest
 	case creds.Present() && creds.Scheme() == "":
 		// Whose scheme cannot be told may be connection-bound to who reads it more
 		// kindly, and must not go out on a connection that others use.

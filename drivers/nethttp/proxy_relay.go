@@ -28,17 +28,30 @@ func withPassage(ctx context.Context, x *passage) context.Context {
 
 func passageOf(r *http.Request) *passage { return r.Context().Value(passageKey{}).(*passage) }
 
-// rewrite makes the request that goes upstream: byte for byte the request-target
-// that came, as its origin sees it, so that a Digest over it holds.
+// resource makes the URL that goes upstream. What goes is what in says, which is what
+// handlers in front of the proxy went by (TARGET-1): byte for byte as it was written,
+// so that a Digest over it holds, unless one of them changed it.
+func resource(written string, in *url.URL) *url.URL {
+	u := &url.URL{Path: in.Path, RawPath: in.RawPath, RawQuery: in.RawQuery, ForceQuery: in.ForceQuery}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	asWritten, err := url.ParseRequestURI(written)
+	same := err == nil && asWritten.Path == u.Path && asWritten.RawQuery == u.RawQuery && asWritten.ForceQuery == u.ForceQuery
+	switch {
+	case written == "*" && (in.Path == "" || in.Path == "*"): // RFC 9112 section 3.2.4
+		return &url.URL{Opaque: "*"}
+	case same && !strings.HasPrefix(written, "//"): // which url.URL would take for an authority
+		return &url.URL{Opaque: written}
+	}
+	return u
+}
+
+// rewrite makes the request that goes upstream.
 func rewrite(pr *httputil.ProxyRequest) {
 	x := passageOf(pr.In)
-	u := &url.URL{Scheme: x.to.scheme, Host: x.to.addr}
-	if strings.HasPrefix(x.q.URI, "//") { // url.URL would take it for an authority
-		u.Path, u.RawPath = pr.In.URL.Path, pr.In.URL.RawPath
-		u.RawQuery, u.ForceQuery = pr.In.URL.RawQuery, pr.In.URL.ForceQuery
-	} else {
-		u.Opaque = x.q.URI
-	}
+	u := resource(x.q.URI, pr.In.URL)
+	u.Scheme, u.Host = x.to.scheme, x.to.addr
 	pr.Out.URL = u
 	for _, field := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if v, ok := pr.In.Header[field]; ok && !named(pr.In.Header, field) {

@@ -38,6 +38,11 @@ type ServerConfig struct {
 	// X-Forwarded-For or X-Real-Ip are taken for such ones in any case, and no
 	// identity is kept for them (HTA-18) unless Auth.PinnedFront says that it may.
 	SharedFront func(*http.Request) bool
+	// AnyScheme takes requests whose absolute form names another scheme than their
+	// connection has, as a front that ends TLS may send them. Otherwise they are
+	// answered with 421 (Misdirected Request). The scheme that counts is the
+	// connection's in any case.
+	AnyScheme bool
 	// MaxDrain bounds, in bytes, how much of a request's body is read and thrown
 	// away before the challenge of a further leg, to keep the connection that the
 	// handshake belongs to; net/http itself closes a connection with more than 256
@@ -183,13 +188,16 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 	}
 	x := &exchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
 	defer x.close()
-	h := requestHeader(r.Header)
-	e := machine.Received{Request: inbound(r, c.Binding(r.TLS, a.conf.Certificate)), Header: h, SharedFront: a.sharedFront(r)}
-	if e.Request.URI == "" { // not read off a wire
-		e.Request.URI = r.URL.RequestURI()
+	in := incoming(r, c.Binding(r.TLS, a.conf.Certificate))
+	in.AnyScheme = a.conf.AnyScheme
+	q, status := in.AtOrigin() // TARGET-1, TARGET-2
+	if status != 0 {
+		x.reply(drive.Refusal(in, status))
+		x.ended = true
+		return
 	}
-	e.Request.Multiplexed = e.Request.Multiplexed || c.Alone
-	act, err := x.run(e)
+	q.Multiplexed = q.Multiplexed || c.Alone
+	act, err := x.run(machine.Received{Request: q, Header: requestHeader(r.Header), SharedFront: a.sharedFront(r)})
 	switch act := act.(type) {
 	case machine.Reply:
 		x.reply(act)
