@@ -73,7 +73,8 @@
 // machine.Request and machine.Received. Multiplexed: other requests share the
 // connection. SharedFront: other clients do. Binding: the channel below, which is
 // one of none, bytes, or unavailable (the zero value; say NoBinding only where
-// there is no TLS). And the identity on whose behalf a client acts.
+// there is no TLS), or at a server that does not know which of its certificates it
+// showed, one of several (gss.BindingAmong). And the identity on whose behalf a client acts.
 //
 // The example of this package is a whole driver over in-memory messages.
 package countersign

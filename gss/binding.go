@@ -1,9 +1,11 @@
 package gss
 
 import (
+	"crypto/fips140"
 	"crypto/md5"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Binding is the channel that an authentication is tied to (RFC 5056), as the
@@ -11,9 +13,14 @@ import (
 // into another (HTA-19): none, there is no TLS below; bytes, this very channel;
 // unavailable, there is TLS below but its binding is not known. The zero
 // Binding is unavailable.
+//
+// An acceptor that does not know which of its certificates this very connection
+// showed has a fourth: one of several ([BindingAmong]), of which none may be left
+// ([Undefined]). It compares with each of them, where unavailable would compare
+// with nothing (BIND-1).
 type Binding struct {
 	kind bindingKind
-	data string
+	data string // known: application data; several: hashes, one after another
 }
 
 type bindingKind uint8
@@ -22,6 +29,7 @@ const (
 	unavailable bindingKind = iota
 	none
 	known
+	several
 )
 
 // NoBinding says that there is no TLS below. Only a driver that knows so may
@@ -35,6 +43,90 @@ func BindingOf(data string) Binding {
 		return Binding{}
 	}
 	return Binding{known, data}
+}
+
+// BindingAmong returns the binding of a channel that is one of several, for an
+// acceptor: a server with certificates for many hosts, with an RSA beside an
+// ECDSA certificate, or with an old and a new one, where nothing says which of
+// them a connection showed. [Binding.Admit] then compares with each. Peers choose
+// what a server shows (the server name, their algorithms), so that guessing which
+// one it was would leave the choice to an attacker that relays a login.
+//
+// The result is one comparable value; it grows by 16 bytes for each different
+// binding, which is the caller's to bound. Of a single one it is that one. Under
+// FIPS-only mode it cannot be computed and is unavailable, see [Binding.Hash].
+//
+// The error is a [Misuse]: there are no bindings, or one of them is none or
+// unavailable. It is not made unavailable, which would compare with nothing.
+func BindingAmong(of ...Binding) (Binding, error) {
+	if len(of) == 0 {
+		return Undefined(), Misuse("gss: BindingAmong: there is no binding to compare with; give those of all certificates that the server shows")
+	}
+	fips, one := fips140.Enforced(), of[0]
+	var hashes []byte
+	for i, b := range of {
+		if b.kind != known && b.kind != several {
+			return Undefined(), Misuse(fmt.Sprintf("gss: BindingAmong: number %d of %d is a %v, with which nothing can be compared", i+1, len(of), b))
+		}
+		if fips {
+			continue // MD5 is barred
+		}
+		sums := b.data
+		if b.kind == known {
+			sum := channelHash(b.data)
+			sums = string(sum[:])
+		}
+		for ; sums != ""; sums = sums[md5.Size:] {
+			if !amongHashes(string(hashes), sums[:md5.Size]) {
+				hashes = append(hashes, sums[:md5.Size]...)
+			}
+		}
+		if one != b {
+			one = Binding{}
+		}
+	}
+	switch {
+	case one != Binding{}:
+		return one, nil
+	case fips:
+		return Binding{}, nil
+	}
+	return Binding{several, string(hashes)}, nil
+}
+
+// Undefined returns the binding of a channel for which none is defined, at an
+// acceptor: the server's certificate is signed without a hash, or with several
+// (RFC 5929 section 4.1). No client can be bound to it, so one that says that it
+// is bound is bound to another channel, and [Binding.Admit] refuses it.
+func Undefined() Binding { return Binding{kind: several} }
+
+// Hashes returns the hashes that a binding of several is compared with, 16 bytes
+// each, one after another; empty for [Undefined]. It reports false for any other
+// binding.
+func (b Binding) Hashes() (string, bool) {
+	if b.kind != several {
+		return "", false
+	}
+	return b.data, true
+}
+
+// BindingOfHashes is the inverse of [Binding.Hashes], for traces. It reports
+// false if hashes is not a whole number of them.
+func BindingOfHashes(hashes string) (Binding, bool) {
+	if len(hashes)%md5.Size != 0 {
+		return Undefined(), false
+	}
+	return Binding{several, hashes}, true
+}
+
+// amongHashes reports whether sum is one of hashes. It compares with each, in a
+// time that depends on their number alone.
+func amongHashes(hashes, sum string) bool {
+	found := false
+	for ; len(hashes) >= md5.Size; hashes = hashes[md5.Size:] {
+		found = Equal(hashes[:md5.Size], sum) || found
+	}
+	return found
 }
 
 // IsNone reports whether there is no channel to bind to.
@@ -55,9 +147,10 @@ func (b Binding) Data() (string, bool) { return b.data, b.kind == known }
 //	none         zero   true
 //	known        MD5    true, false under fips
 //	unavailable  zero   false
+//	several      zero   false
 //
-// The acceptor compares, and so enforces it (R4559-6-3); the layout is
-// R4121-4.1.1.2-1.
+// The acceptor compares ([Binding.Admit]), and so enforces it (R4559-6-3); the
+// layout is R4121-4.1.1.2-1.
 //
 // fips is crypto/fips140.Enforced() as the caller read it at construction: MD5
 // is barred there, and the standard library panics on it.
@@ -70,6 +163,52 @@ func (b Binding) Hash(fips bool) (sum [md5.Size]byte, aware bool) {
 	}
 	return sum, false
 }
+
+// Admit judges, for an acceptor whose channel is b, what a client says of its
+// own (C30, R4559-6-3). sum is the hash that the client sent, and said reports
+// whether it spoke of bindings at all: that it sent a hash, or said that it is
+// aware of bindings. A sum of zeros (or none) from a client that spoke says that
+// there is no TLS below it. fips is as for [Binding.Hash].
+//
+//	client          b known or several,     b known or several,  b neither,
+//	                IfAvailable             Require              Require
+//	one of b's      bound                   bound                refused
+//	another         refused                 refused              refused
+//	zeros           refused                 refused              refused
+//	did not speak   admitted                refused              refused
+//
+// Under Ignore, and under IfAvailable where b is none or unavailable, all are
+// admitted. why is empty for an admitted client; otherwise it says what was
+// wrong, for a [Fault] of code [BadBinding]. All comparisons take constant time.
+func (b Binding) Admit(demand Demand, fips, said bool, sum string) (bound bool, why string) {
+	if demand == Ignore {
+		return false, ""
+	}
+	ours := b.data
+	if b.kind == known && !fips {
+		own := channelHash(b.data)
+		ours = string(own[:])
+	}
+	switch {
+	case fips || b.kind == none || b.kind == unavailable:
+		if demand == Require {
+			return false, "Config.ChannelBinding is Require, but this side has no channel binding"
+		}
+		return false, ""
+	case !said && demand == Require:
+		return false, "the client sent no channel binding, which Config.ChannelBinding demands"
+	case !said:
+		return false, ""
+	case sum == "" || Equal(sum, zeroHash):
+		return false, "the client knows about channel bindings and saw no TLS, but there is TLS here: its login may have been relayed"
+	case !amongHashes(ours, sum): // BIND-1
+		return false, "the client is bound to another channel than this one: its login may have been relayed, or a certificate that the server shows is not among those that it compares with"
+	}
+	return true, ""
+}
+
+// zeroHash is what stands for the hash of none.
+var zeroHash = strings.Repeat("\x00", md5.Size)
 
 // channelHash hashes the structure with both addresses of type 0
 // (GSS_C_AF_UNSPEC) and empty, as everyone does who binds to TLS: four zero
@@ -88,6 +227,8 @@ func (b Binding) Format(f fmt.State, _ rune) {
 		fmt.Fprint(f, "binding(none)")
 	case known:
 		fmt.Fprintf(f, "binding(%d bytes)", len(b.data))
+	case several:
+		fmt.Fprintf(f, "binding(one of %d)", len(b.data)/md5.Size)
 	default:
 		fmt.Fprint(f, "binding(unavailable)")
 	}

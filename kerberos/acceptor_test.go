@@ -202,6 +202,10 @@ func TestChannelBinding(t *testing.T) {
 	right, _ := binding.Hash(false)
 	wrong := right
 	wrong[3]++
+	among, err := gss.BindingAmong(gss.BindingOf("tls-server-end-point:old"), binding)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		name                                 string
 		sum                                  [16]byte
@@ -222,7 +226,7 @@ func TestChannelBinding(t *testing.T) {
 		}
 		check := func(demand gss.Demand, b gss.Binding, want gss.Code) {
 			r := accept(t, Config{Keys: f.keys, ChannelBinding: demand}, b, f.token())
-			bound := want == gss.NoFault && strings.HasPrefix(row.name, "right") && demand != gss.Ignore && b == binding
+			bound := want == gss.NoFault && strings.HasPrefix(row.name, "right") && demand != gss.Ignore && (b == binding || b == among)
 			if r.Fault.Code != want || r.Info().Flags.Has(gss.ChannelBound) != bound {
 				t.Errorf("%s under %d: %v, flags %#x", row.name, demand, r.Fault, r.Info().Flags)
 			}
@@ -231,6 +235,16 @@ func TestChannelBinding(t *testing.T) {
 		check(gss.IfAvailable, binding, row.ifAvailable)
 		check(gss.Require, binding, row.require)
 		check(gss.Ignore, binding, row.ignore)
+		check(gss.IfAvailable, among, row.ifAvailable)
+		check(gss.Require, among, row.require)
+		check(gss.Ignore, among, row.ignore)
+		undefined := row.ifAvailable
+		if strings.HasPrefix(row.name, "right") { // no binding is right where none is defined
+			undefined = gss.BadBinding
+		}
+		check(gss.IfAvailable, gss.Undefined(), undefined)
+		check(gss.Require, gss.Undefined(), gss.BadBinding)
+		requirement.Held(t, "unit:binding_among", "BIND-1")
 		check(gss.IfAvailable, gss.NoBinding(), row.noneIA)
 		check(gss.IfAvailable, gss.Binding{}, row.noneIA)
 		check(gss.Require, gss.NoBinding(), gss.BadBinding)

@@ -248,6 +248,10 @@ func TestBindingTable(t *testing.T) {
 	known, other := target.Binding, gss.BindingOf("tls-server-end-point:other")
 	var unavailable gss.Binding
 	none := gss.NoBinding()
+	among, err := gss.BindingAmong(gss.BindingOf("tls-server-end-point:old"), known)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const in, bad = gss.NoFault, gss.BadBinding
 	for _, row := range []struct {
 		client, server      gss.Binding
@@ -262,6 +266,13 @@ func TestBindingTable(t *testing.T) {
 		{none, none, in, in, bad},
 		{known, unavailable, in, in, bad},
 		{unavailable, unavailable, in, in, bad},
+		{known, among, in, in, in},
+		{other, among, bad, in, bad},
+		{none, among, bad, in, bad},
+		{unavailable, among, in, in, bad},
+		{known, gss.Undefined(), bad, in, bad},
+		{none, gss.Undefined(), bad, in, bad},
+		{unavailable, gss.Undefined(), in, in, bad},
 	} {
 		for demand, want := range map[gss.Demand]gss.Code{gss.IfAvailable: row.ifAvailable, gss.Ignore: row.ignore, gss.Require: row.require} {
 			server := acceptorConfig
@@ -274,6 +285,9 @@ func TestBindingTable(t *testing.T) {
 			}
 			requirement.Held(t, "prop:binding_three_values")
 			requirement.Held(t, "kit:NTLM/channel_binding_mismatch")
+			if row.server == among || row.server == gss.Undefined() {
+				requirement.Held(t, "unit:binding_among", "BIND-1")
+			}
 		}
 		// On the wire the three look different.
 		w := newWorld(t, Config{}, acceptorConfig)

@@ -181,37 +181,15 @@ func (c *config) judgeEcho(p *proof, now Time) gss.Fault {
 	return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the names or the time in the response are not those of our challenge: the challenge was changed on its way"}
 }
 
-// judgeBinding is the channel binding by C30 (NLMP-3.2.5.1.2-1).
-//
-//	client's pair   ours known, IfAvailable   ours known, Require   ours not known, Require
-//	equal           in, bound                 in, bound             -
-//	zero            refused                   refused               refused
-//	another         refused                   refused               refused
-//	none            in                        refused               refused
-//
-// Under Ignore, and under IfAvailable without a binding of ours, nobody looks.
-func (c *config) judgeBinding(p *proof, binding gss.Binding) gss.Fault {
-	_, known := binding.Data()
-	if c.ChannelBinding == gss.Ignore || c.ChannelBinding == gss.IfAvailable && !known {
-		return gss.Fault{}
+// judgeBinding compares the client's MsvAvChannelBindings with this side's channel
+// (NLMP-3.2.5.1.2-1). A client that leaves the pair out says nothing of bindings.
+func (c *config) judgeBinding(p *proof, binding gss.Binding) (fault gss.Fault) {
+	sum, said := p.response.Pairs.Get(AVChannelBindings)
+	var why string
+	if p.bound, why = binding.Admit(c.ChannelBinding, false, said, sum); why != "" { // there is no FIPS-only mode here: New refused it
+		fault = gss.Fault{Code: gss.BadBinding, Detail: "ntlm: " + why}
 	}
-	bad := func(detail string) gss.Fault { return gss.Fault{Code: gss.BadBinding, Detail: "ntlm: " + detail} }
-	if !known {
-		return bad("Config.ChannelBinding is Require, but this side has no channel binding")
-	}
-	theirs, sent := p.response.Pairs.Get(AVChannelBindings)
-	if !sent {
-		if c.ChannelBinding == gss.Require {
-			return bad("the client sent no channel binding, which Config.ChannelBinding demands")
-		}
-		return gss.Fault{}
-	}
-	ours, aware := binding.Hash(false)
-	if !aware || !gss.Equal(theirs, string(ours[:])) {
-		return bad("the client authenticates over another channel than this one")
-	}
-	p.bound = true
-	return gss.Fault{}
+	return fault
 }
 
 // judgeTarget compares the service that the client means with ours.

@@ -294,7 +294,12 @@ func bind(r *report, pair func() Pair, honest *talk) {
 		return
 	}
 	here, there := gss.BindingOf("tls-server-end-point:here"), gss.BindingOf("tls-server-end-point:there")
-	for _, ours := range [...]gss.Binding{here, gss.NoBinding(), {}} {
+	either, err := gss.BindingAmong(gss.BindingOf("tls-server-end-point:also here"), here)
+	if err != nil {
+		return // cannot be
+	}
+	for _, ours := range [...]gss.Binding{here, either, gss.Undefined(), gss.NoBinding(), {}} {
+		knows := ours == here || ours == either || ours == gss.Undefined()
 		for _, theirs := range [...]gss.Binding{here, there, gss.NoBinding(), {}} {
 			k := newTalk(r, pair())
 			it, at := k.p.Target, k.p.Target
@@ -303,10 +308,10 @@ func bind(r *report, pair func() Pair, honest *talk) {
 			bound := k.completed(acceptor) && k.ctx[acceptor].Info().Flags.Has(gss.ChannelBound)
 			code := k.out[acceptor].Fault.Code
 			switch {
-			case ours == here && theirs == here:
-				r.check(bindingMismatch, bound, "acceptor: %v and not ChannelBound, though both name the same channel %v", k.out[acceptor].State, k.out[acceptor].Fault)
+			case theirs == here && (ours == here || ours == either):
+				r.check(bindingMismatch, bound, "acceptor with a %v: %v and not ChannelBound, though the peer is on that channel %v", ours, k.out[acceptor].State, k.out[acceptor].Fault)
 				continue
-			case ours == here && theirs != (gss.Binding{}):
+			case knows && theirs != (gss.Binding{}):
 				r.check(bindingMismatch, !k.completed(acceptor) && code == gss.BadBinding,
 					"acceptor with a %v: %v with %q for a peer with another, or with a word that there is none (%v); want BadBinding", ours, k.out[acceptor].State, code, theirs)
 			case !k.completed(acceptor):

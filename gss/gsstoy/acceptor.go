@@ -1,7 +1,9 @@
 package gsstoy
 
 import (
+	"crypto/fips140"
 	"fmt"
+	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
 )
@@ -134,14 +136,12 @@ func (c acceptor) verify(env gss.Env, secret gss.Secret) (gss.Context, gss.Outpu
 	if !c.secret.Equal(secret) {
 		return c.fail(gss.BadCredentials, "toy: the proof does not match")
 	}
-	// A known binding refuses another one, and the word that there is none; who
-	// says nothing passes (C30 under IfAvailable).
-	if ours := channel(c.target.Binding); len(ours) > 1 && c.channel != "" {
-		if c.channel != ours {
-			return c.fail(gss.BadBinding, "toy: the peer is on another channel")
-		}
-		c.bound = true
+	theirs, _ := strings.CutPrefix(c.channel, "+")
+	bound, why := c.target.Binding.Admit(gss.IfAvailable, fips140.Enforced(), c.channel != "", unhex(theirs))
+	if why != "" {
+		return c.fail(gss.BadBinding, "toy: "+why)
 	}
+	c.bound = bound
 	if c.toy.Refuses {
 		return c.fail(gss.NotPermitted, "toy: configured to refuse")
 	}

@@ -1,6 +1,7 @@
 package gsstoy
 
 import (
+	"crypto/fips140"
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -151,13 +152,27 @@ func hexOf(s string) string {
 // channel is what an initiator says of its binding. The three values stay three
 // (HTA-19): nothing at all for an unavailable one.
 func channel(b gss.Binding) string {
-	if data, known := b.Data(); known {
-		return "+" + sumText(sum(sumStart, data))
-	}
-	if b.IsNone() {
+	switch sum, aware := b.Hash(fips140.Enforced()); {
+	case !aware:
+		return ""
+	case b.IsNone():
 		return "-"
+	default:
+		return "+" + hexOf(string(sum[:]))
 	}
-	return ""
+}
+
+// unhex undoes hexOf. What is not hexadecimal is "".
+func unhex(s string) string {
+	b := make([]byte, 0, len(s)/2)
+	for i := 0; i < len(s); i += 2 {
+		hi, lo := strings.IndexByte(hexDigits, at(s, i)), strings.IndexByte(hexDigits, at(s, i+1))
+		if hi < 0 || lo < 0 {
+			return ""
+		}
+		b = append(b, byte(hi<<4|lo))
+	}
+	return string(b)
 }
 
 // sum is FNV-1a of parts, each behind its length, continuing from h. It stands

@@ -101,7 +101,7 @@ func fill(t *rapid.T, x reflect.Value, label string) {
 	case reflect.TypeFor[gss.Token]():
 		v = gss.TokenOf(text(t, label))
 	case reflect.TypeFor[gss.Binding]():
-		v = rapid.SampledFrom([]gss.Binding{{}, gss.NoBinding(), gss.BindingOf(canary)}).Draw(t, label)
+		v = rapid.SampledFrom([]gss.Binding{{}, gss.NoBinding(), gss.BindingOf(canary), gss.Undefined(), several}).Draw(t, label)
 	case reflect.TypeFor[gss.Seed]():
 		v = gss.Seed([]byte((canary + strings.Repeat("s", 32))[:32]))
 	case reflect.TypeFor[machine.Resume]():
@@ -191,3 +191,6 @@ func record(t *rapid.T) Record {
 	fill(t, reflect.ValueOf(&r.Actions).Elem(), "actions")
 	return r
 }
+
+// several is the binding of an acceptor that does not know which certificate it showed.
+var several, _ = gss.BindingAmong(gss.BindingOf(canary), gss.BindingOf(canary+"2"))

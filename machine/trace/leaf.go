@@ -95,6 +95,8 @@ var leaves = [...]leaf{
 		func(b gss.Binding) string {
 			if data, ok := b.Data(); ok {
 				return "+" + data
+			} else if hashes, ok := b.Hashes(); ok {
+				return "*" + hashes
 			} else if b.IsNone() {
 				return "-"
 			}
@@ -103,6 +105,9 @@ var leaves = [...]leaf{
 		func(text string) gss.Binding {
 			if data, ok := strings.CutPrefix(text, "+"); ok {
 				return gss.BindingOf(data)
+			} else if hashes, ok := strings.CutPrefix(text, "*"); ok {
+				b, _ := gss.BindingOfHashes(hashes)
+				return b
 			} else if text == "-" {
 				return gss.NoBinding()
 			}

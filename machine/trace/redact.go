@@ -50,7 +50,7 @@ type Item struct {
 	Fields []Field  `json:"fields,omitempty"`
 	// Flags are the booleans that are set.
 	Flags []string `json:"flags,omitempty"`
-	// Binding is what is known of the channel: none, known, unavailable.
+	// Binding is what is known of the channel: none, known, several, unavailable.
 	Binding string `json:"binding,omitempty"`
 	Pin     string `json:"pin,omitempty"`
 	End     string `json:"end,omitempty"`
@@ -208,9 +208,13 @@ func action(a machine.Action) Item {
 // request is the part that the events of a new request share.
 func request(kind string, q machine.Request) Item {
 	i := Item{Kind: kind, Method: method(q.Method), Path: path(q.URI), Flags: flags(option{"multiplexed", q.Multiplexed}, option{"early-data", q.EarlyData})}
-	switch _, known := q.Binding.Data(); {
+	_, known := q.Binding.Data()
+	_, several := q.Binding.Hashes()
+	switch {
 	case known:
 		i.Binding = "known"
+	case several:
+		i.Binding = "several"
 	case q.Binding.IsNone():
 		i.Binding = "none"
 	default:
