@@ -3,7 +3,6 @@ package drive
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"sync/atomic"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -35,23 +34,9 @@ func (t Turn) Take(ctx context.Context) bool {
 // Give hands it on.
 func (t Turn) Give() { <-t }
 
-// Binder knows the channel binding of one connection, once its TLS handshake is
-// over: that is, with its first request.
-type Binder struct {
-	known bool
-	b     gss.Binding
-}
-
-// Binding is that of the connection with this state.
-func (x *Binder) Binding(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
-	if !x.known {
-		x.b, x.known = BindingOf(state, certificate), true
-	}
-	return x.b
-}
-
-// BindingOf is tls-server-end-point for the certificate that was served (C31).
-// TLS without it is unavailable, never none (HTA-19).
+// BindingOf returns, on a client's side, the tls-server-end-point binding of a
+// connection for the certificate that certificate finds in its state (C31). TLS
+// without it is unavailable, never none (HTA-19). Servers use [Channel.Binding].
 func BindingOf(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
 	switch {
 	case state == nil:
@@ -60,39 +45,6 @@ func BindingOf(state *tls.ConnectionState, certificate func(*tls.ConnectionState
 		return gss.Binding{}
 	}
 	return gss.EndPoint(string(certificate(state)))
-}
-
-// Served tells which certificate was shown on a connection, for servers with a fixed list of
-// certificates. A single one was served whatever was asked for. Of several it was
-// the one whose names match the server name that the client asked for; if that
-// is not exactly one, nobody can say, and the binding is unavailable.
-func Served(certificates ...tls.Certificate) func(*tls.ConnectionState) []byte {
-	if len(certificates) == 1 && len(certificates[0].Certificate) > 0 {
-		der := certificates[0].Certificate[0]
-		return func(*tls.ConnectionState) []byte { return der }
-	}
-	var leaves []*x509.Certificate
-	for _, c := range certificates {
-		if len(c.Certificate) == 0 {
-			continue
-		}
-		if leaf, err := x509.ParseCertificate(c.Certificate[0]); err == nil {
-			leaves = append(leaves, leaf)
-		}
-	}
-	return func(state *tls.ConnectionState) []byte {
-		var der []byte
-		for _, leaf := range leaves {
-			if state.ServerName == "" || leaf.VerifyHostname(state.ServerName) != nil {
-				continue
-			}
-			if der != nil {
-				return nil
-			}
-			der = leaf.Raw
-		}
-		return der
-	}
 }
 
 // PeerCertificate is what channel bindings are made of on a client's side (C31).

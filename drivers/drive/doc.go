@@ -7,7 +7,8 @@
 //	client.go    a client's exchange, over as many connections as it takes
 //	server.go    a server's door: a machine for each connection
 //	fields.go    actions as fields, names and ports
-//	conn.go      turns, channel bindings
+//	conn.go      turns, a client's channel binding
+//	binding.go   a server's: which certificate it showed
 //	limits.go    what clients may cost that are not authenticated
 //	answer.go    answers that a driver gives itself
 //	spaces.go    what outlives connections

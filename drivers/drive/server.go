@@ -57,7 +57,9 @@ type Guest struct {
 	runner Runner[machine.Server]
 	fresh  machine.Server // as it was at first
 	turn   Turn
-	tls    Binder
+	// Channel is where the TLS configuration notes which certificate the connection
+	// showed, see [BindTLS]. It may be nil.
+	Channel *Channel
 	// Alone: it is one request's own, with nothing before it and nothing after it.
 	Alone bool
 }
@@ -77,9 +79,9 @@ func (d *Door) guest(fresh machine.Server, alone bool) *Guest {
 	return &Guest{runner: Runner[machine.Server]{fresh, NextID(), d.observer}, fresh: fresh, turn: NewTurn(), Alone: alone}
 }
 
-// Binding is the channel binding of the connection.
-func (g *Guest) Binding(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
-	return g.tls.Binding(state, certificate)
+// Binding returns the channel binding of the connection, see [Channel.Binding].
+func (g *Guest) Binding(state *tls.ConnectionState, served Certificates) gss.Binding {
+	return g.Channel.Binding(state, served)
 }
 
 // Enter waits for the connection's turn; false if the context ended before. Leave hands it on.

@@ -18,5 +18,11 @@
 // process has no descriptor left. Install and drive.Patient see to that; ReadBufferSize bounds the
 // header, and its default of 4 KiB is too small for Kerberos.
 //
+// Where channel bindings are to be those of the certificate that a connection showed, fasthttp has no
+// context to note it in. A listener has:
+//
+//	bound, err := drive.BindTLS(tlsConfig)
+//	err = server.Serve(tls.NewListener(drive.NoteListener(listener), bound))
+//
 // What fasthttp pools is copied before it is kept.
 package fasthttp

@@ -2,7 +2,6 @@ package fasthttp
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"reflect"
 	"strconv"
@@ -36,9 +35,11 @@ type ServerConfig struct {
 	Auth machine.ServerConfig
 	// Source answers what the schemes ask. Nil declines everything.
 	Source answer.Source
-	// Certificate tells, in DER, the certificate that this server showed on the given TLS
-	// connection, see drive.Served. Without it bindings are unavailable (HTA-19).
-	Certificate func(*tls.ConnectionState) []byte
+	// Certificate are the certificates that this server may show, see drive.Served. Logins are compared
+	// with each of them, on connections whose TLS configuration is not of drive.BindTLS (which needs
+	// drive.NoteListener here); on others with the one that the connection showed. Without either
+	// bindings are unavailable (HTA-19), and bound logins are admitted whatever they are bound to.
+	Certificate drive.Certificates
 	// SharedFront tells that a request came from an intermediary that carries several clients'
 	// requests on one connection, beside those that say so themselves (Via, Forwarded,
 	// X-Forwarded-For, X-Real-Ip).
@@ -79,9 +80,12 @@ type Authenticator struct {
 	guests sync.Map // by net.Conn
 }
 
-// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what is wrong with
-// the schemes.
+// NewAuthenticator makes an Authenticator. The error says what is wrong with the schemes, and then
+// is a gss.Misuse, or with the certificates.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
+	if err := c.Certificate.Err(); err != nil {
+		return nil, err
+	}
 	door, err := drive.NewDoor(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
@@ -207,6 +211,7 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 func (v *visit) received() (machine.Received, int) {
 	r := &v.ctx.Request
 	state := v.ctx.TLSConnectionState()
+	v.g.Channel = drive.ChannelOf(v.ctx.Conn())
 	in := machine.Incoming{
 		Method: string(v.ctx.Method()), Target: string(r.Header.RequestURI()), Authority: string(r.Header.Host()),
 		Secure: state != nil, AnyScheme: v.a.conf.AnyScheme, Binding: v.g.Binding(state, v.a.conf.Certificate),

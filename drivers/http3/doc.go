@@ -20,5 +20,6 @@
 // OnlyMultiplexed.
 //
 // Channel bindings are tls-server-end-point here too: tls-exporter is for one authentication on a
-// connection at most (RFC 9266 section 4.1, C31).
+// connection at most (RFC 9266 section 4.1, C31). A server with several certificates, or with
+// GetCertificate, uses drive.BindTLS; Serve has the place where that notes the certificate, see [ConnContext].
 package http3

@@ -47,7 +47,9 @@ func Serve(ctx context.Context, conn net.PacketConn, s *quichttp3.Server, limits
 		}
 		return nethttp.WithLimits(ctx)
 	}
-	listener, err := quic.ListenEarly(conn, quichttp3.ConfigureTLSConfig(s.TLSConfig), config)
+	transport := &quic.Transport{Conn: conn, ConnContext: ConnContext} // drive.BindTLS notes certificates there
+	defer transport.Close()
+	listener, err := transport.ListenEarly(quichttp3.ConfigureTLSConfig(s.TLSConfig), config)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -86,7 +85,7 @@ func TestInstallHTTP2(t *testing.T) {
 // alpnOf is what a server chooses for a client that would like HTTP/2.
 func alpnOf(t *testing.T, s *http.Server, install func(*http.Server)) string {
 	t.Helper()
-	s.TLSConfig = &tls.Config{Certificates: testCertificate(t)}
+	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}
 	install(s)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -107,13 +106,6 @@ func alpnOf(t *testing.T, s *http.Server, install func(*http.Server)) string {
 	}
 	defer c.Close()
 	return c.ConnectionState().NegotiatedProtocol
-}
-
-func testCertificate(t *testing.T) []tls.Certificate {
-	t.Helper()
-	s := httptest.NewTLSServer(nil)
-	defer s.Close()
-	return s.TLS.Certificates
 }
 
 // TestInstallLeaves: what a server says itself comes before the limits, and its hooks stay.

@@ -96,12 +96,20 @@ func (s *wiretap) identity() nethttp.Identity {
 	return nethttp.Identity{}
 }
 
+// testCertificate is the one that package httptest shows.
+func testCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	return s.TLS.Certificates[0]
+}
+
 func newWiretap(t *testing.T, servers []scheme.Server, tune func(*httptest.Server)) *wiretap {
 	t.Helper()
 	s := new(wiretap)
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: servers}, Source: answer.NewUsers(people), Log: s.log,
-		Certificate: func(*tls.ConnectionState) []byte { return s.Certificate().Raw },
+		Certificate: nethttp.Served(testCertificate(t)),
 	})
 	if err != nil {
 		t.Fatal(err)

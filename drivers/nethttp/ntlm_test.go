@@ -12,6 +12,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -41,7 +42,7 @@ type ntlmLogs struct{ lastResult }
 
 // newNTLMSite is a server of ours that offers NTLM, with the given source of
 // channel bindings.
-func newNTLMSite(t *testing.T, s scheme.Server, secure bool, certificate func(*tls.ConnectionState) []byte) (*site, *ntlmLogs) {
+func newNTLMSite(t *testing.T, s scheme.Server, secure bool, certificate drive.Certificates) (*site, *ntlmLogs) {
 	t.Helper()
 	logs := new(ntlmLogs)
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
@@ -63,7 +64,7 @@ func newNTLMSite(t *testing.T, s scheme.Server, secure bool, certificate func(*t
 // follows needs no credentials, identities share none, and bodies go once.
 func TestNTLM(t *testing.T) {
 	server, client := ntlmPair(t, ntlm.Config{RequireMIC: true}, ntlm.Config{RequireMIC: true})
-	s, _ := newNTLMSite(t, server, false, nil)
+	s, _ := newNTLMSite(t, server, false, drive.Certificates{})
 	c := newClient(t, nil, client)
 	if r, got := get(t, c, "", s.URL); got != "hello alice" || r.Header.Get("Persistent-Auth") == "false" {
 		t.Errorf("%q, Persistent-Auth %q", got, r.Header.Get("Persistent-Auth"))
@@ -96,10 +97,10 @@ func TestNTLM(t *testing.T) {
 // TestNTLMBinding: both ends take the channel binding from their own end of the TLS
 // connection, and a certificate in between is found out.
 func TestNTLMBinding(t *testing.T) {
-	der := func(b []byte) func(*tls.ConnectionState) []byte {
-		return func(*tls.ConnectionState) []byte { return b }
+	der := func(b []byte) drive.Certificates {
+		return nethttp.Served(tls.Certificate{Certificate: [][]byte{b}})
 	}
-	another := func(real []byte) func(*tls.ConnectionState) []byte {
+	another := func(real []byte) drive.Certificates {
 		other := bytes.Clone(real)
 		other[len(other)-1] ^= 1
 		return der(other)
@@ -108,7 +109,7 @@ func TestNTLMBinding(t *testing.T) {
 		name           string
 		server, client gss.Demand
 		secure         bool
-		certificate    func(real []byte) func(*tls.ConnectionState) []byte
+		certificate    func(real []byte) drive.Certificates
 		want           gss.Code // of the server; 0: let in
 		bound          bool
 	}{
@@ -124,13 +125,11 @@ func TestNTLMBinding(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, client := ntlmPair(t, ntlm.Config{ChannelBinding: c.server}, ntlm.Config{ChannelBinding: c.client})
-			var s *site
-			s, logs := newNTLMSite(t, server, c.secure, func(state *tls.ConnectionState) []byte {
-				if c.certificate == nil {
-					return nil
-				}
-				return c.certificate(s.Certificate().Raw)(state)
-			})
+			var served drive.Certificates
+			if c.certificate != nil {
+				served = c.certificate(testCertificate(t).Certificate[0])
+			}
+			s, logs := newNTLMSite(t, server, c.secure, served)
 			http := newClient(t, func(conf *nethttp.ClientConfig) { conf.Base = trusting(s) }, client)
 			r, err := do(http, "", "GET", s.URL, nil)
 			if c.want != 0 {
@@ -197,7 +196,7 @@ func (h *hand) answer(r reply) string {
 // answers; whoever sends one where none is due loses what the connection was.
 func TestNTLMReplay(t *testing.T) {
 	server, _ := ntlmPair(t, ntlm.Config{}, ntlm.Config{})
-	s, logs := newNTLMSite(t, server, false, nil)
+	s, logs := newNTLMSite(t, server, false, drive.Certificates{})
 	addr := s.Listener.Addr().String()
 	one, other := dialWire(t, addr), dialWire(t, addr)
 	alice, hello := newHand(t, "alice", people["alice"])
@@ -251,7 +250,7 @@ func TestNTLMRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, client := ntlmPair(t, c.server, c.client)
-			s, logs := newNTLMSite(t, server, false, nil)
+			s, logs := newNTLMSite(t, server, false, drive.Certificates{})
 			asked := 0
 			http := newClient(t, func(conf *nethttp.ClientConfig) {
 				conf.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {

@@ -1,7 +1,6 @@
 package nethttp
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +33,7 @@ type ProxyConfig struct {
 	Proxy machine.ProxyConfig
 	// Source, Certificate, MaxDrain, Log and Observer are as in [ServerConfig].
 	Source      answer.Source
-	Certificate func(*tls.ConnectionState) []byte
+	Certificate drive.Certificates
 	MaxDrain    int64
 	Log         func(*http.Request, Result)
 	Observer    Observer
@@ -108,6 +107,9 @@ type Proxy struct {
 func NewProxy(c ProxyConfig) (*Proxy, error) {
 	fresh, err := machine.NewProxy(c.Proxy)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.Certificate.Err(); err != nil {
 		return nil, err
 	}
 	switch u := c.Upstream; {

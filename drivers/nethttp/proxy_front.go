@@ -19,7 +19,7 @@ type front struct {
 	id   uint64
 	conn net.Conn // nil: one request's own, and nothing can be kept for it
 	turn drive.Turn
-	tls  drive.Binder
+	tls  *drive.Channel
 
 	mu      sync.Mutex
 	machine machine.Proxy
@@ -49,9 +49,11 @@ func (p *Proxy) Install(s *http.Server) {
 			ctx = connContext(ctx, c)
 		}
 		if !reflect.ValueOf(c).Comparable() { // cannot be told from others
-			return ctx
+			return drive.WithChannel(ctx)
 		}
+		ctx = drive.WithChannel(ctx)
 		f := p.newFront(c)
+		f.tls = drive.ChannelFrom(ctx)
 		p.fronts.Store(c, f)
 		return context.WithValue(ctx, frontKey{p}, f)
 	}
@@ -75,7 +77,9 @@ func (p *Proxy) front(r *http.Request) *front {
 	if f, ok := r.Context().Value(frontKey{p}).(*front); ok && r.ProtoMajor == 1 {
 		return f
 	}
-	return p.newFront(nil)
+	f := p.newFront(nil)
+	f.tls = drive.ChannelFrom(r.Context())
+	return f
 }
 
 // state follows the connection's life.

@@ -28,11 +28,13 @@ type ServerConfig struct {
 	// seen. It is called with the request's context. Nil declines everything, which
 	// refuses everybody whose scheme has a question.
 	Source answer.Source
-	// Certificate tells, in DER, the certificate that this server showed on the
-	// given TLS connection: what channel bindings are made of, and crypto/tls does
-	// not tell. [Served] makes one of the certificates. Where it is nil, or gives
-	// nothing, the binding of a TLS connection is unavailable (HTA-19).
-	Certificate func(*tls.ConnectionState) []byte
+	// Certificate are the certificates that this server may show ([Served]): what
+	// channel bindings are made of, and crypto/tls does not tell. Logins are compared
+	// with each of them, on connections whose TLS configuration is not of
+	// drive.BindTLS; on others with the one that the connection showed. Without
+	// either the binding of a TLS connection is unavailable (HTA-19), and bound
+	// logins are admitted whatever they are bound to.
+	Certificate drive.Certificates
 	// SharedFront tells that a request came from an intermediary that carries
 	// several clients' requests on one connection. Requests with Via, Forwarded,
 	// X-Forwarded-For or X-Real-Ip are taken for such ones in any case, and no
@@ -86,9 +88,12 @@ type Authenticator struct {
 	door drive.Door
 }
 
-// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says
-// what is wrong with the schemes.
+// NewAuthenticator makes an Authenticator. The error says what is wrong with the
+// schemes, and then is a gss.Misuse, or with the certificates.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
+	if err := c.Certificate.Err(); err != nil {
+		return nil, err
+	}
 	door, err := drive.NewDoor(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
@@ -134,11 +139,12 @@ func (a *Authenticator) Install(s *http.Server) {
 	guard(s, a.conf.Limits, a.door.NeedsConnection)
 }
 
-// ConnContext gives a connection its authentication state. Install sets it; a server
-// with limits of its own may take it as http.Server.ConnContext, or call it from
-// there. The state goes when the connection does.
+// ConnContext gives a connection its authentication state, and the place where
+// drive.BindTLS notes its certificate. Install sets it; a server with limits of its
+// own may take it as http.Server.ConnContext, or call it from there. The state goes
+// when the connection does.
 func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, serverKey{a}, a.door.Connection())
+	return context.WithValue(drive.WithChannel(ctx), serverKey{a}, a.door.Connection())
 }
 
 // conn is the state that r belongs to. HTTP/2 runs the streams of a connection at
@@ -148,9 +154,9 @@ func (a *Authenticator) conn(r *http.Request) *drive.Guest {
 	c, ok := r.Context().Value(serverKey{a}).(*drive.Guest)
 	switch {
 	case r.ProtoMajor == 2:
-		return a.door.Stream()
+		c = a.door.Stream()
 	case !ok || r.ProtoMajor > 2:
-		return a.door.Lone()
+		c = a.door.Lone()
 	}
 	return c
 }
@@ -186,6 +192,7 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
+	c.Channel = drive.ChannelFrom(r.Context())
 	x := &exchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
 	defer x.close()
 	in := incoming(r, c.Binding(r.TLS, a.conf.Certificate))
@@ -209,9 +216,9 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 	x.ended = true
 }
 
-// Served is for [ServerConfig].Certificate, for servers with a fixed list of
-// certificates: see drive.Served.
-func Served(certificates ...tls.Certificate) func(*tls.ConnectionState) []byte {
+// Served returns the certificates of a server with a fixed list of them, for
+// [ServerConfig].Certificate: see drive.Served.
+func Served(certificates ...tls.Certificate) drive.Certificates {
 	return drive.Served(certificates...)
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -595,7 +596,7 @@ func TestNestedWrap(t *testing.T) {
 // The binding is the certificate's, none without TLS, and unavailable where nobody
 // says which certificate was served (HTA-19).
 func TestChannelBinding(t *testing.T) {
-	ask := func(certificate func(*tls.ConnectionState) []byte, ours func(der string) gss.Binding) (int, bool) {
+	ask := func(certificate drive.Certificates, ours func(der string) gss.Binding) (int, bool) {
 		conf := toyConfig()
 		conf.Certificate = certificate
 		a, err := nethttp.NewAuthenticator(conf)
@@ -626,7 +627,7 @@ func TestChannelBinding(t *testing.T) {
 	other := func(string) gss.Binding { return gss.BindingOf("tls-server-end-point:other") }
 	for _, test := range []struct {
 		name        string
-		certificate func(*tls.ConnectionState) []byte
+		certificate drive.Certificates
 		ours        func(string) gss.Binding
 		status      int
 		bound       bool
@@ -634,8 +635,7 @@ func TestChannelBinding(t *testing.T) {
 		{"the right one", right, gss.EndPoint, 200, true},
 		{"another one", right, other, 401, false},
 		{"none, over TLS", right, none, 401, false},
-		{"not known to the server", nil, other, 200, false},
-		{"not told by the callback", func(*tls.ConnectionState) []byte { return nil }, gss.EndPoint, 200, false},
+		{"not known to the server", drive.Certificates{}, other, 200, false},
 	} {
 		status, bound := ask(test.certificate, test.ours)
 		if status != test.status || bound != test.bound {
@@ -659,33 +659,6 @@ func lastToken(t *testing.T, user string, b gss.Binding) string {
 		t.Fatal(err, out.Fault)
 	}
 	return out.Token.Bytes()
-}
-
-// Served tells certificates apart by the name that the client asked for.
-func TestServed(t *testing.T) {
-	s := httptest.NewTLSServer(nil) // for example.com
-	defer s.Close()
-	cert := s.TLS.Certificates[0]
-	one, two := nethttp.Served(cert), nethttp.Served(cert, tls.Certificate{})
-	both := nethttp.Served(cert, cert)
-	for _, test := range []struct {
-		name string
-		f    func(*tls.ConnectionState) []byte
-		sni  string
-		ok   bool
-	}{
-		{"a single one, no name", one, "", true},
-		{"a single one, another name", one, "other.test", true},
-		{"of several, by name", two, "example.com", true},
-		{"of several, no name", two, "", false},
-		{"of several, another name", two, "other.test", false},
-		{"two of that name", both, "example.com", false},
-		{"none at all", nethttp.Served(), "example.com", false},
-	} {
-		if der := test.f(&tls.ConnectionState{ServerName: test.sni}); (der != nil) != test.ok {
-			t.Errorf("%s: known %t, want %t", test.name, der != nil, test.ok)
-		}
-	}
 }
 
 // The log says why, and the observer sees it happen.

@@ -172,6 +172,11 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.tls != nil {
+		if s.tls, err = drive.BindTLS(s.tls); err != nil {
+			return nil, err
+		}
+	}
 	if err := o.fits(s.tls); err != nil {
 		return nil, err
 	}
@@ -300,23 +305,25 @@ func (o *serveOptions) tlsConfig() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
 }
 
-// binding is where the channel bindings come from, nil for nowhere.
-func (o *serveOptions) binding(c *tls.Config) (func(*tls.ConnectionState) []byte, error) {
+// binding returns the certificates that logins are bound to, and what cannot be required of them.
+func (o *serveOptions) binding(c *tls.Config) (served drive.Certificates, err error) {
 	if !slices.Contains(setup.Bindings(), o.machine.ChannelBinding) {
-		return nil, fmt.Errorf("--channel-binding: expected %s", strings.Join(setup.Bindings(), ", "))
+		return served, fmt.Errorf("--channel-binding: expected %s", strings.Join(setup.Bindings(), ", "))
+	}
+	if c != nil {
+		served = drive.ServedBy(c)
 	}
 	if o.machine.ChannelBinding == "require" {
-		if names := o.machine.Unbindable(); names != "" { // a promise that could not be kept
-			return nil, fmt.Errorf("--channel-binding require: %s cannot bind to a channel", names)
-		}
-		if c == nil {
-			return nil, errors.New("--channel-binding require: there is no TLS, give --tls-cert and --tls-key")
+		switch names := o.machine.Unbindable(); { // promises that could not be kept
+		case names != "":
+			return served, fmt.Errorf("--channel-binding require: %s cannot bind to a channel", names)
+		case c == nil:
+			return served, errors.New("--channel-binding require: there is no TLS, give --tls-cert and --tls-key")
+		case served.Undefined():
+			return served, errors.New("--channel-binding require: no client can bind to the certificate in --tls-cert, since its signature uses no hash function or several (RFC 5929 section 4.1); use one that is signed with RSA or ECDSA")
 		}
 	}
-	if c == nil || o.machine.ChannelBinding == "ignore" {
-		return nil, nil
-	}
-	return nethttp.Served(c.Certificates...), nil
+	return served, served.Err()
 }
 
 // logRequests writes one line for each request.

@@ -112,11 +112,11 @@ func (f *overFast) listen(addr string) (net.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.l = drive.Patient(l, func(err error, delay time.Duration) {
+	patient := drive.Patient(l, func(err error, delay time.Duration) {
 		f.log.Warn("cannot accept a connection", slog.String("error", err.Error()), slog.Duration("again after", delay))
 	})
-	if f.tls != nil {
-		f.l = tls.NewListener(f.l, f.tls)
+	if f.l = patient; f.tls != nil {
+		f.l = tls.NewListener(drive.NoteListener(patient), f.tls)
 	}
 	return l.Addr(), nil
 }

@@ -52,16 +52,15 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 			s.close()
 		}
 	}()
+	shown := cert.pair
+	if r.intercepted { // what the client sees is not what the origin has
+		shown = tls.Certificate{Certificate: [][]byte{cert.real}}
+	}
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth:     machine.ServerConfig{Schemes: r.origin},
-		Source:   answer.Chain(r.more, users(originUser, originPassword)),
-		Observer: s.tape.observer(trace.Server),
-		Certificate: func(*tls.ConnectionState) []byte {
-			if r.intercepted {
-				return cert.real
-			}
-			return cert.pair.Leaf.Raw
-		},
+		Auth:        machine.ServerConfig{Schemes: r.origin},
+		Source:      answer.Chain(r.more, users(originUser, originPassword)),
+		Observer:    s.tape.observer(trace.Server),
+		Certificate: nethttp.Served(shown),
 	})
 	if err != nil {
 		return s, err

@@ -1,0 +1,23 @@
+package http3
+
+import (
+	"context"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/countersign-auth/countersign/drivers/drive"
+)
+
+// ConnContext gives a connection the place where a TLS configuration of
+// drive.BindTLS notes which certificate it showed. Set it as quic.Transport's
+// ConnContext: http3.Server's own comes after the handshake.
+//
+//	bound, err := drive.BindTLS(tlsConfig)
+//	transport := &quic.Transport{Conn: packets, ConnContext: http3.ConnContext}
+//	listener, err := transport.ListenEarly(quichttp3.ConfigureTLSConfig(bound), quicConfig)
+//	err = server.ServeListener(listener)
+//
+// The error is nil.
+func ConnContext(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	return drive.WithChannel(ctx), nil
+}
