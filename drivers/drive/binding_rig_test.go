@@ -2,7 +2,6 @@ package drive_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -165,16 +164,20 @@ func (m method) login(t testing.TB, send trip, b gss.Binding) int {
 type front struct {
 	name   string
 	status int // of a refusal
-	quic   bool
+	alpn   string
 	serve  func(t testing.TB, m method, conf *tls.Config, served drive.Certificates) (addr string)
 }
 
 var fronts = []front{
-	{"nethttp", 401, false, serveNetHTTP},
-	{"proxy", 407, false, serveProxy},
-	{"fasthttp", 401, false, serveFastHTTP},
-	{"http3", 401, true, serveHTTP3},
+	{"nethttp", 401, "", serveNetHTTP},
+	{"nethttp over HTTP/2", 401, "h2", serveNetHTTP},
+	{"proxy", 407, "", serveProxy},
+	{"fasthttp", 401, "", serveFastHTTP},
+	{"http3", 401, quichttp3.NextProtoH3, serveHTTP3},
 }
+
+// multiplexed reports whether it has no handshake of several legs.
+func (f front) multiplexed() bool { return f.alpn != "" }
 
 func serveNetHTTP(t testing.TB, m method, conf *tls.Config, served drive.Certificates) string {
 	auth := must(nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{m.server}}, Source: m.source, Certificate: served}))
@@ -185,8 +188,6 @@ func serveTLS(t testing.TB, s *http.Server) string {
 	t.Helper()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))
 	s.ErrorLog = log.New(io.Discard, "", 0)
-	s.Protocols = new(http.Protocols)
-	s.Protocols.SetHTTP1(true)
 	done := make(chan struct{})
 	go func() { defer close(done); s.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { s.Close(); <-done })
@@ -211,7 +212,7 @@ func serveProxy(t testing.TB, m method, conf *tls.Config, served drive.Certifica
 
 func serveFastHTTP(t testing.TB, m method, conf *tls.Config, served drive.Certificates) string {
 	auth := must(fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{m.server}}, Source: m.source, Certificate: served}))
-	s := &fast.Server{Handler: auth.Wrap(func(*fast.RequestCtx) {}), CloseOnShutdown: true, Logger: log.New(io.Discard, "", 0), MaxConnsPerIP: 1000}
+	s := &fast.Server{Handler: auth.Wrap(func(*fast.RequestCtx) {}), CloseOnShutdown: true, Logger: log.New(io.Discard, "", 0)}
 	auth.Install(s)
 	l := must(net.Listen("tcp", "127.0.0.1:0"))
 	done := make(chan struct{})
@@ -251,8 +252,11 @@ func (l *link) shown() gss.Binding { return gss.EndPoint(string(l.state.PeerCert
 func (f front) dial(t testing.TB, addr, sni string, version uint16, suites []uint16, cache tls.ClientSessionCache) *link {
 	t.Helper()
 	conf := &tls.Config{InsecureSkipVerify: true, ServerName: sni, MinVersion: version, MaxVersion: version, CipherSuites: suites, ClientSessionCache: cache}
-	if f.quic {
+	switch f.alpn {
+	case quichttp3.NextProtoH3:
 		return dialQUIC(t, addr, conf)
+	case "h2":
+		return dialHTTP2(t, addr, conf)
 	}
 	raw, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -289,6 +293,40 @@ func (f front) dial(t testing.TB, addr, sni string, version uint16, suites []uin
 	return l
 }
 
+func dialHTTP2(t testing.TB, addr string, conf *tls.Config) *link {
+	t.Helper()
+	conf.NextProtos = []string{"h2"}
+	raw := must(net.Dial("tcp", addr))
+	c := tls.Client(raw, conf)
+	if err := c.HandshakeContext(t.Context()); err != nil || c.ConnectionState().NegotiatedProtocol != "h2" {
+		t.Fatalf("HTTP/2: handshake: %v, protocol %q", err, c.ConnectionState().NegotiatedProtocol)
+	}
+	tr := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
+	l := &link{close: func() { tr.CloseIdleConnections(); c.Close() }}
+	l.send = roundTrip(t, tr)
+	l.send("")
+	l.state = c.ConnectionState()
+	t.Cleanup(l.close)
+	return l
+}
+
+// roundTrip sends over what has one connection.
+func roundTrip(t testing.TB, over http.RoundTripper) trip {
+	return func(credentials string) (int, []string) {
+		r := must(http.NewRequestWithContext(t.Context(), "GET", "https://origin.test/", nil))
+		if credentials != "" {
+			r.Header.Set("Authorization", credentials)
+		}
+		res, err := over.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		return res.StatusCode, res.Header["Www-Authenticate"]
+	}
+}
+
 func dialQUIC(t testing.TB, addr string, conf *tls.Config) *link {
 	t.Helper()
 	conf.MinVersion, conf.MaxVersion, conf.NextProtos = tls.VersionTLS13, tls.VersionTLS13, []string{quichttp3.NextProtoH3}
@@ -303,19 +341,7 @@ func dialQUIC(t testing.TB, addr string, conf *tls.Config) *link {
 	l := &link{close: func() {
 		once.Do(func() { conn.CloseWithError(0, ""); tr.Close(); packets.Close() })
 	}}
-	l.send = func(credentials string) (int, []string) {
-		r := must(http.NewRequestWithContext(t.Context(), "GET", "https://origin.test/", nil))
-		if credentials != "" {
-			r.Header.Set("Authorization", credentials)
-		}
-		res, err := h.RoundTrip(r)
-		if err != nil {
-			t.Fatalf("http3: %v", err)
-		}
-		io.Copy(io.Discard, res.Body)
-		res.Body.Close()
-		return res.StatusCode, res.Header["Www-Authenticate"]
-	}
+	l.send = roundTrip(t, h)
 	l.send("")
 	l.state = conn.ConnectionState().TLS
 	t.Cleanup(l.close)
@@ -345,9 +371,6 @@ func (c *oneName) Put(_ string, s *tls.ClientSessionState) {
 		c.put <- struct{}{}
 	}
 }
-
-// is reports whether two certificates are the same.
-func is(a, b tls.Certificate) bool { return bytes.Equal(a.Certificate[0], b.Certificate[0]) }
 
 func versionName(v uint16) string { return strings.ReplaceAll(tls.VersionName(v), " ", "") }
 

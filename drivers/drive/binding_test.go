@@ -52,7 +52,7 @@ func stands() []stand {
 			choose := byName(list)
 			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 				own, err := choose(hello)
-				return &tls.Config{Certificates: []tls.Certificate{*own}}, err
+				return &tls.Config{Certificates: []tls.Certificate{*own}, NextProtos: []string{"h2", "http/1.1"}}, err
 			}
 		}},
 		{name: "NameToCertificate", list: []tls.Certificate{a, b}, dynamic: func(c *tls.Config, list []tls.Certificate) {
@@ -73,7 +73,7 @@ func TestBoundLogins(t *testing.T) {
 	for _, demand := range []gss.Demand{gss.IfAvailable, gss.Require} {
 		for _, m := range methods(t, demand) {
 			for _, f := range fronts {
-				if f.quic && m.legs > 1 {
+				if f.multiplexed() && m.legs > 1 {
 					continue
 				}
 				for _, s := range stands {
@@ -106,7 +106,7 @@ func boundLogins(t *testing.T, name string, f front, m method, s stand, exact bo
 	}
 	addr := f.serve(t, m, conf, served)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		if version == tls.VersionTLS12 && f.quic || version == tls.VersionTLS13 && s.suites != nil {
+		if version == tls.VersionTLS12 && f.multiplexed() || version == tls.VersionTLS13 && s.suites != nil {
 			continue
 		}
 		for _, sni := range serverNames {
@@ -189,11 +189,11 @@ func TestBoundRenewal(t *testing.T) {
 	outside := bindingTo(newCertificate(ecdsaKey(), "a.test"))
 	for _, m := range methods(t, gss.Require) {
 		for _, f := range fronts {
-			if f.quic && m.legs > 1 {
+			if f.multiplexed() && m.legs > 1 {
 				continue
 			}
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-				if f.quic && version == tls.VersionTLS12 {
+				if f.multiplexed() && version == tls.VersionTLS12 {
 					continue
 				}
 				old, renewed := newCertificate(ecdsaKey(), "a.test"), newCertificate(ecdsaKey(), "a.test")

@@ -43,6 +43,8 @@ type caller struct {
 	legs   func()          // called after each 401
 	lease  machine.Lease   // to open with
 	fields []string        // that authenticated last
+	tls    *tls.Config     // of an https server under test, nil for the kit's usual one
+	peer   []byte          // the certificate that it showed, in DER
 }
 
 // dial connects to a server under test.
@@ -55,7 +57,12 @@ func (k *kit) dial(url, user string, ps ...pair) *caller {
 }
 
 func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {
-	c := &caller{k: k, to: machine.Request{URI: "/a?b", Binding: gss.NoBinding()}}
+	return k.tryDialTLS(url, user, nil, ps...)
+}
+
+// tryDialTLS is tryDial with a configuration for https, nil for the usual one.
+func (k *kit) tryDialTLS(url, user string, secure *tls.Config, ps ...pair) (*caller, error) {
+	c := &caller{k: k, tls: secure, to: machine.Request{URI: "/a?b", Binding: gss.NoBinding()}}
 	c.to.Scheme, c.to.Host, c.to.Port = place(url)
 	if err := c.connect(); err != nil {
 		return nil, err
@@ -85,19 +92,45 @@ func (c *caller) connect() (err error) {
 	case !c.k.d.HTTP3:
 		c.conn, err = net.Dial("tcp", to)
 	}
+	config := c.tls
+	if config == nil {
+		config = callerTLS()
+	}
+	if c.conn != nil && c.to.Scheme == "https" {
+		secured := tls.Client(c.conn, config)
+		c.conn = secured
+		if err = secured.HandshakeContext(c.k.ctx); err == nil {
+			c.showed(secured.ConnectionState())
+		}
+	}
 	if err != nil || c.conn != nil {
 		c.r = bufio.NewReader(c.conn)
 		return err
 	}
-	c.to.Multiplexed, c.to.Binding = true, gss.Binding{}
-	if c.quic, err = quic.DialAddr(c.k.ctx, to, callerTLS(), nil); err == nil {
+	if c.quic, err = quic.DialAddr(c.k.ctx, to, overQUIC(config), nil); err == nil {
 		c.http3 = (&quichttp3.Transport{}).NewClientConn(c.quic)
+		c.showed(c.quic.ConnectionState().TLS)
 	}
+	c.to.Multiplexed, c.to.Binding = true, gss.Binding{}
 	return err
 }
 
-func callerTLS() *tls.Config {
-	return &tls.Config{RootCAs: certificate().roots, NextProtos: []string{quichttp3.NextProtoH3}}
+// callerTLS returns the usual configuration for https.
+func callerTLS() *tls.Config { return &tls.Config{RootCAs: certificate().roots} }
+
+// overQUIC returns a client's configuration for HTTP/3.
+func overQUIC(config *tls.Config) *tls.Config {
+	config = config.Clone()
+	config.NextProtos = []string{quichttp3.NextProtoH3}
+	return config
+}
+
+// showed notes the certificate of an https server, and binds to nothing yet.
+func (c *caller) showed(state tls.ConnectionState) {
+	c.to.Binding = gss.Binding{}
+	if len(state.PeerCertificates) > 0 {
+		c.peer = state.PeerCertificates[0].Raw
+	}
 }
 
 func (c *caller) close() {

@@ -56,6 +56,9 @@ type Driver struct {
 	// Deaf: nobody tells Server's library that a client has gone while its request is being dealt
 	// with, so that no question's context can end for that.
 	Deaf bool
+	// Binds: Server serves https where ServerSetup.TLS is set, and compares channel bindings with
+	// the certificate that a connection showed, or with all those of ServerSetup.TLS.
+	Binds bool
 }
 
 // ClientSetup is how a client is to be made.
@@ -85,7 +88,8 @@ type ServerSetup struct {
 	Listener net.Listener
 	// Packets is where it serves HTTP/3, with TLS. The kit closes it after stop.
 	Packets net.PacketConn
-	TLS     *tls.Config
+	// TLS is for HTTP/3 and, where it is set, for https on Listener.
+	TLS *tls.Config
 	// Machine are schemes and policy.
 	Machine machine.ServerConfig
 	// Source answers what the schemes ask, with the request's context.
@@ -107,6 +111,7 @@ func overHTTP1(d Driver) bool { return !d.HTTP3 }
 func overHTTP2(d Driver) bool { return d.HTTP2 }
 func overHTTP3(d Driver) bool { return d.HTTP3 }
 func hearing(d Driver) bool   { return !d.Deaf }
+func binding(d Driver) bool   { return d.Binds }
 
 // Run looks at a driver. driver is called once for each check. Goroutines that are
 // left after a check are found too, so nothing that starts any may run beside it:

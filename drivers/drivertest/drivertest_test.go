@@ -3,6 +3,7 @@ package drivertest
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -23,7 +25,9 @@ import (
 )
 
 // sound is a driver that passes.
-func sound() Driver { return Driver{Client: soundClient, HTTP2: true, Server: serverWith(nil, nil)} }
+func sound() Driver {
+	return Driver{Client: soundClient, HTTP2: true, Server: serverWith(nil, nil), Binds: true}
+}
 
 func soundClient(s ClientSetup) (Client, error) {
 	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
@@ -48,8 +52,22 @@ func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext f
 
 // serverOf is [serverWith] with a bound of header bytes, 0 for net/http's own.
 func serverOf(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context, header int) func(ServerSetup) (func(), error) {
+	return serverAs(wrap, connContext, header, func(list []tls.Certificate) drive.Certificates { return drive.Served(list...) })
+}
+
+// serverBy is a sound server but for the certificates that it compares with.
+func serverBy(served func([]tls.Certificate) drive.Certificates) func(ServerSetup) (func(), error) {
+	return serverAs(nil, nil, 0, served)
+}
+
+func serverAs(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context, header int, served func([]tls.Certificate) drive.Certificates) func(ServerSetup) (func(), error) {
 	return func(s ServerSetup) (func(), error) {
-		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
+		conf := nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits}
+		if s.TLS != nil {
+			s.Listener = tls.NewListener(s.Listener, s.TLS)
+			conf.Certificate = served(s.TLS.Certificates)
+		}
+		auth, err := nethttp.NewAuthenticator(conf)
 		if err != nil {
 			return nil, err
 		}
@@ -394,6 +412,8 @@ var saboteurs = []struct {
 		})
 		return serverWith(nil, nil)(s)
 	}}},
+	{"server_binding", "looks at one certificate", false, Driver{Binds: true, Server: serverBy(func(list []tls.Certificate) drive.Certificates { return drive.Served(list[0]) })}},
+	{"server_binding", "does not know its certificates", false, Driver{Binds: true, Server: serverBy(func([]tls.Certificate) drive.Certificates { return drive.Certificates{} })}},
 	{"server_soak", "has one state for all connections", false, Driver{Server: serverWith(nil, oneForAll)}},
 	{"server_soak", "keeps its connections", false, Driver{Server: func(s ServerSetup) (func(), error) {
 		s.Listener = keeping{s.Listener}
@@ -542,7 +562,8 @@ func TestChecksOfHalves(t *testing.T) {
 	}{
 		{"a client", Driver{Client: soundClient}, []string{"client_leaves_http2", "client_leaves_http3", "server_completes"}, []string{"client_completes"}},
 		{"a client of HTTP/2", Driver{Client: soundClient, HTTP2: true}, []string{"client_leaves_http3"}, []string{"client_leaves_http2"}},
-		{"a server", Driver{Server: server}, []string{"client_completes"}, []string{"server_completes", "server_legs_stay", "server_context"}},
+		{"a server", Driver{Server: server}, []string{"client_completes", "server_binding"}, []string{"server_completes", "server_legs_stay", "server_context"}},
+		{"a server that binds", Driver{Server: server, Binds: true}, nil, []string{"server_binding"}},
 		{"a deaf server", Driver{Server: server, Deaf: true}, []string{"server_context"}, []string{"server_completes"}},
 		{"a server of HTTP/3", Driver{Server: server, HTTP3: true}, []string{"server_legs_stay", "client_leaves_http3"}, []string{"server_completes"}},
 	} {

@@ -129,7 +129,7 @@ func (k *kit) serverEndsStreams() {
 		})
 	}
 	all.Wait()
-	idle, err := quic.DialAddr(k.ctx, strings.TrimPrefix(s.url, "https://"), callerTLS(), &quic.Config{KeepAlivePeriod: drop})
+	idle, err := quic.DialAddr(k.ctx, strings.TrimPrefix(s.url, "https://"), overQUIC(callerTLS()), &quic.Config{KeepAlivePeriod: drop})
 	if err != nil {
 		k.errorf("no connection: %v", err)
 		return

@@ -34,6 +34,7 @@ var serverChecks = []check{
 	{"server_too_early", "a request in early data that has credentials, or a method that is not safe, is answered with 425, without a challenge, and the connection goes on", (*kit).serverTooEarly, nil},
 	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext, hearing},
 	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak, nil},
+	{"server_binding", "a login that is bound to another server's certificate is refused, whatever server name its sender asks for and whichever of its certificates the server shows; one that is bound to the certificate shown is not", (*kit).serverBinding, binding},
 }
 
 // served is a server under test.
@@ -68,6 +69,9 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	}
 	if tune != nil {
 		tune(&setup)
+	}
+	if setup.TLS != nil && !k.d.HTTP3 {
+		s.url = "https://" + setup.Listener.Addr().String()
 	}
 	stop, err := k.d.Server(setup)
 	if err != nil {

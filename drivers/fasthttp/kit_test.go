@@ -2,6 +2,7 @@ package fasthttp_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -13,13 +14,14 @@ import (
 	fast "github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 )
 
 // kitDriver is this package as a driver.
 func kitDriver() drivertest.Driver {
-	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true}
+	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true, Binds: true}
 }
 
 func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
@@ -78,6 +80,13 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 }
 
 func kitServer(s drivertest.ServerSetup) (func(), error) {
+	if s.TLS != nil {
+		bound, err := drive.BindTLS(s.TLS)
+		if err != nil {
+			return nil, err
+		}
+		s.Listener = tls.NewListener(drive.NoteListener(s.Listener), bound)
+	}
 	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 	if err != nil {
 		return nil, err

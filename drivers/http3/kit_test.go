@@ -16,7 +16,7 @@ import (
 
 // kitDriver is this package as a driver.
 func kitDriver() drivertest.Driver {
-	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: true}
+	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: true, Binds: true}
 }
 
 // left are the connections that clients kept when they were closed.
@@ -58,7 +58,7 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 }
 
 func kitServer(s drivertest.ServerSetup) (func(), error) {
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.Served(s.TLS.Certificates...)})
 	if err != nil {
 		return nil, err
 	}

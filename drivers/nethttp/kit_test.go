@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 func kitDriver() drivertest.Driver {
 	return drivertest.Driver{
 		HTTP2: true,
+		Binds: true,
 		Client: func(s drivertest.ClientSetup) (drivertest.Client, error) {
 			tr, err := nethttp.NewTransport(nethttp.ClientConfig{
 				Machine: s.Machine, Source: s.Source,
@@ -29,7 +31,12 @@ func kitDriver() drivertest.Driver {
 			}, nil
 		},
 		Server: func(s drivertest.ServerSetup) (func(), error) {
-			auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
+			conf := nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits}
+			if s.TLS != nil {
+				s.Listener = tls.NewListener(s.Listener, s.TLS)
+				conf.Certificate = nethttp.Served(s.TLS.Certificates...)
+			}
+			auth, err := nethttp.NewAuthenticator(conf)
 			if err != nil {
 				return nil, err
 			}
