@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -79,27 +81,19 @@ func New(c Config) (*Dialer, error) {
 		return nil, errors.New("connect: Config.Proxy is missing: give the proxy's URL")
 	}
 	d := &Dialer{config: c, source: c.Source}
-	d.proxy = machine.Via{
-		Route: machine.Tunneling, Scheme: strings.ToLower(c.Proxy.Scheme),
-		Host: strings.ToLower(c.Proxy.Hostname()), Explicit: !c.Discovered,
-	}
-	port := c.Proxy.Port()
-	switch {
-	case d.proxy.Host == "":
-		return nil, errors.New("connect: Config.Proxy has no host: want http://host:port or https://host:port")
-	case d.proxy.Scheme != "http" && d.proxy.Scheme != "https":
+	as := strings.ToLower(c.Proxy.Scheme)
+	if as != "http" && as != "https" {
 		return nil, errors.New("connect: Config.Proxy must be an http or https URL")
-	case port == "" && d.proxy.Scheme == "http":
-		port = "80"
-	case port == "":
-		port = "443"
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return nil, errors.New("connect: Config.Proxy: the port must be within 1 to 65535")
+	host, port, err := drive.HostPort(as, c.Proxy.Host)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("connect: Config.Proxy: %w", err)
+	case host == "":
+		return nil, errors.New("connect: Config.Proxy has no host: want http://host:port or https://host:port")
 	}
-	d.proxy.Port = uint16(n)
-	d.address = net.JoinHostPort(c.Proxy.Hostname(), port)
+	d.proxy = machine.Via{Route: machine.Tunneling, Scheme: as, Host: host, Port: port, Explicit: !c.Discovered}
+	d.address = net.JoinHostPort(c.Proxy.Hostname(), strconv.Itoa(int(port)))
 	if d.client, err = machine.NewClient(c.Machine); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -517,6 +518,12 @@ func TestDialerArguments(t *testing.T) {
 	}
 	if _, err := connect.New(connect.Config{}); err == nil {
 		t.Error("no proxy: accepted")
+	}
+	for _, host := range []string{"proxy.example:http", "proxy.example:-1", "proxy.example:+80", "proxy.example:80x", "a:b:80", "::1"} {
+		if _, err := connect.New(connect.Config{Proxy: &url.URL{Scheme: "http", Host: host}}); err == nil {
+			t.Errorf("%q: accepted", host)
+		}
+		requirement.Held(t, "unit:ports_that_are_none", "CONN-2")
 	}
 	u := &url.URL{Scheme: "http", Host: "proxy.example"}
 	if _, err := connect.New(connect.Config{Proxy: u, Machine: machine.ClientConfig{Schemes: []scheme.Client{nil}}}); err == nil {

@@ -11,6 +11,7 @@
 //	binding.go   a server's: which certificate it showed
 //	limits.go    what clients may cost that are not authenticated
 //	answer.go    answers that a driver gives itself
+//	key.go       what connections and memory are found by
 //	spaces.go    what outlives connections
 //	identity.go  who made a request
 //	error.go     why an exchange failed

@@ -1,8 +1,8 @@
 package drive
 
 import (
+	"errors"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,25 +30,56 @@ func Refusal(in machine.Incoming, status int) machine.Reply {
 	return machine.Reply{Status: status, Fault: gss.Fault{Code: gss.NotPermitted, Detail: "the request names another scheme than its connection has; AnyScheme takes it, where a front ends TLS"}}
 }
 
-// HostPort takes an authority apart: host in lower case without brackets, and
-// the port, which is the scheme's own where none is given.
-func HostPort(scheme, authority string) (string, uint16) {
-	u := url.URL{Host: authority}
-	port := uint16(80)
-	if strings.EqualFold(scheme, "https") {
-		port = 443
+// HostPort takes an authority apart (RFC 3986 section 3.2): the host in lower case
+// without brackets, and the port, which is the scheme's own where none is given or
+// where nothing follows the colon. An authority whose port is none, or whose host
+// cannot be told from its port, is an error: it names no server, least of all the
+// one on the scheme's own port (CONN-2). The error shows nothing of it.
+func HostPort(scheme, authority string) (host string, port uint16, err error) {
+	host, digits := authority, ""
+	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
+		host, digits = authority[:i], authority[i+1:]
 	}
-	if n, err := strconv.ParseUint(u.Port(), 10, 16); err == nil && n > 0 {
-		port = uint16(n)
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if host, ok = strings.CutSuffix(inner, "]"); !ok {
+			return "", 0, errAuthority
+		}
+	} else if strings.ContainsAny(host, ":]") {
+		return "", 0, errAuthority
 	}
-	return strings.ToLower(u.Hostname()), port
+	if strings.ContainsAny(host, "[]@/?#\\ \t\r\n") {
+		return "", 0, errAuthority
+	}
+	if digits == "" {
+		return strings.ToLower(host), ownPort(scheme), nil
+	}
+	n, err := strconv.ParseUint(digits, 10, 16) // no sign, no more than 65535
+	if err != nil || n == 0 {
+		return "", 0, errPort
+	}
+	return strings.ToLower(host), uint16(n), nil
+}
+
+var (
+	errAuthority = errors.New("drive: this is no host[:port]")
+	errPort      = errors.New("drive: the port must be a number within 1 to 65535")
+)
+
+// ownPort is the port of a scheme where an authority names none.
+func ownPort(scheme string) uint16 {
+	switch strings.ToLower(scheme) {
+	case "https":
+		return 443
+	case "socks5", "socks5h":
+		return 1080
+	}
+	return 80
 }
 
 // Authority is host[:port] in normal form, without the scheme's own port (RFC
 // 9110 section 4.2.3).
-func Authority(u *url.URL) string {
-	host, port := HostPort(u.Scheme, u.Host)
-	if _, own := HostPort(u.Scheme, ""); port != own {
+func Authority(scheme, host string, port uint16) string {
+	if port != ownPort(scheme) {
 		return net.JoinHostPort(host, strconv.Itoa(int(port)))
 	}
 	if strings.Contains(host, ":") {

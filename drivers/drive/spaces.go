@@ -10,15 +10,6 @@ import (
 // request its head start, nothing else.
 const MaxSpaces = 1024
 
-// SpaceKey names a peer as one identity reaches it: an origin over a route, or a
-// proxy.
-type SpaceKey struct {
-	Proxy        string // on the way, "" if none
-	Scheme, Host string
-	Port         uint16
-	Identity     string
-}
-
 // Spaces is all that outlives connections.
 type Spaces struct {
 	mu    sync.Mutex

@@ -12,19 +12,18 @@ import (
 // What one peer taught counts for that peer, on that route, under that identity.
 func TestSpacesAreApart(t *testing.T) {
 	var s Spaces
-	home := SpaceKey{"", "https", "host.example", 443, "alice"}
+	home := keysOf(t, Way{Scheme: "https", Authority: "host.example", Identity: "alice"}).Origin
 	offer := header.ParamChallenge(scheme.Digest, `realm="r", nonce="n"`)
 	s.Learn(home, machine.Facts{At: 1, Scheme: scheme.Digest, Memory: scheme.Memory{Offer: offer, Count: 1}})
 	s.LearnHTTP11(home)
-	for _, change := range []func(*SpaceKey){
-		func(k *SpaceKey) { k.Proxy = "http://proxy.example:3128" },
-		func(k *SpaceKey) { k.Scheme = "http" },
-		func(k *SpaceKey) { k.Host = "www.host.example" },
-		func(k *SpaceKey) { k.Port = 8443 },
-		func(k *SpaceKey) { k.Identity = "" },
+	for _, w := range []Way{
+		{Scheme: "https", Authority: "host.example", Identity: "alice", Proxy: parse(t, "http://proxy.example:3128")},
+		{Scheme: "http", Authority: "host.example:443", Identity: "alice"},
+		{Scheme: "https", Authority: "www.host.example", Identity: "alice"},
+		{Scheme: "https", Authority: "host.example:8443", Identity: "alice"},
+		{Scheme: "https", Authority: "host.example"},
 	} {
-		other := home
-		change(&other)
+		other := keysOf(t, w).Origin
 		if l := s.Lease(other, "/"); l != (machine.Lease{}) || s.NeedsHTTP11(other) {
 			t.Errorf("%+v knows what %+v learned", other, home)
 		}
@@ -43,7 +42,7 @@ func TestSpacesAreBounded(t *testing.T) {
 	var s Spaces
 	f := machine.Facts{At: 1, Scheme: scheme.Basic}
 	for i := range 2 * MaxSpaces {
-		k := SpaceKey{Host: strconv.Itoa(i)}
+		k := SpaceKey{host: strconv.Itoa(i)}
 		s.Learn(k, f)
 		if len(s.peers) > MaxSpaces {
 			t.Fatalf("%d peers", len(s.peers))
@@ -51,9 +50,9 @@ func TestSpacesAreBounded(t *testing.T) {
 		if s.Lease(k, "/").Scheme == "" {
 			t.Fatal("the newest was forgotten")
 		}
-		s.Learn(SpaceKey{Host: "nothing"}, machine.Facts{}) // takes no room
+		s.Learn(SpaceKey{host: "nothing"}, machine.Facts{}) // takes no room
 	}
-	if len(s.peers) != MaxSpaces || s.peers[SpaceKey{Host: "nothing"}] != nil {
+	if len(s.peers) != MaxSpaces || s.peers[SpaceKey{host: "nothing"}] != nil {
 		t.Errorf("%d peers", len(s.peers))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -150,7 +151,8 @@ type trip struct {
 	req      *fast.Request
 	resp     *fast.Response
 	identity string
-	own      bool // the application authenticates itself
+	host     string // the origin's
+	own      bool   // the application authenticates itself
 
 	body   []byte // replayable
 	stream bool   // of which there is only one
@@ -165,22 +167,27 @@ func (x *trip) exchange(ctx context.Context) (machine.Action, drive.Carrier, boo
 		return nil, nil, false, err
 	}
 	u := x.req.URI()
-	q := machine.Request{Method: string(x.req.Header.Method()), URI: string(u.RequestURI()), Scheme: "http"}
+	way := drive.Way{Owner: ownerOf(x.hc), Scheme: "http", Authority: string(u.Host()), Identity: x.identity, Own: [2]bool{gss.Origin: x.own}}
 	if x.hc.IsTLS {
-		q.Scheme = "https"
+		way.Scheme = "https"
 	}
-	q.Host, q.Port = drive.HostPort(q.Scheme, string(u.Host()))
-	space := drive.SpaceKey{Scheme: q.Scheme, Host: q.Host, Port: q.Port, Identity: x.identity}
+	ks, err := drive.NewKeys(way)
+	if err != nil {
+		return nil, nil, false, fmt.Errorf("fasthttp: the request's URI: %w", err)
+	}
+	q := machine.Request{Method: string(x.req.Header.Method()), URI: string(u.RequestURI()), Scheme: ks.Scheme, Host: ks.Host, Port: ks.Port}
+	x.host = ks.Host
 	e := drive.Exchange{
 		Begin:  machine.Begin{Request: q, Identity: x.identity, Body: kind},
 		Answer: func(q gss.Question) gss.Answer { return x.answer(ctx, q) },
-		Learn:  func(origin, _ machine.Facts) { x.t.spaces.Learn(space, origin) },
+		Learn:  func(origin, _ machine.Facts) { x.t.spaces.Learn(ks.Origin, origin) },
 	}
 	if !x.own {
-		e.Lease = func() (origin, proxy machine.Lease) { return x.t.spaces.Lease(space, q.URI), proxy }
+		e.Lease = func() (origin, proxy machine.Lease) { return x.t.spaces.Lease(ks.Origin, q.URI), proxy }
 	}
-	k := key{addr: x.hc.Addr, scheme: q.Scheme, host: q.Host, port: q.Port, identity: x.identity, own: x.own}
-	e.Connect = func(ctx context.Context, fresh, _ bool) (drive.Carrier, error) { return x.connect(ctx, k, fresh) }
+	e.Connect = func(ctx context.Context, fresh, _ bool) (drive.Carrier, error) {
+		return x.connect(ctx, ks.Connection, fresh)
+	}
 	return e.Run(ctx)
 }
 
@@ -226,7 +233,7 @@ func (x *trip) answer(ctx context.Context, q gss.Question) gss.Answer {
 }
 
 // connect gives the exchange a connection of its own: an idle one of its key, or a fresh one.
-func (x *trip) connect(ctx context.Context, k key, fresh bool) (drive.Carrier, error) {
+func (x *trip) connect(ctx context.Context, k drive.Key, fresh bool) (drive.Carrier, error) {
 	c := (*conn)(nil)
 	if !fresh {
 		c = x.t.pool.take(k)
@@ -242,8 +249,28 @@ func (x *trip) connect(ctx context.Context, k key, fresh bool) (drive.Carrier, e
 	return c, nil
 }
 
+// owner is what of a HostClient decides whom a connection leads to, as whom, and
+// how it is read (CONN-1). Functions cannot be compared: a HostClient that dials by
+// one of its own shares connections with no other.
+type owner struct {
+	client     *fast.HostClient
+	tls        *tls.Config
+	addr       string
+	secure     bool
+	bothStacks bool
+	readBuffer int
+}
+
+func ownerOf(hc *fast.HostClient) owner {
+	o := owner{tls: hc.TLSConfig, addr: hc.Addr, secure: hc.IsTLS, bothStacks: hc.DialDualStack, readBuffer: hc.ReadBufferSize}
+	if hc.Dial != nil || hc.DialTimeout != nil {
+		o.client = hc
+	}
+	return o
+}
+
 // dial connects as the HostClient would.
-func (x *trip) dial(ctx context.Context, k key) (*conn, error) {
+func (x *trip) dial(ctx context.Context, k drive.Key) (*conn, error) {
 	addr, _, _ := strings.Cut(x.hc.Addr, ",")
 	addr = fast.AddMissingPort(addr, x.hc.IsTLS)
 	var raw net.Conn
@@ -267,7 +294,7 @@ func (x *trip) dial(ctx context.Context, k key) (*conn, error) {
 	}
 	c := &conn{Conn: raw, key: k, binding: gss.NoBinding()}
 	if x.hc.IsTLS {
-		if err := c.secure(ctx, x.hc.TLSConfig); err != nil {
+		if err := c.secure(ctx, x.hc.TLSConfig, x.host); err != nil {
 			raw.Close()
 			return nil, err
 		}
@@ -278,13 +305,13 @@ func (x *trip) dial(ctx context.Context, k key) (*conn, error) {
 }
 
 // secure speaks TLS, with HTTP/1.1 inside.
-func (c *conn) secure(ctx context.Context, config *tls.Config) error {
+func (c *conn) secure(ctx context.Context, config *tls.Config, host string) error {
 	config = config.Clone()
 	if config == nil {
 		config = new(tls.Config)
 	}
 	if config.ServerName == "" {
-		config.ServerName = c.key.host
+		config.ServerName = host
 	}
 	config.NextProtos = nil
 	secured := tls.Client(c.Conn, config)

@@ -21,18 +21,10 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// key tells whose a connection is. No request of another key ever travels on it (HTA-9).
-type key struct {
-	addr, scheme, host string
-	port               uint16
-	identity           string
-	own                bool // the application authenticates itself on it
-}
-
 // conn is a connection with the machine that belongs to it. It implements drive.Carrier.
 type conn struct {
 	net.Conn
-	key     key
+	key     drive.Key
 	runner  drive.Runner[machine.Client]
 	binding gss.Binding
 	br      *bufio.Reader
@@ -266,7 +258,7 @@ type pool struct {
 }
 
 // take is a connection for k, the one that was used last; nil if there is none that can be used.
-func (p *pool) take(k key) *conn {
+func (p *pool) take(k drive.Key) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.idle) - 1; i >= 0; i-- {

@@ -3,9 +3,9 @@ package nethttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -201,13 +201,15 @@ func (t *Transport) newTrip(r *http.Request) (*trip, error) {
 		x.url = &u
 	}
 	x.own = [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0}
-	x.key = key{proxy: way.name, identity: x.identity, own: x.own}
-	host, port := drive.HostPort(x.url.Scheme, x.url.Host)
-	if way.via.Route != machine.Forwarded {
-		x.key.scheme, x.key.host, x.key.port = strings.ToLower(x.url.Scheme), host, port
+	x.keys, err = drive.NewKeys(drive.Way{
+		Owner: t.config.Base, Proxy: way.proxy, Route: way.via.Route,
+		Scheme: x.url.Scheme, Authority: x.url.Host, Identity: x.identity, Own: x.own,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("nethttp: the request's URL or proxy: %w", err)
 	}
-	x.originSpace = drive.SpaceKey{Proxy: way.name, Scheme: x.url.Scheme, Host: host, Port: port, Identity: x.identity}
-	x.proxySpace = drive.SpaceKey{Scheme: way.via.Scheme, Host: way.via.Host, Port: way.via.Port, Identity: x.identity}
+	x.keys.Via.Explicit = way.via.Explicit
+	x.route.via = x.keys.Via
 	x.source = answer.Chain(t.config.Source, way.login(x.identity))
 	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
 	return x, err

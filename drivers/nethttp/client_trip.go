@@ -25,16 +25,15 @@ import (
 // trip is one exchange: a request of the application's, from Begin to the
 // response that it gets, over as many connections as it takes.
 type trip struct {
-	t                       *Transport
-	request                 *http.Request
-	url                     *url.URL // whose authority is the origin's
-	route                   route
-	key                     key
-	identity                string
-	own                     [2]bool // sides that the application authenticates itself
-	originSpace, proxySpace drive.SpaceKey
-	source                  answer.Source
-	body                    *content
+	t        *Transport
+	request  *http.Request
+	url      *url.URL // whose authority is the origin's
+	route    route
+	keys     drive.Keys
+	identity string
+	own      [2]bool // sides that the application authenticates itself
+	source   answer.Source
+	body     *content
 
 	resume machine.Resume
 	http11 bool // this exchange needs a connection that is not multiplexed
@@ -121,12 +120,12 @@ func (x *trip) begin() (machine.Actions, error) {
 	b := machine.Begin{Via: x.route.via, Identity: x.identity, Body: x.body.kind, Resume: x.resume}
 	uri := x.url.RequestURI()
 	if !x.own[gss.Origin] {
-		b.Lease = x.t.spaces.Lease(x.originSpace, uri)
+		b.Lease = x.t.spaces.Lease(x.keys.Origin, uri)
 	}
 	if !x.own[gss.Proxy] && x.route.via.Route == machine.Forwarded {
-		b.ProxyLease = x.t.spaces.Lease(x.proxySpace, uri)
+		b.ProxyLease = x.t.spaces.Lease(x.keys.Proxy, uri)
 	}
-	x.http11 = x.http11 || x.t.spaces.NeedsHTTP11(x.originSpace)
+	x.http11 = x.http11 || x.t.spaces.NeedsHTTP11(x.keys.Origin)
 	var passed []*conn
 	defer func() {
 		for _, c := range passed {
@@ -134,7 +133,7 @@ func (x *trip) begin() (machine.Actions, error) {
 		}
 	}()
 	for !x.fresh {
-		c := x.t.pool.take(x.key, x.originSpace, x.http11)
+		c := x.t.pool.take(x.keys.Connection, x.keys.Origin, x.http11)
 		if c == nil {
 			break
 		}
@@ -144,7 +143,7 @@ func (x *trip) begin() (machine.Actions, error) {
 		}
 		passed = append(passed, c)
 	}
-	c, err := x.t.dial(x.request.Context(), &x.route, x.key, x.url, x.http11)
+	c, err := x.t.dial(x.request.Context(), &x.route, &x.keys, x.identity, x.http11)
 	if err != nil {
 		return machine.Actions{}, err
 	}
@@ -158,7 +157,7 @@ func (x *trip) try(c *conn, b machine.Begin, pooled bool) (acts machine.Actions,
 	if c.multiplexed {
 		used = agent{x.t.client, drive.NextID()}
 	}
-	b.Request = outbound(x.request, x.url, c.binding, c.multiplexed)
+	b.Request = outbound(x.request, x.url, &x.keys, c.binding, c.multiplexed)
 	env := entropy.Env()
 	next, acts, err := used.client.Step(env, b)
 	if err != nil {
@@ -311,7 +310,7 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
 		r.Method = http.MethodHead
 	}
 	if x.route.via.Route == machine.Forwarded {
-		r.Host = drive.Authority(x.url) // the very text that a proof to the proxy is made over
+		r.Host = drive.Authority(x.keys.Scheme, x.keys.Host, x.keys.Port) // the very text that a proof to the proxy is made over
 	}
 	if x.route.tunnel { // the proxy is not who gets this
 		h.Del(header.ProxyAuthorization)
@@ -389,7 +388,7 @@ func (x *trip) drop() {
 func (x *trip) replace() (bool, error) {
 	old := x.conn
 	x.drop()
-	c, err := x.t.dial(x.request.Context(), &x.route, x.key, x.url, x.http11)
+	c, err := x.t.dial(x.request.Context(), &x.route, &x.keys, x.identity, x.http11)
 	if err != nil {
 		return false, err
 	}
@@ -399,11 +398,11 @@ func (x *trip) replace() (bool, error) {
 
 // reopen ends the exchange's part on this connection.
 func (x *trip) reopen(a machine.Reopen) {
-	x.t.spaces.Learn(x.originSpace, a.Learn)
-	x.t.spaces.Learn(x.proxySpace, a.LearnProxy)
+	x.t.spaces.Learn(x.keys.Origin, a.Learn)
+	x.t.spaces.Learn(x.keys.Proxy, a.LearnProxy)
 	if a.HTTP11 {
 		x.http11 = true
-		x.t.spaces.LearnHTTP11(x.originSpace)
+		x.t.spaces.LearnHTTP11(x.keys.Origin)
 	}
 	x.resume, x.fresh = a.Resume, !a.HTTP11
 	x.clear()
@@ -423,11 +422,11 @@ func (x *trip) abandon() {
 
 // fail is the end without a response.
 func (x *trip) fail(a machine.Fail, retire bool) error {
-	x.t.spaces.Learn(x.originSpace, a.Learn)
-	x.t.spaces.Learn(x.proxySpace, a.LearnProxy)
+	x.t.spaces.Learn(x.keys.Origin, a.Learn)
+	x.t.spaces.Learn(x.keys.Proxy, a.LearnProxy)
 	x.clear()
 	if c := x.conn; c != nil && !c.multiplexed && !retire && !x.request.Close {
-		c.agent, c.last = x.agent, x.originSpace
+		c.agent, c.last = x.agent, x.keys.Origin
 		x.t.pool.put(c)
 	} else {
 		x.drop()
@@ -438,15 +437,15 @@ func (x *trip) fail(a machine.Fail, retire bool) error {
 // deliver hands the response to the application, and its connection, when the
 // content was read, to the pool.
 func (x *trip) deliver(d machine.Deliver, retire bool) *http.Response {
-	x.t.spaces.Learn(x.originSpace, d.Learn)
-	x.t.spaces.Learn(x.proxySpace, d.LearnProxy)
+	x.t.spaces.Learn(x.keys.Origin, d.Learn)
+	x.t.spaces.Learn(x.keys.Proxy, d.LearnProxy)
 	r, c := x.response, x.conn
 	x.upload.resolve(settled)
 	r.Request = x.request.WithContext(context.WithValue(x.request.Context(), deliveredKey{}, d))
 	if c.multiplexed {
 		return r
 	}
-	c.agent, c.last = x.agent, x.originSpace
+	c.agent, c.last = x.agent, x.keys.Origin
 	end := func() { x.t.pool.put(c) }
 	if retire || x.request.Close || headerCloses(x.request.Header) {
 		end = func() { c.cc.Close() }

@@ -3,7 +3,6 @@ package nethttp
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
@@ -22,15 +21,14 @@ func responseHeader(h http.Header) header.Response { return header.ParseResponse
 
 // outbound is what a client's machine must know of a request that is to be sent
 // to u's origin.
-func outbound(r *http.Request, u *url.URL, b gss.Binding, multiplexed bool) machine.Request {
+func outbound(r *http.Request, u *url.URL, ks *drive.Keys, b gss.Binding, multiplexed bool) machine.Request {
 	q := machine.Request{
-		Method: r.Method, URI: u.RequestURI(), Scheme: strings.ToLower(u.Scheme),
+		Method: r.Method, URI: u.RequestURI(), Scheme: ks.Scheme, Host: ks.Host, Port: ks.Port,
 		Binding: b, Multiplexed: multiplexed,
 	}
 	if q.Method == "" {
 		q.Method = http.MethodGet
 	}
-	q.Host, q.Port = drive.HostPort(u.Scheme, u.Host)
 	return q
 }
 

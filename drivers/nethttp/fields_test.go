@@ -135,7 +135,11 @@ func TestOutbound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := outbound(&http.Request{}, u, gss.Binding{}, want.Multiplexed); got != want {
+		ks, err := drive.NewKeys(drive.Way{Scheme: u.Scheme, Authority: u.Host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outbound(&http.Request{}, u, &ks, gss.Binding{}, want.Multiplexed); got != want {
 			t.Errorf("%s: %+v, want %+v", raw, got, want)
 		}
 	}
@@ -150,7 +154,11 @@ func TestAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := drive.Authority(u); got != want {
+		host, port, err := drive.HostPort(u.Scheme, u.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := drive.Authority(u.Scheme, host, port); got != want {
 			t.Errorf("%s: %s, want %s", raw, got, want)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
@@ -25,8 +24,7 @@ type Multiplexed interface {
 }
 
 // multiplex opens a connection by ClientConfig.Multiplexed, in c.
-func (t *Transport) multiplex(ctx context.Context, c *conn, u *url.URL) (*conn, error) {
-	host, port := drive.HostPort(u.Scheme, u.Host)
+func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port uint16) (*conn, error) {
 	m, err := t.config.Multiplexed(ctx, host, port)
 	if err != nil {
 		return nil, err

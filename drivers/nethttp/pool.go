@@ -12,18 +12,6 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// key tells whose a connection is. No request of another key ever travels on it
-// (HTA-9), whatever the connection may carry.
-type key struct {
-	proxy string // the proxy on the way, "" if none
-	// The origin that it leads to. Empty for a plain proxy, which leads anywhere.
-	scheme, host string
-	port         uint16
-	identity     string
-	// own are the sides that the application authenticates itself.
-	own [2]bool
-}
-
 // agent is a machine with the number that an observer knows it by.
 type agent struct {
 	client machine.Client
@@ -44,7 +32,7 @@ type clientConn interface {
 // conn is a connection with the machine that belongs to it.
 type conn struct {
 	cc          clientConn
-	key         key
+	key         drive.Key
 	last        drive.SpaceKey // the origin that it served last
 	multiplexed bool
 	binding     gss.Binding
@@ -104,7 +92,7 @@ type pool struct {
 // served origin last than another: a plain proxy's may be bound to it. Nil if
 // there is none. A multiplexed one comes with a stream reserved. http11: none of
 // those.
-func (p *pool) take(k key, origin drive.SpaceKey, http11 bool) *conn {
+func (p *pool) take(k drive.Key, origin drive.SpaceKey, http11 bool) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {

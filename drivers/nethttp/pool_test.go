@@ -11,7 +11,7 @@ import (
 )
 
 // idleConn is a connection to a server that nobody asks anything.
-func idleConn(t *testing.T, k key, last drive.SpaceKey) *conn {
+func idleConn(t *testing.T, k drive.Key, last drive.SpaceKey) *conn {
 	t.Helper()
 	s := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(s.Close)
@@ -23,40 +23,20 @@ func idleConn(t *testing.T, k key, last drive.SpaceKey) *conn {
 	return &conn{cc: cc, key: k, last: last, binding: gss.NoBinding(), wire: new(wire)}
 }
 
-// HTA-9: a connection is for its key, in every part of it.
-func TestPoolKeysAreApart(t *testing.T) {
-	home := key{scheme: "http", host: "host.example", port: 80, identity: "alice"}
-	p := pool{maxIdle: 10, maxPerKey: 10}
-	c := idleConn(t, home, drive.SpaceKey{})
-	p.put(c)
-	for _, change := range []func(*key){
-		func(k *key) { k.proxy = "http://proxy.example:3128" },
-		func(k *key) { k.scheme = "https" },
-		func(k *key) { k.host = "other.example" },
-		func(k *key) { k.port = 81 },
-		func(k *key) { k.identity = "bob" },
-		func(k *key) { k.identity = "" },
-		func(k *key) { k.own[gss.Origin] = true },
-		func(k *key) { k.own[gss.Proxy] = true },
-	} {
-		other := home
-		change(&other)
-		if p.take(other, drive.SpaceKey{}, false) != nil {
-			t.Errorf("%+v got a connection of %+v", other, home)
-		}
+// keysOf are those of a request to a host.
+func keysOf(t *testing.T, host string) drive.Keys {
+	t.Helper()
+	ks, err := drive.NewKeys(drive.Way{Scheme: "http", Authority: host})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if p.take(home, drive.SpaceKey{}, false) != c {
-		t.Error("its own key did not get it")
-	}
-	if p.take(home, drive.SpaceKey{}, false) != nil {
-		t.Error("it was given out twice")
-	}
+	return ks
 }
 
 // The newest one first, but one that served the origin before any other.
 func TestPoolOrder(t *testing.T) {
-	k := key{proxy: "http://proxy.example:3128"}
-	here, there := drive.SpaceKey{Host: "here"}, drive.SpaceKey{Host: "there"}
+	here, there := keysOf(t, "here").Origin, keysOf(t, "there").Origin
+	k := keysOf(t, "here").Connection
 	p := pool{maxIdle: 10, maxPerKey: 10}
 	a, b, c, d := idleConn(t, k, here), idleConn(t, k, there), idleConn(t, k, here), idleConn(t, k, there)
 	for _, x := range []*conn{a, b, c, d} {
@@ -72,10 +52,10 @@ func TestPoolOrder(t *testing.T) {
 // What is over the bounds goes, the one that waited longest first; what is closed
 // is not kept.
 func TestPoolBounds(t *testing.T) {
-	k, other := key{host: "a"}, key{host: "b"}
+	k, other := keysOf(t, "a").Connection, keysOf(t, "b").Connection
 	p := pool{maxIdle: 3, maxPerKey: 2}
 	var all []*conn
-	for _, k := range []key{k, k, k, other, other} {
+	for _, k := range []drive.Key{k, k, k, other, other} {
 		c := idleConn(t, k, drive.SpaceKey{})
 		all = append(all, c)
 		p.put(c)
@@ -85,7 +65,7 @@ func TestPoolBounds(t *testing.T) {
 			t.Errorf("connection %d: open %t, want %t", i, !open, open)
 		}
 	}
-	closed := idleConn(t, key{host: "c"}, drive.SpaceKey{})
+	closed := idleConn(t, keysOf(t, "c").Connection, drive.SpaceKey{})
 	closed.cc.Close()
 	p.put(closed)
 	all[4].cc.Close()

@@ -119,6 +119,10 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 		return nil, errors.New("nethttp: a reverse proxy needs an Upstream, and a forward proxy has none")
 	case u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""):
 		return nil, errors.New("nethttp: Upstream must be http://host[:port] or https://host[:port], without a path")
+	case u != nil:
+		if _, _, err := drive.HostPort(u.Scheme, u.Host); err != nil {
+			return nil, fmt.Errorf("nethttp: Upstream: %w", err)
+		}
 	}
 	if c.Proxy.Bound == nil {
 		c.Proxy.Bound = []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM}
@@ -207,7 +211,7 @@ func (x *passage) admit() int {
 	x.q.Multiplexed = x.q.Multiplexed || x.f.conn == nil
 	if c.Proxy.Reverse {
 		x.q.Scheme = c.Upstream.Scheme
-		x.q.Host, x.q.Port = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host)
+		x.q.Host, x.q.Port, _ = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host) // NewProxy has looked at it
 	}
 	x.to = origin{x.q.Scheme, net.JoinHostPort(x.q.Host, fmt.Sprint(x.q.Port))}
 	creds := requestHeader(r.Header).Authorization

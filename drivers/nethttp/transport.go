@@ -22,15 +22,13 @@ import (
 // route is how a request reaches its origin.
 type route struct {
 	proxy *url.URL // nil: directly
-	// name stands for the proxy in keys, without its user information.
-	name string
 	// via is the proxy as a machine knows it. Its route is Direct also through a
 	// tunnel or a SOCKS proxy: they are no part of the exchange (HTA-15).
 	via    machine.Via
 	tunnel bool
 }
 
-// route decides how to reach u.
+// route decides how to reach a request's origin.
 func (t *Transport) route(r *http.Request) (route, error) {
 	if t.config.Proxy == nil {
 		return route{}, nil
@@ -40,17 +38,13 @@ func (t *Transport) route(r *http.Request) (route, error) {
 		return route{}, err
 	}
 	w := route{proxy: proxy}
-	w.via.Host, w.via.Port = drive.HostPort(proxy.Scheme, proxy.Host)
-	w.via.Scheme, w.via.Explicit = strings.ToLower(proxy.Scheme), !t.config.Discovered
-	w.name = w.via.Scheme + "://" + net.JoinHostPort(w.via.Host, strconv.Itoa(int(w.via.Port)))
-	switch w.via.Scheme {
-	case "socks5", "socks5h": // below HTTP: net/http's affair
-		w.name, w.via = w.via.Scheme+"://"+proxy.Host, machine.Via{}
+	switch strings.ToLower(proxy.Scheme) {
+	case "socks5", "socks5h": // below HTTP: net/http connects through it
 	case "http", "https":
 		if strings.EqualFold(r.URL.Scheme, "https") {
-			w.tunnel, w.via = true, machine.Via{}
+			w.tunnel = true
 		} else {
-			w.via.Route = machine.Forwarded
+			w.via = machine.Via{Route: machine.Forwarded, Explicit: !t.config.Discovered}
 		}
 	default:
 		return route{}, errors.New("nethttp: the proxy's URL must be of scheme http, https, socks5 or socks5h")
@@ -64,7 +58,7 @@ func (w *route) login(identity string) answer.Source {
 		return nil
 	}
 	password, _ := w.proxy.User.Password()
-	s, err := answer.ForProxy(w.name, w.proxy.User.Username(), password)
+	s, err := answer.ForProxy((&url.URL{Scheme: w.proxy.Scheme, Host: w.proxy.Host}).String(), w.proxy.User.Username(), password)
 	if err != nil {
 		return nil
 	}
@@ -130,13 +124,13 @@ func newBase(from *http.Transport, http11 bool) *http.Transport {
 	return b
 }
 
-// dial opens a connection for a key. Its TLS handshake is over when it returns,
+// dial opens a connection for a request's keys. Its TLS handshake is over when it returns,
 // so that the binding is known before the first Begin.
-func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http11 bool) (*conn, error) {
-	c := &conn{key: k, binding: gss.NoBinding(), wire: new(wire)}
+func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, identity string, http11 bool) (*conn, error) {
+	c := &conn{key: ks.Connection, binding: gss.NoBinding(), wire: new(wire)}
 	d := &dialing{wire: c.wire}
 	if w.tunnel {
-		dialer, err := t.tunnels.dialer(t, w, k.identity)
+		dialer, err := t.tunnels.dialer(t, w, ks.Proxy, identity)
 		if err != nil {
 			return nil, err
 		}
@@ -148,9 +142,9 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 		}
 		d.proxy = &bare
 	}
-	if t.config.Multiplexed != nil && w.proxy == nil && strings.EqualFold(u.Scheme, "https") {
+	if t.config.Multiplexed != nil && w.proxy == nil && ks.Scheme == "https" {
 		if !http11 {
-			return t.multiplex(ctx, c, u)
+			return t.multiplex(ctx, c, ks.Host, ks.Port)
 		}
 		if t.config.OnlyMultiplexed {
 			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin wants a scheme that needs a connection of its own, and OnlyMultiplexed allows none"}}
@@ -168,8 +162,7 @@ func (t *Transport) dial(ctx context.Context, w *route, k key, u *url.URL, http1
 			}
 		},
 	})
-	host, port := drive.HostPort(u.Scheme, u.Host)
-	cc, err := base.NewClientConn(ctx, strings.ToLower(u.Scheme), net.JoinHostPort(host, strconv.Itoa(int(port))))
+	cc, err := base.NewClientConn(ctx, ks.Scheme, net.JoinHostPort(ks.Host, strconv.Itoa(int(ks.Port))))
 	if err != nil {
 		return nil, tunnelError(err)
 	}
@@ -198,13 +191,11 @@ func (c *conn) secured(s *tls.ConnectionState) {
 // taught.
 type tunnels struct {
 	mu      sync.Mutex
-	dialers map[tunnelKey]*connect.Dialer
+	dialers map[drive.SpaceKey]*connect.Dialer
 }
 
-type tunnelKey struct{ proxy, user, identity string }
-
-func (s *tunnels) dialer(t *Transport, w *route, identity string) (*connect.Dialer, error) {
-	k := tunnelKey{w.name, w.proxy.User.String(), identity}
+// dialer is the one for the proxy's protection space k, which holds its user.
+func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity string) (*connect.Dialer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := s.dialers[k]; d != nil {
@@ -221,7 +212,7 @@ func (s *tunnels) dialer(t *Transport, w *route, identity string) (*connect.Dial
 		return nil, err
 	}
 	if s.dialers == nil {
-		s.dialers = make(map[tunnelKey]*connect.Dialer)
+		s.dialers = make(map[drive.SpaceKey]*connect.Dialer)
 	}
 	for other := range s.dialers {
 		if len(s.dialers) < drive.MaxSpaces {

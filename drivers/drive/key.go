@@ -1,0 +1,165 @@
+package drive
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// Way describes how a request of a client reaches its origin: everything that
+// connecting and authenticating depend on. [NewKeys] makes of it what connections
+// and memory are found by.
+type Way struct {
+	_ struct{}
+
+	// Owner is the configuration that connections are made with: pointers to it, or a
+	// comparable struct of pointers and plain values. A function has no place in it,
+	// because functions cannot be compared: what a function does belongs to the
+	// pointer that it was configured by.
+	Owner any
+	// Proxy is the proxy's URL (http, https, socks5, socks5h) with its user
+	// information. Nil is none.
+	Proxy *url.URL
+	// Route is Forwarded where the proxy forwards the request itself, so that its
+	// connections lead to any origin, and Tunneling where the request is the CONNECT.
+	// Otherwise it is Direct, also inside a tunnel and behind a SOCKS proxy, which are
+	// no part of the exchange (HTA-15).
+	Route machine.Route
+	// Scheme and Authority are the origin's: "http" or "https", and host[:port].
+	Scheme, Authority string
+	// Identity is the local name under which the request is made.
+	Identity string
+	// Own are the sides, by gss.Side, whose credentials the application sets itself.
+	Own [2]bool
+}
+
+// Keys are what one request's connections and memory are found by, and the names
+// that were read on the way.
+type Keys struct {
+	// Connection says which connections may carry the request.
+	Connection Key
+	// Origin is the protection space of the origin, by this way, and Proxy that of the
+	// proxy, the zero SpaceKey where there is none.
+	Origin, Proxy SpaceKey
+	// Scheme, Host and Port are the origin's, as machine.Request wants them.
+	Scheme, Host string
+	Port         uint16
+	// Via is the proxy as a machine knows it. Whether it was configured by hand is for
+	// the driver to fill in.
+	Via machine.Via
+}
+
+// Key says what a connection may be used for. No request of another key ever
+// travels on it, whatever the connection may carry (HTA-9, CONN-1). Keys are
+// compared with ==. They hold no secret: of a proxy's user information there is a
+// hash under a key that is drawn when the program starts.
+type Key struct {
+	owner        any
+	proxy        proxyKey
+	scheme, host string // the origin's; empty where a proxy forwards to any
+	port         uint16
+	identity     string
+	own          [2]bool
+	http1        bool // no multiplexed connection will do
+}
+
+// HTTP1 is the key of the same connections as far as they are not multiplexed
+// (HTA-4).
+func (k Key) HTTP1() Key {
+	k.http1 = true
+	return k
+}
+
+// proxyKey is a proxy and the user it knows us by.
+type proxyKey struct {
+	scheme, host string
+	port         uint16
+	user         Fingerprint
+}
+
+// SpaceKey names a protection space as one identity reaches it: an origin over one
+// way, or a proxy. It holds no secret, see [Key].
+type SpaceKey struct {
+	owner        any
+	proxy        proxyKey
+	scheme, host string // the origin's; empty for the proxy itself
+	port         uint16
+	identity     string
+}
+
+// NewKeys makes the keys of a request. The error says which of the names cannot
+// be used; it shows none of them.
+func NewKeys(w Way) (Keys, error) {
+	if w.Owner != nil && !reflect.ValueOf(w.Owner).Comparable() {
+		return Keys{}, errors.New("drive: the owner of a connection must be comparable")
+	}
+	ks := Keys{Scheme: strings.ToLower(w.Scheme)}
+	var err error
+	if ks.Host, ks.Port, err = HostPort(ks.Scheme, w.Authority); err != nil {
+		return Keys{}, err
+	}
+	var proxy proxyKey
+	if w.Proxy != nil {
+		if proxy, err = newProxyKey(w.Proxy); err != nil {
+			return Keys{}, err
+		}
+		ks.Proxy = SpaceKey{owner: w.Owner, proxy: proxy, identity: w.Identity}
+	}
+	ks.Origin = SpaceKey{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity}
+	ks.Connection = Key{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity, w.Own, false}
+	if w.Route != machine.Direct {
+		ks.Via = machine.Via{Route: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port}
+	}
+	if w.Route == machine.Forwarded {
+		ks.Connection.scheme, ks.Connection.host, ks.Connection.port = "", "", 0
+	}
+	return ks, nil
+}
+
+func newProxyKey(u *url.URL) (k proxyKey, err error) {
+	k.scheme = strings.ToLower(u.Scheme)
+	if k.host, k.port, err = HostPort(k.scheme, u.Host); err != nil {
+		return proxyKey{}, fmt.Errorf("%w, in the proxy's URL", err)
+	}
+	if k.host == "" {
+		return proxyKey{}, errors.New("drive: the proxy's URL has no host")
+	}
+	if u.User != nil { // R9110-11.7.2-1: a proxy's credentials are one user's
+		password, set := u.User.Password()
+		k.user = Fingerprints("proxy", u.User.Username(), password, fmt.Sprint(set))
+	}
+	return k, nil
+}
+
+// Fingerprint is a keyed hash of something that must not be kept. Equal
+// fingerprints were made of equal texts in the same run of the program; nothing
+// else can be learned from one. The zero Fingerprint is that of nothing.
+type Fingerprint [sha256.Size]byte
+
+// fingerprintKey is drawn once, so that a fingerprint that leaves the program is of
+// no use for guessing.
+var fingerprintKey = sync.OnceValue(func() []byte {
+	key := make([]byte, sha256.Size)
+	rand.Read(key) // never fails; it ends the program instead
+	return key
+})
+
+// Fingerprints makes the fingerprint of texts in their order.
+func Fingerprints(texts ...string) (f Fingerprint) {
+	h := hmac.New(sha256.New, fingerprintKey())
+	for _, t := range texts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(t))))
+		h.Write([]byte(t))
+	}
+	h.Sum(f[:0])
+	return f
+}

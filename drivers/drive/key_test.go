@@ -1,0 +1,171 @@
+package drive
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+func keysOf(t *testing.T, w Way) Keys {
+	t.Helper()
+	ks, err := NewKeys(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ks
+}
+
+func parse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Whatever a connection was opened with, or authenticated with, is in its key: two
+// requests that differ in one of them never share one.
+func TestKeysAreApart(t *testing.T) {
+	one, two := new(int), new(int)
+	home := Way{Owner: one, Proxy: parse(t, "http://alice:pw@proxy.example:3128"), Scheme: "https", Authority: "host.example", Identity: "alice"}
+	ways := map[string]func(*Way){
+		"nothing":              func(*Way) {},
+		"the configuration":    func(w *Way) { w.Owner = two },
+		"its absence":          func(w *Way) { w.Owner = nil },
+		"no proxy":             func(w *Way) { w.Proxy = nil },
+		"the proxy's scheme":   func(w *Way) { w.Proxy = parse(t, "https://alice:pw@proxy.example:3128") },
+		"SOCKS":                func(w *Way) { w.Proxy = parse(t, "socks5://alice:pw@proxy.example:3128") },
+		"the proxy's host":     func(w *Way) { w.Proxy = parse(t, "http://alice:pw@other.example:3128") },
+		"the proxy's port":     func(w *Way) { w.Proxy = parse(t, "http://alice:pw@proxy.example:3129") },
+		"the proxy's user":     func(w *Way) { w.Proxy = parse(t, "http://bob:pw@proxy.example:3128") },
+		"the proxy's password": func(w *Way) { w.Proxy = parse(t, "http://alice:pw2@proxy.example:3128") },
+		"an empty password":    func(w *Way) { w.Proxy = parse(t, "http://alice:@proxy.example:3128") },
+		"no password":          func(w *Way) { w.Proxy = parse(t, "http://alice@proxy.example:3128") },
+		"a shifted colon":      func(w *Way) { w.Proxy = parse(t, "http://alic:e%3Apw@proxy.example:3128") },
+		"no proxy user":        func(w *Way) { w.Proxy = parse(t, "http://proxy.example:3128") },
+		"the scheme":           func(w *Way) { w.Scheme = "http" },
+		"the host":             func(w *Way) { w.Authority = "www.host.example" },
+		"the port":             func(w *Way) { w.Authority = "host.example:8443" },
+		"the identity":         func(w *Way) { w.Identity = "bob" },
+		"no identity":          func(w *Way) { w.Identity = "" },
+		"own for the origin":   func(w *Way) { w.Own[gss.Origin] = true },
+		"own for the proxy":    func(w *Way) { w.Own[gss.Proxy] = true },
+		"forwarding":           func(w *Way) { w.Route = machine.Forwarded },
+	}
+	seen := map[Key]string{}
+	for name, change := range ways {
+		w := home
+		change(&w)
+		ks := keysOf(t, w)
+		for also, k := range map[string]Key{"": ks.Connection, ", over HTTP/1": ks.Connection.HTTP1()} {
+			if other, twice := seen[k]; twice {
+				t.Errorf("%s%s: the same key as for %s", name, also, other)
+			}
+			seen[k] = name + also
+		}
+		again := keysOf(t, w)
+		if again != ks {
+			t.Errorf("%s: another key the second time", name)
+		}
+		if name != "nothing" && !strings.HasPrefix(name, "own") && name != "forwarding" && ks.Origin == keysOf(t, home).Origin {
+			t.Errorf("%s: the same protection space of the origin", name)
+		}
+		if show := fmt.Sprintf("%v %+v %#v", ks, ks, ks); strings.Contains(show, "pw") {
+			t.Errorf("%s: a password shows: %s", name, show)
+		}
+		requirement.Held(t, "unit:keys_are_apart", "CONN-1")
+	}
+	mixed := home
+	mixed.Scheme, mixed.Authority, mixed.Proxy = "HTTPS", "HOST.example:443", parse(t, "HTTP://alice:pw@PROXY.example:3128/path")
+	if keysOf(t, mixed) != keysOf(t, home) {
+		t.Error("spelling makes another key")
+	}
+}
+
+// A proxy that forwards leads to any origin over one connection, and each origin
+// is a protection space of its own.
+func TestKeysOfForwarding(t *testing.T) {
+	p := parse(t, "http://alice:pw@proxy.example:3128")
+	a := keysOf(t, Way{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
+	b := keysOf(t, Way{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "b.example"})
+	if a.Connection != b.Connection || a.Proxy != b.Proxy || a.Origin == b.Origin {
+		t.Errorf("%+v and %+v", a, b)
+	}
+	if want := (machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128}); a.Via != want {
+		t.Errorf("%+v, want %+v", a.Via, want)
+	}
+	c := keysOf(t, Way{Proxy: parse(t, "http://bob:pw@proxy.example:3128"), Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
+	if a.Proxy == c.Proxy {
+		t.Error("two users of a proxy share its protection space")
+	}
+}
+
+// What cannot be compared is no owner, and what is no authority names no peer.
+func TestKeysRefuse(t *testing.T) {
+	for name, w := range map[string]Way{
+		"a function":           {Owner: func() {}, Scheme: "http", Authority: "h"},
+		"a struct with one":    {Owner: struct{ f func() }{func() {}}, Scheme: "http", Authority: "h"},
+		"a slice":              {Owner: []byte{}, Scheme: "http", Authority: "h"},
+		"a port that is none":  {Scheme: "http", Authority: "h:99999"},
+		"a proxy's port":       {Scheme: "http", Authority: "h", Proxy: &url.URL{Scheme: "http", Host: "p:0"}},
+		"a proxy without host": {Scheme: "http", Authority: "h", Proxy: &url.URL{Scheme: "http", Host: ":3128"}},
+	} {
+		if ks, err := NewKeys(w); err == nil || ks != (Keys{}) {
+			t.Errorf("%s: %+v, %v", name, ks, err)
+		}
+	}
+}
+
+func TestHostPort(t *testing.T) {
+	for _, test := range []struct {
+		scheme, authority, host string
+		port                    uint16 // 0: none
+	}{
+		{"http", "Host.example", "host.example", 80},
+		{"https", "host.example", "host.example", 443},
+		{"HTTPS", "host.example", "host.example", 443},
+		{"socks5", "host.example", "host.example", 1080},
+		{"http", "host.example:", "host.example", 80}, // RFC 3986 section 3.2.3
+		{"https", "[2001:DB8::1]:", "2001:db8::1", 443},
+		{"http", "host.example:8080", "host.example", 8080},
+		{"http", "host.example:00080", "host.example", 80},
+		{"http", "host.example:65535", "host.example", 65535},
+		{"http", "[::1]", "::1", 80},
+		{"http", "[::1]:81", "::1", 81},
+		{"http", "[fe80::1%eth0]:81", "fe80::1%eth0", 81},
+		{"http", "", "", 80},
+		{"http", "host.example:65536", "", 0},
+		{"http", "host.example:99999", "", 0},
+		{"http", "host.example:18446744073709551697", "", 0},
+		{"http", "host.example:0", "", 0},
+		{"http", "host.example:-1", "", 0},
+		{"http", "host.example:+80", "", 0},
+		{"http", "host.example:0x50", "", 0},
+		{"http", "host.example:8_0", "", 0},
+		{"http", "host.example: 80", "", 0},
+		{"http", "host.example:80 ", "", 0},
+		{"http", "host.example:http", "", 0},
+		{"http", "host.example:８０", "", 0},
+		{"http", "::1", "", 0},
+		{"http", "a:b:80", "", 0},
+		{"http", "[::1", "", 0},
+		{"http", "[::1]80", "", 0},
+		{"http", "::1]", "", 0},
+		{"http", "[[::1]]", "", 0},
+		{"http", "user@host.example", "", 0},
+		{"http", "host.example/path", "", 0},
+		{"http", "host.example\r\nx", "", 0},
+	} {
+		host, port, err := HostPort(test.scheme, test.authority)
+		if host != test.host || port != test.port || (err == nil) != (test.port > 0) {
+			t.Errorf("%s %q: %q %d %v, want %q %d", test.scheme, test.authority, host, port, err, test.host, test.port)
+		}
+		requirement.Held(t, "unit:ports_that_are_none", "CONN-2")
+	}
+}
