@@ -42,7 +42,7 @@
 //	Begin        the request is to be sent; take a Lease from each Space
 //	  Send       put the credentials in their fields and send; then tell Response.
 //	             Body says Omit, Whole or Expect. Pinned must use this connection;
-//	             if that is gone tell Closed.
+//	             if that is gone tell Lost, and so where no response comes.
 //	  Ask        answer with Answered{ID}. Declined is always an answer.
 //	  Deliver    give the response to the application, and Learn to the Space
 //	  Fail       the exchange is over; Fault says why, and what may help
@@ -50,7 +50,7 @@
 //	  Retire     do not use this connection again
 //
 // Before a leg goes out on the same connection the body of the last response has
-// to be read, up to a bound; beyond it, close and tell Closed.
+// to be read, up to a bound; beyond it, close and tell Lost.
 //
 // A server's loop:
 //

@@ -38,6 +38,7 @@ type exchange struct {
 	retried  bool    // the bare retry after a closed offer was used up
 	late     bool    // the request was sent again because it had come too early
 	broken   bool    // a handshake was left in its middle
+	repeated bool    // the request was sent again because its connection was lost
 	reopened uint8   // connections used up
 	session  SessionWord
 	heard    bool // session is the proxy's own word of this exchange, not the lease's
@@ -50,6 +51,7 @@ type Resume struct {
 	valid                 bool
 	identity              string
 	spent, retried, late  bool
+	repeated              bool
 	reopened              uint8
 	again                 [2]bool
 	rounds, tries         [2]uint8
@@ -105,7 +107,9 @@ func (c *Client) step(env gss.Env, e Event) (Actions, error) {
 		}
 		return c.answered(env, e.Answer)
 	case Closed:
-		return c.closed(env)
+		return c.closed(env, &Lost{})
+	case Lost:
+		return c.closed(env, &e)
 	}
 	return Actions{}, noEvent("client", c.phase)
 }

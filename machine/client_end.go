@@ -60,14 +60,9 @@ func (c *Client) end() bool {
 	return broken
 }
 
-// die forgets what belonged to the connection, with which nothing can be done any
-// more.
-func (c *Client) die() {
-	for s := range c.sides {
-		c.sides[s].standing = standing{}
-	}
-	c.phase = dead
-}
+// die forgets everything but the configuration: nothing can be done any more with
+// what belonged to the connection, and all dead clients are equal (PROOF-3).
+func (c *Client) die() { *c = Client{conf: c.conf, phase: dead} }
 
 // fail ends the exchange without a usable response.
 func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
@@ -99,14 +94,14 @@ func (c *Client) tried(s gss.Side) string {
 	return names
 }
 
-// reopen goes on over another connection.
-func (c *Client) reopen(env gss.Env, http11 bool) Actions {
+// reopen goes on over another connection, which side s needs.
+func (c *Client) reopen(env gss.Env, s gss.Side, http11 bool) Actions {
 	x := &c.ex
 	if x.reopened >= c.conf.MaxReconnects { // HTA-6
-		return c.fail(env, gss.Origin, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
+		return c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
 	}
 	x.reopened++
-	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, late: x.late, reopened: x.reopened}
+	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, late: x.late, repeated: x.repeated, reopened: x.reopened}
 	for s := range c.sides {
 		a := &c.sides[s].attempt
 		r.again[s], r.rounds[s], r.tries[s] = a.again, a.rounds, a.tries
@@ -127,7 +122,7 @@ func (c *Client) resume(r *Resume) {
 		return
 	}
 	x := &c.ex
-	x.spent, x.retried, x.late, x.reopened = r.spent, r.retried, r.late, r.reopened
+	x.spent, x.retried, x.late, x.repeated, x.reopened = r.spent, r.retried, r.late, r.repeated, r.reopened
 	for s := range c.sides {
 		a := &c.sides[s].attempt
 		a.again, a.rounds, a.tries = r.again[s], r.rounds[s], r.tries[s]
@@ -136,24 +131,53 @@ func (c *Client) resume(r *Resume) {
 }
 
 // closed deals with the loss of the connection.
-func (c *Client) closed(env gss.Env) (Actions, error) {
+func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 	var acts Actions
-	switch {
+	switch s := c.underWay(); {
 	case c.phase == asking && c.ex.judging: // the response is here, only its judgement is not
 		c.ex.response.Close = true
 		return Actions{}, nil
-	case c.phase == asking, c.phase == sent && c.repeatable():
-		acts = c.reopen(env, false)
+	case c.phase == asking:
+		acts = c.reopen(env, s, false)
+	case c.phase == sent && l.Unsent:
+		c.ex.spent = c.ex.spent && c.ex.use == Omit
+		acts = c.reopen(env, s, false)
+	case c.phase == sent && c.ex.repeated: // R9110-9.2.2-2
+		acts = c.fail(env, s, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and so did the one on which the request was repeated"})
+	case c.phase == sent && c.repeatable(l):
+		c.ex.repeated = true
+		acts = c.reopen(env, s, false)
 	case c.phase == sent:
-		acts = c.fail(env, gss.Origin, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and the request may have been carried out"})
+		acts = c.fail(env, s, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and the request may have been carried out"})
 	}
 	c.die()
 	return acts, nil
 }
 
-// repeatable reports whether the request on the wire may be sent once more: it
-// is idempotent (R9110-9.2.2-1), or it was a leg that no server carries out.
-func (c *Client) repeatable() bool {
+// underWay is the side that a loss of the connection concerns (PROOF-2): the
+// proxy's as long as its own authentication is open and no challenge of the origin
+// has come from behind it.
+func (c *Client) underWay() gss.Side {
+	p := &c.sides[gss.Proxy]
+	if c.ex.via.Route == Tunneling || p.scheme != 0 && !p.ended && !c.sides[gss.Origin].met {
+		return gss.Proxy
+	}
+	return gss.Origin
+}
+
+// repeatable reports whether the request on the wire may be sent once more, with
+// credentials made anew: it is idempotent (R9110-9.2.2-1), or it was a leg that no
+// server carries out.
+//
+// A proof of a password that may have arrived may also have been counted. It goes
+// out once more only where nothing says that the peer dealt with it, and that of a
+// handshake only where the connection is likely to have been gone before (PROOF-1).
+func (c *Client) repeatable(l *Lost) bool {
+	for s := range c.sides {
+		if proof, handshake := c.proof(gss.Side(s)); proof && (!l.Silent || handshake && !l.Idle) {
+			return false
+		}
+	}
 	if c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
 		return true
 	}
@@ -162,4 +186,15 @@ func (c *Client) repeatable() bool {
 		return true
 	}
 	return false
+}
+
+// proof reports whether the last request carried what proves side s's password,
+// and whether that belongs to a handshake: the first leg of several proves nothing.
+func (c *Client) proof(s gss.Side) (proof, handshake bool) {
+	sd := &c.sides[s]
+	if sd.scheme == 0 || !sd.sent || sd.ended || !sd.creds.Present() {
+		return false, false
+	}
+	handshake = sd.legs > 1 || sd.ctx.Info().ConnectionBound
+	return sd.legs > 1 || sd.state != gss.Continue, handshake
 }

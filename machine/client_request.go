@@ -19,7 +19,7 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 	c.ex = exchange{request: b.Request, via: b.Via, identity: b.Identity, body: b.Body}
 	c.resume(&b.Resume)
 	if c.foreign() { // HTA-9
-		return c.reopen(env, false), nil
+		return c.reopen(env, gss.Origin, false), nil
 	}
 	c.owner = origin{b.Request.Scheme, b.Request.Host, b.Request.Port}
 	if b.Via.Route != Direct {
@@ -143,7 +143,7 @@ func (c *Client) feed(env gss.Env, s gss.Side, in scheme.InitiatorInput) (Action
 		return acts, stop, nil
 	}
 	if c.ex.request.Multiplexed && (ctx.Info().ConnectionBound || c.traits(s).Legged() && out.State == gss.Continue) { // HTA-4
-		return c.reopen(env, true), true, nil
+		return c.reopen(env, s, true), true, nil
 	}
 	sd.creds = out.Credentials
 	return Actions{}, false, nil

@@ -126,7 +126,7 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 	case stop:
 		return acts, nil
 	case lost:
-		return c.reopen(env, false), nil
+		return c.reopen(env, s, false), nil
 	}
 	return c.proceed(env)
 }
@@ -192,7 +192,7 @@ func (c *Client) choose(env gss.Env, s gss.Side) (Actions, bool) {
 		return c.fail(env, s, f), true
 	}
 	if ch.HTTP11 { // HTA-4
-		return c.reopen(env, true), true
+		return c.reopen(env, s, true), true
 	}
 	client := c.conf.schemes[s][ch.Index]
 	t := client.Traits()
@@ -202,7 +202,7 @@ func (c *Client) choose(env gss.Env, s gss.Side) (Actions, bool) {
 	case t.OfferedOnly && x.response.Close && !x.retried:
 		// Its offer counts on this connection only: ask anew over another one, once.
 		x.retried = true
-		return c.reopen(env, false), true
+		return c.reopen(env, s, false), true
 	case t.OfferedOnly && x.response.Close:
 		sd.scheme = uint8(ch.Index) + 1
 		sd.done(t.Name, gss.Fault{Code: gss.Unexpected, Detail: "the server closes the connection on which it offers it"})

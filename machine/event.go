@@ -157,8 +157,22 @@ const (
 )
 
 // Closed: a connection is gone. A client's and a server's has only one; a proxy
-// tells which.
+// tells which. A driver of a client that knows more about it tells Lost instead.
 type Closed struct{ End End }
+
+// Lost: the connection is gone, and the request on its way has got no response.
+// Client only. It decides whether the request may be sent once more; the zero Lost
+// is Closed, and allows least.
+type Lost struct {
+	// Idle: the connection had been idle, and this was the first request on it
+	// since. The peer may have closed it before the request came (RFC 9112 section
+	// 9.5).
+	Idle bool
+	// Silent: not an octet of a response came.
+	Silent bool
+	// Unsent: not an octet of the request was written, so that nothing is repeated.
+	Unsent bool
+}
 
 func (Begin) event()      {}
 func (Response) event()   {}
@@ -166,3 +180,4 @@ func (Received) event()   {}
 func (Responding) event() {}
 func (Answered) event()   {}
 func (Closed) event()     {}
+func (Lost) event()       {}

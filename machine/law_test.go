@@ -57,7 +57,7 @@ func TestZeroMachines(t *testing.T) {
 	r := newRig(t)
 	for _, e := range []Event{
 		Begin{Request: Request{Method: "GET", Host: "h"}}, Response{Status: 200}, Received{}, Responding{200},
-		Answered{0, gss.Password{}}, Answered{0, gss.Verdict{Accepted: true}}, Closed{}, Closed{Upstream}, nil,
+		Answered{0, gss.Password{}}, Answered{0, gss.Verdict{Accepted: true}}, Closed{}, Closed{Upstream}, Lost{}, Lost{Idle: true, Silent: true}, nil,
 	} {
 		if _, _, err := step(r, Client{}, e); err == nil {
 			t.Errorf("the zero client took %T", e)
@@ -308,8 +308,11 @@ func clientEvent(rt *rapid.T, r *rig) func(Actions) Event {
 			}
 			return o.begin
 		}
-		if rapid.IntRange(0, 9).Draw(rt, "closed") == 0 {
+		switch rapid.IntRange(0, 9).Draw(rt, "closed") {
+		case 0:
 			return Closed{}
+		case 1:
+			return Lost{Idle: on("idle"), Silent: on("silent"), Unsent: on("unsent")}
 		}
 		return Response{
 			Status: rapid.SampledFrom([]int{401, 401, 401, 407, 200, 100, 500, 302}).Draw(rt, "status"),

@@ -81,7 +81,7 @@ func eventKind(e Event) string {
 		return "other status"
 	case Answered:
 		return "Answered"
-	case Closed:
+	case Closed, Lost:
 		return "Closed"
 	}
 	return "no event of this machine"

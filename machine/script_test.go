@@ -37,6 +37,7 @@ var update = flag.Bool("update", false, "write what the scripts under testdata p
 //	server responding STATUS
 //	client|server|proxy answer …              password U P, declined, unreachable, unknown, verdict yes, seen, replayed
 //	client|proxy closed [upstream|downstream]
+//	client lost [idle] [silent] [unsent]
 //	login [USER PASSWORD]                     what the client's user knows from now on
 //	user NAME PASSWORD                        what the server knows
 //	handler PATH STATUS                       how the handler answers
@@ -217,6 +218,8 @@ func (r *rig) eventOf(words, lines []string) Event {
 		return Responding{n}
 	case "answer":
 		return Answered{r.askID(), r.answerOf(words[1:])}
+	case "lost":
+		return Lost{Idle: has("idle"), Silent: has("silent"), Unsent: has("unsent")}
 	case "closed":
 		if has("upstream") {
 			return Closed{Upstream}

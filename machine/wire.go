@@ -20,8 +20,8 @@ var errResume = errors.New("machine: these bytes are no Resume of this version; 
 
 // flags are the booleans of r in the order in which they are written, the first
 // one in the lowest bit.
-func (r *Resume) flags() [6]*bool {
-	return [...]*bool{&r.valid, &r.spent, &r.retried, &r.again[0], &r.again[1], &r.late}
+func (r *Resume) flags() [7]*bool {
+	return [...]*bool{&r.valid, &r.spent, &r.retried, &r.again[0], &r.again[1], &r.late, &r.repeated}
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler. The zero Resume is no bytes

@@ -17,6 +17,8 @@ type peer struct {
 	begun  uint8
 	order  uint8               // of the exchange under way, index+1
 	status int                 // of the last response in it
+	idle   bool                // the connection was, before the request on its way
+	talked bool                // a 1xx came since that was sent
 	heard  machine.SessionWord // what Reopen taught about Proxy-Support
 	known  [2]machine.Space    // where a client remembers: of the origin, by this route, and of the proxy
 	ask    machine.Ask         // open question
@@ -45,6 +47,7 @@ func (r *peerRun) begin(order uint8, resume machine.Resume) {
 	p := &r.p
 	o := r.w.setup.orders[p.who-1][order-1]
 	p.order, p.status = order, 0
+	p.idle, p.talked = p.alive && !r.w.setup.careless, false
 	if !p.alive || r.w.setup.careless {
 		p.m, p.alive, p.lost = r.w.client[p.who-1], true, false
 		p.h2 = o.multiplexed && resume == (machine.Resume{}) || o.multiplexed && p.h2
@@ -83,7 +86,7 @@ func (r *peerRun) step(e machine.Event) {
 	}
 	p.m = m
 	if acts.Len() == 0 {
-		if _, ok := e.(machine.Closed); ok {
+		if closes(e) {
 			if p.ask.ID != 0 { // the response is here, only its judgement is not
 				p.lost = true
 				return
@@ -97,7 +100,7 @@ func (r *peerRun) step(e machine.Event) {
 		p.lost, r.out.fresh = false, true
 		if a.Pinned { // it cannot go out there any more
 			r.saw(a)
-			r.step(machine.Closed{})
+			r.step(machine.Lost{Unsent: true})
 			return
 		}
 		r.saw(connected{p.inside})
@@ -126,7 +129,7 @@ func (r *peerRun) step(e machine.Event) {
 	case machine.Fail:
 		r.learn(a.Learn, a.LearnProxy)
 		p.order, p.status, p.heard = 0, 0, machine.NotHeard
-		if _, gone := e.(machine.Closed); acts.Len() > 1 || p.lost || gone {
+		if acts.Len() > 1 || p.lost || closes(e) {
 			r.drop()
 		}
 	case machine.Reopen:
@@ -140,6 +143,15 @@ func (r *peerRun) step(e machine.Event) {
 		}
 		r.begin(order, a.Resume)
 	}
+}
+
+// closes reports whether an event is the end of a client's connection.
+func closes(e machine.Event) bool {
+	switch e.(type) {
+	case machine.Closed, machine.Lost:
+		return true
+	}
+	return false
 }
 
 // learn keeps what an exchange taught, where the client remembers.
@@ -195,6 +207,7 @@ func (w *System) peerStep(id, e uint32) peerOut {
 	case evTake:
 		k := w.packets.At(arg)
 		r.p.status = k.resp.status
+		r.p.idle, r.p.talked = r.p.idle && k.kind == interims, k.kind == interims
 		if k.kind == interims {
 			r.p.status = 0
 		}
@@ -207,7 +220,11 @@ func (w *System) peerStep(id, e uint32) peerOut {
 			break
 		}
 		r.p.lost = r.p.lost || w.setup.careless
-		r.step(machine.Closed{})
+		if r.p.order == 0 {
+			r.step(machine.Closed{})
+		} else {
+			r.step(machine.Lost{Idle: r.p.idle, Silent: !r.p.talked})
+		}
 	case evAnswer:
 		ask := r.p.ask
 		r.p.ask = machine.Ask{}

@@ -400,6 +400,17 @@ var clientProperties = []Property{
 		}),
 	},
 	{
+		Name: "RepeatedOnce",
+		Says: "A request whose connection was lost in place of a response is sent once more at most, and not at all if it carried the proof of a handshake.",
+		Rows: rows("R9110-9.2.2-2 PROOF-1"),
+		client: on(func(_ *setup, t *trail, _ machine.Send) Verdict {
+			if t.losses == 0 {
+				return Idle
+			}
+			return Must(t.losses == 1 && !t.proofLost)
+		}),
+	},
+	{
 		Name: "UnexpectedStopsClient",
 		Says: "A challenge with a token that cannot come now, on a connection that stays open and may carry handshakes, ends the exchange in a failure: no further request is sent, and nothing is delivered.",
 		Rows: rows("NTHT-3.1.5.1-1 NTHT-3.1.5.1-3"),

@@ -115,6 +115,8 @@ func (w *System) tell(s *Story, id uint32) {
 			note("uses the connection no more" + opt(v.End == machine.Upstream, " to the origin"))
 		case machine.Closed:
 			note("sees the connection close" + opt(v.End == machine.Upstream, " to the origin"))
+		case machine.Lost:
+			note("loses the connection" + opt(v.Idle, " that had been idle") + opt(!v.Silent, ", in the middle of a response") + opt(v.Unsent, ", before the request was sent"))
 		case misused:
 			note("MISUSE: " + v.err.Error())
 		case arrived:

@@ -25,10 +25,13 @@ type trail struct {
 	spoke      bool  // a request was sent since Begin
 	bodies     uint8 // how often a body was put on the wire
 	reconnects uint8
-	empty      bool // the last request went without the body that belongs to it
-	probe      bool // or was a probe
-	safe       bool // or may be sent twice, in whatever state the peer is
-	late       bool // a request was sent again because it had come too early
+	waiting    bool  // a request has no response so far
+	losses     uint8 // requests whose connection was lost in place of a response
+	proofLost  bool  // and with it the last proof of a handshake
+	empty      bool  // the last request went without the body that belongs to it
+	probe      bool  // or was a probe
+	safe       bool  // or may be sent twice, in whatever state the peer is
+	late       bool  // a request was sent again because it had come too early
 	sent       machine.BodyUse
 	status     int // of the response that is being dealt with, 0 after a Send
 	answer     machine.Response
@@ -131,6 +134,9 @@ func (t *trail) see(c *setup, v any) {
 		t.inside = v.inside
 	case machine.Closed:
 		t.leave()
+	case machine.Lost:
+		t.lose(v)
+		t.leave()
 	case machine.Begin:
 		resumed := v.Resume != (machine.Resume{})
 		v.Resume = machine.Resume{}
@@ -182,6 +188,25 @@ func (t *trail) leave() {
 	t.answer = machine.Response{}
 }
 
+// lose takes note of a request that gets no answer any more.
+func (t *trail) lose(l machine.Lost) {
+	switch {
+	case !t.waiting:
+	case l.Unsent: // as if it had not been tried
+		if t.sent != machine.Omit {
+			t.bodies--
+		}
+		t.spoke = false
+	default:
+		t.losses++
+		for s := range t.side {
+			a := &t.side[s]
+			t.proofLost = t.proofLost || a.with && bound.has(a.scheme) && a.token.proof && a.token.leg > 1
+		}
+	}
+	t.waiting = false
+}
+
 // close forgets an exchange.
 func (t *trail) close() {
 	*t = trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides}
@@ -189,7 +214,7 @@ func (t *trail) close() {
 
 func (t *trail) send(s machine.Send) {
 	t.late = t.late || t.status == 425
-	t.status, t.answer, t.spoke = 0, machine.Response{}, true
+	t.status, t.answer, t.spoke, t.waiting = 0, machine.Response{}, true, true
 	if s.Body != machine.Omit {
 		t.bodies++
 	}
@@ -221,7 +246,7 @@ func (t *trail) response(c *setup, r machine.Response) {
 	if r.Status < 200 && r.Status != 101 {
 		return
 	}
-	t.status, t.answer = r.Status, r
+	t.status, t.answer, t.waiting = r.Status, r, false
 	if t.sent != machine.Omit && r.BodySent == machine.SentNone {
 		t.bodies--
 	}

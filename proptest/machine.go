@@ -336,6 +336,9 @@ func (p *play[M]) after(e machine.Event, acts machine.Actions, who string, stran
 			over = over || a.End == machine.Downstream
 		}
 	}
+	if _, lost := e.(machine.Lost); lost {
+		over = true
+	}
 	if c, closed := e.(machine.Closed); closed && (n.Role != Proxy || c.End == machine.Downstream) {
 		over = true
 	} else if closed && n.Role == Proxy && acts.Len() > 0 {

@@ -31,6 +31,9 @@ const (
 func NextEvent(t *rapid.T, m *Moment, kind int) machine.Event {
 	switch {
 	case kind == machineLoss && rapid.IntRange(0, 2).Draw(t, "lost") == 0:
+		if m.Role == Client && m.Sent && rapid.Bool().Draw(t, "told") {
+			return machine.Lost{Idle: rapid.Bool().Draw(t, "idle"), Silent: rapid.Bool().Draw(t, "silent"), Unsent: rapid.IntRange(0, 3).Draw(t, "unsent") == 0}
+		}
 		c := machine.Closed{}
 		if m.Role == Proxy && rapid.Bool().Draw(t, "upstream") {
 			c.End = machine.Upstream

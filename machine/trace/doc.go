@@ -29,7 +29,7 @@
 // are the caller's own and kept, up to [MaxName] bytes.
 //
 // [Structure] replays it as far as that goes, and says for each step what is
-// hidden that Step would need; only a Closed hides nothing. Nothing protects a
+// hidden that Step would need; only a Closed and a Lost hide nothing. Nothing protects a
 // redacted trace from changes.
 //
 // # Sealed

@@ -139,7 +139,7 @@ func (s *story) event(me string, t *talker, e Item) {
 		t.status = strconv.Itoa(e.Status)
 	case "Answered":
 		s.note(me, "answer: "+e.What)
-	case "Closed":
+	case "Closed", "Lost":
 		if e.End != "" {
 			s.note(me, "the connection to the origin is gone")
 		} else {

@@ -153,6 +153,8 @@ func event(e machine.Event) Item {
 		return Item{Kind: "Answered", ID: e.ID, What: kindOf(e.Answer)}
 	case machine.Closed:
 		return Item{Kind: "Closed", End: end(e.End)}
+	case machine.Lost:
+		return Item{Kind: "Lost", Flags: flags(option{"idle", e.Idle}, option{"silent", e.Silent}, option{"unsent", e.Unsent})}
 	}
 	return Item{Kind: "none"}
 }

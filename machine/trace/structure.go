@@ -44,7 +44,7 @@ func Structure(lines []Line) []Finding {
 		case l.Event.Kind == "Answered" && l.Event.ID != s.asked:
 			f.Broken = "the answer is to another question"
 		default:
-			if l.Event.Kind == "Closed" && l.Event.End == "" {
+			if l.Event.Kind == "Lost" || l.Event.Kind == "Closed" && l.Event.End == "" {
 				s.phase = dead
 			}
 			for _, a := range l.Actions {
@@ -86,6 +86,7 @@ func expects(r Role, event string) (phase string, ok bool) {
 		{Client, "Response", sent},
 		{Client, "Answered", asking},
 		{Client, "Closed", ""},
+		{Client, "Lost", ""},
 		{Server, "Received", idle},
 		{Server, "Answered", asking},
 		{Server, "Responding", handling},
@@ -135,7 +136,7 @@ func leads(r Role, a Item) (phase string, ok bool) {
 // hidden is what a redacted event lacks.
 func hidden(e Item) []string {
 	switch e.Kind {
-	case "Closed":
+	case "Closed", "Lost":
 		return nil // nothing is left to be secret
 	case "Answered":
 		return []string{"the answer", "the seed"}

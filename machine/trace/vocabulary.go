@@ -51,6 +51,7 @@ var types = [...]reflect.Type{
 	reflect.TypeFor[machine.Responding](),
 	reflect.TypeFor[machine.Answered](),
 	reflect.TypeFor[machine.Closed](),
+	reflect.TypeFor[machine.Lost](),
 
 	reflect.TypeFor[machine.Send](),
 	reflect.TypeFor[machine.Deliver](),

@@ -38,7 +38,7 @@ func (n *narrator) observe(conn uint64, _ gss.Env, e machine.Event, acts machine
 		if e.Close {
 			n.say("* the peer closes this connection")
 		}
-	case machine.Closed:
+	case machine.Closed, machine.Lost:
 		n.say("* the connection is gone")
 	}
 	for a := range acts.All() {

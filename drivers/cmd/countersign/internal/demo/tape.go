@@ -83,7 +83,9 @@ func (t *tape) lines() []trace.Line {
 	defer t.mu.Unlock()
 	var out []trace.Line
 	for _, r := range t.steps {
-		if _, end := r.Event.(machine.Closed); !end { // connections that are closed behind the scene
+		switch r.Event.(type) {
+		case machine.Closed, machine.Lost: // connections that are closed behind the scene
+		default:
 			out = append(out, trace.Redact(r))
 		}
 	}
