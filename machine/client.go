@@ -72,6 +72,18 @@ func (c Client) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, ")")
 }
 
+// Bound reports whether the peer holds an identity for this connection, or may: a
+// request on it may be carried out in the name of whoever authenticated here, and a
+// driver has to know that it is made for the same user (HTA-9).
+func (c Client) Bound() bool {
+	for s := range c.sides {
+		if c.sides[s].bound || c.sides[s].persistent {
+			return true
+		}
+	}
+	return false
+}
+
 // Step computes the next client. See [Machine].
 func (c Client) Step(env gss.Env, e Event) (Client, Actions, error) {
 	next := c

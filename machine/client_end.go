@@ -2,6 +2,7 @@ package machine
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
 // The end of an exchange: delivered, failed, or continued over another
@@ -143,15 +144,46 @@ func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 		c.ex.spent = c.ex.spent && c.ex.use == Omit
 		acts = c.reopen(env, s, false)
 	case c.phase == sent && c.ex.repeated: // R9110-9.2.2-2
-		acts = c.fail(env, s, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and so did the one on which the request was repeated"})
+		acts = c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the request was repeated because its connection closed before the response, and the next one did so, too"})
 	case c.phase == sent && c.repeatable(l):
 		c.ex.repeated = true
+		if c.loose() {
+			return c.repeat(env)
+		}
 		acts = c.reopen(env, s, false)
 	case c.phase == sent:
 		acts = c.fail(env, s, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and the request may have been carried out"})
 	}
 	c.die()
 	return acts, nil
+}
+
+// loose reports whether nothing but challenges ties the exchange to its connection:
+// what answered them proves one request each, and can answer them over any other.
+func (c *Client) loose() bool {
+	answering := false
+	for s := range c.sides {
+		sd := &c.sides[s]
+		if sd.bound || sd.persistent || sd.scheme != 0 && (!sd.met || sd.ended || c.traits(gss.Side(s)).Legged()) {
+			return false
+		}
+		answering = answering || sd.scheme != 0
+	}
+	return answering
+}
+
+// repeat sends the request once more, over whatever connection the driver has for it,
+// with proofs made anew for the same challenges.
+func (c *Client) repeat(env gss.Env) (Actions, error) {
+	c.ex.response = Response{}
+	for s := range c.sides {
+		if sd := &c.sides[s]; sd.scheme != 0 {
+			count := max(sd.count, 1) + 1
+			c.start(gss.Side(s), int(sd.scheme)-1, scheme.Start)
+			sd.count = count
+		}
+	}
+	return c.proceed(env)
 }
 
 // underWay is the side that a loss of the connection concerns (PROOF-2): the
@@ -188,13 +220,12 @@ func (c *Client) repeatable(l *Lost) bool {
 	return false
 }
 
-// proof reports whether the last request carried what proves side s's password,
-// and whether that belongs to a handshake: the first leg of several proves nothing.
+// proof reports whether the last request carried what proves side s's password, as
+// the last leg of several does, and whether that belongs to a handshake.
 func (c *Client) proof(s gss.Side) (proof, handshake bool) {
 	sd := &c.sides[s]
 	if sd.scheme == 0 || !sd.sent || sd.ended || !sd.creds.Present() {
 		return false, false
 	}
-	handshake = sd.legs > 1 || sd.ctx.Info().ConnectionBound
-	return sd.legs > 1 || sd.state != gss.Continue, handshake
+	return sd.state != gss.Continue, sd.legs > 1 || sd.ctx.Info().ConnectionBound
 }

@@ -223,6 +223,7 @@ func (w *System) peerStep(id, e uint32) peerOut {
 		if r.p.order == 0 {
 			r.step(machine.Closed{})
 		} else {
+			r.p.lost = true
 			r.step(machine.Lost{Idle: r.p.idle, Silent: !r.p.talked})
 		}
 	case evAnswer:

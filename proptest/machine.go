@@ -337,7 +337,11 @@ func (p *play[M]) after(e machine.Event, acts machine.Actions, who string, stran
 		}
 	}
 	if _, lost := e.(machine.Lost); lost {
-		over = true
+		switch acts.At(0).(type) {
+		case machine.Send, machine.Ask: // it goes on over another connection
+		default:
+			over = true
+		}
 	}
 	if c, closed := e.(machine.Closed); closed && (n.Role != Proxy || c.End == machine.Downstream) {
 		over = true
