@@ -26,6 +26,25 @@ func ForMechanism(t Traits, m gss.Mechanism) Server {
 	return mechanismServer{t, m}
 }
 
+// Unconfigured says why a server of [ForMechanism] could accept no client whatever it
+// sends, because its mechanism was not configured to accept: NTLM without
+// Config.Computer, for instance. It is the zero Fault for all other servers. A server
+// that is not looked at when it is made offers its scheme, and then refuses everything.
+// SPNEGO is not looked into: it accepts if one of its mechanisms does.
+func Unconfigured(s Server) gss.Fault {
+	m, ok := s.(mechanismServer)
+	if !ok {
+		return gss.Fault{}
+	}
+	// Without a token a context opens, or misses one; only what cannot accept at all is
+	// not permitted.
+	_, out, err := m.mech.Accept(gss.Target{}).Step(gss.Env{}, gss.Input{})
+	if err != nil || out.Fault.Code != gss.NotPermitted {
+		return gss.Fault{}
+	}
+	return out.Fault
+}
+
 type mechanismClient struct {
 	traits Traits
 	mech   gss.Mechanism

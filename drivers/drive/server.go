@@ -30,6 +30,9 @@ func NewDoor(c machine.ServerConfig, o Observer) (Door, error) {
 	if d.fresh, err = machine.NewServer(c); err != nil {
 		return Door{}, err
 	}
+	if err = CheckSchemes(c.Schemes); err != nil {
+		return Door{}, err
+	}
 	per := c
 	per.Schemes = nil
 	for _, s := range c.Schemes {
@@ -49,6 +52,17 @@ func NewDoor(c machine.ServerConfig, o Observer) (Door, error) {
 // NeedsConnection reports whether one of the schemes may be bound to its connection.
 func NeedsConnection(schemes []scheme.Server) bool {
 	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && s.Traits().NeedsConnection() })
+}
+
+// CheckSchemes looks for schemes whose mechanism is not configured to accept any client
+// (HTA-32). The error is a gss.Misuse, and says which and what is missing.
+func CheckSchemes(schemes []scheme.Server) error {
+	for _, s := range schemes {
+		if f := scheme.Unconfigured(s); !f.IsZero() {
+			return gss.Misuse("drive: " + s.Traits().Name + " could accept no client: " + f.Detail)
+		}
+	}
+	return nil
 }
 
 // Guest is the state of one connection, or of one request where there is no

@@ -109,6 +109,9 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := drive.CheckSchemes(c.Proxy.Auth.Schemes); err != nil {
+		return nil, err
+	}
 	if err := c.Certificate.Err(); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,59 @@
+package nethttp_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/ntlm"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// A scheme that could accept no client is an error when the server or proxy is made, by
+// name and with what is missing, and not offered.
+func TestUnconfiguredMechanism(t *testing.T) {
+	traits, _ := scheme.TraitsOf(scheme.NTLM)
+	made := func(c ntlm.Config) gss.Mechanism {
+		m, err := ntlm.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	inside, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{made(ntlm.Config{Computer: "WWW"})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		mech gss.Mechanism
+		want string
+	}{
+		"no computer":                {made(ntlm.Config{}), "NTLM could accept no client: ntlm: this side is no acceptor, Config.Computer is empty"},
+		"a domain, and no computer":  {made(ntlm.Config{Domain: "LAB"}), "Config.Computer is empty"},
+		"never made":                 {ntlm.Mechanism{}, "NTLM could accept no client"},
+		"the toy, never made":        {gsstoy.Toy{}, "NTLM could accept no client"},
+		"a computer":                 {made(ntlm.Config{Computer: "WWW"}), ""},
+		"a computer, passed through": {made(ntlm.Config{Computer: "WWW", PassThrough: true}), ""},
+		"SPNEGO":                     {inside, ""},
+	} {
+		for _, list := range [][]scheme.Server{
+			{scheme.ForMechanism(traits, test.mech)},
+			{scheme.BasicServer("r", scheme.AskVerifier), scheme.ForMechanism(traits, test.mech)},
+		} {
+			conf := machine.ServerConfig{Schemes: list}
+			_, server := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: conf})
+			_, proxy := nethttp.NewProxy(nethttp.ProxyConfig{Proxy: machine.ProxyConfig{Auth: conf}})
+			for what, err := range map[string]error{"server": server, "proxy": proxy} {
+				if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+					t.Errorf("%s, %s: %v, want %q", what, name, err, test.want)
+				}
+			}
+		}
+		requirement.Held(t, "unit:unconfigured_mechanism", "HTA-32")
+	}
+}
