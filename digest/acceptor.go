@@ -190,10 +190,12 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 		}
 	case gss.Unknown:
 		a.code = gss.UnknownUser
-	case gss.Unreachable, gss.Declined:
-		return a.refuse(gss.Fault{Code: gss.Unanswered, Detail: "digest: the user store did not answer; nobody can log in until it does"})
+	case gss.Unverifiable, gss.Declined: // REPLAY-4: one user's, and so like an unknown one
+		a.code = gss.Unanswered
+	case gss.Unreachable: // REPLAY-3
+		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: the user store did not respond; no client can log in until it does"})
 	default:
-		return scheme.AcceptorOutput{}, gss.Misuse("digest: a verifier question takes gss.Password, digest.HA1, gss.Unknown, gss.Unreachable or gss.Declined")
+		return scheme.AcceptorOutput{}, gss.Misuse("digest: a verifier question takes gss.Password, digest.HA1, gss.Unknown, gss.Unverifiable, gss.Unreachable or gss.Declined")
 	}
 	// HA1 is computed even where it is stored: an unknown user and a known one take
 	// the same work, whichever kind of store answers (HTA-30).
@@ -258,9 +260,13 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 	if a.s.allowReplay && a.p.qop != Legacy {
 		return a.accept()
 	}
-	// Only now: nobody without the password can use up counts.
+	// REPLAY-1: only now, so that no client uses up entries without the password, and
+	// none but those of its own name. Nonces are not tied to users; their counts are.
 	a.stage = wantSeen
-	return askDriver(gss.NeedFirstSeen{Scope: a.s.realm, Key: a.p.nonce, Sequence: a.p.count, Until: a.s.until(a.made)})
+	return askDriver(gss.NeedFirstSeen{
+		Scope: a.s.realm, Owner: gss.OwnerOf(a.user(), a.s.realm), Key: a.p.nonce, Sequence: a.p.count,
+		Made: a.made, Now: env.Now, Until: a.s.until(a.made), Forgettable: true,
+	})
 }
 
 // wrong are the faults of a proof that does not verify, by what the store said.
@@ -268,7 +274,7 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 var wrong = map[gss.Code]gss.Fault{
 	gss.NoFault:     {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed on its way"},
 	gss.UnknownUser: {Code: gss.UnknownUser, Detail: "digest: the user store knows no such user in this realm"},
-	gss.Unanswered:  {Code: gss.Unanswered, Detail: "digest: the user store knows the user, but gave no hash of the algorithm that was asked for, or no name for a userhash"},
+	gss.Unanswered:  {Code: gss.Unanswered, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for, or no name for a userhash"},
 }
 
 // params are what response and rspauth are computed over, as received.
@@ -280,14 +286,18 @@ func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.A
 	switch v := in.Answer.(type) {
 	case gss.FirstSeen:
 		switch {
+		case v.Since != 0 && a.made <= v.Since: // C34, REPLAY-2
+			return a.again(env, gss.Expired, "digest: the memory of this user's nonces is younger than this nonce; the client was told to go on with a new one")
+		case v.Full: // REPLAY-2
+			return a.again(env, gss.Unavailable, "digest: the user holds its full share of the memory of used nonces; the client was told to go on with a new one")
 		case !v.First:
 			return a.again(env, gss.Replayed, "digest: nonce and count were used before: a replay, or a client that does not count; it was told to go on with a new nonce")
-		case v.Since != 0 && a.made <= v.Since: // C34
-			return a.again(env, gss.Expired, "digest: the memory of used nonces is younger than this nonce; the client was told to go on with a new one")
 		}
 		return a.accept()
-	case gss.Unreachable, gss.Declined:
-		return a.refuse(gss.Fault{Code: gss.Unanswered, Detail: "digest: nobody remembers which nonce counts were used; answer gss.NeedFirstSeen, or set AllowReplay"})
+	case gss.Declined: // REPLAY-3: no client can be judged
+		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: no memory of used nonce counts answered; add answer.Memory to the Source, or set AllowReplay"})
+	case gss.Unreachable: // REPLAY-3
+		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: the memory of used nonce counts did not respond; no client can log in until it does"})
 	}
 	return scheme.AcceptorOutput{}, gss.Misuse("digest: a replay question takes gss.FirstSeen, gss.Unreachable or gss.Declined")
 }

@@ -20,12 +20,12 @@ func TestAllocations(t *testing.T) {
 		if !v.concrete() || !v.steps() {
 			t.Fatal("not verified")
 		}
-		if n := testing.AllocsPerRun(200, func() { v.concrete() }); n > 3 {
-			t.Errorf("%v: %v allocations for a verification with proof, want two questions and a text", alg, n)
+		if n := testing.AllocsPerRun(200, func() { v.concrete() }); n > 4 {
+			t.Errorf("%v: %v allocations for a verification with proof, want two questions, an owner's name and a text", alg, n)
 		}
 		// One more for each state that is put into a scheme.Acceptor: five of them.
-		if n := testing.AllocsPerRun(200, func() { v.steps() }); n > 8 {
-			t.Errorf("%v: %v allocations by the interface, want 8", alg, n)
+		if n := testing.AllocsPerRun(200, func() { v.steps() }); n > 9 {
+			t.Errorf("%v: %v allocations by the interface, want 9", alg, n)
 		}
 	}
 }

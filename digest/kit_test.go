@@ -37,7 +37,7 @@ func kitAnswers(password string) func(gss.Question) gss.Answer {
 			}
 			return gss.Unknown{}
 		case gss.NeedFirstSeen:
-			q.Until = 0
+			q.Until, q.Now = 0, 0
 			first := !seen[q]
 			seen[q] = true
 			return gss.FirstSeen{First: first}

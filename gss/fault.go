@@ -11,7 +11,7 @@ const (
 	BadCredentials      // the peer's proof does not match its secret
 	UnknownUser         // nobody of that name; outside it looks like BadCredentials
 	NoCredentials       // the credential question was declined
-	Unanswered          // a question could not be answered: KDC, directory, store
+	Unanswered          // a question could not be answered: a KDC, a credential source, one user's verifier
 	BadBinding          // channel bindings differ, or are missing where required
 	Replayed            // seen before
 	Expired             // nonce, ticket or context is past its time
@@ -23,6 +23,7 @@ const (
 	TooMany             // legs, attempts or reconnects passed their bound
 	WrongResource       // the credentials are for another resource or method
 	BodySpent           // a body that cannot be replayed has gone out, and is wanted again (HTA-22)
+	Unavailable         // it cannot be judged now, and says nothing of the client's credentials: a store or memory is down, or the client's share of it is full
 	codes
 )
 
@@ -31,7 +32,7 @@ var codeNames = [codes]string{
 	BadCredentials: "bad credentials", UnknownUser: "unknown user", NoCredentials: "no credentials", Unanswered: "question not answered",
 	BadBinding: "bad channel binding", Replayed: "replayed", Expired: "expired", ClockSkew: "clock skew", NoEntropy: "no entropy",
 	NotPermitted: "not permitted by policy", Unsupported: "unsupported", NotAuthentic: "peer not authentic", TooMany: "bound exceeded",
-	WrongResource: "credentials for another resource", BodySpent: "request body spent",
+	WrongResource: "credentials for another resource", BodySpent: "request body spent", Unavailable: "cannot be judged now",
 }
 
 // String names the code in lower case.

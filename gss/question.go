@@ -48,7 +48,7 @@ type NeedCredential struct {
 
 // NeedVerifier asks an acceptor's user store for what verifies User's proof.
 // Answers: [Password], a type of the scheme's own (a hash), [Unknown],
-// [Unreachable]. A store must not answer Unknown with an empty password.
+// [Unverifiable], [Unreachable]. A store must not answer Unknown with an empty password.
 type NeedVerifier struct {
 	Scheme string
 	Realm  string
@@ -63,9 +63,9 @@ type NeedVerifier struct {
 }
 
 // NeedVerdict hands a whole proof out to whoever can judge it: htpasswd, LDAP,
-// PAM, a domain controller. Answers: [Verdict], [Unknown], [Unreachable]. The
-// source does the same work for an unknown user as for a wrong password; whoever
-// asks cannot do it.
+// PAM, a domain controller. Answers: [Verdict], [Unknown], [Unverifiable],
+// [Unreachable]. The source does the same work for an unknown user as for a wrong
+// password; the scheme cannot do it.
 type NeedVerdict struct {
 	Scheme string
 	Realm  string
@@ -73,16 +73,30 @@ type NeedVerdict struct {
 	Proof  Secret // Basic: the password
 }
 
-// NeedFirstSeen asks a store that remembers whether (Scope, Key, Sequence) is
-// new, and to remember it until Until; test and insert are one atomic act.
-// With Sequence 0 the key alone counts. Otherwise Key is a nonce and Sequence
-// its count, and the store keeps a [Window] for the nonce, so that parallel
-// requests may come out of order. Answers: [FirstSeen], [Unreachable].
+// NeedFirstSeen asks a store that remembers whether (Scope, Owner, Key,
+// Sequence) is new, and to remember it until Until; test and insert are one
+// atomic act. With Sequence 0 the key alone counts. Otherwise Key is a nonce and
+// Sequence its count, and the store keeps a [Window] for the nonce, so that
+// parallel requests may come out of order. A scheme asks only once the client's
+// proof was right, so that no other client can use up entries. Answers:
+// [FirstSeen], [Unreachable].
 type NeedFirstSeen struct {
-	Scope    string // who shares the memory, for instance a realm or a service principal
+	Scope string // what shares the memory, for instance a realm or a service principal
+	// Owner is the client that the entry is charged to, as the scheme
+	// authenticated it: see [OwnerOf]. It is never empty, and the same whenever the
+	// same thing is presented again. A store gives each owner a share, so that no
+	// client can bring about that others are refused.
+	Owner    string
 	Key      string
 	Sequence uint32
-	Until    int64 // nanoseconds since the Unix epoch
+	Made     int64 // when the nonce or the request was made, in nanoseconds since the Unix epoch
+	Now      int64 // the Env.Now of the step that asks: entries expire by it, in the same unit
+	Until    int64 // the same: from then on the scheme refuses the key by itself
+	// Forgettable tells that a store without room may forget the entries of the
+	// owner that holds the most, and answer Since for that owner from then on: the
+	// scheme can have its client begin anew, as Digest can by stale=true. Without
+	// it the store must refuse ([FirstSeen].Full).
+	Forgettable bool
 }
 
 // NeedExchange asks for one round trip with a third party: a KDC, a domain
@@ -105,8 +119,24 @@ func (q NeedExchange) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%
 // Declined: the driver has no answer, or does not know the question.
 type Declined struct{}
 
-// Unreachable: the one who would know did not answer. It refuses.
-type Unreachable struct{}
+// Unreachable tells that the service that could answer did not respond, whoever
+// the client is. The exchange fails. An acceptor's fault is then [Unavailable]
+// and a server answers 503: a store must answer alike for all clients, known and
+// unknown. What cannot be had for one user is [Unverifiable].
+type Unreachable struct {
+	// RetryAfter is after how many seconds it may be tried again; 0 stands for
+	// DefaultRetryAfter.
+	RetryAfter uint16
+}
+
+// DefaultRetryAfter is what [Unreachable] stands for without a time of its own,
+// in seconds.
+const DefaultRetryAfter = 5
+
+// Unverifiable tells that what verifies this one user cannot be had: its record
+// is damaged, or the directory of its domain does not respond. It answers
+// [NeedVerifier] and [NeedVerdict] and refuses; outside it looks like [Unknown].
+type Unverifiable struct{}
 
 // Unknown: there is no such user. It is never an empty password.
 type Unknown struct{}
@@ -126,10 +156,16 @@ type Verdict struct {
 	User     string
 }
 
-// FirstSeen answers [NeedFirstSeen]. Since is when the memory began, in
-// nanoseconds since the Unix epoch, 0 if it was never lost (C34).
+// FirstSeen answers [NeedFirstSeen]. First reports that it is new and is
+// remembered from now on.
 type FirstSeen struct {
 	First bool
+	// Full: it was not remembered, and must not be taken, because the owner holds
+	// its full share. First is false.
+	Full bool
+	// Since is when the memory of this owner begins, in nanoseconds since the Unix
+	// epoch: what was made then or before may have been seen and forgotten. 0 where
+	// nothing was lost (C34).
 	Since int64
 }
 
@@ -149,10 +185,11 @@ func (NeedVerdict) Question()    {}
 func (NeedFirstSeen) Question()  {}
 func (NeedExchange) Question()   {}
 
-func (Declined) Answer()    {}
-func (Unreachable) Answer() {}
-func (Unknown) Answer()     {}
-func (Password) Answer()    {}
-func (Verdict) Answer()     {}
-func (FirstSeen) Answer()   {}
-func (Reply) Answer()       {}
+func (Declined) Answer()     {}
+func (Unreachable) Answer()  {}
+func (Unknown) Answer()      {}
+func (Unverifiable) Answer() {}
+func (Password) Answer()     {}
+func (Verdict) Answer()      {}
+func (FirstSeen) Answer()    {}
+func (Reply) Answer()        {}

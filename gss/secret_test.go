@@ -226,7 +226,7 @@ func TestZeroValues(t *testing.T) {
 func TestComparable(t *testing.T) {
 	for _, v := range []any{Env{}, Token{}, Secret{}, Seed{}, Binding{}, Target{}, Input{}, Output{}, Info{}, Traits{}, Fault{}, Window{},
 		NeedCredential{}, NeedVerifier{}, NeedVerdict{}, NeedFirstSeen{}, NeedExchange{},
-		Declined{}, Unreachable{}, Unknown{}, Password{}, Verdict{}, FirstSeen{}, Reply{}} {
+		Declined{}, Unreachable{}, Unknown{}, Unverifiable{}, Password{}, Verdict{}, FirstSeen{}, Reply{}} {
 		if !reflect.TypeOf(v).Comparable() {
 			t.Errorf("%T is not comparable", v)
 		}

@@ -9,24 +9,26 @@ const WindowSize = 64
 // pure half of the store behind [NeedFirstSeen]; the zero Window has seen none.
 type Window struct {
 	high uint32
-	seen uint64 // bit i: high-i was seen
+	seen [2]uint32 // bit i of the 64, the low half first: high-i was seen; 12 bytes in all
 }
 
 // Admit is the Window after n, and whether n is new. What is older than the
 // window counts as seen; 0 is never new.
 func (w Window) Admit(n uint32) (Window, bool) {
+	seen := uint64(w.seen[1])<<32 | uint64(w.seen[0])
 	switch {
 	case n == 0:
 		return w, false
 	case n > w.high:
-		w.seen = w.seen<<(n-w.high) | 1 // shifts of 64 and more clear it
+		seen = seen<<(n-w.high) | 1 // shifts of 64 and more clear it
 		w.high = n
-		return w, true
+	default:
+		back := w.high - n
+		if back >= WindowSize || seen>>back&1 == 1 {
+			return w, false
+		}
+		seen |= 1 << back
 	}
-	back := w.high - n
-	if back >= WindowSize || w.seen>>back&1 == 1 {
-		return w, false
-	}
-	w.seen |= 1 << back
+	w.seen = [2]uint32{uint32(seen), uint32(seen >> 32)}
 	return w, true
 }

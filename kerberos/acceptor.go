@@ -188,8 +188,8 @@ func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	switch a := in.Answer.(type) {
 	case gss.Unknown, gss.Declined:
 		return c.refuse(env, message.ErrNoKey, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for a service, an encryption type or a key version that is not in the keytab"})
-	case gss.Unreachable:
-		return fail(gss.Unanswered, "who has the service's keys did not answer")
+	case gss.Unreachable: // REPLAY-3
+		return fail(gss.Unavailable, "the store of the service's keys did not respond")
 	case ServiceKey:
 		ap, fault := c.open() // as before
 		if !fault.IsZero() {
@@ -231,15 +231,20 @@ func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error)
 		if a.First && a.Since <= c.oldest {
 			return c.established, gss.Output{State: gss.Complete, Token: c.answer}, nil
 		}
-		fault := gss.Fault{Code: gss.Replayed, Detail: "kerberos: a request that was there before"}
-		if a.First { // R4120-3.2.3-2, C34
+		code, fault := message.ErrRepeat, gss.Fault{Code: gss.Replayed, Detail: "kerberos: a request that was there before"}
+		switch {
+		case a.First: // R4120-3.2.3-2, C34
 			fault.Detail = "kerberos: a request from before the memory of requests began: it may have been there before; the client can try again"
+		case a.Full: // REPLAY-2
+			code, fault = message.ErrGeneric, gss.Fault{Code: gss.Unavailable, Detail: "kerberos: the client holds its full share of the memory of requests; it can try again when its older ones have passed"}
 		}
 		next, out, err := failWith(fault)
-		out.Token = c.refusal(env, message.ErrRepeat, c.service)
+		out.Token = c.refusal(env, code, c.service)
 		return next, out, err
-	case gss.Declined, gss.Unreachable:
-		return fail(gss.Unanswered, "who remembers requests did not answer, and so this one may be a replay")
+	case gss.Declined: // REPLAY-3: no client can be judged
+		return fail(gss.Unavailable, "no memory of requests answered; add kdc.NewReplays to the Source")
+	case gss.Unreachable: // REPLAY-3
+		return fail(gss.Unavailable, "the memory of requests did not respond; no client can log in until it does")
 	}
 	return c, gss.Output{}, gss.Misuse("kerberos: gss.NeedFirstSeen takes gss.FirstSeen, gss.Declined or gss.Unreachable")
 }

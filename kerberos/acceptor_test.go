@@ -156,7 +156,8 @@ func TestReplay(t *testing.T) {
 		return r, r.Ask.(gss.NeedFirstSeen)
 	}
 	r, first := ask(f)
-	if first.Until != now+int64(2*DefaultMaxSkew) || first.Sequence != 0 || len(first.Key) != 32 {
+	if first.Until != now+int64(2*DefaultMaxSkew) || first.Sequence != 0 || len(first.Key) != 32 ||
+		first.Owner != gss.OwnerOf("alice", "A.TEST") || first.Made != now || first.Now != now || first.Forgettable {
 		t.Errorf("%+v", first)
 	}
 	f.service = principal("HTTP/other.a.test@A.TEST")
@@ -175,7 +176,8 @@ func TestReplay(t *testing.T) {
 		{gss.FirstSeen{First: true}, gss.NoFault},
 		{gss.FirstSeen{First: true, Since: now - int64(DefaultMaxSkew)}, gss.NoFault},
 		{gss.FirstSeen{First: true, Since: now - int64(DefaultMaxSkew) + 1}, gss.Replayed},
-		{gss.FirstSeen{}, gss.Replayed}, {gss.Unreachable{}, gss.Unanswered}, {gss.Declined{}, gss.Unanswered},
+		{gss.FirstSeen{}, gss.Replayed}, {gss.Unreachable{}, gss.Unavailable}, {gss.Declined{}, gss.Unavailable},
+		{gss.FirstSeen{Full: true}, gss.Unavailable}, {gss.FirstSeen{Full: true, Since: 1}, gss.Unavailable},
 	} {
 		got := take(t, r.Context, env, gss.Input{Answer: row.answer})
 		if row.want == gss.NoFault {
@@ -268,7 +270,7 @@ func TestServiceKeys(t *testing.T) {
 	for _, row := range []struct {
 		answer gss.Answer
 		want   gss.Code
-	}{{ServiceKey{otherKey.Prepare()}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongResource}, {gss.Declined{}, gss.WrongResource}, {gss.Unreachable{}, gss.Unanswered}} {
+	}{{ServiceKey{otherKey.Prepare()}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongResource}, {gss.Declined{}, gss.WrongResource}, {gss.Unreachable{}, gss.Unavailable}} {
 		refused(t, take(t, r.Context, env, gss.Input{Answer: row.answer}), row.want)
 	}
 	short, _ := enctype.NewKey(enctype.AES128SHA1, strings.Repeat("o", 16))

@@ -135,9 +135,9 @@ func TestAllocations(t *testing.T) {
 		do   func()
 		most float64
 	}{
-		{"accept aes256-sha1", acceptRow(t, enctype.AES256SHA1), 27},
-		{"accept aes256-sha384", acceptRow(t, enctype.AES256SHA384), 24},
-		{"accept rc4", acceptRow(t, enctype.RC4), 20},
+		{"accept aes256-sha1", acceptRow(t, enctype.AES256SHA1), 28},
+		{"accept aes256-sha384", acceptRow(t, enctype.AES256SHA384), 25},
+		{"accept rc4", acceptRow(t, enctype.RC4), 22},
 		{"accept with PAC", func() { PAC(acceptOnce(t, pacMech, pacToken)) }, 40},
 		{"initiate", initiateRow(t, enctype.AES256SHA1), 26},
 	} {

@@ -84,7 +84,10 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	// can, and is not in it (V21).
 	seen := sha256.Sum256([]byte(ap.Authenticator.Cipher))
 	return next, gss.Output{State: gss.Waiting, Ask: gss.NeedFirstSeen{ // R4120-3.2.3-2
-		Scope: replayScope, Key: string(seen[:]), Until: auth.Time.Nano() + 2*r.cfg.skew,
+		// REPLAY-1: the ticket's client, which the authenticator repeats: no other name for the
+		// same request can be made up.
+		Scope: replayScope, Owner: gss.OwnerOf(ticket.Client.Name.String(), ticket.Client.Realm), Key: string(seen[:]),
+		Made: auth.Time.Nano(), Now: env.Now, Until: auth.Time.Nano() + 2*r.cfg.skew,
 	}}, nil
 }
 

@@ -114,12 +114,15 @@ type Ask struct {
 	Question gss.Question
 }
 
-// Reply: answer the request with Status (401, 407, 400, 403, 425) and the challenges
-// in Side's field; the handler does not run. Server and Proxy.
+// Reply: answer the request with Status (401, 407, 400, 403, 425, 503) and the
+// challenges in Side's field; the handler does not run. Server and Proxy. A 503
+// says that no client can be judged now: it has no challenges, so that no client
+// takes its password for wrong, and always a RetryAfter.
 type Reply struct {
 	Status     int
 	Side       gss.Side
 	Challenges header.Challenges
+	RetryAfter uint16    // seconds for Retry-After (RFC 9110 section 10.2.3), 0 for no such field
 	Fault      gss.Fault // for the log; the peer learns nothing of it
 	Close      bool      // and close the connection after it
 }

@@ -677,6 +677,9 @@ func (r *rig) show(a Action) string {
 		return fmt.Sprintf("ask %d: %s", a.ID, showQuestion(a.Question))
 	case Reply:
 		s := fmt.Sprintf("reply %d", a.Status) + opt(a.Close, "close") + showFault(a.Fault)
+		if a.RetryAfter != 0 {
+			s += fmt.Sprintf(" retry-after=%d", a.RetryAfter)
+		}
 		for _, l := range r.challengeLines(a.Side, a.Challenges) {
 			s += "\n  " + l
 		}

@@ -35,7 +35,7 @@ var update = flag.Bool("update", false, "write what the scripts under testdata p
 //	client|proxy response STATUS OPTION…      field lines follow, <text> is its base64
 //	server|proxy received METHOD URL OPTION…
 //	server responding STATUS
-//	client|server|proxy answer …              password U P, declined, unreachable, unknown, verdict yes, seen, replayed
+//	client|server|proxy answer …              password U P, declined, unreachable [SECONDS], unknown, unverifiable, verdict yes, seen, replayed, full
 //	client|proxy closed [upstream|downstream]
 //	client lost [idle] [silent] [unsent]
 //	login [USER PASSWORD]                     what the client's user knows from now on
@@ -246,7 +246,15 @@ func (r *rig) answerOf(words []string) gss.Answer {
 	case "password":
 		return gss.Password{User: words[1], Password: gss.NewSecret(words[2])}
 	case "unreachable":
+		if len(words) > 1 {
+			after, _ := strconv.ParseUint(words[1], 10, 16)
+			return gss.Unreachable{RetryAfter: uint16(after)}
+		}
 		return gss.Unreachable{}
+	case "unverifiable":
+		return gss.Unverifiable{}
+	case "full":
+		return gss.FirstSeen{Full: true}
 	case "unknown":
 		return gss.Unknown{}
 	case "verdict":

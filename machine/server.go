@@ -231,7 +231,43 @@ func (s *Server) feed(env gss.Env, in scheme.AcceptorInput) (Actions, error) {
 	case gss.Complete:
 		return s.accept(env, out.Challenges), nil
 	}
+	if after := outage(in.Answer, out.Fault); after != 0 {
+		return s.unavailable(after, out.Fault), nil
+	}
 	return s.refuse(env, out.Fault, out.Challenges), nil
+}
+
+// outage returns the seconds after which to try again what was refused because
+// no client can be judged now, 0 where the refusal concerns this client alone
+// (REPLAY-3, REPLAY-4). It takes the driver's word for it, not the scheme's: a
+// store that does not respond is down for all. Where nothing answers a question
+// the scheme knows whether any client can do without.
+func outage(a gss.Answer, f gss.Fault) uint16 {
+	switch a := a.(type) {
+	case gss.Unreachable:
+		if a.RetryAfter != 0 {
+			return a.RetryAfter
+		}
+		return gss.DefaultRetryAfter
+	case gss.Declined:
+		if f.Code == gss.Unavailable {
+			return gss.DefaultRetryAfter
+		}
+	}
+	if f.Code == gss.NoEntropy { // HTA-3: of this side, which no client can bring about
+		return gss.DefaultRetryAfter
+	}
+	return 0
+}
+
+// unavailable ends a request that cannot be judged now: no challenge, no
+// handshake, and no identity that would outlive it.
+func (s *Server) unavailable(after uint16, f gss.Fault) Actions {
+	if f.Code != gss.NoEntropy {
+		f.Code = gss.Unavailable
+	}
+	s.kept, s.half, s.now, s.phase = kept{}, handshake{}, current{}, idle
+	return Do(Reply{Status: 503, Side: s.conf.side, RetryAfter: after, Fault: f})
 }
 
 func (s *Server) ask(q gss.Question) Actions {
@@ -313,26 +349,37 @@ func (s *Server) refuse(env gss.Env, f gss.Fault, own ...header.Challenges) Acti
 	r := Reply{Status: s.challengeStatus(), Side: s.conf.side, Fault: f}
 	if f.Code == gss.WrongResource && s.half.scheme != 0 && s.traits(s.half.scheme).Bound == scheme.PerRequest { // R7616-3.4.6-1
 		r.Status = 400
-	} else if r.Challenges = s.challenges(env, own...); r.Challenges.Len() == 0 { // N2HT-2.2.1-2, R4559-4.1-2
-		r.Status = 500
+	} else {
+		var lacks gss.Fault
+		if r.Challenges, lacks = s.challenges(env, own...); outage(nil, lacks) != 0 {
+			return s.unavailable(outage(nil, lacks), lacks)
+		}
+		if r.Challenges.Len() == 0 { // N2HT-2.2.1-2, R4559-4.1-2
+			r.Status = 500
+		}
 	}
 	s.half, s.now, s.phase = handshake{}, current{}, idle
 	return Do(r)
 }
 
-// challenges are the first challenges of all schemes, strongest first (C32).
-func (s *Server) challenges(env gss.Env, own ...header.Challenges) header.Challenges {
-	var all header.Challenges
+// challenges returns the first challenges of all schemes, strongest first (C32).
+// A scheme that lacks entropy for its own is a fault: without it the weaker ones
+// would be all that is offered.
+func (s *Server) challenges(env gss.Env, own ...header.Challenges) (all header.Challenges, lacks gss.Fault) {
 	for i, sch := range s.conf.Schemes {
 		if len(own) > 0 && own[0].Len() > 0 && s.half.scheme == uint8(i)+1 {
 			all = all.Append(own[0])
 			continue
 		}
-		if offer, f := sch.Offer(env, s.exchange()); f.IsZero() {
+		offer, f := sch.Offer(env, s.exchange())
+		switch {
+		case f.IsZero():
 			all = all.Append(offer)
+		case f.Code == gss.NoEntropy:
+			lacks = f
 		}
 	}
-	return all
+	return all, lacks
 }
 
 // responding readies the fields of the handler's response.
@@ -340,7 +387,8 @@ func (s *Server) responding(env gss.Env, status int) (Actions, error) {
 	s.now.answering, s.now.status = true, status
 	if status == s.challengeStatus() { // the handler wants (other) credentials
 		s.kept = kept{}
-		return s.finish(Finish{Challenges: s.challenges(env)}), nil
+		all, _ := s.challenges(env)
+		return s.finish(Finish{Challenges: all}), nil
 	}
 	if !s.now.fresh {
 		return s.finish(Finish{}), nil

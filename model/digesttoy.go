@@ -105,7 +105,7 @@ func (a digestAcceptor) Info() gss.Info {
 
 func (a digestAcceptor) Context() gss.Context { return nil }
 
-func (a digestAcceptor) Step(_ gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+func (a digestAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
 	fault := func(code gss.Code, why string) (scheme.Acceptor, scheme.AcceptorOutput, error) {
 		return digestAcceptor{x: a.x}, scheme.AcceptorOutput{Fault: gss.Fault{Code: code, Detail: "toy digest: " + why}}, nil
 	}
@@ -125,19 +125,21 @@ func (a digestAcceptor) Step(_ gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 			p, ok := in.Answer.(gss.Password)
 			switch {
 			case in.Answer == gss.Answer(gss.Unknown{}):
-				return fault(gss.UnknownUser, "nobody of that name")
+				return fault(gss.UnknownUser, "no such user")
 			case !ok:
 				return fault(gss.Unanswered, "the user store did not answer")
 			case !p.Password.Equal(a.proof):
 				return fault(gss.BadCredentials, "the proof does not match")
 			}
 			a.asked = 2
-			return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedFirstSeen{Scope: "r", Key: "n", Sequence: a.count}}, nil
+			return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedFirstSeen{
+				Scope: "r", Owner: gss.OwnerOf(a.user, "r"), Key: "n", Sequence: a.count, Made: env.Now, Now: env.Now, Until: env.Now, Forgettable: true,
+			}}, nil
 		}
 		seen, ok := in.Answer.(gss.FirstSeen)
 		switch {
 		case !ok:
-			return fault(gss.Unanswered, "the memory did not answer")
+			return fault(gss.Unavailable, "the memory did not answer")
 		case !seen.First:
 			out := scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.Replayed, Detail: "toy digest: seen before"}}
 			out.Challenges = header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r", nonce="n", stale=true`))

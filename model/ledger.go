@@ -34,6 +34,7 @@ type ledger struct {
 	kept    string // the identity before it
 	admit   bool
 	with    bool // it carries credentials for this side
+	outage  bool // its last question had no answer for any client
 }
 
 // creds are what a request carries for this side.
@@ -50,12 +51,19 @@ func (l *ledger) see(c *setup, v any) {
 	case arrived:
 		l.arrive(c, v.request)
 	case answered:
+		_, l.outage = v.answer.(gss.Unreachable)
 		_, isPassword := v.answer.(gss.Password)
 		seen, isSeen := v.answer.(gss.FirstSeen)
 		l.verified = l.verified || isPassword
 		l.fresh = l.fresh || isSeen && seen.First
 	case refused:
 		if v.Status == challengeStatus(l.side) && v.Fault == (gss.Fault{}) { // one more leg
+			l.rest()
+			return
+		}
+		if v.Status == 503 { // the connection is as at first
+			l.identity, l.conn = "", false
+			l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
 			l.rest()
 			return
 		}
@@ -133,5 +141,5 @@ func (l *ledger) arrive(c *setup, q request) {
 
 // rest ends a request.
 func (l *ledger) rest() {
-	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit = false, request{}, message{}, false, false, "", false
+	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage = false, request{}, message{}, false, false, "", false, false
 }

@@ -273,6 +273,37 @@ var acceptorProperties = []Property{
 		}),
 	},
 	{
+		Name: "ReplayQuestionNamesOwner",
+		Says: "The question whether something is new names the client that the entry is charged to, which is the one that is accepted.",
+		Rows: rows("REPLAY-1"),
+		acceptor: func(_ *setup, l *ledger, v any) Verdict {
+			switch v := v.(type) {
+			case machine.Ask:
+				if need, ok := v.Question.(gss.NeedFirstSeen); ok {
+					user, _ := l.creds(&l.request).Param("username")
+					return Must(l.verified && need.Owner == gss.OwnerOf(user, need.Scope))
+				}
+			}
+			return Idle
+		},
+	},
+	{
+		Name: "UnavailableAcceptsNothing",
+		Says: "Where a question has no answer for any client, the request is refused with 503 and no other one is: without a challenge, with the time after which to try again.",
+		Rows: rows("REPLAY-3"),
+		acceptor: func(_ *setup, l *ledger, v any) Verdict {
+			switch v := v.(type) {
+			case admitted:
+				return Must(!l.outage)
+			case refused:
+				if l.outage || v.Status == 503 {
+					return Must(l.outage && v.Status == 503 && v.Challenges.Empty() && v.RetryAfter > 0 && v.Fault.Code == gss.Unavailable)
+				}
+			}
+			return Idle
+		},
+	},
+	{
 		Name: "DigestIndependentOfConnection",
 		Says: "Good credentials of Digest are accepted on a connection that never saw the challenge.", Kind: Sometimes,
 		Rows: rows("MSDIG-3"),

@@ -161,8 +161,13 @@ func rareWorlds() []rareWorld {
 			Client: func(c *machine.ClientConfig) { c.ProxySchemes = []scheme.Client{pedant{}} },
 			Proxy:  func(c *machine.ProxyConfig) { c.Auth.Schemes = []scheme.Server{pedant{}} },
 		}
-		chain      = Tune{Proxy: func(c *machine.ProxyConfig) { c.Chain = true }}
-		mute       = Tune{Server: func(c *machine.ServerConfig) { c.Schemes = []scheme.Server{pedant{mute: true}} }}
+		chain = Tune{Proxy: func(c *machine.ProxyConfig) { c.Chain = true }}
+		mute  = Tune{Server: func(c *machine.ServerConfig) { c.Schemes = []scheme.Server{pedant{mute: gss.Unsupported}} }}
+		dry   = Tune{
+			Client: func(c *machine.ClientConfig) { c.Schemes = append(c.Schemes, pedant{}) },
+			Server: func(c *machine.ServerConfig) { c.Schemes = append(c.Schemes, pedant{mute: gss.NoEntropy}) },
+			Proxy:  func(c *machine.ProxyConfig) { c.Auth.Schemes = append(c.Auth.Schemes, pedant{mute: gss.NoEntropy}) },
+		}
 		people     = [][]order{{alice(), alice(as("bob")), alice(as("carol")), alice(as("dave")), alice(as("erin")), alice(as("frank")), alice(as("nobody"))}}
 		knowers    = [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.NTLM)), alice(as("bob"), knows(scheme.NTLM))}}
 		travellers = [][]order{{alice(), alice(knows(scheme.NTLM)), alice(at("p")), alice(at("p"), knows(scheme.NTLM))}}
@@ -250,6 +255,14 @@ func rareWorlds() []rareWorld {
 		{"mute proxy", &setup{
 			canOrigin: asking, origin: asking, canProxy: asking, proxy: asking, proxied: true, tune: mute, statuses: []int{200}, requests: 1, orders: people,
 		}},
+		{"no entropy", &setup{
+			canOrigin: asking, origin: asking, tune: dry, tricks: lies(), closes: true, statuses: []int{200}, requests: 2, trouble: 1,
+			orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.NTLM)), alice(as("grace"), knows(scheme.Digest))}},
+		}},
+		{"no entropy at a proxy", &setup{
+			canOrigin: asking, origin: asking, canProxy: asking, proxy: asking, proxied: true, tune: dry, tricks: proxyLies(), closes: true, statuses: []int{200},
+			requests: 2, trouble: 1, orders: [][]order{{alice(), alice(knowsProxy(scheme.Negotiate)), alice(knowsProxy(scheme.NTLM))}},
+		}},
 		{"one more intermediary", &setup{
 			canOrigin: asking, origin: asking, tricks: append(lies(), viaTrick), closes: true, statuses: []int{200},
 			requests: 2, trouble: 1, orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
@@ -330,8 +343,8 @@ func addTrick(name string, do func(*request)) int {
 // Who one is decides how it goes: bob's server does not prove itself, carol asks
 // for the wrong resource, nobody is nobody; and of dave, erin and frank a server
 // asks somebody first, who wants one more leg of the first, and has the others
-// for carol's and nobody's like. A mute one has nothing to offer.
-type pedant struct{ mute bool }
+// for carol's and nobody's like. A mute one has nothing to offer, for the reason given.
+type pedant struct{ mute gss.Code }
 
 func (pedant) Traits() scheme.Traits { return traitsOf(scheme.Digest) }
 
@@ -342,8 +355,8 @@ func (pedant) Initiate(x scheme.Exchange) scheme.Initiator {
 func (pedant) Accept(scheme.Exchange) scheme.Acceptor { return pedantServer{} }
 
 func (p pedant) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
-	if p.mute {
-		return header.Challenges{}, gss.Fault{Code: gss.NoEntropy, Detail: "mute"}
+	if p.mute != gss.NoFault {
+		return header.Challenges{}, gss.Fault{Code: p.mute, Detail: "mute"}
 	}
 	return header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r"`)), gss.Fault{}
 }
@@ -392,6 +405,8 @@ func (s pedantServer) Step(_ gss.Env, in scheme.AcceptorInput) (scheme.Acceptor,
 	switch {
 	case first && (s.who == "dave" || s.who == "erin" || s.who == "frank"):
 		return s, scheme.AcceptorOutput{State: gss.Waiting, Ask: lastWord{}}, nil
+	case s.who == "grace":
+		return s, scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.NoEntropy, Detail: "dry"}}, nil
 	case s.who == "carol", s.who == "erin":
 		return s, scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.WrongResource, Detail: "another one"}}, nil
 	case s.who == "dave":

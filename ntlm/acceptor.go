@@ -209,8 +209,10 @@ func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, g
 	var stored Key
 	var missing gss.Fault
 	switch a := answer.(type) {
-	case gss.Declined, gss.Unreachable:
-		return Key{}, fault(gss.Unanswered, "who knows the users did not answer"), nil
+	case gss.Unreachable: // REPLAY-3
+		return Key{}, fault(gss.Unavailable, "the user store did not respond; no client can log in until it does"), nil
+	case gss.Unverifiable, gss.Declined: // REPLAY-4: one user's, and so like an unknown one
+		missing = fault(gss.Unanswered, "the user store could not verify this user")
 	case gss.Unknown:
 		known = false
 	case gss.Password:
@@ -230,7 +232,7 @@ func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, g
 	base, right := p.verify(c.server, nt)
 	switch {
 	case !known:
-		return Key{}, fault(gss.UnknownUser, "nobody of that name"), nil
+		return Key{}, fault(gss.UnknownUser, "no such user"), nil
 	case !missing.IsZero():
 		return Key{}, missing, nil
 	case !right:
@@ -248,10 +250,12 @@ const dummy = "a password of common length"
 // passedThrough takes the word of a domain controller.
 func (c judging) passedThrough(_ *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
 	switch a := answer.(type) {
-	case gss.Declined, gss.Unreachable:
-		return Key{}, fault(gss.Unanswered, "who knows the users did not answer"), nil
+	case gss.Unreachable: // REPLAY-3
+		return Key{}, fault(gss.Unavailable, "the domain controller did not respond; no client can log in until it does"), nil
+	case gss.Unverifiable, gss.Declined: // REPLAY-4
+		return Key{}, fault(gss.Unanswered, "the domain controller could not verify this user"), nil
 	case gss.Unknown:
-		return Key{}, fault(gss.UnknownUser, "nobody of that name"), nil
+		return Key{}, fault(gss.UnknownUser, "no such user"), nil
 	case Logon:
 		switch {
 		case !a.Accepted:
@@ -286,9 +290,9 @@ var emptyHash = Key{0x31, 0xd6, 0xcf, 0xe0, 0xd1, 0x6a, 0xe9, 0x31, 0xb7, 0x3c, 
 
 func (c judging) misanswered() error {
 	if c.cfg.PassThrough {
-		return gss.Misuse("ntlm: ntlm.NeedLogon takes ntlm.Logon, gss.Unknown, gss.Declined or gss.Unreachable")
+		return gss.Misuse("ntlm: ntlm.NeedLogon takes ntlm.Logon, gss.Unknown, gss.Unverifiable, gss.Declined or gss.Unreachable")
 	}
-	return gss.Misuse("ntlm: gss.NeedVerifier takes gss.Password, ntlm.Hash, gss.Unknown, gss.Declined or gss.Unreachable")
+	return gss.Misuse("ntlm: gss.NeedVerifier takes gss.Password, ntlm.Hash, gss.Unknown, gss.Unverifiable, gss.Declined or gss.Unreachable")
 }
 
 // Format implements fmt.Formatter: the response stays hidden.

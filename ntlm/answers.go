@@ -76,7 +76,7 @@ type Computed struct {
 // the channel binding and the policy ask for is checked by the acceptor after
 // the answer.
 //
-// Answers: [Logon], gss.Unknown, gss.Declined, gss.Unreachable.
+// Answers: [Logon], gss.Unknown, gss.Unverifiable, gss.Declined, gss.Unreachable.
 type NeedLogon struct {
 	User, Domain, Workstation string
 	Server                    Nonce

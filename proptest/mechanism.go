@@ -237,6 +237,7 @@ func (k *talk) drive(side int, in gss.Input) bool {
 		}
 		k.r.check(asksOnce, !repeats(k.asked[side], leg, out.Ask), "%s: %s was answered, and is asked again word for word", sideNames[side], nameOf(out.Ask))
 		k.asked[side] = append(k.asked[side], out.Ask)
+		k.r.owned(env, out.Ask)
 		k.r.check(terminates, true, "")
 		in = gss.Input{Answer: k.answer(side, out.Ask)}
 	}

@@ -244,7 +244,24 @@ func strange(r *report, pair func() Pair, _ *talk) {
 	}
 	k.run(k.contexts(k.p.Stranger))
 	r.check(stranger, !k.completed(acceptor), "the acceptor is complete with a stranger")
+	r.unproven(k.asked[acceptor])
 	r.check(stranger, k.out[acceptor].State != gss.Complete || !k.completed(initiator), "the stranger is complete")
+}
+
+// owned looks at who is charged for an entry in the memory of what was presented.
+func (r *report) owned(env gss.Env, q gss.Question) {
+	if need, ok := q.(gss.NeedFirstSeen); ok {
+		r.check(ownerNamed, need.Owner != "", "a gss.NeedFirstSeen without an Owner: one client could use up the memory of all")
+		r.check(ownerNamed, need.Now == env.Now && need.Made != 0, "a gss.NeedFirstSeen whose Now is not that of the step, or without Made")
+	}
+}
+
+// unproven looks at what was asked for a client without the right proof.
+func (r *report) unproven(asked []gss.Question) {
+	for _, q := range asked {
+		_, ok := q.(gss.NeedFirstSeen)
+		r.check(ownerNamed, !ok, "gss.NeedFirstSeen is asked for a client whose proof is wrong")
+	}
 }
 
 // needed reports whether nobody can do without an answer to q. Questions of a

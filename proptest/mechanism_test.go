@@ -81,6 +81,7 @@ var trips = [Misbehaviours][]rule{
 	SessionTakesAnyOrder:  {sessionSequence},
 	SessionMovesOnForgery: {sessionForged},
 	SessionSealsNothing:   {sessionSeals},
+	OwnsNothing:           {ownerNamed},
 }
 
 // The kit catches every misbehaviour, by the rule that is meant for it.

@@ -82,6 +82,8 @@ const (
 	SessionMovesOnForgery
 	// SessionSealsNothing wraps in clear where it is to seal.
 	SessionSealsNothing
+	// OwnsNothing asks whether something is new and does not say for which client.
+	OwnsNothing
 	// Misbehaviours is how many there are.
 	Misbehaviours
 )
@@ -91,7 +93,7 @@ var misbehaviourNames = [Misbehaviours]string{
 	"Impure", "Ages", "UsesZeroSeed", "ShowsSecret", "EchoesPeer", "Revives", "TakesAnything", "EmptyIsAbsent", "AbsentIsIgnored",
 	"GoesOnAfterComplete", "TakesReflection", "HugeToken", "FaultWithoutWords", "SessionTooEarly", "NotMutual", "IgnoresBinding",
 	"TakesAnyBinding", "HintKeepsState", "Nameless", "MisuseMoves", "MisuseFails", "SessionTakesAnyOrder", "SessionMovesOnForgery",
-	"SessionSealsNothing",
+	"SessionSealsNothing", "OwnsNothing",
 }
 
 // String is the name of the constant.
@@ -260,6 +262,10 @@ func (c *bentContext) before(env *gss.Env, in *gss.Input) (over bool, out gss.Ou
 		if c.taken > 0 && token.Present() {
 			return true, gss.Output{State: gss.Continue, Token: gss.TokenOf("and another thing")}
 		}
+	case OwnsNothing:
+		if c.done && in.Answer != nil && c.last.State == gss.Waiting {
+			return true, gss.Output{State: gss.Complete}
+		}
 	case HintKeepsState:
 		if c.done {
 			return true, gss.Fail(gss.Unexpected, "a hint was given, and that was that")
@@ -320,6 +326,10 @@ func (c *bentContext) behind(in gss.Input, out *gss.Output) error {
 	case FaultWithoutWords:
 		if refusal {
 			out.Fault = gss.Fault{Code: out.Fault.Code}
+		}
+	case OwnsNothing:
+		if c.acceptor && out.State == gss.Complete {
+			c.done, *out = true, gss.Output{State: gss.Waiting, Ask: gss.NeedFirstSeen{Scope: "everyone", Key: "k"}}
 		}
 	case HintKeepsState:
 		c.done = c.acceptor && in == (gss.Input{}) && out.State == gss.Continue

@@ -39,13 +39,17 @@ const (
 	NamesEarly
 	// ForgetsFailure goes on after it failed as if it had not.
 	ForgetsFailure
+	// NamesNoOwner asks whether something is new and does not say for which client.
+	NamesNoOwner
+	// RemembersEarly asks so before it knows who the client is.
+	RemembersEarly
 	// SchemeMisbehaviours is how many there are.
 	SchemeMisbehaviours
 )
 
 var schemeMisbehaviourNames = [SchemeMisbehaviours]string{
 	"OthersName", "OtherFirst", "BreaksLine", "CountsOffers", "ForgetsItself", "TellsUnknown", "NeverGivesUp", "BelievesAnything",
-	"PrintsSecret", "MistakeMoves", "MistakeFails", "NamesEarly", "ForgetsFailure",
+	"PrintsSecret", "MistakeMoves", "MistakeFails", "NamesEarly", "ForgetsFailure", "NamesNoOwner", "RemembersEarly",
 }
 
 // String is the name of the constant.
@@ -161,6 +165,7 @@ type bentAcceptor struct {
 	late   bool // its offer is not the last one
 	moved  bool
 	secret string
+	asked  gss.Question // put off until something else was asked
 }
 
 func (a bentAcceptor) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "acceptor: %v%s", a.how, a.secret) }
@@ -181,6 +186,11 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	if p, ok := in.Answer.(gss.Password); ok && a.how == PrintsSecret {
 		a.secret = p.Password.Reveal()
 	}
+	if _, ok := in.Answer.(gss.FirstSeen); ok && a.asked != nil {
+		out := scheme.AcceptorOutput{State: gss.Waiting, Ask: a.asked}
+		a.asked = nil
+		return a, out, nil
+	}
 	next, out, err := a.Acceptor.Step(env, in)
 	switch {
 	case err != nil && a.how == MistakeMoves:
@@ -193,6 +203,14 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	}
 	if a.how != ForgetsFailure || out.State != gss.Failed {
 		a.Acceptor = next
+	}
+	if need, ok := out.Ask.(gss.NeedFirstSeen); ok && a.how == NamesNoOwner {
+		need.Owner = ""
+		out.Ask = need
+	}
+	if need, ok := out.Ask.(gss.NeedVerifier); ok && a.how == RemembersEarly {
+		a.asked = out.Ask
+		out.Ask = gss.NeedFirstSeen{Scope: need.Realm, Owner: need.User, Made: env.Now, Now: env.Now, Until: env.Now}
 	}
 	if a.how == BreaksLine && in.Event == scheme.Responding {
 		out.Info = header.NewInfo("a=\"b\r\nX-Injected: c\"")

@@ -29,6 +29,7 @@ const (
 	faultQuiet
 	zeroSeed
 	asksOnce
+	ownerNamed
 	bounded
 
 	// Mechanisms.
@@ -89,6 +90,7 @@ var book = [rules]struct{ name, says, when string }{
 	faultQuiet: {name: "fault_without_peer_bytes", says: "a Fault is in our own words: it repeats no byte of the peer's"},
 	zeroSeed:   {name: "zero_seed_fails_closed", says: "a step with the zero seed either needs no entropy, and then gives the same as with any seed, or fails with NoEntropy"}, // HTA-3
 	asksOnce:   {name: "asks_once", says: "no question is asked a second time for the same message of the peer, and NeedCredential not for another one either", when: "that asks questions"},
+	ownerNamed: {name: "replay_question_names_owner", says: "the question whether something is new names the client that it is charged to and the time of the step, and is asked only once the client's proof was right", when: "that asks gss.NeedFirstSeen"}, // REPLAY-1
 	bounded:    {name: "messages_bounded", says: "no message is longer than gss.MaxToken, and a peer's longer one is refused"},
 
 	maxLegs:         {name: "legs_within_traits", says: "the initiator sends at least one token, and no more than Traits.MaxLegs"},
@@ -125,10 +127,10 @@ var common = []rule{noPanic, noError, pure, oldStates, compares, misuseIsError, 
 // The rules of each kit.
 var (
 	mechanismRules = append(common[:len(common):len(common)], redacted, shape, absorbs, completes, terminates, infoHonest, garbage, tampering,
-		emptyToken, replayed, stranger, declined, faultQuiet, zeroSeed, asksOnce, bounded, maxLegs, absentToken, afterComplete, reflected,
+		emptyToken, replayed, stranger, declined, faultQuiet, zeroSeed, asksOnce, ownerNamed, bounded, maxLegs, absentToken, afterComplete, reflected,
 		sessionEarly, requestsMutual, bindingMismatch, bindingThree, initialFraming, openingHint, sessionSequence, sessionForged, sessionSeals)
 	schemeRules = append(common[:len(common):len(common)], redacted, shape, absorbs, completes, terminates, infoHonest, garbage, tampering,
-		replayed, stranger, declined, faultQuiet, zeroSeed, asksOnce, bounded,
+		replayed, stranger, declined, faultQuiet, zeroSeed, asksOnce, ownerNamed, bounded,
 		ownName, firstOffer, fitsOnWire, offerStateless, memoryOpens, refusalsAlike, refusalEnds, concluded)
 	machineRules = append(common[:len(common):len(common)], redacted, faultQuiet, stranger, roleActions, asksAnswered, sendsBounded)
 )

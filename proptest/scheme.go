@@ -338,6 +338,7 @@ func (k *trip) accept(in scheme.AcceptorInput) bool {
 			return false
 		}
 		k.ask(acceptor, leg, out.Ask)
+		k.r.owned(env, out.Ask)
 		in = scheme.AcceptorInput{Event: scheme.Replied, Answer: k.answer(acceptor, out.Ask), Status: in.Status}
 	}
 	k.r.check(terminates, false, "acceptor: it asked %d questions in a row", maxQuestions)

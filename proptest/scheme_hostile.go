@@ -153,6 +153,7 @@ func strangeScheme(r *report, pair func() SchemePair, _ *trip) {
 	k.answers[initiator] = k.p.StrangerAnswers
 	k.run()
 	r.check(stranger, k.aOut.State != gss.Complete, "the acceptor is complete with a stranger")
+	r.unproven(k.asked[acceptor])
 }
 
 // declineScheme leaves the questions unanswered, from each of them on.
@@ -216,6 +217,17 @@ func alikeScheme(r *report, pair func() SchemePair, honest *trip) {
 		}
 		return nil
 	})
+	for _, no := range [...]gss.Answer{gss.Unverifiable{}, gss.Declined{}} { // what is missing for one user
+		out, asked := refusal(func(q gss.Question) gss.Answer {
+			switch q.(type) {
+			case gss.NeedVerifier, gss.NeedVerdict:
+				return no
+			}
+			return nil
+		})
+		r.check(refusalsAlike, out.State == gss.Failed && same(out, unknown) && asked == askedUnknown,
+			"a user store that answers %s ends in %v after %d questions, an unknown user in %v after %d", nameOf(no), out.State, asked, unknown.State, askedUnknown)
+	}
 	r.check(refusalsAlike, unknown.State == gss.Failed && wrong.State == gss.Failed, "an unknown user ends in %v, a wrong password in %v", unknown.State, wrong.State)
 	r.check(refusalsAlike, same(unknown, wrong), "the challenges or the info of the two differ")
 	r.check(refusalsAlike, askedUnknown == askedWrong, "an unknown user takes %d questions, a wrong password %d", askedUnknown, askedWrong)

@@ -48,7 +48,7 @@ func digestScheme(tb testing.TB) SchemePair {
 		Client: c, Server: s, Exchange: testExchange, Peer: "alice", Secrets: []string{canary},
 		Answers: func(q gss.Question) gss.Answer {
 			if q, ok := q.(gss.NeedFirstSeen); ok {
-				q.Until = 0
+				q.Until, q.Now = 0, 0
 				first := !seen[q]
 				seen[q] = true
 				return gss.FirstSeen{First: first}
@@ -80,6 +80,8 @@ var schemeTrips = [SchemeMisbehaviours][]rule{
 	MistakeFails:     {misuseIsError},
 	NamesEarly:       {infoHonest},
 	ForgetsFailure:   {absorbs},
+	NamesNoOwner:     {ownerNamed},
+	RemembersEarly:   {ownerNamed},
 }
 
 var mechanismTrips = map[Misbehaviour][]rule{
@@ -127,7 +129,7 @@ func TestSchemeKitCatches(t *testing.T) {
 			var r report
 			schemes(&r, func() SchemePair {
 				p := toyScheme(straight)
-				if how == ForgetsItself {
+				if how == ForgetsItself || how == NamesNoOwner || how == RemembersEarly {
 					p = digestScheme(t)
 				}
 				p.Client, p.Server = MisbehaveClient(p.Client, how), MisbehaveServer(p.Server, how)

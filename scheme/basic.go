@@ -234,15 +234,15 @@ func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, err
 	case gss.Password:
 		stored = answer.Password
 	case gss.Verdict: // nobody asked for it
-	case gss.Unknown:
-		known = false
-	default:
+	case gss.Unreachable: // REPLAY-3: of no user in particular
 		return a, unanswered(answer), nil
+	default: // REPLAY-4: of one user, and so like an unknown one
+		known = false
 	}
 	right := CheckPassword(stored, known, presented) // HTA-30: before anything depends on known
 	switch {
 	case !known:
-		return a, basicRefusal(gss.UnknownUser, "no such user"), nil
+		return a, unanswered(answer), nil
 	case !right:
 		return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
 	}
@@ -262,8 +262,6 @@ func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, erro
 		}
 	case gss.Password: // nobody asked for it
 		return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
-	case gss.Unknown:
-		return a, basicRefusal(gss.UnknownUser, "no such user"), nil
 	default:
 		return a, unanswered(answer), nil
 	}
@@ -271,10 +269,15 @@ func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, erro
 	return a, AcceptorOutput{State: gss.Complete}, nil
 }
 
-// unanswered is the refusal where the source says nothing about the user.
+// unanswered is the refusal where there is no password and no verdict.
 func unanswered(answer gss.Answer) AcceptorOutput {
-	if answer == (gss.Unreachable{}) {
-		return basicRefusal(gss.Unanswered, "the user store did not answer")
+	switch answer.(type) {
+	case gss.Unreachable: // REPLAY-3
+		return basicRefusal(gss.Unavailable, "the user store did not respond; no client can log in until it does")
+	case gss.Unknown:
+		return basicRefusal(gss.UnknownUser, "no such user")
+	case gss.Unverifiable: // REPLAY-4
+		return basicRefusal(gss.Unanswered, "the user store could not verify this user")
 	}
 	return basicRefusal(gss.NoCredentials, "the user store has no answer")
 }

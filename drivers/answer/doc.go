@@ -9,5 +9,7 @@
 //	source := answer.Chain(intranet, partner, answer.Func(askTheUser))
 //
 // What a source does not know, it declines. What it should know and cannot find
-// out, because a directory does not answer, is gss.Unreachable, which refuses.
+// out, because a directory does not answer, is gss.Unreachable: a server answers
+// 503, so a source must say it alike for users that it knows and that it does not.
+// What it cannot find out for one user is gss.Unverifiable.
 package answer

@@ -99,9 +99,12 @@ func ApplySend(h Header, a machine.Send) {
 	}
 }
 
-// ApplyReply writes the challenges of a 401 or 407.
+// ApplyReply writes the challenges of a 401 or 407, and the Retry-After of a 503.
 func ApplyReply(h Header, a machine.Reply) {
 	AddChallenges(h, a.Side, a.Challenges)
+	if a.RetryAfter != 0 { // REPLAY-3
+		h.Set("Retry-After", strconv.Itoa(int(a.RetryAfter)))
+	}
 	if a.Close {
 		h.Set("Connection", "close")
 	}

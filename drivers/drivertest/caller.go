@@ -45,6 +45,7 @@ type caller struct {
 	fields []string        // that authenticated last
 	tls    *tls.Config     // of an https server under test, nil for the kit's usual one
 	peer   []byte          // the certificate that it showed, in DER
+	last   *http.Response  // that came, its body read
 }
 
 // dial connects to a server under test.
@@ -159,6 +160,7 @@ func (c *caller) exchange(method, body string, fields ...string) (*http.Response
 	if err != nil {
 		return nil, outcome{err: err}
 	}
+	c.last = response
 	return response, outcome{status: response.StatusCode, body: string(text)}
 }
 

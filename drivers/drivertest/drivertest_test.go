@@ -340,6 +340,31 @@ var saboteurs = []struct {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) })
 	}, nil)}},
 	{"server_refuses", "offers over HTTP/3 what needs a connection", false, Driver{HTTP3: true, Server: quicGo}},
+	{"server_unavailable", "does not say when to try again", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(&changed{w, func(h http.Header, status int) int { h.Del("Retry-After"); return status }}, r)
+		})
+	}, nil)}},
+	{"server_unavailable", "challenges", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(&changed{w, func(h http.Header, status int) int {
+				if status == 503 {
+					h.Set("WWW-Authenticate", `Basic realm="a realm"`)
+				}
+				return status
+			}}, r)
+		})
+	}, nil)}},
+	{"server_unavailable", "takes one user for all", false, Driver{Server: func(s ServerSetup) (func(), error) {
+		usual := s.Source
+		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			if a := usual.Answer(ctx, q); a != (gss.Unverifiable{}) {
+				return a
+			}
+			return gss.Unreachable{}
+		})
+		return serverWith(nil, nil)(s)
+	}}},
 	{"server_handler_waits", "runs the handler first", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.Handler("", discard{}, r)
@@ -513,6 +538,16 @@ func headsOnly(s ServerSetup) (func(), error) {
 		})
 		all.Wait()
 	}, nil
+}
+
+// changed is a ResponseWriter that changes the head of a response.
+type changed struct {
+	http.ResponseWriter
+	change func(http.Header, int) int
+}
+
+func (c *changed) WriteHeader(status int) {
+	c.ResponseWriter.WriteHeader(c.change(c.Header(), status))
 }
 
 // discard is a ResponseWriter to nowhere.

@@ -18,6 +18,7 @@ import (
 var serverChecks = []check{
 	{"server_completes", "every scheme, of one leg or of several, gets to the handler under the user's name, and its final token to the client", (*kit).serverCompletes, nil},
 	{"server_refuses", "without credentials, or with wrong ones, the response is 401 with a challenge of each scheme that can run there, and the handler does not run", (*kit).serverRefuses, nil},
+	{"server_unavailable", "while no client can be judged the response is 503 with Retry-After and without a challenge, what is missing for one user is a 401, and when it is over clients are served", (*kit).serverUnavailable, nil},
 	{"server_handler_waits", "the handler does not run before the last leg", (*kit).serverWaits, overHTTP1},
 	{"server_legs_stay", "a leg counts on the connection of its handshake only", (*kit).serverLegs, overHTTP1},
 	{"server_identity_stays", "an identity that a connection carries counts on that one only", (*kit).serverIdentity, overHTTP1},
@@ -145,6 +146,58 @@ func (k *kit) serverRefuses() {
 	}
 	if s.handled.Load() != 0 {
 		k.errorf("the handler ran without credentials")
+	}
+}
+
+func (k *kit) serverUnavailable() {
+	for _, p := range k.offered() {
+		var store atomic.Pointer[gss.Answer] // its answer, where it has another one than the usual
+		answers := func(a gss.Answer) { store.Store(&a) }
+		s := k.serve(func(setup *ServerSetup) {
+			usual := setup.Source
+			setup.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+				if _, ok := q.(gss.NeedVerifier); ok {
+					if a := store.Load(); a != nil {
+						return *a
+					}
+				}
+				return usual.Answer(ctx, q)
+			})
+		}, p)
+		c := k.dial(s.url, "alice", p)
+		for _, want := range []struct {
+			after uint16
+			field string
+		}{{7, "7"}, {0, fmt.Sprint(gss.DefaultRetryAfter)}, {65535, "65535"}} {
+			answers(gss.Unreachable{RetryAfter: want.after})
+			o := c.request("GET", "")
+			if o.err != nil || o.status != 503 {
+				k.errorf("%s, the store is down: %v, want 503", p.name, o)
+				break
+			}
+			if got := c.last.Header.Values("Retry-After"); len(got) != 1 || got[0] != want.field {
+				k.errorf("%s, the store is down: Retry-After %q, want %s", p.name, got, want.field)
+			}
+			if got := c.last.Header.Values("WWW-Authenticate"); len(got) > 0 {
+				k.errorf("%s, the store is down: there is a challenge, so that clients take their password for wrong", p.name)
+			}
+			if _, o := c.exchange("GET", ""); o.err != nil || o.status != 401 {
+				k.errorf("%s, the connection's next request, without credentials: %v, want 401", p.name, o)
+				break
+			}
+			c = k.dial(s.url, "alice", p)
+		}
+		answers(gss.Unverifiable{})
+		if o := k.dial(s.url, "alice", p).request("GET", ""); o.status != 401 {
+			k.errorf("%s, one user's record is damaged: %v, want 401", p.name, o)
+		}
+		if s.handled.Load() != 0 {
+			k.errorf("%s: the handler ran", p.name)
+		}
+		store.Store(nil)
+		if o := k.dial(s.url, "alice", p).request("GET", ""); !o.ok("alice", "") {
+			k.errorf("%s, the store is up again: %v", p.name, o)
+		}
 	}
 }
 

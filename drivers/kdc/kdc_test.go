@@ -18,7 +18,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
@@ -278,78 +277,25 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-func first(r *Replays, key string, until int64) gss.Answer {
-	return r.Answer(context.Background(), gss.NeedFirstSeen{Scope: "Kerberos", Key: key, Until: until})
-}
-
+// C34: requests from before the memory began are the scheme's to refuse, and Digest's
+// questions are not for it.
 func TestReplays(t *testing.T) {
-	at := time.Unix(1_795_608_000, 0)
+	at := time.Unix(1_795_608_000, 0).UnixNano()
+	need := gss.NeedFirstSeen{Scope: "Kerberos", Owner: "alice@A.TEST", Key: "k", Made: at, Now: at, Until: at + int64(10*time.Minute)}
 	r := NewReplays(100, 42)
-	r.now = func() time.Time { return at }
-	until := at.Add(10 * time.Minute).UnixNano()
-	for i := range 100 {
-		if a := first(r, fmt.Sprint(i), until); a != (gss.FirstSeen{First: true, Since: 42}) {
-			t.Fatalf("%d: %v", i, a)
+	for _, want := range []gss.FirstSeen{{First: true, Since: 42}, {Since: 42}} {
+		if a := r.Answer(t.Context(), need); a != want {
+			t.Errorf("%+v, want %+v", a, want)
 		}
 	}
-	for i := range 100 {
-		if a := first(r, fmt.Sprint(i), until); a != (gss.FirstSeen{Since: 42}) {
-			t.Fatalf("%d again: %v", i, a)
+	need.Forgettable = true
+	for _, q := range []gss.Question{need, gss.NeedVerifier{}} {
+		if a := r.Answer(t.Context(), q); a != (gss.Declined{}) {
+			t.Errorf("%T: %v", q, a)
 		}
 	}
-	if a := first(r, "one more", until); a != (gss.Unreachable{}) {
-		t.Errorf("full: %v", a)
-	}
-	if a := first(r, "old", at.UnixNano()-1); a != (gss.FirstSeen{Since: 42}) {
-		t.Errorf("what is not remembered: %v", a)
-	}
-	at = at.Add(11 * time.Minute)
-	until = at.Add(time.Minute).UnixNano()
-	if a := first(r, "0", until); a != (gss.FirstSeen{First: true, Since: 42}) {
-		t.Errorf("passed: %v", a)
-	}
-	if a := first(r, "one more", until); a != (gss.FirstSeen{First: true, Since: 42}) {
-		t.Errorf("there is room again: %v", a)
-	}
-	if a := first(r, "0", until); a != (gss.FirstSeen{Since: 42}) {
-		t.Errorf("after the table was swept: %v", a)
-	}
-	if a := r.Answer(context.Background(), gss.NeedFirstSeen{Key: "x", Sequence: 1}); a != (gss.Declined{}) {
-		t.Error("counted keys are not ours")
-	}
-	// P15: what an entry takes, the table's spare room included.
-	if size := float64(len(r.slots)) * float64(unsafe.Sizeof(slot{})) / float64(r.max); size > 48 {
-		t.Errorf("%.1f bytes an entry", size)
-	}
-}
-
-// Of many that come at once with the same request, one is the first.
-func TestReplaysAtomic(t *testing.T) {
-	r := NewReplays(1000, 0)
-	until := time.Now().Add(time.Minute).UnixNano()
-	var mu sync.Mutex
-	firsts := map[string]int{}
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for i := range 200 {
-				key := fmt.Sprint(i)
-				if first(r, key, until).(gss.FirstSeen).First {
-					mu.Lock()
-					firsts[key]++
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wg.Wait()
-	for key, n := range firsts {
-		if n != 1 {
-			t.Errorf("%s was first %d times", key, n)
-		}
-	}
-	if len(firsts) != 200 {
-		t.Errorf("%d were ever first", len(firsts))
+	if a := new(Replays).Answer(t.Context(), gss.NeedFirstSeen{Key: "x", Until: 1}); a != (gss.FirstSeen{First: true}) {
+		t.Errorf("the zero Replays: %v", a)
 	}
 }
 

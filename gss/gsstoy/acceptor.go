@@ -123,10 +123,12 @@ func (c acceptor) answered(env gss.Env, answer gss.Answer) (gss.Context, gss.Out
 		return c.verify(env, a.Password)
 	case gss.Unknown:
 		return c.fail(gss.UnknownUser, "toy: nobody of that name")
-	case gss.Declined, gss.Unreachable:
-		return c.fail(gss.Unanswered, "toy: the user store did not answer")
+	case gss.Declined, gss.Unverifiable:
+		return c.fail(gss.Unanswered, "toy: the user store could not verify this user")
+	case gss.Unreachable:
+		return c.fail(gss.Unavailable, "toy: the user store did not respond")
 	default:
-		return c, gss.Output{}, gss.Misuse("toy: NeedVerifier takes Password, Unknown, Declined or Unreachable")
+		return c, gss.Output{}, gss.Misuse("toy: NeedVerifier takes Password, Unknown, Unverifiable, Declined or Unreachable")
 	}
 }
 

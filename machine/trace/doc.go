@@ -7,7 +7,7 @@
 // writes either of two kinds of trace, as NDJSON: one JSON object a line, in one
 // order of fields, without white space.
 //
-//	{"countersign-trace":1}                                first line: the version
+//	{"countersign-trace":2}                                first line: the version
 //	{"seq":1,"role":"client","name":"conn-1","now":…,"event":{"kind":"Begin",…},"actions":[{"kind":"Send",…}]}
 //	…
 //	{"steps":8}                                            last line: nothing is missing before it
@@ -36,7 +36,7 @@
 //
 // With a key each line carries, beside its redacted form, the whole record:
 //
-//	{"countersign-trace":1,"salt":"…","sealed":"…"}        sealed: Config.Setup
+//	{"countersign-trace":2,"salt":"…","sealed":"…"}        sealed: Config.Setup
 //	{"seq":1,…,"sealed":"…"}
 //	{"steps":8,"sealed":"…"}
 //
@@ -54,7 +54,7 @@
 //
 // # Canonical encoding
 //
-// Version 1 of what is sealed:
+// Version 2 of what is sealed:
 //
 //	bool, integer  unsigned varint, a signed one zigzag (encoding/binary)
 //	string         length as varint, bytes
@@ -68,9 +68,10 @@
 // The values of packages header and gss that keep their fields to themselves are
 // strings that parse to the same value, ==; a machine.Resume is a string that it
 // makes itself. Of a gss.Context only its Info is kept, of an error its text.
-// Equal records have equal encodings and only those are read back. A field that
-// is new in a later version is absent from older traces, and zero; a field that
-// is gone makes them unreadable, with an error.
+// Equal records have equal encodings and only those are read back. A trace of
+// another version is refused: version 2 has the owner of what is remembered
+// (gss.NeedFirstSeen) and the time after which to try again (machine.Reply), so
+// that the exchanges of version 1 would not replay.
 //
 // The questions and answers of other packages come in by a [Vocabulary]. A type
 // that it lacks is an error, when writing and when reading.

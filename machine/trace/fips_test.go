@@ -17,7 +17,7 @@ func TestFIPSOnly(t *testing.T) {
 		if _, _, err := NewEncoder(Config{Key: key}, fresh); !errors.Is(err, NoCipher) {
 			t.Errorf("sealing: %v", err)
 		}
-		if _, err := Decode(Config{Key: key}, []byte(`{"countersign-trace":1,"salt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","sealed":"AAAA"}`)); !errors.Is(err, NoCipher) {
+		if _, err := Decode(Config{Key: key}, []byte(`{"countersign-trace":2,"salt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","sealed":"AAAA"}`)); !errors.Is(err, NoCipher) {
 			t.Errorf("opening: %v", err)
 		}
 		write(t, Config{}, Record{Role: Client, Event: machine.Closed{}})

@@ -13,7 +13,7 @@ func FuzzDecode(f *testing.F) {
 	records := short(f)[:2] // small seeds, so that the fuzzer does not spend its time on making them smaller
 	f.Add(write(f, c, records...))
 	f.Add(write(f, Config{}, records...))
-	f.Add([]byte(`{"countersign-trace":1}` + "\n" + `{"seq":1,"role":"client","now":0,"event":{"kind":"Begin"}}`))
+	f.Add([]byte(`{"countersign-trace":2}` + "\n" + `{"seq":1,"role":"client","now":0,"event":{"kind":"Begin"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, c := range []Config{c, {}} {
 			tr, err := Decode(c, data)

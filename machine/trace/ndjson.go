@@ -10,7 +10,7 @@ import (
 )
 
 // Version is the version of the format.
-const Version = 1
+const Version = 2
 
 // Config tells how a trace is written or read.
 type Config struct {
@@ -172,13 +172,13 @@ func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 	var h head
 	clear, blob, err := split(line, &h)
 	if err != nil && bytes.HasPrefix(line, []byte(`{"countersign-trace":`)) && h.Version != Version && h.Version != 0 {
-		return problem(OtherVersion, "this program reads version 1")
+		return problem(OtherVersion, "this program reads version 2")
 	}
 	switch {
 	case err != nil || h.Version == 0:
 		return problem(Malformed, "this is no trace: its first line is not that of one")
 	case h.Version != Version:
-		return problem(OtherVersion, "this program reads version 1")
+		return problem(OtherVersion, "this program reads version 2")
 	case (len(h.Salt) == saltSize) != (blob != nil) || len(h.Salt) != 0 && len(h.Salt) != saltSize:
 		return problem(Malformed, "a sealed trace starts with a salt and a sealed part, a redacted one with neither")
 	}

@@ -140,7 +140,7 @@ func TestTampering(t *testing.T) {
 		"salt changed":                {bytes.Replace(whole, []byte(`"salt":"`), []byte(`"salt":"A`), 1), c, Malformed},
 		"white space":                 {join(lines[0], []byte(" "), lines[1]), c, Malformed},
 		"empty line":                  {join(lines[0], []byte("\n"), lines[1]), c, Malformed},
-		"other version":               {bytes.Replace(whole, []byte(`trace":1`), []byte(`trace":2`), 1), c, OtherVersion},
+		"other version":               {bytes.Replace(whole, []byte(`trace":2`), []byte(`trace":1`), 1), c, OtherVersion},
 		"other version, other fields": {[]byte(`{"countersign-trace":7,"new":true}`), c, OtherVersion},
 		"no trace":                    {[]byte("hello\n"), c, Malformed},
 		"nothing":                     {nil, Config{}, Malformed},

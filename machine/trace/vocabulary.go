@@ -73,6 +73,7 @@ var types = [...]reflect.Type{
 
 	reflect.TypeFor[gss.Declined](),
 	reflect.TypeFor[gss.Unreachable](),
+	reflect.TypeFor[gss.Unverifiable](),
 	reflect.TypeFor[gss.Unknown](),
 	reflect.TypeFor[gss.Password](),
 	reflect.TypeFor[gss.Verdict](),
