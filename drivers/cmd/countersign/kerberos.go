@@ -110,11 +110,8 @@ func (o *serverKerberos) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.realms, "client-realm", nil, "`REALM` whose Kerberos users are let in; may be repeated (default all that the KDC trusts)")
 }
 
-// maxReplays is how many requests are remembered against replays: 30 bytes each.
-const maxReplays = 1 << 16
-
 // source answers what Kerberos asks a server, nil without a keytab.
-func (o *serverKerberos) source(m *setup.Machine) (answer.Source, error) {
+func (o *serverKerberos) source(m *setup.Machine, replays *kdc.Replays) (answer.Source, error) {
 	if o.keytab == "" {
 		switch {
 		case len(o.spns) > 0:
@@ -141,7 +138,7 @@ func (o *serverKerberos) source(m *setup.Machine) (answer.Source, error) {
 		m.Services = append(m.Services, names...)
 	}
 	m.Kerberos, m.ClientRealms = true, o.realms
-	return answer.Chain(kdc.NewReplays(maxReplays, 0), k), nil
+	return answer.Chain(replays, k), nil
 }
 
 // servicesOf are the principals of a keytab that a name stands for: of whatever realm if

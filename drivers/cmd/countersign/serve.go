@@ -31,6 +31,7 @@ type serveOptions struct {
 	addr            string
 	users           setup.Users
 	kerberos        serverKerberos
+	memory          memoryOptions
 	machine         setup.Machine
 	tlsCert, tlsKey string
 	proxy           bool
@@ -87,6 +88,7 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the weakest NTLM to take: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.BoolVar(&o.machine.RequireMIC, "require-mic", false, "refuse NTLM clients that do not protect the handshake, as curl and Firefox")
 	o.kerberos.flags(f)
+	o.memory.flags(f)
 	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a certificate chain in PEM: serve https")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
@@ -151,7 +153,12 @@ func (s *service) serve(ctx context.Context) error {
 
 // handler makes what serves from the options.
 func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
-	keys, err := o.kerberos.source(&o.machine)
+	if err := o.memory.check(); err != nil {
+		return nil, err
+	}
+	log := slog.NewJSONHandler(stderr, nil)
+	o.users.Memory = o.memory.nonces(slog.New(log))
+	keys, err := o.kerberos.source(&o.machine, o.memory.requests(slog.New(log)))
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +191,6 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 		return nil, err
 	}
 	key := s.trace.nonceKey()
-	log := slog.NewJSONHandler(stderr, nil)
 	server := &http.Server{ErrorLog: slog.NewLogLogger(log, slog.LevelWarn), TLSConfig: s.tls}
 	s.front = &overHTTP{Server: server}
 	if o.proxy {

@@ -20,10 +20,6 @@ func ParseUser(s string) (name, password string, err error) {
 	return name, password, nil
 }
 
-// maxSeen is how many nonce counts a server remembers; each takes about 150
-// bytes.
-const maxSeen = 1 << 16
-
 // Users are a server's, from where its options name them.
 type Users struct {
 	Named    []string // as NAME:PASSWORD
@@ -32,6 +28,8 @@ type Users struct {
 	// NTLM: the users are to be known to NTLM, in these domains.
 	NTLM    bool
 	Domains []string
+	// Memory remembers nonce counts, nil for one of the default size.
+	Memory *answer.Memory
 }
 
 // Empty reports whether nobody could log in.
@@ -65,7 +63,11 @@ func (u *Users) Store() (answer.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer.Chain(&answer.Memory{Max: maxSeen}, hashes, known), nil
+	memory := u.Memory
+	if memory == nil {
+		memory = new(answer.Memory)
+	}
+	return answer.Chain(memory, hashes, known), nil
 }
 
 // hashes are the users for NTLM.

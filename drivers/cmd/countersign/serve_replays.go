@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/kdc"
+)
+
+// memoryOptions are the flags that say what a server remembers against replays.
+type memoryOptions struct {
+	max   int
+	since string
+}
+
+func (o *memoryOptions) flags(f *pflag.FlagSet) {
+	f.IntVar(&o.max, "replay-max", answer.DefaultMax, "`N` Digest nonces, and as many Kerberos requests, to remember against replays: 2 x logins a second x seconds that one counts, at 48 bytes each")
+	f.StringVar(&o.since, "replay-since", "", "`WHEN` the memory of Kerberos requests began: start refuses those from before the start, as long as clocks may be apart (default: nothing was lost)")
+}
+
+func (o *memoryOptions) check() error {
+	switch {
+	case o.max < 1 || o.max > answer.MaxRoom:
+		return fmt.Errorf("--replay-max: expected 1 to %d", answer.MaxRoom)
+	case o.since != "" && o.since != "start":
+		return errors.New("--replay-since: expected start")
+	}
+	return nil
+}
+
+// nonces is the memory of Digest's nonce counts.
+func (o *memoryOptions) nonces(log *slog.Logger) *answer.Memory {
+	return &answer.Memory{Max: o.max, Log: logFill(log, "Digest nonces")}
+}
+
+// requests is the memory of Kerberos requests.
+func (o *memoryOptions) requests(log *slog.Logger) *kdc.Replays {
+	since := int64(0)
+	if o.since == "start" { // REPLAY-5, C63
+		since = time.Now().UnixNano()
+	}
+	r := kdc.NewReplays(o.max, since)
+	r.Memory.Log = logFill(log, "Kerberos requests")
+	return r
+}
+
+// logFill writes a line when a memory fills up.
+func logFill(log *slog.Logger, of string) func(answer.Fill) {
+	return func(f answer.Fill) {
+		log.Warn("memory against replays is 80 % full", slog.String("of", of), slog.Int("held", f.Held), slog.Int("max", f.Max),
+			slog.String("detail", "when it is full, the users who hold the most have to sign in again, or are refused until their older requests have passed; raise --replay-max"))
+	}
+}
