@@ -19,8 +19,9 @@ import (
 //   - TestRequirements reads sources. Each check that a row names stands in a test (it
 //     says so by requirement.Held), is a property of package model, a script, a kit's
 //     rule or a place in the documents.
-//   - TestRequirementsHeld runs these tests and explores the worlds. Each place that
-//     says that it checks something did, and each property had something to look at.
+//   - TestRequirementsHeld, with the tag held, looks at a run of these tests and explores
+//     the worlds. Each place that says that it checks something did, and each property
+//     had something to look at.
 //   - TestRequirementsInCode finds the rows in the code that implements them.
 //   - TestRequirementsPage writes docs/requirements.md, and fails where it is stale.
 //     It names all places of a check, so that none goes away unnoticed.

@@ -27,6 +27,7 @@ var detached *syscall.SysProcAttr
 // skipped, or fails where the peers are required.
 func find(t testing.TB, program, debian string) string {
 	t.Helper()
+	meets(t, debian)
 	for _, name := range []string{program, "/usr/sbin/" + program, "/usr/bin/" + program} { // sbin may not be in PATH
 		if path, err := exec.LookPath(name); err == nil {
 			return path
@@ -34,6 +35,12 @@ func find(t testing.TB, program, debian string) string {
 	}
 	missing(t, program, debian)
 	return ""
+}
+
+// meets says in the test's log which peer it is with, for the summary of .ci/full.
+func meets(t testing.TB, peer string) {
+	t.Helper()
+	t.Logf("peer: %s", peer)
 }
 
 func missing(t testing.TB, what, debian string) {
@@ -48,6 +55,7 @@ func missing(t testing.TB, what, debian string) {
 // does.
 func needFile(t testing.TB, pattern, debian string) {
 	t.Helper()
+	meets(t, debian)
 	if files, _ := filepath.Glob(pattern); files == nil {
 		missing(t, pattern, debian)
 	}

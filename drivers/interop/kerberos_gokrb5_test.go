@@ -30,6 +30,7 @@ func gokrb5Conf(t testing.TB) *gokrb5config.Config {
 
 // TestServerKerberosGokrb5: the client of the Go library that is deployed most.
 func TestServerKerberosGokrb5(t *testing.T) {
+	meets(t, "gokrb5")
 	t.Parallel()
 	mitKDC.up(t)
 	conf := gokrb5Conf(t)
@@ -58,6 +59,7 @@ func TestServerKerberosGokrb5(t *testing.T) {
 // TestClientKerberosGokrb5: its server, which answers with a token of SPNEGO's and no proof: it
 // does not do mutual authentication, and is told from one that does.
 func TestClientKerberosGokrb5(t *testing.T) {
+	meets(t, "gokrb5")
 	t.Parallel()
 	mitKDC.up(t)
 	keys, err := gokrb5keytab.Load(krbFile("http.keytab"))

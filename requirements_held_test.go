@@ -1,9 +1,12 @@
+//go:build held
+
 package countersign
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"maps"
 	"os"
 	"os/exec"
@@ -16,15 +19,15 @@ import (
 	"github.com/countersign-auth/countersign/model"
 )
 
-// TestRequirementsHeld runs what is said to check something, and wants it to have had
-// something to say.
+var (
+	heldEvents  = flag.String("held-events", "", "`FILE` with what go test -json said of all tests, in place of running them again")
+	heldRecords = flag.String("held-records", "", "`FILE` with the records of that run, which "+requirement.File+" named")
+)
+
+// TestRequirementsHeld looks at what is said to check something, and wants it to have had
+// something to say. It is no part of a plain test run, because it takes a run of all tests: its own, or
+// with -held-events and -held-records one that has been.
 func TestRequirementsHeld(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs other tests again")
-	}
-	if os.Getenv(requirement.File) != "" {
-		t.Skip("is run by itself")
-	}
 	rows, tr, todo := readRows(t), readTree(t), readPending(t)
 	runs := runTests(t, tr)
 	counts := explore(t)
@@ -105,9 +108,21 @@ func (r *ran) applied(s site, rule string) (n int) {
 	return n
 }
 
-// runTests runs every site, each module on its own, with the records on.
+// runTests runs every site, each module on its own, with the records on, or reads what such a run left.
 func runTests(t *testing.T, tr *tree) *ran {
 	t.Helper()
+	r := &ran{passed: map[string][]string{}, idle: map[[2]string]bool{}}
+	if *heldEvents != "" {
+		out, err := os.ReadFile(*heldEvents)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if failed := r.read(t, out); failed != "" {
+			t.Fatalf("tests failed:\n%s", failed)
+		}
+		r.note(t, *heldRecords)
+		return r
+	}
 	all := []site{{dir: scriptDir, test: scriptTest}}
 	for _, m := range []map[string][]site{tr.sites, tr.kits} {
 		for _, s := range m {
@@ -120,7 +135,6 @@ func runTests(t *testing.T, tr *tree) *ran {
 		dirs[module] = append(dirs[module], "./"+pkg)
 		tests[module] = append(tests[module], s.test)
 	}
-	r := &ran{passed: map[string][]string{}, idle: map[[2]string]bool{}}
 	file := filepath.Join(t.TempDir(), "held")
 	for _, module := range slices.Sorted(maps.Keys(dirs)) {
 		uniq := func(l []string) []string { return slices.Compact(slices.Sorted(slices.Values(l))) }
@@ -136,6 +150,13 @@ func runTests(t *testing.T, tr *tree) *ran {
 			t.Fatalf("the checks of %s: %v: %s\n%s", module, err, errs.String(), failed)
 		}
 	}
+	r.note(t, file)
+	return r
+}
+
+// note takes the records of a run.
+func (r *ran) note(t *testing.T, file string) {
+	t.Helper()
 	records, err := requirement.Read(file)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +172,6 @@ func runTests(t *testing.T, tr *tree) *ran {
 		rec.Dir = filepath.ToSlash(rec.Dir)
 		r.records = append(r.records, rec)
 	}
-	return r
 }
 
 // read takes the events of go test -json, and gives what was printed by what failed.
