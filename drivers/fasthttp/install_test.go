@@ -13,6 +13,7 @@ import (
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
@@ -52,7 +53,7 @@ func TestFramedTwice(t *testing.T) {
 				if _, err := io.ReadAll(res.Body); err != nil || res.Close != closes || (res.StatusCode == 200) != (auth == rightly) {
 					t.Errorf("%s, %s, %q: status %d, closes %v, want %v; %v", path, auth, framing, res.StatusCode, res.Close, closes, err)
 				}
-				if closes {
+				if closes && res.Close {
 					if n, err := l.r.ReadByte(); err != io.EOF {
 						t.Errorf("%s, %q: the connection goes on with %q, %v", path, framing, n, err)
 					}
@@ -259,4 +260,45 @@ func TestInstallTwice(t *testing.T) {
 		}
 	}
 	new(fasthttp.Authenticator).Install(s) // which lets nothing in
+}
+
+// TestAnnouncedBody: a request is answered before the body that it announces has come.
+func TestAnnouncedBody(t *testing.T) {
+	h := newHost(t, nil, false, scheme.BasicServer("r", scheme.AskVerifier))
+	for name, says := range map[string]string{
+		"4 MB":    "Content-Length: 4000000\r\n\r\na",
+		"100 GB":  "Content-Length: 100000000000\r\n\r\na",
+		"a form":  "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 4000000\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\na",
+		"it all":  "Content-Length: 1\r\n\r\na",
+		"nothing": "Content-Length: 0\r\n\r\n",
+	} {
+		l := dialLine(t, h.url)
+		l.SetDeadline(time.Now().Add(drive.DefaultRequestTime / 2))
+		fmt.Fprintf(l, "POST / HTTP/1.1\r\nHost: h\r\n%s", says)
+		if res, err := http.ReadResponse(l.r, nil); err != nil || res.StatusCode != 401 {
+			t.Errorf("%s: %v, %v", name, res, err)
+		}
+	}
+	requirement.Held(t, "unit:announced_body", "FRONT-5")
+}
+
+// TestInstallLimits: what a server says itself comes before the limits.
+func TestInstallLimits(t *testing.T) {
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{
+		Auth:   machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerifier)}},
+		Limits: drive.Limits{Idle: time.Hour},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s fast.Server
+	auth.Install(&s)
+	if s.ReadTimeout != drive.DefaultRequestTime || s.IdleTimeout != time.Hour {
+		t.Errorf("%v, %v", s.ReadTimeout, s.IdleTimeout)
+	}
+	own := fast.Server{ReadTimeout: time.Minute, IdleTimeout: -1}
+	auth.Install(&own)
+	if own.ReadTimeout != time.Minute || own.IdleTimeout != -1 {
+		t.Errorf("%v, %v", own.ReadTimeout, own.IdleTimeout)
+	}
 }

@@ -269,6 +269,7 @@ func (o *getOptions) failure(err error) error {
 		}
 		text = fmt.Errorf("%w (tried %s)", text, tried)
 	}
+	// FRONT-7
 	if e.Fault.Code == gss.NotPermitted && !o.machine.Cleartext && strings.Contains(e.Fault.Detail, "Policy.Cleartext") {
 		text = fmt.Errorf("%w (here: --allow-cleartext)", text)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
+	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
 // echo answers with what it got, or with the status that the path names.
@@ -109,4 +119,42 @@ func TestGetTLS(t *testing.T) {
 	call(t, "", "get", "-u", "alice:secret", "-k", s.url).want(t, 0, "hello alice via Basic", "")
 	call(t, "", "get", "-u", "alice:wrong", "-k", s.url).want(t, exitAuth, "", "refused by the peer")
 	call(t, "", "get", "-k", s.url).want(t, exitAuth, "", "no credentials")
+}
+
+// TestGetMutual: the failure of a server that did not prove itself names the option, and its words are known.
+func TestGetMutual(t *testing.T) {
+	for word, want := range map[string]machine.Mutual{"": machine.MutualRequired, "require": machine.MutualRequired, "if-offered": machine.MutualIfOffered} {
+		m := setup.Machine{Mutual: word}
+		if c, err := m.Client(); err != nil || c.Mutual != want {
+			t.Errorf("--mutual %q: %v, %v", word, c.Mutual, err)
+		}
+	}
+	call(t, "", "get", "--mutual", "never", "http://127.0.0.1:1/").want(t, exitUsage, "", "expected require, if-offered")
+	toy := gsstoy.Toy{OID: gss.Kerberos, Legs: 1, Final: true, Mutual: true, Asks: true}
+	traits, _ := scheme.TraitsOf(scheme.Negotiate)
+	unproven := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.Header().Set("WWW-Authenticate", "Negotiate")
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer unproven.Close()
+	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
+		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.FromMechanism(traits, toy)}},
+		Source: answer.Func(func(context.Context, gss.Question) gss.Answer {
+			return gss.Password{User: "alice", Password: gss.NewSecret("p")}
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.CloseIdleConnections()
+	r, err := http.NewRequest("GET", unproven.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.RoundTrip(r); err == nil || !strings.Contains(new(getOptions).failure(err).Error(), "--mutual if-offered") {
+		t.Errorf("%v does not name the option", new(getOptions).failure(err))
+	}
+	requirement.Held(t, "unit:failure_names_flag", "FRONT-7")
 }
