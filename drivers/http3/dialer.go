@@ -15,7 +15,8 @@ import (
 )
 
 // Dialer connects by QUIC, for nethttp.ClientConfig.Multiplexed. Its zero value is ready. It may be
-// used by several goroutines at once.
+// used by several goroutines at once. It waits for each handshake, and sends no request in early data (RFC
+// 8470 section 4), also where TLS has a ClientSessionCache.
 type Dialer struct {
 	_ struct{}
 
@@ -47,6 +48,7 @@ func (d *Dialer) Connect(ctx context.Context, host string, port uint16) (nethttp
 		config.ServerName = host
 	}
 	config.NextProtos = []string{quichttp3.NextProtoH3}
+	// Not DialAddrEarly: a request with credentials must not go where it can be replayed.
 	c, err := quic.DialAddr(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), config, d.QUIC)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,11 @@
 // a client that meets one the exchange goes on over HTTP/1.1, or ends in a typed error with
 // OnlyMultiplexed.
 //
+// Without a QUICConfig quic-go's own Serve takes 0-RTT, and [Serve] does not. Requests in it may be replays. Authenticator answers
+// 425 (Too Early) to those that have credentials, or a method that is not safe, until the handshake is
+// over (RFC 8470); what else a handler does for anonymous clients is safe to do twice only if it says so. The
+// Dialer sends no early data. A Multiplexed of your own that does implements nethttp.Handshaker.
+//
 // Channel bindings are tls-server-end-point here too: tls-exporter is for one authentication on a
 // connection at most (RFC 9266 section 4.1, C31). A server with several certificates, or with
 // GetCertificate, uses drive.BindTLS; Serve has the place where that notes the certificate, see [ConnContext].

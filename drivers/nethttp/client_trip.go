@@ -301,6 +301,9 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
 		GotFirstResponseByte: u.responding,
 		Got100Continue:       u.continued,
 	})
+	if a.AfterHandshake {
+		ctx = afterHandshake(ctx)
+	}
 	r := x.request.WithContext(ctx)
 	r.Header = h
 	drive.ApplySend(h, a)

@@ -23,6 +23,21 @@ type Multiplexed interface {
 	Close() error
 }
 
+// Handshaker is what a [Multiplexed] implements that sends requests before its
+// handshake is over. Handshake returns when the handshake is, or when ctx or the
+// connection has ended: a request that was answered with 425 (Too Early) is sent again
+// after that, and not in early data (RFC 8470 section 5.2).
+type Handshaker interface {
+	Handshake(ctx context.Context) error
+}
+
+type afterHandshakeKey struct{}
+
+// afterHandshake marks a request that must not go in early data.
+func afterHandshake(ctx context.Context) context.Context {
+	return context.WithValue(ctx, afterHandshakeKey{}, true)
+}
+
 // multiplex opens a connection by ClientConfig.Multiplexed, in c.
 func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port uint16) (*conn, error) {
 	m, err := t.config.Multiplexed(ctx, host, port)
@@ -73,13 +88,22 @@ func (s *streams) Release() { s.count(-1, 0) }
 // RoundTrip implements http.RoundTripper. The first leg uses up what was reserved.
 func (s *streams) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.count(-1, 1)
-	response, err := s.Multiplexed.RoundTrip(r)
+	response, err := s.roundTrip(r)
 	if err != nil {
 		s.count(0, -1)
 		return nil, err
 	}
 	response.Body = &streamBody{ReadCloser: response.Body, end: func() { s.count(0, -1) }}
 	return response, nil
+}
+
+func (s *streams) roundTrip(r *http.Request) (*http.Response, error) {
+	if h, ok := s.Multiplexed.(Handshaker); ok && r.Context().Value(afterHandshakeKey{}) != nil { // R8470-5.2-2
+		if err := h.Handshake(r.Context()); err != nil {
+			return nil, err
+		}
+	}
+	return s.Multiplexed.RoundTrip(r)
 }
 
 // streamBody tells when a stream is over.
