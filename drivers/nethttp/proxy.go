@@ -21,8 +21,12 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// DefaultDialTimeout bounds connecting to an upstream.
-const DefaultDialTimeout = 30 * time.Second
+// The default bounds of a proxy: of connecting to an upstream, and of a tunnel through
+// which nothing passes.
+const (
+	DefaultDialTimeout = 30 * time.Second
+	DefaultTunnelIdle  = time.Hour
+)
 
 // ProxyConfig configures a [Proxy].
 type ProxyConfig struct {
@@ -31,10 +35,12 @@ type ProxyConfig struct {
 	// Proxy is the policy, and with Proxy.Auth the schemes by which the proxy's own
 	// clients authenticate (407). Proxy.Chain is not for this driver.
 	Proxy machine.ProxyConfig
-	// Source, Certificate, MaxDrain, Log and Observer are as in [ServerConfig].
+	// Source, Certificate, MaxDrain, DrainTime, Log and Observer are as in
+	// [ServerConfig].
 	Source      answer.Source
 	Certificate drive.Certificates
 	MaxDrain    int64
+	DrainTime   time.Duration
 	Log         func(*http.Request, Result)
 	Observer    Observer
 	// Limits bound what Install lets clients cost whose requests the proxy has not
@@ -51,6 +57,22 @@ type ProxyConfig struct {
 	// Upstream is where a reverse proxy (Proxy.Reverse) sends everything: scheme and
 	// host, without a path. The Host field stays the client's.
 	Upstream *url.URL
+	// TrustForwarded tells that what comes to a reverse proxy comes from a front whose
+	// Forwarded, X-Forwarded-For and the like are true; so does Proxy.Auth.PinnedFront.
+	// They then go upstream, with the front's address added. Otherwise a reverse proxy
+	// takes out of requests all fields by which fronts tell of their clients, since its
+	// clients may have made them up, and writes Forwarded and X-Forwarded-For, -Host
+	// and -Proto of its own (RFC 7239 section 8.1). A forward proxy passes them on.
+	TrustForwarded bool
+	// Upgrades names the protocols that clients may change to (Upgrade), without case.
+	// The first one that a request names goes upstream, others are taken out, since
+	// nothing in front of the upstream understands what is said after the change. Nil is
+	// "websocket".
+	Upgrades []string
+	// TunnelIdle bounds how long a tunnel, or a connection that changed its protocol,
+	// may be without a byte in either direction before both its ends are closed. 0 is
+	// DefaultTunnelIdle, less than 0 is no bound.
+	TunnelIdle time.Duration
 	// Allow tells whether the proxy may send such a request to host and port, host
 	// in lower case and without brackets. Nil is [AllowWeb]. It looks at names
 	// only: keep the proxy away from networks that its clients must not see by
@@ -85,7 +107,7 @@ func AllowWeb(method, host string, port uint16) bool {
 //
 // Beside that it is what httputil.ReverseProxy makes of it: upgrades, trailers and
 // informational responses pass, fields of one hop do not. A tunnel lasts until both
-// its ends have closed.
+// its ends have closed, or nothing has passed through it for TunnelIdle.
 //
 // It knows whose connection a request came on by the hooks that Install sets:
 //
@@ -135,6 +157,15 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	}
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultMaxDrain
+	}
+	if c.DrainTime <= 0 {
+		c.DrainTime = DefaultDrainTime
+	}
+	if c.TunnelIdle == 0 {
+		c.TunnelIdle = DefaultTunnelIdle
+	}
+	if c.Upgrades == nil {
+		c.Upgrades = []string{"websocket"}
 	}
 	if c.Name == "" {
 		tag, _ := entropy.Env().Bytes("via", 4)
@@ -191,6 +222,7 @@ type passage struct {
 	pin     machine.Pin
 	out     bool          // the machine waits for the upstream
 	written bool          // the request's header went upstream
+	body    *clientBody   // that goes with it, nil for none
 	relay   machine.Relay // once the response came
 	reply   machine.Reply // or in its place
 	ended   bool
@@ -269,7 +301,7 @@ func (x *passage) serve() {
 // answer is the proxy's own response.
 func (x *passage) answer(act machine.Reply) {
 	x.result.Status, x.result.Fault = act.Status, act.Fault
-	writeReply(x.w, x.r, act, x.p.conf.MaxDrain)
+	writeReply(x.w, x.r, act, x.p.conf.MaxDrain, x.p.conf.DrainTime)
 }
 
 // broken is the answer where the machine has none, which does not happen.

@@ -53,10 +53,11 @@ func rewrite(pr *httputil.ProxyRequest) {
 	u := resource(x.q.URI, pr.In.URL)
 	u.Scheme, u.Host = x.to.scheme, x.to.addr
 	pr.Out.URL = u
-	for _, field := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if v, ok := pr.In.Header[field]; ok && !named(pr.In.Header, field) {
-			pr.Out.Header[field] = v
-		}
+	x.tell(pr)
+	x.upgrades(pr.Out.Header)
+	if pr.Out.Body != nil && pr.Out.Body != http.NoBody {
+		x.body = &clientBody{ReadCloser: pr.Out.Body}
+		pr.Out.Body = x.body
 	}
 	pr.Out.Header.Add("Via", fmt.Sprintf("%d.%d %s", pr.In.ProtoMajor, pr.In.ProtoMinor, x.p.conf.Name))
 }
@@ -89,11 +90,19 @@ type passages struct{}
 func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 	x := passageOf(out)
 	up, res, err := x.exchange(out)
+	if err == nil && res.StatusCode == http.StatusSwitchingProtocols && out.Header.Get("Upgrade") == "" {
+		err = errUnasked
+	}
 	if err != nil {
 		if up != nil {
 			up.close()
 		}
 		x.reply = x.gone()
+		if reply, ok := x.body.blame(); ok {
+			x.reply = reply
+			x.f.retire()
+			return nil, errReplied
+		}
 		if x.pin == machine.Same && !x.written {
 			return nil, errVanished
 		}
@@ -113,6 +122,9 @@ func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 		return nil, errReplied
 	case res.StatusCode == http.StatusSwitchingProtocols:
 		x.f.give(up) // no HTTP connection any more; the upgrade owns both ends
+		if both, ok := res.Body.(io.ReadWriteCloser); ok {
+			res.Body = newUpgraded(both, x.p.conf.TunnelIdle)
+		}
 	case relay.Keep:
 		x.f.pin(up)
 	case x.pin == machine.Shared:

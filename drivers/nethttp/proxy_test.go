@@ -674,7 +674,7 @@ func TestProxyShares(t *testing.T) {
 func TestProxyUpgrade(t *testing.T) {
 	origin := boundOrigin(t)
 	for _, pinned := range []bool{false, true} {
-		c := dialWire(t, startProxy(t, nethttp.ProxyConfig{}))
+		c := dialWire(t, startProxy(t, nethttp.ProxyConfig{Upgrades: []string{"Echo"}}))
 		if pinned {
 			c.do("GET", "http://"+origin+"/", first("alice")).want(t, 401, "")
 			c.do("GET", "http://"+origin+"/", second("alice")).want(t, 200, "")

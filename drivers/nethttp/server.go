@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
@@ -17,6 +18,9 @@ const (
 	DefaultMaxDrain = 1 << 20
 	DefaultMaxBody  = 1 << 20
 )
+
+// DefaultDrainTime bounds how long the rest of a request's body is waited for.
+const DefaultDrainTime = 10 * time.Second
 
 // ServerConfig configures an [Authenticator].
 type ServerConfig struct {
@@ -50,6 +54,11 @@ type ServerConfig struct {
 	// handshake belongs to; net/http itself closes a connection with more than 256
 	// KiB unread. 0 is DefaultMaxDrain.
 	MaxDrain int64
+	// DrainTime bounds how long the rest of a request's body is waited for that is
+	// answered without its handler. The connection closes when it is over. It is not
+	// used where http.Server.ReadTimeout is set, which bounds the whole request. 0 is
+	// DefaultDrainTime.
+	DrainTime time.Duration
 	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's
 	// qop=auth-int, a request's and a response's. A request with a larger one is
 	// refused; a response goes out without proof. 0 is DefaultMaxBody.
@@ -100,6 +109,9 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	}
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultMaxDrain
+	}
+	if c.DrainTime <= 0 {
+		c.DrainTime = DefaultDrainTime
 	}
 	if c.MaxBody <= 0 {
 		c.MaxBody = DefaultMaxBody
@@ -265,12 +277,17 @@ func (x *exchange) close() {
 // reply answers in place of the handler.
 func (x *exchange) reply(act machine.Reply) {
 	x.result.Status, x.result.Fault = act.Status, act.Fault
-	writeReply(x.w, x.r, act, x.a.conf.MaxDrain)
+	writeReply(x.w, x.r, act, x.a.conf.MaxDrain, x.a.conf.DrainTime)
 }
 
 // writeReply answers a request without its handler. One more leg of a handshake
-// needs this very connection: see [ServerConfig].MaxDrain.
-func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64) {
+// needs this very connection: see [ServerConfig].MaxDrain. What is not read here of the
+// body net/http reads, up to a bound of its own, and without one in time: the deadline
+// is for both, and ends with the request.
+func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64, within time.Duration) {
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); r.Body != nil && r.Body != http.NoBody && !(ok && s.ReadTimeout > 0) { // RELAY-6
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
+	}
 	if act.Fault.IsZero() && !act.Close {
 		drive.Drain(r.Body, maxDrain)
 	}

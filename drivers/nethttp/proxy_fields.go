@@ -1,0 +1,143 @@
+package nethttp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// This file is what a proxy says upstream of its clients, and what it does not let
+// them say.
+
+// frontFields are the fields, beside X-Forwarded-…, by which fronts tell servers of their
+// clients: who they are, what they asked for, and how they came. A server behind a
+// reverse proxy believes them, so that no client may set them.
+var frontFields = map[string]bool{
+	"forwarded": true, "x-forwarded": true, "x-real-ip": true, "x-client-ip": true, "x-cluster-client-ip": true, "client-ip": true, "true-client-ip": true,
+	"cf-connecting-ip": true, "fastly-client-ip": true, "x-envoy-external-address": true, "x-originating-ip": true, "x-remote-ip": true, "x-remote-addr": true,
+	"x-original-url": true, "x-original-uri": true, "x-original-host": true, "x-original-method": true, "x-rewrite-url": true, "x-host": true, "x-scheme": true, "x-url-scheme": true,
+	"front-end-https": true, "client-cert": true, "client-cert-chain": true, "x-client-cert": true,
+	"remote-user": true, "x-remote-user": true, "x-authenticated-user": true, "x-auth-request-user": true, "x-auth-request-email": true,
+}
+
+// byFront reports whether a field is one of them. Servers that hand fields on as
+// environment variables take "_" for "-" (RFC 3875 section 4.1.18).
+func byFront(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return frontFields[name] || strings.HasPrefix(name, "x-forwarded-") || strings.HasPrefix(name, "x-ssl-") || strings.HasPrefix(name, "ssl-client-")
+}
+
+// tell makes the fields that tell the upstream of the client. A forward proxy passes
+// on what came: it is not the origin's front. A reverse proxy takes away what its
+// clients made up, and writes Forwarded and X-Forwarded-For, -Host and -Proto of its
+// own (RFC 7239 section 8.1); where its own front is to be believed, it adds itself.
+func (x *passage) tell(pr *httputil.ProxyRequest) {
+	c, out := x.p.conf, pr.Out.Header
+	out.Del("HTTP2-Settings") // of this hop, though Connection need not name it to us (RFC 7540 section 3.2.1)
+	trusted := c.TrustForwarded || c.Proxy.Auth.PinnedFront
+	if !c.Proxy.Reverse || trusted {
+		for _, field := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+			if v, ok := pr.In.Header[field]; ok && !named(pr.In.Header, field) {
+				out[field] = v // which httputil had taken out
+			}
+		}
+	}
+	if !c.Proxy.Reverse {
+		return
+	}
+	if !trusted { // R7239-8.1-1, RELAY-1
+		for name := range out {
+			if byFront(name) {
+				delete(out, name)
+			}
+		}
+	}
+	proto, host := "http", pr.In.Host
+	if pr.In.TLS != nil {
+		proto = "https"
+	}
+	if ip, _, err := net.SplitHostPort(pr.In.RemoteAddr); err == nil {
+		node := ip
+		if strings.Contains(ip, ":") {
+			node = "[" + ip + "]"
+		}
+		appendTo(out, "X-Forwarded-For", ip)
+		appendTo(out, "Forwarded", fmt.Sprintf(`for="%s";host="%s";proto=%s`, node, host, proto))
+	} else {
+		appendTo(out, "Forwarded", fmt.Sprintf(`for=unknown;host="%s";proto=%s`, host, proto))
+	}
+	for field, value := range map[string]string{"X-Forwarded-Host": host, "X-Forwarded-Proto": proto} {
+		if out.Get(field) == "" {
+			out.Set(field, value)
+		}
+	}
+}
+
+// appendTo appends a member to a list.
+func appendTo(h http.Header, field, value string) {
+	h.Set(field, strings.Join(slices.Concat(h.Values(field), []string{value}), ", "))
+}
+
+// upgrades lets the first protocol through that the configuration names. Upgrade is
+// the business of one hop (RFC 9110 section 7.8): over another protocol a client would
+// speak past everything that stands in front of the upstream.
+func (x *passage) upgrades(h http.Header) { // R9110-7.8-1, RELAY-2
+	for token := range strings.SplitSeq(h.Get("Upgrade"), ",") {
+		token = strings.TrimSpace(token)
+		for _, name := range x.p.conf.Upgrades {
+			if strings.EqualFold(token, name) {
+				h.Set("Upgrade", token)
+				return
+			}
+		}
+	}
+	h.Del("Upgrade")
+	h.Del("Connection") // which is all that httputil leaves in it
+}
+
+// errUnasked: the upstream changes the protocol, which nothing asked it to.
+var errUnasked = errors.New("nethttp: the upstream switches protocols unasked")
+
+// clientBody is the body of a client's request on its way up. It remembers that the
+// client's side of it failed.
+type clientBody struct {
+	io.ReadCloser
+	err atomic.Pointer[error]
+}
+
+// Read implements io.Reader.
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		b.err.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// blame is the reply to a client whose body could not be read, in place of one that
+// blames the upstream.
+func (b *clientBody) blame() (machine.Reply, bool) { // RELAY-3
+	if b == nil || b.err.Load() == nil {
+		return machine.Reply{}, false
+	}
+	err := *b.err.Load()
+	r := machine.Reply{Status: http.StatusBadRequest, Close: true, Fault: gss.Fault{Code: gss.Malformed, Detail: "the request's body broke off, or its chunks are malformed"}}
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		r.Status, r.Fault.Detail = http.StatusRequestEntityTooLarge, "the request's body is larger than a handler in front of the proxy allows"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		r.Status, r.Fault = http.StatusRequestTimeout, gss.Fault{Code: gss.Unanswered, Detail: "the request's body did not come in time"}
+	}
+	return r, true
+}
