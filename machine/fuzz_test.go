@@ -177,6 +177,7 @@ func presents(line string) (Received, bool) {
 	if n%13 == 12 {
 		e.Request.Method = "CONNECT"
 	}
+	e.Request.EarlyData = n%17 == 16
 	if rest != "" {
 		e.Header = header.ParseRequest(fuzzFields([]string{header.Authorization, header.ProxyAuthorization, "Via"}, kind, rest))
 	}
@@ -227,6 +228,9 @@ func FuzzServerStep(f *testing.F) {
 			case Ask:
 				id = a.ID
 			case Accept:
+				if s.now.request.EarlyData && !a.Anonymous || next.now.request.EarlyData && !a.Anonymous {
+					t.Fatalf("accepted in early data: %v", acts)
+				}
 				if !a.Anonymous && (!may || !isComplete(a.Context)) {
 					t.Fatalf("accepted: %v", acts)
 				}

@@ -348,6 +348,19 @@ func Worlds() []Scenario {
 			},
 		},
 		{
+			Name: "early-open", Says: "The same through an open proxy, before an origin that does.",
+			quick: size{2, 1}, full: size{3, 2},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2), {name: scheme.Basic}}
+				return &setup{
+					canOrigin: toys, origin: toys, proxied: true, pinnedFront: true, policy: scheme.Policy{Fallback: true},
+					tricks: trickSet("marks it as early data", "swaps the status for 425"),
+					closes: true, statuses: []int{200},
+					orders: [][]order{{alice(early), alice(), alice(knows(scheme.NTLM))}},
+				}
+			},
+		},
+		{
 			Name: "restarts", Says: "A front that puts one user's requests, of clients that know nothing of each other, on one connection.",
 			quick: size{5, 2}, full: size{6, 3},
 			setup: func() *setup {

@@ -91,7 +91,7 @@ func appendTo(h http.Header, field, value string) {
 // upgrades lets the first protocol through that the configuration names. Upgrade is
 // the business of one hop (RFC 9110 section 7.8): over another protocol a client would
 // speak past everything that stands in front of the upstream.
-func (x *passage) upgrades(h http.Header) { // R9110-7.8-1, RELAY-2
+func (x *passage) upgrades(h http.Header) { // R9110-7.8-1
 	for token := range strings.SplitSeq(h.Get("Upgrade"), ",") {
 		token = strings.TrimSpace(token)
 		for _, name := range x.p.conf.Upgrades {
@@ -105,7 +105,8 @@ func (x *passage) upgrades(h http.Header) { // R9110-7.8-1, RELAY-2
 	h.Del("Connection") // which is all that httputil leaves in it
 }
 
-// errUnasked: the upstream changes the protocol, which nothing asked it to.
+// errUnasked: the upstream switches to another protocol than it was asked for, or
+// unasked.
 var errUnasked = errors.New("nethttp: the upstream switches protocols unasked")
 
 // clientBody is the body of a client's request on its way up. It remembers that the

@@ -1,10 +1,12 @@
 package nethttp_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +106,32 @@ func TestProxyUpgradeIsThisHops(t *testing.T) {
 				t.Errorf("reverse %t, Upgrade %q went up in %q, want %q", reverse, offer, got, want)
 			}
 			requirement.Held(t, "unit:upgrade_is_one_hops", "R9110-7.8-1", "RELAY-2")
+		}
+		for _, to := range []string{"", "Upgrade: h2c\r\n", "Upgrade: websocket\r\n"} {
+			l := listen(t)
+			ended := make(chan error, 1)
+			go func() {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer c.Close()
+				c.SetDeadline(time.Now().Add(20 * time.Second)) // only ends a test that hangs
+				io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"+to+"\r\n")
+				_, err = io.Copy(io.Discard, c)
+				ended <- err
+			}()
+			if reverse {
+				addr = reverseProxy(t, l.Addr().String(), nil)
+			} else {
+				target = "http://" + l.Addr().String() + "/"
+			}
+			if r := dialWire(t, addr).do("GET", target); r.StatusCode != 502 {
+				t.Errorf("reverse %t, an upstream that switches unasked, %q: status %d, want 502", reverse, to, r.StatusCode)
+			}
+			if err := <-ended; errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("reverse %t, an upstream that switches unasked, %q: its connection stays open", reverse, to)
+			}
 		}
 	}
 }

@@ -90,7 +90,8 @@ type passages struct{}
 func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 	x := passageOf(out)
 	up, res, err := x.exchange(out)
-	if err == nil && res.StatusCode == http.StatusSwitchingProtocols && out.Header.Get("Upgrade") == "" {
+	if err == nil && res.StatusCode == http.StatusSwitchingProtocols && !strings.EqualFold(res.Header.Get("Upgrade"), out.Header.Get("Upgrade")) { // RELAY-2
+		res.Body.Close() // httputil would refuse it too, and leave the upstream's connection open
 		err = errUnasked
 	}
 	if err != nil {
