@@ -42,6 +42,9 @@ func (h HA1) key(a Algorithm) (Key, bool) {
 // Question implements gss.Question.
 func (NeedBodyHash) Question() {}
 
+// Derived implements [gss.Derived]: it is about a message.
+func (NeedBodyHash) Derived() {}
+
 // Answer implements gss.Answer.
 func (BodyHash) Answer() {}
 

@@ -14,6 +14,22 @@ type Question interface{ Question() }
 // Answers are comparable; one that holds secrets redacts them.
 type Answer interface{ Answer() }
 
+// Derived is implemented by questions whose answers follow from what was answered
+// before: they say nothing new about whose credentials are used. A driver that asks
+// again whom a connection belongs to leaves them out.
+type Derived interface {
+	Question
+	Derived()
+}
+
+// Subject is implemented by answers that hold pointers, or whose content changes,
+// and still are the same user's.
+type Subject interface {
+	Answer
+	// Subject names the user whom the peer will see. It holds no secret.
+	Subject() string
+}
+
 // Side tells the two authentications apart that one request can carry.
 type Side uint8
 
@@ -184,6 +200,9 @@ func (NeedVerifier) Question()   {}
 func (NeedVerdict) Question()    {}
 func (NeedFirstSeen) Question()  {}
 func (NeedExchange) Question()   {}
+
+// Derived implements [Derived]: it is asked in the name that the request holds.
+func (NeedExchange) Derived() {}
 
 func (Declined) Answer()     {}
 func (Unreachable) Answer()  {}

@@ -18,11 +18,29 @@ type Keys struct {
 
 func (Keys) Answer() {}
 
+// Subject implements [gss.Subject].
+func (k Keys) Subject() string { return k.Principal.String() }
+
 // Tickets answers gss.NeedCredential: a principal whose tickets stand in a credential
 // cache. What is got with them is offered to [KeepTicket].
 type Tickets struct{ Cache *ccache.Cache }
 
 func (Tickets) Answer() {}
+
+// Subject implements [gss.Subject]: the cache's principal, and the clients of
+// tickets that are another one's.
+func (t Tickets) Subject() string {
+	if t.Cache == nil {
+		return ""
+	}
+	names := t.Cache.Principal().String()
+	for c := range t.Cache.All() {
+		if c.Client != t.Cache.Principal() {
+			names += "\n" + c.Client.String()
+		}
+	}
+	return names
+}
 
 // NeedTicket asks the store of tickets for one that holds. Answers: [Ticket],
 // gss.Unknown, gss.Declined (there is no store), gss.Unreachable.
@@ -41,6 +59,9 @@ type Ticket struct{ Credential ccache.Credential }
 
 func (Ticket) Answer() {}
 
+// Subject implements [gss.Subject].
+func (t Ticket) Subject() string { return t.Credential.Client.String() }
+
 // KeepTicket offers a ticket to the store. Answers: [Kept], gss.Declined,
 // gss.Unreachable; what is answered changes nothing for the exchange that asks.
 type KeepTicket struct {
@@ -49,6 +70,9 @@ type KeepTicket struct {
 }
 
 func (KeepTicket) Question() {}
+
+// Derived implements [gss.Derived]: what is answered changes nothing.
+func (KeepTicket) Derived() {}
 
 // Kept answers [KeepTicket].
 type Kept struct{}

@@ -109,6 +109,9 @@ func LogonData(c gss.Context) (string, bool) {
 	return "", false
 }
 
+// Derived implements [gss.Derived]: it is asked for the user of an [External].
+func (NeedResponse) Derived() {}
+
 func (NeedResponse) Question() {}
 func (NeedLogon) Question()    {}
 
