@@ -203,7 +203,8 @@ func (c *Client) underWay() gss.Side {
 //
 // A proof of a password that may have arrived may also have been counted. It goes
 // out once more only where nothing says that the peer dealt with it, and that of a
-// handshake only where the connection is likely to have been gone before (PROOF-1).
+// handshake only where the connection is likely to have been gone before (PROOF-1,
+// C36).
 func (c *Client) repeatable(l *Lost) bool {
 	for s := range c.sides {
 		if proof, handshake := c.proof(gss.Side(s)); proof && (!l.Silent || handshake && !l.Idle) {

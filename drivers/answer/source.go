@@ -8,6 +8,11 @@ import (
 
 // Source answers questions. It is called by several goroutines at once, and may
 // block until the context ends. A nil answer counts as gss.Declined.
+//
+// A client's Source may be asked a question that it has answered before, to find
+// whether a connection which that answer opened belongs to another request's user.
+// Answers are compared by their content; one that holds pointers has to be a
+// gss.Subject to be found the same. The answer is used for nothing else.
 type Source interface {
 	Answer(context.Context, gss.Question) gss.Answer
 }

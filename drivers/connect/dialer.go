@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
@@ -40,8 +39,9 @@ type Config struct {
 	// Machine configures the client. ProxySchemes answer a 407, or Schemes where
 	// those are nil.
 	Machine machine.ClientConfig
-	// Source answers questions; nil declines them. answer.Allow keeps tickets to the proxies that
-	// are named.
+	// Source answers questions, with the context of the dial; nil declines them. answer.Allow keeps
+	// tickets to the proxies that are named. A tunnel is its user's: who keeps tunnels for others to
+	// use has to keep them apart, as nethttp.Transport does.
 	Source answer.Source
 	// Identity is the local name to act under, see gss.Target.
 	Identity string
@@ -62,17 +62,23 @@ type Config struct {
 	Observe func() func(env gss.Env, e machine.Event, a machine.Actions)
 }
 
+// Format implements fmt.Formatter: a configuration shows where the proxy is and the
+// type of its source, and nothing that may hold a secret.
+func (c Config) Format(f fmt.State, _ rune) {
+	proxy := "none"
+	if c.Proxy != nil {
+		proxy = c.Proxy.Scheme + "://" + c.Proxy.Host
+	}
+	fmt.Fprintf(f, "connect.Config(proxy %s, source %T)", proxy, c.Source)
+}
+
 // Dialer opens tunnels through one proxy. It may be used by several goroutines
 // at once. Make one with [New].
 type Dialer struct {
-	config  Config
-	proxy   machine.Via
+	config  func() *Config // behind a function, of which no verb of fmt shows more than its address
+	secure  bool           // TLS to the proxy
 	address string
-	client  machine.Client
-	source  answer.Source
-
-	mu    sync.Mutex
-	space machine.Space // what earlier tunnels taught about the proxy
+	client  drive.Client[*link]
 }
 
 // New makes a Dialer. The error says what is wrong with the configuration.
@@ -80,7 +86,7 @@ func New(c Config) (*Dialer, error) {
 	if c.Proxy == nil {
 		return nil, errors.New("connect: Config.Proxy is missing: give the proxy's URL")
 	}
-	d := &Dialer{config: c, source: c.Source}
+	d := &Dialer{config: func() *Config { return &c }}
 	as := strings.ToLower(c.Proxy.Scheme)
 	if as != "http" && as != "https" {
 		return nil, errors.New("connect: Config.Proxy must be an http or https URL")
@@ -92,24 +98,31 @@ func New(c Config) (*Dialer, error) {
 	case host == "":
 		return nil, errors.New("connect: Config.Proxy has no host: want http://host:port or https://host:port")
 	}
-	d.proxy = machine.Via{Route: machine.Tunneling, Scheme: as, Host: host, Port: port, Explicit: !c.Discovered}
+	d.secure = as == "https"
 	d.address = net.JoinHostPort(c.Proxy.Hostname(), strconv.Itoa(int(port)))
-	if d.client, err = machine.NewClient(c.Machine); err != nil {
+	client, err := machine.NewClient(c.Machine)
+	if err != nil {
 		return nil, err
 	}
+	d.client.Fresh = func() drive.Runner[machine.Client] {
+		r := drive.Runner[machine.Client]{Machine: client}
+		if c.Observe != nil {
+			see := c.Observe()
+			r.Observer = func(_ uint64, env gss.Env, e machine.Event, a machine.Actions) { see(env, e, a) }
+		}
+		return r
+	}
+	d.client.Pool.MaxIdle = -1 // a tunnel is somebody's, and what is none is closed
 	if u := c.Proxy.User; u != nil {
 		password, _ := u.Password()
-		login, err := answer.ForProxy(d.proxy.Scheme+"://"+d.address, u.Username(), password)
+		login, err := answer.ForProxy(as+"://"+d.address, u.Username(), password)
 		if err != nil {
 			return nil, err
 		}
-		d.source = answer.Chain(c.Source, answer.As(c.Identity, login))
+		c.Source = answer.Chain(c.Source, answer.As(c.Identity, login))
 	}
-	if d.source == nil {
-		d.source = answer.Chain()
-	}
-	if d.config.Dial == nil {
-		d.config.Dial = new(net.Dialer).DialContext
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
 	}
 	return d, nil
 }
@@ -119,32 +132,18 @@ func New(c Config) (*Dialer, error) {
 // context counts for all legs and questions together, and not for the tunnel
 // once it stands. An error of the proxy is an [*Error].
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return nil, &net.AddrError{Err: "connect: want host:port", Addr: address}
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 || host == "" {
+	keys, err := drive.NewKeys(drive.Way{
+		Proxy: d.config().Proxy, Route: machine.Tunneling, Scheme: "https", Authority: address, Identity: d.config().Identity,
+	})
+	if err != nil || keys.Host == "" {
 		return nil, &net.AddrError{Err: "connect: want host:port with a port within 1 to 65535", Addr: address}
 	}
-	h := handshake{dialer: d, network: network, authority: address, request: machine.Request{
-		Method: http.MethodConnect, URI: address, Scheme: "https", Host: strings.ToLower(host), Port: uint16(n),
-	}}
+	keys.Via.Explicit = !d.config().Discovered
+	h := handshake{dialer: d, network: network, authority: address, keys: keys}
 	return h.run(ctx)
-}
-
-// lease is what a new exchange may use of what earlier ones taught.
-func (d *Dialer) lease(uri string) (l machine.Lease) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.space, l = d.space.Lease(uri)
-	return l
-}
-
-func (d *Dialer) learn(f machine.Facts) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.space = d.space.Learn(f)
 }
 
 // Dial is DialContext without a context, for libraries that have none: fasthttp, for instance.

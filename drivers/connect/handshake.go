@@ -23,142 +23,107 @@ type handshake struct {
 	dialer    *Dialer
 	network   string
 	authority string // of the tunnel's other end
-	request   machine.Request
-
-	status int   // of the last final response
-	broken error // what became of the last connection
+	keys      drive.Keys
+	status    int // of the last final response
 }
 
 // run opens connections until the machine is content, or gives up.
 func (h *handshake) run(ctx context.Context) (net.Conn, error) {
-	d := h.dialer
-	x := drive.Exchange{
-		Begin:   machine.Begin{Request: h.request, Via: d.proxy, Identity: d.config.Identity},
-		Lease:   func() (origin, proxy machine.Lease) { return machine.Lease{}, d.lease(h.authority) },
-		Answer:  func(q gss.Question) gss.Answer { return h.answer(ctx, q) },
-		Connect: h.connect,
-		Learn:   func(_, proxy machine.Facts) { d.learn(proxy) },
+	x := drive.Exchange[*link]{
+		Client: &h.dialer.client, Keys: h.keys, Method: http.MethodConnect, URI: h.authority,
+		Source: h.dialer.config().Source, BodyHash: h.sum, Dial: h.dial, Send: h.send,
 	}
-	end, on, _, err := x.Run(ctx)
-	l, _ := on.(*link)
-	if l != nil {
-		l.release()
+	_, on, err := x.Run(ctx)
+	if on != nil {
+		on.Conn.release()
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case err == nil && h.status/100 == 2:
+		return on.Conn.tunnel(), nil
+	case err == nil: // its page is the proxy's word, not the origin's
+		err = &Error{Side: gss.Proxy, Status: h.status}
 	}
-	switch a := end.(type) {
-	case machine.Deliver:
-		if err == nil && h.status/100 == 2 {
-			return l.tunnel(), nil
-		}
-		if err == nil { // its page is the proxy's word, not the origin's
-			err = &Error{Status: h.status}
-		}
-	case machine.Fail:
-		if err == nil {
-			err = &Error{Status: h.status, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Err: h.broken}
-		}
-	}
-	if l != nil {
-		l.Close()
+	if on != nil {
+		on.Close()
 	}
 	return nil, err
 }
 
-// answer answers what the machine asks. A CONNECT has no content, and neither has
+// sum answers what a scheme asks about content. A CONNECT has none, and neither has
 // the response that opens a tunnel.
-func (h *handshake) answer(ctx context.Context, q gss.Question) gss.Answer {
-	if need, ok := q.(digest.NeedBodyHash); ok {
-		if need.Response && h.status/100 != 2 {
-			return gss.Declined{}
-		}
-		return drive.BodyHash(need.Algorithm, nil)
+func (h *handshake) sum(need digest.NeedBodyHash) gss.Answer {
+	if need.Response && h.status/100 != 2 {
+		return gss.Declined{}
 	}
-	return drive.Ask(ctx, h.dialer.source, q)
+	return drive.BodyHash(need.Algorithm, nil)
 }
 
-// connect gives the handshake a connection, which is closed when the context ends.
-func (h *handshake) connect(ctx context.Context, _, _ bool) (drive.Carrier, error) {
-	h.broken = nil
+// dial gives the handshake a connection, which is closed when the context ends.
+func (h *handshake) dial(ctx context.Context, _ bool) (*link, error) {
 	l, err := h.dialer.open(ctx, h.network)
 	if err != nil {
 		return nil, err
 	}
-	l.handshake = h
 	l.release = context.AfterFunc(ctx, func() { l.conn.Close() })
-	l.runner = drive.Runner[machine.Client]{Machine: h.dialer.client}
-	if h.dialer.config.Observe != nil {
-		see := h.dialer.config.Observe()
-		l.runner.Observer = func(_ uint64, env gss.Env, e machine.Event, a machine.Actions) { see(env, e, a) }
-	}
 	return l, nil
 }
 
-// link is a connection to the proxy.
-type link struct {
-	handshake *handshake
-	runner    drive.Runner[machine.Client]
-	conn      net.Conn
-	limit     *io.LimitedReader
-	buffer    *bufio.Reader
-	binding   gss.Binding
-	release   func() bool // ends the context's power over it
-	served    bool        // a response came on it
-	spent     bool        // no request can go out any more
+// send sends the CONNECT once more.
+func (h *handshake) send(_ context.Context, l *link, a machine.Send) (machine.Response, error) {
+	if l.spent {
+		return machine.Response{}, &drive.Loss{Err: errSpent, Unsent: true}
+	}
+	response, err := l.exchange(h.connectRequest(a))
+	if err != nil {
+		l.spent = true
+		return machine.Response{}, &drive.Loss{Err: err, Unsent: l.wrote == 0, Heard: l.heard}
+	}
+	h.status, l.spent = response.StatusCode, response.Close
+	return machine.Response{Status: response.StatusCode, Header: header.ParseResponse(response.Header.Values), Close: response.Close}, nil
 }
 
-// Runner implements drive.Carrier.
-func (l *link) Runner() *drive.Runner[machine.Client] { return &l.runner }
+// link is a connection to the proxy. It implements drive.Conn.
+type link struct {
+	conn    net.Conn
+	limit   *io.LimitedReader
+	buffer  *bufio.Reader
+	binding gss.Binding
+	release func() bool // ends the context's power over it
+	spent   bool        // no request can go out any more
+	wrote   int         // bytes of the last request
+	heard   bool        // something of a response to it came
+}
 
-// Begun implements drive.Carrier.
-func (l *link) Begun(q machine.Request) machine.Request {
+// Write implements io.Writer.
+func (l *link) Write(p []byte) (int, error) {
+	n, err := l.conn.Write(p)
+	l.wrote += n
+	return n, err
+}
+
+// Describe implements drive.Conn.
+func (l *link) Describe(q machine.Request) machine.Request {
 	q.Binding = l.binding
 	return q
 }
 
-// Send implements drive.Carrier: the CONNECT once more.
-func (l *link) Send(_ context.Context, a machine.Send) (machine.Response, error) {
-	response, err := l.exchange(l.handshake.connectRequest(a))
-	if err != nil {
-		l.handshake.broken, l.spent = err, true
-		return machine.Response{}, err
-	}
-	l.handshake.broken, l.handshake.status = nil, response.StatusCode
-	l.served, l.spent = true, response.Close
-	return machine.Response{Status: response.StatusCode, Header: header.ParseResponse(response.Header.Values), Close: response.Close}, nil
-}
+// Usable implements drive.Conn.
+func (l *link) Usable() bool { return !l.spent }
 
-// Renew implements drive.Carrier. CONNECT may be repeated, so it goes out on a fresh connection
-// where the proxy turns out to have closed this one after its last response.
-func (l *link) Renew(ctx context.Context) bool {
-	if !l.served || ctx.Err() != nil {
-		return false
-	}
-	l.Close()
-	next, err := l.handshake.dialer.open(ctx, l.handshake.network)
-	if err != nil {
-		l.handshake.broken = err
-		return false
-	}
-	same := next.binding == l.binding
-	l.conn, l.limit, l.buffer, l.served, l.spent = next.conn, next.limit, next.buffer, false, !same
-	l.release = context.AfterFunc(ctx, func() { next.conn.Close() })
-	return same
-}
-
-// Spent implements drive.Carrier.
-func (l *link) Spent() bool { return l.spent }
-
-// Close implements drive.Carrier.
+// Close implements drive.Conn.
 func (l *link) Close() {
 	l.release()
 	l.conn.Close()
 }
 
+// Streams implements drive.Conn.
+func (l *link) Streams() drive.Streams { return nil }
+
 // connectRequest is the request.
 func (h *handshake) connectRequest(a machine.Send) *http.Request {
-	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: h.authority}, Host: h.authority, Header: h.dialer.config.Header.Clone()}
+	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: h.authority}, Host: h.authority, Header: h.dialer.config().Header.Clone()}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
@@ -169,13 +134,13 @@ func (h *handshake) connectRequest(a machine.Send) *http.Request {
 
 // open connects to the proxy, and speaks TLS to it if that is wanted.
 func (d *Dialer) open(ctx context.Context, network string) (*link, error) {
-	conn, err := d.config.Dial(ctx, network, d.address)
+	conn, err := d.config().Dial(ctx, network, d.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect: the proxy cannot be reached: %w", err)
 	}
 	l := &link{conn: conn, binding: gss.NoBinding()}
-	if d.proxy.Scheme == "https" {
-		secure, err := d.secure(ctx, conn)
+	if d.secure {
+		secure, err := d.handshake(ctx, conn)
 		if err != nil {
 			conn.Close()
 			return nil, fmt.Errorf("connect: TLS to the proxy: %w", err)
@@ -190,18 +155,20 @@ func (d *Dialer) open(ctx context.Context, network string) (*link, error) {
 	return l, nil
 }
 
-func (d *Dialer) secure(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
-	config := d.config.TLS.Clone()
+func (d *Dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+	config := d.config().TLS.Clone()
 	if config == nil {
 		config = new(tls.Config)
 	}
 	if config.ServerName == "" {
-		config.ServerName = d.config.Proxy.Hostname()
+		config.ServerName = d.config().Proxy.Hostname()
 	}
 	config.NextProtos = []string{"http/1.1"}
 	secure := tls.Client(conn, config)
 	return secure, secure.HandshakeContext(ctx)
 }
+
+var errSpent = errors.New("connect: the proxy closed the connection after its response")
 
 // errTooMany is the end of a proxy that sends 1xx for ever.
 var errTooMany = errors.New("connect: the proxy sent too many informational responses")
@@ -210,11 +177,14 @@ var errTooMany = errors.New("connect: the proxy sent too many informational resp
 // left of one that is no tunnel is read as far as MaxBody; Close then tells
 // whether another request can follow.
 func (l *link) exchange(r *http.Request) (*http.Response, error) {
-	if err := r.Write(l.conn); err != nil {
+	l.wrote, l.heard = 0, false
+	if err := r.Write(l); err != nil {
 		return nil, err
 	}
 	for range maxInformational {
 		l.limit.N = MaxHeader
+		_, silent := l.buffer.Peek(1)
+		l.heard = l.heard || silent == nil
 		response, err := http.ReadResponse(l.buffer, r)
 		if err != nil {
 			if l.limit.N <= 0 {

@@ -9,14 +9,19 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Ask asks a source, which may be nil or have nothing to say.
-func Ask(ctx context.Context, s answer.Source, q gss.Question) gss.Answer {
+// Ask asks a source, which may be nil or have nothing to say. Drivers put all
+// questions of clients through it: it notes what a connection is opened by.
+func Ask(ctx context.Context, s answer.Source, q gss.Question) (a gss.Answer) {
 	if s != nil {
-		if a := s.Answer(ctx, q); a != nil {
-			return a
-		}
+		a = s.Answer(ctx, q)
 	}
-	return gss.Declined{}
+	if a == nil {
+		a = gss.Declined{}
+	}
+	for r := recorderOf(ctx); r != nil; r = r.outer {
+		r.to.note(s, q, a)
+	}
+	return a
 }
 
 // BodyHash answers digest.NeedBodyHash for a body that is in memory.

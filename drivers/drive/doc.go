@@ -4,7 +4,9 @@
 //
 //	file         what
 //	run.go       a machine's step and the questions that come of it
-//	client.go    a client's exchange, over as many connections as it takes
+//	exchange.go  a client's exchange, over as many connections as it takes
+//	pool.go      a client's connections, idle and multiplexed
+//	identify.go  which answers a connection was opened by
 //	server.go    a server's door: a machine for each connection
 //	fields.go    actions as fields, names and ports
 //	conn.go      turns, a client's channel binding

@@ -13,7 +13,8 @@ import (
 type Error struct {
 	// Side is whose authentication failed.
 	Side gss.Side
-	// Fault is why.
+	// Fault is why. It is zero where the authentication was not the trouble: a proxy
+	// refused to open a tunnel, with Status.
 	Fault gss.Fault
 	// Tried names the schemes that were tried, strongest first.
 	Tried string
@@ -28,6 +29,9 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string {
+	if e.Fault.IsZero() { // what the proxy wrote is not in it, or it would be taken for the origin's
+		return fmt.Sprintf("connect: the proxy answered %d and opened no tunnel", e.Status)
+	}
 	s := fmt.Sprintf("%v authentication: %v", e.Side, e.Fault)
 	if e.Status != 0 {
 		s += fmt.Sprintf(" (status %d", e.Status)
@@ -45,12 +49,15 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the fault and the connection's error.
-func (e *Error) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Fault}
+// Unwrap gives the fault, unless it is zero, and the connection's error.
+func (e *Error) Unwrap() (all []error) {
+	if !e.Fault.IsZero() {
+		all = append(all, e.Fault)
 	}
-	return []error{e.Fault, e.Err}
+	if e.Err != nil {
+		all = append(all, e.Err)
+	}
+	return all
 }
 
 // Timeout reports whether the connection's error was a timeout, as net.Error has

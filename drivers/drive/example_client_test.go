@@ -16,64 +16,72 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// line is a bare connection with its machine: drive.Carrier for a transport of one's own.
+// line is a bare connection: drive.Conn for a transport of one's own.
 type line struct {
 	net.Conn
 	in     *bufio.Reader
-	runner drive.Runner[machine.Client]
 	body   []byte // of the last response
 	closed bool
 }
 
-func (l *line) Runner() *drive.Runner[machine.Client] { return &l.runner }
-func (l *line) Spent() bool                           { return l.closed }
-func (l *line) Renew(context.Context) bool            { return false } // the machine asks for another one
-func (l *line) Close()                                { l.Conn.Close() }
+func (l *line) Usable() bool           { return !l.closed }
+func (l *line) Close()                 { l.Conn.Close() }
+func (l *line) Streams() drive.Streams { return nil } // one request at a time
 
-func (l *line) Begun(q machine.Request) machine.Request {
+func (l *line) Describe(q machine.Request) machine.Request {
 	q.Binding = gss.NoBinding() // no TLS here
 	return q
 }
 
-func (l *line) Send(_ context.Context, a machine.Send) (machine.Response, error) {
+// send sends one leg and reads its response.
+func send(_ context.Context, l *line, a machine.Send) (machine.Response, error) {
+	if l.closed {
+		return machine.Response{}, &drive.Loss{Err: io.EOF, Unsent: true}
+	}
 	fields := http.Header{"Host": {"www.example"}}
 	drive.ApplySend(fields, a)
 	io.WriteString(l, "GET /secret HTTP/1.1\r\n")
 	fields.Write(l)
 	io.WriteString(l, "\r\n")
+	_, silent := l.in.Peek(1)
 	r, err := http.ReadResponse(l.in, nil)
-	if err != nil {
-		return machine.Response{}, err
+	if err == nil {
+		l.body, err = io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	}
-	l.body, err = io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return machine.Response{}, &drive.Loss{Err: err, Heard: silent == nil}
+	}
 	l.closed = r.Close
-	return machine.Response{Status: r.StatusCode, Header: header.ParseResponse(r.Header.Values), Close: r.Close}, err
+	return machine.Response{Status: r.StatusCode, Header: header.ParseResponse(r.Header.Values), Close: r.Close}, nil
 }
 
-// A client over a transport of one's own: connect, send, and let the exchange do the rest.
+// A client over a transport of one's own: dial, send, and let the exchange do the rest.
 func Example_client() {
 	origin := exampleOrigin() // see the server's example
 	defer origin.Close()
-	ctx := context.Background()
 	login, _ := answer.For("http://www.example", "alice", "wonder")
-	client, _ := machine.NewClient(machine.ClientConfig{
+	fresh, _ := machine.NewClient(machine.ClientConfig{
 		Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}, // on loopback
 	})
-	x := drive.Exchange{
-		Begin:  machine.Begin{Request: machine.Request{Method: "GET", URI: "/secret", Scheme: "http", Host: "www.example", Port: 80}},
-		Answer: func(q gss.Question) gss.Answer { return drive.Ask(ctx, login, q) },
-		Connect: func(context.Context, bool, bool) (drive.Carrier, error) {
+	var client drive.Client[*line]
+	client.Fresh = func() drive.Runner[machine.Client] { return drive.Runner[machine.Client]{Machine: fresh} }
+	keys, _ := drive.NewKeys(drive.Way{Scheme: "http", Authority: "www.example"})
+	x := drive.Exchange[*line]{
+		Client: &client, Keys: keys, Method: "GET", URI: "/secret", Source: login,
+		Dial: func(context.Context, bool) (*line, error) {
 			c, err := net.Dial("tcp", origin.Addr().String())
-			return &line{Conn: c, in: bufio.NewReader(c), runner: drive.Runner[machine.Client]{Machine: client}}, err
+			return &line{Conn: c, in: bufio.NewReader(c)}, err
 		},
+		Send: send,
 	}
-	end, on, _, err := x.Run(ctx)
-	if d, ok := end.(machine.Deliver); ok {
-		fmt.Printf("authenticated: %v, %s", d.Authenticated, on.(*line).body)
-		on.Close()
-	} else {
-		fmt.Println(end, err) // machine.Fail says why
+	d, on, err := x.Run(context.Background())
+	if err != nil {
+		fmt.Println(err) // *drive.Error says why
+		return
 	}
+	fmt.Printf("authenticated: %v, %s", d.Authenticated, on.Conn.body)
+	on.Keep(0) // for the next request with these keys
+	client.Pool.CloseIdle()
 	// Output:
 	// authenticated: true, hello alice
 }

@@ -42,6 +42,16 @@ type Way struct {
 	Own [2]bool
 }
 
+// Format implements fmt.Formatter: of the proxy's URL its user information does not
+// show.
+func (w Way) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "way(%s://%s", w.Scheme, w.Authority)
+	if w.Proxy != nil {
+		fmt.Fprintf(f, " by %s://%s", w.Proxy.Scheme, w.Proxy.Host)
+	}
+	fmt.Fprintf(f, " as %q)", w.Identity)
+}
+
 // Keys are what one request's connections and memory are found by, and the names
 // that were read on the way.
 type Keys struct {
@@ -56,6 +66,9 @@ type Keys struct {
 	// Via is the proxy as a machine knows it. Whether it was configured by hand is for
 	// the driver to fill in.
 	Via machine.Via
+	// Identity and Own are those of the Way.
+	Identity string
+	Own      [2]bool
 }
 
 // Key says what a connection may be used for. No request of another key ever
@@ -102,7 +115,7 @@ func NewKeys(w Way) (Keys, error) {
 	if w.Owner != nil && !reflect.ValueOf(w.Owner).Comparable() {
 		return Keys{}, errors.New("drive: the owner of a connection must be comparable")
 	}
-	ks := Keys{Scheme: strings.ToLower(w.Scheme)}
+	ks := Keys{Scheme: strings.ToLower(w.Scheme), Identity: w.Identity, Own: w.Own}
 	var err error
 	if ks.Host, ks.Port, err = HostPort(ks.Scheme, w.Authority); err != nil {
 		return Keys{}, err

@@ -1,7 +1,7 @@
 package drive
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
@@ -42,16 +42,26 @@ func (r *Runner[M]) Step(e machine.Event) (machine.Actions, error) {
 // Run tells the machine an event, answers what it asks, and gives the actions that it came
 // to, of which none is an Ask.
 func (r *Runner[M]) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
+	acts, err := r.Step(e)
+	if err != nil {
+		return machine.Actions{}, err
+	}
+	return r.settle(acts, answer)
+}
+
+// settle answers questions until there are actions of another kind (CONN-4).
+func (r *Runner[M]) settle(acts machine.Actions, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
 	for range MaxQuestions {
-		acts, err := r.Step(e)
-		if err != nil {
-			return machine.Actions{}, err
-		}
 		ask, ok := acts.At(0).(machine.Ask)
 		if !ok {
 			return acts, nil
 		}
-		e = machine.Answered{ID: ask.ID, Answer: answer(ask.Question)}
+		var err error
+		if acts, err = r.Step(machine.Answered{ID: ask.ID, Answer: answer(ask.Question)}); err != nil {
+			return machine.Actions{}, err
+		}
 	}
-	return machine.Actions{}, errors.New("the scheme asked more than 64 questions in a row")
+	return machine.Actions{}, errQuestions
 }
+
+var errQuestions = fmt.Errorf("drive: the scheme asked more than %d questions in a row", MaxQuestions)

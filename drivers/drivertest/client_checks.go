@@ -28,6 +28,9 @@ var clientChecks = []check{
 	{"client_body_once", "a request's body reaches its handler whole and once, or not at all and with an error", (*kit).clientBody, nil},
 	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain, nil},
 	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops, nil},
+	{"client_endless_questions", "a scheme that never stops asking is stopped after a bounded number of questions", (*kit).clientQuestions, nil},
+	{"client_closes_instead_of_answering", "a server that closes in place of answering a proof gets two at most for one request, one where it ends a handshake or where the request must not be repeated", (*kit).clientProofsSentAgain, nil},
+	{"client_users_by_context", "where the source answers by the request's context, no request is made in the name of another request's user", (*kit).clientUsersByContext, nil},
 	{"client_keeps_from_407", "an origin that answers as a proxy gets no credentials, and no more requests for it", (*kit).client407, nil},
 	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing, nil},
 	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves, nil},
@@ -230,6 +233,118 @@ func (k *kit) clientLoops() {
 			if n := s.seen() - before; n == 0 || n > most {
 				k.errorf("%s: %d requests", l.name, n)
 			}
+		}
+	}
+}
+
+// asker is a scheme whose client asks without end.
+type asker struct{ scheme.Client }
+
+func (a asker) Initiate(scheme.Exchange) scheme.Initiator { return asking{} }
+
+type asking struct{ n uint32 }
+
+func (asking) Info() gss.Info       { return gss.Info{} }
+func (asking) Context() gss.Context { return nil }
+func (a asking) Step(gss.Env, scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
+	return asking{a.n + 1}, scheme.InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Target: gss.Target{Service: "HTTP"}}}, nil
+}
+
+func (k *kit) clientQuestions() {
+	const enough = 1 << 12
+	p := basic()
+	p.client = asker{p.client}
+	s := k.raw(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+		w.WriteHeader(401)
+	})
+	ctx, cancel := context.WithCancel(k.ctx)
+	defer cancel()
+	var asked atomic.Int64
+	c := k.client(func(c *ClientSetup) {
+		c.Source = answer.Func(func(context.Context, gss.Question) gss.Answer {
+			if asked.Add(1) >= enough {
+				cancel()
+			}
+			return gss.Password{User: "alice", Password: gss.NewSecret("wonder")}
+		})
+	}, p)
+	if o := k.do(ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
+		k.errorf("%v", o)
+	}
+	if n := asked.Load(); n == 0 || n >= enough {
+		k.errorf("%d questions", n)
+	}
+	if n := s.seen(); n == 0 || n > most {
+		k.errorf("%d requests", n)
+	}
+}
+
+func (k *kit) clientProofsSentAgain() {
+	for _, p := range pairs() {
+		for _, method := range []string{"GET", "PUT", "POST", "PATCH"} {
+			for _, was := range []string{"wrong password", "right password", "idle connection"} {
+				s := k.site(nil, p)
+				c := k.client(func(c *ClientSetup) {
+					if was == "wrong password" {
+						c.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
+							if _, ok := q.(gss.NeedCredential); ok {
+								return gss.Password{User: "alice", Password: gss.NewSecret("guess")}
+							}
+							return gss.Declined{}
+						})
+					}
+				}, p)
+				if was == "idle connection" {
+					if o := k.do(k.ctx, c, "", "GET", s.URL, nil); !o.ok("alice", "") {
+						k.errorf("%s: %v", p.name, o)
+					}
+				}
+				before := s.seen()
+				s.closing.Store(true)
+				if o := k.do(k.ctx, c, "", method, s.URL, strings.NewReader("a body")); o.err == nil && o.status < 400 {
+					k.errorf("%s, %s, %s: %v", p.name, method, was, o)
+				}
+				limit := int32(2)
+				if p.bound || method == "POST" || method == "PATCH" {
+					limit = 1
+				}
+				if n := s.proofs.Load(); n > limit || n == 0 && was != "idle connection" {
+					k.errorf("%s, %s, %s: %d proofs, want %d at most", p.name, method, was, n, limit)
+				}
+				if n := s.seen() - before; n == 0 || n > most {
+					k.errorf("%s, %s, %s: %d requests", p.name, method, was, n)
+				}
+			}
+		}
+	}
+}
+
+type userKey struct{}
+
+func (k *kit) clientUsersByContext() {
+	for _, p := range pairs() {
+		s := k.site(nil, p)
+		c := k.client(func(c *ClientSetup) {
+			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+				user, _ := ctx.Value(userKey{}).(string)
+				if need, ok := q.(gss.NeedCredential); !ok || need.Rejected || user == "" {
+					return gss.Declined{}
+				}
+				return gss.Password{User: user, Password: gss.NewSecret(people[user])}
+			})
+		}, p)
+		for range 3 { // on new connections, and on those that are kept
+			for user := range people {
+				if o := k.do(context.WithValue(k.ctx, userKey{}, user), c, "", "GET", s.URL, nil); !o.ok(user, "") {
+					k.errorf("%s: a request of %s: %v", p.name, user, o)
+				}
+			}
+			crowd(2, func(user string) {
+				if o := k.do(context.WithValue(k.ctx, userKey{}, user), c, "", "GET", s.URL, nil); !o.ok(user, "") {
+					k.errorf("%s: a request of %s among others: %v", p.name, user, o)
+				}
+			})
 		}
 	}
 }

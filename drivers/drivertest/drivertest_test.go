@@ -197,6 +197,39 @@ func naive(s ClientSetup) (Client, error) {
 	}}, err
 }
 
+// answersAll is a client that counts no questions.
+func answersAll(s ClientSetup) (Client, error) {
+	fresh, err := machine.NewClient(s.Machine)
+	tr := &http.Transport{DisableKeepAlives: true}
+	return Client{Close: tr.CloseIdleConnections, Do: func(identity string, r *http.Request) (*http.Response, error) {
+		as, host, port := place(r.URL.String())
+		var e machine.Event = machine.Begin{Identity: identity, Request: machine.Request{
+			Method: r.Method, URI: r.URL.RequestURI(), Scheme: as, Host: host, Port: port, Binding: gss.NoBinding(),
+		}}
+		for c := fresh; r.Context().Err() == nil; {
+			next, acts, err := c.Step(env(), e)
+			if err != nil {
+				return nil, err
+			}
+			c = next
+			switch a := acts.At(0).(type) {
+			case machine.Ask:
+				e = machine.Answered{ID: a.ID, Answer: s.Source.Answer(r.Context(), a.Question)}
+			case machine.Send:
+				response, err := tr.RoundTrip(r)
+				if err != nil {
+					return nil, err
+				}
+				response.Body.Close()
+				e = machine.Response{Status: response.StatusCode, Header: header.ParseResponse(response.Header.Values)}
+			default:
+				return nil, errors.New("it ends")
+			}
+		}
+		return nil, r.Context().Err()
+	}}, err
+}
+
 // oneForAll gives all connections of a server the state of one.
 func oneForAll(auth *nethttp.Authenticator) func(context.Context, net.Conn) context.Context {
 	one := auth.ConnContext(context.Background(), nil)
@@ -273,6 +306,9 @@ var saboteurs = []struct {
 	})},
 	{"client_drain_bounded", "reads everything", false, Driver{Client: naive}},
 	{"client_loops_end", "insists", false, do(insist)},
+	{"client_endless_questions", "answers them all", false, Driver{Client: answersAll}},
+	{"client_closes_instead_of_answering", "insists", false, do(insist)},
+	{"client_users_by_context", "gives all requests one identity", false, do(func(usual doFunc, _ string, r *http.Request) (*http.Response, error) { return usual("one", r) })},
 	{"client_keeps_from_407", "takes it for a proxy's", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
 		response, err := usual(identity, r)
 		if err != nil {

@@ -37,11 +37,13 @@ type site struct {
 	closeAfter int         // closes a connection with its nth response, 0 never
 	rough      atomic.Bool // closes connections at random
 	noProof    bool        // leaves the final token out
+	closing    atomic.Bool // closes in place of answering a proof, or who is known already
 	http2      bool
 
 	// heard is told of a body that reached the handler. Unless given, it keeps the body in mind.
-	heard func(user, body string, err error)
-	open  atomic.Int64 // connections of TCP
+	heard  func(user, body string, err error)
+	open   atomic.Int64 // connections of TCP
+	proofs atomic.Int32 // that came while it was closing
 
 	mu     sync.Mutex
 	visits []visit
@@ -230,6 +232,12 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	if s.stumbles() {
 		abort(r)
 	}
+	if s.closing.Load() && judged(act) {
+		if r.Header.Get("Authorization") != "" {
+			s.proofs.Add(1)
+		}
+		abort(r)
+	}
 	if reply, ok := act.(machine.Reply); ok {
 		if f := reply.Fault; !f.IsZero() && f.Code != gss.NoCredentials {
 			s.mu.Lock()
@@ -264,6 +272,17 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).Flush()
 		abort(r)
 	}
+}
+
+// judged reports whether credentials have come to their end: taken, or refused.
+func judged(act machine.Action) bool {
+	switch a := act.(type) {
+	case machine.Accept:
+		return true
+	case machine.Reply:
+		return a.Fault.Code == gss.BadCredentials
+	}
+	return false
 }
 
 func challenge(w http.ResponseWriter, field string, cs header.Challenges) {

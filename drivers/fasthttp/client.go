@@ -31,8 +31,8 @@ const (
 
 	// MaxIdle bounds the connections that a Transport keeps idle, and MaxIdlePerKey those of one
 	// server and identity.
-	MaxIdle       = 512
-	MaxIdlePerKey = 8
+	MaxIdle       = drive.DefaultMaxIdle
+	MaxIdlePerKey = drive.DefaultMaxPerKey
 
 	maxInformational = 8
 )
@@ -46,10 +46,17 @@ type ClientConfig struct {
 
 	// Machine are the schemes and the policy.
 	Machine machine.ClientConfig
-	// Source answers what the schemes ask. Nil declines everything.
+	// Source answers what the schemes ask, with the context that Do was given. Nil declines everything.
+	//
+	// A Source may answer by that context, and so for several users. Where Identity names none it is asked
+	// again before a connection that was authenticated by its answers serves another request: the same
+	// questions, once for each request. Any other answer takes another connection, and so does an answer that
+	// holds a pointer and is no gss.Subject. A Source that prompts or looks things up should keep its answers,
+	// or let Identity name users.
 	Source answer.Source
-	// Identity names who a request acts for, as sources see it in gss.Target.Identity; nil is
-	// "" for all. Connections and what was learned of peers are never shared between identities (HTA-9).
+	// Identity names the user that a request acts for, as sources see it in gss.Target.Identity; nil is
+	// "" for all. Connections and what was learned of peers are never shared between identities (HTA-9), and
+	// those of a named one are used again without asking Source.
 	Identity func(*fast.Request) string
 	// BufferBody makes streamed bodies replayable by reading as many bytes of them into memory before
 	// anything is sent. What is longer goes out once at most.
@@ -60,21 +67,28 @@ type ClientConfig struct {
 	Observer drive.Observer
 }
 
+// Format implements fmt.Formatter: a configuration shows the type of its source, and
+// nothing that may hold a secret.
+func (c ClientConfig) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "fasthttp.ClientConfig(source %T)", c.Source)
+}
+
 // Transport is a fasthttp.RoundTripper that authenticates: it answers 401 by as many requests as the
-// scheme takes, over one connection, which belongs to one identity and goes back to no pool but its
-// own. It may be used by several goroutines at once, and by any number of clients. Make one with
-// [NewTransport], and set it as fasthttp.Client.Transport.
+// scheme takes, over one connection, which belongs to one user (see ClientConfig.Source) and goes back to
+// no pool but its own. It may be used by several goroutines at once, and by any number of clients. Make
+// one with [NewTransport], and set it as fasthttp.Client.Transport.
 //
 // It dials as the HostClient says (Dial, DialTimeout, TLSConfig, Addr, timeouts, MaxResponseBodySize), and
-// honours the request's timeout for the exchange as a whole. To go through a proxy, let Dial be that
+// honours the request's timeout for the exchange as a whole. A connection is used again for HostClients of
+// the same TLSConfig (by its pointer), address and buffer size only, and where one dials by a function of its
+// own, for that HostClient only; none of these may change while the HostClient is in use. A request whose
+// connection is lost is sent once more at most, see nethttp.Transport. To go through a proxy, let Dial be that
 // of package connect. A response's body is read whole: StreamBody has no effect. A request that carries
 // an Authorization field of its own, or user information in its URI, is passed through as it is, and not
 // authenticated: its challenge is a response like any other.
 type Transport struct {
-	config ClientConfig
-	client machine.Client
-	pool   pool
-	spaces drive.Spaces
+	config func() *ClientConfig // behind a function, of which no verb of fmt shows more than its address
+	client drive.Client[*conn]
 }
 
 // NewTransport makes a Transport. The error says what is wrong with the configuration.
@@ -86,11 +100,16 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultClientDrain
 	}
-	return &Transport{config: c, client: client}, nil
+	t := &Transport{config: func() *ClientConfig { return &c }}
+	t.client.Fresh = func() drive.Runner[machine.Client] {
+		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
+	}
+	t.client.Pool.MaxIdle, t.client.Pool.MaxPerKey = MaxIdle, MaxIdlePerKey
+	return t, nil
 }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (t *Transport) CloseIdleConnections() { t.pool.closeAll() }
+func (t *Transport) CloseIdleConnections() { t.client.Pool.CloseIdle() }
 
 // RoundTrip implements fasthttp.RoundTripper. A challenge that could not be met is an [*Error]. retry is
 // never true: what may be sent again was.
@@ -109,39 +128,35 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 	}
 	x := &trip{t: t, hc: hc, req: req, resp: resp}
 	x.own = len(req.Header.Peek(header.Authorization)) > 0 || len(req.URI().Username()) > 0
-	if t.config.Identity != nil {
-		x.identity = t.config.Identity(req)
+	if t.config().Identity != nil {
+		x.identity = t.config().Identity(req)
 	}
-	end, on, retire, err := x.exchange(ctx)
-	c, _ := on.(*conn)
-	if c != nil {
-		c.release()
+	d, on, err := x.exchange(ctx)
+	if on != nil {
+		on.Conn.rest()
 	}
+	failed, refused := errors.AsType[*Error](err)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = fast.ErrTimeout
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-	}
-	if err != nil {
-		if c != nil {
-			c.Close()
-		}
-		return machine.Deliver{}, err
-	}
-	if retire || c.spent || c.dead || req.ConnectionClose() {
-		c.Close()
-	} else {
-		t.pool.put(c, hc.MaxIdleConnDuration)
-	}
-	switch a := end.(type) {
-	case machine.Deliver:
-		return a, nil
-	case machine.Fail:
+	case refused: // its connection may go on
 		resp.Reset()
-		return machine.Deliver{}, &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: x.status, Err: x.broken}
+		err = failed
 	}
-	return machine.Deliver{}, errors.New("fasthttp: the machine gave no action that a client can do")
+	switch {
+	case on == nil:
+	case err != nil && !refused || ctx.Err() != nil || req.ConnectionClose():
+		on.Close()
+	default:
+		keep := hc.MaxIdleConnDuration
+		if keep <= 0 {
+			keep = fast.DefaultMaxIdleConnDuration
+		}
+		on.Keep(keep)
+	}
+	return d, err
 }
 
 // trip is one exchange.
@@ -151,20 +166,17 @@ type trip struct {
 	req      *fast.Request
 	resp     *fast.Response
 	identity string
-	host     string // the origin's
-	own      bool   // the application authenticates itself
+	own      bool // the application authenticates itself
 
 	body   []byte // replayable
 	stream bool   // of which there is only one
 	spent  bool   // and of it some is gone
-	status int    // of the last response
-	broken error  // what became of the last connection
 }
 
-func (x *trip) exchange(ctx context.Context) (machine.Action, drive.Carrier, bool, error) {
+func (x *trip) exchange(ctx context.Context) (machine.Deliver, *drive.Held[*conn], error) {
 	kind, err := x.readBody()
 	if err != nil {
-		return nil, nil, false, err
+		return machine.Deliver{}, nil, err
 	}
 	u := x.req.URI()
 	way := drive.Way{Owner: ownerOf(x.hc), Scheme: "http", Authority: string(u.Host()), Identity: x.identity, Own: [2]bool{gss.Origin: x.own}}
@@ -173,20 +185,13 @@ func (x *trip) exchange(ctx context.Context) (machine.Action, drive.Carrier, boo
 	}
 	ks, err := drive.NewKeys(way)
 	if err != nil {
-		return nil, nil, false, fmt.Errorf("fasthttp: the request's URI: %w", err)
+		return machine.Deliver{}, nil, fmt.Errorf("fasthttp: the request's URI: %w", err)
 	}
-	q := machine.Request{Method: string(x.req.Header.Method()), URI: string(u.RequestURI()), Scheme: ks.Scheme, Host: ks.Host, Port: ks.Port}
-	x.host = ks.Host
-	e := drive.Exchange{
-		Begin:  machine.Begin{Request: q, Identity: x.identity, Body: kind},
-		Answer: func(q gss.Question) gss.Answer { return x.answer(ctx, q) },
-		Learn:  func(origin, _ machine.Facts) { x.t.spaces.Learn(ks.Origin, origin) },
-	}
-	if !x.own {
-		e.Lease = func() (origin, proxy machine.Lease) { return x.t.spaces.Lease(ks.Origin, q.URI), proxy }
-	}
-	e.Connect = func(ctx context.Context, fresh, _ bool) (drive.Carrier, error) {
-		return x.connect(ctx, ks.Connection, fresh)
+	e := drive.Exchange[*conn]{
+		Client: &x.t.client, Keys: ks, Method: string(x.req.Header.Method()), URI: string(u.RequestURI()), Body: kind,
+		Source: x.t.config().Source, BodyHash: x.sum,
+		Dial: func(ctx context.Context, _ bool) (*conn, error) { return x.dial(ctx, ks.Host) },
+		Send: x.send,
 	}
 	return e.Run(ctx)
 }
@@ -204,12 +209,12 @@ func (x *trip) readBody() (machine.Body, error) {
 		return machine.Replayable, nil
 	}
 	n := x.req.Header.ContentLength()
-	if x.t.config.BufferBody > 0 && int64(n) <= x.t.config.BufferBody {
-		data, err := io.ReadAll(io.LimitReader(x.req.BodyStream(), x.t.config.BufferBody+1))
+	if x.t.config().BufferBody > 0 && int64(n) <= x.t.config().BufferBody {
+		data, err := io.ReadAll(io.LimitReader(x.req.BodyStream(), x.t.config().BufferBody+1))
 		if err != nil {
 			return 0, err
 		}
-		if int64(len(data)) <= x.t.config.BufferBody {
+		if int64(len(data)) <= x.t.config().BufferBody {
 			x.body = data
 			return machine.Replayable, nil
 		}
@@ -219,34 +224,15 @@ func (x *trip) readBody() (machine.Body, error) {
 	return machine.Once, nil
 }
 
-func (x *trip) answer(ctx context.Context, q gss.Question) gss.Answer {
-	need, ok := q.(digest.NeedBodyHash)
+// sum answers what a scheme asks about content.
+func (x *trip) sum(need digest.NeedBodyHash) gss.Answer {
 	switch {
-	case !ok:
-		return drive.Ask(ctx, x.t.config.Source, q)
 	case need.Response:
 		return drive.BodyHash(need.Algorithm, x.resp.Body())
 	case !x.stream:
 		return drive.BodyHash(need.Algorithm, x.body)
 	}
 	return gss.Declined{}
-}
-
-// connect gives the exchange a connection of its own: an idle one of its key, or a fresh one.
-func (x *trip) connect(ctx context.Context, k drive.Key, fresh bool) (drive.Carrier, error) {
-	c := (*conn)(nil)
-	if !fresh {
-		c = x.t.pool.take(k)
-	}
-	if c == nil {
-		var err error
-		if c, err = x.dial(ctx, k); err != nil {
-			return nil, err
-		}
-	}
-	c.trip = x
-	c.watch(ctx)
-	return c, nil
 }
 
 // owner is what of a HostClient decides whom a connection leads to, as whom, and
@@ -270,7 +256,7 @@ func ownerOf(hc *fast.HostClient) owner {
 }
 
 // dial connects as the HostClient would.
-func (x *trip) dial(ctx context.Context, k drive.Key) (*conn, error) {
+func (x *trip) dial(ctx context.Context, host string) (*conn, error) {
 	addr, _, _ := strings.Cut(x.hc.Addr, ",")
 	addr = fast.AddMissingPort(addr, x.hc.IsTLS)
 	var raw net.Conn
@@ -292,14 +278,13 @@ func (x *trip) dial(ctx context.Context, k drive.Key) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, key: k, binding: gss.NoBinding()}
+	c := &conn{Conn: raw, binding: gss.NoBinding()}
 	if x.hc.IsTLS {
-		if err := c.secure(ctx, x.hc.TLSConfig, x.host); err != nil {
+		if err := c.secure(ctx, x.hc.TLSConfig, host); err != nil {
 			raw.Close()
 			return nil, err
 		}
 	}
-	c.runner = drive.Runner[machine.Client]{Machine: x.t.client, ID: drive.NextID(), Observer: x.t.config.Observer}
 	c.buffers(x.hc)
 	return c, nil
 }

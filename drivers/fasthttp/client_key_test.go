@@ -13,11 +13,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	fast "github.com/valyala/fasthttp"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
@@ -134,6 +137,29 @@ func TestPortsThatAreNone(t *testing.T) {
 			t.Errorf("%s: dialed %t, error %v", authority, dialed, err)
 		}
 		requirement.Held(t, "unit:ports_that_are_none", "CONN-2")
+	}
+}
+
+// No verb of fmt shows a password of a Transport or its configuration.
+func TestTransportShowsNoSecret(t *testing.T) {
+	const canary = "a password that is looked for"
+	login, err := answer.For("http://host.example", "alice", canary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fasthttp.ClientConfig{Source: login}
+	tr, err := fasthttp.NewTransport(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hc := &fast.HostClient{Transport: tr}
+	for _, v := range []any{config, &config, tr, reflect.ValueOf(tr).Elem(), hc} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			if show := fmt.Sprintf(verb, v); strings.Contains(show, canary) || strings.Contains(show, fmt.Sprintf("%x", canary)) {
+				t.Errorf("%s of a %T shows a password: %.200s", verb, v, show)
+			}
+			requirement.Held(t, "unit:clients_show_no_secret", "SECRET-9")
+		}
 	}
 }
 

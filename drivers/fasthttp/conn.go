@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
-	"sync"
 	"time"
 
 	fast "github.com/valyala/fasthttp"
@@ -21,20 +19,25 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// conn is a connection with the machine that belongs to it. It implements drive.Carrier.
+// conn is a connection of a client's. It implements drive.Conn.
 type conn struct {
 	net.Conn
-	key     drive.Key
-	runner  drive.Runner[machine.Client]
 	binding gss.Binding
 	br      *bufio.Reader
 	bw      *bufio.Writer
-	trip    *trip
-	ctx     context.Context // the exchange's, which ends reads and writes
+	trip    *trip           // whose it is; nil while it is idle
+	ctx     context.Context // the trip's, which ends reads and writes
 	release func() bool     // ends its power over them
+	wrote   int64           // bytes
 	spent   bool            // the peer closes it after its last response
 	dead    bool            // it failed
-	timer   *time.Timer     // while it is idle
+}
+
+// Write implements io.Writer.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.wrote += int64(n)
+	return n, err
 }
 
 const defaultBuffer = 4096
@@ -44,18 +47,29 @@ func (c *conn) buffers(hc *fast.HostClient) {
 	if size <= 0 {
 		size = defaultBuffer
 	}
-	c.br, c.bw = bufio.NewReaderSize(c.Conn, size), bufio.NewWriter(c.Conn)
+	c.br, c.bw = bufio.NewReaderSize(c.Conn, size), bufio.NewWriter(c)
 }
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// watch ends reads and writes with the context.
-func (c *conn) watch(ctx context.Context) {
-	c.ctx = ctx
+// serve gives the connection to a trip, whose context ends reads and writes.
+func (c *conn) serve(x *trip, ctx context.Context) {
+	if c.trip == x {
+		return
+	}
+	c.trip, c.ctx = x, ctx
 	c.SetDeadline(time.Time{})
 	end := c.Conn
 	c.release = context.AfterFunc(ctx, func() { end.SetDeadline(past) })
+}
+
+// rest takes it from its trip.
+func (c *conn) rest() {
+	if c.release != nil {
+		c.release()
+	}
+	c.trip, c.ctx, c.release = nil, nil, nil
 }
 
 // within gives a deadline to reads or writes, 0 for none. It does not lift one that the context's end
@@ -71,66 +85,43 @@ func (c *conn) within(set func(time.Time) error, d time.Duration) {
 	}
 }
 
-// Runner implements drive.Carrier.
-func (c *conn) Runner() *drive.Runner[machine.Client] { return &c.runner }
-
-// Begun implements drive.Carrier.
-func (c *conn) Begun(q machine.Request) machine.Request {
+// Describe implements drive.Conn.
+func (c *conn) Describe(q machine.Request) machine.Request {
 	q.Binding = c.binding
 	return q
 }
 
-// Spent implements drive.Carrier.
-func (c *conn) Spent() bool { return c.spent || c.dead }
+// Usable implements drive.Conn.
+func (c *conn) Usable() bool { return !c.spent && !c.dead }
 
-// Close implements drive.Carrier.
+// Close implements drive.Conn.
 func (c *conn) Close() {
-	if c.release != nil {
-		c.release()
-	}
+	c.rest()
 	c.Conn.Close()
 }
 
-// Renew implements drive.Carrier: a fresh connection where the peer closed this one after its
-// response.
-func (c *conn) Renew(ctx context.Context) bool {
-	if c.dead || !c.spent || ctx.Err() != nil {
-		return false
-	}
-	c.Close()
-	next, err := c.trip.dial(ctx, c.key)
-	if err != nil {
-		c.dead, c.trip.broken = true, err
-		return false
-	}
-	same := next.binding == c.binding
-	c.Conn, c.br, c.bw, c.binding = next.Conn, next.br, next.bw, next.binding
-	c.spent, c.dead = false, !same
-	c.watch(ctx)
-	return same
-}
+// Streams implements drive.Conn.
+func (c *conn) Streams() drive.Streams { return nil }
 
-// Send implements drive.Carrier.
-func (c *conn) Send(_ context.Context, a machine.Send) (machine.Response, error) {
-	x := c.trip
+// send sends the request once more.
+func (x *trip) send(ctx context.Context, c *conn, a machine.Send) (machine.Response, error) {
+	if c.serve(x, ctx); c.spent || c.dead {
+		return machine.Response{}, &drive.Loss{Err: errGone, Unsent: true}
+	}
 	r := fast.AcquireRequest()
 	defer fast.ReleaseRequest(r)
 	x.prepare(r, a)
+	before, spent, heard := c.wrote, x.spent, false
 	sent, err := c.write(r, a.Body)
 	if err == nil {
-		err = c.read(a)
+		heard, err = c.read(a)
 	}
 	if err != nil {
-		c.dead, x.broken = true, err
-		return machine.Response{}, err
+		c.dead = true
+		return machine.Response{}, &drive.Loss{Err: err, Unsent: c.wrote == before && x.spent == spent, Heard: heard}
 	}
-	x.broken, x.status = nil, x.resp.StatusCode()
 	c.spent = c.spent || x.resp.ConnectionClose()
-	e := machine.Response{Status: x.status, Header: header.ParseResponse(responseFields{&x.resp.Header}.Values), Close: c.spent, BodySent: sent}
-	if x.own && x.status == fast.StatusUnauthorized { // whom it concerns is the application
-		e.Status, e.Header = fast.StatusForbidden, header.Response{}
-	}
-	return e, nil
+	return machine.Response{Status: x.resp.StatusCode(), Header: header.ParseResponse(responseFields{&x.resp.Header}.Values), Close: c.spent, BodySent: sent}, nil
 }
 
 // prepare is the request of one leg, in r.
@@ -208,8 +199,9 @@ func (c *conn) wanted() bool {
 	return ok && silent.Timeout() && c.ctx.Err() == nil || bytes.HasSuffix(head, []byte(" 100"))
 }
 
-// read reads the final response. The content of a challenge has a bound of its own.
-func (c *conn) read(a machine.Send) error {
+// read reads the final response, and reports whether anything of one came. The
+// content of a challenge has a bound of its own.
+func (c *conn) read(a machine.Send) (heard bool, err error) {
 	x := c.trip
 	c.within(c.SetReadDeadline, x.hc.ReadTimeout)
 	for range maxInformational {
@@ -217,33 +209,35 @@ func (c *conn) read(a machine.Send) error {
 		if x.hc.DisableHeaderNamesNormalizing {
 			x.resp.Header.DisableNormalizing()
 		}
+		_, silent := c.br.Peek(1)
+		heard = heard || silent == nil
 		if err := x.resp.Header.Read(c.br); err != nil {
-			return err
+			return heard, err
 		}
 		status := x.resp.StatusCode()
 		if status < 200 && status != fast.StatusSwitchingProtocols { // HTA-11
 			continue
 		}
 		if a.Probe || x.req.Header.IsHead() || status < 200 || status == fast.StatusNoContent || status == fast.StatusNotModified {
-			return nil
+			return true, nil
 		}
 		limit, challenge := x.hc.MaxResponseBodySize, status == fast.StatusUnauthorized && !x.own
-		if challenge && (limit <= 0 || int64(limit) > x.t.config.MaxDrain) {
-			limit = int(x.t.config.MaxDrain)
+		if challenge && (limit <= 0 || int64(limit) > x.t.config().MaxDrain) {
+			limit = int(x.t.config().MaxDrain)
 		}
 		err := x.resp.ReadBody(c.br, limit)
 		if err == fast.ErrBodyTooLarge && challenge { // it is of no use, and neither is its connection
 			x.resp.ResetBody()
 			c.spent, err = true, nil
 		}
-		return err
+		return true, err
 	}
-	return errTooMany
+	return heard, errTooMany
 }
 
-// alive reports whether the peer has not closed an idle connection, nor said something that
+// Alive reports whether the peer has not closed an idle connection, nor said something that
 // nobody asked for.
-func (c *conn) alive() bool {
+func (c *conn) Alive() bool {
 	c.SetReadDeadline(time.Now().Add(20 * time.Microsecond))
 	defer c.SetReadDeadline(time.Time{})
 	_, err := c.br.Peek(1)
@@ -251,79 +245,6 @@ func (c *conn) alive() bool {
 	return ok && timeout.Timeout()
 }
 
-// pool keeps the connections of a Transport while they are idle, in the order in which they became it.
-type pool struct {
-	mu   sync.Mutex
-	idle []*conn
-}
-
-// take is a connection for k, the one that was used last; nil if there is none that can be used.
-func (p *pool) take(k drive.Key) *conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; c.key == k {
-			p.remove(i)
-			if c.alive() {
-				return c
-			}
-			c.Conn.Close()
-		}
-	}
-	return nil
-}
-
-// put takes a connection back, and keeps it for so long. Where there is no room, the one that has been
-// idle for longest goes.
-func (p *pool) put(c *conn, keep time.Duration) {
-	if keep <= 0 {
-		keep = fast.DefaultMaxIdleConnDuration
-	}
-	c.trip, c.ctx, c.release = nil, nil, nil
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	same, oldest := 0, 0
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if p.idle[i].key == c.key {
-			same++
-			oldest = i
-		}
-	}
-	switch {
-	case same >= MaxIdlePerKey:
-		p.drop(oldest)
-	case len(p.idle) >= MaxIdle:
-		p.drop(0)
-	}
-	p.idle = append(p.idle, c)
-	c.timer = time.AfterFunc(keep, func() { p.expire(c) })
-}
-
-// remove takes one off the list, drop closes it as well. The lock is held.
-func (p *pool) remove(i int) *conn {
-	c := p.idle[i]
-	c.timer.Stop()
-	p.idle = slices.Delete(p.idle, i, i+1)
-	return c
-}
-
-func (p *pool) drop(i int) { p.remove(i).Conn.Close() }
-
-// expire closes a connection that was idle for too long.
-func (p *pool) expire(c *conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if i := slices.Index(p.idle, c); i >= 0 {
-		p.drop(i)
-	}
-}
-
-func (p *pool) closeAll() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.idle) > 0 {
-		p.drop(len(p.idle) - 1)
-	}
-}
+var errGone = errors.New("fasthttp: the peer closed the connection after its response")
 
 var errTooMany = errors.New("fasthttp: the peer sent too many informational responses")

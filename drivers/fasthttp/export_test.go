@@ -10,8 +10,4 @@ func (a *Authenticator) Guests() (n int) {
 }
 
 // Idle is how many connections are kept.
-func (t *Transport) Idle() int {
-	t.pool.mu.Lock()
-	defer t.pool.mu.Unlock()
-	return len(t.pool.idle)
-}
+func (t *Transport) Idle() int { return t.client.Pool.Idle() }

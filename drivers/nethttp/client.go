@@ -21,8 +21,7 @@ const (
 	// Base.ExpectContinueTimeout is 0.
 	DefaultExpectTimeout = time.Second
 
-	defaultMaxIdle   = 100
-	defaultMaxPerKey = 8
+	defaultMaxIdle = 100
 )
 
 // ClientConfig configures a [Transport].
@@ -34,6 +33,15 @@ type ClientConfig struct {
 	Machine machine.ClientConfig
 	// Source answers what the schemes ask, with the request's context. Nil declines
 	// everything.
+	//
+	// A Source may answer by that context, and so for several users. Where requests
+	// carry no name ([WithIdentity]) it is asked again before a connection that was
+	// authenticated by its answers, or that runs in a tunnel which was, serves another
+	// request: the same questions, once for each request, with the new request's
+	// context. Any other answer takes another connection, and so does an answer that
+	// holds a pointer and is no gss.Subject. A Source that answers one user's password
+	// from memory need not care; one that prompts or looks things up should keep its
+	// answers, or name identities.
 	Source answer.Source
 	// Base says how to connect, and bounds: its dialer, TLS configuration,
 	// protocols, timeouts, limits on idle connections (MaxIdleConns,
@@ -72,10 +80,22 @@ type ClientConfig struct {
 	Observer Observer
 }
 
+// Format implements fmt.Formatter: a configuration shows the type of its source, and
+// nothing that may hold a secret.
+func (c ClientConfig) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "nethttp.ClientConfig(source %T)", c.Source)
+}
+
 // Transport is an http.RoundTripper that authenticates: it answers 401 and 407
 // by as many requests as the scheme takes, over connections of its own that
-// belong to one identity each. It may be used by several goroutines at once. Make
-// one with [NewTransport].
+// belong to one user each: of one identity (see [WithIdentity]) or, without a name,
+// of one set of answers (see ClientConfig.Source), and of one user of the proxy. It
+// may be used by several goroutines at once. Make one with [NewTransport].
+//
+// A request whose connection is lost before a response is sent once more at most
+// (RFC 9110 section 9.2.2): if its method is idempotent, with credentials made anew,
+// and not if it carried the proof of a handshake such as NTLM's, which the server
+// may have counted.
 //
 // A response that comes back is the last one of its exchange; [Delivered] tells
 // what was established. A challenge that could not be met is an [*Error], not a
@@ -86,12 +106,11 @@ type ClientConfig struct {
 // for a plain proxy) is passed through as it is, and that side is not
 // authenticated: its challenge is a response like any other.
 type Transport struct {
-	config  ClientConfig
-	client  machine.Client
+	config  func() *ClientConfig // a function, because fmt shows no more of it than its address (SECRET-9)
+	client  drive.Client[*conn]
 	multi   *http.Transport // connects with any protocol of Base
 	single  *http.Transport // with HTTP/1 only
-	pool    pool
-	spaces  drive.Spaces
+	idle    time.Duration   // how long a connection may be, 0 for ever
 	tunnels tunnels
 }
 
@@ -119,28 +138,32 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
-	t := &Transport{config: c, client: client, multi: newBase(c.Base, false), single: newBase(c.Base, true)}
-	t.pool = pool{maxIdle: c.Base.MaxIdleConns, maxPerKey: c.Base.MaxIdleConnsPerHost, timeout: c.Base.IdleConnTimeout}
-	if t.pool.maxIdle == 0 {
-		t.pool.maxIdle = defaultMaxIdle
+	t := &Transport{config: func() *ClientConfig { return &c }, multi: newBase(c.Base, false), single: newBase(c.Base, true), idle: c.Base.IdleConnTimeout}
+	t.client.Fresh = func() drive.Runner[machine.Client] {
+		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
 	}
-	if t.pool.maxPerKey == 0 {
-		t.pool.maxPerKey = defaultMaxPerKey
+	pool := &t.client.Pool
+	pool.MaxIdle, pool.MaxPerKey = c.Base.MaxIdleConns, c.Base.MaxIdleConnsPerHost
+	if pool.MaxIdle == 0 {
+		pool.MaxIdle = defaultMaxIdle
 	}
 	if c.Base.DisableKeepAlives {
-		t.pool.maxIdle = -1
+		pool.MaxIdle = -1
 	}
 	return t, nil
 }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (t *Transport) CloseIdleConnections() { t.pool.closeIdle() }
+func (t *Transport) CloseIdleConnections() { t.client.Pool.CloseIdle() }
 
 type identityName struct{}
 
 // WithIdentity makes requests with the returned context act under a local name.
-// Sources see it as gss.Target.Identity. Connections and what was learned from
-// peers are never shared between identities (HTA-9). The default is "".
+// Sources see it as gss.Target.Identity, and must answer for the same user whenever
+// they see the same name: connections of a named identity are used again without
+// asking. Connections and what was learned from peers are never shared between
+// identities (HTA-9). The default is "", whose connections are told apart by asking
+// the Source again, see ClientConfig.Source.
 func WithIdentity(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, identityName{}, name)
 }
@@ -194,23 +217,22 @@ func (t *Transport) newTrip(r *http.Request) (*trip, error) {
 		return nil, err
 	}
 	x := &trip{t: t, request: r, route: way, url: r.URL}
-	x.identity, _ = r.Context().Value(identityName{}).(string)
-	if way.via.Route == machine.Forwarded && r.Host != "" { // it goes where its absolute form says
+	identity, _ := r.Context().Value(identityName{}).(string)
+	if way.via == machine.Forwarded && r.Host != "" { // it goes where its absolute form says
 		u := *r.URL
 		u.Host = r.Host
 		x.url = &u
 	}
-	x.own = [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0}
 	x.keys, err = drive.NewKeys(drive.Way{
-		Owner: t.config.Base, Proxy: way.proxy, Route: way.via.Route,
-		Scheme: x.url.Scheme, Authority: x.url.Host, Identity: x.identity, Own: x.own,
+		Owner: t.config().Base, Proxy: way.proxy, Route: way.via,
+		Scheme: x.url.Scheme, Authority: x.url.Host, Identity: identity,
+		Own: [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nethttp: the request's URL or proxy: %w", err)
 	}
-	x.keys.Via.Explicit = way.via.Explicit
-	x.route.via = x.keys.Via
-	x.source = answer.Chain(t.config.Source, way.login(x.identity))
-	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
+	x.keys.Via.Explicit = x.keys.Via.Route != machine.Direct && !t.config().Discovered
+	x.source = answer.Chain(t.config().Source, way.login(identity))
+	x.body, err = newContent(r.Context(), r, t.config().BufferBody)
 	return x, err
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -16,181 +15,75 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
-	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// trip is one exchange: a request of the application's, from Begin to the
-// response that it gets, over as many connections as it takes.
+// Error says why an exchange ended without a response that may be used.
+type Error = drive.Error
+
+// trip is a request of the application's on its way: what [drive.Exchange] must
+// know of net/http.
 type trip struct {
-	t        *Transport
-	request  *http.Request
-	url      *url.URL // whose authority is the origin's
-	route    route
-	keys     drive.Keys
-	identity string
-	own      [2]bool // sides that the application authenticates itself
-	source   answer.Source
-	body     *content
+	t       *Transport
+	request *http.Request
+	url     *url.URL // whose authority is the origin's
+	route   route
+	keys    drive.Keys
+	source  answer.Source
+	body    *content
 
-	resume machine.Resume
-	http11 bool // this exchange needs a connection that is not multiplexed
-	fresh  bool // and none that was idle
-
-	conn     *conn
-	agent    agent
-	reserved bool // a stream of conn, not used yet
-	sends    int  // since Begin
-	pooled   bool // conn served other exchanges before
-	served   bool // and this one
+	conn     *conn // that the last request went out on
 	upload   *upload
-	response *http.Response // the last one, as long as it is nobody's
-	status   int            // of the last one
-	broken   error          // what became of the last connection
+	response *http.Response // the last one, until it is delivered
 }
 
-// run does what the machine says until the exchange ends.
+// run runs the exchange.
 func (x *trip) run() (*http.Response, error) {
-	acts, err := x.begin()
-	for err == nil {
-		var next machine.Event
-		switch a := acts.At(0).(type) {
-		case machine.Ask:
-			next, err = x.ask(a)
-		case machine.Send:
-			next, err = x.send(a)
-			if err == errUntouched {
-				x.fresh = true
-				acts, err = x.begin()
-				continue
-			}
-		case machine.Deliver:
-			return x.deliver(a, retires(acts)), nil
-		case machine.Fail:
-			return nil, x.fail(a, retires(acts))
-		case machine.Reopen:
-			x.reopen(a)
-			acts, err = x.begin()
-			continue
-		default:
-			err = fmt.Errorf("nethttp: a client cannot do a %T", a)
-		}
-		if err == nil {
-			acts, err = x.step(next)
-		}
+	method := x.request.Method
+	if method == "" {
+		method = http.MethodGet
 	}
-	x.abandon()
+	e := drive.Exchange[*conn]{
+		Client: &x.t.client, Keys: x.keys,
+		Method: method, URI: x.url.RequestURI(), Body: x.body.kind,
+		Source: x.source, BodyHash: x.sum,
+		Dial:  func(ctx context.Context, http1 bool) (*conn, error) { return x.t.dial(ctx, &x.route, &x.keys, http1) },
+		Send:  x.send,
+		Leave: func(*conn) { x.clear() },
+	}
+	d, on, err := e.Run(x.request.Context())
+	if err == nil {
+		return x.deliver(d, on), nil
+	}
+	if failed, ok := errors.AsType[*Error](err); ok { // its connection may go on
+		x.clear()
+		if on != nil && !x.closes() {
+			on.Keep(x.t.idle)
+		} else if on != nil {
+			on.Close()
+		}
+		return nil, failed
+	}
+	if x.upload != nil {
+		x.upload.resolve(halted)
+	}
+	if x.response != nil {
+		x.response.Body.Close()
+	}
+	if on != nil {
+		on.Close()
+	}
 	return nil, err
 }
 
-func retires(acts machine.Actions) bool {
-	for a := range acts.All() {
-		if _, ok := a.(machine.Retire); ok {
-			return true
-		}
+// sum answers what a scheme asks about content.
+func (x *trip) sum(need digest.NeedBodyHash) gss.Answer {
+	if need.Response {
+		return x.responseSum(need.Algorithm)
 	}
-	return false
-}
-
-// step tells the machine an event.
-func (x *trip) step(e machine.Event) (machine.Actions, error) {
-	env := entropy.Env()
-	next, acts, err := x.agent.client.Step(env, e)
-	if err != nil {
-		return acts, err
-	}
-	x.agent.client = next
-	x.observe(env, e, acts)
-	return acts, nil
-}
-
-func (x *trip) observe(env gss.Env, e machine.Event, acts machine.Actions) {
-	if f := x.t.config.Observer; f != nil {
-		f(x.agent.id, env, e, acts)
-	}
-}
-
-// begin finds a connection that will have this exchange, or opens one, and gives
-// the first actions. An idle connection may carry the identity for another origin
-// (behind a plain proxy); its machine then says Reopen. Since the machine is a
-// value, it is asked without obligation, and the connection stays as it was.
-func (x *trip) begin() (machine.Actions, error) {
-	b := machine.Begin{Via: x.route.via, Identity: x.identity, Body: x.body.kind, Resume: x.resume}
-	uri := x.url.RequestURI()
-	if !x.own[gss.Origin] {
-		b.Lease = x.t.spaces.Lease(x.keys.Origin, uri)
-	}
-	if !x.own[gss.Proxy] && x.route.via.Route == machine.Forwarded {
-		b.ProxyLease = x.t.spaces.Lease(x.keys.Proxy, uri)
-	}
-	x.http11 = x.http11 || x.t.spaces.NeedsHTTP11(x.keys.Origin)
-	var passed []*conn
-	defer func() {
-		for _, c := range passed {
-			x.t.pool.put(c)
-		}
-	}()
-	for !x.fresh {
-		c := x.t.pool.take(x.keys.Connection, x.keys.Origin, x.http11)
-		if c == nil {
-			break
-		}
-		acts, ok, err := x.try(c, b, true)
-		if ok || err != nil {
-			return acts, err
-		}
-		passed = append(passed, c)
-	}
-	c, err := x.t.dial(x.request.Context(), &x.route, &x.keys, x.identity, x.http11)
-	if err != nil {
-		return machine.Actions{}, err
-	}
-	acts, _, err := x.try(c, b, false)
-	return acts, err
-}
-
-// try begins the exchange on a connection; false if it is not for this exchange.
-func (x *trip) try(c *conn, b machine.Begin, pooled bool) (acts machine.Actions, ok bool, err error) {
-	used := c.agent
-	if c.multiplexed {
-		used = agent{x.t.client, drive.NextID()}
-	}
-	b.Request = outbound(x.request, x.url, &x.keys, c.binding, c.multiplexed)
-	env := entropy.Env()
-	next, acts, err := used.client.Step(env, b)
-	if err != nil {
-		x.conn, x.reserved = c, c.multiplexed // to be let go
-		return acts, false, err
-	}
-	if pooled && !c.multiplexed {
-		switch acts.At(0).(type) {
-		case machine.Reopen, machine.Fail:
-			return acts, false, nil
-		}
-	}
-	used.client = next
-	x.conn, x.agent, x.reserved = c, used, c.multiplexed
-	x.pooled, x.served, x.sends = pooled, false, 0
-	x.observe(env, b, acts)
-	return acts, true, nil
-}
-
-// ask answers a question: those about bodies here, the others by the source.
-func (x *trip) ask(a machine.Ask) (machine.Event, error) {
-	ctx := x.request.Context()
-	e := machine.Answered{ID: a.ID}
-	if need, ok := a.Question.(digest.NeedBodyHash); ok {
-		if need.Response {
-			e.Answer = x.responseSum(need.Algorithm)
-		} else {
-			e.Answer = x.body.sum(need.Algorithm)
-		}
-	} else {
-		e.Answer = drive.Ask(ctx, x.source, a.Question)
-	}
-	return e, ctx.Err()
+	return x.body.sum(need.Algorithm)
 }
 
 // responseSum hashes the response's content, which it puts back for the
@@ -200,86 +93,55 @@ func (x *trip) responseSum(a digest.Algorithm) gss.Answer {
 	if r == nil || r.Uncompressed { // the server's proof is over the compressed form
 		return gss.Declined{}
 	}
-	data, err := io.ReadAll(io.LimitReader(r.Body, x.t.config.MaxBody+1))
-	if err != nil || int64(len(data)) > x.t.config.MaxBody {
+	data, err := io.ReadAll(io.LimitReader(r.Body, x.t.config().MaxBody+1))
+	if err != nil || int64(len(data)) > x.t.config().MaxBody {
 		return gss.Declined{} // which fails the exchange
 	}
 	r.Body = joined{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
 	return drive.BodyHash(a, data)
 }
 
-// errUntouched: a connection that had been idle was gone before a byte of the
-// request was written, and the exchange can begin again as if nothing had
-// happened.
-var errUntouched = errors.New("nethttp: the idle connection was gone")
-
-// send sends the request once more, and tells what came of it.
-//
-// A request that no handshake ties to its connection may go out on a fresh one.
-// So it does where the connection is gone; and also where the server turns out
-// to have closed it after its last response, if the request may be repeated.
-func (x *trip) send(a machine.Send) (machine.Event, error) {
+// send sends the request once more.
+func (x *trip) send(_ context.Context, c *conn, a machine.Send) (machine.Response, error) {
 	x.clear()
-	for {
-		if !x.conn.usable() {
-			if x.sends == 0 && x.pooled {
-				x.drop()
-				return nil, errUntouched
-			}
-			if a.Pinned { // HTA-5
-				return machine.Closed{}, nil
-			}
-			if same, err := x.replace(); err != nil || !same {
-				return machine.Closed{}, err
-			}
-		}
-		r, written, err := x.prepare(a)
-		if err != nil {
-			return nil, err
-		}
-		before := x.conn.wire.wrote.Load()
-		x.sends++
-		x.reserved = false
-		response, err := x.conn.cc.RoundTrip(r)
-		if err == nil {
-			x.response, x.status, x.broken, x.served = response, response.StatusCode, nil, true
-			return x.responded(), nil
-		}
-		failed := x.upload.failure()
-		x.upload.resolve(halted)
-		untouched := (!written.Load() || !x.conn.multiplexed && x.conn.wire.wrote.Load() == before) && !x.upload.touched()
-		switch {
-		case x.request.Context().Err() != nil:
-			return nil, err
-		case failed != nil: // the application's own body
-			return nil, failed
-		case untouched && x.sends == 1 && x.pooled:
-			x.drop()
-			return nil, errUntouched
-		case x.served && !a.Pinned && (untouched || x.repeatable()):
-			if same, err := x.replace(); err == nil && same {
-				continue
-			}
-		}
-		x.broken = err
-		return machine.Closed{}, nil
+	x.conn = c
+	if !c.Usable() {
+		return machine.Response{}, &drive.Loss{Err: errGone, Unsent: true}
 	}
+	r, watch, err := x.prepare(a)
+	if err != nil {
+		if s := c.Streams(); s != nil {
+			s.Release()
+		}
+		return machine.Response{}, err
+	}
+	before := c.wire.wrote.Load()
+	response, err := c.cc.RoundTrip(r)
+	if err == nil {
+		x.response = response
+		return x.responded(), nil
+	}
+	failed := x.upload.failure()
+	x.upload.resolve(halted)
+	switch {
+	case x.request.Context().Err() != nil:
+		return machine.Response{}, err
+	case failed != nil: // the application's own body
+		return machine.Response{}, failed
+	}
+	untouched := (!watch.wrote.Load() || !c.multiplexed && c.wire.wrote.Load() == before) && !x.upload.touched()
+	return machine.Response{}, &drive.Loss{Err: err, Unsent: untouched, Heard: watch.heard.Load()}
 }
 
-// repeatable reports whether the request may be sent although it may have been
-// carried out already (RFC 9110 section 9.2.2), and can be.
-func (x *trip) repeatable() bool {
-	switch x.request.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
-		return x.body.kind != machine.Once || !x.upload.touched()
-	}
-	return false
-}
+var errGone = errors.New("nethttp: the connection was gone")
 
-// prepare is the request of one leg. written tells whether its header went to
-// the connection.
-func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
-	written := new(atomic.Bool)
+// watch is what httptrace tells of one leg: whether its header went to the
+// connection, and whether something came back.
+type watch struct{ wrote, heard atomic.Bool }
+
+// prepare is the request of one leg, on x.conn.
+func (x *trip) prepare(a machine.Send) (*http.Request, *watch, error) {
+	w := new(watch)
 	h := x.request.Header.Clone()
 	if h == nil {
 		h = make(http.Header)
@@ -297,9 +159,12 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
 		x.conn.wire.upload.Store(u)
 	}
 	ctx := httptrace.WithClientTrace(x.request.Context(), &httptrace.ClientTrace{
-		WroteHeaders:         func() { written.Store(true) },
-		GotFirstResponseByte: u.responding,
-		Got100Continue:       u.continued,
+		WroteHeaders: func() { w.wrote.Store(true) },
+		GotFirstResponseByte: func() {
+			w.heard.Store(true)
+			u.responding()
+		},
+		Got100Continue: u.continued,
 	})
 	if a.AfterHandshake {
 		ctx = afterHandshake(ctx)
@@ -312,10 +177,10 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
 	if a.Probe {
 		r.Method = http.MethodHead
 	}
-	if x.route.via.Route == machine.Forwarded {
+	if x.route.via == machine.Forwarded {
 		r.Host = drive.Authority(x.keys.Scheme, x.keys.Host, x.keys.Port) // the very text that a proof to the proxy is made over
 	}
-	if x.route.tunnel { // the proxy is not who gets this
+	if x.route.tunnel { // it is the origin that gets this
 		h.Del(header.ProxyAuthorization)
 	}
 	if sends {
@@ -324,24 +189,25 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *atomic.Bool, error) {
 		h.Del("Expect")
 		r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
 	}
-	return r, written, nil
+	return r, w, nil
 }
 
-// responded is the event of the response that just came.
-func (x *trip) responded() machine.Event {
+// responded is what the machine hears of the response that just came.
+func (x *trip) responded() machine.Response {
 	r := x.response
 	e := machine.Response{Status: r.StatusCode, Header: responseHeader(r.Header), Close: r.Close, BodySent: x.upload.hold()}
-	side, challenge := gss.Origin, r.StatusCode == http.StatusUnauthorized
-	if r.StatusCode == http.StatusProxyAuthRequired {
-		side, challenge = gss.Proxy, true
-	}
-	switch {
-	case challenge && x.own[side]: // whom it concerns is the application
-		e.Status, e.Header = http.StatusForbidden, header.Response{}
-	case challenge:
+	if side, challenge := challengeOf(r.StatusCode); challenge && !x.keys.Own[side] {
 		e.Close = !x.drain() || e.Close
 	}
 	return e
+}
+
+// challengeOf is the side that a status is a challenge of.
+func challengeOf(status int) (side gss.Side, ok bool) {
+	if status == http.StatusProxyAuthRequired {
+		return gss.Proxy, true
+	}
+	return gss.Origin, status == http.StatusUnauthorized
 }
 
 // drain reads what is left of a response that nobody will read, so that its
@@ -350,15 +216,15 @@ func (x *trip) drain() bool {
 	body := x.response.Body
 	x.response.Body = http.NoBody
 	defer body.Close()
-	if !x.conn.multiplexed && x.status == http.StatusProxyAuthRequired && x.upload.began() {
+	if !x.conn.multiplexed && x.response.StatusCode == http.StatusProxyAuthRequired && x.upload.began() {
 		x.conn.cc.Close() // Squid 5 answers nothing more where it has refused a body of 64 KB
 		return false
 	}
-	max := x.t.config.MaxDrain
+	max := x.t.config().MaxDrain
 	if n, err := io.CopyN(io.Discard, body, max+1); err != io.EOF || n > max {
 		return x.conn.multiplexed
 	}
-	return x.conn.usable()
+	return x.conn.Usable()
 }
 
 // clear makes room for another request on the connection of a response that is
@@ -374,94 +240,31 @@ func (x *trip) clear() {
 	x.response = nil
 }
 
-// drop lets go of the connection for good.
-func (x *trip) drop() {
-	switch c := x.conn; {
-	case c == nil:
-	case !c.multiplexed:
-		c.cc.Close()
-	case x.reserved:
-		c.cc.Release()
-	}
-	x.conn, x.reserved = nil, false
-}
-
-// replace puts a fresh connection under the same machine. It reports whether the
-// machine can tell no difference.
-func (x *trip) replace() (bool, error) {
-	old := x.conn
-	x.drop()
-	c, err := x.t.dial(x.request.Context(), &x.route, &x.keys, x.identity, x.http11)
-	if err != nil {
-		return false, err
-	}
-	x.conn, x.reserved, x.served = c, c.multiplexed, false
-	return c.multiplexed == old.multiplexed && c.binding == old.binding, nil
-}
-
-// reopen ends the exchange's part on this connection.
-func (x *trip) reopen(a machine.Reopen) {
-	x.t.spaces.Learn(x.keys.Origin, a.Learn)
-	x.t.spaces.Learn(x.keys.Proxy, a.LearnProxy)
-	if a.HTTP11 {
-		x.http11 = true
-		x.t.spaces.LearnHTTP11(x.keys.Origin)
-	}
-	x.resume, x.fresh = a.Resume, !a.HTTP11
-	x.clear()
-	x.drop()
-}
-
-// abandon ends the exchange in the middle.
-func (x *trip) abandon() {
-	if x.upload != nil {
-		x.upload.resolve(halted)
-	}
-	if x.response != nil {
-		x.response.Body.Close()
-	}
-	x.drop()
-}
-
-// fail is the end without a response.
-func (x *trip) fail(a machine.Fail, retire bool) error {
-	x.t.spaces.Learn(x.keys.Origin, a.Learn)
-	x.t.spaces.Learn(x.keys.Proxy, a.LearnProxy)
-	x.clear()
-	if c := x.conn; c != nil && !c.multiplexed && !retire && !x.request.Close {
-		c.agent, c.last = x.agent, x.keys.Origin
-		x.t.pool.put(c)
-	} else {
-		x.drop()
-	}
-	return &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: x.status, Err: x.broken}
-}
-
 // deliver hands the response to the application, and its connection, when the
 // content was read, to the pool.
-func (x *trip) deliver(d machine.Deliver, retire bool) *http.Response {
-	x.t.spaces.Learn(x.keys.Origin, d.Learn)
-	x.t.spaces.Learn(x.keys.Proxy, d.LearnProxy)
-	r, c := x.response, x.conn
+func (x *trip) deliver(d machine.Deliver, on *drive.Held[*conn]) *http.Response {
+	r, c := x.response, on.Conn
 	x.upload.resolve(settled)
 	r.Request = x.request.WithContext(context.WithValue(x.request.Context(), deliveredKey{}, d))
 	if c.multiplexed {
 		return r
 	}
-	c.agent, c.last = x.agent, x.keys.Origin
-	end := func() { x.t.pool.put(c) }
-	if retire || x.request.Close || headerCloses(x.request.Header) {
-		end = func() { c.cc.Close() }
+	end := func() { on.Keep(x.t.idle) }
+	if x.closes() {
+		end = on.Close
 	}
 	switch {
 	case r.StatusCode == http.StatusSwitchingProtocols: // the connection is the application's
-	case r.Body == http.NoBody || c.usable(): // nothing is left of it
+	case r.Body == http.NoBody || c.Usable(): // nothing is left of it
 		end()
 	default:
-		r.Body = &lastBody{ReadCloser: r.Body, whole: c.usable, end: end}
+		r.Body = &lastBody{ReadCloser: r.Body, whole: c.Usable, end: end}
 	}
 	return r
 }
+
+// closes reports whether the application wants the connection closed.
+func (x *trip) closes() bool { return x.request.Close || headerCloses(x.request.Header) }
 
 func headerCloses(h http.Header) bool { return strings.EqualFold(h.Get("Connection"), "close") }
 

@@ -2,9 +2,7 @@ package nethttp
 
 import (
 	"net/http"
-	"net/url"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -18,19 +16,6 @@ func requestHeader(h http.Header) header.Request { return header.ParseRequest(h.
 
 // responseHeader is what a response's fields say about authentication.
 func responseHeader(h http.Header) header.Response { return header.ParseResponse(h.Values) }
-
-// outbound is what a client's machine must know of a request that is to be sent
-// to u's origin.
-func outbound(r *http.Request, u *url.URL, ks *drive.Keys, b gss.Binding, multiplexed bool) machine.Request {
-	q := machine.Request{
-		Method: r.Method, URI: u.RequestURI(), Scheme: ks.Scheme, Host: ks.Host, Port: ks.Port,
-		Binding: b, Multiplexed: multiplexed,
-	}
-	if q.Method == "" {
-		q.Method = http.MethodGet
-	}
-	return q
-}
 
 // incoming is a request that came in, as it was written.
 func incoming(r *http.Request, b gss.Binding) machine.Incoming {

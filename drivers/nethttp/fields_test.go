@@ -125,26 +125,6 @@ func FuzzTarget(f *testing.F) {
 	})
 }
 
-func TestOutbound(t *testing.T) {
-	for raw, want := range map[string]machine.Request{
-		"http://Host.example/a%20b?c=d": {Method: "GET", URI: "/a%20b?c=d", Scheme: "http", Host: "host.example", Port: 80},
-		"https://host.example":          {Method: "GET", URI: "/", Scheme: "https", Host: "host.example", Port: 443, Multiplexed: true},
-		"http://[::1]:8080?q":           {Method: "GET", URI: "/?q", Scheme: "http", Host: "::1", Port: 8080},
-	} {
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ks, err := drive.NewKeys(drive.Way{Scheme: u.Scheme, Authority: u.Host})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := outbound(&http.Request{}, u, &ks, gss.Binding{}, want.Multiplexed); got != want {
-			t.Errorf("%s: %+v, want %+v", raw, got, want)
-		}
-	}
-}
-
 func TestAuthority(t *testing.T) {
 	for raw, want := range map[string]string{
 		"http://Host.example:80/": "host.example", "https://host.example:443": "host.example", "http://host.example:443": "host.example:443",

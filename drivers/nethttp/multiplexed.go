@@ -40,13 +40,12 @@ func afterHandshake(ctx context.Context) context.Context {
 
 // multiplex opens a connection by ClientConfig.Multiplexed, in c.
 func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port uint16) (*conn, error) {
-	m, err := t.config.Multiplexed(ctx, host, port)
+	m, err := t.config().Multiplexed(ctx, host, port)
 	if err != nil {
 		return nil, err
 	}
 	c.multiplexed, c.binding = true, drive.BindingOf(m.TLS(), drive.PeerCertificate)
-	c.cc = &streams{Multiplexed: m, reserved: 1}
-	t.pool.share(c)
+	c.cc = &streams{Multiplexed: m}
 	return c, nil
 }
 

@@ -22,18 +22,18 @@ import (
 // route is how a request reaches its origin.
 type route struct {
 	proxy *url.URL // nil: directly
-	// via is the proxy as a machine knows it. Its route is Direct also through a
-	// tunnel or a SOCKS proxy: they are no part of the exchange (HTA-15).
-	via    machine.Via
+	// via is Direct also through a tunnel or a SOCKS proxy: they are no part of the
+	// exchange (HTA-15).
+	via    machine.Route
 	tunnel bool
 }
 
 // route decides how to reach a request's origin.
 func (t *Transport) route(r *http.Request) (route, error) {
-	if t.config.Proxy == nil {
+	if t.config().Proxy == nil {
 		return route{}, nil
 	}
-	proxy, err := t.config.Proxy(r)
+	proxy, err := t.config().Proxy(r)
 	if err != nil || proxy == nil {
 		return route{}, err
 	}
@@ -44,7 +44,7 @@ func (t *Transport) route(r *http.Request) (route, error) {
 		if strings.EqualFold(r.URL.Scheme, "https") {
 			w.tunnel = true
 		} else {
-			w.via = machine.Via{Route: machine.Forwarded, Explicit: !t.config.Discovered}
+			w.via = machine.Forwarded
 		}
 	default:
 		return route{}, errors.New("nethttp: the proxy's URL must be of scheme http, https, socks5 or socks5h")
@@ -54,7 +54,7 @@ func (t *Transport) route(r *http.Request) (route, error) {
 
 // login answers a plain proxy's questions with its URL's user information.
 func (w *route) login(identity string) answer.Source {
-	if w.proxy == nil || w.proxy.User == nil || w.via.Route != machine.Forwarded {
+	if w.proxy == nil || w.proxy.User == nil || w.via != machine.Forwarded {
 		return nil
 	}
 	password, _ := w.proxy.User.Password()
@@ -124,34 +124,34 @@ func newBase(from *http.Transport, http11 bool) *http.Transport {
 	return b
 }
 
-// dial opens a connection for a request's keys. Its TLS handshake is over when it returns,
-// so that the binding is known before the first Begin.
-func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, identity string, http11 bool) (*conn, error) {
-	c := &conn{key: ks.Connection, binding: gss.NoBinding(), wire: new(wire)}
+// dial opens a connection for a request's keys. Its TLS handshake is over when it
+// returns, so that the binding is known before the first Begin.
+func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 bool) (*conn, error) {
+	c := &conn{binding: gss.NoBinding(), wire: new(wire)}
 	d := &dialing{wire: c.wire}
 	if w.tunnel {
-		dialer, err := t.tunnels.dialer(t, w, ks.Proxy, identity)
+		dialer, err := t.tunnels.dialer(t, w, ks.Proxy, ks.Identity)
 		if err != nil {
 			return nil, err
 		}
 		d.tunnel = dialer
 	} else if w.proxy != nil {
 		bare := *w.proxy
-		if w.via.Route == machine.Forwarded {
+		if w.via == machine.Forwarded {
 			bare.User = nil // or net/http sends it, to whom it likes
 		}
 		d.proxy = &bare
 	}
-	if t.config.Multiplexed != nil && w.proxy == nil && ks.Scheme == "https" {
+	if t.config().Multiplexed != nil && w.proxy == nil && ks.Scheme == "https" {
 		if !http11 {
 			return t.multiplex(ctx, c, ks.Host, ks.Port)
 		}
-		if t.config.OnlyMultiplexed {
+		if t.config().OnlyMultiplexed {
 			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin wants a scheme that needs a connection of its own, and OnlyMultiplexed allows none"}}
 		}
 	}
 	base := t.multi
-	if http11 || w.via.Route == machine.Forwarded { // HTTP/2 is not spoken to plain proxies
+	if http11 || w.via == machine.Forwarded { // HTTP/2 is not spoken to plain proxies
 		base = t.single
 	}
 	ctx = context.WithValue(ctx, dialingKey{}, d)
@@ -164,19 +164,10 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, identity
 	})
 	cc, err := base.NewClientConn(ctx, ks.Scheme, net.JoinHostPort(ks.Host, strconv.Itoa(int(ks.Port))))
 	if err != nil {
-		return nil, tunnelError(err)
+		return nil, err
 	}
 	c.cc = cc
 	c.multiplexed = c.multiplexed || cc.Available() > 1 // HTTP/2 without TLS
-	if c.multiplexed {
-		if err := cc.Reserve(); err != nil {
-			cc.Close()
-			return nil, err
-		}
-		t.pool.share(c)
-	} else {
-		c.agent = agent{t.client, drive.NextID()}
-	}
 	return c, nil
 }
 
@@ -201,11 +192,11 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 	if d := s.dialers[k]; d != nil {
 		return d, nil
 	}
-	dial := t.config.Base.DialContext
+	dial := t.config().Base.DialContext
 	d, err := connect.New(connect.Config{
-		Proxy: w.proxy, Machine: t.config.Machine, Source: t.config.Source,
-		Identity: identity, Discovered: t.config.Discovered,
-		TLS: t.config.Base.TLSClientConfig, Dial: dial, Header: t.config.Base.ProxyConnectHeader,
+		Proxy: w.proxy, Machine: t.config().Machine, Source: t.config().Source,
+		Identity: identity, Discovered: t.config().Discovered,
+		TLS: t.config().Base.TLSClientConfig, Dial: dial, Header: t.config().Base.ProxyConnectHeader,
 		Observe: t.observeTunnel(),
 	})
 	if err != nil {
@@ -225,11 +216,11 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 }
 
 func (t *Transport) observeTunnel() func() func(gss.Env, machine.Event, machine.Actions) {
-	if t.config.Observer == nil {
+	if t.config().Observer == nil {
 		return nil
 	}
 	return func() func(gss.Env, machine.Event, machine.Actions) {
 		id := drive.NextID()
-		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config.Observer(id, env, e, a) }
+		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config().Observer(id, env, e, a) }
 	}
 }

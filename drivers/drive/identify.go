@@ -1,0 +1,220 @@
+package drive
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"hash"
+	"reflect"
+	"sync"
+
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// Whom a connection belongs to is decided by the answers that opened it. A source
+// may answer by the request's context, of which no key knows: so a connection of
+// the default identity remembers what was asked, and a keyed hash of what was
+// answered. Before another request uses it the source is asked again, in that
+// request's context, and any other answer takes another connection (CONN-3).
+
+// maxAsked bounds the questions that one connection remembers. One that was opened
+// by more of them is not used again.
+const maxAsked = 16
+
+// asked is a question that was answered on a connection's behalf.
+type asked struct {
+	by       func(context.Context, gss.Question) gss.Answer // whose answer counted
+	question gss.Question
+	answer   Fingerprint
+}
+
+// answers are what a connection was opened by. They hold no answer, only what tells
+// it from another one.
+type answers struct {
+	mu   sync.Mutex
+	all  []asked
+	once bool // something was asked that cannot be asked again
+}
+
+// recorder is where [Ask] notes what it asked, and for whom that was asked: what
+// opens a tunnel also opens the connection inside.
+type recorder struct {
+	to    *answers
+	outer *recorder
+}
+
+type recorderKey struct{}
+
+func recorderOf(ctx context.Context) *recorder {
+	r, _ := ctx.Value(recorderKey{}).(*recorder)
+	return r
+}
+
+// noting is a context in which Ask notes what opens a connection.
+func noting(ctx context.Context, to *answers) context.Context {
+	return context.WithValue(ctx, recorderKey{}, &recorder{to, recorderOf(ctx)})
+}
+
+// note remembers a question and its answer.
+func (s *answers) note(by answer.Source, q gss.Question, a gss.Answer) {
+	if _, ok := q.(gss.Derived); ok {
+		return
+	}
+	f, ok := fingerprintOf(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if need, ok := q.(gss.NeedCredential); ok {
+		// A later request would be asked for the first time. Whose connection it is, the
+		// last answer decides.
+		need.Attempt, need.Rejected = 0, false
+		q = need
+	}
+	if !ok || !reflect.ValueOf(q).Comparable() { // it cannot be said whether the answer is the same
+		s.once = true
+		return
+	}
+	for i := range s.all {
+		if s.all[i].question == q {
+			s.all[i].answer = f // the last one counted
+			return
+		}
+	}
+	if len(s.all) == maxAsked {
+		s.once = true
+		return
+	}
+	s.all = append(s.all, asked{func(ctx context.Context, q gss.Question) gss.Answer { return Ask(ctx, by, q) }, q, f})
+}
+
+// single reports whether no other request can be known to get the same answers.
+func (s *answers) single() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.once
+}
+
+// forget drops what was noted.
+func (s *answers) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all, s.once = nil, false
+}
+
+// asking asks the questions of idle connections again, each once for all of them.
+type asking struct {
+	ctx    context.Context
+	source answer.Source // this request's
+	memo   [2]map[gss.Question]Fingerprint
+}
+
+// dialed reports whether a connection would be opened by the same answers now: those
+// of the tunnel that it runs in.
+func (a *asking) dialed(s *answers) bool { return a.same(s, 0) }
+
+// proven reports whether the same user would authenticate on it.
+func (a *asking) proven(s *answers) bool { return a.same(s, 1) }
+
+func (a *asking) same(s *answers, kind int) bool {
+	s.mu.Lock()
+	all, once := s.all, s.once
+	s.mu.Unlock()
+	if once {
+		return false
+	}
+	ctx := context.WithValue(a.ctx, recorderKey{}, (*recorder)(nil)) // nothing is opened by it
+	for _, q := range all {
+		f, known := a.memo[kind][q.question]
+		if !known {
+			ask := q.by
+			if kind == 1 {
+				ask = func(ctx context.Context, q gss.Question) gss.Answer { return Ask(ctx, a.source, q) }
+			}
+			var ok bool
+			if f, ok = fingerprintOf(ask(ctx, q.question)); !ok {
+				return false
+			}
+			if a.memo[kind] == nil {
+				a.memo[kind] = make(map[gss.Question]Fingerprint)
+			}
+			a.memo[kind][q.question] = f
+		}
+		if subtle.ConstantTimeCompare(f[:], q.answer[:]) != 1 {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// fingerprintOf is the fingerprint of an answer's type and content. False for one
+// that cannot be told from others by its content: it holds a pointer, and is no
+// [gss.Subject].
+func fingerprintOf(a gss.Answer) (f Fingerprint, ok bool) {
+	if a == nil {
+		a = gss.Declined{}
+	}
+	h := hmac.New(sha256.New, fingerprintKey())
+	if s, ok := a.(gss.Subject); ok {
+		v := reflect.ValueOf(a)
+		if v.Kind() == reflect.Pointer && v.IsNil() {
+			return Fingerprint{}, false
+		}
+		hashText(h, "subject")
+		hashText(h, v.Type().PkgPath())
+		hashText(h, v.Type().String())
+		hashText(h, s.Subject())
+	} else if !hashValue(h, reflect.ValueOf(a), 0) {
+		return Fingerprint{}, false
+	}
+	h.Sum(f[:0])
+	return f, true
+}
+
+func hashText(h hash.Hash, s string) {
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(s))))
+	h.Write([]byte(s))
+}
+
+// hashValue writes a value with its types, unambiguously. It reads fields that are
+// not exported, as secrets have them. False for what is not told by its content.
+func hashValue(h hash.Hash, v reflect.Value, depth int) bool {
+	const tooDeep = 32
+	if depth > tooDeep || !v.IsValid() {
+		return false
+	}
+	hashText(h, v.Type().PkgPath()+" "+v.Type().String())
+	number := func(n uint64) bool {
+		h.Write(binary.BigEndian.AppendUint64(nil, n))
+		return true
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !hashValue(h, v.Field(i), depth+1) {
+				return false
+			}
+		}
+		return true
+	case reflect.Array:
+		for i := range v.Len() {
+			if !hashValue(h, v.Index(i), depth+1) {
+				return false
+			}
+		}
+		return true
+	case reflect.Interface:
+		return v.IsNil() && number(0) || !v.IsNil() && number(1) && hashValue(h, v.Elem(), depth+1)
+	case reflect.String:
+		hashText(h, v.String())
+		return true
+	case reflect.Bool:
+		return v.Bool() && number(1) || !v.Bool() && number(0)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return number(uint64(v.Int()))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return number(v.Uint())
+	}
+	return false // pointers, functions, slices, maps, channels
+}

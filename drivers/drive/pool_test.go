@@ -1,0 +1,178 @@
+package drive
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// fake is a connection that is counted, and does nothing.
+type fake struct {
+	gone, closed bool // no request can go out; it was closed
+	known        bool // its server knows a user
+	streams      *fakeStreams
+}
+
+func (c *fake) Describe(q machine.Request) machine.Request {
+	q.Binding, q.Multiplexed = gss.NoBinding(), c.streams != nil
+	return q
+}
+func (c *fake) Usable() bool { return !c.gone && !c.closed }
+func (c *fake) Close()       { c.closed = true }
+func (c *fake) Streams() Streams {
+	if c.streams == nil {
+		return nil
+	}
+	return c.streams
+}
+
+type fakeStreams struct{ n, most int }
+
+func (s *fakeStreams) Reserve() error {
+	if s.n == s.most {
+		return errors.New("full")
+	}
+	s.n++
+	return nil
+}
+func (s *fakeStreams) Release()      { s.n-- }
+func (s *fakeStreams) InFlight() int { return s.n }
+
+func (p *Pool[C]) hold(c C, k Key, last SpaceKey) *Held[C] {
+	return &Held[C]{Conn: c, pool: p, key: k, last: last, dialed: new(answers), proven: new(answers)}
+}
+
+// A connection is for its key, and given out once.
+func TestPoolGivesNoOtherKey(t *testing.T) {
+	home := keysOf(t, Way{Scheme: "http", Authority: "host.example", Identity: "alice"})
+	var p Pool[*fake]
+	h := p.hold(new(fake), home.Connection, SpaceKey{})
+	h.Keep(0)
+	for _, w := range []Way{
+		{Scheme: "http", Authority: "host.example"},
+		{Scheme: "http", Authority: "host.example", Identity: "bob"},
+		{Scheme: "http", Authority: "host.example:81", Identity: "alice"},
+		{Scheme: "http", Authority: "host.example", Identity: "alice", Proxy: parse(t, "http://bob:pw@proxy.example")},
+	} {
+		if p.take(keysOf(t, w).Connection, SpaceKey{}, nil) != nil {
+			t.Errorf("%+v got a connection of %+v", w, home)
+		}
+		requirement.Held(t, "unit:keys_are_apart", "CONN-1")
+	}
+	if p.take(home.Connection.HTTP1(), SpaceKey{}, nil) != nil {
+		t.Error("a request that must not be multiplexed got a connection that may be")
+	}
+	if p.take(home.Connection, SpaceKey{}, []*Held[*fake]{h}) != nil {
+		t.Error("it was given out though it had been passed over")
+	}
+	if p.take(home.Connection, SpaceKey{}, nil) != h {
+		t.Error("its own key did not get it")
+	}
+	if p.take(home.Connection, SpaceKey{}, nil) != nil {
+		t.Error("it was given out twice")
+	}
+}
+
+// The newest one first, but one that served the origin before any other.
+func TestPoolOrder(t *testing.T) {
+	here, there := keysOf(t, Way{Scheme: "http", Authority: "here"}), keysOf(t, Way{Scheme: "http", Authority: "there"})
+	var p Pool[*fake]
+	var all []*Held[*fake]
+	for _, last := range []SpaceKey{here.Origin, there.Origin, here.Origin, there.Origin} {
+		h := p.hold(new(fake), here.Connection, last)
+		h.Keep(0)
+		all = append(all, h)
+	}
+	for i, want := range []*Held[*fake]{all[2], all[0], all[3], all[1], nil} {
+		if got := p.take(here.Connection, here.Origin, nil); got != want {
+			t.Errorf("take %d: another one", i+1)
+		}
+	}
+}
+
+// What is over the bounds goes, the one that waited longest first; what is closed,
+// retired or too old is not kept.
+func TestPoolBounds(t *testing.T) {
+	k, other := keysOf(t, Way{Scheme: "http", Authority: "a"}).Connection, keysOf(t, Way{Scheme: "http", Authority: "b"}).Connection
+	p := Pool[*fake]{MaxIdle: 3, MaxPerKey: 2}
+	var all []*Held[*fake]
+	for _, k := range []Key{k, k, k, other, other} {
+		h := p.hold(new(fake), k, SpaceKey{})
+		h.Keep(0)
+		all = append(all, h)
+	}
+	for i, open := range []bool{false, false, true, true, true} {
+		if all[i].Conn.closed == open {
+			t.Errorf("connection %d: open %t, want %t", i, !open, open)
+		}
+	}
+	for _, spoil := range []func(*Held[*fake]){
+		func(h *Held[*fake]) { h.Conn.gone = true },
+		func(h *Held[*fake]) { h.retired = true },
+	} {
+		h := p.hold(new(fake), k, SpaceKey{})
+		spoil(h)
+		if h.Keep(0); !h.Conn.closed {
+			t.Error("one that cannot be used was kept")
+		}
+	}
+	all[4].Conn.gone = true
+	if got := p.take(other, SpaceKey{}, nil); got != all[3] || !all[4].Conn.closed {
+		t.Error("one that the peer has closed was given out")
+	}
+	all[3].Keep(time.Hour)
+	p.expire(all[3])
+	if !all[3].Conn.closed || all[3].timer != nil || p.Idle() != 1 {
+		t.Error("an expired connection was kept")
+	}
+	if p.CloseIdle(); p.Idle() != 0 || !all[2].Conn.closed {
+		t.Error("CloseIdle left one open")
+	}
+	none := Pool[*fake]{MaxIdle: -1}
+	h := none.hold(new(fake), k, SpaceKey{})
+	if h.Keep(0); !h.Conn.closed || none.Idle() != 0 {
+		t.Error("a pool for nothing kept one")
+	}
+}
+
+// A multiplexed connection serves all requests of its key that it has room for, and
+// lives as long as one is under way.
+func TestPoolShares(t *testing.T) {
+	k := keysOf(t, Way{Scheme: "https", Authority: "a"}).Connection
+	var p Pool[*fake]
+	h := p.hold(&fake{streams: &fakeStreams{most: 2}}, k, SpaceKey{})
+	p.share(h)
+	if p.take(k, SpaceKey{}, nil) != h || p.take(k, SpaceKey{}, nil) != h || p.take(k, SpaceKey{}, nil) != nil {
+		t.Error("it was not given out twice")
+	}
+	h.Keep(0)
+	h.Close()
+	if p.CloseIdle(); h.Conn.closed {
+		t.Error("it was closed under its requests")
+	}
+	h.Conn.streams.n = 0
+	if p.CloseIdle(); !h.Conn.closed || p.take(k, SpaceKey{}, nil) != nil {
+		t.Error("it was left open")
+	}
+	var many []*Held[*fake]
+	for i := range 2 * DefaultMaxPerKey {
+		h := p.hold(&fake{streams: &fakeStreams{most: 2, n: i % 2}}, k, SpaceKey{})
+		p.share(h)
+		many = append(many, h)
+	}
+	for i, h := range many {
+		if idle := i%2 == 0; h.Conn.closed != (idle && i < DefaultMaxPerKey) {
+			t.Errorf("of many, number %d: closed %t", i, h.Conn.closed)
+		}
+	}
+	p.shared = nil
+	gone := p.hold(&fake{gone: true, streams: &fakeStreams{most: 2}}, k, SpaceKey{})
+	p.share(gone)
+	if p.take(k, SpaceKey{}, nil) != nil || len(p.shared) != 0 {
+		t.Error("one that is gone was given out")
+	}
+}
