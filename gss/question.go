@@ -22,6 +22,15 @@ type Derived interface {
 	Derived()
 }
 
+// Named is implemented by questions that name the user whose credentials they ask
+// for. An answer that is this [Subject]'s, or that there is none, says nothing new
+// about whose they are.
+type Named interface {
+	Question
+	// Named is the user's name as Subject has it.
+	Named() string
+}
+
 // Subject is implemented by answers that hold pointers, or whose content changes,
 // and still are the same user's.
 type Subject interface {

@@ -54,6 +54,9 @@ type NeedTicket struct {
 
 func (NeedTicket) Question() {}
 
+// Named implements [gss.Named].
+func (q NeedTicket) Named() string { return q.Client.String() }
+
 // Ticket is a ticket of a store, or one that was just got.
 type Ticket struct{ Credential ccache.Credential }
 

@@ -376,6 +376,38 @@ func TestAnswersAreCompared(t *testing.T) {
 	}
 }
 
+type forUser struct{ name string }
+
+func (forUser) Question()       {}
+func (q forUser) Named() string { return q.name }
+
+// To a question that names a user, an answer of that user's and no answer are the
+// same; one of another user's is not.
+func TestNamedQuestions(t *testing.T) {
+	ctx := context.Background()
+	for _, test := range []struct {
+		first, second gss.Answer
+		same          bool
+	}{
+		{gss.Unknown{}, named{new(int), "alice"}, true},
+		{named{new(int), "alice"}, gss.Unreachable{}, true},
+		{gss.Unknown{}, named{new(int), "bob"}, false},
+		{named{new(int), "bob"}, named{new(int), "bob"}, true},
+		{named{new(int), "bob"}, named{new(int), "alice"}, false},
+		{gss.Unknown{}, gss.Password{User: "alice"}, false},
+	} {
+		var s answers
+		now := test.first
+		by := answer.Func(func(context.Context, gss.Question) gss.Answer { return now })
+		Ask(noting(ctx, &s), by, forUser{"alice"})
+		now = test.second
+		if got := (&asking{ctx: ctx, source: by}).proven(&s); got != test.same {
+			t.Errorf("%v, then %v: same %t", test.first, test.second, got)
+		}
+		requirement.Held(t, "unit:answers_are_compared", "CONN-3")
+	}
+}
+
 // What cannot be asked again as it was makes a connection one request's own.
 func TestQuestionsThatAreNotAskedAgain(t *testing.T) {
 	ctx := context.Background()

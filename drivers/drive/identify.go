@@ -63,7 +63,7 @@ func (s *answers) note(by answer.Source, q gss.Question, a gss.Answer) {
 	if _, ok := q.(gss.Derived); ok {
 		return
 	}
-	f, ok := fingerprintOf(a)
+	f, ok := fingerprintOf(q, a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if need, ok := q.(gss.NeedCredential); ok {
@@ -133,7 +133,7 @@ func (a *asking) same(s *answers, kind int) bool {
 				ask = func(ctx context.Context, q gss.Question) gss.Answer { return Ask(ctx, a.source, q) }
 			}
 			var ok bool
-			if f, ok = fingerprintOf(ask(ctx, q.question)); !ok {
+			if f, ok = fingerprintOf(q.question, ask(ctx, q.question)); !ok {
 				return false
 			}
 			if a.memo[kind] == nil {
@@ -148,12 +148,15 @@ func (a *asking) same(s *answers, kind int) bool {
 	return ctx.Err() == nil
 }
 
-// fingerprintOf is the fingerprint of an answer's type and content. False for one
-// that cannot be told from others by its content: it holds a pointer, and is no
-// [gss.Subject].
-func fingerprintOf(a gss.Answer) (f Fingerprint, ok bool) {
+// fingerprintOf is the fingerprint of an answer's type and content, or of nothing new
+// where a gss.Named question says as much. False for an answer that cannot be told
+// from others by its content: it holds a pointer, and is no gss.Subject.
+func fingerprintOf(q gss.Question, a gss.Answer) (f Fingerprint, ok bool) {
 	if a == nil {
 		a = gss.Declined{}
+	}
+	if n, ok := q.(gss.Named); ok && newsless(n, a) {
+		return Fingerprints("as named"), true
 	}
 	h := hmac.New(sha256.New, fingerprintKey())
 	if s, ok := a.(gss.Subject); ok {
@@ -170,6 +173,17 @@ func fingerprintOf(a gss.Answer) (f Fingerprint, ok bool) {
 	}
 	h.Sum(f[:0])
 	return f, true
+}
+
+// newsless reports whether an answer says nothing that the question does not.
+func newsless(q gss.Named, a gss.Answer) bool {
+	switch a := a.(type) {
+	case gss.Declined, gss.Unknown, gss.Unreachable:
+		return true
+	case gss.Subject:
+		return a.Subject() == q.Named()
+	}
+	return false
 }
 
 func hashText(h hash.Hash, s string) {

@@ -141,7 +141,7 @@ func TestClientNegotiateSamba(t *testing.T) {
 				}
 			}
 			c.wantTokens(t, row.sent, row.got)
-			c.wantAsked(t, 1)
+			c.wantAsked(t, 2) // one for each request
 		})
 	}
 	t.Run("wrong password", func(t *testing.T) {

@@ -259,7 +259,7 @@ func TestClientNTLMSamba(t *testing.T) {
 				}
 			}
 			c.wantLegs(t, "401", "401 NTLM", "200 NTLM", "200")
-			c.wantAsked(t, 1)
+			c.wantAsked(t, 2) // one for each request
 		})
 	}
 }

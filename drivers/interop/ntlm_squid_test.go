@@ -83,7 +83,7 @@ func TestClientNTLMSquid(t *testing.T) {
 				} else {
 					c.wantLegs(t, "407", "407 NTLM", "200 NTLM", "200", "200")
 				}
-				c.wantAsked(t, 1)
+				c.wantAsked(t, 3) // one for each request
 			})
 		}
 	}

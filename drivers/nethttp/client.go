@@ -99,7 +99,8 @@ func (c ClientConfig) Format(f fmt.State, _ rune) {
 //
 // A response that comes back is the last one of its exchange; [Delivered] tells
 // what was established. A challenge that could not be met is an [*Error], not a
-// response. Credentials are asked for by origin, so a redirect takes none along
+// response, and so is a proxy's refusal to open a tunnel, with a zero Fault.
+// Credentials are asked for by origin, so a redirect takes none along
 // (V17).
 //
 // A request that carries an Authorization field of its own (Proxy-Authorization

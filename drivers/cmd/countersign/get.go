@@ -258,7 +258,7 @@ func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*htt
 // failure tells who is to blame for a request without a response.
 func (o *getOptions) failure(err error) error {
 	e, ok := errors.AsType[*nethttp.Error](err)
-	if !ok || e.Err != nil {
+	if !ok || e.Err != nil || e.Fault.IsZero() { // the last: a proxy opens no tunnel
 		return exit{exitTransport, err}
 	}
 	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault)

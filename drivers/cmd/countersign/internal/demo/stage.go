@@ -173,7 +173,7 @@ func (s *stage) do(ctx context.Context, q request) (string, error) {
 		return "", err
 	}
 	response, err := s.transport.RoundTrip(r)
-	if e, ok := errors.AsType[*nethttp.Error](err); ok && e.Err == nil {
+	if e, ok := errors.AsType[*nethttp.Error](err); ok && e.Err == nil && !e.Fault.IsZero() {
 		return e.Fault.Code.String(), nil
 	}
 	if err != nil {
