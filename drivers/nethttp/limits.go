@@ -62,11 +62,28 @@ func WithLimits(ctx context.Context) context.Context {
 
 // lift ends the limits on a request that is authenticated.
 func lift(w http.ResponseWriter, r *http.Request) {
-	l, _ := r.Context().Value(liftedKey{}).(lifted)
+	l := liftable(r)
 	if l.read { // a server that knows no deadlines set none
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	if l.write {
 		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
+}
+
+// liftable returns which deadlines of a request Install set, or WithLimits speaks of.
+func liftable(r *http.Request) lifted {
+	l, _ := r.Context().Value(liftedKey{}).(lifted)
+	return l
+}
+
+// drainTime is the bound on waiting for the rest of a body: it does not outlast a request's limit.
+func drainTime(d time.Duration, l Limits) time.Duration {
+	if d <= 0 {
+		d = DefaultDrainTime
+	}
+	if request := l.WithDefaults().Request; request > 0 {
+		d = min(d, request)
+	}
+	return d
 }

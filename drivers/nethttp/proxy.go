@@ -158,9 +158,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultMaxDrain
 	}
-	if c.DrainTime <= 0 {
-		c.DrainTime = DefaultDrainTime
-	}
+	c.DrainTime = drainTime(c.DrainTime, c.Limits)
 	if c.TunnelIdle == 0 {
 		c.TunnelIdle = DefaultTunnelIdle
 	}

@@ -55,8 +55,9 @@ type ServerConfig struct {
 	// KiB unread. 0 is DefaultMaxDrain.
 	MaxDrain int64
 	// DrainTime bounds how long the rest of a request's body is waited for that is
-	// answered without its handler. The connection closes when it is over. It is not
-	// used where http.Server.ReadTimeout is set, which bounds the whole request. 0 is
+	// answered without its handler, or Limits.Request where that is shorter. The
+	// connection closes when it is over. It is not used where http.Server.ReadTimeout
+	// is set by another than Install, which bounds the whole request. 0 is
 	// DefaultDrainTime.
 	DrainTime time.Duration
 	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's
@@ -110,9 +111,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultMaxDrain
 	}
-	if c.DrainTime <= 0 {
-		c.DrainTime = DefaultDrainTime
-	}
+	c.DrainTime = drainTime(c.DrainTime, c.Limits)
 	if c.MaxBody <= 0 {
 		c.MaxBody = DefaultMaxBody
 	}
@@ -285,7 +284,9 @@ func (x *exchange) reply(act machine.Reply) {
 // body net/http reads, up to a bound of its own, and without one in time: the deadline
 // is for both, and ends with the request.
 func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64, within time.Duration) {
-	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); r.Body != nil && r.Body != http.NoBody && !(ok && s.ReadTimeout > 0) { // RELAY-6
+	s, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	bounded := ok && s.ReadTimeout > 0 && !liftable(r).read
+	if r.Body != nil && r.Body != http.NoBody && !bounded { // RELAY-6
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
 	}
 	if act.Fault.IsZero() && !act.Close {
