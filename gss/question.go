@@ -146,8 +146,9 @@ type Declined struct{}
 
 // Unreachable tells that the service that could answer did not respond, whoever
 // the client is. The exchange fails. An acceptor's fault is then [Unavailable]
-// and a server answers 503: a store must answer alike for all clients, known and
-// unknown. What cannot be had for one user is [Unverifiable].
+// and a server answers 503, for a question about a user after a second one, about
+// a user that does not exist: only if that has no answer either can no client be
+// judged. What cannot be had for one user is [Unverifiable].
 type Unreachable struct {
 	// RetryAfter is after how many seconds it may be tried again; 0 stands for
 	// DefaultRetryAfter.

@@ -47,9 +47,28 @@ type current struct {
 	shared    bool   // its connection may carry other clients' requests
 	fresh     bool   // it proved an identity itself
 	answering bool   // its response is about to leave
+	about     about  // what its last Ask was about
+	realm     string // where that was a user
+	probing   bool   // and whether it was about ProbeUser
 	final     header.Challenges
 	status    int
 }
+
+// about tells questions about one user from others.
+type about uint8
+
+const (
+	aboutAll about = iota
+	aboutVerifier
+	aboutVerdict
+)
+
+// ProbeUser is the name of a user that does not exist. Where a store does not
+// respond to a question about a user, a server asks it about this one, with
+// itself as the password: only if that has no answer either is the store down for
+// all clients, and the status 503. So no status tells which users there are, also
+// where a store fails for those alone that it knows (HTA-14).
+const ProbeUser = "countersign-probe"
 
 // Format implements fmt.Formatter: a server shows its phase and whose its
 // connection is, and none of the secrets inside.
@@ -85,6 +104,9 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 		}
 	case Answered:
 		if s.phase == asking && e.ID == s.now.id && e.Answer != nil {
+			if s.now.probing {
+				return s.probed(env, e.Answer), nil
+			}
 			in := scheme.AcceptorInput{Event: scheme.Replied, Answer: e.Answer, Status: s.now.status}
 			if s.now.answering {
 				return s.conclude(env, in)
@@ -232,16 +254,38 @@ func (s *Server) feed(env gss.Env, in scheme.AcceptorInput) (Actions, error) {
 		return s.accept(env, out.Challenges), nil
 	}
 	if after := outage(in.Answer, out.Fault); after != 0 {
+		if _, down := in.Answer.(gss.Unreachable); down && s.now.about != aboutAll {
+			return s.probe(), nil
+		}
 		return s.unavailable(after, out.Fault), nil
 	}
 	return s.refuse(env, out.Fault, out.Challenges), nil
 }
 
+// probe asks whether a store that did not respond is down for all clients.
+func (s *Server) probe() Actions {
+	s.now.probing = true
+	name := s.traits(s.half.scheme).Name
+	if s.now.about == aboutVerdict {
+		return s.ask(gss.NeedVerdict{Scheme: name, Realm: s.now.realm, User: ProbeUser, Proof: gss.NewSecret(ProbeUser)})
+	}
+	return s.ask(gss.NeedVerifier{Scheme: name, Realm: s.now.realm, User: ProbeUser})
+}
+
+// probed refuses, whatever the answer is: as what it says of the store.
+func (s *Server) probed(env gss.Env, a gss.Answer) Actions {
+	if _, down := a.(gss.Unreachable); down {
+		return s.unavailable(outage(a, gss.Fault{}), gss.Fault{Code: gss.Unavailable,
+			Detail: "the user store did not respond, for any user; no client can log in until it does"})
+	}
+	return s.refuse(env, gss.Fault{Code: gss.Unanswered, Detail: "the user store did not respond for this user, though it does for others"})
+}
+
 // outage returns the seconds after which to try again what was refused because
 // no client can be judged now, 0 where the refusal concerns this client alone
-// (REPLAY-3, REPLAY-4). It takes the driver's word for it, not the scheme's: a
-// store that does not respond is down for all. Where nothing answers a question
-// the scheme knows whether any client can do without.
+// (REPLAY-3, REPLAY-4). It takes the answer's word for it, not the scheme's: what
+// does not respond is down. Where nothing answers a question the scheme knows
+// whether any client can do without.
 func outage(a gss.Answer, f gss.Fault) uint16 {
 	switch a := a.(type) {
 	case gss.Unreachable:
@@ -274,6 +318,13 @@ func (s *Server) ask(q gss.Question) Actions {
 	if need, ok := q.(gss.NeedVerifier); ok && need.Scheme == "" { // a mechanism does not know it
 		need.Scheme = s.traits(s.half.scheme).Name
 		q = need
+	}
+	s.now.about, s.now.realm = aboutAll, ""
+	switch q := q.(type) {
+	case gss.NeedVerifier:
+		s.now.about, s.now.realm = aboutVerifier, q.Realm
+	case gss.NeedVerdict:
+		s.now.about, s.now.realm = aboutVerdict, q.Realm
 	}
 	s.phase = asking
 	s.now.id++

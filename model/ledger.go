@@ -35,6 +35,7 @@ type ledger struct {
 	admit   bool
 	with    bool // it carries credentials for this side
 	outage  bool // its last question had no answer for any client
+	probed  bool // a user store did not respond for its user, and was asked for none
 }
 
 // creds are what a request carries for this side.
@@ -52,6 +53,12 @@ func (l *ledger) see(c *setup, v any) {
 		l.arrive(c, v.request)
 	case answered:
 		_, l.outage = v.answer.(gss.Unreachable)
+		if need, ok := v.question.(gss.NeedVerifier); ok { // one user's, unless it is about none
+			if l.outage = l.outage && need.User == machine.ProbeUser; need.User == machine.ProbeUser {
+				l.probed = true
+				return
+			}
+		}
 		_, isPassword := v.answer.(gss.Password)
 		seen, isSeen := v.answer.(gss.FirstSeen)
 		l.verified = l.verified || isPassword
@@ -141,5 +148,5 @@ func (l *ledger) arrive(c *setup, q request) {
 
 // rest ends a request.
 func (l *ledger) rest() {
-	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage = false, request{}, message{}, false, false, "", false, false
+	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed = false, request{}, message{}, false, false, "", false, false, false
 }

@@ -249,6 +249,9 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 		}
 		return all
 	case gss.NeedVerifier:
+		if q.User == machine.ProbeUser { // a store that does not respond to one most often responds to none
+			return []gss.Answer{gss.Unreachable{}, gss.Unknown{}}
+		}
 		return []gss.Answer{gss.Password{Password: secretOf(q.User, side)}, gss.Unknown{}, gss.Unreachable{}}
 	case gss.NeedFirstSeen:
 		return []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
@@ -258,13 +261,18 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 
 // choices is how many answers answersTo has.
 func (w *System) choices(q gss.Question) int {
-	switch q.(type) {
+	switch q := q.(type) {
 	case gss.NeedCredential:
 		if w.setup.wrong {
 			return 4
 		}
 		return 3
-	case gss.NeedVerifier, gss.NeedFirstSeen:
+	case gss.NeedVerifier:
+		if q.User == machine.ProbeUser {
+			return 2
+		}
+		return 3
+	case gss.NeedFirstSeen:
 		return 3
 	}
 	return 1

@@ -289,12 +289,12 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "UnavailableAcceptsNothing",
-		Says: "Where a question has no answer for any client, the request is refused with 503 and no other one is: without a challenge, with the time after which to try again.",
-		Rows: rows("REPLAY-3"),
+		Says: "Where a question has no answer for any client, and for that of a user store that is one about a user that does not exist, the request is refused with 503 and no other one is: without a challenge, with the time after which to try again.",
+		Rows: rows("REPLAY-3 REPLAY-4"),
 		acceptor: func(_ *setup, l *ledger, v any) Verdict {
 			switch v := v.(type) {
 			case admitted:
-				return Must(!l.outage)
+				return Must(!l.outage && !l.probed)
 			case refused:
 				if l.outage || v.Status == 503 {
 					return Must(l.outage && v.Status == 503 && v.Challenges.Empty() && v.RetryAfter > 0 && v.Fault.Code == gss.Unavailable)

@@ -10,6 +10,6 @@
 //
 // What a source does not know, it declines. What it should know and cannot find
 // out, because a directory does not answer, is gss.Unreachable: a server answers
-// 503, so a source must say it alike for users that it knows and that it does not.
-// What it cannot find out for one user is gss.Unverifiable.
+// 503, if the source says the same of a user that does not exist
+// (machine.ProbeUser). What it cannot find out for one user is gss.Unverifiable.
 package answer

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -393,11 +394,16 @@ var saboteurs = []struct {
 	}, nil)}},
 	{"server_unavailable", "takes one user for all", false, Driver{Server: func(s ServerSetup) (func(), error) {
 		usual := s.Source
+		var down atomic.Bool
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
-			if a := usual.Answer(ctx, q); a != (gss.Unverifiable{}) {
-				return a
+			a := usual.Answer(ctx, q)
+			if a == (gss.Unverifiable{}) {
+				down.Store(true)
 			}
-			return gss.Unreachable{}
+			if down.Load() {
+				return gss.Unreachable{}
+			}
+			return a
 		})
 		return serverWith(nil, nil)(s)
 	}}},
