@@ -144,7 +144,7 @@ func (q NeedExchange) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%
 // Declined: the driver has no answer, or does not know the question.
 type Declined struct{}
 
-// Unreachable tells that the service that could answer did not respond, whoever
+// Unreachable tells that the service that could answer did not respond, whichever
 // the client is. The exchange fails. An acceptor's fault is then [Unavailable]
 // and a server answers 503, for a question about a user after a second one, about
 // a user that does not exist: only if that has no answer either can no client be
