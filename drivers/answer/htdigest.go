@@ -18,7 +18,7 @@ import (
 type Htdigest struct {
 	users  map[realmUser]digest.HA1
 	realms map[string][]string // names by realm
-	hashes hashIndex
+	hashes *hashIndex          // nil in the zero Htdigest
 }
 
 type realmUser struct{ realm, user string }
@@ -31,7 +31,7 @@ const MaxHtdigestLine = 4096
 // have a line for each. Empty lines, and those that start with "#", are left out.
 // Anything else is an error that names the line by number.
 func ReadHtdigest(r io.Reader) (*Htdigest, error) {
-	h := &Htdigest{users: make(map[realmUser]digest.HA1), realms: make(map[string][]string)}
+	h := &Htdigest{users: make(map[realmUser]digest.HA1), realms: make(map[string][]string), hashes: new(hashIndex)}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, MaxHtdigestLine)
 	n := 0
@@ -77,7 +77,7 @@ func (h *Htdigest) add(line string) error {
 
 // Format implements fmt.Formatter: how many users there are shows, and nothing
 // of them.
-func (h *Htdigest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "htdigest(%d)", len(h.users)) }
+func (h Htdigest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "htdigest(%d)", len(h.users)) } // SECRET-1
 
 // Answer implements [Source].
 func (h *Htdigest) Answer(_ context.Context, q gss.Question) gss.Answer {

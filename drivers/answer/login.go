@@ -30,9 +30,10 @@ func ForProxy(proxy, name, password string) (Source, error) {
 
 // login is one user's credentials for one peer.
 type login struct {
-	at       place
-	name     string
-	password gss.Secret
+	at place
+	// as is the answer. The password is in a function, into which no printer looks,
+	// since a login is often kept in a field that is not exported.
+	as func(scheme string) gss.Answer
 }
 
 // place is whom credentials may be shown to.
@@ -47,7 +48,8 @@ func newLogin(side gss.Side, raw, name, password string) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return login{at, name, gss.NewSecret(password)}, nil
+	secret := gss.NewSecret(password)
+	return &login{at, func(as string) gss.Answer { return answerAs(as, name, secret) }}, nil
 }
 
 func parsePlace(side gss.Side, raw string) (place, error) {
@@ -76,12 +78,12 @@ func parsePlace(side gss.Side, raw string) (place, error) {
 
 // Format implements fmt.Formatter: where the login is for shows, the rest does
 // not.
-func (l login) Format(f fmt.State, _ rune) {
+func (l *login) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "login(%v %s://%s:%d)", l.at.side, l.at.scheme, l.at.host, l.at.port)
 }
 
 // Answer implements [Source].
-func (l login) Answer(_ context.Context, q gss.Question) gss.Answer {
+func (l *login) Answer(_ context.Context, q gss.Question) gss.Answer {
 	need, ok := q.(gss.NeedCredential)
 	if !ok || need.Rejected || need.Target.Identity != "" {
 		return gss.Declined{}
@@ -89,11 +91,16 @@ func (l login) Answer(_ context.Context, q gss.Question) gss.Answer {
 	if t := &need.Target; l.at != (place{need.Side, t.Scheme, t.Host, t.Port}) { // R9110-11.5-1
 		return gss.Declined{}
 	}
-	if need.Scheme == scheme.Basic || need.Scheme == scheme.Digest {
-		return gss.Password{User: l.name, Password: l.password}
+	return l.as(need.Scheme)
+}
+
+// answerAs is the answer for an auth scheme: the name as it stands, or its parts.
+func answerAs(as, name string, password gss.Secret) gss.Answer {
+	if as == scheme.Basic || as == scheme.Digest {
+		return gss.Password{User: name, Password: password}
 	}
-	user, domain := ParseName(l.name)
-	return gss.Password{User: user, Domain: domain, Password: l.password}
+	user, domain := ParseName(name)
+	return gss.Password{User: user, Domain: domain, Password: password}
 }
 
 // As lets a source that acts for the default identity act for the named one

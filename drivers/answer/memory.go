@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -40,6 +41,8 @@ import (
 //
 // Several processes that share a key need a store that they share.
 type Memory struct {
+	hidden.In[Memory] // no output shows what is in it
+
 	// Max is how many entries there is room for, 0 for DefaultMax; see [Room].
 	Max int
 	// Since tells when this memory began, in nanoseconds since the Unix epoch: what

@@ -153,7 +153,7 @@ func (s *NTHashes) add(name string, key ntlm.Key) error {
 
 // Format implements fmt.Formatter: how many users there are shows, and nothing
 // of them.
-func (s *NTHashes) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "nthashes(%d)", len(s.users)) }
+func (s NTHashes) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "nthashes(%d)", len(s.users)) } // SECRET-1
 
 // Answer implements [Source].
 func (s *NTHashes) Answer(_ context.Context, q gss.Question) gss.Answer {

@@ -26,22 +26,18 @@ func (f Func) Answer(ctx context.Context, q gss.Question) gss.Answer { return f(
 // Chain asks one source after the other, and gives the first answer that is not
 // gss.Declined. Nil sources are left out; an empty chain declines everything.
 func Chain(sources ...Source) Source {
-	var c chain
+	var c []Source // behind a function, into which no printer looks
 	for _, s := range sources {
 		if s != nil {
 			c = append(c, s)
 		}
 	}
-	return c
-}
-
-type chain []Source
-
-func (c chain) Answer(ctx context.Context, q gss.Question) gss.Answer {
-	for _, s := range c {
-		if a := s.Answer(ctx, q); a != nil && a != (gss.Declined{}) {
-			return a
+	return Func(func(ctx context.Context, q gss.Question) gss.Answer {
+		for _, s := range c {
+			if a := s.Answer(ctx, q); a != nil && a != (gss.Declined{}) {
+				return a
+			}
 		}
-	}
-	return gss.Declined{}
+		return gss.Declined{}
+	})
 }

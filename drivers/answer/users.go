@@ -20,12 +20,12 @@ import (
 // domain it names: who names one is left to the next source, such as [NTHashes].
 type Users struct {
 	passwords map[string]gss.Secret
-	hashes    hashIndex
+	hashes    *hashIndex // a pointer, so that a Format of the value copies no lock; nil in the zero Users
 }
 
 // NewUsers is a store with a copy of the given passwords by name.
 func NewUsers(passwords map[string]string) *Users {
-	u := &Users{passwords: make(map[string]gss.Secret, len(passwords))}
+	u := &Users{passwords: make(map[string]gss.Secret, len(passwords)), hashes: new(hashIndex)}
 	for name, p := range passwords {
 		if name != "" && p != "" { // never an open door
 			u.passwords[name] = gss.NewSecret(p)
@@ -36,7 +36,7 @@ func NewUsers(passwords map[string]string) *Users {
 
 // Format implements fmt.Formatter: how many users there are shows, and nothing
 // of them.
-func (u *Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.passwords)) }
+func (u Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.passwords)) } // SECRET-1
 
 // Answer implements [Source].
 func (u *Users) Answer(_ context.Context, q gss.Question) gss.Answer {
@@ -81,6 +81,9 @@ type hashTable struct{ realm, kind string }
 
 // lookup is the name with the given hash, "" if there is none.
 func (x *hashIndex) lookup(realm, kind, hash string, names func(func(string) bool)) string {
+	if x == nil { // of no users
+		return ""
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	at := hashTable{realm, kind}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -62,21 +63,13 @@ type Config struct {
 	Observe func() func(env gss.Env, e machine.Event, a machine.Actions)
 }
 
-// Format implements fmt.Formatter: a configuration shows where the proxy is and the
-// type of its source, and nothing that may hold a secret.
-func (c Config) Format(f fmt.State, _ rune) {
-	proxy := "none"
-	if c.Proxy != nil {
-		proxy = c.Proxy.Scheme + "://" + c.Proxy.Host
-	}
-	fmt.Fprintf(f, "connect.Config(proxy %s, source %T)", proxy, c.Source)
-}
-
 // Dialer opens tunnels through one proxy. It may be used by several goroutines
 // at once. Make one with [New].
 type Dialer struct {
-	config  func() *Config // behind a function, of which no verb of fmt shows more than its address
-	secure  bool           // TLS to the proxy
+	hidden.In[Dialer] // no output shows what is in it
+
+	config  Config
+	secure  bool // TLS to the proxy
 	address string
 	client  drive.Client[*link]
 }
@@ -86,7 +79,7 @@ func New(c Config) (*Dialer, error) {
 	if c.Proxy == nil {
 		return nil, errors.New("connect: Config.Proxy is missing: give the proxy's URL")
 	}
-	d := &Dialer{config: func() *Config { return &c }}
+	d := new(Dialer)
 	as := strings.ToLower(c.Proxy.Scheme)
 	if as != "http" && as != "https" {
 		return nil, errors.New("connect: Config.Proxy must be an http or https URL")
@@ -124,6 +117,7 @@ func New(c Config) (*Dialer, error) {
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext
 	}
+	d.config = c
 	return d, nil
 }
 
@@ -136,14 +130,15 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		return nil, &net.AddrError{Err: "connect: want host:port", Addr: address}
 	}
 	keys, err := drive.NewKeys(drive.Way{
-		Proxy: d.config().Proxy, Route: machine.Tunneling, Scheme: "https", Authority: address, Identity: d.config().Identity,
+		Proxy: d.config.Proxy, Route: machine.Tunneling, Scheme: "https", Authority: address, Identity: d.config.Identity,
 	})
 	if err != nil || keys.Host == "" {
 		return nil, &net.AddrError{Err: "connect: want host:port with a port within 1 to 65535", Addr: address}
 	}
-	keys.Via.Explicit = !d.config().Discovered
+	keys.Via.Explicit = !d.config.Discovered
 	h := handshake{dialer: d, network: network, authority: address, keys: keys}
-	return h.run(ctx)
+	c, err := h.run(ctx)
+	return c, hidden.Error(err)
 }
 
 // Dial is DialContext without a context, for libraries that have none: fasthttp, for instance.

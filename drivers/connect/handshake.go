@@ -31,7 +31,7 @@ type handshake struct {
 func (h *handshake) run(ctx context.Context) (net.Conn, error) {
 	x := drive.Exchange[*link]{
 		Client: &h.dialer.client, Keys: h.keys, Method: http.MethodConnect, URI: h.authority,
-		Source: h.dialer.config().Source, BodyHash: h.sum, Dial: h.dial, Send: h.send,
+		Source: h.dialer.config.Source, BodyHash: h.sum, Dial: h.dial, Send: h.send,
 	}
 	_, on, err := x.Run(ctx)
 	if on != nil {
@@ -123,7 +123,7 @@ func (l *link) Streams() drive.Streams { return nil }
 
 // connectRequest is the request.
 func (h *handshake) connectRequest(a machine.Send) *http.Request {
-	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: h.authority}, Host: h.authority, Header: h.dialer.config().Header.Clone()}
+	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: h.authority}, Host: h.authority, Header: h.dialer.config.Header.Clone()}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
@@ -134,7 +134,7 @@ func (h *handshake) connectRequest(a machine.Send) *http.Request {
 
 // open connects to the proxy, and speaks TLS to it if that is wanted.
 func (d *Dialer) open(ctx context.Context, network string) (*link, error) {
-	conn, err := d.config().Dial(ctx, network, d.address)
+	conn, err := d.config.Dial(ctx, network, d.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect: the proxy cannot be reached: %w", err)
 	}
@@ -156,12 +156,12 @@ func (d *Dialer) open(ctx context.Context, network string) (*link, error) {
 }
 
 func (d *Dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
-	config := d.config().TLS.Clone()
+	config := d.config.TLS.Clone()
 	if config == nil {
 		config = new(tls.Config)
 	}
 	if config.ServerName == "" {
-		config.ServerName = d.config().Proxy.Hostname()
+		config.ServerName = d.config.Proxy.Hostname()
 	}
 	config.NextProtos = []string{"http/1.1"}
 	secure := tls.Client(conn, config)

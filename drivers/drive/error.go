@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -44,7 +45,7 @@ func (e *Error) Error() string {
 		s += ")"
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += ": " + hidden.Redact(e.Err.Error())
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -15,6 +16,8 @@ import (
 // Client is what all exchanges of a client share. It may be used by several
 // goroutines at once.
 type Client[C Conn] struct {
+	hidden.In[Client[C]] // no output shows what is in it
+
 	// Fresh makes the machine of a new connection, or of a stream of one.
 	Fresh func() Runner[machine.Client]
 	// Pool keeps connections, and Spaces what was learned of peers.
@@ -61,7 +64,7 @@ type Loss struct {
 }
 
 // Error implements error.
-func (l *Loss) Error() string { return fmt.Sprintf("the connection was lost: %v", l.Err) }
+func (l *Loss) Error() string { return fmt.Sprintf("the connection was lost: %v", hidden.Error(l.Err)) }
 
 // Unwrap gives the connection's error.
 func (l *Loss) Unwrap() error { return l.Err }

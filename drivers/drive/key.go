@@ -52,6 +52,9 @@ func (w Way) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, " as %q)", w.Identity)
 }
 
+// MarshalText implements encoding.TextMarshaler.
+func (w Way) MarshalText() ([]byte, error) { return fmt.Append(nil, w), nil }
+
 // Keys are what one request's connections and memory are found by, and the names
 // that were read on the way.
 type Keys struct {

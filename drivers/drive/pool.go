@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -53,6 +54,8 @@ type Streams interface {
 // Held is a connection that an exchange has, or has left behind, with everything
 // that belongs to it.
 type Held[C Conn] struct {
+	hidden.In[Held[C]] // no output shows what is in it
+
 	Conn C
 
 	pool    *Pool[C]
@@ -87,6 +90,8 @@ func (h *Held[C]) Close() {
 // they are idle, multiplexed ones as long as they live. The zero Pool has the
 // default bounds. It may be used by several goroutines at once.
 type Pool[C Conn] struct {
+	hidden.In[Pool[C]] // no output shows what is in it
+
 	// MaxIdle bounds the idle connections, MaxPerKey those of one key, and the
 	// multiplexed ones of one key that serve no request. 0 is the default; nothing is
 	// kept idle where MaxIdle is negative.

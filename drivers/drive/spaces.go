@@ -3,6 +3,7 @@ package drive
 import (
 	"sync"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -12,6 +13,8 @@ const MaxSpaces = 1024
 
 // Spaces is all that outlives connections.
 type Spaces struct {
+	hidden.In[Spaces] // no output shows what is in it
+
 	mu    sync.Mutex
 	peers map[SpaceKey]*peer
 }

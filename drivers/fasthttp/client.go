@@ -16,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -67,12 +68,6 @@ type ClientConfig struct {
 	Observer drive.Observer
 }
 
-// Format implements fmt.Formatter: a configuration shows the type of its source, and
-// nothing that may hold a secret.
-func (c ClientConfig) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "fasthttp.ClientConfig(source %T)", c.Source)
-}
-
 // Transport is a fasthttp.RoundTripper that authenticates: it answers 401 by as many requests as the
 // scheme takes, over one connection, which belongs to one user (see ClientConfig.Source) and goes back to
 // no pool but its own. It may be used by several goroutines at once, and by any number of clients. Make
@@ -87,7 +82,9 @@ func (c ClientConfig) Format(f fmt.State, _ rune) {
 // an Authorization field of its own, or user information in its URI, is passed through as it is, and not
 // authenticated: its challenge is a response like any other.
 type Transport struct {
-	config func() *ClientConfig // behind a function, of which no verb of fmt shows more than its address
+	hidden.In[Transport] // no output shows what is in it
+
+	config ClientConfig
 	client drive.Client[*conn]
 }
 
@@ -100,7 +97,7 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.MaxDrain <= 0 {
 		c.MaxDrain = DefaultClientDrain
 	}
-	t := &Transport{config: func() *ClientConfig { return &c }}
+	t := &Transport{config: c}
 	t.client.Fresh = func() drive.Runner[machine.Client] {
 		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
 	}
@@ -128,8 +125,8 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 	}
 	x := &trip{t: t, hc: hc, req: req, resp: resp}
 	x.own = len(req.Header.Peek(header.Authorization)) > 0 || len(req.URI().Username()) > 0
-	if t.config().Identity != nil {
-		x.identity = t.config().Identity(req)
+	if t.config.Identity != nil {
+		x.identity = t.config.Identity(req)
 	}
 	d, on, err := x.exchange(ctx)
 	if on != nil {
@@ -189,7 +186,7 @@ func (x *trip) exchange(ctx context.Context) (machine.Deliver, *drive.Held[*conn
 	}
 	e := drive.Exchange[*conn]{
 		Client: &x.t.client, Keys: ks, Method: string(x.req.Header.Method()), URI: string(u.RequestURI()), Body: kind,
-		Source: x.t.config().Source, BodyHash: x.sum,
+		Source: x.t.config.Source, BodyHash: x.sum,
 		Dial: func(ctx context.Context, _ bool) (*conn, error) { return x.dial(ctx, ks.Host) },
 		Send: x.send,
 	}
@@ -209,12 +206,12 @@ func (x *trip) readBody() (machine.Body, error) {
 		return machine.Replayable, nil
 	}
 	n := x.req.Header.ContentLength()
-	if x.t.config().BufferBody > 0 && int64(n) <= x.t.config().BufferBody {
-		data, err := io.ReadAll(io.LimitReader(x.req.BodyStream(), x.t.config().BufferBody+1))
+	if x.t.config.BufferBody > 0 && int64(n) <= x.t.config.BufferBody {
+		data, err := io.ReadAll(io.LimitReader(x.req.BodyStream(), x.t.config.BufferBody+1))
 		if err != nil {
 			return 0, err
 		}
-		if int64(len(data)) <= x.t.config().BufferBody {
+		if int64(len(data)) <= x.t.config.BufferBody {
 			x.body = data
 			return machine.Replayable, nil
 		}
@@ -268,8 +265,10 @@ func (x *trip) dial(ctx context.Context, host string) (*conn, error) {
 	switch {
 	case x.hc.Dial != nil:
 		raw, err = x.hc.Dial(addr)
+		err = hidden.Error(err)
 	case x.hc.DialTimeout != nil:
 		raw, err = x.hc.DialTimeout(addr, timeout)
+		err = hidden.Error(err)
 	case x.hc.DialDualStack:
 		raw, err = fast.DialDualStackTimeout(addr, timeout)
 	default:

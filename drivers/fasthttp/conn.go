@@ -222,8 +222,8 @@ func (c *conn) read(a machine.Send) (heard bool, err error) {
 			return true, nil
 		}
 		limit, challenge := x.hc.MaxResponseBodySize, status == fast.StatusUnauthorized && !x.own
-		if challenge && (limit <= 0 || int64(limit) > x.t.config().MaxDrain) {
-			limit = int(x.t.config().MaxDrain)
+		if challenge && (limit <= 0 || int64(limit) > x.t.config.MaxDrain) {
+			limit = int(x.t.config.MaxDrain)
 		}
 		err := x.resp.ReadBody(c.br, limit)
 		if err == fast.ErrBodyTooLarge && challenge { // it is of no use, and neither is its connection

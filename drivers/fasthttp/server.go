@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -75,6 +76,8 @@ type ServerConfig struct {
 // the server has the limits that it was given, too, which are none by default, and reads and
 // holds bodies of up to 4 MB before anything is judged.
 type Authenticator struct {
+	hidden.In[Authenticator] // no output shows what is in it
+
 	conf   *ServerConfig
 	door   drive.Door
 	guests sync.Map // by net.Conn

@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 )
 
@@ -18,6 +19,8 @@ import (
 // used by several goroutines at once. It waits for each handshake, and sends no request in early data (RFC
 // 8470 section 4), also where TLS has a ClientSessionCache.
 type Dialer struct {
+	hidden.In[Dialer] // no output shows what is in it
+
 	_ struct{}
 
 	// TLS is the default configuration if it is nil. Protocols and, where it is empty, ServerName

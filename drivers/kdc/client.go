@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 	"github.com/countersign-auth/countersign/kerberos/message"
@@ -206,7 +207,7 @@ func unframe(r io.Reader) ([]byte, error) {
 func (c *Client) proxy(ctx context.Context, address, realm string, request []byte) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, err
+		return nil, hidden.Error(err)
 	}
 	if u.Path == "" {
 		u.Path = "/KdcProxy"
@@ -226,7 +227,7 @@ func (c *Client) proxy(ctx context.Context, address, realm string, request []byt
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, hidden.Error(err) // of ProxyFromEnvironment, which may quote a password
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

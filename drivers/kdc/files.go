@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
@@ -206,6 +207,8 @@ func (f *Files) Answer(_ context.Context, q gss.Question) gss.Answer {
 // Keytab is the keytab of a file, which is read again when it has changed: keys can be
 // changed without a restart.
 type Keytab struct {
+	hidden.In[Keytab] // no output shows what is in it
+
 	Path string
 	// Principal is who logs on with the keys; without one it answers services alone.
 	Principal message.Principal

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -11,7 +12,11 @@ import (
 // the answer to gss.NeedFirstSeen for Kerberos. All services that share a key share
 // one. It is an [answer.Memory] that leaves Digest's questions to the next source. The
 // zero Replays has room for answer.DefaultMax requests.
-type Replays struct{ Memory answer.Memory }
+type Replays struct {
+	hidden.In[Replays] // no output shows what is in it
+
+	Memory answer.Memory
+}
 
 // NewReplays returns a memory of up to max requests, 0 for answer.DefaultMax; see
 // [answer.Room]. since is when it began, in nanoseconds since the epoch: requests that
@@ -19,7 +24,7 @@ type Replays struct{ Memory answer.Memory }
 // away for as long as the clocks may be apart. Now says so; 0 says that nothing was
 // lost.
 func NewReplays(max int, since int64) *Replays {
-	return &Replays{answer.Memory{Max: max, Since: since}}
+	return &Replays{Memory: answer.Memory{Max: max, Since: since}}
 }
 
 // Answer implements answer.Source.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -80,12 +81,6 @@ type ClientConfig struct {
 	Observer Observer
 }
 
-// Format implements fmt.Formatter: a configuration shows the type of its source, and
-// nothing that may hold a secret.
-func (c ClientConfig) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "nethttp.ClientConfig(source %T)", c.Source)
-}
-
 // Transport is an http.RoundTripper that authenticates: it answers 401 and 407
 // by as many requests as the scheme takes, over connections of its own that
 // belong to one user each: of one identity (see [WithIdentity]) or, without a name,
@@ -107,7 +102,9 @@ func (c ClientConfig) Format(f fmt.State, _ rune) {
 // for a plain proxy) is passed through as it is, and that side is not
 // authenticated: its challenge is a response like any other.
 type Transport struct {
-	config  func() *ClientConfig // a function, because fmt shows no more of it than its address (SECRET-9)
+	hidden.In[Transport] // no output shows what is in it
+
+	config  ClientConfig
 	client  drive.Client[*conn]
 	multi   *http.Transport // connects with any protocol of Base
 	single  *http.Transport // with HTTP/1 only
@@ -139,7 +136,7 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
-	t := &Transport{config: func() *ClientConfig { return &c }, multi: newBase(c.Base, false), single: newBase(c.Base, true), idle: c.Base.IdleConnTimeout}
+	t := &Transport{config: c, multi: newBase(c.Base, false), single: newBase(c.Base, true), idle: c.Base.IdleConnTimeout}
 	t.client.Fresh = func() drive.Runner[machine.Client] {
 		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
 	}
@@ -190,7 +187,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			r.Body.Close()
 		}
-		return nil, err
+		return nil, hidden.Error(err) // of Proxy, which may quote a password
 	}
 	response, err := x.run()
 	if err != nil {
@@ -198,7 +195,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if ctx := r.Context(); ctx.Err() != nil { // whatever broke, this is why
 			return nil, context.Cause(ctx)
 		}
-		return nil, err
+		return nil, hidden.Error(err)
 	}
 	return response, nil
 }
@@ -225,15 +222,15 @@ func (t *Transport) newTrip(r *http.Request) (*trip, error) {
 		x.url = &u
 	}
 	x.keys, err = drive.NewKeys(drive.Way{
-		Owner: t.config().Base, Proxy: way.proxy, Route: way.via,
+		Owner: t.config.Base, Proxy: way.proxy, Route: way.via,
 		Scheme: x.url.Scheme, Authority: x.url.Host, Identity: identity,
 		Own: [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nethttp: the request's URL or proxy: %w", err)
 	}
-	x.keys.Via.Explicit = x.keys.Via.Route != machine.Direct && !t.config().Discovered
-	x.source = answer.Chain(t.config().Source, way.login(identity))
-	x.body, err = newContent(r.Context(), r, t.config().BufferBody)
+	x.keys.Via.Explicit = x.keys.Via.Route != machine.Direct && !t.config.Discovered
+	x.source = answer.Chain(t.config.Source, way.login(identity))
+	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
 	return x, err
 }

@@ -93,8 +93,8 @@ func (x *trip) responseSum(a digest.Algorithm) gss.Answer {
 	if r == nil || r.Uncompressed { // the server's proof is over the compressed form
 		return gss.Declined{}
 	}
-	data, err := io.ReadAll(io.LimitReader(r.Body, x.t.config().MaxBody+1))
-	if err != nil || int64(len(data)) > x.t.config().MaxBody {
+	data, err := io.ReadAll(io.LimitReader(r.Body, x.t.config.MaxBody+1))
+	if err != nil || int64(len(data)) > x.t.config.MaxBody {
 		return gss.Declined{} // which fails the exchange
 	}
 	r.Body = joined{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
@@ -220,7 +220,7 @@ func (x *trip) drain() bool {
 		x.conn.cc.Close() // Squid 5 answers nothing more where it has refused a body of 64 KB
 		return false
 	}
-	max := x.t.config().MaxDrain
+	max := x.t.config.MaxDrain
 	if n, err := io.CopyN(io.Discard, body, max+1); err != io.EOF || n > max {
 		return x.conn.multiplexed
 	}

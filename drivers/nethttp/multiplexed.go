@@ -40,7 +40,7 @@ func afterHandshake(ctx context.Context) context.Context {
 
 // multiplex opens a connection by ClientConfig.Multiplexed, in c.
 func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port uint16) (*conn, error) {
-	m, err := t.config().Multiplexed(ctx, host, port)
+	m, err := t.config.Multiplexed(ctx, host, port)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -118,6 +119,8 @@ func AllowWeb(method, host string, port uint16) bool {
 // (403) rather than share what they open. Make it with [NewProxy]; the zero Proxy
 // refuses everything with 500.
 type Proxy struct {
+	hidden.In[Proxy] // no output shows what is in it
+
 	conf   *ProxyConfig
 	fresh  machine.Proxy
 	pool   *upstreams

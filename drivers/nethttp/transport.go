@@ -30,10 +30,10 @@ type route struct {
 
 // route decides how to reach a request's origin.
 func (t *Transport) route(r *http.Request) (route, error) {
-	if t.config().Proxy == nil {
+	if t.config.Proxy == nil {
 		return route{}, nil
 	}
-	proxy, err := t.config().Proxy(r)
+	proxy, err := t.config.Proxy(r)
 	if err != nil || proxy == nil {
 		return route{}, err
 	}
@@ -142,11 +142,11 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 b
 		}
 		d.proxy = &bare
 	}
-	if t.config().Multiplexed != nil && w.proxy == nil && ks.Scheme == "https" {
+	if t.config.Multiplexed != nil && w.proxy == nil && ks.Scheme == "https" {
 		if !http11 {
 			return t.multiplex(ctx, c, ks.Host, ks.Port)
 		}
-		if t.config().OnlyMultiplexed {
+		if t.config.OnlyMultiplexed {
 			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin wants a scheme that needs a connection of its own, and OnlyMultiplexed allows none"}}
 		}
 	}
@@ -192,11 +192,11 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 	if d := s.dialers[k]; d != nil {
 		return d, nil
 	}
-	dial := t.config().Base.DialContext
+	dial := t.config.Base.DialContext
 	d, err := connect.New(connect.Config{
-		Proxy: w.proxy, Machine: t.config().Machine, Source: t.config().Source,
-		Identity: identity, Discovered: t.config().Discovered,
-		TLS: t.config().Base.TLSClientConfig, Dial: dial, Header: t.config().Base.ProxyConnectHeader,
+		Proxy: w.proxy, Machine: t.config.Machine, Source: t.config.Source,
+		Identity: identity, Discovered: t.config.Discovered,
+		TLS: t.config.Base.TLSClientConfig, Dial: dial, Header: t.config.Base.ProxyConnectHeader,
 		Observe: t.observeTunnel(),
 	})
 	if err != nil {
@@ -216,11 +216,11 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 }
 
 func (t *Transport) observeTunnel() func() func(gss.Env, machine.Event, machine.Actions) {
-	if t.config().Observer == nil {
+	if t.config.Observer == nil {
 		return nil
 	}
 	return func() func(gss.Env, machine.Event, machine.Actions) {
 		id := drive.NextID()
-		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config().Observer(id, env, e, a) }
+		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config.Observer(id, env, e, a) }
 	}
 }

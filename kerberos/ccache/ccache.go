@@ -183,7 +183,7 @@ func (c *Cache) whole() iter.Seq[Credential] {
 
 // Format implements fmt.Formatter: whose cache it is shows, and how many credentials
 // it has.
-func (c *Cache) Format(f fmt.State, _ rune) {
+func (c Cache) Format(f fmt.State, _ rune) {
 	n := 0
 	for range c.All() {
 		n++
@@ -192,4 +192,4 @@ func (c *Cache) Format(f fmt.State, _ rune) {
 }
 
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
-func (c *Cache) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+func (c Cache) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }

@@ -63,13 +63,7 @@ func (p *Prepared) Verify(u Usage, data, checksum string) bool {
 }
 
 // Format implements fmt.Formatter: the key stays hidden.
-func (p *Prepared) Format(f fmt.State, _ rune) {
-	if p == nil {
-		fmt.Fprint(f, "no key")
-		return
-	}
-	p.key.Format(f, 'v')
-}
+func (p Prepared) Format(f fmt.State, _ rune) { p.key.Format(f, 'v') } // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
-func (p *Prepared) MarshalText() ([]byte, error) { return fmt.Append(nil, p), nil }
+func (p Prepared) MarshalText() ([]byte, error) { return fmt.Append(nil, p), nil }

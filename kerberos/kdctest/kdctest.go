@@ -193,6 +193,9 @@ func (k *KDC) Answer(env gss.Env, realm, request string) string {
 }
 
 // Format implements fmt.Formatter: the passwords stay hidden.
-func (k *KDC) Format(f fmt.State, _ rune) {
+func (k KDC) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "kdc(%d realms, %d principals)", len(k.Realms), len(k.accounts))
 }
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (k KDC) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }

@@ -128,10 +128,10 @@ func (k *Keytab) Latest(p message.Principal, t enctype.Type) (best Entry, ok boo
 }
 
 // Format implements fmt.Formatter: how many entries there are shows.
-func (k *Keytab) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "keytab(%d)", k.Len()) }
+func (k Keytab) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "keytab(%d)", k.Len()) } // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
-func (k *Keytab) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
+func (k Keytab) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
 // Parse reads a file of version 1 or 2. Version 1 has no byte order of its own; it is
 // taken to come from a little-endian machine. Keys of types that cannot be used here

@@ -237,6 +237,6 @@ func (c *Config) Types(name string) []enctype.Type {
 }
 
 // Format implements fmt.Formatter.
-func (c *Config) Format(f fmt.State, _ rune) {
+func (c Config) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "krb5conf(default realm %q)", c.DefaultRealm())
 }

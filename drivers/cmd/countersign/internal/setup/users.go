@@ -32,6 +32,12 @@ type Users struct {
 	Memory *answer.Memory
 }
 
+// Format implements fmt.Formatter: the passwords stay hidden.
+func (u Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.Named)) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler, as Format shows it.
+func (u Users) MarshalText() ([]byte, error) { return fmt.Append(nil, u), nil }
+
 // Empty reports whether nobody could log in.
 func (u *Users) Empty() bool { return len(u.Named) == 0 && u.Htdigest == "" && u.NTHash == "" }
 

@@ -1,0 +1,81 @@
+package drive
+
+import (
+	"fmt"
+
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
+)
+
+// What these hold may be secret, or print secrets (L10): no output shows it.
+
+// Format implements fmt.Formatter.
+func (Door) Format(f fmt.State, _ rune) { hidden.Show[Door](f) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (Door) MarshalText() ([]byte, error) { return hidden.Text[Door]() }
+
+// Format implements fmt.Formatter.
+func (Guest) Format(f fmt.State, _ rune) { hidden.Show[Guest](f) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (Guest) MarshalText() ([]byte, error) { return hidden.Text[Guest]() }
+
+// Format implements fmt.Formatter.
+func (Exchange[C]) Format(f fmt.State, _ rune) { hidden.Show[Exchange[C]](f) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (Exchange[C]) MarshalText() ([]byte, error) { return hidden.Text[Exchange[C]]() }
+
+// Format implements fmt.Formatter: all verbs show the text, and no more of what is in Err.
+func (e Error) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, e.Error()) } // SECRET-2
+
+// MarshalText implements encoding.TextMarshaler.
+func (e Error) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// Format implements fmt.Formatter.
+func (c Certificates) Format(f fmt.State, _ rune) {
+	if c.err != nil {
+		fmt.Fprint(f, "certificates(unusable)")
+		return
+	}
+	fmt.Fprintf(f, "certificates(%v)", c.binding)
+}
+
+// Format implements fmt.Formatter: the name shows, and by which scheme, quoted since it
+// is a peer's. What the context holds stays hidden, which fmt would show behind a pointer.
+func (id Identity) Format(f fmt.State, _ rune) { // SECRET-1
+	fmt.Fprintf(f, "identity(%q %q by %q, anonymous %v)", id.Info.Domain, id.Info.Peer, id.Scheme, id.Anonymous)
+}
+
+// Format implements fmt.Formatter.
+func (r Result) Format(f fmt.State, _ rune) { // SECRET-1
+	fmt.Fprintf(f, "result(%d, %v", r.Status, r.Identity)
+	if !r.Fault.IsZero() {
+		fmt.Fprintf(f, ", %v", r.Fault)
+	}
+	fmt.Fprint(f, ")")
+}
+
+// Format implements fmt.Formatter: what owns the connections may be a configuration of TLS.
+func (Keys) Format(f fmt.State, _ rune) { hidden.Show[Keys](f) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (Keys) MarshalText() ([]byte, error) { return hidden.Text[Keys]() }
+
+// Format implements fmt.Formatter: what owns the connections may be a configuration of TLS.
+func (Key) Format(f fmt.State, _ rune) { hidden.Show[Key](f) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (Key) MarshalText() ([]byte, error) { return hidden.Text[Key]() }
+
+// Format implements fmt.Formatter: what owns the connections may be a configuration of TLS.
+func (SpaceKey) Format(f fmt.State, _ rune) { hidden.Show[SpaceKey](f) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (SpaceKey) MarshalText() ([]byte, error) { return hidden.Text[SpaceKey]() }
+
+// Format implements fmt.Formatter: all verbs show the text, and no more of what is in Err.
+func (l Loss) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, l.Error()) } // SECRET-2
+
+// MarshalText implements encoding.TextMarshaler.
+func (l Loss) MarshalText() ([]byte, error) { return []byte(l.Error()), nil }
