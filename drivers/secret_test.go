@@ -3,6 +3,7 @@ package drivers_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,8 @@ import (
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -270,6 +273,9 @@ var verbs = []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%
 func shows(v any) (found []string) {
 	look := func(how, text string) {
 		low := strings.ToLower(text)
+		if strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("user:"+canary))) {
+			found = append(found, how+" shows the credentials of Basic")
+		}
 		for _, secret := range []string{canary, hex.EncodeToString([]byte(canary)), fmt.Sprintf("% x", canary), fmt.Sprint([]byte(canary))} {
 			if strings.Contains(low, secret) {
 				found = append(found, how+" shows "+text[:min(len(text), 300)])
@@ -336,6 +342,13 @@ func TestClientsShowNoSecrets(t *testing.T) {
 		}
 		made = append(made, conf, connect.Config{Proxy: proxy, Source: source}, nethttp.ServerConfig{Source: source}, drivertest.ClientSetup{Source: source})
 	}
+	toy := gsstoy.Toy{Legs: 2, Identity: "user", Secret: gss.NewSecret(canary)}
+	ctx, _, err := toy.Initiate(gss.Target{Service: "HTTP", Host: "origin.test"}).Step(gss.Env{Now: 1}, gss.Input{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := drive.Identity{Scheme: "Negotiate", Context: ctx}
+	made = append(made, map[string]any{"k": &identity}, map[string]any{"k": &drive.Result{Identity: identity}}, map[string]any{"k": loggedIn(t)})
 	made = append(made, login, answer.Chain(login), struct{ s answer.Source }{login}, struct{ s answer.Source }{answer.Chain(careless{"user", canary})})
 	if users := answer.NewUsers(map[string]string{"user": canary}); users != nil {
 		made = append(made, users, *users)
@@ -368,6 +381,29 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 		}
 		requirement.Held(t, "unit:errors_show_no_secrets", "SECRET-2")
 	}
+}
+
+// loggedIn is a runner whose client waits for an answer to Basic.
+func loggedIn(t *testing.T) *drive.Runner[machine.Client] {
+	t.Helper()
+	c, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &drive.Runner[machine.Client]{Machine: c}
+	for _, e := range []machine.Event{
+		machine.Begin{Request: machine.Request{Method: "GET", URI: "/", Scheme: "http", Host: "origin.test", Port: 80, Binding: gss.NoBinding()}},
+		machine.Response{Status: 401, Header: header.ParseResponse(http.Header{"Www-Authenticate": {`Basic realm="r"`}}.Values)},
+		nil,
+	} {
+		if e == nil {
+			e = machine.Answered{ID: 1, Answer: gss.Password{User: "user", Password: gss.NewSecret(canary)}}
+		}
+		if _, err := r.Step(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
 }
 
 func clientMachine(t *testing.T) machine.ClientConfig {

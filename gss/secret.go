@@ -30,6 +30,9 @@ func redact(w io.Writer, kind string, empty bool) {
 //     its own, and so does every type that keeps one of those.
 //   - for the verbs %p and %w, which take no such operand: fmt then reports the
 //     wrong verb together with the bare value. go vet finds both.
+//   - for a pointer within another value by a verb that pointers do not have, as %s
+//     of a map[string]*T, unless T has a Format: fmt then reports the wrong verb
+//     together with the bare T. go vet finds it where it sees the type.
 type Secret struct{ s string }
 
 // NewSecret wraps s.

@@ -79,3 +79,6 @@ func (l Loss) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, l.Error()) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (l Loss) MarshalText() ([]byte, error) { return []byte(l.Error()), nil }
+
+// Format implements fmt.Formatter: the machine as it shows itself, also behind a pointer.
+func (r Runner[M]) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "runner(%v)", r.Machine) } // SECRET-1

@@ -36,6 +36,14 @@
 // Negotiate with Kerberos alone, Digest and Basic run over HTTP/2. Where the logins
 // of such schemes are taken by another server, on HTTP/1.1, set Protocols.
 //
+// Channel bindings are compared with the certificates that [ServerConfig].Certificate
+// lists. A server with several of them, or that renews them, knows which one each
+// connection showed, also on resumed sessions, with
+//
+//	server.TLSConfig, err = drive.BindTLS(tlsConfig)
+//
+// # Names
+//
 // Host names are taken as they are; those that are not ASCII must come in their
 // A-label form (RFC 5890).
 package nethttp
