@@ -70,7 +70,7 @@ func ed25519Key() crypto.Signer {
 	return must(key, err)
 }
 
-// identify names the certificate of a binding.
+// bindingTo is the binding of a channel whose server shows c.
 func bindingTo(c tls.Certificate) gss.Binding { return gss.EndPoint(string(c.Certificate[0])) }
 
 // method is a way to log in, whose clients bind to what they are told.
