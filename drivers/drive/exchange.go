@@ -94,8 +94,9 @@ type exchange[C Conn] struct {
 
 // Run runs the exchange. It ends with a response that is delivered, or with an
 // error: an [*Error] of the authentication, one of the context, of a connection
-// that did not come about, or of Send. In either case the connection that it ended
-// on, if there is one, is the caller's to Keep or, after an error, to Close.
+// that did not come about, or of Send. The connection that it ended on, if there is
+// one, is the caller's: to Keep after a response or an [*Error], once nothing is left
+// to be read on it, and to Close after all other errors.
 //
 // An idle connection is asked without obligation: where its machine will not have
 // the request, because it belongs to another origin or identity, it stays as it

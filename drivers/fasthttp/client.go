@@ -153,7 +153,10 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 		}
 		on.Keep(keep)
 	}
-	return d, err
+	if err != nil {
+		return machine.Deliver{}, err
+	}
+	return d, nil
 }
 
 // trip is one exchange.

@@ -87,7 +87,7 @@ func TestOwnerHasWhatDialReads(t *testing.T) {
 	}
 	configtest.Check[ClientConfig](t, configtest.Fields{
 		"Machine":    "harmless: a Transport's connections are its own",
-		"Source":     "harmless: a Transport's connections are its own",
+		"Source":     "harmless: asked again before a connection that it opened serves another request",
 		"Identity":   "key: what it gives is the key's identity",
 		"BufferBody": "harmless: about requests",
 		"MaxDrain":   "harmless: about responses",

@@ -20,7 +20,7 @@ const (
 func TestConfigurationsAreKeyed(t *testing.T) {
 	configtest.Check[ClientConfig](t, configtest.Fields{
 		"Machine":         ownPool,
-		"Source":          "harmless: NewTransport's doc says how its answers and connections belong together",
+		"Source":          "harmless: asked again before a connection that it opened serves another request",
 		"Base":            "key: the owner",
 		"Proxy":           "key: the URL that it gives, with its user information",
 		"Multiplexed":     "key: by scheme, host, port and HTTP/1.1, which is all that decides whether it is called",
