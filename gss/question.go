@@ -15,8 +15,8 @@ type Question interface{ Question() }
 type Answer interface{ Answer() }
 
 // Derived is implemented by questions whose answers follow from what was answered
-// before: they say nothing new about whose credentials are used. A driver that asks
-// again whom a connection belongs to leaves them out.
+// before: they say nothing new about the user whose credentials are used. A driver
+// that asks again for the user of a connection leaves them out.
 type Derived interface {
 	Question
 	Derived()

@@ -41,8 +41,8 @@ type Config struct {
 	// those are nil.
 	Machine machine.ClientConfig
 	// Source answers questions, with the context of the dial; nil declines them. answer.Allow keeps
-	// tickets to the proxies that are named. A tunnel is its user's: who keeps tunnels for others to
-	// use has to keep them apart, as nethttp.Transport does.
+	// tickets to the proxies that are named. A tunnel belongs to the user that the answers name: a
+	// program that keeps tunnels for several users has to tell them apart, as nethttp.Transport does.
 	Source answer.Source
 	// Identity is the local name to act under, see gss.Target.
 	Identity string
@@ -105,7 +105,7 @@ func New(c Config) (*Dialer, error) {
 		}
 		return r
 	}
-	d.client.Pool.MaxIdle = -1 // a tunnel is somebody's, and what is none is closed
+	d.client.Pool.MaxIdle = -1 // tunnels are handed out, and other connections closed
 	if u := c.Proxy.User; u != nil {
 		password, _ := u.Password()
 		login, err := answer.ForProxy(as+"://"+d.address, u.Username(), password)

@@ -71,7 +71,7 @@ func says(status int, lines ...string) (machine.Response, error) {
 	})}, nil
 }
 
-// toy is NTLM by a toy of two legs, and a server that takes anybody's proof.
+// toy is NTLM by a toy of two legs, and a server that takes any proof.
 func toy() (scheme.Client, func(int, *fake, machine.Send) (machine.Response, error)) {
 	return toyFor(gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true, Asks: true})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Whom a connection belongs to is decided by the answers that opened it. A source
+// The answers that opened a connection decide to which user it belongs. A source
 // may answer by the request's context, of which no key knows: so a connection of
 // the default identity remembers what was asked, and a keyed hash of what was
 // answered. Before another request uses it the source is asked again, in that
@@ -39,7 +39,7 @@ type answers struct {
 	once bool // something was asked that cannot be asked again
 }
 
-// recorder is where [Ask] notes what it asked, and for whom that was asked: what
+// recorder is where [Ask] notes what it asked, and on behalf of which connection: what
 // opens a tunnel also opens the connection inside.
 type recorder struct {
 	to    *answers
@@ -67,8 +67,8 @@ func (s *answers) note(by answer.Source, q gss.Question, a gss.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if need, ok := q.(gss.NeedCredential); ok {
-		// A later request would be asked for the first time. Whose connection it is, the
-		// last answer decides.
+		// A later request would be asked for the first time. The last answer decides
+		// to which user the connection belongs.
 		need.Attempt, need.Rejected = 0, false
 		q = need
 	}

@@ -37,7 +37,7 @@ type site struct {
 	closeAfter int         // closes a connection with its nth response, 0 never
 	rough      atomic.Bool // closes connections at random
 	noProof    bool        // leaves the final token out
-	closing    atomic.Bool // closes in place of answering a proof, or who is known already
+	closing    atomic.Bool // closes in place of answering a proof, or a user that is known already
 	http2      bool
 
 	// heard is told of a body that reached the handler. Unless given, it keeps the body in mind.

@@ -235,8 +235,8 @@ func (x *trip) sum(need digest.NeedBodyHash) gss.Answer {
 	return gss.Declined{}
 }
 
-// owner is what of a HostClient decides whom a connection leads to, as whom, and
-// how it is read (CONN-1). Functions cannot be compared: a HostClient that dials by
+// owner holds what of a HostClient decides to which server a connection leads, as
+// which client, and how it is read (CONN-1). Functions cannot be compared: a HostClient that dials by
 // one of its own shares connections with no other.
 type owner struct {
 	client     *fast.HostClient

@@ -42,7 +42,7 @@ func personal(t *testing.T, name string) tls.Certificate {
 
 // A Transport that several HostClients share dials as each of them says, and hands
 // none the connection that another one has dialed: not a client certificate's, not
-// one that nobody verified, not one by another way.
+// one without verification, not one by another way.
 func TestHostClientsHaveConnectionsOfTheirOwn(t *testing.T) {
 	origin := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who := "nobody"

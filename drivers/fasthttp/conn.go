@@ -25,7 +25,7 @@ type conn struct {
 	binding gss.Binding
 	br      *bufio.Reader
 	bw      *bufio.Writer
-	trip    *trip           // whose it is; nil while it is idle
+	trip    *trip           // that uses it; nil while it is idle
 	ctx     context.Context // the trip's, which ends reads and writes
 	release func() bool     // ends its power over them
 	wrote   int64           // bytes

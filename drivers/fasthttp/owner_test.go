@@ -28,7 +28,7 @@ var hostClient = configtest.Fields{
 	"WriteTimeout":                  "harmless: read anew for each request",
 	"MaxResponseBodySize":           "harmless: read anew for each request",
 	"DisableHeaderNamesNormalizing": "harmless: read anew for each response",
-	"MaxIdleConnDuration":           "harmless: how long a connection is kept, whoever uses it",
+	"MaxIdleConnDuration":           "harmless: how long a connection is kept",
 
 	"Transport":                 "harmless: it is this Transport",
 	"Name":                      "harmless: a field of each request",
@@ -46,8 +46,8 @@ var hostClient = configtest.Fields{
 	"StreamResponseBody":        "harmless: has no effect here",
 }
 
-// Every field of a HostClient that decides whom a connection leads to, or as whom,
-// is in the key; a field that fasthttp adds is looked at before it is let in.
+// Every field of a HostClient that decides to which server a connection leads, or as
+// which client, is in the key; a field that fasthttp adds is looked at before it is let in.
 func TestOwnerHasWhatDialReads(t *testing.T) {
 	configtest.Check[fast.HostClient](t, hostClient)
 	for _, name := range hostClient.Keyed() {

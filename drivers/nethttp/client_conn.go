@@ -71,8 +71,8 @@ func (w watched) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn. http.Transport waits for the one who sends a body,
-// who may be waiting for us.
+// Close implements net.Conn. http.Transport waits for the goroutine that sends a body,
+// which may be waiting for us.
 func (w watched) Close() error {
 	if u := w.wire.upload.Load(); u != nil {
 		u.resolve(halted)

@@ -1,5 +1,5 @@
 // Package configtest holds configuration types to the question which of their
-// fields decide whom a connection belongs to. It is for tests only.
+// fields decide to which user and server a connection belongs. It is for tests only.
 package configtest
 
 import (
