@@ -31,11 +31,11 @@ type prover struct {
 	options
 	root, dir string
 	edits     []seeded.Edit
-	overlay   string                 // the file that describes the shared one
-	failed    map[string]string      // edits that do not apply or do not compile, and why
-	alone     map[string]bool        // edits that need a build of their own
-	programs  map[string]program     // of the shared build, by package
-	passes    map[seeded.Fall]string // without a fault; what is wrong, "" for nothing
+	overlay   string                  // the file that describes the shared one
+	failed    map[string]string       // edits that do not apply or do not compile, and why
+	alone     map[string]bool         // edits that need a build of their own
+	programs  map[string]program      // of the shared build, by package
+	passes    map[unseededFall]string // what is wrong without a fault, "" for nothing
 	golden    map[string]string
 }
 

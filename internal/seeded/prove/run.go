@@ -101,8 +101,8 @@ func (p *prover) try(ctx context.Context, e seeded.Edit) (r result) {
 			why = fmt.Sprintf("%s cannot be built:\n%s", wanted(f), indent(prog.broken))
 		case f.Property != "":
 			why, shown = p.explored(ctx, prog, set, f, &r)
-		case p.passes[f] != "":
-			why = p.passes[f]
+		case p.passes[unseededFall{f, p.alone[e.Name]}] != "":
+			why = p.passes[unseededFall{f, p.alone[e.Name]}]
 		default:
 			why, shown = p.tested(ctx, prog, set, f)
 		}
@@ -122,6 +122,13 @@ func (p *prover) try(ctx context.Context, e seeded.Edit) (r result) {
 	return r
 }
 
+// unseededFall is a test that runs without a fault, in the shared build or in one without
+// any edit.
+type unseededFall struct {
+	seeded.Fall
+	plain bool
+}
+
 // unseededTimeout bounds the tests of one package without a fault, as the go command
 // does.
 const unseededTimeout = 10 * time.Minute
@@ -129,7 +136,7 @@ const unseededTimeout = 10 * time.Minute
 // unseeded runs without a fault what the chosen edits name: the tests must pass, and
 // no property may fall.
 func (p *prover) unseeded(ctx context.Context, chosen []seeded.Edit) error {
-	p.passes = map[seeded.Fall]string{}
+	p.passes = map[unseededFall]string{}
 	p.golden = map[string]string{}
 	text, err := os.ReadFile(filepath.Join(p.root, filepath.FromSlash(seeded.Matrix)))
 	if err != nil && !p.update {
@@ -139,28 +146,40 @@ func (p *prover) unseeded(ctx context.Context, chosen []seeded.Edit) error {
 		name, toll, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		p.golden[name] = toll
 	}
-	by := map[string][]seeded.Fall{}
-	var order []string
+	// What an edit with a build of its own names is tried in a build without any edit: a test that
+	// reads the source may not like what the shared one is made of.
+	plain, err := p.write("plain", nil)
+	if err != nil {
+		return err
+	}
+	type build struct {
+		pkg   string
+		alone bool
+	}
+	by := map[build][]seeded.Fall{}
+	var order []build
 	for _, e := range chosen {
 		for _, f := range e.Falls {
-			pkg := wanted(f)
-			if p.failed[e.Name] != "" || p.alone[e.Name] && f.Property != "" {
+			b := build{wanted(f), p.alone[e.Name]}
+			if p.failed[e.Name] != "" || b.alone && f.Property != "" {
 				continue
 			}
-			if _, known := p.programs[pkg]; !known { // all of its edits have builds of their own
-				p.programs[pkg] = p.compile(ctx, pkg, p.overlay, filepath.Join(p.dir, fmt.Sprintf("program%d", len(p.programs))))
+			if by[b] == nil {
+				order = append(order, b)
 			}
-			if by[pkg] == nil {
-				order = append(order, pkg)
-			}
-			if !slices.Contains(by[pkg], f) {
-				by[pkg] = append(by[pkg], f)
+			if !slices.Contains(by[b], f) {
+				by[b] = append(by[b], f)
 			}
 		}
 	}
-	set := []string{"GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+p.overlay)}
-	for _, pkg := range order {
+	for i, b := range order {
+		pkg, overlay := b.pkg, p.overlay
 		prog := p.programs[pkg]
+		if b.alone {
+			overlay = plain
+			prog = p.compile(ctx, pkg, plain, filepath.Join(p.dir, fmt.Sprintf("plain%d", i)))
+		}
+		set := []string{"GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay)}
 		if prog.broken != "" {
 			continue // try says so
 		}
@@ -177,16 +196,16 @@ func (p *prover) unseeded(ctx context.Context, chosen []seeded.Edit) error {
 			continue
 		}
 		var tests []string
-		for _, f := range by[pkg] {
+		for _, f := range by[b] {
 			if top, _, _ := strings.Cut(f.Test, "/"); !slices.Contains(tests, top) {
 				tests = append(tests, top)
 			}
 		}
 		out, code := p.test(ctx, prog, pkg, set, "^("+strings.Join(tests, "|")+")$", unseededTimeout)
-		for _, f := range by[pkg] {
+		for _, f := range by[b] {
 			top, _, _ := strings.Cut(f.Test, "/")
 			if _, ok := ended(out, "PASS", top); !ok {
-				p.passes[f] = fmt.Sprintf("without a fault it does not pass (exit code %d):\n%s", code, indent(tail(out)))
+				p.passes[unseededFall{f, b.alone}] = fmt.Sprintf("without a fault it does not pass (exit code %d):\n%s", code, indent(tail(out)))
 			}
 		}
 		if err := ctx.Err(); err != nil {
