@@ -367,6 +367,7 @@ func TestClientsShowNoSecrets(t *testing.T) {
 // TestErrorsShowNoSecrets: what a Proxy function and a dialer say of a proxy's URL.
 func TestErrorsShowNoSecrets(t *testing.T) {
 	raw := "http://user:" + canary + "@proxy.test:80:80"
+	//lint:ignore SA1007 it is to be no URL
 	_, parse := url.Parse(raw)
 	for _, inner := range []error{parse, fmt.Errorf("invalid proxy address %q: %v", raw, parse), &url.Error{Op: "proxyconnect", URL: "http://user:" + canary + "@proxy.test", Err: http.ErrNotSupported}} {
 		tr, err := nethttp.NewTransport(nethttp.ClientConfig{Machine: clientMachine(t), Proxy: func(*http.Request) (*url.URL, error) { return nil, inner }})

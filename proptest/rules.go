@@ -98,7 +98,7 @@ var book = [rules]struct{ name, says, when string }{
 	afterComplete:   {name: "token_after_complete_fails", says: "a token after Complete fails the context"},
 	reflected:       {name: "reflection_never_completes", says: "a side's own tokens, sent back to it, do not complete it"},
 	sessionEarly:    {name: "session_only_when_complete", says: "there is no message protection before Complete, nor after a failure"},
-	requestsMutual:  {name: "requests_mutual", says: "mutual authentication is requested whatever Target.Want says, and is in force once complete", when: "whose Traits say Mutual"},                                     // N2HT-5.1-1, SPNG-3.3.3-1
+	requestsMutual:  {name: "requests_mutual", says: "mutual authentication is requested whatever Target.Want says, and is in force once complete", when: "whose Traits say Mutual"},                                                            // N2HT-5.1-1, SPNG-3.3.3-1
 	bindingMismatch: {name: "channel_binding_mismatch", says: "an acceptor that knows its channel, or among which it is, refuses a peer that names another one, or says that there is none; equal ones are ChannelBound", when: "with Binding"}, // R4559-6-3, HTA-19, BIND-1
 	bindingThree:    {name: "channel_binding_three_values", says: "none, known and unavailable are three values: only two known and equal ones are ever ChannelBound, and who lacks the binding is refused as BadBinding or not at all", when: "with Binding"},
 	initialFraming:  {name: "initial_token_framing", says: "the first token is an InitialContextToken (RFC 2743 section 3.1): tag 0x60, length, the mechanism's OID", when: "with Framed"},   // R4559-4.2-3

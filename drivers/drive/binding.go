@@ -71,7 +71,8 @@ func (c Certificates) Undefined() bool { return c.binding == gss.Undefined() }
 // allOf returns the fixed certificates of a configuration.
 func allOf(c *tls.Config) []tls.Certificate {
 	list := c.Certificates[:len(c.Certificates):len(c.Certificates)]
-	for _, named := range c.NameToCertificate { //nolint:staticcheck // deprecated, and still used by crypto/tls
+	//lint:ignore SA1019 crypto/tls still uses it
+	for _, named := range c.NameToCertificate {
 		list = append(list, *named)
 	}
 	return list
@@ -285,7 +286,8 @@ func (c *Channel) config(from *tls.Config) *tls.Config {
 	conf := from.Clone()
 	conf.GetConfigForClient = nil
 	// GetCertificate is only asked if there are no others, or if there is a name.
-	conf.Certificates, conf.NameToCertificate = nil, nil //nolint:staticcheck // deprecated, and still used by crypto/tls
+	//lint:ignore SA1019 crypto/tls still uses it
+	conf.Certificates, conf.NameToCertificate = nil, nil
 	conf.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := certificateFor(from, hello)
 		if cert != nil && err == nil {
@@ -343,7 +345,8 @@ func certificateFor(c *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate
 	if name := strings.ToLower(hello.ServerName); name != "" {
 		_, parent, _ := strings.Cut(name, ".")
 		for _, name := range [...]string{name, "*." + parent} {
-			if cert, ok := c.NameToCertificate[name]; ok { //nolint:staticcheck // deprecated, and still used by crypto/tls
+			//lint:ignore SA1019 crypto/tls still uses it
+			if cert, ok := c.NameToCertificate[name]; ok {
 				return cert, nil
 			}
 		}

@@ -56,6 +56,7 @@ func stands() []stand {
 			}
 		}},
 		{name: "NameToCertificate", list: []tls.Certificate{a, b}, dynamic: func(c *tls.Config, list []tls.Certificate) {
+			//lint:ignore SA1019 crypto/tls still uses it
 			c.Certificates, c.NameToCertificate = list, map[string]*tls.Certificate{"a.test": &list[0], "*.test": &list[1]}
 		}},
 	}
