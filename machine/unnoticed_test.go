@@ -1,0 +1,192 @@
+package machine
+
+import (
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/scheme"
+)
+
+// erring is a scheme that reports misuse at a step, beside a changed state.
+type erring struct{ at, n uint8 }
+
+func (erring) Traits() scheme.Traits { return scheme.Traits{Name: "Mine", Strength: 50} }
+
+func (erring) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
+	return header.ListOf(header.BareChallenge("Mine")), gss.Fault{}
+}
+
+func (e erring) Initiate(scheme.Exchange) scheme.Initiator { return erringInitiator{e} }
+func (e erring) Accept(scheme.Exchange) scheme.Acceptor    { return erringAcceptor{e} }
+
+func (e erring) Info() gss.Info     { return gss.Info{Peer: "alice"} }
+func (erring) Context() gss.Context { return nil }
+
+// next counts a step, and reports whether it is the one that errs.
+func (e *erring) next() error {
+	if e.n++; e.n == e.at {
+		return gss.Misuse("mine: not now")
+	}
+	return nil
+}
+
+type erringInitiator struct{ erring }
+
+func (i erringInitiator) Step(gss.Env, scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
+	err := i.next()
+	switch i.n {
+	case 1:
+		return i, scheme.InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{}}, err
+	case 2:
+		return i, scheme.InitiatorOutput{State: gss.Ready, Credentials: header.ParseCredentials("Mine x")}, err
+	}
+	return i, scheme.InitiatorOutput{State: gss.Complete}, err
+}
+
+type erringAcceptor struct{ erring }
+
+func (a erringAcceptor) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+	err := a.next()
+	if a.n == 1 {
+		return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerdict{}}, err
+	}
+	return a, scheme.AcceptorOutput{State: gss.Complete}, err
+}
+
+// Law L3: a machine whose scheme reports misuse is the one that it was before the event,
+// whatever the scheme, and the machine until then, had changed.
+func TestErrorChangesNothing(t *testing.T) {
+	credentials := receivedText("Mine x")
+	proxied := credentials
+	proxied.Header.ProxyAuthorization, proxied.Header.Authorization = proxied.Header.Authorization, header.Credentials{}
+	for at := uint8(1); at <= 3; at++ {
+		r, mine := newRig(t), erring{at: at}
+		client, err := NewClient(ClientConfig{Schemes: []scheme.Client{mine}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		errsAt(r, client, begin(r, "GET /"), response(401, "WWW-Authenticate: Mine"), Answered{Answer: gss.Password{}}, response(200))
+		server, err := NewServer(ServerConfig{Schemes: []scheme.Server{mine}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		errsAt(r, server, credentials, Answered{Answer: gss.Verdict{Accepted: true}}, Responding{200})
+		proxy, err := NewProxy(ProxyConfig{Auth: ServerConfig{Schemes: []scheme.Server{mine}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		errsAt(r, proxy, proxied, Answered{Answer: gss.Verdict{Accepted: true}}, response(200))
+		requirement.Held(t, "unit:error_changes_nothing", "HTA-2")
+	}
+}
+
+// errsAt steps a machine until it reports misuse.
+func errsAt[M Machine[M]](r *rig, m M, events ...Event) {
+	r.t.Helper()
+	var acts Actions
+	for _, e := range events {
+		if answered, ok := e.(Answered); ok {
+			answered.ID = first[Ask](r.t, acts).ID
+			e = answered
+		}
+		next, out, err := m.Step(r.env(), e)
+		if err != nil {
+			if next != m || out != (Actions{}) {
+				r.t.Errorf("%T, after %v: an error came with %v, and %v", e, m, next, out)
+			}
+			return
+		}
+		m, acts = next, out
+	}
+	r.t.Errorf("%v: no event was misuse", m)
+}
+
+// A connection that carries an identity is one origin's, and http and https of one host
+// and port are two.
+func TestBoundConnectionIsOneOrigins(t *testing.T) {
+	r := newRig(t)
+	c := clientOf(r, "NTLM")
+	c, _ = settle(r, "C", c, begin(r, "GET http://www.example:8080/"))
+	c, _ = settle(r, "C", c, response(401, "WWW-Authenticate: NTLM"))
+	c, _ = settle(r, "C", c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
+	c, acts := settle(r, "C", c, response(200))
+	if !first[Deliver](t, acts).Authenticated {
+		t.Fatal(acts)
+	}
+	for target, same := range map[string]bool{
+		"http://www.example:8080/other": true,
+		"https://www.example:8080/":     false,
+		"http://www.example/":           false,
+		"http://example:8080/":          false,
+	} {
+		_, acts := settle(r, "C", c, begin(r, "GET "+target))
+		if _, sent := acts.At(0).(Send); sent != same {
+			t.Errorf("%s: %v", target, acts)
+		}
+		requirement.Held(t, "unit:bound_to_one_origin", "HTA-9")
+	}
+}
+
+// One name in two domains is two users: the second one does not take over the connection
+// of the first.
+func TestSameNameInAnotherDomain(t *testing.T) {
+	for _, test := range []struct {
+		peer, domain string
+		same         bool
+	}{
+		{"alice", "A", true}, {"ALICE", "a", true}, {"alice", "B", false}, {"alice", "", false}, {"bob", "A", false},
+	} {
+		if got := same(gss.Info{Peer: "alice", Domain: "A"}, gss.Info{Peer: test.peer, Domain: test.domain}); got != test.same {
+			t.Errorf("alice of A and %s of %q: the same %v", test.peer, test.domain, got)
+		}
+		requirement.Held(t, "unit:one_user_of_one_domain", "NLMP-3.2.5.1.2-4")
+	}
+}
+
+// What is known of a proxy is of no use without it: no origin gets Proxy-Authorization.
+func TestProxyLeaseOnADirectRoute(t *testing.T) {
+	r := newRig(t)
+	for _, spec := range []string{"NTLM", "Negotiate:legs=2", "Negotiate:legs=1"} {
+		c := clientOf(r, spec, func(cc *ClientConfig) { cc.ProxySchemes, cc.Policy.Cleartext = cc.Schemes, true })
+		name := c.conf.schemes[gss.Proxy][0].Traits().Name
+		_, acts := settle(r, "C", c, begin(r, "GET / proxy-lease="+name))
+		if s := first[Send](t, acts); s.ProxyAuthorization.Present() || s.Authorization.Present() {
+			t.Errorf("%s: %v", spec, acts)
+		}
+		_, acts = settle(r, "C", c, begin(r, "GET http://www.example/ forwarded proxy-lease="+name))
+		if !first[Send](t, acts).ProxyAuthorization.Present() {
+			t.Errorf("%s: the lease is of no use where there is a proxy: %v", spec, acts)
+		}
+		requirement.Held(t, "unit:proxy_lease_needs_a_proxy", "R9110-11.7.2-1")
+	}
+}
+
+// A body that cannot be sent twice waits for both sides: where the proxy's
+// authentication is complete with a leg and the origin's is not, it stays behind.
+func TestBodyWaitsForBothSides(t *testing.T) {
+	r := newRig(t)
+	for _, body := range []string{"once", "replayable"} {
+		proxy, _ := r.schemeOf("Negotiate:legs=1")
+		c := clientOf(r, "NTLM", func(cc *ClientConfig) { cc.ProxySchemes, cc.Policy.AnyProxy = []scheme.Client{proxy}, true })
+		c, acts := settle(r, "C", c, begin(r, "POST http://www.example/ forwarded session lease=NTLM proxy-lease=Negotiate body="+body))
+		for range 4 {
+			s, ok := acts.At(0).(Send)
+			if !ok {
+				t.Fatal(acts)
+			}
+			if origin := &c.sides[gss.Origin]; s.Body != Omit && origin.scheme != 0 && origin.state == gss.Continue {
+				t.Errorf("body %s: it goes with a leg that the origin will not carry out: %v", body, acts)
+			}
+			if s.Authorization.Text() == header.TokenCredentials(scheme.NTLM, "toy/NTLM:i2").Text() {
+				break
+			}
+			c, acts = settle(r, "C", c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>", "Proxy-Support: Session-Based-Authentication"))
+			if _, done := acts.At(0).(Send); !done {
+				break
+			}
+		}
+		requirement.Held(t, "unit:body_waits_for_both", "HTA-22", "R4559-6-8")
+	}
+}
