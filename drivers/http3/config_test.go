@@ -12,6 +12,6 @@ import (
 // configured in; one that comes to be is looked at before it is let in.
 func TestConfigurationsAreKeyed(t *testing.T) {
 	const own = "harmless: the same for all connections of the nethttp.Transport that has the Dialer"
-	configtest.Check[http3.Dialer](t, configtest.Fields{"TLS": own, "QUIC": own, "Transport": own})
+	configtest.Check[http3.Dialer](t, configtest.Fields{"TLS": own, "QUIC": own, "Transport": own, "In": "harmless: it is empty, and keeps a Dialer out of output"})
 	requirement.Held(t, "unit:configurations_are_keyed", "CONN-1")
 }
