@@ -14,7 +14,7 @@ const (
 	schemes := machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("staff", scheme.AskVerdict)}}`
 	appFrame = `app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := nethttp.IdentityFrom(r.Context())
-		fmt.Fprintln(w, "hello", user.Info.Peer)
+		fmt.Fprintln(w, "hello", user.Name())
 	})`
 	authFrame = usersFrame + `
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users})
@@ -35,6 +35,11 @@ const (
 		log.Fatal(err)
 	}
 	io.Copy(os.Stdout, response.Body)`
+	tlsFrame = `certificate, err := tls.LoadX509KeyPair("cert.pem", "key.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	tlsConfig := &tls.Config{Certificates: []tls.Certificate{certificate}}`
 	serveFrame = `if err != nil {
 		log.Fatal(err)
 	}
@@ -45,6 +50,7 @@ const (
 
 const (
 	helloAlice = "hello alice\n"
+	helloRealm = "hello alice@INTEROP.TEST\n" // Kerberos names come with their realm
 	horse      = "alice:correct horse"
 )
 
@@ -60,7 +66,12 @@ func atLocalhost(scheme, addr string) string {
 // wantHello runs a client, which gets alice's page.
 func wantHello(t *testing.T, client docProgram, env ...string) {
 	t.Helper()
-	if out, errs, err := client.run(env); err != nil || out != helloAlice {
+	wantSaid(t, helloAlice, client, env...)
+}
+
+func wantSaid(t *testing.T, want string, client docProgram, env ...string) {
+	t.Helper()
+	if out, errs, err := client.run(env); err != nil || out != want {
 		t.Errorf("the client got %q, %v: %s", out, err, errs)
 	}
 }
@@ -110,7 +121,7 @@ var docRuns = map[string]docRun{
 			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
 			c := krbCurl(t, "localhost", "http://"+addr)
 			c.want(t, 200, 200)
-			if c.bodies != helloAlice+helloAlice {
+			if c.bodies != helloRealm+helloRealm {
 				t.Errorf("curl got %q", c.bodies)
 			}
 		},
@@ -120,7 +131,7 @@ var docRuns = map[string]docRun{
 		run: func(t *testing.T, program func(string) docProgram) {
 			mitKDC.up(t)
 			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
-			wantHello(t, program("README.md: Kerberos (2)"), append(krbEnv(krbDir), "ORIGIN="+atLocalhost("http", addr))...)
+			wantSaid(t, helloRealm, program("README.md: Kerberos (2)"), append(krbEnv(krbDir), "ORIGIN="+atLocalhost("http", addr))...)
 		},
 	},
 	"transport.md: A client": {
@@ -208,7 +219,7 @@ func newServer(s drivertest.ServerSetup) (func(), error) {
 		before: usersFrame + `
 	app := func(ctx *fast.RequestCtx) {
 		user, _ := fasthttp.IdentityFrom(ctx)
-		fmt.Fprintln(ctx, "hello", user.Info.Peer)
+		fmt.Fprintln(ctx, "hello", user.Name())
 	}
 	listener, err := net.Listen("tcp", os.Getenv("ADDR"))
 	if err != nil {
@@ -233,6 +244,26 @@ func newServer(s drivertest.ServerSetup) (func(), error) {
 			wantHello(t, program("package drivers/fasthttp (2)"), "ORIGIN=http://"+program("package drivers/fasthttp").serve("tcp"))
 		},
 	},
+	"package drivers/fasthttp (3)": {
+		before: tlsFrame + "\n" + usersFrame + `
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: schemes, Source: users})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &fast.Server{Handler: auth.Wrap(func(ctx *fast.RequestCtx) {
+		user, _ := fasthttp.IdentityFrom(ctx)
+		fmt.Fprintln(ctx, "hello", user.Name())
+	})}
+	auth.Install(server)
+	listener, err := net.Listen("tcp", os.Getenv("ADDR"))
+	if err != nil {
+		log.Fatal(err)
+	}`,
+		after: "log.Fatal(err)",
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, atLocalhost("https", program("package drivers/fasthttp (3)").serve("tcp")), "--basic")
+		},
+	},
 	"package drivers/http3": {
 		before: loginFrame, after: getFrame,
 		run: func(t *testing.T, program func(string) docProgram) {
@@ -241,12 +272,7 @@ func newServer(s drivertest.ServerSetup) (func(), error) {
 		},
 	},
 	"package drivers/http3 (2)": {
-		before: usersFrame + "\n" + appFrame + `
-	certificate, err := tls.LoadX509KeyPair("cert.pem", "key.pem")
-	if err != nil {
-		log.Fatal(err)
-	}
-	tlsConfig := &tls.Config{Certificates: []tls.Certificate{certificate}}
+		before: usersFrame + "\n" + appFrame + "\n" + tlsFrame + `
 	socket, err := net.ListenPacket("udp", os.Getenv("ADDR"))
 	if err != nil {
 		log.Fatal(err)
@@ -271,6 +297,18 @@ func made() (*nethttp.Authenticator, http.Handler) {
 	return auth, app`,
 		run: func(t *testing.T, program func(string) docProgram) {
 			wantCurl(t, atLocalhost("https", program("package drivers/nethttp").serve("tcp")), "--basic")
+		},
+	},
+	"package drivers/nethttp (2)": {
+		before: tlsFrame + "\n" + authFrame + `
+	server := &http.Server{Addr: os.Getenv("ADDR"), Handler: auth.Wrap(app)}
+	auth.Install(server)`,
+		after: `if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(server.ListenAndServeTLS("", ""))`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, atLocalhost("https", program("package drivers/nethttp (2)").serve("tcp")), "--basic")
 		},
 	},
 	"drivers/nethttp.Authenticator": {
