@@ -50,6 +50,10 @@ type ClientConfig struct {
 	// carries a request itself. Nil is http.DefaultTransport without its proxy. Its
 	// Proxy is not used; custom TLS dialers, which hide what channel bindings are
 	// made of, are refused.
+	//
+	// Its functions are called when a connection is made, and not when it is used
+	// again. A DialContext, or a GetClientCertificate of its TLSClientConfig, that
+	// serves several users by the context needs [WithIdentity].
 	Base *http.Transport
 	// Proxy gives a request's proxy, as http.Transport.Proxy does, and with the
 	// same schemes. Requests for http origins are forwarded by an HTTP proxy, those
