@@ -185,7 +185,7 @@ var charts = []chart{
 		events: []named{
 			{"Received bare", "a request without credentials"},
 			{"Received with credentials", "a request with credentials, of whatever kind"},
-			{"Received too early", "a request in early data, which may be a replay, with credentials, with a method that is not safe, or on a connection that is somebody's"},
+			{"Received too early", "a request in early data, which may be a replay, with credentials, with a method that is not safe, or on a connection that carries an identity"},
 			{"Answered", "the answer to the Ask"},
 			{"Responding", "the handler's response is about to leave"},
 			{"Responding 401", "the same, where the handler wants (other) credentials"},

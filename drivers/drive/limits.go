@@ -64,7 +64,7 @@ const (
 // process or the system has no descriptor left (EMFILE, ENFILE), or the client has gone (ECONNABORTED).
 // The waits grow from 5 milliseconds to a second; Close ends them. waits, if not nil, is told of each.
 //
-// net/http does this by itself. fasthttp's Serve returns, so that who opens more connections
+// net/http does this by itself. fasthttp's Serve returns, so that a client that opens more connections
 // than there are descriptors ends the service.
 func Patient(l net.Listener, waits func(err error, delay time.Duration)) net.Listener {
 	return &patient{Listener: l, waits: waits, closed: make(chan struct{})}
