@@ -23,7 +23,8 @@ type param struct {
 	at, valueAt int
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\t' }
+// isSpace reports whether c is white space, which CR is as well (RFC 9110 section 5.5).
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
 func isComma(c byte) bool { return c == ',' }
 
