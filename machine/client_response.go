@@ -16,7 +16,7 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 	if x.use != Omit && r.BodySent == SentNone { // of this request; an empty leg gives nothing back
 		x.spent = false
 	}
-	if r.Status == statusTooEarly && !x.late && !x.spent && !r.Close { // R8470-5.2-2
+	if r.Status == statusTooEarly && !x.late && !x.spent { // R8470-5.2-2
 		return c.tooEarly(env)
 	}
 	if r.Status == 407 {
@@ -45,10 +45,14 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 
 // tooEarly sends the request again, once, after a 425. Nothing was done with it, so
 // that a handshake stands where it stood and the same leg goes once more; what proves
-// each request by itself proves this one anew.
+// each request by itself proves this one anew. Where the peer closes, the exchange goes
+// on over another connection, there after the TLS handshake, too.
 func (c *Client) tooEarly(env gss.Env) (Actions, error) {
 	x := &c.ex
 	x.late = true
+	if x.response.Close {
+		return c.reopen(env, c.underWay(), false), nil
+	}
 	for _, s := range [...]gss.Side{gss.Proxy, gss.Origin} {
 		sd := &c.sides[s]
 		if sd.scheme == 0 || !sd.sent || sd.ended || c.traits(s).Legged() {

@@ -107,7 +107,7 @@ var charts = []chart{
 			{"sent", "1xx", []outcome{{"", "sent"}}},
 			{"sent", "401", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
 			{"sent", "407", []outcome{{"Send credentials", "sent"}, {"Ask", "asking"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
-			{"sent", "other status", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
+			{"sent", "other status", []outcome{{"Send bare", "sent"}, {"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}, {"Reopen", "dead"}}},
 			{"sent", "Closed", []outcome{{"Send credentials", "sent"}, {"Ask", "asking"}, {"Reopen", "dead"}, {"Fail", "dead"}, {"Fail, Retire", "dead"}}},
 			{"judging", "Answered", []outcome{{"Send credentials", "sent"}, {"Deliver", "idle"}, {"Deliver, Retire", "dead"}, {"Ask", "asking"}, {"Ask", "judging"}, {"Reopen", "dead"}, {"Fail", "idle"}, {"Fail, Retire", "dead"}}},
 			{"judging", "Closed", []outcome{{"", "judging"}}},

@@ -92,7 +92,7 @@ var clientProperties = []Property{
 	},
 	{
 		Name: "TooEarlyIsRetriedOnce",
-		Says: "A 425 is answered with the same request, once, to be sent after the handshake; unless its body is spent or its connection closes, or a side fails. No other request waits for one.",
+		Says: "A 425 is answered with the same request, once, to be sent after the handshake; over another connection if this one closes; unless its body is spent, or a side fails. No other request waits for one.",
 		Rows: rows("R8470-5.2-2"),
 		client: func(_ *setup, t *trail, v any) Verdict {
 			switch v := v.(type) {
@@ -105,7 +105,7 @@ var clientProperties = []Property{
 				}
 			case machine.Deliver:
 				if t.status == 425 {
-					return Must(t.late || t.answer.Close || t.begin.Body == machine.Once && t.bodies > 0)
+					return Must(t.late || t.begin.Body == machine.Once && t.bodies > 0)
 				}
 			}
 			return Idle
@@ -621,7 +621,7 @@ var clientProperties = []Property{
 			case machine.Deliver:
 				return Holds
 			case machine.Fail:
-				if t.empty || t.probe {
+				if t.empty || t.probe || t.status == 425 && !t.late {
 					return Idle // what comes after it had its own end
 				}
 				// It failed to prove itself, or the body cannot go (any more).

@@ -328,7 +328,7 @@ func Worlds() []Scenario {
 			setup: func() *setup {
 				toys := []toy{legs(scheme.Negotiate, 1, proves), legs(scheme.NTLM, 2), {name: scheme.Digest}, {name: scheme.Basic}}
 				return &setup{
-					canOrigin: toys, origin: toys, tricks: trickSet("marks it as early data", "swaps the status for 425", "takes the credentials out"),
+					canOrigin: toys, origin: toys, tricks: trickSet("marks it as early data", "swaps the status for 425", "takes the credentials out", "marks the connection as closing"),
 					closes: true, statuses: []int{200, 401}, optional: true, policy: scheme.Policy{Fallback: true},
 					orders: [][]order{{alice(early), alice(early, overH2, knowsDigest), alice(early, posts(machine.Replayable)), alice(early, posts(machine.Once)), alice(knows(scheme.NTLM))}},
 				}
