@@ -10,6 +10,7 @@
 //	digest    the Digest scheme
 //	gss/spnego, ntlm   mechanisms for Negotiate, Nego2 and NTLM
 //	machine   Client, Server and Proxy: what to do next, for one connection
+//	hop       which connection a request goes out on, what becomes of it, which fields go
 //	machine/trace   records of what machines did, replayed or drawn
 //	model     the worlds in which the machines are explored
 //	proptest  conformance kits for mechanisms, schemes and machines of your own
@@ -65,7 +66,8 @@
 //
 // A proxy gets Received, and Response from its upstream, and says Reply, Ask,
 // Forward, Relay and Retire. Forward and Relay say which upstream connection is
-// whose; that is the part that keeps identities apart.
+// whose; that is the part that keeps identities apart. hop.Front does what they say:
+// a proxy's driver tells it what happens, and carries out its orders.
 //
 // # What only a driver can know
 //

@@ -99,7 +99,6 @@ var harmless = map[string]string{
 	"drive.Conn":          "an interface",
 	"drive.Fingerprint":   "a keyed hash",
 	"drive.Streams":       "an interface",
-	"drive.Header":        "an interface",
 	"drive.Limits":        "numbers",
 	"drive.Observer":      "a function",
 	"drive.Turn":          "a channel",

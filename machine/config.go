@@ -215,3 +215,13 @@ func NewProxy(c ProxyConfig) (Proxy, error) {
 	}
 	return p, nil
 }
+
+// Config returns what the proxy was made with, the defaults filled in.
+func (p Proxy) Config() ProxyConfig {
+	if p.conf == nil {
+		return ProxyConfig{}
+	}
+	c := p.conf.ProxyConfig
+	c.Bound = slices.Clone(c.Bound)
+	return c
+}

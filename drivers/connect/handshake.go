@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -128,7 +129,7 @@ func (h *handshake) connectRequest(a machine.Send) *http.Request {
 		r.Header = make(http.Header)
 	}
 	r.Header.Del(header.ProxyAuthorization)
-	drive.ApplySend(r.Header, machine.Send{ProxyAuthorization: a.ProxyAuthorization})
+	hop.ApplySend(r.Header, machine.Send{ProxyAuthorization: a.ProxyAuthorization})
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -39,7 +40,7 @@ func send(_ context.Context, l *line, a machine.Send) (machine.Response, error) 
 		return machine.Response{}, &drive.Loss{Err: io.EOF, Unsent: true}
 	}
 	fields := http.Header{"Host": {"www.example"}}
-	drive.ApplySend(fields, a)
+	hop.ApplySend(fields, a)
 	io.WriteString(l, "GET /secret HTTP/1.1\r\n")
 	fields.Write(l)
 	io.WriteString(l, "\r\n")

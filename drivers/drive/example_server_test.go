@@ -14,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -49,13 +50,13 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 		switch a := act.(type) {
 		case machine.Reply:
 			status = a.Status
-			drive.ApplyReply(fields, a)
+			hop.ApplyReply(fields, a)
 		case machine.Accept: // here runs the handler, and then the machine has the last word
 			c.SetDeadline(time.Time{})
 			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Name())
 			act, err = guest.Run(machine.Responding{Status: status}, ask)
 			if finish, ok := act.(machine.Finish); ok {
-				drive.ApplyFinish(fields, finish)
+				hop.ApplyFinish(fields, finish)
 			}
 		}
 		fields.Set("Content-Length", fmt.Sprint(len(body)))

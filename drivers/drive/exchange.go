@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -336,13 +337,13 @@ func (r *exchange[C]) send(ctx context.Context, a machine.Send) (machine.Actions
 			return machine.Actions{}, ctx.Err()
 		}
 		r.broken = lost.Err
-		idle := r.pooled && r.sends == 0
-		switch {
-		case lost.Unsent && idle: // as if it had not been there
+		loss := hop.Loss{Idle: r.pooled && r.sends == 0, Served: r.served, Unsent: lost.Unsent, Heard: lost.Heard, Pinned: a.Pinned}
+		switch loss.Next() {
+		case hop.Anew:
 			r.leave()
 			r.fresh = true
 			return r.begin(ctx)
-		case lost.Unsent && !a.Pinned && r.served: // HTA-5
+		case hop.Again:
 			same, err := r.renew(ctx)
 			if err == nil && same {
 				continue
@@ -354,7 +355,7 @@ func (r *exchange[C]) send(ctx context.Context, a machine.Send) (machine.Actions
 				r.broken = err
 			}
 		}
-		return r.tell(ctx, machine.Lost{Idle: idle, Silent: !lost.Heard, Unsent: lost.Unsent}) // PROOF-1
+		return r.tell(ctx, loss.Event())
 	}
 }
 

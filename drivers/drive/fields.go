@@ -3,22 +3,12 @@ package drive
 import (
 	"errors"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 )
-
-// Header is a message's fields, as a driver's own library has them. http.Header is one.
-type Header interface {
-	Values(name string) []string
-	Set(name, value string)
-	Add(name, value string)
-	Del(name string)
-}
 
 // Refusal returns the reply to a request that machine.Incoming refused with that status.
 // A connection of HTTP/1.1 closes after an invalid request-target: it is not known where
@@ -88,28 +78,6 @@ func Authority(scheme, host string, port uint16) string {
 	return host
 }
 
-// ApplySend sets the credentials that the client's machine made. A field that
-// the application set itself stays where the machine has nothing for it.
-func ApplySend(h Header, a machine.Send) {
-	if a.Authorization.Present() {
-		h.Set(header.Authorization, a.Authorization.Text())
-	}
-	if a.ProxyAuthorization.Present() {
-		h.Set(header.ProxyAuthorization, a.ProxyAuthorization.Text())
-	}
-}
-
-// ApplyReply writes the challenges of a 401 or 407, and the Retry-After of a 503.
-func ApplyReply(h Header, a machine.Reply) {
-	AddChallenges(h, a.Side, a.Challenges)
-	if a.RetryAfter != 0 { // REPLAY-3
-		h.Set("Retry-After", strconv.Itoa(int(a.RetryAfter)))
-	}
-	if a.Close {
-		h.Set("Connection", "close")
-	}
-}
-
 // ReplyText is the content for a reply whose status has the given text. A 400 also says,
 // in words of ours, what is wrong with the credentials, since no challenge comes with it: a
 // client would answer one with the same credentials again (R7616-3.4.6-2). A
@@ -119,79 +87,4 @@ func ReplyText(a machine.Reply, status string) string {
 		return status + ": " + a.Fault.Code.String()
 	}
 	return status
-}
-
-// ApplyFinish adds a server's last word to the handler's response.
-func ApplyFinish(h Header, a machine.Finish) {
-	AddChallenges(h, gss.Origin, a.Challenges)
-	if a.Info.Present() && a.Info.Text() != "" {
-		h.Set(header.AuthenticationInfo, a.Info.Text())
-	}
-	if t := a.PersistentAuth.Text(); t != "" {
-		h.Set(header.PersistentAuthField, t)
-	}
-	if a.Close {
-		h.Set("Connection", "close")
-	}
-}
-
-// ApplyRelay changes an upstream's response on its way down. It comes after the
-// hop-by-hop fields were removed. bound names the schemes that Strip is about.
-func ApplyRelay(h Header, a machine.Relay, bound []string) {
-	h.Del(header.ProxySupportField) // HTA-17: it belongs to the hop before
-	if a.Close {                    // on a line of its own and before others, where net/http looks for it
-		h.Set("Connection", "close")
-	}
-	if a.SessionBased {
-		h.Set(header.ProxySupportField, header.SessionBased)
-		h.Add("Connection", header.ProxySupportField)
-	}
-	if a.Strip {
-		StripChallenges(h, bound)
-	}
-	AddChallenges(h, gss.Proxy, a.Challenges)
-	if a.Info.Present() && a.Info.Text() != "" {
-		h.Set(header.ProxyAuthenticationInfo, a.Info.Text())
-	}
-}
-
-// AddChallenges adds a line for each challenge: peers that look for theirs at
-// the start of a line find it.
-func AddChallenges(h Header, s gss.Side, cs header.Challenges) {
-	field := header.WWWAuthenticate
-	if s == gss.Proxy {
-		field = header.ProxyAuthenticate
-	}
-	for c := range cs.All() {
-		if t := c.Text(); t != "" {
-			h.Add(field, t)
-		}
-	}
-}
-
-// StripChallenges removes the named schemes' challenges from WWW-Authenticate.
-// Lines without any stay as they are, down to what does not parse.
-func StripChallenges(h Header, names []string) {
-	isBound := func(c header.Challenge) bool { return slices.ContainsFunc(names, c.Is) }
-	var kept []string
-	for _, line := range h.Values(header.WWWAuthenticate) {
-		cs := header.ParseChallenges(line)
-		var texts []string
-		found := false
-		for c := range cs.All() {
-			if isBound(c) {
-				found = true
-			} else if t := c.Text(); t != "" {
-				texts = append(texts, t)
-			}
-		}
-		if !found {
-			texts = []string{line}
-		}
-		kept = append(kept, texts...)
-	}
-	h.Del(header.WWWAuthenticate)
-	for _, line := range kept {
-		h.Add(header.WWWAuthenticate, line)
-	}
 }

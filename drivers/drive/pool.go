@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -110,12 +111,15 @@ func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		at := -1
-		for i, h := range p.idle {
-			if h.key == k && !slices.Contains(passed, h) && (at < 0 || h.last == origin || p.idle[at].last != origin) { // CONN-1
-				at = i
+		at := hop.Pick(len(p.idle), func(i int) hop.Fit {
+			switch h := p.idle[i]; {
+			case h.key != k || slices.Contains(passed, h): // CONN-1
+				return hop.Unfit
+			case h.last == origin:
+				return hop.FitsBest
 			}
-		}
+			return hop.Fits
+		})
 		if at < 0 {
 			break
 		}
@@ -177,18 +181,8 @@ func (p *Pool[C]) put(h *Held[C]) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	same, oldest := 0, -1
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if p.idle[i].key == h.key {
-			same++
-			oldest = i
-		}
-	}
-	switch {
-	case same >= mostPerKey:
-		p.drop(oldest)
-	case len(p.idle) >= most:
-		p.drop(0)
+	if i := hop.Crowd(len(p.idle), func(i int) bool { return p.idle[i].key == h.key }, most, mostPerKey); i >= 0 {
+		p.drop(i)
 	}
 	p.idle = append(p.idle, h)
 	if h.long > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -137,7 +138,7 @@ func (x *trip) prepare(r *fast.Request, a machine.Send) {
 		r.Header.Set(header.Authorization, "Basic "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s:%s", name, r.URI().Password())))
 	}
 	if !x.own {
-		drive.ApplySend(requestFields{&r.Header}, machine.Send{Authorization: a.Authorization})
+		hop.ApplySend(requestFields{&r.Header}, machine.Send{Authorization: a.Authorization})
 	}
 	if a.Probe {
 		r.Header.SetMethod(fast.MethodHead)

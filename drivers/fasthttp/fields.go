@@ -9,30 +9,30 @@ import (
 
 type requestFields struct{ h *fast.RequestHeader }
 
-// Values implements drive.Header.
+// Values implements hop.Header.
 func (f requestFields) Values(name string) []string { return texts(f.h.PeekAll(name)) }
 
-// Set implements drive.Header.
+// Set implements hop.Header.
 func (f requestFields) Set(name, value string) { f.h.Set(name, value) }
 
-// Add implements drive.Header.
+// Add implements hop.Header.
 func (f requestFields) Add(name, value string) { f.h.Add(name, value) }
 
-// Del implements drive.Header.
+// Del implements hop.Header.
 func (f requestFields) Del(name string) { f.h.Del(name) }
 
 type responseFields struct{ h *fast.ResponseHeader }
 
-// Values implements drive.Header.
+// Values implements hop.Header.
 func (f responseFields) Values(name string) []string { return texts(f.h.PeekAll(name)) }
 
-// Set implements drive.Header.
+// Set implements hop.Header.
 func (f responseFields) Set(name, value string) { f.h.Set(name, value) }
 
-// Add implements drive.Header.
+// Add implements hop.Header.
 func (f responseFields) Add(name, value string) { f.h.Add(name, value) }
 
-// Del implements drive.Header.
+// Del implements hop.Header.
 func (f responseFields) Del(name string) { f.h.Del(name) }
 
 func texts(all [][]byte) []string {

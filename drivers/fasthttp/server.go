@@ -18,6 +18,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -279,7 +280,7 @@ func (v *visit) content() []byte {
 func (v *visit) reply(act machine.Reply) {
 	v.result.Status, v.result.Fault = act.Status, act.Fault
 	v.ctx.Error(drive.ReplyText(act, fast.StatusMessage(act.Status)), act.Status)
-	drive.ApplyReply(responseFields{&v.ctx.Response.Header}, act)
+	hop.ApplyReply(responseFields{&v.ctx.Response.Header}, act)
 	if act.Close || !v.drain() {
 		v.ctx.SetConnectionClose()
 	}
@@ -301,10 +302,10 @@ func (v *visit) finish() {
 	h := responseFields{&v.ctx.Response.Header}
 	h.Del(header.PersistentAuthField)
 	h.Del(header.AuthenticationInfo)
-	drive.StripChallenges(h, v.a.door.Names)
+	hop.StripChallenges(h, v.a.door.Names)
 	act, err := v.g.Run(machine.Responding{Status: v.result.Status}, v.answer)
 	if f, ok := act.(machine.Finish); ok && err == nil {
-		drive.ApplyFinish(h, f)
+		hop.ApplyFinish(h, f)
 		if f.Close || !v.drain() {
 			v.ctx.SetConnectionClose()
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -171,7 +172,7 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *watch, error) {
 	}
 	r := x.request.WithContext(ctx)
 	r.Header = h
-	drive.ApplySend(h, a)
+	hop.ApplySend(h, a)
 	r.GetBody = nil
 	r.Close = false // not before the last leg; see deliver
 	if a.Probe {

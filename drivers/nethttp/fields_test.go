@@ -5,13 +5,11 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -141,86 +139,5 @@ func TestAuthority(t *testing.T) {
 		if got := drive.Authority(u.Scheme, host, port); got != want {
 			t.Errorf("%s: %s, want %s", raw, got, want)
 		}
-	}
-}
-
-func TestApplySend(t *testing.T) {
-	h := http.Header{"Authorization": {"Bearer mine"}}
-	drive.ApplySend(h, machine.Send{})
-	if h.Get("Authorization") != "Bearer mine" || len(h) != 1 {
-		t.Errorf("%v", h)
-	}
-	drive.ApplySend(h, machine.Send{Authorization: header.TokenCredentials("NTLM", "a"), ProxyAuthorization: header.TokenCredentials("NTLM", "b")})
-	if h.Get("Authorization") != "NTLM YQ==" || h.Get("Proxy-Authorization") != "NTLM Yg==" {
-		t.Errorf("%v", h)
-	}
-}
-
-// Challenges go into the field of their side, one to a line.
-func TestApplyReply(t *testing.T) {
-	cs := header.ListOf(header.BareChallenge("Negotiate"), header.ParamChallenge("Basic", `realm="a, b"`))
-	want := []string{"Negotiate", `Basic realm="a, b"`}
-	for side, field := range map[gss.Side]string{gss.Origin: "Www-Authenticate", gss.Proxy: "Proxy-Authenticate"} {
-		h := http.Header{}
-		drive.ApplyReply(h, machine.Reply{Side: side, Challenges: cs})
-		if !slices.Equal(h[field], want) || len(h) != 1 {
-			t.Errorf("%v: %v", side, h)
-		}
-		drive.ApplyReply(h, machine.Reply{Close: true})
-		if h.Get("Connection") != "close" {
-			t.Errorf("%v: not closed", side)
-		}
-	}
-}
-
-func TestApplyFinish(t *testing.T) {
-	h := http.Header{}
-	drive.ApplyFinish(h, machine.Finish{})
-	if len(h) != 0 {
-		t.Errorf("%v", h)
-	}
-	drive.ApplyFinish(h, machine.Finish{
-		Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")), Info: header.NewInfo(`nextnonce="n"`),
-		PersistentAuth: header.PersistFalse, Close: true,
-	})
-	for field, want := range map[string]string{
-		"WWW-Authenticate": "Negotiate ZG9uZQ==", "Authentication-Info": `nextnonce="n"`, "Persistent-Auth": "false", "Connection": "close",
-	} {
-		if h.Get(field) != want {
-			t.Errorf("%s: %q, want %q", field, h.Get(field), want)
-		}
-	}
-}
-
-// HTA-17: a received Proxy-Support never passes, and ours is listed in
-// Connection.
-func TestApplyRelay(t *testing.T) {
-	h := http.Header{"Proxy-Support": {"Session-Based-Authentication"}}
-	drive.ApplyRelay(h, machine.Relay{}, nil)
-	if len(h) != 0 {
-		t.Errorf("%v", h)
-	}
-	h = http.Header{"Proxy-Support": {"forged"}}
-	drive.ApplyRelay(h, machine.Relay{
-		SessionBased: true, Close: true, Info: header.NewInfo("a=b"), Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")),
-	}, nil)
-	if got := h["Connection"]; !slices.Equal(got, []string{"close", "Proxy-Support"}) {
-		t.Errorf("Connection %q", got)
-	}
-	if h.Get("Proxy-Support") != "Session-Based-Authentication" || h.Get("Proxy-Authentication-Info") != "a=b" || h.Get("Proxy-Authenticate") != "Negotiate ZG9uZQ==" {
-		t.Errorf("%v", h)
-	}
-}
-
-// Stripping takes the named schemes wherever they stand, and nothing else, not
-// even what does not parse.
-func TestStripChallenges(t *testing.T) {
-	h := http.Header{"Www-Authenticate": {
-		`Basic realm="NTLM, Negotiate"`, `negotiate`, `Digest realm="r", nonce="n",  NTLM , Basic realm="x"`, `Bearer not base64!`, `NTLM TlRM`,
-	}}
-	drive.ApplyRelay(h, machine.Relay{Strip: true}, []string{"Negotiate", "NTLM"})
-	want := []string{`Basic realm="NTLM, Negotiate"`, `Digest realm="r", nonce="n"`, `Basic realm="x"`, `Bearer not base64!`}
-	if got := h["Www-Authenticate"]; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
-	"github.com/countersign-auth/countersign/scheme"
 )
 
 // The default bounds of a proxy: of connecting to an upstream, and of a tunnel through
@@ -122,7 +122,7 @@ type Proxy struct {
 	hidden.In[Proxy] // no output shows what is in it
 
 	conf   *ProxyConfig
-	fresh  machine.Proxy
+	fresh  hop.Front
 	pool   *upstreams
 	engine *httputil.ReverseProxy
 	fronts sync.Map // net.Conn → *front
@@ -130,7 +130,7 @@ type Proxy struct {
 
 // NewProxy makes a Proxy. The error says what is wrong with the configuration.
 func NewProxy(c ProxyConfig) (*Proxy, error) {
-	fresh, err := machine.NewProxy(c.Proxy)
+	fresh, err := hop.NewFront(c.Proxy)
 	if err != nil {
 		return nil, err
 	}
@@ -151,9 +151,6 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 		if _, _, err := drive.HostPort(u.Scheme, u.Host); err != nil {
 			return nil, fmt.Errorf("nethttp: Upstream: %w", err)
 		}
-	}
-	if c.Proxy.Bound == nil {
-		c.Proxy.Bound = []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM}
 	}
 	if c.Allow == nil {
 		c.Allow = AllowWeb
@@ -198,9 +195,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.turn.Give()
-	if !f.begin() { // it is to close, and the client did not know yet
-		panic(http.ErrAbortHandler)
-	}
 	x := &passage{p: p, f: f, w: w, r: r}
 	defer x.close()
 	if status := x.admit(); status != 0 {
@@ -220,12 +214,13 @@ type passage struct {
 	r       *http.Request
 	q       machine.Request
 	to      origin
-	pin     machine.Pin
-	out     bool          // the machine waits for the upstream
+	send    hop.Send
+	idle    bool          // the connection that it went out on was idle before
 	written bool          // the request's header went upstream
 	body    *clientBody   // that goes with it, nil for none
-	relay   machine.Relay // once the response came
+	pass    hop.Pass      // once the response came
 	reply   machine.Reply // or in its place
+	misused bool          // the front would not have an event
 	ended   bool
 	result  Result
 }
@@ -279,23 +274,24 @@ func looped(h http.Header, name string) bool {
 }
 
 func (x *passage) serve() {
-	h := requestHeader(x.r.Header)
 	shared := x.p.conf.SharedFront != nil && x.p.conf.SharedFront(x.r) || forwarded(x.r.Header)
-	act, err := x.run(machine.Received{Request: x.q, Header: h, SharedFront: shared})
-	switch act := act.(type) {
-	case machine.Reply:
-		x.answer(act)
-	case machine.Forward:
-		x.result.Identity.Scheme, x.result.Identity.Info = act.Scheme, act.Info
-		x.pin = act.Pin
+	switch do := x.step(hop.Received{
+		Received: machine.Received{Request: x.q, Header: requestHeader(x.r.Header), SharedFront: shared},
+		Content:  x.r.Body != nil && x.r.Body != http.NoBody,
+	}).(type) {
+	case hop.Reply:
+		x.answer(do.Reply)
+	case hop.Send:
+		x.result.Identity.Scheme, x.result.Identity.Info = do.Scheme, do.Info
+		x.send = do
 		lift(x.w, x.r) // FRONT-3
-		if x.pin == machine.Tunnel {
+		if do.Over == hop.Tunnel {
 			x.tunnel()
 			return
 		}
 		x.p.engine.ServeHTTP(x.w, x.r.WithContext(withPassage(x.r.Context(), x)))
 	default:
-		x.answer(broken(err))
+		panic(http.ErrAbortHandler) // which closes the client's connection, and nothing else
 	}
 }
 
@@ -314,50 +310,29 @@ func broken(err error) machine.Reply {
 	return machine.Reply{Status: http.StatusBadGateway, Fault: f, Close: true}
 }
 
-// run steps the machine, answers what it asks, retires what it retires, and gives
-// the action that it came to.
-func (x *passage) run(e machine.Event) (machine.Action, error) {
+// step tells the front what happened, answers what it asks, and gives what it came to.
+func (x *passage) step(e hop.Event) hop.Action {
 	for range drive.MaxQuestions {
-		act, err := x.f.step(e)
+		do, err := x.f.step(e)
 		if err != nil {
-			x.f.retire()
-			return nil, err
+			x.misused = true
+			return hop.Reply{Reply: broken(err)}
 		}
-		question, ok := act.(machine.Ask)
+		ask, ok := do.(hop.Ask)
 		if !ok {
-			_, x.out = act.(machine.Forward)
-			return act, nil
+			return do
 		}
 		// Bodies pass through: there is no hash of them before they have gone, so
 		// that Digest's auth-int cannot be answered here.
-		e = machine.Answered{ID: question.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, question.Question)}
+		e = hop.Answered{Answered: machine.Answered{ID: ask.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, ask.Question)}}
 	}
-	x.f.retire()
-	return nil, errors.New("nethttp: the scheme asked more than 64 questions in a row")
-}
-
-// gone tells the machine that the upstream connection is no more, and gives what
-// to answer the client.
-func (x *passage) gone() machine.Reply {
-	if x.out {
-		act, err := x.run(machine.Closed{End: machine.Upstream})
-		if r, ok := act.(machine.Reply); ok {
-			return r
-		}
-		return broken(err)
-	}
-	return broken(nil)
+	x.misused = true
+	return hop.Reply{Reply: broken(errors.New("nethttp: the scheme asked more than 64 questions in a row"))}
 }
 
 // close ends the passage.
 func (x *passage) close() {
-	if !x.ended {
-		x.f.retire() // net/http closes it; so that nothing else happens on it
-	}
-	x.f.end()
-	if x.f.conn == nil {
-		x.f.drop()
-	}
+	x.f.end(hop.Ended{Broken: !x.ended || x.misused, Usable: x.f.usable()})
 	if x.p.conf.Log != nil {
 		x.p.conf.Log(x.r, x.result)
 	}

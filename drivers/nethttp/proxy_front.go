@@ -9,11 +9,11 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
-	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/hop"
 )
 
-// front is a client's connection to the proxy: its machine, and the upstream
-// connection that is its own.
+// front is a client's connection to the proxy, and where the connections upstream are
+// that have to do with it. What becomes of them the value in it says.
 type front struct {
 	p    *Proxy
 	id   uint64
@@ -22,15 +22,15 @@ type front struct {
 	tls  *drive.Channel
 
 	mu      sync.Mutex
-	machine machine.Proxy
-	up      *upstream // pinned
-	busy    bool      // a request is on its way, and will look after up at its end
+	hop     hop.Front
+	own     *upstream // the one that is the client's own
+	used    *upstream // the one that carries the request
 	active  bool      // between the first byte of a request and the last of its response
 	retired bool      // to be closed as soon as it is not active
 }
 
 func (p *Proxy) newFront(conn net.Conn) *front {
-	return &front{p: p, id: drive.NextID(), conn: conn, turn: drive.NewTurn(), machine: p.fresh}
+	return &front{p: p, id: drive.NextID(), conn: conn, turn: drive.NewTurn(), hop: p.fresh}
 }
 
 // Install sets the hooks by which the proxy knows connections, ConnContext and
@@ -95,78 +95,80 @@ func (f *front) state(s http.ConnState) {
 		}
 	case http.StateClosed, http.StateHijacked:
 		f.p.fronts.Delete(f.conn)
-		f.drop()
+		f.step(hop.Closed{})
 	}
 }
 
-// step steps the machine and retires what it retires. It gives the action that is
-// left, nil if there is none.
-func (f *front) step(e machine.Event) (machine.Action, error) {
+// step tells the front what happened and carries out its orders. It gives what is to be
+// done for the request.
+func (f *front) step(e hop.Event) (hop.Action, error) {
 	f.mu.Lock()
-	main, up, err := f.stepLocked(e)
+	do, after, err := f.stepLocked(e)
 	f.mu.Unlock()
-	if up != nil {
-		up.close()
-	}
-	return main, err
+	after()
+	return do, err
 }
 
-// stepLocked also gives an upstream connection to be closed, which must not happen
-// under the lock: closing calls the connection's hook.
-func (f *front) stepLocked(e machine.Event) (main machine.Action, gone *upstream, err error) {
+// stepLocked gives what is left to be done after the lock was given up: closing calls the
+// connections' hooks.
+func (f *front) stepLocked(e hop.Event) (do hop.Action, after func(), err error) {
 	env := entropy.Env()
-	next, acts, err := f.machine.Step(env, e)
+	next, o, err := f.hop.Step(env, e)
 	if err != nil {
-		return nil, nil, err
+		return nil, func() {}, err
 	}
-	f.machine = next
-	if f.p.conf.Observer != nil {
-		f.p.conf.Observer(f.id, env, e, acts)
-	}
-	for a := range acts.All() {
-		switch a := a.(type) {
-		case machine.Retire:
-			if a.End == machine.Downstream {
-				f.retired = true
-			} else {
-				gone, f.up = f.up, nil
-			}
-		default:
-			main = a
+	f.hop = next
+	for _, told := range o.Told {
+		if told.Event != nil && f.p.conf.Observer != nil {
+			f.p.conf.Observer(f.id, env, told.Event, told.Actions)
 		}
 	}
-	return main, gone, nil
+	var returned *upstream
+	var closed [2]*upstream
+	if o.CloseOwn {
+		closed[0], f.own = f.own, nil
+	}
+	switch o.Used {
+	case hop.Keep:
+		f.keepLocked(f.used)
+	case hop.Return:
+		returned, f.used = f.used, nil
+	case hop.Close:
+		closed[1], f.used = f.used, nil
+	case hop.Detach:
+		f.used = nil
+	}
+	f.retired = f.retired || o.CloseClient
+	hangUp := o.CloseClient && !f.active && f.conn != nil
+	return o.Do, func() {
+		for _, u := range closed {
+			if u != nil {
+				u.close()
+			}
+		}
+		if returned != nil {
+			f.p.pool.put(returned)
+		}
+		if hangUp {
+			f.conn.Close()
+		}
+	}, nil
 }
 
-// begin takes the front for a request; false if its connection is to close.
-func (f *front) begin() bool {
+// carry takes note of the connection that carries the request. Own is the client's from
+// now on.
+func (f *front) carry(up *upstream, own bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.busy = !f.retired
-	return f.busy
-}
-
-// end gives it back, and looks after the pinned connection: a hook that ran in the
-// meantime left it to us.
-func (f *front) end() {
-	f.mu.Lock()
-	f.busy = false
-	up := f.up
-	f.mu.Unlock()
-	if up != nil && up.cc.Err() != nil {
-		f.lost(up)
+	f.used = up
+	if own {
+		f.keepLocked(up)
 	}
 }
 
-// pin makes up this client's own.
-func (f *front) pin(up *upstream) {
-	f.mu.Lock()
-	former := f.up
-	f.up = up
-	f.mu.Unlock()
-	if former != nil {
-		former.close()
-	}
+// keepLocked makes up the client's own, and watches it.
+func (f *front) keepLocked(up *upstream) {
+	f.own = up
 	up.cc.SetStateHook(func(cc *http.ClientConn) {
 		if cc.Err() != nil {
 			go f.lost(up) // the hook may run under somebody's lock
@@ -174,60 +176,42 @@ func (f *front) pin(up *upstream) {
 	})
 }
 
-// pinned is the upstream connection that is this client's own, nil if there is
-// none.
+// lost tells that the client's own connection is gone, unless it is its own no more.
+func (f *front) lost(up *upstream) {
+	after := func() {}
+	f.mu.Lock()
+	if f.own == up {
+		_, after, _ = f.stepLocked(hop.OwnLost{})
+	}
+	f.mu.Unlock()
+	after()
+}
+
+// pinned is the connection that is the client's own, nil if there is none.
 func (f *front) pinned() *upstream {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.up
+	return f.own
 }
 
-// give takes up out of the front's hands, because it has become something else.
-func (f *front) give(up *upstream) {
+// usable reports whether the connection that carries the request can take another one.
+func (f *front) usable() bool {
 	f.mu.Lock()
-	if f.up == up {
-		f.up = nil
-	}
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	return f.used != nil && f.used.cc.Err() == nil && f.used.cc.Available() > 0
 }
 
-// lost deals with a pinned connection that closed between two requests: what the
-// client believes of its connection does not hold any more.
-func (f *front) lost(up *upstream) {
+// end ends a request, and a front that was for it alone.
+func (f *front) end(e hop.Ended) {
+	f.step(e)
+	if f.conn == nil {
+		f.step(hop.Closed{})
+	}
 	f.mu.Lock()
-	if f.up != up || f.busy {
-		f.mu.Unlock()
-		return
-	}
-	f.up = nil
-	f.stepLocked(machine.Closed{End: machine.Upstream})
-	retired := f.retired
+	own := f.own
+	f.used = nil
 	f.mu.Unlock()
-	if retired {
-		f.retire()
-	}
-}
-
-// retire closes the connection as soon as it is not active.
-func (f *front) retire() {
-	f.mu.Lock()
-	f.retired = true
-	now := !f.active && f.conn != nil
-	f.mu.Unlock()
-	if now {
-		f.conn.Close()
-	}
-}
-
-// drop ends the front, and its upstream connection with it (R4559-6-5).
-func (f *front) drop() {
-	f.mu.Lock()
-	_, gone, _ := f.stepLocked(machine.Closed{End: machine.Downstream})
-	if f.up != nil {
-		gone, f.up = f.up, nil
-	}
-	f.mu.Unlock()
-	if gone != nil {
-		gone.close()
+	if own != nil && own.cc.Err() != nil {
+		f.lost(own) // its hook may have come to nothing while it carried the request
 	}
 }

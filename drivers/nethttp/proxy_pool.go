@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/countersign-auth/countersign/hop"
 )
 
 // The bounds of a proxy's idle upstream connections.
@@ -21,7 +23,6 @@ type origin struct{ scheme, addr string }
 type upstream struct {
 	cc     *http.ClientConn
 	to     origin
-	reused bool
 	expiry *time.Timer // while it is idle
 }
 
@@ -56,14 +57,6 @@ func newUpstreams(t *http.Transport) *upstreams {
 	return &upstreams{transport: t}
 }
 
-// get is an idle connection to an origin, else a new one.
-func (p *upstreams) get(ctx context.Context, to origin) (*upstream, error) {
-	if u := p.take(to); u != nil {
-		return u, nil
-	}
-	return p.dial(ctx, to)
-}
-
 // dial is a new connection to an origin.
 func (p *upstreams) dial(ctx context.Context, to origin) (*upstream, error) {
 	cc, err := p.transport.NewClientConn(ctx, to.scheme, to.addr)
@@ -81,40 +74,41 @@ func (p *upstreams) dialRaw(ctx context.Context, addr string) (net.Conn, error) 
 	return (&net.Dialer{Timeout: DefaultDialTimeout}).DialContext(ctx, "tcp", addr)
 }
 
+// take is an idle connection to an origin, nil if there is none.
 func (p *upstreams) take(to origin) *upstream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		u := p.idle[i]
-		if u.to != to {
-			continue
+	for {
+		i := hop.Pick(len(p.idle), func(i int) hop.Fit {
+			if p.idle[i].to != to {
+				return hop.Unfit
+			}
+			return hop.Fits
+		})
+		if i < 0 {
+			return nil
 		}
+		u := p.idle[i]
 		p.removeLocked(i)
 		if u.cc.Err() == nil {
-			u.reused = true
 			return u
 		}
 	}
-	return nil
 }
 
-// put takes a connection back, or closes it where it is of no more use.
+// put takes a connection back, which can take another request as far as is known.
 func (p *upstreams) put(u *upstream) {
-	if u.cc.Err() != nil || u.cc.Available() == 0 {
-		u.close()
-		return
-	}
 	p.mu.Lock()
-	var oldest *upstream
-	if len(p.idle) == maxIdleUpstreams {
-		oldest = p.idle[0]
-		p.removeLocked(0)
+	var crowd *upstream
+	if i := hop.Crowd(len(p.idle), func(i int) bool { return p.idle[i].to == u.to }, maxIdleUpstreams, maxIdleUpstreams); i >= 0 {
+		crowd = p.idle[i]
+		p.removeLocked(i)
 	}
 	p.idle = append(p.idle, u)
 	u.expiry = time.AfterFunc(maxIdleTime, func() { p.expire(u) })
 	p.mu.Unlock()
-	if oldest != nil {
-		oldest.close()
+	if crowd != nil {
+		crowd.close()
 	}
 }
 

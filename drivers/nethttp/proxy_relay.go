@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -59,7 +59,12 @@ func rewrite(pr *httputil.ProxyRequest) {
 		x.body = &clientBody{ReadCloser: pr.Out.Body}
 		pr.Out.Body = x.body
 	}
-	pr.Out.Header.Add("Via", fmt.Sprintf("%d.%d %s", pr.In.ProtoMajor, pr.In.ProtoMinor, x.p.conf.Name))
+	x.send.Apply(pr.Out.Header, received(pr.In.ProtoMajor, pr.In.ProtoMinor, x.p.conf.Name))
+}
+
+// received is what Via says of a message.
+func received(major, minor int, name string) string {
+	return fmt.Sprintf("%d.%d %s", major, minor, name)
 }
 
 // named reports whether Connection names the field.
@@ -77,151 +82,107 @@ func named(h http.Header, field string) bool {
 // errReplied: the passage's reply stands in place of the upstream's response.
 var errReplied = errors.New("nethttp: no response is passed on")
 
-// errVanished: the pinned upstream connection was gone before the request touched
-// it. To the client that is its own connection closing while it was idle, after
-// which it may begin again on another one; a 502 would be taken for the answer.
+// errVanished: the client's own upstream connection has gone, and with it its connection
+// to the proxy goes.
 var errVanished = errors.New("nethttp: the pinned upstream connection has closed")
 
-// passages is the http.RoundTripper that takes each request over the connection
-// that the machine chose.
+// passages is the http.RoundTripper that takes each request over the connection that its
+// front says.
 type passages struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 	x := passageOf(out)
-	up, res, err := x.exchange(out)
-	if err == nil && res.StatusCode == http.StatusSwitchingProtocols && !strings.EqualFold(res.Header.Get("Upgrade"), out.Header.Get("Upgrade")) { // RELAY-2
-		res.Body.Close() // httputil would refuse it too, and leave the upstream's connection open
-		err = errUnasked
-	}
-	if err != nil {
-		if up != nil {
-			up.close()
+	for {
+		res, err := x.exchange(out)
+		if err == nil && res.StatusCode == http.StatusSwitchingProtocols && !strings.EqualFold(res.Header.Get("Upgrade"), out.Header.Get("Upgrade")) { // RELAY-2
+			res.Body.Close() // httputil would refuse it too, and leave the upstream's connection open
+			err = errUnasked
 		}
-		x.reply = x.gone()
-		if reply, ok := x.body.blame(); ok {
-			x.reply = reply
-			x.f.retire()
+		var e hop.Event
+		blame, broke := x.body.blame()
+		if err != nil {
+			e = hop.Lost{Idle: x.idle, Unsent: !x.written, Client: broke}
+		} else {
+			e = hop.Response{Response: machine.Response{
+				Status: res.StatusCode, Header: responseHeader(res.Header), BodySent: machine.SentAll, Close: res.Close,
+			}}
+		}
+		switch do := x.step(e).(type) {
+		case hop.Send:
+			x.send = do
+		case hop.Pass:
+			x.pass = do
+			if both, ok := res.Body.(io.ReadWriteCloser); ok && res.StatusCode == http.StatusSwitchingProtocols {
+				res.Body = newUpgraded(both, x.p.conf.TunnelIdle)
+			}
+			return res, nil
+		case hop.Reply:
+			if err == nil {
+				res.Body.Close()
+			}
+			if x.reply = do.Reply; err != nil && broke {
+				x.reply = blame
+			}
 			return nil, errReplied
-		}
-		if x.pin == machine.Same && !x.written {
+		default:
+			if err == nil {
+				res.Body.Close()
+			}
 			return nil, errVanished
 		}
-		return nil, errReplied
 	}
-	act, err := x.run(machine.Response{
-		Status: res.StatusCode, Header: responseHeader(res.Header), BodySent: machine.SentAll, Close: res.Close,
-	})
-	relay, ok := act.(machine.Relay)
-	switch {
-	case !ok:
-		res.Body.Close()
-		up.close()
-		if x.reply, ok = act.(machine.Reply); !ok {
-			x.reply = broken(err)
-		}
-		return nil, errReplied
-	case res.StatusCode == http.StatusSwitchingProtocols:
-		x.f.give(up) // no HTTP connection any more; the upgrade owns both ends
-		if both, ok := res.Body.(io.ReadWriteCloser); ok {
-			res.Body = newUpgraded(both, x.p.conf.TunnelIdle)
-		}
-	case relay.Keep:
-		x.f.pin(up)
-	case x.pin == machine.Shared:
-		res.Body = &borrowed{res.Body, x.p.pool, up}
-	}
-	x.relay = relay
-	return res, nil
 }
 
-// exchange sends the request over the connection that its pin asks for.
-func (x *passage) exchange(out *http.Request) (*upstream, *http.Response, error) {
-	up, err := x.upstream(out.Context())
+// exchange sends the request once.
+func (x *passage) exchange(out *http.Request) (*http.Response, error) {
+	x.idle, x.written = false, false
+	up, err := x.connect(out.Context())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	out = out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
+	return up.cc.RoundTrip(out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
 		WroteHeaders: func() { x.written = true },
-	}))
-	res, err := up.cc.RoundTrip(out)
-	if err != nil && x.pin == machine.Shared && up.reused && repeatable(out) {
-		// It had closed while it was idle, and we did not know.
-		up.close()
-		if up, err = x.p.pool.dial(out.Context(), x.to); err != nil {
-			return nil, nil, err
-		}
-		res, err = up.cc.RoundTrip(out)
-	}
-	return up, res, err
+	})))
 }
 
-func (x *passage) upstream(ctx context.Context) (*upstream, error) {
-	switch x.pin {
-	case machine.Shared:
-		return x.p.pool.get(ctx, x.to)
-	case machine.Fresh:
-		up, err := x.p.pool.dial(ctx, x.to)
-		if err == nil {
-			x.f.pin(up)
-		}
-		return up, err
+// connect gives the connection that the request is to go out on.
+func (x *passage) connect(ctx context.Context) (up *upstream, err error) {
+	switch x.send.Over {
+	case hop.Own:
+		up, err = x.f.pinned(), errVanished
+	case hop.Pooled:
+		up = x.p.pool.take(x.to)
+		x.idle = up != nil
 	}
-	if up := x.f.pinned(); up != nil {
-		return up, nil
+	if up == nil && err == nil {
+		up, err = x.p.pool.dial(ctx, x.to)
 	}
-	return nil, errVanished
-}
-
-// repeatable reports whether a request that may have been sent may be sent again
-// (RFC 9110 section 9.2.2).
-func repeatable(r *http.Request) bool {
-	if r.Body != nil && r.Body != http.NoBody || r.Context().Err() != nil {
-		return false
+	if up == nil {
+		return nil, err
 	}
-	switch r.Method {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
-	}
-	return false
-}
-
-// borrowed is the body of a response that came over a shared connection, which goes
-// back to the pool with it.
-type borrowed struct {
-	io.ReadCloser
-	pool *upstreams
-	up   *upstream
-}
-
-// Close implements io.Closer.
-func (b *borrowed) Close() error {
-	err := b.ReadCloser.Close()
-	if b.up != nil {
-		b.pool.put(b.up)
-		b.up = nil
-	}
-	return err
+	x.f.carry(up, x.send.Over == hop.NewOwn)
+	return up, nil
 }
 
 // modify changes the response on its way down.
 func modify(res *http.Response) error {
 	x := passageOf(res.Request)
 	x.result.Status = res.StatusCode
-	res.Header.Del("Proxy-Authentication-Info") // of the hop before, as Proxy-Authenticate
-	drive.ApplyRelay(res.Header, x.relay, x.p.conf.Proxy.Bound)
-	res.Header.Add("Via", fmt.Sprintf("%d.%d %s", res.ProtoMajor, res.ProtoMinor, x.p.conf.Name))
+	x.pass.Apply(res.Header, received(res.ProtoMajor, res.ProtoMinor, x.p.conf.Name))
 	return nil
 }
 
 // failed answers where no response can be passed on.
 func failed(w http.ResponseWriter, r *http.Request, err error) {
 	x := passageOf(r)
-	if errors.Is(err, errVanished) {
-		panic(http.ErrAbortHandler) // which closes the client's connection, and nothing else
+	if !errors.Is(err, errReplied) && !errors.Is(err, errVanished) {
+		if do, ok := x.step(hop.Lost{}).(hop.Reply); ok {
+			x.reply, err = do.Reply, errReplied
+		}
 	}
 	if !errors.Is(err, errReplied) {
-		x.reply = x.gone()
+		panic(http.ErrAbortHandler) // which closes the client's connection, and nothing else
 	}
 	x.answer(x.reply)
 }

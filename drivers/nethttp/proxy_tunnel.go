@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -19,24 +19,23 @@ func (x *passage) tunnel() {
 	ctx, cancel := context.WithTimeout(x.r.Context(), DefaultDialTimeout)
 	far, err := x.p.pool.dialRaw(ctx, x.to.addr)
 	cancel()
+	var e hop.Event = hop.Response{Response: machine.Response{Status: http.StatusOK, BodySent: machine.SentAll}}
 	if err != nil {
-		x.answer(x.gone())
-		return
+		e = hop.Lost{Unsent: true}
+	} else {
+		defer far.Close()
 	}
-	defer far.Close()
-	act, err := x.run(machine.Response{Status: http.StatusOK, BodySent: machine.SentAll})
-	relay, ok := act.(machine.Relay)
-	if !ok {
-		reply, ok := act.(machine.Reply)
-		if !ok {
-			reply = broken(err)
-		}
-		x.answer(reply)
+	h := x.w.Header()
+	switch do := x.step(e).(type) {
+	case hop.Reply:
+		x.answer(do.Reply)
 		return
+	case hop.Pass:
+		do.Apply(h, "")
+	default:
+		panic(http.ErrAbortHandler)
 	}
 	x.result.Status = http.StatusOK
-	h := x.w.Header()
-	drive.ApplyRelay(h, relay, nil)
 	h.Del("Connection") // there is no HTTP connection any more
 	if x.r.ProtoMajor > 1 {
 		x.stream(far)

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -292,8 +293,8 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 	if act.Fault.IsZero() && !act.Close {
 		drive.Drain(r.Body, maxDrain)
 	}
-	drive.ApplyReply(w.Header(), act)
-	hop(w.Header(), r)
+	hop.ApplyReply(w.Header(), act)
+	withoutConnection(w.Header(), r)
 	http.Error(w, drive.ReplyText(act, http.StatusText(act.Status)), act.Status)
 }
 
@@ -306,7 +307,7 @@ func (x *exchange) deny(err error) {
 	x.result.Status, x.result.Fault = http.StatusInternalServerError, f
 	x.c.Reset()
 	x.w.Header().Set("Connection", "close")
-	hop(x.w.Header(), x.r)
+	withoutConnection(x.w.Header(), x.r)
 	plain(x.w, http.StatusInternalServerError)
 }
 
@@ -336,20 +337,20 @@ func (x *exchange) finish(status int) {
 	h := x.w.Header()
 	h.Del("Persistent-Auth")
 	h.Del("Authentication-Info")
-	drive.StripChallenges(h, x.a.door.Names)
+	hop.StripChallenges(h, x.a.door.Names)
 	act, err := x.run(machine.Responding{Status: status})
 	if f, ok := act.(machine.Finish); ok && err == nil {
-		drive.ApplyFinish(h, f)
-		hop(h, x.r)
+		hop.ApplyFinish(h, f)
+		withoutConnection(h, x.r)
 		return
 	}
 	x.c.Reset() // cannot happen; nobody stays logged in if it does
 	h.Set("Connection", "close")
-	hop(h, x.r)
+	withoutConnection(h, x.r)
 }
 
-// hop takes out what HTTP/3 has no place for (RFC 9114 section 4.2); for HTTP/2 net/http does.
-func hop(h http.Header, r *http.Request) {
+// withoutConnection takes out what HTTP/3 has no place for (RFC 9114 section 4.2); for HTTP/2 net/http does.
+func withoutConnection(h http.Header, r *http.Request) {
 	if r.ProtoMajor > 2 {
 		h.Del("Connection")
 	}
