@@ -194,6 +194,8 @@ const (
 	evClosed                       //
 	evReceived                     // + packet
 	evUpstream                     // + packet, and whether the connection is its own
+	evLost                         // + idle and unsent: the connection that carries the request upstream is gone
+	evOwnLost                      // the upstream connection that is the client's own is gone
 	evStatus                       // a status, beside evReceived and evAnswer
 )
 

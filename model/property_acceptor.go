@@ -3,6 +3,7 @@ package model
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -485,7 +486,7 @@ var acceptorProperties = []Property{
 			if !legged(f.from.header.Authorization) {
 				return Idle
 			}
-			return Must(f.pin == machine.Fresh || f.pin == machine.Same)
+			return Must(f.over == hop.NewOwn || f.over == hop.Own)
 		}),
 	},
 }

@@ -135,7 +135,9 @@ func (w *System) tell(s *Story, id uint32) {
 				send(down, fmt.Sprintf("%d%s%s", v.status, fields(header.Response{WWWAuthenticate: v.Challenges, AuthenticationInfo: v.Info, PersistentAuth: v.PersistentAuth}), opt(v.Close, ", closing")))
 			}
 		case forwarded:
-			send(up, fmt.Sprintf("request over %s connection%s", [...]string{"a shared", "a fresh", "its own", "a tunnel"}[v.pin], creds("Authorization", v.to.header.Authorization)))
+			send(up, fmt.Sprintf("request over a connection that is %s%s", v.over, creds("Authorization", v.to.header.Authorization)))
+		case aborted:
+			note("closes the connection in place of an answer")
 		case relayed:
 			send(down, fmt.Sprintf("%d%s%s", v.to.status, fields(v.to.header), opt(v.to.close, ", closing")))
 		}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -40,7 +41,6 @@ type System struct {
 
 	freshHost, freshGate, gone uint32
 	next                       []uint32
-	inHand                     []uint32 // a state being made, while another one is copied
 
 	observer func(before any, e machine.Event, acts machine.Actions, after any)
 }
@@ -87,12 +87,13 @@ func (l *layout) ledger(k int) int { return l.host(k) + 1 }
 func (l *layout) wire(k int) int   { return l.host(k) + 2 }
 func (l *layout) lease(k int) int  { return l.host(k) + 3 }
 
-// A slot's lease is who owns it and who uses it, client numbers from 1, and
-// whether it is open at all.
+// A slot's lease is who owns it and who uses it, client numbers from 1, whether it is
+// open at all, and whether it was idle before it came into use.
 const (
-	slotOpen  = 1
-	ownerBits = 8
-	userBits  = 16
+	slotOpen   = 1
+	slotReused = 2
+	ownerBits  = 8
+	userBits   = 16
 )
 
 func ownerOf(lease uint32) int { return int(lease>>ownerBits&0xff) - 1 }
@@ -112,7 +113,7 @@ func newSystem(c *setup) (*System, error) {
 		}
 	}
 	w.width = 1 + w.clients*w.perClient + w.slots*w.perSlot
-	w.next, w.inHand = make([]uint32, w.width), make([]uint32, w.width)
+	w.next = make([]uint32, w.width)
 	w.packets.ID(packet{})
 	w.trails.ID(trail{})
 	w.ledgers.ID(ledger{})
@@ -130,11 +131,11 @@ func newSystem(c *setup) (*System, error) {
 	}
 	w.freshHost = w.hosts.ID(host{m: s})
 	if c.proxied {
-		p, err := machine.NewProxy(c.proxyConfig())
+		p, err := hop.NewFront(c.proxyConfig())
 		if err != nil {
 			return nil, err
 		}
-		w.freshGate = w.gates.ID(gate{m: p})
+		w.freshGate = w.gates.ID(gate{front: p})
 	}
 	return w, nil
 }
@@ -321,17 +322,36 @@ func (w *System) hangUp(n []uint32, i int, inside bool) {
 	if !w.setup.proxied {
 		return
 	}
-	was, event := n[w.gate(i)], uint32(evClosed+uint32(machine.Downstream))
-	_, out := w.gateOutcome(was, event)
+	_, out := w.gateOutcome(n[w.gate(i)], evClosed)
+	w.useSlots(n, i, out.does)
 	for k := range w.slots {
 		switch l := n[w.lease(k)]; {
-		case userOf(l) == i, ownerOf(l) == i && out.retireUp:
+		case userOf(l) == i:
 			w.closeSlot(n, k)
-		case ownerOf(l) == i: // nobody said that it must not be used again
+		case ownerOf(l) == i: // nothing says that it must not be used again
 			n[w.lease(k)] = leaseOf(-1, userOf(l))
 		}
 	}
 	n[w.gate(i)], n[w.front(i)] = w.freshGate, 0
+}
+
+// useSlots does to the upstream connections of client i what its gate says.
+func (w *System) useSlots(n []uint32, i int, does []slotUse) {
+	for _, do := range does {
+		for k := range w.slots {
+			l := n[w.lease(k)]
+			switch owner, used := ownerOf(l), userOf(l) == i; {
+			case do == closesOwn && owner == i, do == closesUsed && used:
+				w.closeSlot(n, k)
+			case do == keepsUsed && used:
+				n[w.lease(k)] = leaseOf(i, i)
+			case do == returnsUsed && used:
+				n[w.lease(k)] = leaseOf(-1, -1)
+			case do == endsUse && used:
+				n[w.lease(k)] = leaseOf(owner, -1)
+			}
+		}
+	}
 }
 
 func (w *System) closeSlot(n []uint32, k int) {
@@ -452,81 +472,58 @@ func (w *System) gateMove(n []uint32, i int, event uint32, yield yielder) {
 	was := n[w.gate(i)]
 	idx, out := w.gateOutcome(was, event)
 	n[w.gate(i)] = out.gate
-	for k := range w.slots {
-		l := n[w.lease(k)]
-		if out.retireUp && ownerOf(l) == i {
-			w.closeSlot(n, k)
-			continue
-		}
-		if out.relayed && userOf(l) == i {
-			owner := ownerOf(l)
-			if out.keep {
-				owner = i
-			}
-			n[w.lease(k)] = leaseOf(owner, -1)
-			if out.upClosed {
-				w.closeSlot(n, k)
-			}
-		}
-	}
+	w.useSlots(n, i, out.does)
 	label := w.see(n, aGate, i, w.front(i), idx, out.saw)
 	switch {
 	case out.sent != 0:
 		n[w.link(i)] = out.sent
-	case out.retireLow:
+	case out.hangUp:
 		n[w.link(i)] = w.gone
-		for k := range w.slots {
-			if userOf(n[w.lease(k)]) == i {
-				w.closeSlot(n, k)
-			}
-		}
 	}
-	if out.forward == 0 {
-		yield(label, n)
+	if out.forward != 0 && !w.forward(n, i, out.forward, out.over) {
 		return
 	}
-	w.forward(n, i, label, out.forward, out.pin, yield)
+	yield(label, n)
 }
 
-// forward sends a request over each of the upstream connections that the pin
-// lets it use.
-func (w *System) forward(n []uint32, i int, label, request uint32, pin machine.Pin, yield yielder) {
-	idle, free := -1, -1
-	for k := w.slots - 1; k >= 0; k-- {
-		switch l := n[w.lease(k)]; {
-		case l == 0:
-			free = k
-		case pin == machine.Same && ownerOf(l) == i:
-			n[w.wire(k)], n[w.lease(k)] = request, leaseOf(i, i)
-			yield(label, n)
-			return
-		case ownerOf(l) < 0 && userOf(l) < 0:
-			idle = k
+// forward sends a request over the connection that it is to go on. It reports false where
+// there is none, which cannot be: there is one slot more than clients.
+func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool {
+	open := func(fits func(lease uint32) bool) int {
+		return hop.Pick(w.slots, func(k int) hop.Fit {
+			if fits(n[w.lease(k)]) {
+				return hop.Fits
+			}
+			return hop.Unfit
+		})
+	}
+	free := func(l uint32) bool { return l == 0 }
+	pooled := func(l uint32) bool { return l != 0 && ownerOf(l) < 0 && userOf(l) < 0 }
+	lease, k := leaseOf(-1, i), -1
+	switch over {
+	case hop.Pooled:
+		if k = open(pooled); k >= 0 {
+			lease |= slotReused
 		}
-	}
-	owner := -1
-	if pin != machine.Shared {
-		owner = i
-	}
-	if idle >= 0 && pin != machine.Same {
-		kept := w.inHand
-		copy(kept, n)
-		n[w.wire(idle)], n[w.lease(idle)] = request, leaseOf(owner, i)
-		yield(label, n)
-		copy(n, kept)
-		if pin == machine.Shared { // a pool takes the idle one
-			return
+	case hop.Own:
+		lease, k = leaseOf(i, i), open(func(l uint32) bool { return ownerOf(l) == i })
+		if k < 0 {
+			return false
 		}
-		if free < 0 {
-			w.closeSlot(n, idle)
-			free = idle
+	case hop.NewOwn:
+		lease = leaseOf(i, i)
+	}
+	if k < 0 {
+		k = open(free)
+	}
+	if k < 0 {
+		if k = open(pooled); k < 0 {
+			return false
 		}
+		w.closeSlot(n, k)
 	}
-	if free < 0 {
-		return // cannot be: there is one slot more than clients
-	}
-	n[w.wire(free)], n[w.lease(free)] = request, leaseOf(owner, i)
-	yield(label, n)
+	n[w.wire(k)], n[w.lease(k)] = request, lease
+	return true
 }
 
 // What the network does, as a label's outcome: a trick, or one of these.
@@ -590,13 +587,29 @@ func (w *System) trouble(s []uint32, yield yielder) {
 		if !w.setup.closes {
 			continue
 		}
-		n := w.from(s, 1)
-		w.closeSlot(n, k)
-		i := max(ownerOf(l), userOf(l))
-		if i < 0 {
+		if owner, user := ownerOf(l), userOf(l); user >= 0 {
+			event := evLost
+			if l&slotReused != 0 {
+				event |= idle
+			}
+			w.loseSlot(s, k, user, event, yield)
+			if owner == user && w.packets.values[s[w.wire(k)]].kind == asks {
+				w.loseSlot(s, k, user, event|unsent, yield)
+			}
+		} else if owner >= 0 {
+			w.loseSlot(s, k, owner, evOwnLost, yield)
+		} else {
+			n := w.from(s, 1)
+			w.closeSlot(n, k)
 			yield(net(netClosesSlot, k), n)
-			continue
 		}
-		w.gateMove(n, i, evClosed+uint32(machine.Upstream), yield)
 	}
+}
+
+// loseSlot closes upstream connection k, which is client i's for the time being or for
+// good.
+func (w *System) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
+	n := w.from(s, 1)
+	w.closeSlot(n, k)
+	w.gateMove(n, i, event, yield)
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -12,7 +13,7 @@ type packet struct {
 	kind packetKind
 	req  request
 	resp response
-	then uint32 // the packet behind an interim response
+	then uint32 // the packet behind an interim response, or the end of the connection behind a response
 }
 
 type packetKind uint8
@@ -99,8 +100,10 @@ type (
 	// forwarded: a proxy sent a request on.
 	forwarded struct {
 		from, to request
-		pin      machine.Pin
+		over     hop.Over
 	}
+	// aborted: a proxy closed the client's connection in place of an answer.
+	aborted struct{}
 	// relayed: a proxy passed a response on. own tells whether the upstream
 	// connection that it came over is, from now on, that client's alone.
 	relayed struct {
