@@ -84,7 +84,7 @@ func (p Pass) Apply(h Header, received string) {
 		h.Set(header.ProxySupportField, header.SessionBased)
 		h.Add(connection, header.ProxySupportField)
 	}
-	if p.Strip && p.conf != nil {
+	if p.Strip && p.conf != nil { // RELAY-13
 		StripChallenges(h, p.conf.Bound)
 	}
 	AddChallenges(h, gss.Proxy, p.Challenges)

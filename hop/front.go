@@ -74,6 +74,10 @@ func (f Front) Step(env gss.Env, e Event) (Front, Orders, error) {
 	if err := next.take(e); err != nil {
 		return f, Orders{}, err // L3
 	}
+	if r, ok := next.orders.Do.(Reply); ok && next.closing {
+		r.Close = true
+		next.orders.Do = r
+	}
 	return next.Front, next.orders, nil
 }
 
@@ -104,10 +108,7 @@ func (s *step) take(e Event) error {
 		}
 	case Answered:
 		if s.stage == judging {
-			if err := s.tell(e.Answered); err != nil {
-				return err
-			}
-			return s.replied()
+			return s.tell(e.Answered)
 		}
 	case Response:
 		if s.stage == out {
@@ -171,7 +172,7 @@ func (s *step) drop() {
 }
 
 func (s *step) received(e Received) error {
-	if s.closing { // the client did not know yet
+	if s.closing { // RELAY-10: the client did not know yet
 		s.stage, s.orders.Do = ending, Abort{}
 		return nil
 	}
@@ -181,7 +182,7 @@ func (s *step) received(e Received) error {
 
 // idempotent reports whether a request that may have been carried out already may be sent
 // again (RFC 9110 section 9.2.2).
-func idempotent(method string) bool { // R9110-9.2.2-2
+func idempotent(method string) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
 		return true
@@ -211,7 +212,7 @@ func (s *step) forward(a machine.Forward) {
 }
 
 // vanish ends a request that did not touch the client's own connection, which is gone.
-func (s *step) vanish() {
+func (s *step) vanish() { // RELAY-12
 	s.stage, s.on, s.orders.Do = ending, nowhere, Abort{}
 	s.close()
 }
@@ -233,30 +234,18 @@ func (s *step) response(e Response) error {
 		}
 		s.on, s.orders.Used = nowhere, Detach
 	}
-	return s.replied()
-}
-
-// replied deals with a response that is not passed on: nothing reads it to its end, so
-// its connection closes.
-func (s *step) replied() error {
-	r, ok := s.orders.Do.(Reply)
-	if !ok || s.on == nowhere {
-		return nil
+	if _, ok := s.orders.Do.(Reply); ok { // nothing reads the response to its end
+		return s.release(Close)
 	}
-	if err := s.release(Close); err != nil {
-		return err
-	}
-	r.Close = r.Close || s.closing
-	s.orders.Do = r
 	return nil
 }
 
 // release ends the use of the connection that carried the request.
 func (s *step) release(use Use) error {
-	switch on := s.on; {
-	case on.own() && use == Close:
-		s.orders.CloseOwn, s.own = s.orders.CloseOwn || s.own, false
-	case on == Pooled, on == New:
+	switch {
+	case s.on.own() && use == Close:
+		s.orders.CloseOwn, s.own = s.own, false
+	case s.on == Pooled, s.on == New: // RELAY-14
 		s.orders.Used = use
 	}
 	s.on = nowhere
@@ -279,17 +268,17 @@ func (s *step) settle() error {
 
 // lost deals with a request that gets no response.
 func (s *step) lost(e Lost) error {
-	if e.Idle && s.on == Pooled && s.again && !e.Client { // R9110-9.2.2-2
+	if e.Idle && s.on == Pooled && s.again && !e.Client { // RELAY-11
 		// It had closed while it was idle, and the pool did not know.
 		s.on, s.again = New, false
 		s.orders.Used, s.orders.Do = Close, Send{Over: New}
 		return nil
 	}
 	vanished := s.on == Own && e.Unsent && !e.Client
-	own := s.on.own()
-	if own {
-		s.orders.CloseOwn, s.own, s.told = s.own, false, true
-	} else if s.on != Tunnel {
+	switch {
+	case s.on.own():
+		s.drop()
+	case s.on != Tunnel:
 		s.orders.Used = Close
 	}
 	s.on = nowhere
@@ -301,10 +290,6 @@ func (s *step) lost(e Lost) error {
 	}
 	if vanished {
 		s.vanish()
-	}
-	if r, ok := s.orders.Do.(Reply); ok {
-		r.Close = r.Close || s.closing
-		s.orders.Do = r
 	}
 	return nil
 }

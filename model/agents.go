@@ -194,7 +194,10 @@ type gate struct {
 	req   request
 	resp  response
 	own   bool // resp came over the client's own connection
-	cut   bool // which closed before the response was passed on
+	cut   bool // the connection closed before the response was passed on
+	// closing: the client's connection closes as soon as it is idle, unless a request is
+	// faster.
+	closing bool
 }
 
 // gateOut is what one event does to a gate.
@@ -204,7 +207,7 @@ type gateOut struct {
 	forward uint32   // packet for upstream, 0 for none
 	over    hop.Over // on which connection
 	does    []slotUse
-	hangUp  bool // the client's connection closes
+	aborts  bool // the client's connection closes, with what is on it
 	saw     []any
 }
 
@@ -260,15 +263,19 @@ func (w *System) gateStep(id, e uint32) gateOut {
 		}
 		r.step(hop.Response{Response: k.resp.event()})
 	case evLost:
+		r.saw(lostUpstream{arg&idle != 0, arg&unsent != 0})
 		if g.ask.Question != nil { // the response came; only its content did not
 			g.cut = true
 			break
 		}
 		r.step(hop.Lost{Idle: arg&idle != 0, Unsent: arg&unsent != 0})
 	case evOwnLost:
+		r.saw(lostOwn{})
 		r.step(hop.OwnLost{})
 	case evClosed:
 		r.step(hop.Closed{})
+	case evShut:
+		r.saw(shut{})
 	}
 	r.out.gate = w.gates.ID(*g)
 	return r.out
@@ -308,7 +315,7 @@ func (r *gateRun) step(e hop.Event) {
 		g.ask = a.Ask
 	case hop.Reply:
 		r.saw(refused{a.Reply, before, m})
-		r.reply(replied(a.Reply, g.req), o.CloseClient)
+		r.reply(replied(a.Reply, g.req))
 	case hop.Send:
 		if a.Over == hop.Tunnel { // it stands at once
 			g.resp, g.own = response{status: 200}, false
@@ -326,9 +333,10 @@ func (r *gateRun) step(e hop.Event) {
 		to.header, to.close = responseAfter(to.header, func(h hop.Header) { a.Apply(h, "1.1 proxy") })
 		r.saw(finished{to.status, machine.Finish{Challenges: a.Challenges, Info: a.Info, Close: a.Close}})
 		r.saw(relayed{g.resp, to, (g.own || o.Used == hop.Keep) && !g.resp.close})
-		r.reply(to, o.CloseClient)
+		r.reply(to)
 	case hop.Abort:
 		r.saw(aborted{})
+		r.out.aborts = true
 		r.end(true)
 	}
 }
@@ -346,23 +354,22 @@ func (r *gateRun) use(o hop.Orders) {
 	case hop.Close:
 		r.out.does = append(r.out.does, closesUsed)
 	}
-	r.out.hangUp = r.out.hangUp || o.CloseClient
+	if o.CloseClient && !r.g.closing {
+		r.g.closing = true
+		r.saw(closing{})
+	}
 }
 
 // reply gives the client its response, after which nothing of the request is left.
-func (r *gateRun) reply(to response, closes bool) {
+func (r *gateRun) reply(to response) {
+	r.out.sent = r.w.packets.ID(packet{kind: answers, resp: to})
 	r.end(false)
-	k := packet{kind: answers, resp: to}
-	if r.out.hangUp && !to.close { // the client does not know, and sees it
-		k.then = r.w.gone
-	}
-	r.out.sent = r.w.packets.ID(k)
 }
 
 // end ends the request.
 func (r *gateRun) end(broken bool) {
 	usable := !r.g.cut
-	r.g = gate{front: r.g.front}
+	r.g = gate{front: r.g.front, closing: r.g.closing}
 	r.step(hop.Ended{Broken: broken, Usable: usable})
 	r.out.does = append(r.out.does, endsUse)
 }

@@ -19,6 +19,8 @@ type ledger struct {
 	said       header.PersistentAuth
 	handshakes bool // credentials of a scheme with handshakes came, at all
 
+	up upstream // of a proxy
+
 	// The handshake in progress.
 	scheme   schemes
 	legs     uint8 // taken in order, without a gap
@@ -48,6 +50,7 @@ func (l *ledger) creds(q *request) header.Credentials {
 
 // see takes note of what happened.
 func (l *ledger) see(c *setup, v any) {
+	l.up.see(v)
 	switch v := v.(type) {
 	case arrived:
 		l.arrive(c, v.request)

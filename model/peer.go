@@ -195,6 +195,7 @@ const (
 	evReceived                     // + packet
 	evUpstream                     // + packet, and whether the connection is its own
 	evLost                         // + idle and unsent: the connection that carries the request upstream is gone
+	evShut                         // the client's connection was idle, and closes
 	evOwnLost                      // the upstream connection that is the client's own is gone
 	evStatus                       // a status, beside evReceived and evAnswer
 )

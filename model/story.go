@@ -136,6 +136,12 @@ func (w *System) tell(s *Story, id uint32) {
 			}
 		case forwarded:
 			send(up, fmt.Sprintf("request over a connection that is %s%s", v.over, creds("Authorization", v.to.header.Authorization)))
+		case lostUpstream:
+			note("loses the connection upstream" + opt(v.idle, " that had been idle") + opt(v.unsent, ", before the request was sent"))
+		case lostOwn:
+			note("loses the client's own connection upstream")
+		case shut:
+			note("closes the connection")
 		case aborted:
 			note("closes the connection in place of an answer")
 		case relayed:

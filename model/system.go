@@ -407,6 +407,11 @@ func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) 
 		}
 		if out.sent != 0 {
 			n[at] = out.sent
+			if out.close && w.setup.proxied && at == w.wire(k) {
+				k := w.packets.At(out.sent)
+				k.then = w.gone
+				n[at] = w.packets.ID(k)
+			}
 		}
 		label := w.see(n, aHost, k, w.ledger(k), idx, out.saw)
 		if out.close {
@@ -436,10 +441,17 @@ func (w *System) gateMoves(s []uint32, i int, yield yielder) {
 		}
 		return
 	}
-	if at := s[w.link(i)]; w.packets.values[at].kind == asks {
+	at, shuts := s[w.link(i)], g.closing
+	kind := w.packets.values[at].kind
+	if kind == asks {
 		n := w.from(s, 0)
 		n[w.link(i)] = 0
 		w.gateMove(n, i, evReceived+at, yield)
+	}
+	if shuts && (kind == quiet || kind == asks) {
+		n := w.from(s, 0)
+		n[w.link(i)] = w.gone
+		w.gateMove(n, i, evShut, yield)
 	}
 	for k := range w.slots {
 		l := s[w.lease(k)]
@@ -477,7 +489,7 @@ func (w *System) gateMove(n []uint32, i int, event uint32, yield yielder) {
 	switch {
 	case out.sent != 0:
 		n[w.link(i)] = out.sent
-	case out.hangUp:
+	case out.aborts:
 		n[w.link(i)] = w.gone
 	}
 	if out.forward != 0 && !w.forward(n, i, out.forward, out.over) {

@@ -13,7 +13,7 @@ type packet struct {
 	kind packetKind
 	req  request
 	resp response
-	then uint32 // the packet behind an interim response, or the end of the connection behind a response
+	then uint32 // the packet behind an interim response, or the end of an upstream connection behind a response
 }
 
 type packetKind uint8
@@ -102,6 +102,16 @@ type (
 		from, to request
 		over     hop.Over
 	}
+	// lostUpstream: the connection that carries a proxy's request upstream closed, which
+	// had been idle before; unsent: before anything of the request was written.
+	lostUpstream struct{ idle, unsent bool }
+	// lostOwn: the upstream connection that is a client's own closed, while it carried
+	// nothing.
+	lostOwn struct{}
+	// closing: the client's connection is to close as soon as it is idle.
+	closing struct{}
+	// shut: it does.
+	shut struct{}
 	// aborted: a proxy closed the client's connection in place of an answer.
 	aborted struct{}
 	// relayed: a proxy passed a response on. own tells whether the upstream

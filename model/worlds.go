@@ -261,6 +261,18 @@ func Worlds() []Scenario {
 			},
 		},
 		{
+			Name: "reverse-shared", Says: "A client's front that shares connections before a reverse proxy, which can keep no upstream connection apart and strips what would need one.",
+			quick: size{2, 1}, full: size{2, 2},
+			setup: func() *setup {
+				toys := []toy{legs(scheme.NTLM, 2), {name: scheme.Digest}}
+				return &setup{
+					canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
+					proxied: true, reverse: true, strip: true, sharedFront: true,
+					orders: [][]order{{alice(), alice(knows(scheme.NTLM)), alice(posts(machine.Replayable))}},
+				}
+			},
+		},
+		{
 			Name: "shared-front", Says: "An origin behind a front that shares connections, and does not keep clients apart.",
 			quick: size{2, 2}, full: size{3, 3},
 			setup: func() *setup {
