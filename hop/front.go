@@ -244,7 +244,7 @@ func (s *step) response(e Response) error {
 func (s *step) release(use Use) error {
 	switch {
 	case s.on.own() && use == Close:
-		s.orders.CloseOwn, s.own = s.own, false
+		s.orders.CloseOwn, s.own = s.orders.CloseOwn || s.own, false
 	case s.on == Pooled, s.on == New: // RELAY-14
 		s.orders.Used = use
 	}

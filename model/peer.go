@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -22,6 +23,7 @@ type peer struct {
 	heard  machine.SessionWord // what Reopen taught about Proxy-Support
 	known  [2]machine.Space    // where a client remembers: of the origin, by this route, and of the proxy
 	ask    machine.Ask         // open question
+	sent   uint32              // the packet of the request that has no response yet
 }
 
 // peerOut is what one event does to a peer.
@@ -98,9 +100,9 @@ func (r *peerRun) step(e machine.Event) {
 	if a, ok := acts.At(0).(machine.Send); ok && p.lost {
 		// The connection went with the last response.
 		p.lost, r.out.fresh = false, true
-		if a.Pinned { // it cannot go out there any more
+		if loss := (hop.Loss{Served: true, Unsent: true, Pinned: a.Pinned}); loss.Next() != hop.Again { // it cannot go out there any more
 			r.saw(a)
-			r.step(machine.Lost{Unsent: true})
+			r.step(loss.Event())
 			return
 		}
 		r.saw(connected{p.inside})
@@ -167,7 +169,7 @@ func (r *peerRun) learn(origin, proxy machine.Facts) {
 func (r *peerRun) drop() {
 	p := &r.p
 	r.out.fresh = r.out.fresh || p.lost || !r.w.setup.careless
-	p.m, p.alive, p.lost, p.ask = machine.Client{}, r.w.setup.careless && !p.lost, false, machine.Ask{}
+	p.m, p.alive, p.lost, p.ask, p.sent = machine.Client{}, r.w.setup.careless && !p.lost, false, machine.Ask{}, 0
 	if p.order == 0 {
 		p.h2 = false
 	}
@@ -183,7 +185,26 @@ func (r *peerRun) send(a machine.Send) {
 	if a.Probe {
 		q.r.Method = "HEAD"
 	}
-	r.out.sent = r.w.packets.ID(packet{kind: asks, req: q})
+	p.sent = r.w.packets.ID(packet{kind: asks, req: q})
+	r.out.sent = p.sent
+}
+
+// lose deals with the loss of the connection in the middle of an exchange.
+func (r *peerRun) lose(unsent bool) {
+	p := &r.p
+	loss := hop.Loss{Idle: p.idle, Served: p.status != 0, Unsent: unsent, Heard: p.talked, Pinned: r.w.packets.At(p.sent).req.pinned}
+	switch loss.Next() {
+	case hop.Anew:
+		order := p.order
+		r.drop()
+		r.begin(order, machine.Resume{})
+	case hop.Again:
+		r.saw(resent{})
+		r.out.fresh, r.out.sent = true, p.sent
+	default:
+		p.lost = true
+		r.step(loss.Event())
+	}
 }
 
 // The events of a peer, as they are numbered for the memo.
@@ -191,7 +212,7 @@ const (
 	evBegin    uint32 = iota << 24 // + order
 	evTake                         // + packet
 	evAnswer                       // + which answer
-	evClosed                       //
+	evClosed                       // + 1 where nothing of the request was written
 	evReceived                     // + packet
 	evUpstream                     // + packet, and whether the connection is its own
 	evLost                         // + idle and unsent: the connection that carries the request upstream is gone
@@ -214,7 +235,9 @@ func (w *System) peerStep(id, e uint32) peerOut {
 		if k.kind == interims {
 			r.p.status = 0
 		}
-		r.p.lost = k.resp.close
+		if r.p.lost = k.resp.close; k.kind == answers {
+			r.p.sent = 0
+		}
 		r.step(k.resp.event())
 	case evClosed:
 		if r.p.m == (machine.Client{}) { // a front that nobody uses just now
@@ -222,13 +245,12 @@ func (w *System) peerStep(id, e uint32) peerOut {
 			r.p.alive, r.out.fresh = false, true
 			break
 		}
-		r.p.lost = r.p.lost || w.setup.careless
-		if r.p.order == 0 {
-			r.step(machine.Closed{})
-		} else {
-			r.p.lost = true
-			r.step(machine.Lost{Idle: r.p.idle, Silent: !r.p.talked})
+		if r.p.order != 0 {
+			r.lose(arg != 0)
+			break
 		}
+		r.p.lost = r.p.lost || w.setup.careless
+		r.step(machine.Closed{})
 	case evAnswer:
 		ask := r.p.ask
 		r.p.ask = machine.Ask{}

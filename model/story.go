@@ -79,8 +79,8 @@ func (w *System) tell(s *Story, id uint32) {
 			note(fmt.Sprintf("closes the connection of client %d", l.number+1))
 		case netClosesSlot:
 			note(fmt.Sprintf("closes upstream connection %d", l.number+1))
-		case netMoves:
-			note("the request goes out on another connection")
+		case netLoses:
+			note(fmt.Sprintf("closes the connection of client %d before the request is written", l.number+1))
 		default:
 			note(tricks[l.outcome].name)
 		}
@@ -91,6 +91,8 @@ func (w *System) tell(s *Story, id uint32) {
 		switch v := v.(type) {
 		case connected:
 			note("takes a fresh connection" + opt(v.inside, " inside the tunnel"))
+		case resent:
+			send(up, "the request once more, over a fresh connection")
 		case machine.Begin:
 			note(fmt.Sprintf("wants %s %s as %s%s%s%s%s%s", v.Request.Method, v.Request.Host, v.Identity, opt(v.Request.Multiplexed, " over HTTP/2"),
 				[...]string{"", ", a body to replay", ", a body to send once"}[v.Body],

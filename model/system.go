@@ -39,8 +39,9 @@ type System struct {
 	// bent are the results of the tricks.
 	bent memo[uint32]
 
-	freshHost, freshGate, gone uint32
-	next                       []uint32
+	freshHost, freshGate uint32
+	gone, unsent         uint32 // closed connections
+	next                 []uint32
 
 	observer func(before any, e machine.Event, acts machine.Actions, after any)
 }
@@ -117,7 +118,7 @@ func newSystem(c *setup) (*System, error) {
 	w.packets.ID(packet{})
 	w.trails.ID(trail{})
 	w.ledgers.ID(ledger{})
-	w.gone = w.packets.ID(packet{kind: closed})
+	w.gone, w.unsent = w.packets.ID(packet{kind: closed}), w.packets.ID(packet{kind: closed, unsent: true})
 	m, err := machine.NewClient(c.clientConfig())
 	if err != nil {
 		return nil, err
@@ -279,7 +280,11 @@ func (w *System) peerMoves(s []uint32, i int, yield yielder) {
 	link := s[w.link(i)]
 	switch k := &w.packets.values[link]; {
 	case k.kind == closed:
-		w.peerMove(s, i, evClosed, 0, 0, yield)
+		event := evClosed
+		if k.unsent {
+			event++
+		}
+		w.peerMove(s, i, event, 0, 0, yield)
 	case ask != nil:
 		for n := range w.choices(ask) {
 			if cost := uint32(min(n, 1)); cost <= s[0] {
@@ -542,7 +547,7 @@ func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool 
 const (
 	netClosesLink = 1000 + iota
 	netClosesSlot
-	netMoves
+	netLoses
 )
 
 // trouble is what the network can do for one unit of its budget.
@@ -573,12 +578,11 @@ func (w *System) trouble(s []uint32, yield yielder) {
 		p := &w.peers.values[s[w.peer(i)]]
 		alive, lost, inside := p.alive, p.lost, p.inside
 		k := &w.packets.values[s[w.link(i)]]
-		if k.kind == asks && !k.req.pinned && !w.setup.proxied {
+		if alive && !lost && k.kind == asks {
 			n := w.from(s, 1)
-			w.closeSlot(n, i)
-			if n[w.host(i)] != s[w.host(i)] {
-				yield(net(netMoves, i), n)
-			}
+			w.hangUp(n, i, inside)
+			n[w.link(i)] = w.unsent
+			yield(net(netLoses, i), n)
 		}
 		if alive && !lost && w.setup.closes && w.packets.values[s[w.link(i)]].kind != closed {
 			n := w.from(s, 1)

@@ -13,7 +13,9 @@ type packet struct {
 	kind packetKind
 	req  request
 	resp response
-	then uint32 // the packet behind an interim response, or the end of an upstream connection behind a response
+	// unsent: it closed before anything of the request was written.
+	unsent bool
+	then   uint32 // the packet behind an interim response, or the end of an upstream connection behind a response
 }
 
 type packetKind uint8
@@ -69,6 +71,8 @@ func newEnv() gss.Env {
 type (
 	// connected: what comes next goes over a fresh connection.
 	connected struct{ inside bool }
+	// resent: the request goes out again, over a fresh connection, for the same machine.
+	resent struct{}
 	// answered: the driver answered a question.
 	answered struct {
 		question gss.Question
