@@ -339,7 +339,7 @@ func (s *step) closed() error {
 	switch {
 	case s.on.own():
 		s.drop()
-	case s.on != nowhere:
+	case s.on == Pooled, s.on == New:
 		s.orders.Used = Close
 	}
 	s.Front = Front{conf: s.conf, machine: s.machine, stage: gone, told: true, closing: true}

@@ -169,7 +169,9 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 			saw(a)
 		case machine.Reply:
 			saw(refused{a, before, m})
-			reply(replied(a, h.req))
+			r := replied(a, h.req)
+			saw(wrote{action: a, response: r.header, close: r.close})
+			reply(r)
 		case machine.Accept:
 			out.admitted = true
 			saw(admitted{a.Scheme, a.Info, a.Anonymous, a.Context})
@@ -178,6 +180,7 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 			saw(finished{status, a})
 			r := response{status: status, sent: bodyOf(h.req, true)}
 			r.header, r.close = responseAfter(header.Response{}, func(h hop.Header) { hop.ApplyFinish(h, a) })
+			saw(wrote{action: a, response: r.header, close: r.close})
 			reply(r)
 		}
 	}
@@ -315,7 +318,9 @@ func (r *gateRun) step(e hop.Event) {
 		g.ask = a.Ask
 	case hop.Reply:
 		r.saw(refused{a.Reply, before, m})
-		r.reply(replied(a.Reply, g.req))
+		to := replied(a.Reply, g.req)
+		r.saw(wrote{action: a.Reply, response: to.header, close: to.close})
+		r.reply(to)
 	case hop.Send:
 		if a.Over == hop.Tunnel { // it stands at once
 			g.resp, g.own = response{status: 200}, false
@@ -333,6 +338,7 @@ func (r *gateRun) step(e hop.Event) {
 		to.header, to.close = responseAfter(to.header, func(h hop.Header) { a.Apply(h, "1.1 proxy") })
 		r.saw(finished{to.status, machine.Finish{Challenges: a.Challenges, Info: a.Info, Close: a.Close}})
 		r.saw(relayed{g.resp, to, (g.own || o.Used == hop.Keep) && !g.resp.close})
+		r.saw(wrote{action: a.Relay, response: to.header, close: to.close})
 		r.reply(to)
 	case hop.Abort:
 		r.saw(aborted{})

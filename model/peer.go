@@ -180,7 +180,8 @@ func (r *peerRun) send(a machine.Send) {
 	o := r.w.setup.orders[p.who-1][p.order-1]
 	q := request{who: p.who, identity: o.identity, r: r.w.request(o, p.h2, p.inside), body: a.Body, pinned: a.Pinned}
 	q.r.EarlyData = o.early && !a.AfterHandshake
-	q.header.Authorization, q.header.ProxyAuthorization = a.Authorization, a.ProxyAuthorization
+	q.header = requestAfter(q.header, func(h hop.Header) { hop.ApplySend(h, a) })
+	r.saw(wrote{action: a, request: q.header})
 	q.shared = r.w.setup.sharedFront && !r.w.setup.proxied
 	if a.Probe {
 		q.r.Method = "HEAD"

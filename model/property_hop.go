@@ -47,6 +47,27 @@ func (u *upstream) untouched() bool { return u.over == hop.Own && u.lost && u.lo
 
 var hopProperties = []Property{
 	{
+		Name: "SaidIsWritten",
+		Says: "The fields that a machine says leave with its message, and none of them besides.",
+		Rows: rows("R4559-4.1-5 R4559-5-8 N2HT-2.2.2-1 HTA-17"),
+		client: on(func(_ *setup, _ *trail, w wrote) Verdict {
+			a := w.action.(machine.Send)
+			return Must(w.request.Authorization == a.Authorization && w.request.ProxyAuthorization == a.ProxyAuthorization)
+		}),
+		acceptor: on(func(_ *setup, _ *ledger, w wrote) Verdict {
+			r := &w.response
+			switch a := w.action.(type) {
+			case machine.Reply:
+				return Must(field(*r, a.Side) == a.Challenges && field(*r, 1-a.Side).Empty() && w.close == a.Close)
+			case machine.Finish:
+				return Must(r.WWWAuthenticate == a.Challenges && r.AuthenticationInfo == a.Info && r.PersistentAuth == a.PersistentAuth && w.close == a.Close)
+			case machine.Relay:
+				return Must(r.ProxyAuthenticate == a.Challenges && r.ProxyAuthenticationInfo == a.Info && r.SessionBased == a.SessionBased && w.close == a.Close)
+			}
+			return Falls
+		}),
+	},
+	{
 		Name: "ProxyCredentialsStay",
 		Says: "What a client proves to a proxy does not go upstream.",
 		Rows: rows("R9110-11.7.2-1"),

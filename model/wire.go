@@ -71,6 +71,13 @@ func newEnv() gss.Env {
 type (
 	// connected: what comes next goes over a fresh connection.
 	connected struct{ inside bool }
+	// wrote: an action with fields became a message's fields.
+	wrote struct {
+		action   machine.Action
+		request  header.Request
+		response header.Response
+		close    bool
+	}
 	// resent: the request goes out again, over a fresh connection, for the same machine.
 	resent struct{}
 	// answered: the driver answered a question.

@@ -138,6 +138,9 @@ func (f *front) stepLocked(e hop.Event) (do hop.Action, after func(), err error)
 	case hop.Detach:
 		f.used = nil
 	}
+	if !next.Owns() {
+		f.own = nil // it has closed by itself
+	}
 	f.retired = f.retired || o.CloseClient
 	hangUp := o.CloseClient && !f.active && f.conn != nil
 	return o.Do, func() {
