@@ -196,11 +196,12 @@ func (r *peerRun) lose(unsent bool) {
 	loss := hop.Loss{Idle: p.idle, Served: p.status != 0, Unsent: unsent, Heard: p.talked, Pinned: r.w.packets.At(p.sent).req.pinned}
 	switch loss.Next() {
 	case hop.Anew:
+		r.saw(resent{true, loss})
 		order := p.order
 		r.drop()
 		r.begin(order, machine.Resume{})
 	case hop.Again:
-		r.saw(resent{})
+		r.saw(resent{false, loss})
 		r.out.fresh, r.out.sent = true, p.sent
 	default:
 		p.lost = true

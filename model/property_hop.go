@@ -68,6 +68,14 @@ var hopProperties = []Property{
 		}),
 	},
 	{
+		Name: "OnlyUnsentGoesElsewhere",
+		Says: "A request goes out once more without its machine's word only where nothing of it was written, and one that a handshake ties to its connection only where that handshake begins anew with it.",
+		Rows: rows("HTA-5 PROOF-1"),
+		client: on(func(_ *setup, _ *trail, r resent) Verdict {
+			return Must(r.loss.Unsent && (!r.loss.Pinned || r.anew && r.loss.Idle))
+		}),
+	},
+	{
 		Name: "ProxyCredentialsStay",
 		Says: "What a client proves to a proxy does not go upstream.",
 		Rows: rows("R9110-11.7.2-1"),

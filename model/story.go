@@ -92,7 +92,7 @@ func (w *System) tell(s *Story, id uint32) {
 		case connected:
 			note("takes a fresh connection" + opt(v.inside, " inside the tunnel"))
 		case resent:
-			send(up, "the request once more, over a fresh connection")
+			note("takes the connection for one that was not there, and " + map[bool]string{true: "begins anew", false: "sends the request over a fresh one"}[v.anew])
 		case machine.Begin:
 			note(fmt.Sprintf("wants %s %s as %s%s%s%s%s%s", v.Request.Method, v.Request.Host, v.Identity, opt(v.Request.Multiplexed, " over HTTP/2"),
 				[...]string{"", ", a body to replay", ", a body to send once"}[v.Body],

@@ -412,11 +412,6 @@ func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) 
 		}
 		if out.sent != 0 {
 			n[at] = out.sent
-			if out.close && w.setup.proxied && at == w.wire(k) {
-				k := w.packets.At(out.sent)
-				k.then = w.gone
-				n[at] = w.packets.ID(k)
-			}
 		}
 		label := w.see(n, aHost, k, w.ledger(k), idx, out.saw)
 		if out.close {
@@ -466,7 +461,9 @@ func (w *System) gateMoves(s []uint32, i int, yield yielder) {
 			continue
 		}
 		n := w.from(s, 0)
-		n[w.wire(k)] = w.packets.values[at].then
+		if n[w.wire(k)] = w.packets.values[at].then; kind == answers && w.packets.values[at].resp.close {
+			n[w.wire(k)] = w.gone
+		}
 		event := evUpstream + at
 		if ownerOf(l) == i {
 			event |= own
@@ -506,24 +503,30 @@ func (w *System) gateMove(n []uint32, i int, event uint32, yield yielder) {
 // forward sends a request over the connection that it is to go on. It reports false where
 // there is none, which cannot be: there is one slot more than clients.
 func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool {
-	open := func(fits func(lease uint32) bool) int {
-		return hop.Pick(w.slots, func(k int) hop.Fit {
-			if fits(n[w.lease(k)]) {
+	// Slots have no order of their own; those that are most in use are looked at last, where
+	// a pick that does not look at all would show.
+	find := func(fits func(lease uint32) bool) int {
+		k := hop.Pick(w.slots, func(i int) hop.Fit {
+			if fits(n[w.lease(w.slots-1-i)]) {
 				return hop.Fits
 			}
 			return hop.Unfit
 		})
+		if k < 0 {
+			return -1
+		}
+		return w.slots - 1 - k
 	}
 	free := func(l uint32) bool { return l == 0 }
 	pooled := func(l uint32) bool { return l != 0 && ownerOf(l) < 0 && userOf(l) < 0 }
 	lease, k := leaseOf(-1, i), -1
 	switch over {
 	case hop.Pooled:
-		if k = open(pooled); k >= 0 {
+		if k = find(pooled); k >= 0 {
 			lease |= slotReused
 		}
 	case hop.Own:
-		lease, k = leaseOf(i, i), open(func(l uint32) bool { return ownerOf(l) == i })
+		lease, k = leaseOf(i, i), find(func(l uint32) bool { return ownerOf(l) == i })
 		if k < 0 {
 			return false
 		}
@@ -531,10 +534,10 @@ func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool 
 		lease = leaseOf(i, i)
 	}
 	if k < 0 {
-		k = open(free)
+		k = find(free)
 	}
 	if k < 0 {
-		if k = open(pooled); k < 0 {
+		if k = find(pooled); k < 0 {
 			return false
 		}
 		w.closeSlot(n, k)

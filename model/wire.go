@@ -78,8 +78,12 @@ type (
 		response header.Response
 		close    bool
 	}
-	// resent: the request goes out again, over a fresh connection, for the same machine.
-	resent struct{}
+	// resent: a request goes out again over a fresh connection, for the same machine, or
+	// with all its exchange anew.
+	resent struct {
+		anew bool
+		loss hop.Loss
+	}
 	// answered: the driver answered a question.
 	answered struct {
 		question gss.Question
