@@ -8,9 +8,10 @@
 // verdict, every failure its shortest path, and every check says how often it
 // had anything to say, so that nothing holds vacuously.
 //
-// [Worlds] are made of the real machine.Client, machine.Server and
-// machine.Proxy, driven as a driver drives them, with the finite mechanism of
-// gss/gsstoy inside and a network between that is hostile within a budget;
+// [Worlds] are made of the real machine.Client, machine.Server and hop.Front, which
+// has a machine.Proxy inside. What a driver does around them with connections and
+// fields is package hop's to say, here as in the shipped drivers. In them is the finite
+// mechanism of gss/gsstoy, and a network between that is hostile within a budget;
 // [MechanismWorlds] have the shipped mechanisms inside in its place. In
 // [Negotiations] the contexts of gss/spnego stand alone, with a man in the middle. No
 // second description of the protocol is written down anywhere: what is checked

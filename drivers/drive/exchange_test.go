@@ -259,7 +259,7 @@ func TestConnectionsOfUsers(t *testing.T) {
 			}
 		}
 		requirement.Held(t, "unit:source_by_context", "CONN-3")
-		if show := fmt.Sprintf("%v %+v %#v", &l.client, &l.client, l.client.Pool.idle); strings.Contains(show, `"a"`) || strings.Contains(show, "{a}") {
+		if show := fmt.Sprintf("%v %+v %#v", &l.client, &l.client, &l.client.Pool.idle); strings.Contains(show, `"a"`) || strings.Contains(show, "{a}") {
 			t.Errorf("an answer shows: %s", show)
 		}
 	}

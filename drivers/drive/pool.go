@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
+	"github.com/countersign-auth/countersign/drivers/internal/spare"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -67,7 +68,6 @@ type Held[C Conn] struct {
 	proven  *answers               // what was asked since
 	retired bool                   // it must not be used again
 	long    time.Duration          // how long it may be idle, 0: no bound
-	timer   *time.Timer            // while it is idle
 }
 
 // Keep gives the connection back after its exchange, to be kept for so long (0: for
@@ -98,8 +98,8 @@ type Pool[C Conn] struct {
 	// kept idle where MaxIdle is negative.
 	MaxIdle, MaxPerKey int
 
+	idle   spare.List[*Held[C]]
 	mu     sync.Mutex
-	idle   []*Held[C] // in the order in which they became idle
 	shared []*Held[C]
 }
 
@@ -108,11 +108,9 @@ type Pool[C Conn] struct {
 // is none beside those that were passed over. A multiplexed one comes with a stream
 // reserved.
 func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for {
-		at := hop.Pick(len(p.idle), func(i int) hop.Fit {
-			switch h := p.idle[i]; {
+		h, ok := p.idle.Take(func(h *Held[C]) hop.Fit {
+			switch {
 			case h.key != k || slices.Contains(passed, h): // CONN-1
 				return hop.Unfit
 			case h.last == origin:
@@ -120,16 +118,16 @@ func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
 			}
 			return hop.Fits
 		})
-		if at < 0 {
+		if !ok {
 			break
 		}
-		h := p.idle[at]
-		p.remove(at)
 		if isAlive(h.Conn) {
 			return h
 		}
 		h.Conn.Close()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for i := len(p.shared) - 1; i >= 0; i-- {
 		h := p.shared[i]
 		if !h.Conn.Usable() {
@@ -179,56 +177,17 @@ func (p *Pool[C]) put(h *Held[C]) {
 		h.Conn.Close()
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if i := hop.Crowd(len(p.idle), func(i int) bool { return p.idle[i].key == h.key }, most, mostPerKey); i >= 0 {
-		p.drop(i)
-	}
-	p.idle = append(p.idle, h)
-	if h.long > 0 {
-		h.timer = time.AfterFunc(h.long, func() { p.expire(h) })
-	}
-}
-
-// remove takes idle connection i off the list, and drop closes it as well. The lock
-// is held.
-func (p *Pool[C]) remove(i int) {
-	if t := p.idle[i].timer; t != nil {
-		t.Stop()
-		p.idle[i].timer = nil
-	}
-	p.idle = slices.Delete(p.idle, i, i+1)
-}
-
-func (p *Pool[C]) drop(i int) {
-	h := p.idle[i]
-	p.remove(i)
-	h.Conn.Close()
-}
-
-// expire closes a connection that was idle for too long.
-func (p *Pool[C]) expire(h *Held[C]) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if i := slices.Index(p.idle, h); i >= 0 {
-		p.drop(i)
-	}
+	p.idle.Put(h, spare.Bounds{Most: most, PerKey: mostPerKey, Long: h.long}, func(other *Held[C]) bool { return other.key == h.key }, func(h *Held[C]) { h.Conn.Close() })
 }
 
 // Idle is how many connections wait for a request.
-func (p *Pool[C]) Idle() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.idle)
-}
+func (p *Pool[C]) Idle() int { return p.idle.Len() }
 
 // CloseIdle closes the connections that no request is using.
 func (p *Pool[C]) CloseIdle() {
+	p.idle.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.idle) > 0 {
-		p.drop(len(p.idle) - 1)
-	}
 	p.shared = slices.DeleteFunc(p.shared, func(h *Held[C]) bool {
 		unused := h.Conn.Streams().InFlight() == 0
 		if unused {

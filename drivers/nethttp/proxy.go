@@ -181,7 +181,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 }
 
 // CloseIdleConnections closes the upstream connections that nobody uses now.
-func (p *Proxy) CloseIdleConnections() { p.pool.closeIdle() }
+func (p *Proxy) CloseIdleConnections() { p.pool.idle.Close() }
 
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {

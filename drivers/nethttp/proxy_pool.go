@@ -4,9 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/spare"
 	"github.com/countersign-auth/countersign/hop"
 )
 
@@ -21,9 +21,8 @@ type origin struct{ scheme, addr string }
 
 // upstream is one connection to an origin.
 type upstream struct {
-	cc     *http.ClientConn
-	to     origin
-	expiry *time.Timer // while it is idle
+	cc *http.ClientConn
+	to origin
 }
 
 func (u *upstream) close() { u.cc.Close() }
@@ -34,8 +33,7 @@ func (u *upstream) close() { u.cc.Close() }
 // answer it.
 type upstreams struct {
 	transport *http.Transport
-	mu        sync.Mutex
-	idle      []*upstream // the newest last
+	idle      spare.List[*upstream]
 }
 
 func newUpstreams(t *http.Transport) *upstreams {
@@ -76,21 +74,14 @@ func (p *upstreams) dialRaw(ctx context.Context, addr string) (net.Conn, error) 
 
 // take is an idle connection to an origin, nil if there is none.
 func (p *upstreams) take(to origin) *upstream {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for {
-		i := hop.Pick(len(p.idle), func(i int) hop.Fit {
-			if p.idle[i].to != to {
+		u, ok := p.idle.Take(func(u *upstream) hop.Fit {
+			if u.to != to {
 				return hop.Unfit
 			}
 			return hop.Fits
 		})
-		if i < 0 {
-			return nil
-		}
-		u := p.idle[i]
-		p.removeLocked(i)
-		if u.cc.Err() == nil {
+		if !ok || u.cc.Err() == nil {
 			return u
 		}
 	}
@@ -98,49 +89,5 @@ func (p *upstreams) take(to origin) *upstream {
 
 // put takes a connection back, which can take another request as far as is known.
 func (p *upstreams) put(u *upstream) {
-	p.mu.Lock()
-	var crowd *upstream
-	if i := hop.Crowd(len(p.idle), func(i int) bool { return p.idle[i].to == u.to }, maxIdleUpstreams, maxIdleUpstreams); i >= 0 {
-		crowd = p.idle[i]
-		p.removeLocked(i)
-	}
-	p.idle = append(p.idle, u)
-	u.expiry = time.AfterFunc(maxIdleTime, func() { p.expire(u) })
-	p.mu.Unlock()
-	if crowd != nil {
-		crowd.close()
-	}
-}
-
-func (p *upstreams) removeLocked(i int) {
-	p.idle[i].expiry.Stop()
-	p.idle = append(p.idle[:i], p.idle[i+1:]...)
-}
-
-// expire closes a connection that has been idle for long, unless somebody took it
-// at the last moment.
-func (p *upstreams) expire(u *upstream) {
-	p.mu.Lock()
-	found := false
-	for i := range p.idle {
-		if found = p.idle[i] == u; found {
-			p.removeLocked(i)
-			break
-		}
-	}
-	p.mu.Unlock()
-	if found {
-		u.close()
-	}
-}
-
-func (p *upstreams) closeIdle() {
-	p.mu.Lock()
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	for _, u := range idle {
-		u.expiry.Stop()
-		u.close()
-	}
+	p.idle.Put(u, spare.Bounds{Most: maxIdleUpstreams, PerKey: maxIdleUpstreams, Long: maxIdleTime}, func(other *upstream) bool { return other.to == u.to }, (*upstream).close)
 }
