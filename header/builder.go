@@ -1,23 +1,23 @@
 package header
 
 // Builder writes auth-params one by one, behind an auth-scheme or alone: a value
-// that each method gives back with more in it. It holds nothing but what they
-// wrote, so that the result needs no second look; this is the quick way to
-// credentials. A parameter name that is no token or comes twice (R9110-11.2-1),
-// more than MaxParams of them, or more than MaxText bytes make it Malformed.
+// that each method returns with more in it. Its result is valid by construction and
+// is not parsed again, which makes it the fast way to credentials. A parameter name
+// that is no token or comes twice (RFC 9110 section 11.2), more than MaxParams of
+// them, or more than MaxText bytes make the result Malformed.
 //
-// It is small on purpose: with a name and a value it still travels in registers.
+// A Builder is small on purpose: with a name and a value it still travels in registers.
 type Builder struct {
 	text   []byte
 	seen   uint64 // a filter over the names
-	scheme uint16 // its length; a space stands behind it
-	params uint16 // how many; spoilt if the result is no good
+	scheme uint16 // its length; a space follows it
+	params uint16 // how many; spoilt if the result is Malformed
 }
 
 const spoilt = 1 << 15
 
 // Build starts a Builder for a scheme, or for an Info where it is "". It writes
-// into buf as long as that lasts.
+// into buf as long as its capacity lasts.
 func Build(buf []byte, scheme string) Builder {
 	b := Builder{text: append(buf[:0], scheme...), scheme: uint16(len(scheme))}
 	switch {
@@ -30,7 +30,7 @@ func Build(buf []byte, scheme string) Builder {
 	return b
 }
 
-// from is where the parameters start.
+// from returns the index at which the parameters start.
 func (b Builder) from() int {
 	if b.scheme == 0 {
 		return 0
@@ -38,7 +38,7 @@ func (b Builder) from() int {
 	return int(b.scheme) + 1
 }
 
-// Token writes name=value, or quotes the value where it is no token.
+// Token writes name=value, with the value in quotes where it is no token.
 func (b Builder) Token(name, value string) Builder {
 	if !isToken(value) {
 		return b.Quoted(name, value)
@@ -55,7 +55,7 @@ func (b Builder) Quoted(name, value string) Builder {
 	return b
 }
 
-// QuotedBytes is Quoted for a value that is no string yet.
+// QuotedBytes writes what Quoted writes, for a value that is no string yet.
 func (b Builder) QuotedBytes(name string, value []byte) Builder {
 	b = b.name(name, "=")
 	b.text = appendQuotedString(b.text, value)
@@ -69,16 +69,16 @@ func (b Builder) Ext(name, value string) Builder {
 	return b
 }
 
-// Len is how many bytes were written so far, the scheme and its space included.
+// Len returns the number of bytes written so far, the scheme and its space included.
 func (b Builder) Len() int { return len(b.text) }
 
-// Credentials are the result as credentials.
+// Credentials returns the result as credentials.
 func (b Builder) Credentials() Credentials { return Credentials{b.value(), true} }
 
-// Challenge is the result as a challenge.
+// Challenge returns the result as a challenge.
 func (b Builder) Challenge() Challenge { return Challenge{b.value()} }
 
-// Info is the result as an Info. It is malformed if there is a scheme.
+// Info returns the result as an Info, which is malformed if there is a scheme.
 func (b Builder) Info() Info {
 	if b.params&spoilt != 0 || b.scheme > 0 || len(b.text) > MaxText {
 		return Info{present: true, malformed: true}
@@ -98,7 +98,7 @@ func (b Builder) value() value {
 
 // name writes all that comes before a value, and notes the name.
 func (b Builder) name(name, mark string) Builder {
-	if b.params >= MaxParams || !isToken(name) { // spoilt is beyond MaxParams too
+	if b.params >= MaxParams || !isToken(name) { // R9110-11.2-1; spoilt is beyond MaxParams too
 		b.params |= spoilt
 		return b
 	}

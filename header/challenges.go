@@ -6,7 +6,7 @@ import "iter"
 // small comparable view over the text, parsed as it is iterated. The zero
 // Challenges are none.
 type Challenges struct {
-	text string // the lines, LF between them
+	text string // the lines, with LF between them
 	over bool   // there was more than MaxText: one more challenge, Malformed
 }
 
@@ -15,15 +15,15 @@ type Challenges struct {
 // challenge and the others survive. Lines from the first that goes beyond
 // MaxText on become one Malformed challenge without a scheme.
 //
-// The client's result does not depend on how challenges are spread over lines
-// (N2HT-2.2.1-5).
+// The result does not depend on how challenges are spread over lines (MS-N2HT section
+// 2.2.1).
 func ParseChallenges(lines ...string) Challenges {
 	text, over := joinLines(lines)
 	return Challenges{text, over}
 }
 
-// ListOf makes Challenges of the given ones, in order, at most MaxChallenges.
-// Malformed ones are left out: they have no text that could be sent.
+// ListOf returns the given challenges as a list, in order, at most MaxChallenges of
+// them. Malformed ones are left out, because they have no text that could be sent.
 func ListOf(cs ...Challenge) Challenges {
 	lines := make([]string, 0, MaxChallenges)
 	for _, c := range cs {
@@ -34,8 +34,8 @@ func ListOf(cs ...Challenge) Challenges {
 	return ParseChallenges(lines...)
 }
 
-// Len is the number of challenges, Malformed ones included, at most
-// MaxChallenges. It parses; to know whether there is any, ask Empty.
+// Len returns the number of challenges, Malformed ones included, at most
+// MaxChallenges. It parses the text; Empty does not.
 func (c Challenges) Len() int {
 	n := 0
 	c.each(func(Challenge) bool { n++; return true })
@@ -50,15 +50,15 @@ func (c Challenges) All() iter.Seq[Challenge] {
 	return func(yield func(Challenge) bool) { c.each(yield) }
 }
 
-// Of iterates over the challenges of the named scheme (without case), Malformed
-// ones included.
+// Of iterates over the challenges of the named scheme, Malformed ones included. Names
+// compare without regard to case.
 func (c Challenges) Of(scheme string) iter.Seq[Challenge] {
 	return func(yield func(Challenge) bool) { c.eachOf(scheme, yield) }
 }
 
-// Beyond reports whether a challenge of the named scheme (without case) stands behind
-// the first MaxChallenges, where none is iterated over. It reads the rest of the text,
-// for a message that says what was missed.
+// Beyond reports whether a challenge of the named scheme follows the first
+// MaxChallenges, over which All and Of do not go. It reads the rest of the text, for a
+// message that says what was missed.
 func (c Challenges) Beyond(scheme string) bool {
 	p := scanner{s: c.text}
 	for n := 0; ; n++ {
@@ -72,12 +72,12 @@ func (c Challenges) Beyond(scheme string) bool {
 	}
 }
 
-// Written is the field as it came, LF between its lines, and whether lines beyond
-// MaxText were cut off: for a record of what was received, which Text is not. It
-// may hold what must not be sent on.
+// Written returns the field as it was received, with LF between its lines, and whether
+// lines beyond MaxText were cut off. It is for records of what a peer sent; unlike
+// Text it may hold what must not be sent on.
 func (c Challenges) Written() (text string, cut bool) { return c.text, c.over }
 
-// Append is c with more challenges behind it, as if their lines had been parsed
+// Append returns c followed by more challenges, as if their lines had been parsed
 // together.
 func (c Challenges) Append(more Challenges) Challenges {
 	if c.over {
@@ -108,8 +108,8 @@ func (c Challenges) eachOf(scheme string, yield func(Challenge) bool) {
 	c.each(func(o Challenge) bool { return !o.Is(scheme) || yield(o) })
 }
 
-// joinLines puts LF between the lines that are not empty, as far as they fit
-// into MaxText. One line needs no copy.
+// joinLines joins the lines that are not empty with LF, as far as they fit into
+// MaxText, and reports whether they did not (N2HT-2.2.1-5). One line needs no copy.
 func joinLines(lines []string) (text string, over bool) {
 	n, fit := 0, 0
 	for _, l := range lines {

@@ -6,15 +6,15 @@ import "strings"
 const (
 	tchar    uint8 = 1 << iota // RFC 9110 section 5.6.2
 	t68                        // token68 without its padding, RFC 9110 section 11.2
-	qdtext                     // what stands for itself in a quoted-string, RFC 9110 section 5.6.4
+	qdtext                     // an octet of a quoted-string that needs no escape, RFC 9110 section 5.6.4
 	qpair                      // what may follow "\" in a quoted-string
-	ows                        // SP, HTAB, and CR, which is as good as SP (R9110-5.5-1)
-	comma                      // "," and LF, which stands between joined lines
+	ows                        // SP, HTAB, and CR, which counts as SP (R9110-5.5-1)
+	comma                      // "," and LF, which separates joined lines
 	attr                       // attr-char, RFC 8187 section 3.2.1
 	hostchar                   // reg-name without its pct-encoded octets, RFC 3986 section 3.2.2
 )
 
-// sep is all that may stand between two list elements.
+// sep is what may separate two list elements.
 const sep = ows | comma
 
 var class = func() (t [256]uint8) {
@@ -49,7 +49,7 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// skip is the index of the first byte of s at or after i that is not of class c.
+// skip returns the index of the first byte of s at or after i that is not of class c.
 func skip(s string, i int, c uint8) int {
 	for i < len(s) && class[s[i]]&c != 0 {
 		i++
@@ -57,7 +57,7 @@ func skip(s string, i int, c uint8) int {
 	return i
 }
 
-// skipLong is skip for long runs: four bytes to a branch.
+// skipLong returns what skip returns, and tests four bytes at a time for long runs.
 func skipLong(s string, i int, c uint8) int {
 	for i+4 <= len(s) && class[s[i]]&class[s[i+1]]&class[s[i+2]]&class[s[i+3]]&c != 0 {
 		i += 4

@@ -2,7 +2,7 @@
 // back: challenges (WWW-Authenticate, Proxy-Authenticate), credentials
 // (Authorization, Proxy-Authorization), Authentication-Info and its proxy twin,
 // Persistent-Auth, Proxy-Support and Early-Data. It also parses request-targets
-// (RFC 9112 section 3.2), which say what is authenticated for.
+// (RFC 9112 section 3.2), which name the resource.
 //
 // It is a leaf: standard library only, no I/O, no state. Every type is
 // comparable with == and is a view over the text that it was parsed from, so
@@ -10,12 +10,11 @@
 //
 // # Reading
 //
-// Parsing is total. A challenge list (RFC 9110 sections 5.6.1 and 11.3) may
-// stand on one line, on several, or both; what separates challenges and what
-// separates parameters is the same comma, and only the grammar tells them
-// apart. A part that breaks the grammar or a bound makes the one challenge that
-// it belongs to [Malformed], with its scheme where that can be told, and the
-// others survive. The precise rules:
+// Parsing is total. A challenge list (RFC 9110 sections 5.6.1 and 11.3) takes one
+// line or several. The same comma separates challenges and parameters, and only the
+// grammar tells them apart. A part that breaks the grammar or a bound makes the one
+// challenge that it belongs to [Malformed], with its scheme where the grammar still
+// tells it, and the others survive. The precise rules:
 //
 //   - A line end separates like a comma, whether the lines come one by one or
 //     together with LF or CR LF between them. A parameter at the start of a line (or
@@ -27,12 +26,12 @@
 //     quoted-string. Credentials are one line: with CR or LF they are malformed.
 //   - Junk belongs to the challenge before it if that has a token68 or
 //     parameters, because dropping a damaged parameter could weaken what is left.
-//     After a bare scheme, junk stands alone, as a Malformed challenge without
-//     a scheme.
-//   - A token68 is told by its grammar. What it means is its scheme's business:
-//     Token reads base64, as all schemes of this module have it, tolerating
-//     surplus padding and nothing else; Token68 gives the text, for Bearer and
-//     the like.
+//     After a bare scheme, junk is a Malformed challenge of its own, without a
+//     scheme.
+//   - A token68 is recognized by its grammar, and what it means is up to its
+//     scheme. Token decodes base64, which all schemes of this module use, and
+//     accepts surplus padding and nothing else; Token68 returns the text, for
+//     schemes such as Bearer.
 //   - White space around "=" is accepted, as is an empty list element.
 //
 // Text is bounded by [MaxText], a list by [MaxChallenges], one challenge by

@@ -7,9 +7,9 @@ import (
 
 const upperhex = "0123456789ABCDEF"
 
-// AppendExt appends name*=UTF-8”value (RFC 8187 section 3.2), as username* of
-// RFC 7616 has it. Bytes that are no UTF-8 become U+FFFD. A separator ", " goes
-// before it unless dst is empty. A name that is no token appends nothing.
+// AppendExt appends name*=UTF-8”value (RFC 8187 section 3.2), the form of username* in
+// RFC 7616. Bytes that are not UTF-8 become U+FFFD. A separator ", " precedes it unless
+// dst is empty. A name that is no token appends nothing.
 func AppendExt(dst []byte, name, value string) []byte {
 	if !isToken(name) {
 		return dst
@@ -34,8 +34,8 @@ func appendExtValue(dst []byte, value string) []byte {
 	return dst
 }
 
-// DecodeExt decodes an ext-value of RFC 8187 section 3.2.1; false if it breaks
-// the grammar, names another charset than UTF-8, or holds no valid UTF-8. The
+// DecodeExt decodes an ext-value (RFC 8187 section 3.2.1). It returns false if the text
+// breaks the grammar, names another charset than UTF-8, or holds no valid UTF-8. The
 // language tag is checked for its alphabet and dropped.
 func DecodeExt(s string) (string, bool) {
 	charset, s, ok := strings.Cut(s, "'")
@@ -62,7 +62,7 @@ func DecodeExt(s string) (string, bool) {
 	return b.String(), utf8.ValidString(b.String())
 }
 
-// skipExt is the end of the value-chars that s starts with.
+// skipExt returns the end of the value-chars that s starts with.
 func skipExt(s string) int {
 	for i := 0; ; {
 		i = skip(s, i, attr)

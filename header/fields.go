@@ -13,7 +13,7 @@ const (
 	EarlyDataField          = "Early-Data"
 )
 
-// via only tells here that there was an intermediary.
+// Of Via this package only reads that there was an intermediary.
 const via = "Via"
 
 // Response is what a response's fields say about authentication.
@@ -30,16 +30,16 @@ type Response struct {
 type Request struct {
 	Authorization      Credentials
 	ProxyAuthorization Credentials
-	Via                bool // a Via field is there: it came through an intermediary
+	Via                bool // a Via field is there: the request came through an intermediary
 	// EarlyData tells that an Early-Data field is there: on the way here the request
 	// was sent before a TLS handshake was over, and may be a replay (RFC 8470 section
 	// 5.1). Its one value is "1"; other values, and several fields, count as that one.
 	EarlyData bool
 }
 
-// ParseResponse reads a response. lines gives the lines of a field by its
-// name in the case of the constants above. Note that net/http's canonical form
-// is "Www-Authenticate"; its Header.Values canonicalizes what it is asked for.
+// ParseResponse reads the fields of a response. lines returns the lines of a field by
+// its name in the case of the constants above. Note that net/http's canonical form is
+// "Www-Authenticate"; its Header.Values canonicalizes the name that it is given.
 func ParseResponse(lines func(field string) []string) Response {
 	return Response{
 		WWWAuthenticate:         ParseChallenges(lines(WWWAuthenticate)...),
@@ -51,7 +51,7 @@ func ParseResponse(lines func(field string) []string) Response {
 	}
 }
 
-// ParseRequest reads a request; lines is as for [ParseResponse].
+// ParseRequest reads the fields of a request; lines is as for [ParseResponse].
 func ParseRequest(lines func(field string) []string) Request {
 	return Request{
 		Authorization:      ParseCredentials(lines(Authorization)...),

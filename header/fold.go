@@ -1,10 +1,9 @@
 package header
 
 // EqualFold reports whether two tokens are equal without regard to ASCII case,
-// as scheme and parameter names compare (RFC 9110 sections 11.1 and 11.2,
-// N2HT-1.9-1).
+// as the names of schemes and parameters compare (RFC 9110 sections 11.1 and 11.2).
 // Unlike strings.EqualFold it folds nothing outside ASCII.
-func EqualFold(a, b string) bool {
+func EqualFold(a, b string) bool { // N2HT-1.9-1
 	if len(a) != len(b) {
 		return false
 	}

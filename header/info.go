@@ -11,9 +11,9 @@ type Info struct {
 	malformed bool
 }
 
-// ParseInfo parses the lines of the field: parameters at most once each, at most
-// MaxParams of them (R9110-11.2-1, HTA-6).
-func ParseInfo(lines ...string) Info {
+// ParseInfo parses the lines of the field. A parameter that comes twice, and more than
+// MaxParams of them, make the Info malformed.
+func ParseInfo(lines ...string) Info { // R9110-11.2-1, HTA-6
 	if len(lines) == 0 {
 		return Info{}
 	}
@@ -25,7 +25,7 @@ func ParseInfo(lines ...string) Info {
 	return Info{text: oneLine(body), present: true}
 }
 
-// NewInfo is an Info with auth-params in wire form.
+// NewInfo returns an Info with auth-params in wire form.
 func NewInfo(params string) Info {
 	if hasBreak(params) {
 		return Info{present: true, malformed: true}
@@ -33,14 +33,15 @@ func NewInfo(params string) Info {
 	return ParseInfo(params)
 }
 
-// Present reports whether the field was there at all, malformed or not.
+// Present reports whether the field is there, malformed or not.
 func (i Info) Present() bool { return i.present }
 
-// Malformed reports whether it was there and breaks the grammar or a bound; it
-// then has no parameters and no text.
+// Malformed reports whether the field is there and breaks the grammar or a bound. Such
+// an Info has no parameters and no text.
 func (i Info) Malformed() bool { return i.malformed }
 
-// Param is the value of the named parameter, without case.
+// Param returns the value of the named parameter, and whether there is one. Names
+// compare without regard to case.
 func (i Info) Param(name string) (string, bool) { return findParam(i.text, name) }
 
 // Params iterates over the parameters in order.
@@ -48,5 +49,5 @@ func (i Info) Params() iter.Seq[Param] {
 	return func(yield func(Param) bool) { eachParam(i.text, "", yield) }
 }
 
-// Text is the wire form. It never holds CR, LF or NUL.
+// Text returns the wire form. It never holds CR, LF or NUL.
 func (i Info) Text() string { return i.text }

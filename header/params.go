@@ -6,12 +6,12 @@ import "strings"
 type Param struct {
 	Name   string
 	Value  string
-	Quoted bool // the value stood in quotes
+	Quoted bool // the value was a quoted-string
 }
 
-// eachParam yields the parameters of a body, or only those of one name. The body
-// was validated before: no need to look for errors, only for ends. Only the
-// values that are yielded are unquoted.
+// eachParam yields the parameters of a body, or only those of one name. The body was
+// validated when it was parsed, so that it looks for ends alone and not for errors.
+// Only the values that are yielded are unquoted.
 func eachParam(body, only string, yield func(Param) bool) {
 	esc := escapeFrom(body, 0)
 	for i := 0; i < len(body); i = skip(body, i, sep) {
@@ -58,8 +58,8 @@ func findParam(body, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// escapeFrom is where the next escape of body is, from i on. Most bodies have
-// none, and one search tells so for all their values.
+// escapeFrom returns the index of the next escape of body at or after i. Most bodies
+// have none, and one search finds that out for all their values.
 func escapeFrom(body string, i int) int {
 	if esc := strings.IndexByte(body[i:], '\\'); esc >= 0 {
 		return i + esc
@@ -86,7 +86,7 @@ func unquote(s string) string {
 }
 
 // AppendToken appends name=value with the value as a token. A value that is no
-// token is appended quoted. A separator ", " goes before it unless dst is empty.
+// token is appended quoted. A separator ", " precedes it unless dst is empty.
 // A name that is no token appends nothing.
 func AppendToken(dst []byte, name, value string) []byte {
 	if !isToken(value) {
@@ -100,7 +100,7 @@ func AppendToken(dst []byte, name, value string) []byte {
 
 // AppendQuoted appends name="value" with the value as a quoted-string, escaping
 // '"' and '\'; control characters other than HTAB, which no quoted-string can
-// carry, become spaces. A separator ", " goes before it unless dst is empty. A
+// carry, become spaces. A separator ", " precedes it unless dst is empty. A
 // name that is no token appends nothing.
 func AppendQuoted(dst []byte, name, value string) []byte {
 	if !isToken(name) {

@@ -9,18 +9,18 @@ const (
 	PersistAbsent  PersistentAuth = iota // no such field
 	PersistTrue                          // "true"
 	PersistFalse                         // "false"
-	PersistInvalid                       // empty, unknown or contradictory: to be ignored (N2HT-3.2.5-7)
+	PersistInvalid                       // empty, unknown or contradictory: ignored (MS-N2HT section 3.2.5)
 )
 
-// ParsePersistentAuth parses the lines of the field: 1#token (N2HT-2.2.2-3), read
-// as one value, "true" or "false" without case, that may be repeated.
+// ParsePersistentAuth parses the lines of the field, 1#token (MS-N2HT section 2.2.2), as
+// one value, "true" or "false" without regard to case, that may be repeated.
 func ParsePersistentAuth(lines ...string) PersistentAuth {
 	text, over := joinLines(lines)
 	if over {
 		return PersistInvalid
 	}
 	p := PersistAbsent
-	for e := range elements(text) {
+	for e := range elements(text) { // N2HT-2.2.2-3; a contradiction is N2HT-3.2.5-7's
 		q := PersistInvalid
 		switch {
 		case EqualFold(e, "true"):
@@ -34,12 +34,12 @@ func ParsePersistentAuth(lines ...string) PersistentAuth {
 		p = q
 	}
 	if p == PersistAbsent && len(lines) > 0 {
-		return PersistInvalid // it is there, and says nothing
+		return PersistInvalid // the field is there without a value
 	}
 	return p
 }
 
-// Text is "true" or "false", and "" for the other values.
+// Text returns "true" or "false", and "" for the other values.
 func (p PersistentAuth) Text() string { // N2HT-2.2.2-4
 	switch p {
 	case PersistTrue:
@@ -68,8 +68,8 @@ func ParseProxySupport(lines ...string) bool {
 	return false
 }
 
-// elements are the members of a comma-separated list that are not empty, without
-// the white space around them.
+// elements iterates over the members of a comma-separated list that are not empty,
+// without the white space around them.
 func elements(text string) iter.Seq[string] {
 	return func(yield func(string) bool) { eachElement(text, yield) }
 }

@@ -8,8 +8,8 @@ type scanner struct {
 	names paramNames
 }
 
-// next reads one challenge, up to the start of the next or the end; false at the
-// end. Grammar (RFC 9110 sections 5.6.1, 11.2, 11.3):
+// next reads one challenge, up to the start of the next or the end, and returns false
+// at the end. The grammar (RFC 9110 sections 5.6.1, 11.2, 11.3) is
 //
 //	challenge  = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
 //	auth-param = token BWS "=" BWS ( token / quoted-string )
@@ -38,7 +38,7 @@ func (p *scanner) next() (value, bool) {
 				break // the next scheme
 			}
 			if form == Bare {
-				break // junk that stands alone
+				break // junk without a scheme
 			}
 			form = Malformed
 		}
@@ -62,9 +62,9 @@ func (p *scanner) next() (value, bool) {
 	return bare(s[start:start+name], form), true
 }
 
-// head reads the scheme at i with the token68 or first parameter behind it. It
-// gives the length of the scheme, 0 if that cannot be told, where it stopped, and
-// where the body starts if there is one.
+// head reads the scheme at i with the token68 or first parameter behind it. It returns
+// the length of the scheme, 0 if the grammar does not tell it, the index where it
+// stopped, and the index where the body starts if there is one.
 func (p *scanner) head(i int) (name int, form Form, end, from int) {
 	s := p.s
 	schemeEnd := skip(s, i, tchar)
@@ -76,7 +76,7 @@ func (p *scanner) head(i int) (name int, form Form, end, from int) {
 	case atEnd(s, j):
 		return name, Bare, j, 0
 	case j == schemeEnd:
-		return 0, Malformed, skipPart(s, i), 0 // a parameter of nothing, or junk in the scheme
+		return 0, Malformed, skipPart(s, i), 0 // a parameter without a scheme, or junk in the scheme
 	}
 	if end, ok := scanToken68(s, j); ok {
 		return name, Token68, end, j
@@ -92,8 +92,8 @@ func (p *scanner) head(i int) (name int, form Form, end, from int) {
 	return name, Malformed, skipPart(s, j), 0
 }
 
-// param reads the parameter whose name is s[i:nameEnd] and whose "=" is at eq.
-// It fails on bad syntax, a repeated name or one too many.
+// param reads the parameter with the name s[i:nameEnd] and its "=" at eq. It fails on
+// bad syntax, a repeated name, and one parameter too many.
 func (p *scanner) param(i, nameEnd, eq int) (end int, ok bool) {
 	if !p.names.add(p.s, i, nameEnd) { // R9110-11.2-1, HTA-6
 		return 0, false
@@ -101,8 +101,8 @@ func (p *scanner) param(i, nameEnd, eq int) (end int, ok bool) {
 	return scanValue(p.s, eq+1)
 }
 
-// scanValue reads the BWS and value of a parameter; end is behind the value. Only
-// white space may be left before the element's end.
+// scanValue reads the BWS and value of a parameter; end is the index behind the value.
+// Only white space may be left before the end of the list element.
 func scanValue(s string, i int) (end int, ok bool) {
 	i = skip(s, i, ows)
 	if i < len(s) && s[i] == '"' {
@@ -119,8 +119,8 @@ func scanValue(s string, i int) (end int, ok bool) {
 	return end, atEnd(s, skip(s, end, ows))
 }
 
-// scanQuoted reads a quoted-string whose opening quote is before i; end is behind
-// the closing one. Bytes from 0x80 are obs-text and pass.
+// scanQuoted reads the rest of a quoted-string behind its opening quote; end is the
+// index behind the closing one. Bytes from 0x80 are obs-text and pass.
 func scanQuoted(s string, i int) (end int, ok bool) {
 	for {
 		i = skipLong(s, i, qdtext)
@@ -137,8 +137,8 @@ func scanQuoted(s string, i int) (end int, ok bool) {
 	}
 }
 
-// skipPart is the end of the broken list element at i. A quoted-string hides
-// commas as it does in a sound one, but not the end of its line.
+// skipPart returns the end of the broken list element at i. A quoted-string hides
+// commas as it does in a valid element, but not the end of its line.
 func skipPart(s string, i int) int {
 	quoted := false
 	for ; i < len(s); i++ {
@@ -160,9 +160,9 @@ func skipPart(s string, i int) int {
 	return i
 }
 
-// paramNames remembers where the names of one challenge's parameters stand, to
-// find a repetition. A filter over length, first and last letter spares nearly
-// every comparison; there are at most MaxParams of them in any case.
+// paramNames holds where the names of one challenge's parameters are, to find a
+// repetition. A filter over length, first and last letter spares nearly every
+// comparison, of which MaxParams bounds the number.
 type paramNames struct {
 	filter uint64
 	n      int
@@ -171,8 +171,8 @@ type paramNames struct {
 
 func (p *paramNames) reset() { p.filter, p.n = 0, 0 }
 
-// add reports false for a name that was there already (without case), and for
-// one beyond the bound.
+// add notes a name. It reports false for one that was noted before, without regard to
+// case, and for one beyond the bound.
 func (p *paramNames) add(s string, from, to int) bool {
 	if p.n == MaxParams {
 		return false
@@ -191,8 +191,8 @@ func (p *paramNames) add(s string, from, to int) bool {
 	return true
 }
 
-// nameBit is a name's place in the filter. The factors give each parameter of
-// Digest a place of its own.
+// nameBit returns the bit of a name in the filter. The factors give each parameter of
+// Digest a bit of its own.
 func nameBit(length int, first, last byte) uint64 {
 	return 1 << ((uint(length) + uint(first|0x20) + 4*uint(last|0x20)) & 63)
 }

@@ -58,9 +58,9 @@ func (t Target) Host() string { return t.host }
 // names none.
 func (t Target) Port() uint16 { return t.port }
 
-// Resource returns what is left of the target at the origin server: the path and the
+// Resource returns the part of the target that the origin server reads: the path and the
 // query as they were written, with "/" for an empty path; "*" for the asterisk form,
-// and for an OPTIONS whose absolute form has neither path nor query (RFC 9112 section
+// and for an OPTIONS with an absolute form that has neither path nor query (RFC 9112 section
 // 3.2.4); the host and port of the authority form as written; "" if the target is
 // invalid.
 func (t Target) Resource() string { return t.resource }
@@ -170,7 +170,7 @@ func parsePort(s string) (port uint16, ok bool) {
 	return uint16(n), n <= 0xFFFF
 }
 
-// isResource reports whether s may stand as a path with an optional query.
+// isResource reports whether s is a path with an optional query.
 func isResource(s string) bool {
 	path := true
 	for i := 0; i < len(s); i++ {

@@ -6,8 +6,8 @@ import (
 )
 
 // scanToken68 reads a token68 (RFC 9110 section 11.2), up to the end of its list
-// element. What the token means is its scheme's business: base64 here, three
-// dotted parts with Bearer.
+// element. What the token means is up to its scheme: base64 here, three dotted parts for
+// Bearer.
 func scanToken68(s string, i int) (end int, ok bool) {
 	digits := skipLong(s, i, t68)
 	end = digits
@@ -26,7 +26,7 @@ const (
 	chunkDigits = chunkBytes / 3 * 4
 )
 
-// encodeToken68 is the prefix with the base64 of token behind it.
+// encodeToken68 returns the prefix followed by the base64 of token.
 func encodeToken68(prefix, token string) string {
 	var b strings.Builder
 	b.Grow(len(prefix) + encodedLen(len(token)))
@@ -41,8 +41,8 @@ func encodeToken68(prefix, token string) string {
 	return b.String()
 }
 
-// decodeToken68 takes base64 with its padding (N2HT-2.2-2, NTHT-2.2-1). Surplus
-// padding, which some peers send, is tolerated; missing padding is not.
+// decodeToken68 decodes base64 with its padding (N2HT-2.2-2, NTHT-2.2-1). Surplus
+// padding, which some peers send, is accepted; missing padding is not.
 func decodeToken68(body string) (string, bool) {
 	digits := strings.TrimRight(body, "=")
 	if rest := len(digits) % 4; rest == 1 || len(body)-len(digits) < (4-rest)%4 {

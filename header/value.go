@@ -7,7 +7,7 @@ type Form uint8
 
 const (
 	// Malformed is a part that breaks the grammar or a bound. It is the zero
-	// Form: a value that nobody parsed is not usable.
+	// Form, so that a value that was not parsed is not usable.
 	Malformed Form = iota
 	// Bare is a scheme alone.
 	Bare
@@ -17,7 +17,7 @@ const (
 	Params
 )
 
-// String is the name of the form.
+// String returns the name of the form.
 func (f Form) String() string {
 	switch f {
 	case Bare:
@@ -31,7 +31,7 @@ func (f Form) String() string {
 }
 
 // Bounds on what is parsed; beyond them a challenge or the credentials are
-// Malformed (HTA-6).
+// Malformed.
 const (
 	// MaxText bounds all lines of one field together, in bytes: a token68 of the
 	// largest Windows token (64 KiB) with room for its neighbours.
@@ -56,7 +56,7 @@ type value struct {
 func (v value) scheme() string { return v.text[:v.name] }
 func (v value) body() string   { return v.text[v.from:] }
 
-// bare is the scheme without what follows it, Bare or Malformed.
+// bare returns the scheme without what follows it, Bare or Malformed.
 func bare(scheme string, form Form) value {
 	return value{text: scheme, name: uint32(len(scheme)), from: uint32(len(scheme)), form: form}
 }
@@ -124,7 +124,7 @@ func (v value) token68() string {
 
 func (v value) param(name string) (string, bool) { return findParam(v.params(), name) }
 
-// params is the text to iterate over.
+// params returns the text to iterate over.
 func (v value) params() string {
 	if v.form != Params {
 		return ""
@@ -132,8 +132,8 @@ func (v value) params() string {
 	return v.body()
 }
 
-// asIs reports whether the text is fit to be sent as it stands: one line, and one
-// space behind the scheme.
+// asIs reports whether the text can be sent unchanged: it is one line, with one space
+// behind the scheme.
 func (v value) asIs() bool {
 	return v.form == Bare || v.from == v.name+1 && v.text[v.name] == ' ' && !hasBreak(v.text)
 }
@@ -159,8 +159,8 @@ func (v value) appendTo(dst []byte) []byte {
 	return append(dst, oneLine(v.body())...)
 }
 
-// oneLine is a parsed body as it may stand on one line: a LF in it was the end
-// of a line, and a CR white space, never part of a quoted-string.
+// oneLine returns a parsed body in the form for one line: a LF in it was the end of a
+// line, and a CR white space, never part of a quoted-string.
 func oneLine(body string) string {
 	if !hasBreak(body) {
 		return body

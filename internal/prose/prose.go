@@ -1,4 +1,4 @@
-// Command prose measures the English of a tree's Go code, package by package:
+// Prose measures the English of a tree's Go code, package by package:
 //
 //	go run ./internal/prose            the table
 //	go run ./internal/prose -check     and fail where a package is beyond a limit
