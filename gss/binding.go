@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// Binding is the channel that an authentication is tied to (RFC 5056), as the
-// driver knows it. It is one of three values, and none of them is ever turned
-// into another (HTA-19): none, there is no TLS below; bytes, this very channel;
-// unavailable, there is TLS below but its binding is not known. The zero
-// Binding is unavailable.
+// Binding is the channel to which an authentication is bound (RFC 5056), as the
+// driver knows it. It has one of three kinds, and none is ever turned into another:
+// none, there is no TLS below; known, the channel's application data; unavailable,
+// there is TLS below but its binding is not known. The zero Binding is unavailable.
 //
-// An acceptor that does not know which of its certificates this very connection
-// showed has a fourth: one of several ([BindingAmong]), of which none may be left
-// ([Undefined]). It compares with each of them, where unavailable would compare
-// with nothing (BIND-1).
+// An acceptor that does not know which of its certificates the connection showed has
+// a fourth kind: one of several ([BindingAmong]), possibly of an empty list
+// ([Undefined]). It compares with each of them, where unavailable compares with
+// nothing.
 type Binding struct {
 	kind bindingKind
 	data string // known: application data; several: hashes, one after another
@@ -32,12 +31,13 @@ const (
 	several
 )
 
-// NoBinding says that there is no TLS below. Only a driver that knows so may
-// say it: it asserts to the peer that this side is aware of bindings (C30).
+// NoBinding returns the binding of a connection without TLS. Only a driver that knows
+// that there is none may use it: it asserts to the peer that this side supports
+// bindings.
 func NoBinding() Binding { return Binding{kind: none} }
 
-// BindingOf is a channel's application data: unique prefix, colon, data (RFC
-// 5056 section 2.1). Empty data is unavailable.
+// BindingOf returns the binding with a channel's application data: unique prefix, colon,
+// data (RFC 5056 section 2.1). Empty data is unavailable.
 func BindingOf(data string) Binding {
 	if data == "" {
 		return Binding{}
@@ -53,11 +53,11 @@ func BindingOf(data string) Binding {
 // one it was would leave the choice to an attacker that relays a login.
 //
 // The result is one comparable value; it grows by 16 bytes for each different
-// binding, which is the caller's to bound. Of a single one it is that one. Under
-// FIPS-only mode it cannot be computed and is unavailable, see [Binding.Hash].
+// binding; the caller bounds how many. For a single binding it is that one. In FIPS-only
+// mode it cannot be computed and is unavailable, see [Binding.Hash].
 //
 // The error is a [Misuse]: there are no bindings, or one of them is none or
-// unavailable. It is not made unavailable, which would compare with nothing.
+// unavailable. The result is then not unavailable, which would compare with nothing.
 func BindingAmong(of ...Binding) (Binding, error) {
 	if len(of) == 0 {
 		return Undefined(), Misuse("gss: BindingAmong: there is no binding to compare with; give those of all certificates that the server shows")
@@ -69,7 +69,7 @@ func BindingAmong(of ...Binding) (Binding, error) {
 			return Undefined(), Misuse(fmt.Sprintf("gss: BindingAmong: number %d of %d is a %v, with which nothing can be compared", i+1, len(of), b))
 		}
 		if fips {
-			continue // MD5 is barred
+			continue // MD5 is not allowed
 		}
 		sums := b.data
 		if b.kind == known {
@@ -96,8 +96,8 @@ func BindingAmong(of ...Binding) (Binding, error) {
 
 // Undefined returns the binding of a channel for which none is defined, at an
 // acceptor: the server's certificate is signed without a hash, or with several
-// (RFC 5929 section 4.1). No client can be bound to it, so one that says that it
-// is bound is bound to another channel, and [Binding.Admit] refuses it.
+// (RFC 5929 section 4.1). No client can be bound to it. A client that is bound is bound
+// to another channel, and [Binding.Admit] refuses it.
 func Undefined() Binding { return Binding{kind: several} }
 
 // Hashes returns the hashes that a binding of several is compared with, 16 bytes
@@ -110,8 +110,8 @@ func (b Binding) Hashes() (string, bool) {
 	return b.data, true
 }
 
-// BindingOfHashes is the inverse of [Binding.Hashes], for traces. It reports
-// false if hashes is not a whole number of them.
+// BindingOfHashes returns the binding of several with those hashes, as [Binding.Hashes]
+// returned them for a trace. It reports false if hashes is not a whole number of them.
 func BindingOfHashes(hashes string) (Binding, bool) {
 	if len(hashes)%md5.Size != 0 {
 		return Undefined(), false
@@ -132,16 +132,14 @@ func amongHashes(hashes, sum string) bool {
 // IsNone reports whether there is no channel to bind to.
 func (b Binding) IsNone() bool { return b.kind == none }
 
-// Data is the application data; false unless it is known.
+// Data returns the application data, and false unless it is known.
 func (b Binding) Data() (string, bool) { return b.data, b.kind == known }
 
-// Hash is what goes on the wire of a binding: the MD5 of its
-// gss_channel_bindings structure (RFC 4121 section 4.1.1.2), or sixteen zero
-// bytes for none. The two look alike only to who forgets to ask: aware is true
-// for both, and false when there is nothing to say, since the binding is
-// unavailable, or cannot be computed. It then must not be sent as none (HTA-19,
-// C30): NTLM leaves its AV pair out, Kerberos sends the zero Bnd that it must
-// send without KERB_AP_OPTIONS_CBT.
+// Hash returns the form of a binding on the wire: the MD5 of its gss_channel_bindings
+// structure (RFC 4121 section 4.1.1.2), or sixteen zero bytes for none. Check aware to
+// tell none from unavailable: it is false where the binding is unavailable or cannot
+// be computed. Such a binding must not be sent as none: NTLM leaves its AV pair out,
+// and Kerberos sends the zero Bnd, which it must send, without KERB_AP_OPTIONS_CBT.
 //
 //	binding      sum    aware
 //	none         zero   true
@@ -149,26 +147,24 @@ func (b Binding) Data() (string, bool) { return b.data, b.kind == known }
 //	unavailable  zero   false
 //	several      zero   false
 //
-// The acceptor compares ([Binding.Admit]), and so enforces it (R4559-6-3); the
-// layout is R4121-4.1.1.2-1.
+// The acceptor compares by [Binding.Admit].
 //
-// fips is crypto/fips140.Enforced() as the caller read it at construction: MD5
-// is barred there, and the standard library panics on it.
+// fips is crypto/fips140.Enforced() as the caller read it at construction: MD5 is not
+// allowed in that mode, and the standard library panics on it.
 func (b Binding) Hash(fips bool) (sum [md5.Size]byte, aware bool) {
 	switch {
 	case b.kind == none:
-		return sum, true
+		return sum, true // HTA-19: only none is sent as none
 	case b.kind == known && !fips:
 		return channelHash(b.data), true
 	}
 	return sum, false
 }
 
-// Admit judges, for an acceptor whose channel is b, what a client says of its
-// own (C30, R4559-6-3). sum is the hash that the client sent, and said reports
-// whether it spoke of bindings at all: that it sent a hash, or said that it is
-// aware of bindings. A sum of zeros (or none) from a client that spoke says that
-// there is no TLS below it. fips is as for [Binding.Hash].
+// Admit judges, for an acceptor with the channel b, the binding of a client (RFC 4559
+// section 6). sum is the hash that the client sent, and said reports whether it spoke of
+// bindings at all: it sent a hash, or said that it supports bindings. A sum of zeros (or
+// none) from a client that spoke says that there is no TLS below it. fips is as for [Binding.Hash].
 //
 //	client          b known or several,     b known or several,  b neither,
 //	                IfAvailable             Require              Require
@@ -177,10 +173,10 @@ func (b Binding) Hash(fips bool) (sum [md5.Size]byte, aware bool) {
 //	zeros           refused                 refused              refused
 //	did not speak   admitted                refused              refused
 //
-// Under Ignore, and under IfAvailable where b is none or unavailable, all are
-// admitted. why is empty for an admitted client; otherwise it says what was
-// wrong, for a [Fault] of code [BadBinding]. All comparisons take constant time.
-func (b Binding) Admit(demand Demand, fips, said bool, sum string) (bound bool, why string) {
+// Under Ignore, and under IfAvailable where b is none or unavailable, all clients are
+// admitted. why is empty for an admitted client; otherwise it says what was wrong, for
+// a [Fault] of code [BadBinding]. All comparisons take constant time.
+func (b Binding) Admit(demand Demand, fips, said bool, sum string) (bound bool, why string) { // R4559-6-3
 	if demand == Ignore {
 		return false, ""
 	}
@@ -207,11 +203,11 @@ func (b Binding) Admit(demand Demand, fips, said bool, sum string) (bound bool, 
 	return true, ""
 }
 
-// zeroHash is what stands for the hash of none.
+// zeroHash is sent in place of the hash of none.
 var zeroHash = strings.Repeat("\x00", md5.Size)
 
-// channelHash hashes the structure with both addresses of type 0
-// (GSS_C_AF_UNSPEC) and empty, as everyone does who binds to TLS: four zero
+// channelHash hashes the structure (R4121-4.1.1.2-1) with both addresses of type 0
+// (GSS_C_AF_UNSPEC) and empty, as all implementations that bind to TLS do: four zero
 // integers, then the application data behind its length, little-endian.
 func channelHash(data string) [md5.Size]byte {
 	var fixed [128]byte // room for tls-server-end-point with SHA-512 without allocating

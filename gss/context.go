@@ -2,31 +2,32 @@ package gss
 
 import "strings"
 
-// State is what a context has reached. The zero State is Failed: an output
-// that nobody filled in opens nothing.
+// State is how far a context has come. The zero State is Failed, so that an output
+// that was not filled in authenticates nothing.
 type State uint8
 
 const (
-	// Failed absorbs: Output.Fault says why, and Output.Token may hold a last
+	// Failed is final: Output.Fault says why, and Output.Token may hold a last
 	// token for the peer (a SPNEGO reject, a KRB-ERROR).
 	Failed State = iota
-	// Continue wants another token from the peer. Output.Token is there.
+	// Continue means that another token of the peer is needed. Output.Token is present.
 	Continue
 	// Ready is Continue where, as far as this side knows, only the peer's last
 	// token is missing, so that an HTTP body may go out with Output.Token. It is
-	// not GSS prot_ready: per-message calls are refused until Complete
-	// (R4178-3.1-2). A mechanism may take it back and ask for one more leg.
+	// not GSS prot_ready: per-message calls are refused until Complete (RFC 4178
+	// section 3.1). A mechanism may go back to Continue and ask for one more leg.
 	Ready
-	// Complete is established. Output.Token, if present, is for the peer.
+	// Complete means that the context is established. Output.Token, if present, is for
+	// the peer.
 	Complete
-	// Waiting asks Output.Ask, and takes nothing but its answer.
+	// Waiting means that Output.Ask must be answered before anything else.
 	Waiting
 	states
 )
 
 var stateNames = [states]string{"failed", "continue", "ready", "complete", "waiting"}
 
-// String names the state in lower case.
+// String returns the name of the state in lower case.
 func (s State) String() string {
 	if s < states {
 		return stateNames[s]
@@ -35,27 +36,26 @@ func (s State) String() string {
 }
 
 // Context is one side of a security context (RFC 2743 section 2.2) as an
-// immutable value: Step computes the next one and leaves the receiver as it
-// was. Every implementation is comparable with ==, down to what its interfaces
-// hold (law L2).
+// immutable value: Step computes the next one and leaves the receiver unchanged.
+// Every implementation is comparable with ==, down to what its interfaces hold.
 //
 // Step takes the peer's token, or the answer to the question just asked, never
-// both. The first Step of an initiator has an absent token (or the token of a
-// first challenge, as Nego2 has), and so may that of an acceptor that is to
-// open with a hint (NegTokenInit2). A Context is established when Output.State
+// both. The first Step of an initiator has an absent token (or, with Nego2, the token
+// of the first challenge), and so may that of an acceptor that is to open with a hint
+// (NegTokenInit2). A Context is established when Output.State
 // is Complete; nothing else means authenticated.
 //
-// What a peer can bring about is an outcome, never misuse (L3): a token after
-// Complete fails the context, and so does an absent one where a token was due
-// (the peer went on without). A failed context stays as it is and gives its
-// Fault again. Misuse is what only the caller can do: a token or nothing while
-// a question is open, an answer that no question asked for or of a type that it
-// does not take, both at once.
+// What a peer can cause is an outcome, never misuse: a token after Complete fails the
+// context, and so does an absent token where one was expected. A failed context stays
+// unchanged and returns its Fault again. Misuse is what only the caller can cause: a
+// token or nothing while a question is open, an answer that no question asked for or of
+// a type that the question does not take, or a token and an answer at once.
 type Context interface {
 	Step(Env, Input) (Context, Output, error)
 	// Info describes the context as far as it is known.
 	Info() Info
-	// Session gives message protection, once Complete and where there is any.
+	// Session returns message protection, and false before Complete or if the mechanism
+	// has none.
 	Session() (Session, bool)
 }
 
@@ -65,9 +65,10 @@ type Input struct {
 	Answer Answer
 }
 
-// Check tells whether the caller broke the contract of Step: a token and an answer
-// at once, an answer that no question asked for, or none while one is open, which
-// asking says. The error is a [Misuse] in the name of who; nil if all is well.
+// Check reports whether the caller broke the contract of Step: a token and an answer at
+// once, an answer that no question asked for, or none while one is open, as asking
+// tells. The error is a [Misuse] that begins with the given name of the context, nil if
+// the contract is kept.
 func (in Input) Check(who string, asking bool) error {
 	switch {
 	case in.Answer != nil && in.Token.Present():
@@ -80,7 +81,7 @@ func (in Input) Check(who string, asking bool) error {
 	return nil
 }
 
-// Output is what a Step gives beside the next Context.
+// Output is what a Step returns beside the next Context.
 type Output struct {
 	State State
 	Token Token    // for the peer
@@ -88,12 +89,12 @@ type Output struct {
 	Fault Fault    // Failed only
 }
 
-// Fail is the output of a context that failed without a last token. Detail is
-// in our own words, see [Fault].
+// Fail returns the output of a context that failed without a last token. Detail holds
+// nothing of the peer, see [Fault].
 func Fail(code Code, detail string) Output { return Output{Fault: Fault{code, detail}} }
 
-// Mechanism makes contexts. It is immutable and comparable, like them; its
-// configuration may stand behind a pointer that nobody writes through.
+// Mechanism makes contexts. It is immutable and comparable, as they are; its
+// configuration may be behind a pointer through which nothing is written.
 type Mechanism interface {
 	Mech() Mech
 	Traits() Traits
@@ -101,14 +102,14 @@ type Mechanism interface {
 	Accept(Target) Context
 }
 
-// Traits are what is known of a mechanism before a context exists.
+// Traits describe a mechanism before a context exists.
 type Traits struct {
-	// ConnectionBound: the legs, and what they establish, belong to one
-	// connection (NTLM). False for what proves each request alone.
+	// ConnectionBound tells that the legs, and what they establish, belong to one
+	// connection (NTLM). It is false for mechanisms that prove each request alone.
 	ConnectionBound bool
-	// Mutual: the acceptor can prove itself.
+	// Mutual tells that the acceptor can prove itself.
 	Mutual bool
-	// Integrity: MIC and Wrap exist once established.
+	// Integrity tells that an established context has MIC and Wrap.
 	Integrity bool
 	// MaxLegs is the largest number of tokens the initiator sends.
 	MaxLegs uint8
@@ -116,29 +117,28 @@ type Traits struct {
 
 // Info describes a context. Before Complete nothing in it is proven.
 type Info struct {
-	// Mech is the leaf mechanism: NTLM inside SPNEGO says NTLM (N2HT-3.2.5-8, C16).
+	// Mech is the leaf mechanism, which for NTLM inside SPNEGO is NTLM.
 	Mech Mech
 	// Peer is the authenticated name of the other side, in the mechanism's own
 	// form; empty when the mechanism does not prove it. Domain is its realm. Two
 	// clients of different realms may have the same Peer: see Name.
 	Peer, Domain string
-	// Anonymous: the initiator was authenticated as nobody in particular.
+	// Anonymous tells that the initiator was authenticated without a name.
 	Anonymous bool
 	// Flags are the services that are active.
 	Flags Flags
-	// ConnectionBound as in [Traits], for the leaf mechanism.
+	// ConnectionBound is as in [Traits], for the leaf mechanism.
 	ConnectionBound bool
-	// Expires is when the context ends, in nanoseconds since the Unix epoch; 0
-	// means that it does not.
+	// Expires is the end of the context, in nanoseconds since the Unix epoch; 0 means
+	// that it has none.
 	Expires int64
-	// Delegated are credentials that the initiator delegated, nil if none.
+	// Delegated holds the credentials that the initiator delegated, nil if none.
 	Delegated Answer
 }
 
-// Name returns the name of the other side as logs and handlers should know it:
-// for Kerberos with its realm, as user@REALM (RFC 1964 section 2.1.1), since
-// any realm on the path may have a user of that name; otherwise Peer. It is
-// empty where Peer is.
+// Name returns the name of the other side for logs and handlers: for Kerberos with its
+// realm, as user@REALM (RFC 1964 section 2.1.1), since any realm on the path may have a
+// user of that name; otherwise Peer. It is empty where Peer is.
 func (i Info) Name() string { // R1964-2.1.1-1
 	if i.Mech != Kerberos || i.Peer == "" || i.Domain == "" {
 		return i.Peer

@@ -1,15 +1,15 @@
 package gss
 
-// Demand is how much a side insists on something that peers may leave out: a
-// channel binding (C30).
+// Demand is how strictly a side requires something that peers may omit, such as a
+// channel binding.
 type Demand uint8
 
 const (
-	// IfAvailable checks what is there.
+	// IfAvailable checks what is present.
 	IfAvailable Demand = iota
-	// Ignore neither sends nor looks.
+	// Ignore neither sends nor checks.
 	Ignore
-	// Require refuses who leaves it out.
+	// Require refuses a peer that omits it.
 	Require
 	demands
 )

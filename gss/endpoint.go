@@ -14,17 +14,17 @@ const endPointPrefix = "tls-server-end-point:"
 // more than crypto/tls takes for a whole chain.
 const MaxCertificate = 1 << 18
 
-// EndPoint is the tls-server-end-point channel binding (RFC 5929 section 4.1)
-// for the server's own certificate, the first one of its Certificate message,
-// in DER as it was sent. It is the binding of HTTP on every version (C31).
+// EndPoint returns the tls-server-end-point channel binding (RFC 5929 section 4.1) for
+// the server's own certificate, the first one of its Certificate message, in DER as it
+// was sent. It is the binding of HTTP on every version of TLS.
 //
 // The hash is the one of the certificate's signatureAlgorithm, SHA-256 in place
 // of MD5 and SHA-1. Where the RFC defines none the binding is unavailable, not
-// none (HTA-19): the signature uses no hash of its own (Ed25519, Ed448, ML-DSA)
-// or several (RSA-PSS with another hash in its mask), its algorithm is not known
-// here, or der is no certificate. Any bytes may be given. Only the outer
-// structure is read; whether the certificate is any good is TLS's affair. It
-// hashes all of der, so a caller with many requests keeps the result.
+// none: the signature uses no hash of its own (Ed25519, Ed448, ML-DSA)
+// or several (RSA-PSS with another hash in its mask), its algorithm is unknown, or der
+// is no certificate. Any bytes may be given. Only the outer structure is read; verifying
+// the certificate is left to TLS. EndPoint hashes all of der, so that a caller with many
+// requests should keep the result.
 func EndPoint(der string) Binding {
 	if len(der) > MaxCertificate {
 		return Binding{}
@@ -36,8 +36,7 @@ func EndPoint(der string) Binding {
 	return BindingOf(endPointPrefix + sum)
 }
 
-// hash is a hash function of a signature algorithm. The zero hash is none that
-// can be used.
+// hash is a hash function of a signature algorithm. The zero hash is not usable.
 type hash uint8
 
 const (
@@ -56,7 +55,7 @@ const (
 	sha3_512
 )
 
-// sum hashes data, "" where that is undefined.
+// sum returns the hash of data, "" where that is undefined.
 func (h hash) sum(data string) string {
 	b := []byte(data)
 	switch h {
@@ -108,8 +107,8 @@ const (
 	oidSign   = oidNIST + "\x03"
 )
 
-// signatures tells the hash of each signature algorithm that names one. RSA-PSS
-// names it in its parameters.
+// signatures lists the hash of each signature algorithm that implies one. RSA-PSS names
+// it in its parameters.
 var signatures = [...]struct {
 	oid  string
 	hash hash
@@ -177,7 +176,8 @@ const (
 	tagExplicit0 = 0xa0 // [0] to [3], constructed
 )
 
-// signatureHash finds the hash of a certificate's signatureAlgorithm.
+// signatureHash returns the hash of a certificate's signatureAlgorithm (HTA-19: noHash is
+// unavailable).
 //
 //	Certificate ::= SEQUENCE {                       RFC 5280 section 4.1
 //	    tbsCertificate      SEQUENCE { … },
@@ -210,8 +210,8 @@ func signatureHash(der string) hash {
 	return noHash
 }
 
-// pssHash reads the parameters of RSA-PSS. The mask is made with a hash too; a
-// signature uses a single one only where that is the same.
+// pssHash reads the parameters of RSA-PSS. The mask uses a hash, too; a signature has a
+// single one only where both are the same.
 //
 //	RSASSA-PSS-params ::= SEQUENCE {                 RFC 4055 section 3.1
 //	    hashAlgorithm     [0] AlgorithmIdentifier DEFAULT sha1,
@@ -221,7 +221,7 @@ func signatureHash(der string) hash {
 func pssHash(parameters string) hash {
 	p, rest, ok := element(parameters, tagSequence)
 	if !ok || rest != "" {
-		return noHash // they must be there, RFC 4055 section 3.1
+		return noHash // they must be present, RFC 4055 section 3.1
 	}
 	digest, mask := weakSHA1, weakSHA1
 	if field, after, there := element(p, tagExplicit0); there {

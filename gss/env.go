@@ -9,23 +9,22 @@ import (
 // SeedSize is the length of a [Seed] in bytes.
 const SeedSize = 32
 
-// Seed is the entropy of one Step: 32 bytes from a cryptographic random
-// source, used for one Step and never again. The zero Seed means "none", and
-// whoever needs entropy then fails closed (HTA-3). It redacts itself.
+// Seed is the entropy of one Step: 32 bytes from a cryptographic random source, used for
+// one Step and never again. The zero Seed means that there is none, and a step that
+// needs entropy then fails. A Seed redacts itself.
 type Seed [SeedSize]byte
 
 // IsZero reports whether s holds no entropy.
 func (s Seed) IsZero() bool { return s == Seed{} }
 
-// Format implements fmt.Formatter: the seed stays hidden, as far as [Secret]
-// says.
+// Format implements fmt.Formatter: the seed stays hidden, within the limits of [Secret].
 func (s Seed) Format(f fmt.State, _ rune) { redact(f, "seed", s.IsZero()) }
 
 // MarshalText implements encoding.TextMarshaler: the seed stays hidden.
 func (s Seed) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Env is what a Step may know of the world beside its event. The caller makes
-// a fresh one for every Step.
+// Env is what a Step knows of its environment beside its event. The caller makes a fresh
+// one for every Step.
 type Env struct {
 	_ struct{}
 
@@ -42,14 +41,13 @@ func (e Env) Format(f fmt.State, verb rune) {
 	fmt.Fprint(f, ")")
 }
 
-// MaxEntropy is the largest n that [Env.Bytes] and [Env.Fill] give for one
-// label, in bytes.
+// MaxEntropy is the largest n for which [Env.Bytes] and [Env.Fill] return entropy, in
+// bytes for one label.
 const MaxEntropy = 255 * sha256.Size
 
-// Bytes derives n pseudo-random bytes for the purpose that label names. The
-// same Env and label give the same bytes, different labels independent ones.
-// It is false, and the caller must fail closed, when the seed is zero or n is
-// not within 1..[MaxEntropy].
+// Bytes derives n pseudo-random bytes for the purpose that label names. The same Env and
+// label give the same bytes, different labels independent ones. It returns false, and
+// the caller must fail closed, if the seed is zero or n is not within 1..[MaxEntropy].
 func (e Env) Bytes(label string, n int) (string, bool) {
 	if n < 1 || n > MaxEntropy {
 		return "", false
@@ -61,15 +59,13 @@ func (e Env) Bytes(label string, n int) (string, bool) {
 	return string(b), true
 }
 
-// Fill is [Env.Bytes] into a buffer of the caller's, for hot paths. It leaves
-// dst alone when it is false. It does not allocate for labels of up to 63
-// bytes, and 32 bytes under a label of up to 54 cost the four SHA-256
-// compressions that HMAC needs.
+// Fill derives what [Env.Bytes] does into dst, for hot paths, and leaves dst unchanged if
+// it returns false. It does not allocate for labels of up to 63 bytes, and 32 bytes under
+// a label of up to 54 cost the four SHA-256 compressions that HMAC needs.
 //
-// It is HKDF-Expand with SHA-256 (RFC 5869 section 2.3). The extract step is
-// left out as section 3.3 allows: a seed is uniformly random already. The HMAC
-// (RFC 2104 section 2) is spelled out, since that of crypto/hmac lives on the
-// heap.
+// The derivation is HKDF-Expand with SHA-256 (RFC 5869 section 2.3). The extract step is
+// left out as section 3.3 allows: a seed is uniformly random already. The HMAC (RFC 2104
+// section 2) is written out here, since that of crypto/hmac allocates.
 func (e Env) Fill(label string, dst []byte) bool {
 	if e.Seed.IsZero() || len(dst) == 0 || len(dst) > MaxEntropy { // HTA-3
 		return false

@@ -3,11 +3,11 @@ package gss
 import "strconv"
 
 // Mech names a mechanism by its object identifier, as the contents octets of
-// the DER encoding (without tag and length). The zero Mech is none, as with
-// Basic and Digest, which are no GSS mechanisms.
+// the DER encoding (without tag and length). The zero Mech is none; Basic and Digest,
+// which are no GSS mechanisms, have it.
 type Mech string
 
-// The mechanisms of this field.
+// The mechanisms that HTTP authentication meets.
 const (
 	SPNEGO      Mech = "\x2b\x06\x01\x05\x05\x02"                 // 1.3.6.1.5.5.2, RFC 4178 section 3
 	Kerberos    Mech = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"     // 1.2.840.113554.1.2.2, RFC 1964 section 1
@@ -25,8 +25,8 @@ var mechNames = [...]struct {
 	{KerberosU2U, "Kerberos-U2U"}, {NTLM, "NTLM"}, {NegoEx, "NegoEx"},
 }
 
-// String is the mechanism's name, or its OID in dotted form where it has none
-// here, or "none".
+// String returns the mechanism's name, its OID in dotted form if it is not one of the
+// constants, or "none".
 func (m Mech) String() string {
 	for i := range mechNames {
 		if mechNames[i].mech == m {
@@ -40,9 +40,9 @@ func (m Mech) String() string {
 // chosen them.
 const maxMech = 64
 
-// Dotted is the OID in dotted form; "none" for the zero Mech, "invalid" where
-// the octets are no OID (X.690 section 8.19), are more than 64, or have an arc
-// of more than 63 bits.
+// Dotted returns the OID in dotted form, "none" for the zero Mech, and "invalid" if the
+// octets are no OID (X.690 section 8.19), are more than 64, or have an arc of more than
+// 63 bits.
 func (m Mech) Dotted() string {
 	if m == "" {
 		return "none"

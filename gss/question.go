@@ -2,44 +2,43 @@ package gss
 
 import "fmt"
 
-// Question is what a Step asks of the driver when it needs something that is
-// not in its values: a credential, a stored verifier, a KDC's answer, memory of
-// what was seen. The set is open: a mechanism or scheme may define its own, in
-// its own package. A driver answers what it does not know with [Declined].
+// Question is what a Step asks of the driver when it needs something that its values do
+// not hold: a credential, a stored verifier, a KDC's reply, a replay check. The set is
+// open: a mechanism or scheme may define questions of its own, in its own package. A
+// driver answers a question that it does not know with [Declined].
 //
-// Questions are comparable and say everything that the answer depends on.
+// Questions are comparable and hold everything that the answer depends on.
 type Question interface{ Question() }
 
-// Answer is what a driver answers to a [Question]. The set is open as well.
-// Answers are comparable; one that holds secrets redacts them.
+// Answer is a driver's answer to a [Question]. The set is open as well. Answers are
+// comparable; one that holds secrets redacts them.
 type Answer interface{ Answer() }
 
-// Derived is implemented by questions whose answers follow from what was answered
-// before: they say nothing new about the user whose credentials are used. A driver
-// that asks again for the user of a connection leaves them out.
+// Derived is implemented by questions with answers that follow from earlier ones: they
+// say nothing new about the user of the credentials. A driver that asks again for the
+// user of a connection leaves them out.
 type Derived interface {
 	Question
 	Derived()
 }
 
-// Named is implemented by questions that name the user whose credentials they ask
-// for. An answer that is this [Subject]'s, or that there is none, says nothing new
-// about whose they are.
+// Named is implemented by questions that ask for the credentials of a named user. An
+// answer for this [Subject], or that there is none, says nothing new about the user.
 type Named interface {
 	Question
-	// Named is the user's name as Subject has it.
+	// Named returns the user's name as Subject returns it.
 	Named() string
 }
 
-// Subject is implemented by answers that hold pointers, or whose content changes,
-// and still are the same user's.
+// Subject is implemented by answers that hold pointers, or change in content, and still
+// are the same user's.
 type Subject interface {
 	Answer
-	// Subject names the user whom the peer will see. It holds no secret.
+	// Subject returns the name of the user that the peer will see. It holds no secret.
 	Subject() string
 }
 
-// Side tells the two authentications apart that one request can carry.
+// Side is one of the two authentications that one request can carry.
 type Side uint8
 
 const (
@@ -49,7 +48,7 @@ const (
 	Proxy
 )
 
-// String is "origin" or "proxy".
+// String returns "origin" or "proxy".
 func (s Side) String() string {
 	if s == Proxy {
 		return "proxy"
@@ -57,21 +56,21 @@ func (s Side) String() string {
 	return "origin"
 }
 
-// NeedCredential asks an initiator's user for credentials. The answer counts
-// for this side, target, scheme and realm and must not be used for another
-// (R9110-11.5-1). Answers: [Password], a type of the mechanism's own,
+// NeedCredential asks an initiator's user for credentials. The answer is for this side,
+// target, scheme and realm and must not be used for another (RFC 9110 section 11.5).
+// Answers: [Password], a type of the mechanism's own,
 // [Declined] (there are none), [Unreachable].
 type NeedCredential struct {
 	Scheme   string // auth-scheme that asks, as registered
 	Mech     Mech   // mechanism inside it, if any
 	Side     Side
-	Target   Target // whom the credentials will be shown to
+	Target   Target // the acceptor that will see the credentials
 	Realm    string // as the challenge has it, "" if it has none
 	Attempt  uint8  // 0 for the first time in this exchange
 	Rejected bool   // the answer to attempt-1 was refused by the peer
 }
 
-// NeedVerifier asks an acceptor's user store for what verifies User's proof.
+// NeedVerifier asks an acceptor's user store for the verifier of User's proof.
 // Answers: [Password], a type of the scheme's own (a hash), [Unknown],
 // [Unverifiable], [Unreachable]. A store must not answer Unknown with an empty password.
 type NeedVerifier struct {
@@ -79,7 +78,7 @@ type NeedVerifier struct {
 	Realm  string
 	// User is the name that the peer claims; treat it as hostile input.
 	User string
-	// Hashed: User is not the name but its hash (userhash, RFC 7616 section
+	// Hashed tells that User is not the name but its hash (userhash, RFC 7616 section
 	// 3.4.4), to be looked up as such.
 	Hashed bool
 	// Kind names the verifier that is wanted where there are several, for
@@ -87,7 +86,7 @@ type NeedVerifier struct {
 	Kind string
 }
 
-// NeedVerdict hands a whole proof out to whoever can judge it: htpasswd, LDAP,
+// NeedVerdict passes a whole proof to a store that judges it itself: htpasswd, LDAP,
 // PAM, a domain controller. Answers: [Verdict], [Unknown], [Unverifiable],
 // [Unreachable]. The source does the same work for an unknown user as for a wrong
 // password; the scheme cannot do it.
@@ -98,29 +97,29 @@ type NeedVerdict struct {
 	Proof  Secret // Basic: the password
 }
 
-// NeedFirstSeen asks a store that remembers whether (Scope, Owner, Key,
-// Sequence) is new, and to remember it until Until; test and insert are one
-// atomic act. With Sequence 0 the key alone counts. Otherwise Key is a nonce and
-// Sequence its count, and the store keeps a [Window] for the nonce, so that
-// parallel requests may come out of order. A scheme asks only once the client's
-// proof was right, so that no other client can use up entries. Answers:
+// NeedFirstSeen asks a replay memory whether (Scope, Owner, Key, Sequence) is new, and
+// to remember it until Until; test and insert are atomic. With Sequence 0 the key alone
+// counts. Otherwise Key is a nonce and Sequence its count, and the memory keeps a
+// [Window] for the nonce, so that parallel requests may arrive out of order. A scheme
+// asks only after it has verified the client's proof, so that no other client can use up
+// entries. Answers:
 // [FirstSeen], [Unreachable].
 type NeedFirstSeen struct {
-	Scope string // what shares the memory, for instance a realm or a service principal
-	// Owner is the client that the entry is charged to, as the scheme
-	// authenticated it: see [OwnerOf]. It is never empty, and the same whenever the
-	// same thing is presented again. A store gives each owner a share, so that no
-	// client can bring about that others are refused.
+	Scope string // the space of keys, for instance a realm or a service principal
+	// Owner is the client to which the entry is charged, as the scheme authenticated
+	// it: see [OwnerOf]. It is never empty, and the same whenever the same proof is
+	// presented again. A store gives each owner a share, so that no client can cause
+	// others to be refused.
 	Owner    string
 	Key      string
 	Sequence uint32
 	Made     int64 // when the nonce or the request was made, in nanoseconds since the Unix epoch
 	Now      int64 // the Env.Now of the step that asks: entries expire by it, in the same unit
-	Until    int64 // the same: from then on the scheme refuses the key by itself
-	// Forgettable tells that a store without room may forget the entries of the
-	// owner that holds the most, and answer Since for that owner from then on: the
-	// scheme can have its client begin anew, as Digest can by stale=true. Without
-	// it the store must refuse ([FirstSeen].Full).
+	Until    int64 // the end of the entry, in the same unit: after it the scheme itself refuses the key
+	// Forgettable tells that a store without room may forget the entries of the owner
+	// that holds the most, and answer Since for that owner from then on: the scheme can
+	// make its client start over, as Digest can by stale=true. Otherwise the store must
+	// refuse ([FirstSeen].Full).
 	Forgettable bool
 }
 
@@ -141,30 +140,30 @@ func (q NeedExchange) Format(f fmt.State, _ rune) {
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
 func (q NeedExchange) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", q), nil }
 
-// Declined: the driver has no answer, or does not know the question.
+// Declined answers a question for which the driver has no answer, or that it does not
+// know.
 type Declined struct{}
 
-// Unreachable tells that the service that could answer did not respond, whichever
-// the client is. The exchange fails. An acceptor's fault is then [Unavailable]
-// and a server answers 503, for a question about a user after a second one, about
-// a user that does not exist: only if that has no answer either can no client be
-// judged. What cannot be had for one user is [Unverifiable].
+// Unreachable tells that the service that could answer did not respond, for any client.
+// The exchange fails. An acceptor's fault is then [Unavailable], and a server responds
+// with 503; after a question about a user it asks a second one, about a user that does
+// not exist, and only if that is not answered either is no client judged. For a verifier
+// that one user lacks, see [Unverifiable].
 type Unreachable struct {
-	// RetryAfter is after how many seconds it may be tried again; 0 stands for
+	// RetryAfter is the number of seconds after which to try again; 0 is
 	// DefaultRetryAfter.
 	RetryAfter uint16
 }
 
-// DefaultRetryAfter is what [Unreachable] stands for without a time of its own,
-// in seconds.
+// DefaultRetryAfter is the time of an [Unreachable] that has none, in seconds.
 const DefaultRetryAfter = 5
 
-// Unverifiable tells that what verifies this one user cannot be had: its record
-// is damaged, or the directory of its domain does not respond. It answers
-// [NeedVerifier] and [NeedVerdict] and refuses; outside it looks like [Unknown].
+// Unverifiable tells that the verifier of this one user is not available: its record is
+// damaged, or the directory of its domain does not respond. It answers [NeedVerifier]
+// and [NeedVerdict]; the user is refused, and the peer cannot tell it from [Unknown].
 type Unverifiable struct{}
 
-// Unknown: there is no such user. It is never an empty password.
+// Unknown tells that there is no such user. It is not the same as an empty password.
 type Unknown struct{}
 
 // Password is a user's name and password, for an initiator to use or an
@@ -175,28 +174,28 @@ type Password struct {
 	Password Secret
 }
 
-// Verdict is the judgement on a [NeedVerdict]. User is the name to go on with,
-// "" for the one that was claimed.
+// Verdict is the judgement on a [NeedVerdict]. User is the name to use from then on, ""
+// for the claimed one.
 type Verdict struct {
 	Accepted bool
 	User     string
 }
 
-// FirstSeen answers [NeedFirstSeen]. First reports that it is new and is
-// remembered from now on.
+// FirstSeen answers [NeedFirstSeen]. First reports that the key is new and is remembered
+// from now on.
 type FirstSeen struct {
 	First bool
-	// Full: it was not remembered, and must not be taken, because the owner holds
-	// its full share. First is false.
+	// Full tells that the key was not remembered, and must not be accepted, because the
+	// owner's share is full. First is then false.
 	Full bool
-	// Since is when the memory of this owner begins, in nanoseconds since the Unix
-	// epoch: what was made then or before may have been seen and forgotten. 0 where
-	// nothing was lost (C34).
+	// Since is the start of this owner's memory, in nanoseconds since the Unix epoch: what
+	// was made then or before may have been seen and forgotten. It is 0 if nothing was
+	// forgotten.
 	Since int64
 }
 
-// Reply is the third party's answer to a [NeedExchange], as it came. It may
-// hold session keys (netlogon does), so it shows its length only.
+// Reply is the third party's reply to a [NeedExchange], unchanged. It may hold session
+// keys (netlogon's does), so that it shows its length only.
 type Reply struct{ Data string }
 
 // Format implements fmt.Formatter, see [Secret] for how far that reaches.
@@ -211,7 +210,7 @@ func (NeedVerdict) Question()    {}
 func (NeedFirstSeen) Question()  {}
 func (NeedExchange) Question()   {}
 
-// Derived implements [Derived]: it is asked in the name that the request holds.
+// Derived implements [Derived]: the request holds the user's name already.
 func (NeedExchange) Derived() {}
 
 func (Declined) Answer()     {}

@@ -17,11 +17,11 @@ func redact(w io.Writer, kind string, empty bool) {
 	fmt.Fprintf(w, "%s(%s)", kind, show)
 }
 
-// Secret is a password, key or hash in a value that does not show it: not in
-// fmt, not in JSON, XML or slog (L10). Go strings cannot be wiped from memory; a
-// Secret keeps out of output, not out of a core dump.
+// Secret is a password, key or hash in a value that does not show it: not in fmt, and
+// not in JSON, XML or slog. Go strings cannot be wiped from memory; a Secret stays out of
+// output, not out of a core dump.
 //
-// The boundary is package fmt's, and the same for [Seed] and [Token]. fmt asks a
+// The limits are those of package fmt, and the same for [Seed] and [Token]. fmt asks a
 // value for its Format where it may call methods: on the operand itself, and in
 // exported fields, elements, map keys and interfaces below it. It does not
 //
@@ -38,7 +38,7 @@ type Secret struct{ s string }
 // NewSecret wraps s.
 func NewSecret(s string) Secret { return Secret{s} }
 
-// Reveal gives the secret itself. The name is meant to stand out in a review.
+// Reveal returns the secret itself. The name is meant to stand out in a review.
 func (s Secret) Reveal() string { return s.s }
 
 // IsEmpty reports whether the secret is the empty string.

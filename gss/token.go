@@ -6,24 +6,24 @@ import "fmt"
 // largest that Windows makes (MaxTokenSize 65,535), rounded up.
 const MaxToken = 1 << 16
 
-// Token is a mechanism's message. Absent is not empty: the zero Token is
-// absent, TokenOf("") is there and has no bytes.
+// Token is a mechanism's message. Absent is not empty: the zero Token is absent,
+// TokenOf("") is present and has no bytes.
 type Token struct {
 	b       string
 	present bool
 }
 
-// TokenOf is the token with the given bytes.
+// TokenOf returns the token with the given bytes.
 func TokenOf(b string) Token { return Token{b, true} }
 
-// Present reports whether there is a token at all.
+// Present reports whether there is a token.
 func (t Token) Present() bool { return t.present }
 
-// Bytes are the token's bytes, "" for an absent one.
+// Bytes returns the token's bytes, "" for an absent one.
 func (t Token) Bytes() string { return t.b }
 
-// Format implements fmt.Formatter: a token shows its length only, since some
-// carry tickets and password proofs.
+// Format implements fmt.Formatter: a token shows its length only, since some hold
+// tickets and password proofs.
 func (t Token) Format(f fmt.State, _ rune) {
 	if !t.present {
 		fmt.Fprint(f, "token(absent)")

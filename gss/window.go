@@ -1,19 +1,19 @@
 package gss
 
-// WindowSize is how far behind the highest sequence number a [Window] still
-// tells new from seen.
+// WindowSize is the distance from the highest sequence number within which a [Window]
+// still tells new numbers from seen ones.
 const WindowSize = 64
 
-// Window remembers which sequence numbers of one key were seen, so that
-// parallel requests may arrive out of order and none is taken twice. It is the
-// pure half of the store behind [NeedFirstSeen]; the zero Window has seen none.
+// Window records which sequence numbers of one key were seen, so that parallel requests
+// may arrive out of order and none is accepted twice. It is the pure half of the store
+// behind [NeedFirstSeen]; the zero Window has seen none.
 type Window struct {
 	high uint32
 	seen [2]uint32 // bit i of the 64, the low half first: high-i was seen; 12 bytes in all
 }
 
-// Admit is the Window after n, and whether n is new. What is older than the
-// window counts as seen; 0 is never new.
+// Admit returns the Window after n, and reports whether n is new. Numbers older than the
+// window count as seen; 0 is never new.
 func (w Window) Admit(n uint32) (Window, bool) {
 	seen := uint64(w.seen[1])<<32 | uint64(w.seen[0])
 	switch {
