@@ -12,8 +12,8 @@ import (
 
 var basicTraits = Traits{Name: Basic, Form: header.Token68, First: FirstParams, Bound: PerRequest, Strength: BasicStrength, Cleartext: true}
 
-// BasicClient is the client half of Basic (RFC 7617): the password itself, for
-// anyone on the way to read. Policy keeps it from running without TLS.
+// BasicClient returns the client half of Basic (RFC 7617), which sends the password
+// itself. [Policy] keeps it from running without TLS.
 func BasicClient() Client { return basicClient{} }
 
 type basicClient struct{}
@@ -39,7 +39,7 @@ type basicStage uint8
 
 const (
 	opening basicStage = iota
-	asking             // for the password, or for what verifies it
+	asking             // for the password or its verifier
 	settled
 )
 
@@ -107,8 +107,8 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// encode is the pair in the charset that the challenge asked for: UTF-8, or as
-// RFC 7617 appendix B.3 has it Latin-1 where that is possible.
+// encode returns user and password in the charset that the challenge asked for: UTF-8,
+// else Latin-1 where that is possible (RFC 7617 appendix B.3).
 func (i basicInitiator) encode(pair string) string {
 	charset, _ := i.offer.Param("charset")
 	if header.EqualFold(charset, "UTF-8") {
@@ -124,12 +124,12 @@ func (i basicInitiator) encode(pair string) string {
 	return string(latin)
 }
 
-// directory is the path up to its last slash: what lies there or deeper is in
-// the same protection space (RFC 7617 section 2.2).
+// directory returns the path up to its last slash: resources there and below are in the
+// same protection space (RFC 7617 section 2.2).
 func directory(uri string) string {
 	path, _, _ := strings.Cut(uri, "?")
 	if path == "" || path[0] != '/' {
-		return "" // an authority, or an absolute URI on a proxy's side
+		return "" // an authority, or a proxy's absolute URI
 	}
 	return path[:strings.LastIndexByte(path, '/')+1]
 }
@@ -138,18 +138,18 @@ func basicFault(code gss.Code, detail string) InitiatorOutput {
 	return InitiatorOutput{Fault: gss.Fault{Code: code, Detail: "Basic: " + detail}}
 }
 
-// BasicServer is the server half of Basic for a realm. The password, of at most
-// [MaxPassword] bytes, is checked by asking for a verdict (htpasswd, LDAP, PAM) if ask
-// is AskVerdict, else against a verifier that is asked for.
+// BasicServer returns the server half of Basic for a realm. A password of at most
+// [MaxPassword] bytes is checked as check says: by asking for a verdict (htpasswd, LDAP,
+// PAM), or against a verifier that is asked for.
 func BasicServer(realm string, ask BasicCheck) Server { return basicServer{realm, ask} }
 
-// BasicCheck tells how a [BasicServer] checks passwords.
+// BasicCheck is the way in which a [BasicServer] checks passwords.
 type BasicCheck uint8
 
 const (
 	// AskVerifier asks gss.NeedVerifier for the user's password and compares.
 	AskVerifier BasicCheck = iota
-	// AskVerdict hands name and password out by gss.NeedVerdict.
+	// AskVerdict passes user and password on by gss.NeedVerdict.
 	AskVerdict
 )
 
@@ -233,10 +233,10 @@ func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, err
 	switch answer := answer.(type) {
 	case gss.Password:
 		stored = answer.Password
-	case gss.Verdict: // nobody asked for it
-	case gss.Unreachable: // REPLAY-3: of no user in particular
+	case gss.Verdict: // the answer to another question
+	case gss.Unreachable: // REPLAY-3: for all users
 		return a, unanswered(answer), nil
-	default: // REPLAY-4: of one user, and so like an unknown one
+	default: // REPLAY-4: for this user, and so like an unknown one
 		known = false
 	}
 	right := CheckPassword(stored, known, presented) // HTA-30: before anything depends on known
@@ -250,7 +250,7 @@ func (a basicAcceptor) replied(answer gss.Answer) (Acceptor, AcceptorOutput, err
 	return a, AcceptorOutput{State: gss.Complete}, nil
 }
 
-// judged takes the verdict. The work is the source's, also for an unknown user.
+// judged takes the verdict. The work for an unknown user is up to the source, too.
 func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, error) {
 	switch answer := answer.(type) {
 	case gss.Verdict:
@@ -260,7 +260,7 @@ func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, erro
 		if answer.User != "" {
 			a.user = answer.User
 		}
-	case gss.Password: // nobody asked for it
+	case gss.Password: // the answer to another question
 		return a, basicRefusal(gss.BadCredentials, "wrong password"), nil
 	default:
 		return a, unanswered(answer), nil
@@ -269,7 +269,7 @@ func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, erro
 	return a, AcceptorOutput{State: gss.Complete}, nil
 }
 
-// unanswered is the refusal where there is no password and no verdict.
+// unanswered refuses the request where there is neither a password nor a verdict.
 func unanswered(answer gss.Answer) AcceptorOutput {
 	switch answer.(type) {
 	case gss.Unreachable: // REPLAY-3
@@ -282,16 +282,16 @@ func unanswered(answer gss.Answer) AcceptorOutput {
 	return basicRefusal(gss.NoCredentials, "the user store has no answer")
 }
 
-// MaxPassword bounds the password that Basic's server takes, in bytes (HTA-6).
+// MaxPassword bounds the password that Basic's server accepts, in bytes.
 const MaxPassword = 1 << 10
 
-// CheckPassword reports whether presented is the stored password of a user; known is
-// whether there is such a user, and without one the answer is no. The work is the
+// CheckPassword reports whether presented is the stored password of a user; known tells
+// whether there is such a user, and the result is false without one. The work is the
 // same whether the user is known, however long both passwords are, and wherever they
-// differ: MaxPassword bytes are compared each time (HTA-30). An empty password, and
-// one that is longer than MaxPassword, is never right.
+// differ: MaxPassword bytes are compared each time. An empty password, and one that is
+// longer than MaxPassword, is never right.
 //
-// Sources that answer gss.NeedVerdict for passwords in the clear may use it.
+// Sources that answer gss.NeedVerdict from passwords in the clear may use it.
 func CheckPassword(stored gss.Secret, known bool, presented gss.Secret) bool {
 	want, got := stored.Reveal(), presented.Reveal()
 	var a, b [MaxPassword]byte

@@ -231,7 +231,7 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
-// A password beyond the bound is refused before the store is asked, whoever it is of.
+// A password beyond the bound is refused before the store is asked, for every user.
 func TestBasicPasswordBound(t *testing.T) {
 	for _, check := range []BasicCheck{AskVerifier, AskVerdict} {
 		for _, n := range []int{MaxPassword, MaxPassword + 1, 40_000, 90_000} {
@@ -260,7 +260,7 @@ func TestBasicOffer(t *testing.T) {
 	}
 }
 
-// Who gives the right name and password gets in, and nobody else, whatever is in them.
+// The right user and password are accepted and no others, whatever is in them.
 func TestBasicRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		user, pass := rapid.String().Draw(rt, "user"), rapid.String().Draw(rt, "password")

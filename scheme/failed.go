@@ -2,8 +2,8 @@ package scheme
 
 import "github.com/countersign-auth/countersign/gss"
 
-// What failed stays failed, and gives its fault again whatever comes (HTA-8). The
-// halves of the schemes in this package turn into these.
+// A half that failed stays failed, and returns its fault again whatever the event
+// (HTA-8). The halves of this package's schemes turn into these types.
 
 type failedInitiator struct{ fault gss.Fault }
 
@@ -15,7 +15,7 @@ func (i failedInitiator) Step(gss.Env, InitiatorInput) (Initiator, InitiatorOutp
 	return i, InitiatorOutput{Fault: i.fault}, nil
 }
 
-// absorbInitiator is the outcome of a step, with a failure made final.
+// absorbInitiator returns the outcome of a step, with a failure made final.
 func absorbInitiator(i Initiator, out InitiatorOutput, err error) (Initiator, InitiatorOutput, error) {
 	if err == nil && out.State == gss.Failed {
 		i = failedInitiator{out.Fault}
@@ -33,7 +33,7 @@ func (a failedAcceptor) Step(gss.Env, AcceptorInput) (Acceptor, AcceptorOutput, 
 	return a, AcceptorOutput{Fault: a.fault}, nil
 }
 
-// absorbAcceptor is the outcome of a step, with a failure made final.
+// absorbAcceptor returns the outcome of a step, with a failure made final.
 func absorbAcceptor(a Acceptor, out AcceptorOutput, err error) (Acceptor, AcceptorOutput, error) {
 	if err == nil && out.State == gss.Failed {
 		a = failedAcceptor{out.Fault}

@@ -17,7 +17,7 @@ var kitExchange = scheme.Exchange{
 	Target: gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
 }
 
-// kitAnswers are a user's who knows a password, and a store's that knows alice.
+// kitAnswers answers as a user with that password does, and as a store with alice's.
 func kitAnswers(password string) func(gss.Question) gss.Answer {
 	return func(q gss.Question) gss.Answer {
 		switch q := q.(type) {

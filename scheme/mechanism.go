@@ -7,10 +7,10 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// FromMechanism is the client half of the scheme with the given traits over a
-// GSS mechanism: SPNEGO under Negotiate and Nego2, NTLM under NTLM. Its contexts ask for
-// mutual authentication, and for the services of want besides: gss.Delegate, for
-// instance, which the mechanism's own policy then grants or not.
+// FromMechanism returns the client half of the scheme with the given traits over a GSS
+// mechanism: SPNEGO for Negotiate and Nego2, NTLM for NTLM. Its contexts ask for mutual
+// authentication and for the services of want, gss.Delegate for instance, which the
+// mechanism's own policy then grants or not.
 func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 	t.Mutual, t.ConnectionBound = m.Traits().Mutual, m.Traits().ConnectionBound
 	c := mechanismClient{t, m, gss.Mutual} // N2HT-5.1-1, SPNG-3.3.3-1
@@ -20,24 +20,24 @@ func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 	return c
 }
 
-// ForMechanism is the server half.
+// ForMechanism returns the server half of the scheme with the given traits over a GSS
+// mechanism.
 func ForMechanism(t Traits, m gss.Mechanism) Server {
 	t.ConnectionBound = m.Traits().ConnectionBound
 	return mechanismServer{t, m}
 }
 
-// Unconfigured says why a server of [ForMechanism] could accept no client whatever it
-// sends, because its mechanism was not configured to accept: NTLM without
-// Config.Computer, for instance. It is the zero Fault for all other servers. A server
-// that is not looked at when it is made offers its scheme, and then refuses everything.
-// SPNEGO is not looked into: it accepts if one of its mechanisms does.
+// Unconfigured reports why a server of [ForMechanism] can accept no client: its mechanism
+// is not configured to accept, as NTLM without Config.Computer. It returns the zero Fault
+// for all other servers. Without this check such a server offers its scheme, and then
+// refuses every request. SPNEGO is not checked: it accepts if one of its mechanisms does.
 func Unconfigured(s Server) gss.Fault {
 	m, ok := s.(mechanismServer)
 	if !ok {
 		return gss.Fault{}
 	}
-	// Without a token a context opens, or misses one; only what cannot accept at all is
-	// not permitted.
+	// Without a token a context opens, or fails for the want of one; only a context that
+	// cannot accept at all fails as not permitted.
 	_, out, err := m.mech.Accept(gss.Target{}).Step(gss.Env{}, gss.Input{})
 	if err != nil || out.Fault.Code != gss.NotPermitted {
 		return gss.Fault{}
@@ -67,7 +67,7 @@ type mechanismInitiator struct {
 	name   string
 	ctx    gss.Context
 	state  gss.State
-	ending bool // the final token went into ctx
+	ending bool // ctx was given the final token
 }
 
 func (i mechanismInitiator) Info() gss.Info { return i.ctx.Info() }
@@ -142,7 +142,7 @@ func (i mechanismInitiator) conclude(env gss.Env, in InitiatorInput) (Initiator,
 	return i, i.end(out), nil
 }
 
-// end is what the context made of the final token.
+// end returns the outcome after the context took the final token.
 func (i mechanismInitiator) end(out gss.Output) InitiatorOutput {
 	switch {
 	case out.State == gss.Complete && !out.Token.Present():
@@ -155,9 +155,8 @@ func (i mechanismInitiator) end(out gss.Output) InitiatorOutput {
 	return InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: i.name + ": the final response's token did not complete the context"}}
 }
 
-// peerToken is the token for a scheme in a field's challenges (C6): equal ones
-// count once, a token beats a bare challenge, two different tokens are
-// unexpected.
+// peerToken returns the token for a scheme in a field's challenges (C6): equal ones count
+// once, a token goes before a bare challenge, two different tokens are unexpected.
 func peerToken(offers header.Challenges, name string) (gss.Token, gss.Fault) {
 	var token gss.Token
 	for c := range offers.Of(name) {
@@ -191,11 +190,10 @@ func (s mechanismServer) Traits() Traits { return s.traits }
 // Format implements fmt.Formatter: a mechanism may hold secrets.
 func (s mechanismServer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s server", s.traits.Name) }
 
-// Offer implements [Server]. The first challenge is bare (N2HT-2.2.1-3,
-// R4559-4.1-3, R4559-4.1-6, NTHT-2.2.1-2, NTHT-2.2.3-2), or for a scheme that opens
-// with a token what a fresh acceptor says when it is asked without input
-// (N2HT-2.1-2, N2HT-2.2.1-4, SPNG-3.2.5.2-1). The
-// acceptor is thrown away: no state is kept (HTA-20).
+// Offer implements [Server]. The first challenge is bare (N2HT-2.2.1-3, R4559-4.1-3,
+// R4559-4.1-6, NTHT-2.2.1-2, NTHT-2.2.3-2), or for a scheme that opens with a token the
+// output of a fresh acceptor without input (N2HT-2.1-2, N2HT-2.2.1-4, SPNG-3.2.5.2-1).
+// The acceptor is discarded: no state is kept (HTA-20).
 func (s mechanismServer) Offer(env gss.Env, x Exchange) (header.Challenges, gss.Fault) {
 	if s.traits.First != FirstToken {
 		return header.ListOf(header.BareChallenge(s.traits.Name)), gss.Fault{}

@@ -7,37 +7,37 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// Policy decides which scheme answers a challenge. The zero Policy is the safe
-// one: every configured scheme by strength, Basic under TLS only, no fallback
-// to a weaker scheme.
+// Policy decides which scheme answers a challenge. The zero Policy is safe: it tries
+// every configured scheme by strength, Basic under TLS only, and does not fall back to a
+// weaker scheme.
 type Policy struct {
-	// Allow, if not empty, names the schemes that may be used; Deny names those
-	// that may not, and wins. Names compare without case.
+	// Allow, if not empty, names the schemes that may be used. Deny names those that
+	// may not, and goes before Allow. Names compare without regard to case.
 	Allow, Deny []string
 	// Order, if not empty, names schemes to be tried first, in this order and
 	// before strength.
 	Order []string
-	// Fallback lets a weaker scheme be tried after a stronger one was offered
-	// and failed (HTA-13). Without it that is the end of the exchange.
+	// Fallback lets a weaker scheme be tried after a stronger one was offered and
+	// failed. Without it the exchange ends there.
 	Fallback bool
-	// Cleartext lets schemes whose credentials can be read off the wire (Basic)
-	// run without TLS below.
+	// Cleartext lets schemes run without TLS that show their credentials on the wire
+	// (Basic).
 	Cleartext bool
-	// AnyProxy lets Negotiate answer a 407 of a proxy that was not configured
-	// by hand (C1).
+	// AnyProxy lets Negotiate answer a 407 of a proxy that was not configured by
+	// hand.
 	AnyProxy bool
-	// AcceptHint hands a token in a first challenge to a scheme that has none
-	// there, instead of treating it as unexpected (C3).
+	// AcceptHint passes a token in a first challenge to a scheme that does not open
+	// with one, instead of treating it as unexpected.
 	AcceptHint bool
 }
 
-// Permits reports whether the policy's lists let the scheme run.
+// Permits reports whether the policy's lists allow the scheme.
 func (p *Policy) Permits(name string) bool {
 	return !contains(p.Deny, name) && (len(p.Allow) == 0 || contains(p.Allow, name))
 }
 
-// Sort is the order in which clients are tried: Order first, then strength,
-// strongest first; equal ones as they came. The result is new.
+// Sort returns clients in the order in which they are tried: those of Order first, then
+// by strength, strongest first; equal ones keep their order. The result is a new slice.
 func (p *Policy) Sort(clients []Client) []Client {
 	out := make([]Client, 0, len(clients))
 	for _, c := range clients { // insertion sort: stable, and the lists are short
@@ -83,25 +83,26 @@ const MaxSchemes = 16
 // Has reports whether index i is in s.
 func (s Set) Has(i int) bool { return s>>i&1 == 1 }
 
-// With is s and index i.
+// With returns s with index i.
 func (s Set) With(i int) Set { return s | 1<<i }
 
 // Conditions are the circumstances of one choice.
 type Conditions struct {
 	Side gss.Side
-	// Secure: TLS below, up to the one who authenticates.
+	// Secure tells that there is TLS below, up to the peer that authenticates.
 	Secure bool
-	// Multiplexed as in the request.
+	// Multiplexed is that of the request.
 	Multiplexed bool
-	// Affine: a connection-bound context would be this client's alone. False
-	// behind a forwarding proxy that did not say Proxy-Support (R4559-6-7).
+	// Affine tells that a connection-bound context would be this client's alone. It is
+	// false behind a forwarding proxy that did not send Proxy-Support (RFC 4559 section
+	// 6).
 	Affine bool
-	// ExplicitProxy: the proxy was configured by hand.
+	// ExplicitProxy tells that the proxy was configured by hand.
 	ExplicitProxy bool
-	// Tried are done with in this exchange. Declined are among them, for want of
-	// credentials: they do not count as offered when it comes to downgrades.
+	// Tried holds the schemes that are over in this exchange. Declined holds those of
+	// them that had no credentials: a downgrade below them is none.
 	Tried, Declined Set
-	// Seen were offered by an earlier challenge of this exchange.
+	// Seen holds the schemes that an earlier challenge of this exchange offered.
 	Seen Set
 }
 
@@ -111,27 +112,26 @@ type Choice struct {
 	Index int
 	// Seen is [Conditions].Seen for the next choice.
 	Seen Set
-	// HTTP11: the scheme needs a connection of its own, and this one is
-	// multiplexed (HTA-4).
+	// HTTP11 tells that the scheme needs a connection of its own, and that this one is
+	// multiplexed.
 	HTTP11 bool
-	// Fault says why nothing was chosen.
+	// Fault says why no scheme was chosen.
 	Fault gss.Fault
 }
 
-// Choose picks among the offers the first of the sorted clients that is offered
-// and may run (R7616-5.6-1). It does not look at the order of the challenges:
-// servers send NTLM before Negotiate, and MD5 before SHA-256.
+// Choose selects the first of the sorted clients that is offered and may run (RFC 7616
+// section 5.6). The order of the challenges does not count: servers send NTLM before
+// Negotiate, and MD5 before SHA-256.
 //
-// A scheme that was offered in this exchange and is passed over, because it
-// failed, because circumstances forbid it, or because it is offered no longer,
-// bars every weaker one unless Policy.Fallback is set: whoever can make the
-// strong one fail must not be able to pick the weak one (HTA-13). Schemes that
-// the policy's lists leave out, and those for which there are no credentials,
-// bar nothing.
+// A scheme that was offered in this exchange and is passed over, because it failed,
+// because a condition forbids it, or because it is no longer offered, bars every weaker
+// one unless Policy.Fallback is set: otherwise an attacker that makes the strong scheme
+// fail could force the weak one. Schemes that the policy's lists leave out, and those
+// without credentials, bar nothing.
 func (p *Policy) Choose(clients []Client, offers header.Challenges, c Conditions) Choice {
 	ch := Choice{Index: -1, Seen: c.Seen}
-	var lost Strength // strongest that was passed over
-	var weaker string // first that would have run, but for a stronger one
+	var lost Strength // the strongest that was passed over (HTA-13)
+	var weaker string // the first that would have run without a stronger one
 	for i, client := range clients {
 		t := client.Traits()
 		if !p.Permits(t.Name) || c.Side == gss.Proxy && t.OriginOnly {
@@ -172,9 +172,8 @@ func (p *Policy) Choose(clients []Client, offers header.Challenges, c Conditions
 	return ch
 }
 
-// unusable says why nothing was chosen, where no scheme could have been (HTA-31): of
-// each that is configured and offered what keeps it from running, else what would have
-// to be configured.
+// unusable says why no scheme could be chosen (HTA-31): for each one that is configured
+// and offered what keeps it from running, else what would have to be configured.
 func (p *Policy) unusable(clients []Client, offers header.Challenges, c Conditions) gss.Fault {
 	var f gss.Fault
 	say := func(code gss.Code, detail string) {
@@ -221,8 +220,8 @@ func (p *Policy) unusable(clients []Client, offers header.Challenges, c Conditio
 	return f
 }
 
-// flawOf reports whether a scheme is mentioned among the offers, and what is wrong with
-// its challenge, "" if it is [offered]. The words are ours: nothing of the peer's shows.
+// flawOf reports whether the offers mention a scheme, and what is wrong with its
+// challenge, "" if it is [offered]. The text holds nothing of the peer.
 func flawOf(offers header.Challenges, t Traits) (flaw string, mentioned bool) {
 	if offered(offers, t) {
 		return "", true
@@ -239,7 +238,7 @@ func flawOf(offers header.Challenges, t Traits) (flaw string, mentioned bool) {
 	return "", false
 }
 
-// barred tells which circumstance forbids a scheme, if one does.
+// barred returns the condition that forbids a scheme, if one does.
 func (p *Policy) barred(t Traits, c Conditions) gss.Fault {
 	for _, rule := range [...]struct {
 		bars bool
@@ -259,9 +258,9 @@ func (p *Policy) barred(t Traits, c Conditions) gss.Fault {
 	return gss.Fault{}
 }
 
-// offered reports whether a usable challenge of the scheme is there. A malformed
-// one is as good as none, and so is a token that is no base64, where the scheme
-// opens with tokens.
+// offered reports whether there is a usable challenge of the scheme. A malformed one
+// counts as none, and so does a token that is not base64 if the scheme opens with a
+// token.
 func offered(offers header.Challenges, t Traits) bool {
 	for c := range offers.Of(t.Name) {
 		switch c.Form() {

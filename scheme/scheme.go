@@ -5,71 +5,70 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// Exchange is what one authentication is about and stays the same through its
-// legs: the request, the side, and who is spoken to.
+// Exchange describes one authentication: the request, the side and the peer. It stays
+// the same through all legs.
 type Exchange struct {
 	Side   gss.Side
 	Target gss.Target
-	// Method and URI are of the request line as the one who authenticates sees
-	// it: origin-form towards an origin, what the proxy receives towards a proxy
-	// (C29). Usable for any protocol with a method and a URI (RTSP, SIP).
+	// Method and URI are those of the request line as the peer that authenticates sees
+	// it: origin-form for an origin, what the proxy receives for a proxy. They serve any
+	// protocol with a method and a URI (RTSP, SIP).
 	Method string
 	URI    string
 	// Authority is host[:port] of the request, for comparing an absolute URI.
 	Authority string
 }
 
-// Client is a scheme as configured for the client side. Immutable and
-// comparable; configuration may stand behind a pointer that nobody writes
-// through.
+// Client is a scheme as configured for the client side. It is immutable and comparable;
+// configuration may be behind a pointer through which nothing is written.
 type Client interface {
 	Traits() Traits
 	Initiate(Exchange) Initiator
 }
 
-// Initiator is the client's half of one exchange: an immutable comparable
-// value (law L2). A Go error is a [gss.Misuse].
+// Initiator is the client's half of one exchange: an immutable comparable value. A Go
+// error is a [gss.Misuse].
 type Initiator interface {
 	Step(gss.Env, InitiatorInput) (Initiator, InitiatorOutput, error)
-	// Info describes what was established so far.
+	// Info describes what is established so far.
 	Info() gss.Info
-	// Context is the GSS context inside, nil where there is none.
+	// Context returns the GSS context inside, nil if there is none.
 	Context() gss.Context
 }
 
-// InitiatorEvent says what an [InitiatorInput] is.
+// InitiatorEvent is the kind of an [InitiatorInput].
 type InitiatorEvent uint8
 
 const (
-	// Start opens without a challenge: pre-emptive, from memory where Offer is
-	// that memory (see [Memory]), else from nothing.
+	// Start begins pre-emptively, without a challenge. Offer is the remembered one, if
+	// there is any (see [Memory]).
 	Start InitiatorEvent = iota + 1
-	// Challenged: the challenge status came, with Offer.
+	// Challenged tells that a 401 or 407 came, with Offer.
 	Challenged
-	// Answered: the answer to the question just asked.
+	// Answered delivers the answer to the question just asked.
 	Answered
-	// Concluded: the final response came. Offer holds the final token's
-	// challenge, Info what Authentication-Info says.
+	// Concluded tells that the final response came. Offer holds the challenge with the
+	// final token, Info the value of Authentication-Info.
 	Concluded
 )
 
 // InitiatorInput is one event for an [Initiator].
 type InitiatorInput struct {
 	Event InitiatorEvent
-	// Offer are all challenges of the field; the scheme takes its own by name.
+	// Offer holds all challenges of the field; the scheme takes its own by name.
 	Offer header.Challenges
-	// Count is how often a remembered Offer has been answered with this one
-	// included (Digest's nc); 0 counts as 1.
+	// Count is how often a remembered Offer has been answered, this time included
+	// (Digest's nc); 0 counts as 1.
 	Count  uint32
 	Answer gss.Answer
 	Info   header.Info
 	Status int
 }
 
-// InitiatorOutput is what a Step gives beside the next Initiator.
+// InitiatorOutput is what a Step returns beside the next Initiator.
 //
 //	Continue, Ready, Complete  after Start, Challenged, Answered: Credentials are to be sent
-//	Complete                   after Concluded: the peer proved what it had to
+//	Complete                   after Concluded: the peer proved itself as far as it must
 //	Continue, Ready            after Concluded: it did not; the machine's policy judges
 //	Waiting                    Ask has a question
 //	Failed                     Fault says why; the scheme is done for this exchange
@@ -78,12 +77,12 @@ type InitiatorOutput struct {
 	Credentials header.Credentials
 	Ask         gss.Question
 	Fault       gss.Fault
-	Memory      Memory // after Concluded: what is worth remembering
+	Memory      Memory // after Concluded: for the next exchange
 }
 
-// Memory is what a scheme wants remembered for its protection space, to open
-// the next exchange with. Offer is handed back with Start; the rest says how
-// far it reaches. The zero Memory is nothing.
+// Memory is what a scheme remembers of its protection space, to begin the next exchange
+// with. Offer is passed back with Start; Count and Scope say how far it may be used. The
+// zero Memory is none.
 type Memory struct {
 	Offer header.Challenge
 	// Count is how often Offer was answered so far.
@@ -93,12 +92,12 @@ type Memory struct {
 	Scope string
 }
 
-// Server is a scheme as configured for a server, or for a proxy that
-// authenticates its clients. Immutable and comparable.
+// Server is a scheme as configured for a server, or for a proxy that authenticates its
+// clients. It is immutable and comparable.
 type Server interface {
 	Traits() Traits
-	// Offer are the first challenges of the scheme. They need no state (HTA-20).
-	// A fault (no entropy) leaves the scheme out of the response.
+	// Offer returns the first challenges of the scheme. They need no state. A fault (no
+	// entropy) leaves the scheme out of the response.
 	Offer(gss.Env, Exchange) (header.Challenges, gss.Fault)
 	Accept(Exchange) Acceptor
 }
@@ -110,16 +109,16 @@ type Acceptor interface {
 	Context() gss.Context
 }
 
-// AcceptorEvent says what an [AcceptorInput] is.
+// AcceptorEvent is the kind of an [AcceptorInput].
 type AcceptorEvent uint8
 
 const (
-	// Presented: a request with Credentials of this scheme.
+	// Presented tells that a request came with Credentials of this scheme.
 	Presented AcceptorEvent = iota + 1
-	// Replied: the answer to the question just asked.
+	// Replied delivers the answer to the question just asked.
 	Replied
-	// Responding: the handler's response is about to leave with Status. Only
-	// after Complete.
+	// Responding tells that the handler's response is about to be sent with Status. It
+	// comes only after Complete.
 	Responding
 )
 
@@ -131,7 +130,7 @@ type AcceptorInput struct {
 	Status      int
 }
 
-// AcceptorOutput is what a Step gives beside the next Acceptor.
+// AcceptorOutput is what a Step returns beside the next Acceptor.
 //
 //	Continue  Challenges hold the next leg's challenge
 //	Complete  after Presented, Replied: accepted; Info has the identity, Challenges the final token, if any

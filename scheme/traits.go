@@ -2,9 +2,9 @@ package scheme
 
 import "github.com/countersign-auth/countersign/header"
 
-// The registered names of the schemes of this project (N2HT-1.9-1, R4559-4-1,
-// NTHT-1.9-1). Names compare without case.
-const (
+// The registered names of the schemes of this project. Names compare without regard to
+// case.
+const ( // N2HT-1.9-1, R4559-4-1, NTHT-1.9-1
 	Negotiate = "Negotiate" // RFC 4559
 	Nego2     = "Nego2"     // MS-N2HT
 	NTLM      = "NTLM"      // MS-NTHT
@@ -12,70 +12,71 @@ const (
 	Basic     = "Basic"     // RFC 7617
 )
 
-// Bound tells whether what a scheme establishes belongs to one connection.
+// Bound is whether what a scheme establishes belongs to one connection.
 type Bound uint8
 
 const (
-	// PerRequest: each request carries its own proof (Digest, Basic).
+	// PerRequest means that each request carries its own proof (Digest, Basic).
 	PerRequest Bound = iota
-	// ByMechanism: it depends on what the negotiation ends in (Negotiate, Nego2);
-	// the legs of one handshake share a connection in any case.
+	// ByMechanism means that it depends on the negotiated mechanism (Negotiate, Nego2).
+	// The legs of one handshake share a connection in any case.
 	ByMechanism
-	// Connection: always (NTLM).
+	// Connection means that it always does (NTLM).
 	Connection
 )
 
-// First tells what the first challenge of a scheme carries.
+// First is what the first challenge of a scheme carries.
 type First uint8
 
 const (
-	// FirstBare: nothing; a token there is unexpected (R4559-4.1-3, NTHT-2.2.1-2).
+	// FirstBare means nothing; a token there is unexpected (RFC 4559 section 4.1).
 	FirstBare First = iota
-	// FirstToken: a token, which the initiator takes in (Nego2, N2HT-2.2.1-4).
+	// FirstToken means a token, which is the initiator's first input (Nego2, MS-N2HT
+	// section 2.2.1).
 	FirstToken
-	// FirstParams: auth-params (Digest, Basic).
+	// FirstParams means auth-params (Digest, Basic).
 	FirstParams
 )
 
-// Strength ranks schemes (R7616-5.6-1); the stronger one is tried first. The
-// values leave room for schemes of a user's own.
+// Strength ranks schemes; the stronger one is tried first (RFC 7616 section 5.6). The
+// values leave room for schemes of a user.
 type Strength uint8
 
 // The strengths of the schemes of this project.
-const (
+const ( // NTHT-1.6-1
 	Weakest           Strength = 0
 	BasicStrength     Strength = 20
 	DigestStrength    Strength = 40
-	NTLMStrength      Strength = 60 // below Negotiate: NTHT-1.6-1
+	NTLMStrength      Strength = 60 // below Negotiate: MS-NTHT section 1.6
 	NegotiateStrength Strength = 80
-	Nego2Strength     Strength = NegotiateStrength // the same negotiation, opened by the server
+	Nego2Strength     Strength = NegotiateStrength // the same negotiation, begun by the server
 )
 
-// Traits are what machines and policy need to know of a scheme.
+// Traits describe a scheme to machines and policy.
 type Traits struct {
 	Name     string      // as registered
-	Form     header.Form // Token68 or Params: how credentials look
+	Form     header.Form // Token68 or Params: the form of its credentials
 	First    First
 	Bound    Bound
 	Strength Strength
-	// OfferedOnly: never used pre-emptively (Nego2, C4).
+	// OfferedOnly tells that the scheme is never used pre-emptively (Nego2).
 	OfferedOnly bool
-	// OriginOnly: never sent to a proxy (Nego2, C1).
+	// OriginOnly tells that it is never sent to a proxy (Nego2).
 	OriginOnly bool
-	// ExplicitProxyOnly: sent to a proxy only if that was configured by hand
-	// (Negotiate, R4559-6-4, C1).
+	// ExplicitProxyOnly tells that it is sent to a proxy only if that was configured by
+	// hand (Negotiate, RFC 4559 section 6).
 	ExplicitProxyOnly bool
-	// Mutual: the peer can prove itself, so that its failing to is a failure.
+	// Mutual tells that the peer can prove itself, so that a missing proof is a failure.
 	Mutual bool
-	// Cleartext: credentials can be read off the wire (Basic).
+	// Cleartext tells that the credentials show on the wire (Basic).
 	Cleartext bool
-	// ConnectionBound: the mechanism, or one that it may negotiate, is bound to its
-	// connection (gss.Traits). FromMechanism and ForMechanism set it.
+	// ConnectionBound tells that the mechanism, or one that it may negotiate, is bound to
+	// its connection (gss.Traits). FromMechanism and ForMechanism set it.
 	ConnectionBound bool
 }
 
-// NeedsConnection reports whether a handshake may fail to end on a connection that
-// carries many requests at once: what it establishes is, or may be, bound to one.
+// NeedsConnection reports whether a handshake may be unable to end on a multiplexed
+// connection: what it establishes is, or may be, bound to a connection of its own.
 func (t Traits) NeedsConnection() bool { return t.Bound == Connection || t.ConnectionBound }
 
 // Legged reports whether a handshake may take several legs, which then share
@@ -90,7 +91,8 @@ var names = [...]Traits{
 	{Name: Basic, Form: header.Token68, First: FirstParams, Bound: PerRequest, Strength: BasicStrength, Cleartext: true},
 }
 
-// TraitsOf are the traits of a scheme of this project, by name without case.
+// TraitsOf returns the traits of a scheme of this project by its name, without regard to
+// case.
 func TraitsOf(name string) (Traits, bool) {
 	for _, t := range names {
 		if header.EqualFold(t.Name, name) {
