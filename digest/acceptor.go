@@ -49,7 +49,7 @@ func (a acceptor) Format(f fmt.State, _ rune) {
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
 func (a acceptor) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", a), nil }
 
-// Info implements [scheme.Acceptor]: who it is, once accepted.
+// Info implements [scheme.Acceptor]: the client's identity, once accepted.
 func (a acceptor) Info() gss.Info {
 	if a.stage < accepted {
 		return gss.Info{}
@@ -64,7 +64,7 @@ func (a acceptor) Info() gss.Info {
 	return info
 }
 
-// user is the name in UTF-8.
+// user returns the name in UTF-8.
 func (a *acceptor) user() string {
 	if a.p.latin1 {
 		return fromLatin1(a.p.user)
@@ -85,7 +85,7 @@ func (a acceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, s
 	return next, out, nil
 }
 
-// step is the table of what each stage takes; anything else is misuse.
+// step dispatches on the stage and the event that it takes; any other pair is misuse.
 func (a *acceptor) step(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	type when struct {
 		stage stage
@@ -117,9 +117,9 @@ func (a *acceptor) refuse(f gss.Fault) (scheme.AcceptorOutput, error) {
 	return scheme.AcceptorOutput{Fault: f}, nil
 }
 
-// again refuses who gave the right proof for a nonce that cannot be taken: with
-// stale=true, so that the client asks nobody (RFC 7616 section 3.3, C23). Without
-// entropy there is no new nonce, and the scheme's first offer has to do.
+// again rejects a valid response to an unusable nonce, with stale=true so that the
+// client retries without asking its user (RFC 7616 section 3.3, C23). Without entropy
+// there is no new nonce, and the scheme's first offer takes the challenge's place.
 func (a *acceptor) again(env *gss.Env, code gss.Code, detail string) (scheme.AcceptorOutput, error) {
 	cs, _ := a.s.challenges(env, a.side, a.bind, true)
 	out, err := a.refuse(gss.Fault{Code: code, Detail: detail})
@@ -155,8 +155,8 @@ func (a *acceptor) askVerifier() (scheme.AcceptorOutput, error) {
 	})
 }
 
-// dummy stands in for the password of nobody. What is computed with it counts as
-// wrong whatever it equals.
+// dummy takes the place of an unknown user's password. A response computed with it
+// counts as wrong even if it is equal.
 const dummy = "a password of common length"
 
 // dummyName stands in for the name of a user that is looked up by its hash.
@@ -203,14 +203,14 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 	if !stored.IsZero() {
 		a.key = stored
 	}
-	if a.p.qop == AuthInt {
+	if a.p.qop == AuthInt { // MSDIG-15
 		a.stage = wantReqBody
 		return askDriver(NeedBodyHash{Algorithm: a.p.alg.Base()})
 	}
 	return a.verify(env, Sum{})
 }
 
-// named wants a name for who was looked up by hash.
+// named reports a fault if the store has no name for a user that it found by hash.
 func named(user string) gss.Code {
 	if user == "" {
 		return gss.Unanswered
@@ -277,7 +277,7 @@ var wrong = map[gss.Code]gss.Fault{
 	gss.Unanswered:  {Code: gss.Unanswered, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for, or no name for a userhash"},
 }
 
-// params are what response and rspauth are computed over, as received.
+// params returns the input of response and rspauth, as received.
 func (a *acceptor) params(body Sum) Params {
 	return Params{Nonce: a.p.nonce, CNonce: a.p.cnonce, NC: a.p.nc, QOP: a.p.qop, URI: a.p.uri, BodyHash: body}
 }

@@ -57,7 +57,7 @@ func ParseAlgorithm(token string) (Algorithm, bool) {
 
 func (a Algorithm) valid() bool { return NoAlgorithm < a && a < algorithms }
 
-// String is the token that names the algorithm in a header.
+// String returns the token that names the algorithm in a header.
 func (a Algorithm) String() string {
 	if a < algorithms {
 		return known[a].name
@@ -65,7 +65,7 @@ func (a Algorithm) String() string {
 	return "unknown algorithm"
 }
 
-// Base is the algorithm without -sess. Stored password hashes are of the base.
+// Base returns the algorithm without -sess. Stored password hashes are of the base.
 func (a Algorithm) Base() Algorithm {
 	if !a.valid() {
 		return NoAlgorithm
@@ -112,7 +112,7 @@ func (s set) has(a Algorithm) bool { return a.valid() && s>>a&1 == 1 }
 // barred are the algorithms that FIPS-only mode forbids: crypto/md5 panics there.
 var barred = setOf(MD5, MD5Sess)
 
-// usable is everything that may be computed in the mode that the process is in.
+// usable returns all algorithms that may be computed in the process's FIPS mode.
 func usable() set {
 	all := set(1<<algorithms - 2)
 	if fips140.Enforced() {

@@ -22,7 +22,7 @@ const (
 
 var qopNames = [...]string{Legacy: "", Auth: "auth", AuthInt: "auth-int"}
 
-// String is the qop's token, "" for Legacy.
+// String returns the qop's token, "" for Legacy.
 func (q QOP) String() string {
 	if int(q) < len(qopNames) {
 		return qopNames[q]
@@ -36,7 +36,7 @@ type Sum struct {
 	n   uint8
 }
 
-// String is the hash in lower-case hex, "" for none.
+// String returns the hash in lower-case hex, "" for none.
 func (s Sum) String() string { return string(s.hex[:s.n]) }
 
 // Equal compares with a hash in hex of either case, in a time that depends on
@@ -79,9 +79,9 @@ func parseSum(a Algorithm, text string) (s Sum, ok bool) {
 	return s, true
 }
 
-// Key is HA1 of one algorithm: who has it can log in to its realm. It redacts
-// itself; a struct that keeps it in an unexported field has to do so too, since fmt
-// cannot call methods there. The zero Key is none, and proves nothing.
+// Key is HA1 of one algorithm. It is as good as the password for its realm, so it
+// redacts itself; a struct that keeps it in an unexported field has to do so too, since
+// fmt does not call methods there. The zero Key is none, and proves nothing.
 type Key struct{ sum Sum }
 
 // ParseKey takes HA1 in hex, as htdigest files hold it.
@@ -93,7 +93,7 @@ func ParseKey(a Algorithm, hexHA1 gss.Secret) (Key, bool) {
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k.sum.n == 0 }
 
-// Secret is HA1 in lower-case hex, to be stored or put into an [HA1].
+// Secret returns HA1 in lower-case hex, to be stored or put into an [HA1].
 func (k Key) Secret() gss.Secret { return gss.NewSecret(k.sum.String()) }
 
 // Format implements fmt.Formatter: no verb shows the key.
@@ -116,7 +116,7 @@ type Params struct {
 	BodyHash Sum
 }
 
-// FormatNC is a nonce count as it goes on the wire.
+// FormatNC returns a nonce count in its wire form, eight hex digits.
 func FormatNC(count uint32) string {
 	b := appendNC(nil, count)
 	return string(b)
@@ -134,7 +134,7 @@ func appendNC(dst []byte, count uint32) []byte {
 // results are zero. It neither blocks nor keeps state and may be shared.
 type Function struct{ alg Algorithm }
 
-// For is the Function of an algorithm. The error is a [gss.Fault] of code
+// For returns the Function of an algorithm. The error is a [gss.Fault] of code
 // gss.Unsupported: no such algorithm, or MD5 in FIPS-only mode.
 func For(a Algorithm) (Function, error) {
 	if !usable().has(a) {
@@ -143,11 +143,11 @@ func For(a Algorithm) (Function, error) {
 	return Function{a}, nil
 }
 
-// Algorithm is the algorithm that f computes with.
+// Algorithm returns the algorithm that f computes with.
 func (f Function) Algorithm() Algorithm { return f.alg }
 
-// HA1 is H(user:realm:password), the base of all else and what a server stores
-// (RFC 7616 section 3.4.2). It is the same with and without -sess.
+// HA1 returns H(user:realm:password), which everything else is computed from and which
+// a server stores (RFC 7616 section 3.4.2). It is the same with and without -sess.
 func (f Function) HA1(user, realm, password string) (k Key) {
 	if f.alg.valid() {
 		f.alg.ha1(&k.sum, user, realm, password)
@@ -155,8 +155,8 @@ func (f Function) HA1(user, realm, password string) (k Key) {
 	return k
 }
 
-// UserHash is H(user:realm), which stands for the user's name with
-// userhash=true (RFC 7616 section 3.4.4).
+// UserHash returns H(user:realm), which replaces the user's name with userhash=true
+// (RFC 7616 section 3.4.4).
 func (f Function) UserHash(user, realm string) (s Sum) {
 	if f.alg.valid() {
 		var buf [stack]byte
@@ -168,7 +168,7 @@ func (f Function) UserHash(user, realm string) (s Sum) {
 	return s
 }
 
-// BodyHash is H(entity-body), for qop=auth-int.
+// BodyHash returns H(entity-body), for qop=auth-int.
 func (f Function) BodyHash(body []byte) (s Sum) {
 	if f.alg.valid() {
 		s.n = uint8(f.alg.sum(&s.hex, body))
@@ -176,15 +176,15 @@ func (f Function) BodyHash(body []byte) (s Sum) {
 	return s
 }
 
-// Response is the client's proof (RFC 7616 section 3.4.1). It is zero when the
-// key is, or with AuthInt and no BodyHash.
+// Response returns the client's proof (RFC 7616 section 3.4.1). It is zero if the key
+// is, or with AuthInt and no BodyHash.
 func (f Function) Response(k Key, p Params) (s Sum) {
 	f.proof(&s, &k, &p, p.Method)
 	return s
 }
 
-// ResponseAuth is the server's proof, rspauth (RFC 7616 section 3.5): over the
-// request's parameters, without its method.
+// ResponseAuth returns the server's proof, rspauth (RFC 7616 section 3.5), over the
+// request's parameters without its method.
 func (f Function) ResponseAuth(k Key, p Params) (s Sum) {
 	f.proof(&s, &k, &p, "")
 	return s
@@ -250,7 +250,7 @@ func (a Algorithm) proof(s *Sum, k *Key, p *Params, method string) {
 	s.n = uint8(a.sum(&s.hex, b))
 }
 
-// rawSum is the Sum of a hash in binary.
+// rawSum returns the Sum of a hash in binary, and false if its length is wrong.
 func rawSum(a Algorithm, raw string) (s Sum, ok bool) {
 	if !a.valid() || 2*len(raw) != known[a].hexLen {
 		return Sum{}, false

@@ -35,8 +35,8 @@ func (i *initiator) concluded(in *scheme.InitiatorInput) (scheme.InitiatorOutput
 	return i.verify(q, Sum{})
 }
 
-// responseQOP is the qop of the server's proof: that of the request, or auth-int
-// where the request had auth. The other way round would drop integrity.
+// responseQOP returns the qop of the server's proof: that of the request, or auth-int if
+// the request had auth. The reverse would drop integrity.
 func (i *initiator) responseQOP() (QOP, bool) {
 	text, ok := i.info.Param("qop")
 	switch {
@@ -95,7 +95,7 @@ func (i *initiator) conclude() (scheme.InitiatorOutput, error) {
 	return out, nil
 }
 
-// memory is what the next exchange of the protection space opens with: the
+// memory returns what the next exchange of the protection space begins with: the
 // server's next nonce, or the one that was answered and its count.
 func (i *initiator) memory() scheme.Memory {
 	scope, ok := i.scope()
@@ -118,9 +118,9 @@ func (i *initiator) memory() scheme.Memory {
 	return m
 }
 
-// remember is the answered challenge with another nonce, without stale, and with
-// the cnonce that a -sess key was made with. A cnonce that the server put in is
-// left out: it must not choose ours.
+// remember returns the answered challenge with another nonce, without stale, and with
+// the cnonce that a -sess key was made with. A cnonce from the server is left out: the
+// server must not choose ours.
 func (i *initiator) remember(nonce, cnonce string) header.Challenge {
 	var b []byte
 	for p := range i.picked.Params() {

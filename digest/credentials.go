@@ -213,8 +213,8 @@ func (p *presented) takeUser(f *fields, s *server) (gss.Code, string) {
 	return gss.NoFault, ""
 }
 
-// literalUser is the user name with a lone backslash for itself (MS-DPSP section
-// 2.2), or "" if that is the name that was read, or there is none.
+// literalUser returns the user name with a single backslash taken literally (MS-DPSP
+// section 2.2), or "" if that is the name that was read, or there is none.
 func literalUser(c header.Credentials, read string) string {
 	text := c.Text()
 	if strings.IndexByte(text, '\\') < 0 {

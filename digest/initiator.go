@@ -80,7 +80,7 @@ func (i initiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initiator
 	return next, out, nil
 }
 
-// step is the table of what each phase takes; anything else is misuse.
+// step dispatches on the phase and the event that it takes; any other pair is misuse.
 func (i *initiator) step(env *gss.Env, in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	type when struct {
 		phase phase
@@ -125,8 +125,7 @@ func (i *initiator) start(in *scheme.InitiatorInput) (scheme.InitiatorOutput, er
 	return i.begin(in, true)
 }
 
-// begin chooses a challenge, of this response or remembered, and asks who is to
-// answer it.
+// begin chooses a challenge, of this response or remembered, and asks for credentials.
 func (i *initiator) begin(in *scheme.InitiatorInput, remembered bool) (scheme.InitiatorOutput, error) {
 	i.offer, i.count = in.Offer, max(in.Count, 1)
 	if !remembered {
@@ -230,7 +229,7 @@ func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (sche
 	return i.proceed(env)
 }
 
-// proceed is what follows once the credential is there.
+// proceed continues with the credential: it asks for the body's hash or answers.
 func (i *initiator) proceed(env *gss.Env) (scheme.InitiatorOutput, error) {
 	if i.qop == AuthInt {
 		i.phase = wantBody

@@ -50,8 +50,8 @@ func newNonceKey(key [sha256.Size]byte) (k nonceKey) {
 	return k
 }
 
-// mac is HMAC-SHA-256 (RFC 2104 section 2). crypto/hmac would put its state on
-// the heap for each call.
+// mac returns the HMAC-SHA-256 of parts (RFC 2104 section 2). crypto/hmac would allocate
+// its state for each call.
 func (k *nonceKey) mac(parts ...[]byte) [sha256.Size]byte {
 	var buf [sha256.BlockSize + 128]byte
 	b := append(buf[:0], k.inner[:]...)
@@ -129,7 +129,7 @@ func (s *server) ownOpaque(opaque string, side gss.Side) bool {
 	return ours
 }
 
-// until is when a nonce ends, in nanoseconds since the Unix epoch.
+// until returns the end of a nonce's life, in nanoseconds since the Unix epoch.
 func (s *server) until(made int64) int64 {
 	if end := made + s.lifetime; end > made {
 		return end

@@ -20,15 +20,15 @@ type BodyHash struct{ Sum string }
 // of a password: H(user:realm:password) in hex, by algorithm, empty where it is
 // not stored. It is as good as the password for its realm, and for no other.
 type HA1 struct {
-	// User is the name. An initiator sends it; an acceptor reads it only where
-	// NeedVerifier.Hashed asked by hash, to learn who that is.
+	// User is the name. An initiator sends it; an acceptor reads it only as the name of a
+	// user that it asked for by hash (NeedVerifier.Hashed).
 	User       string
 	MD5        gss.Secret
 	SHA256     gss.Secret
 	SHA512_256 gss.Secret
 }
 
-// key is the key for an algorithm; false if it is not stored, or not a hash.
+// key returns the key for an algorithm, and false if it is not stored, or not a hash.
 func (h HA1) key(a Algorithm) (Key, bool) {
 	switch a.Base() {
 	case MD5:

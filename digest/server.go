@@ -20,7 +20,7 @@ const (
 	// MissingQuery takes a uri that lacks the query of the request, as old
 	// browsers sent it. The query is then not protected.
 	MissingQuery Tolerance = 1 << iota
-	// GetForPost takes a POST whose response was computed with GET.
+	// GetForPost accepts a POST with a response that was computed for GET.
 	GetForPost
 	// ShortNC takes an nc of 1 to 7 hex digits.
 	ShortNC
@@ -71,8 +71,9 @@ type ServerConfig struct {
 	// of them, the same on every node. The first makes them; all verify. To rotate,
 	// put the new key first and drop the old one after NonceLifetime.
 	Keys []gss.Secret
-	// Algorithms are offered, the strongest first whatever their order here
-	// (R7616-3.7-1); nil is SHA-256 and MD5, or SHA-256 alone in FIPS-only mode.
+	// Algorithms holds those to offer. They are offered strongest first, whatever their
+	// order here (RFC 7616 section 3.7). Nil is SHA-256 and MD5, or SHA-256 alone in
+	// FIPS-only mode.
 	Algorithms []Algorithm
 	// QOPs are offered, Auth and AuthInt; nil is Auth alone. See the tolerance
 	// NoQOP for clients that know neither.
@@ -82,8 +83,8 @@ type ServerConfig struct {
 	Domain string
 	// NonceLifetime is how long a nonce is taken; 0 is DefaultLifetime.
 	NonceLifetime time.Duration
-	// Skew is how far into the future a nonce's time may lie, for nodes whose
-	// clocks differ.
+	// Skew is how far in the future a nonce's time may be, for nodes with different
+	// clocks.
 	Skew time.Duration
 	// BindHost and BindURI tie nonces to the host and port, or to the very
 	// request-target, that they were made for. All are tied to side and realm.
@@ -99,8 +100,8 @@ type ServerConfig struct {
 	UserHash bool
 	// NextNonce says when a new nonce is given out ahead.
 	NextNonce NextNonce
-	// AllowReplay does without the memory of used nonce counts: who sees a request
-	// can then repeat it for the lifetime of its nonce.
+	// AllowReplay does without the memory of used nonce counts: an attacker that sees a
+	// request can then repeat it for the lifetime of its nonce.
 	AllowReplay bool
 	// StrictURI makes a proxy refuse a uri that is the path alone, where the
 	// request-target is the absolute form. Without it a proxy takes both, since
@@ -115,8 +116,8 @@ type ServerConfig struct {
 	Microsoft bool
 }
 
-// Server is a [scheme.Server] for Digest. It may be shared, and redacts itself.
-// The zero Server is dead: it offers nothing and refuses everybody.
+// Server is a [scheme.Server] for Digest. It may be shared, and redacts itself. The zero
+// Server offers nothing and refuses every request.
 type Server struct{ s *server }
 
 type server struct {
@@ -195,7 +196,7 @@ func NewServer(cfg ServerConfig) (Server, error) {
 	return Server{s}, nil
 }
 
-// serverAlgorithms are those to offer, each once, best first (R7616-3.7-1).
+// serverAlgorithms returns those to offer, each once, strongest first (R7616-3.7-1).
 func serverAlgorithms(cfg ServerConfig) ([]Algorithm, error) {
 	may := usable()
 	algs := slices.Clone(cfg.Algorithms)
@@ -264,8 +265,8 @@ func (s *server) form(a Algorithm, qop string, side gss.Side, cfg ServerConfig) 
 	return form{before, string(b)}
 }
 
-// tolerates are the tolerances of a side. The path to a proxy is no fault of old
-// clients: all of them send it (R7616-3.4.6-2).
+// tolerates returns the tolerances of a side. The path in requests to a proxy is no
+// matter of old clients: all of them send it (R7616-3.4.6-2).
 func (s *server) tolerates(side gss.Side) Tolerance {
 	if side == gss.Proxy && !s.strictURI {
 		return s.tolerate | PathToProxy
@@ -297,9 +298,9 @@ func (s *server) Format(f fmt.State, verb rune) { Server{s}.Format(f, verb) }
 // Traits implements [scheme.Server].
 func (Server) Traits() scheme.Traits { return traits }
 
-// Offer implements [scheme.Server]: one challenge for each algorithm, best first,
-// with one nonce for all (MSDIG-6, MSDIG-7). It needs no state.
-func (s Server) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fault) {
+// Offer implements [scheme.Server]: one challenge for each algorithm, strongest first,
+// with one nonce for all. It needs no state.
+func (s Server) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fault) { // MSDIG-6, MSDIG-7
 	if s.s == nil {
 		return header.Challenges{}, notConfigured
 	}
@@ -315,7 +316,7 @@ func (s Server) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fa
 
 var notConfigured = gss.Fault{Code: gss.NotPermitted, Detail: "digest: the server was never configured; make it with NewServer"}
 
-// challenges are all that are offered, with one fresh nonce.
+// challenges returns the challenges of all algorithms, with one fresh nonce.
 func (s *server) challenges(env *gss.Env, side gss.Side, bind string, stale bool) (header.Challenges, bool) {
 	nonce, ok := s.mint(env, side, bind)
 	if !ok {
@@ -339,7 +340,7 @@ func (s *server) challenges(env *gss.Env, side gss.Side, bind string, stale bool
 	return header.ParseChallenges(b.String()), true
 }
 
-// bind is what a nonce is tied to beside realm and side.
+// bind returns what a nonce is bound to beside realm and side.
 func (s *server) bind(x *scheme.Exchange) string {
 	host, uri := "", ""
 	if !s.bindHost && !s.bindURI {

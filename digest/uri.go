@@ -86,7 +86,7 @@ func designates(uri string, x *place, t Tolerance) bool {
 	return t&MissingQuery != 0 && hasQuery && names(uri, bare, x, t)
 }
 
-// names is designates for a request-target of x, whole or in part.
+// names reports what designates does for a request-target of x, whole or in part.
 func names(uri, target string, x *place, t Tolerance) bool {
 	if uri == target {
 		return true
