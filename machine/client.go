@@ -16,8 +16,8 @@ import (
 type Client struct {
 	conf  *clientConf
 	phase phase
-	asker gss.Side // whose context asked
-	owner origin   // whom the origin side belongs to
+	asker gss.Side // the side of the context that asked
+	owner origin   // the origin that the origin side belongs to
 	sides [2]side
 	ex    exchange
 }
@@ -72,10 +72,10 @@ func (c Client) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, ")")
 }
 
-// Bound reports whether the peer holds an identity for this connection, or may: a
-// request on it may be carried out in the name of whoever authenticated here, and a
-// driver has to know that it is made for the same user (HTA-9).
-func (c Client) Bound() bool {
+// Bound reports whether the peer keeps an identity for this connection, or may: it may
+// carry out further requests under the identity that was authenticated here, so that a
+// driver must know that they are the same user's.
+func (c Client) Bound() bool { // HTA-9
 	for s := range c.sides {
 		if c.sides[s].bound || c.sides[s].persistent {
 			return true

@@ -31,7 +31,7 @@ func (c *Client) deliver(env gss.Env) Actions {
 	return Do(d)
 }
 
-// learn is what this exchange taught about side s's peer.
+// learn returns the facts that this exchange taught about side s's peer.
 func (c *Client) learn(env gss.Env, s gss.Side) Facts {
 	sd := &c.sides[s]
 	var f Facts
@@ -186,7 +186,7 @@ func (c *Client) repeat(env gss.Env) (Actions, error) {
 	return c.proceed(env)
 }
 
-// underWay is the side that a loss of the connection concerns (PROOF-2): the
+// underWay returns the side that a loss of the connection concerns (PROOF-2): the
 // proxy's as long as its own authentication is open and no challenge of the origin
 // has come from behind it.
 func (c *Client) underWay() gss.Side {

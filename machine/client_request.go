@@ -76,7 +76,7 @@ func (c *Client) open(s gss.Side, l *Lease) {
 	}
 }
 
-// conditions are the circumstances of a choice on side s.
+// conditions returns the conditions of a choice on side s.
 func (c *Client) conditions(s gss.Side) scheme.Conditions {
 	sd, q, v := &c.sides[s], &c.ex.request, &c.ex.via
 	k := scheme.Conditions{
@@ -92,7 +92,7 @@ func (c *Client) conditions(s gss.Side) scheme.Conditions {
 	return k
 }
 
-// exchangeOf is what a scheme is told of this exchange.
+// exchangeOf returns what a scheme is told of this exchange.
 func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
 	q, v := &c.ex.request, &c.ex.via
 	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.target(s), Authority: q.authority()}
@@ -166,8 +166,8 @@ func (c *Client) ask(s gss.Side, q gss.Question) Actions {
 	return Do(Ask{c.ex.id, q})
 }
 
-// answered feeds the answer to whoever asked: a side that makes credentials, or
-// one that judges the response.
+// answered passes the answer to the side that asked, either for credentials or while it
+// judges a response.
 func (c *Client) answered(env gss.Env, a gss.Answer) (Actions, error) {
 	in := scheme.InitiatorInput{Event: scheme.Answered, Answer: a}
 	step, then := c.feed, c.proceed
@@ -245,7 +245,7 @@ func (c *Client) complete() bool {
 	return o.state == gss.Complete || !c.traits(gss.Origin).Legged()
 }
 
-// traits are those of the scheme that side s has chosen.
+// traits returns those of the scheme that side s has chosen.
 func (c *Client) traits(s gss.Side) scheme.Traits {
 	return c.conf.schemes[s][c.sides[s].scheme-1].Traits()
 }

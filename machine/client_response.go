@@ -177,7 +177,7 @@ func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) 
 	c.ex.broken = c.ex.broken || sd.fed
 	sd.done(c.traits(s).Name, f)
 	sd.drop()
-	if sd.rounds == 0 { // pre-emptive, and nobody has asked for it yet
+	if sd.rounds == 0 { // pre-emptive, before any challenge
 		return Actions{}, false
 	}
 	return c.choose(env, s)

@@ -17,28 +17,28 @@ const (
 	// token which the context still waits for; a 4xx or 5xx is delivered as not
 	// authenticated.
 	MutualRequired Mutual = iota
-	// MutualIfOffered delivers it as not authenticated. For servers that never
-	// prove themselves.
+	// MutualIfOffered delivers it as not authenticated, for servers that never prove
+	// themselves.
 	MutualIfOffered
 )
 
-// BodyPolicy tells when a client lets a request's body go (C13).
+// BodyPolicy is when a client sends a request's body.
 type BodyPolicy uint8
 
-const (
+const ( // R4559-6-8
 	// WhenReady sends it with the leg after which only the peer's proof is
 	// missing; legs before that one are empty.
 	WhenReady BodyPolicy = iota
 	// Strict authenticates the connection with body-less HEAD requests first,
-	// and sends the body once the context is complete (R4559-6-8 to the letter).
-	// It needs a server that keeps the connection authenticated.
+	// and sends the body once the context is complete (RFC 4559 section 6 to the
+	// letter). It needs a server that keeps the connection authenticated.
 	Strict
 	// Optimistic sends a replayable body with every leg.
 	Optimistic
 )
 
-// The default bounds (HTA-6).
-const (
+// The default bounds of a [ClientConfig].
+const ( // HTA-6
 	DefaultMaxLegs       = 8
 	DefaultMaxAttempts   = 2
 	DefaultMaxReconnects = 3
@@ -54,9 +54,9 @@ type ClientConfig struct {
 	Schemes, ProxySchemes []scheme.Client
 	Policy                scheme.Policy
 	Mutual                Mutual
-	// StrictProxy holds proxies to Mutual as well. Otherwise a proxy that lets a request
-	// pass need not prove itself, and what it says in proof must still be right: RFC
-	// 4559 knows no proxies, and those that there are send no final token (C35).
+	// StrictProxy applies Mutual to proxies as well. Otherwise a proxy that lets a
+	// request pass need not prove itself, but a proof that it sends must be right: RFC
+	// 4559 does not describe proxies, and deployed ones send no final token.
 	StrictProxy bool
 	Bodies      BodyPolicy
 	// MaxLegs bounds the challenges answered on one side of an exchange,
@@ -65,15 +65,15 @@ type ClientConfig struct {
 	MaxLegs, MaxAttempts, MaxReconnects uint8
 }
 
-// clientConf is a ClientConfig made ready; nobody writes to it after NewClient.
+// clientConf is a validated ClientConfig. It is read-only after NewClient.
 type clientConf struct {
 	ClientConfig
 	schemes [2][]scheme.Client // by side, sorted by the policy
 }
 
-// NewClient is a fresh client for a fresh connection. All Clients of one
-// program should be copies of one, so that they compare equal. The error, if
-// any, is a [gss.Misuse] and says what is wrong with the configuration.
+// NewClient returns a client for a new connection. All Clients of one program should be
+// copies of one, so that they compare equal. The error, if any, is a [gss.Misuse] and
+// says what is wrong with the configuration.
 func NewClient(c ClientConfig) (Client, error) {
 	if c.ProxySchemes == nil {
 		c.ProxySchemes = c.Schemes
@@ -104,16 +104,16 @@ func def(v *uint8, to uint8) {
 	}
 }
 
-// Keep tells when a server keeps an identity beyond the request that proved it.
+// Keep is when a server keeps an identity beyond the request that proved it.
 type Keep uint8
 
 const (
-	// KeepBound keeps it where the mechanism is bound to its connection by
-	// nature (NTLM): without that each request costs three legs.
+	// KeepBound keeps it if the mechanism is bound to its connection by nature (NTLM):
+	// otherwise each request would cost three legs.
 	KeepBound Keep = iota
-	// KeepAlways keeps it for every scheme whose legs make a context.
+	// KeepAlways keeps it for every scheme with a security context.
 	KeepAlways
-	// KeepNever keeps none: one handshake, one request.
+	// KeepNever keeps none: every request needs a handshake.
 	KeepNever
 )
 
@@ -123,14 +123,14 @@ type ServerConfig struct {
 
 	// Schemes are offered, strongest first; at most [scheme.MaxSchemes].
 	Schemes []scheme.Server
-	// Optional lets a request without credentials in as anonymous; the handler's
-	// own 401 is then made a challenge.
+	// Optional accepts a request without credentials as anonymous. Challenges are then
+	// added to the handler's own 401.
 	Optional bool
-	// Keep is when an identity outlives its request (N2HT-3.3.5-3, C24).
+	// Keep is when an identity is kept after its request (MS-N2HT section 3.3.5).
 	Keep Keep
-	// PinnedFront: intermediaries in front of this server keep each client's
-	// requests on connections of its own, so that an identity may be kept for
-	// requests with Via too (HTA-18). Only an operator can know.
+	// PinnedFront tells that intermediaries in front of this server keep each client's
+	// requests on connections of its own, so that an identity may be kept for requests
+	// with Via, too. Only an operator can know that.
 	PinnedFront bool
 	// MaxLegs bounds the legs of one handshake. 0 means the default.
 	MaxLegs uint8
@@ -141,9 +141,9 @@ type serverConf struct {
 	side gss.Side
 }
 
-// NewServer is a fresh server for a fresh connection. A server without schemes
-// is refused: it could let nobody in (N2HT-1.5-1).
-func NewServer(c ServerConfig) (Server, error) { return newServer(c, gss.Origin) }
+// NewServer returns a server for a new connection. A configuration without schemes is an
+// error, since no client could authenticate. The error is a [gss.Misuse].
+func NewServer(c ServerConfig) (Server, error) { return newServer(c, gss.Origin) } // N2HT-1.5-1
 
 func newServer(c ServerConfig, side gss.Side) (Server, error) {
 	if len(c.Schemes) == 0 || len(c.Schemes) > scheme.MaxSchemes {
@@ -172,22 +172,21 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 type ProxyConfig struct {
 	_ struct{}
 
-	// Auth authenticates the proxy's own clients (407). Without Schemes the proxy
-	// is open. Its PinnedFront counts in any case: without it, requests with Via
-	// or from a shared front get no upstream connection of their own.
+	// Auth authenticates the proxy's own clients (407). Without Schemes the proxy is
+	// open. Its PinnedFront counts in any case: without it, requests with Via or from a
+	// shared front get no upstream connection of their own.
 	Auth ServerConfig
-	// Reverse: this proxy is the origin for its clients. It keeps each client's
-	// authenticated upstream connection to that client as a forward proxy does,
-	// and says nothing of Proxy-Support.
+	// Reverse tells that this proxy is the origin for its clients. It pins upstream
+	// connections as a forward proxy does, and does not send Proxy-Support.
 	Reverse bool
 	// Strip removes connection-bound challenges from a 401 when the upstream
-	// connection cannot be pinned. RFC 9110 section 11.6.1 forbids it to a
-	// forward proxy; a reverse one may (C25).
+	// connection cannot be pinned. RFC 9110 section 11.6.1 forbids it to a forward
+	// proxy; a reverse proxy may.
 	Strip bool
-	// Chain passes an upstream proxy's 407 on instead of a 502: for cooperating
-	// proxies only (R9110-11.7.2-1).
+	// Chain passes an upstream proxy's 407 on instead of a 502, for cooperating proxies
+	// only (RFC 9110 section 11.7.2).
 	Chain bool
-	// Bound names the schemes whose credentials and challenges belong to a
+	// Bound names the schemes with credentials and challenges that belong to a
 	// connection. Nil means Negotiate, Nego2 and NTLM.
 	Bound []string
 }
@@ -196,7 +195,7 @@ type proxyConf struct {
 	ProxyConfig
 }
 
-// NewProxy is a fresh proxy for a fresh client connection.
+// NewProxy returns a proxy for a new client connection. The error is a [gss.Misuse].
 func NewProxy(c ProxyConfig) (Proxy, error) {
 	c.Bound = slices.Clone(c.Bound)
 	if c.Bound == nil {

@@ -24,12 +24,12 @@ type Request struct {
 	Scheme string
 	Host   string
 	Port   uint16
-	// Binding is the channel binding of the TLS connection that ends at the one
-	// who authenticates here: the origin, or for a request through a plain-HTTP
-	// proxy, and for CONNECT, the proxy.
+	// Binding is the channel binding of the TLS connection to the peer that is
+	// authenticated: the origin, or the proxy for a request through a plain-HTTP proxy
+	// and for CONNECT.
 	Binding gss.Binding
-	// Multiplexed: other requests share the connection at the same time (HTTP/2,
-	// HTTP/3). No connection-bound authentication runs there (HTA-4).
+	// Multiplexed tells that other requests share the connection at the same time
+	// (HTTP/2, HTTP/3). No connection-bound authentication runs there.
 	Multiplexed bool
 	// EarlyData tells that the request came before the TLS handshake of its connection
 	// was over, so that it may be a replay (RFC 8470 section 3). It is for requests that
@@ -37,9 +37,9 @@ type Request struct {
 	EarlyData bool
 }
 
-// target is the request-target as side s receives it: the origin the origin-form,
-// a proxy the absolute form, and for CONNECT the authority (C29, RFC 9112 section
-// 3.2).
+// target returns the request-target as side s receives it: the origin-form for an
+// origin, the absolute form for a proxy, and the authority for CONNECT (C29, RFC 9112
+// section 3.2).
 func (q *Request) target(s gss.Side) string {
 	if s == gss.Origin || q.Method == "CONNECT" {
 		return q.URI
@@ -50,8 +50,8 @@ func (q *Request) target(s gss.Side) string {
 	return q.Scheme + "://" + q.authority() + q.URI
 }
 
-// authority is host[:port], the port left out where it is the scheme's own and
-// brackets put around an IPv6 address (RFC 9110 section 4.2).
+// authority returns host[:port], without the scheme's default port and with brackets
+// around an IPv6 address (RFC 9110 section 4.2).
 func (q *Request) authority() string {
 	host := q.Host
 	if strings.Contains(host, ":") {
@@ -67,11 +67,11 @@ func (q *Request) authority() string {
 type Route uint8
 
 const (
-	// Direct: the connection ends at the origin, or is a tunnel to it (HTA-15).
+	// Direct means that the connection ends at the origin, or is a tunnel to it.
 	Direct Route = iota
-	// Forwarded: through an HTTP proxy that forwards this request.
+	// Forwarded means through an HTTP proxy that forwards this request.
 	Forwarded
-	// Tunneling: this request is the CONNECT that asks a proxy for a tunnel.
+	// Tunneling means that this request is the CONNECT that asks a proxy for a tunnel.
 	Tunneling
 )
 
@@ -82,7 +82,7 @@ type Via struct {
 	Scheme string
 	Host   string
 	Port   uint16
-	// Explicit: the proxy was configured by hand, not found by the network (C1).
+	// Explicit tells that the proxy was configured by hand, not found in the network.
 	Explicit bool
 }
 
@@ -92,25 +92,25 @@ type Body uint8
 const (
 	NoBody     Body = iota
 	Replayable      // may be sent again from its start
-	Once            // can go on the wire at most once (HTA-22)
+	Once            // may be sent at most once
 )
 
-// Begin: the application wants a request sent on this connection. Client only.
+// Begin tells a client that the application wants a request sent on this connection.
 type Begin struct {
 	Request Request
 	Via     Via
-	// Identity is the local name to act under; a connection that belongs to
-	// another one is not used (HTA-9).
+	// Identity is the local name to act under. A connection that belongs to another one
+	// is not used.
 	Identity string
 	Body     Body
-	// Lease is what earlier exchanges with the origin taught, ProxyLease with
-	// the proxy. Zero: nothing.
+	// Lease is what earlier exchanges with the origin taught, ProxyLease those with the
+	// proxy. The zero Lease is nothing.
 	Lease, ProxyLease Lease
-	// Resume comes from a Reopen, when the exchange goes on here.
+	// Resume is that of the Reopen after which the exchange goes on here.
 	Resume Resume
 }
 
-// Sent tells how much of a request body was written before the response came.
+// Sent is how much of a request body was written before the response came.
 type Sent uint8
 
 const (
@@ -119,30 +119,30 @@ const (
 	SentAll
 )
 
-// Response: a response came. Client, and Proxy from its upstream. 1xx may be
-// left out; they change nothing (HTA-11).
+// Response tells a client that a response came, or a proxy that one came from its
+// upstream. Those with a 1xx status may be left out; they change nothing.
 type Response struct {
 	Status   int
 	Header   header.Response
 	BodySent Sent // of a request with a body that was to be sent
-	// Close: the connection ends with this response.
+	// Close tells that the connection ends with this response.
 	Close bool
 }
 
-// Received: a request came in. Server and Proxy.
+// Received tells a server or proxy that a request came.
 type Received struct {
 	Request Request
 	Header  header.Request
-	// SharedFront: the one who connected here is a front that carries several
-	// clients' requests, which the driver knows without a Via (HTA-18).
+	// SharedFront tells that an intermediary made the connection, which carries the
+	// requests of several clients. A driver may know that without a Via field.
 	SharedFront bool
 }
 
-// Responding: the handler's response is about to leave, nothing of it has.
-// Server only.
+// Responding tells a server that the handler's response is about to be sent, and that
+// nothing of it has been.
 type Responding struct{ Status int }
 
-// Answered: the answer to the Ask with that ID.
+// Answered delivers the answer to the Ask with that ID.
 type Answered struct {
 	ID     uint16
 	Answer gss.Answer
@@ -156,21 +156,21 @@ const (
 	Upstream              // towards the origin
 )
 
-// Closed: a connection is gone. A client's and a server's has only one; a proxy
-// tells which. A driver of a client that knows more about it tells Lost instead.
+// Closed tells that a connection is gone. A client and a server have only one; for a
+// proxy End tells which. A client's driver that knows more about it sends Lost instead.
 type Closed struct{ End End }
 
-// Lost: the connection is gone, and the request on its way has got no response.
-// Client only. It decides whether the request may be sent once more; the zero Lost
-// is Closed, and allows least.
+// Lost tells a client that the connection is gone without a response to the request on
+// its way. It decides whether the request may be sent once more; the zero Lost is
+// Closed, and allows the least.
 type Lost struct {
-	// Idle: the connection had been idle, and this was the first request on it
-	// since. The peer may have closed it before the request came (RFC 9112 section
-	// 9.5).
+	// Idle tells that this was the first request after the connection had been idle.
+	// The peer may have closed it before the request came (RFC 9112 section 9.5).
 	Idle bool
-	// Silent: not an octet of a response came.
+	// Silent tells that not an octet of a response came.
 	Silent bool
-	// Unsent: not an octet of the request was written, so that nothing is repeated.
+	// Unsent tells that not an octet of the request was written, so that nothing is
+	// repeated.
 	Unsent bool
 }
 

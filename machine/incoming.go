@@ -88,7 +88,7 @@ func (in Incoming) AtProxy() (Request, int) { // R9112-3.2-1
 	return q, 0
 }
 
-// request is what does not depend on the target.
+// request returns the part of the Request that does not depend on the target.
 func (in *Incoming) request() Request {
 	q := Request{Method: in.Method, Scheme: "http", Binding: in.Binding, Multiplexed: in.Multiplexed, EarlyData: in.EarlyData}
 	if in.Secure {
@@ -97,7 +97,7 @@ func (in *Incoming) request() Request {
 	return q
 }
 
-// target is the request-target, or an invalid one where the version of HTTP has no
+// target returns the request-target, or an invalid one if the version of HTTP has no
 // such form.
 func (in *Incoming) target() header.Target {
 	method := in.Method

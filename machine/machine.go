@@ -4,11 +4,10 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Machine is what [Client], [Server] and [Proxy] have in common: a comparable
-// value whose Step is a pure function (L1, L2). A Go error is a [gss.Misuse]:
-// the driver broke the contract, and the returned machine equals the old one.
-// Nothing that a peer sends causes one (HTA-1, HTA-2).
-type Machine[M any] interface {
+// Machine is what [Client], [Server] and [Proxy] have in common: a comparable value with
+// a pure function Step. A Go error is a [gss.Misuse]: the driver broke the contract, and
+// the returned machine equals the old one. Nothing that a peer sends causes one.
+type Machine[M any] interface { // L1, L2, HTA-1, HTA-2
 	comparable
 	Step(gss.Env, Event) (M, Actions, error)
 }
@@ -29,7 +28,7 @@ var phaseNames = [...]string{"idle", "asking", "sent", "handling", "dead"}
 
 func (p phase) String() string { return phaseNames[p] }
 
-// noEvent is the misuse of an event that does not belong now.
+// noEvent returns the misuse of an event that is not allowed in a phase.
 func noEvent(machine string, p phase) error {
 	return gss.Misuse(machine + ": this event cannot come in phase " + p.String())
 }

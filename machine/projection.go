@@ -11,10 +11,10 @@ import (
 // followed. A projection never judges: what it makes of a step that the table
 // does not have is a row that Transitions does not have.
 
-// TransitionsOf are the rows that one step of a [Client], [Server] or [Proxy]
-// followed: before took e, gave acts and became after. A client's step is one
-// of the client and one of each side that had a part in it. A step that ended
-// in a Go error, and one of a machine that nobody configured, is none.
+// TransitionsOf returns the rows that one step of a [Client], [Server] or [Proxy]
+// followed: before took e, returned acts and became after. A client's step is one row of
+// the client and one of each side that took part in it. A step that ended in a Go error,
+// and one of a machine without configuration, has none.
 func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Transition {
 	if e == nil {
 		return nil
@@ -54,7 +54,7 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 	return nil
 }
 
-// words are the actions that word has a word for.
+// words returns the words of the actions that have one.
 func words(acts Actions, word func(Action) string) (all string) {
 	for a := range acts.All() {
 		w := word(a)
@@ -66,7 +66,7 @@ func words(acts Actions, word func(Action) string) (all string) {
 	return all
 }
 
-// eventKind is an event without what is special to a machine.
+// eventKind returns the name of an event's kind, the same for all machines.
 func eventKind(e Event) string {
 	switch e := e.(type) {
 	case Begin:
@@ -89,8 +89,8 @@ func eventKind(e Event) string {
 
 // --- the client
 
-// standsAt is where a client stands. A question that comes up while a response
-// is judged is another state than one before a request: the response is kept.
+// standsAt returns the state of a client. A question while a response is judged is
+// another state than one before a request: the response is kept.
 func (c *Client) standsAt() string {
 	if c.phase == asking && c.ex.judging {
 		return "judging"
@@ -123,8 +123,8 @@ func clientWord(a Action) string {
 
 // --- a client's side
 
-// sideAt is where one side of a client stands: first what its handshake has come
-// to, then what its connection keeps.
+// sideAt returns the state of one side of a client: first how far its handshake has
+// come, then what its connection keeps.
 func (c *Client) sideAt(s gss.Side) string {
 	sd := &c.sides[s]
 	switch {
@@ -142,7 +142,7 @@ func (c *Client) sideAt(s gss.Side) string {
 	return "unused"
 }
 
-// sideEvent is what an event is to side s.
+// sideEvent returns the name of what an event means to side s.
 func (c *Client) sideEvent(s gss.Side, e Event) string {
 	kind := eventKind(e)
 	if kind == "Answered" && c.ex.judging {
@@ -160,7 +160,7 @@ func (c *Client) sideEvent(s gss.Side, e Event) string {
 		switch {
 		case challenger == s:
 			return "challenged"
-		case s == gss.Proxy: // who is behind this side challenged
+		case s == gss.Proxy: // the origin behind this side challenged
 			return "passed"
 		}
 		return "not reached"
@@ -168,7 +168,7 @@ func (c *Client) sideEvent(s gss.Side, e Event) string {
 	return kind
 }
 
-// sideWord is what an action means to side s of the client that it left behind.
+// sideWord returns the function that names what an action means to side s.
 func (c *Client) sideWord(s gss.Side) func(Action) string {
 	return func(a Action) string {
 		switch a := a.(type) {
@@ -191,7 +191,7 @@ func (c *Client) sideWord(s gss.Side) func(Action) string {
 
 // --- server and proxy
 
-// standsAt is where a server stands: in a request, or between two.
+// standsAt returns the state of a server: in a request, or between two.
 func (s *Server) standsAt() string {
 	switch {
 	case s.phase == asking && s.now.answering:
@@ -231,7 +231,8 @@ func (s *Server) event(e Event) string {
 	return eventKind(e)
 }
 
-// acceptorWord is a server's action, and what a proxy's has to do with its client.
+// acceptorWord returns the name of a server's action, and of a proxy's action towards its
+// client.
 func acceptorWord(a Action) string {
 	switch a := a.(type) {
 	case Ask:
@@ -258,7 +259,7 @@ func acceptorWord(a Action) string {
 	return "no action of this machine"
 }
 
-// standsAt is where a proxy stands towards its client.
+// standsAt returns the state of a proxy towards its client.
 func (p *Proxy) standsAt() string {
 	switch {
 	case p.phase == asking && p.front.now.answering:
@@ -287,7 +288,7 @@ func (p *Proxy) event(e Event) string {
 	return "no event of this machine"
 }
 
-// pinAt is where a proxy stands towards its upstream connections.
+// pinAt returns the state of a proxy towards its upstream connections.
 func (p *Proxy) pinAt() string {
 	switch {
 	case p.pinned && p.vacant:
@@ -298,7 +299,7 @@ func (p *Proxy) pinAt() string {
 	return "shared"
 }
 
-// pinWord is what an action has to do with upstream connections.
+// pinWord returns the name of what an action does to upstream connections.
 func pinWord(a Action) string {
 	switch a := a.(type) {
 	case Forward:

@@ -9,22 +9,22 @@ import (
 
 // Proxy is a proxy's part in HTTP authentication for one client connection: an
 // immutable comparable value. Make the first with [NewProxy]; the zero Proxy
-// takes nothing.
+// accepts no event.
 //
 // It has two tasks. It authenticates its own clients (407), as a [Server] does.
-// And it keeps what others authenticate through it apart: once a client uses
-// connection-bound authentication with an origin, one upstream connection
-// belongs to that client alone, and each end goes when the other does
-// (R4559-6-5). What the origin and the client say to each other passes
-// untouched. The same decisions serve a reverse proxy.
-type Proxy struct {
+// And it keeps apart what clients authenticate through it: once a client uses
+// connection-bound authentication with an origin, one upstream connection belongs to
+// that client alone, and either connection is closed with the other (RFC 4559 section
+// 6). The authentication fields of client and origin pass unchanged. The same decisions
+// serve a reverse proxy.
+type Proxy struct { // R4559-6-5
 	conf  *proxyConf
 	phase phase
 	front Server // authenticates clients; zero for an open proxy
 
 	pinned bool   // an upstream connection is this client's alone
-	pin    origin // to whom it leads
-	owner  user   // who the client was to this proxy when it was pinned
+	pin    origin // where it leads
+	owner  user   // the client's identity at this proxy when it was pinned
 	vacant bool   // it closed with its first challenge, and the next request opens another
 	now    forwarded
 }
@@ -35,13 +35,13 @@ type forwarded struct {
 	bound   bool // it carries connection-bound credentials
 	canPin  bool // its client connection is one client's own
 	authed  bool // the front accepted it
-	client  user // as whom
+	client  user // under this identity
 	on      Pin  // the upstream connection that it went out on
 	relay   Relay
 }
 
-// user is whom a proxy's own authentication made out a client to be; zero at an open
-// proxy. Names that differ in case alone may be two users'.
+// user is a client's identity by a proxy's own authentication; zero at an open proxy.
+// Names that differ in case alone may be two users'.
 type user struct {
 	peer, domain string
 	anonymous    bool
@@ -93,7 +93,7 @@ func (p *Proxy) step(env gss.Env, e Event) (Actions, error) {
 	return Actions{}, noEvent("proxy", p.phase)
 }
 
-// received judges a request: who the client is, then where it may go.
+// received judges a request: the client's identity, then where it may go.
 func (p *Proxy) received(env gss.Env, e *Received) (Actions, error) {
 	if p.tooEarly(e) { // R8470-5.2-1
 		return Do(Reply{Status: statusTooEarly, Side: gss.Proxy, Fault: tooEarly}), nil

@@ -20,14 +20,14 @@ type Server struct {
 	conf  *serverConf
 	phase phase
 
-	kept kept      // who the connection belongs to
+	kept kept      // the identity of the connection
 	half handshake // the handshake in progress, or the one that ended in this request
 	now  current
 }
 
 // kept is an identity that outlives its request.
 type kept struct {
-	scheme uint8 // index+1, 0: nobody
+	scheme uint8 // index+1, 0: none
 	info   gss.Info
 	ctx    gss.Context
 }
@@ -37,7 +37,7 @@ type handshake struct {
 	scheme uint8 // index+1, 0: none
 	legs   uint8
 	ctx    scheme.Acceptor
-	former kept // whom the connection belonged to before it
+	former kept // the identity of the connection before it
 }
 
 // current is the request that is being dealt with.
@@ -70,8 +70,8 @@ const (
 // where a store fails for those alone that it knows (HTA-14).
 const ProbeUser = "countersign-probe"
 
-// Format implements fmt.Formatter: a server shows its phase and whose its
-// connection is, and none of the secrets inside.
+// Format implements fmt.Formatter: a server shows its phase and the identity of its
+// connection, and none of the secrets inside.
 func (s Server) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "server(%v", s.phase)
 	if s.kept.scheme != 0 {
@@ -199,7 +199,7 @@ func untakable(creds header.Credentials) gss.Fault {
 	return gss.Fault{Code: gss.Unsupported, Detail: "the credentials name a scheme that is not offered, or that cannot run on this connection"}
 }
 
-// index is the scheme of the credentials, -1 if they are of none that we offer.
+// index returns the scheme of the credentials, -1 if it is not offered.
 func (s *Server) index(creds header.Credentials) int {
 	if !creds.Present() || creds.Form() == header.Malformed {
 		return -1
@@ -221,7 +221,7 @@ func (s *Server) mayRun(t scheme.Traits) bool {
 
 func (s *Server) traits(i uint8) scheme.Traits { return s.conf.Schemes[i-1].Traits() }
 
-// exchange is what a scheme is told of this request.
+// exchange returns what a scheme is told of this request.
 func (s *Server) exchange() scheme.Exchange {
 	q := &s.now.request
 	return scheme.Exchange{
@@ -377,7 +377,7 @@ func same(a, b gss.Info) bool {
 	return a.Anonymous == b.Anonymous && strings.EqualFold(a.Peer, b.Peer) && strings.EqualFold(a.Domain, b.Domain)
 }
 
-// closing is the reply with Close set.
+// closing returns the reply with Close set.
 func closing(acts Actions) Actions {
 	if r, ok := acts.At(0).(Reply); ok {
 		r.Close = true
@@ -386,7 +386,7 @@ func closing(acts Actions) Actions {
 	return acts
 }
 
-// challengeStatus is the status that asks for credentials (MSDIG-8).
+// challengeStatus returns the status that asks for credentials (MSDIG-8).
 func (s *Server) challengeStatus() int {
 	if s.conf.side == gss.Proxy {
 		return 407

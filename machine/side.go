@@ -110,7 +110,7 @@ func hear(offers header.Challenges, name string) heard {
 	return h
 }
 
-// tokenOf is the token of the scheme's first challenge that has one.
+// tokenOf returns the token of the scheme's first challenge that has one.
 func tokenOf(offers header.Challenges, name string) string {
 	for c := range offers.Of(name) {
 		if t, ok := c.Token(); ok {

@@ -26,7 +26,7 @@ type Space struct {
 // Lease is what one request may use of a Space. The zero Lease is nothing: the
 // request starts bare.
 type Lease struct {
-	// Scheme is known to be taken without being offered anew (R4559-4.2-6).
+	// Scheme names one that the peer accepts without a new offer (RFC 4559 section 4.2).
 	Scheme string
 	// Memory is what the scheme remembered; its Count includes this request.
 	Memory scheme.Memory
@@ -56,7 +56,7 @@ const (
 	Unsupported
 )
 
-// Learn is the Space with what f teaches.
+// Learn returns the Space with the facts f.
 func (s Space) Learn(f Facts) Space {
 	if f.At == 0 {
 		return s
@@ -92,8 +92,8 @@ func forgets(f Facts) int {
 	return 0
 }
 
-// Lease is what a request for the request-target uri may use, and the Space
-// after it was taken: Digest's nonce count goes up with each lease.
+// Lease returns what a request for the request-target uri may use, and the Space after
+// it was taken: Digest's nonce count goes up with each lease.
 func (s Space) Lease(uri string) (Space, Lease) {
 	l := Lease{SessionBased: s.session.Session == Supported}
 	if s.known.Scheme == "" || !within(s.known.Memory.Scope, uri) {

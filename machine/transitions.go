@@ -18,7 +18,7 @@ type Transition struct {
 	To      string
 }
 
-// String is the row on a line.
+// String returns the row on a line.
 func (t Transition) String() string {
 	s := t.Machine + ": " + t.From + ", " + t.Event + " -> "
 	if t.Actions != "" {
@@ -27,11 +27,10 @@ func (t Transition) String() string {
 	return s + t.To
 }
 
-// Transitions is the table: what the machines do, state by state. The worlds of
-// package model are explored against it in both directions: every step that a
-// machine takes in one of them is declared, and every one that is declared is
-// taken. A step of a side or a pin that leaves it as it is, without an action, has
-// no row.
+// Transitions returns the table of what the machines do, state by state. The worlds of
+// package model are explored against it in both directions: every step that a machine
+// takes in one of them is declared, and every one that is declared is taken. A step of a
+// side or a pin that leaves it unchanged, without an action, has no row.
 func Transitions() []Transition {
 	var all []Transition
 	for _, c := range charts {
@@ -122,7 +121,7 @@ var charts = []chart{
 			{"starting", "a scheme is chosen, and has sent no credentials so far"},
 			{"halfway", "credentials were sent, and what they lead to is open"},
 			{"done", "the response passed this side, and the exchange goes on for the other one or for the body"},
-			{"bound", "the peer holds, or may hold, an identity for this connection, which is nobody else's; each request still needs its proof"},
+			{"bound", "the peer holds, or may hold, an identity for this connection, which then serves no other one; each request still needs its proof"},
 			{"persistent", "the connection is authenticated (MS-N2HT's persistent-auth-value): requests need no credentials"},
 		},
 		events: []named{
@@ -173,13 +172,13 @@ var charts = []chart{
 		machine: "server", title: "Server",
 		says: "One connection, one request at a time. What authenticates a proxy's clients is the same machine, with 407 in place of 401.",
 		states: []named{
-			{"idle", "between two requests; the connection is nobody's"},
+			{"idle", "between two requests; the connection has no identity"},
 			{"asking", "an acceptor waits for the answer to its question"},
 			{"halfway", "between two legs of a handshake"},
 			{"handling", "the handler runs, for this request alone"},
 			{"concluding", "the acceptor waits for an answer before its last word"},
-			{"kept", "between two requests; the connection is somebody's"},
-			{"handling, kept", "the handler runs, for somebody whose connection this is from now on"},
+			{"kept", "between two requests; the connection has an identity"},
+			{"handling, kept", "the handler runs; the connection keeps this identity"},
 			{"dead", "the connection is gone"},
 		},
 		events: []named{
@@ -193,7 +192,7 @@ var charts = []chart{
 		},
 		actions: []named{
 			{"Accept", "run the handler"},
-			{"Accept anonymous", "run it for nobody in particular"},
+			{"Accept anonymous", "run it without a name"},
 			{"Finish", "let the response leave, with what is added to it"},
 			{"Ask", "a question to the driver"},
 			{"Reply 401", "challenge: the first time, once more, or for the next leg"},

@@ -18,8 +18,8 @@ const resumeVersion = 1
 // errResume tells nothing of the bytes that did not parse.
 var errResume = errors.New("machine: these bytes are no Resume of this version; only what MarshalBinary gave can be read back")
 
-// flags are the booleans of r in the order in which they are written, the first
-// one in the lowest bit.
+// flags returns the booleans of r in the order in which they are written, the first one
+// in the lowest bit.
 func (r *Resume) flags() [7]*bool {
 	return [...]*bool{&r.valid, &r.spent, &r.retried, &r.again[0], &r.again[1], &r.late, &r.repeated}
 }
