@@ -1,12 +1,12 @@
 // Package gsstoy is a security mechanism without any security: finite, tiny
 // and fully configurable, for tests, the model checker and conformance kits.
 //
-// Never authenticate anybody with it. What a real mechanism does with
-// cryptography it does in plain sight: a proof is the secret itself, a checksum
+// Never use it to authenticate a user. What a real mechanism does with cryptography it
+// does in the open: a proof is the secret itself, a checksum
 // is 32 bits that anyone can compute, sealing flips bits. In exchange its
 // contexts have few states and its tokens can be read in a failing test:
 //
-//	toy:h                                 hint, the acceptor's word before the initiator's first
+//	toy:h                                 hint, the acceptor's token before the initiator's first
 //	toy:i1:u=alice                        initiator's token 1 of 2
 //	toy:c1                                acceptor's challenge after it
 //	toy:i2:u=alice:p=secret               initiator's last token: the proof
@@ -29,7 +29,7 @@
 //
 // The contexts keep the laws of package gss to the letter: immutable comparable
 // values, Step pure, no byte from a peer ever an error or a panic, failure
-// absorbing, the zero value dead. So they are also the smallest example of how
+// final, the zero value not usable. So they are also the smallest example of how
 // to write a mechanism. What is misuse (the state stays as it was): an answer
 // that no question asked for or of a type that it does not take, a step other
 // than the answer while a question is open, a token and an answer at once. A

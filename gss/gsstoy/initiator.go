@@ -49,7 +49,7 @@ func (c initiator) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	}
 }
 
-// open is the first step, with or without a hint.
+// open takes the first step, with or without a hint.
 func (c initiator) open(env gss.Env, hint gss.Token) (gss.Context, gss.Output, error) {
 	if !c.toy.alive() {
 		return c.fail(gss.NotPermitted, "toy: not configured, it has 1 to 3 legs")

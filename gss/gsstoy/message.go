@@ -133,7 +133,7 @@ func unescape(s string) string {
 	return string(b)
 }
 
-// at is s[i], 0 past its end.
+// at returns s[i], and 0 past its end.
 func at(s string, i int) byte {
 	if i >= len(s) {
 		return 0
@@ -149,8 +149,8 @@ func hexOf(s string) string {
 	return string(b)
 }
 
-// channel is what an initiator says of its binding. The three values stay three
-// (HTA-19): nothing at all for an unavailable one.
+// channel returns what an initiator sends of its binding. The three kinds stay distinct
+// (HTA-19): nothing is sent of an unavailable one.
 func channel(b gss.Binding) string {
 	switch sum, aware := b.Hash(fips140.Enforced()); {
 	case !aware:
@@ -175,8 +175,8 @@ func unhex(s string) string {
 	return string(b)
 }
 
-// sum is FNV-1a of parts, each behind its length, continuing from h. It stands
-// in for a keyed hash and protects nothing.
+// sum returns the FNV-1a of parts, each behind its length, continuing from h. It takes
+// the place of a keyed hash and protects nothing.
 func sum(h uint32, parts ...string) uint32 {
 	const prime = 16777619
 	for _, p := range parts {

@@ -23,7 +23,7 @@ type session struct {
 	taken     uint32 // tokens checked
 }
 
-// key is the same on both sides, and with nonces another for each context.
+// key returns the key of both sides, with nonces another one for each context.
 func key(user string, secret gss.Secret, initiator, acceptor string) uint32 {
 	return sum(sumStart, user, secret.Reveal(), initiator, acceptor)
 }
@@ -83,7 +83,7 @@ func (s session) Unwrap(token string) (gss.Session, string, bool, gss.Fault) {
 	return s, plain, kind == 's', gss.Fault{}
 }
 
-// make is the next token without a payload, and the session after it.
+// make returns the next token without a payload, and the session after it.
 func (s session) make(kind byte, message string) (gss.Session, string, gss.Fault) {
 	if s.sent == math.MaxUint32 {
 		return s, "", gss.Fault{Code: gss.TooMany, Detail: "toy: no sequence numbers left"}

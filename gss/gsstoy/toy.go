@@ -14,8 +14,8 @@ const (
 	MaxToken = 512 // bytes of a token; longer ones are malformed
 )
 
-// Toy is a mechanism. The zero Toy, and any whose Legs are not within
-// 1..[MaxLegs], is dead: its contexts fail at their first step.
+// Toy is a mechanism. The zero Toy, and one with Legs outside of 1..[MaxLegs], is not
+// usable: its contexts fail at their first step.
 type Toy struct {
 	_ struct{}
 
@@ -36,23 +36,23 @@ type Toy struct {
 	Mutual bool
 	// Integrity: established contexts have a gss.Session.
 	Integrity bool
-	// Asks: the initiator asks NeedCredential before its first token, and the
-	// acceptor NeedVerifier before it completes. Otherwise the initiator uses
-	// Identity and Secret, and the acceptor takes everybody who has its Secret.
+	// Asks tells that the initiator asks NeedCredential before its first token, and the
+	// acceptor NeedVerifier before it completes. Otherwise the initiator uses Identity
+	// and Secret, and the acceptor accepts every user with its Secret.
 	Asks bool
-	// Refuses: the acceptor refuses even those whose proof is right.
+	// Refuses tells that the acceptor refuses even a right proof.
 	Refuses bool
-	// OpensWithToken: an acceptor that is stepped without a token gives a hint,
-	// as Nego2 has it, and stays as it was (HTA-20). An initiator takes a hint
-	// in its first step in any case; nothing else may come there.
+	// OpensWithToken tells that an acceptor returns a hint in a step without a token, as
+	// for Nego2, and stays unchanged. An initiator accepts a hint, and nothing else, in
+	// its first step in any case.
 	OpensWithToken bool
-	// Early: the initiator says Ready with its last token but one, and so takes
-	// Ready back, as SPNEGO may after a reselection (HTA-22).
+	// Early tells that the initiator is Ready with its last token but one, and so goes
+	// back from Ready, as SPNEGO may after a reselection.
 	Early bool
-	// Fresh: this side draws a nonce from Env.Seed and takes only tokens that
-	// answer it, so that tokens recorded elsewhere are Replayed. It fails with
-	// NoEntropy on a zero seed (HTA-3). An acceptor with one leg has nothing to
-	// put its nonce in, and draws none.
+	// Fresh tells that this side draws a nonce from Env.Seed and accepts only tokens
+	// that return it, so that tokens recorded elsewhere are Replayed. It fails with
+	// NoEntropy on a zero seed. An acceptor with one leg has no token for its nonce, and
+	// draws none.
 	Fresh bool
 	// Lasts is how long an established context holds, in nanoseconds from the
 	// step that completed it; 0 is forever.
@@ -124,8 +124,8 @@ func (t Toy) tag() string {
 	return "toy/" + t.Mech().String()
 }
 
-// draw is a nonce, two hexadecimal digits for each of two bytes: short, so that
-// a model that gives few seeds gets few states.
+// draw returns a nonce of two bytes in hexadecimal digits: short, so that a model with
+// few seeds has few states.
 func draw(env gss.Env, label string) (string, bool) {
 	b, ok := env.Bytes("gsstoy "+label, 2)
 	return hexOf(b), ok
@@ -161,7 +161,7 @@ func (p phase) misuse(in gss.Input) error {
 	return nil
 }
 
-// established are the services of a complete context.
+// established returns the services of a complete context.
 func (t Toy) established() gss.Flags {
 	if !t.Integrity {
 		return 0
@@ -169,7 +169,7 @@ func (t Toy) established() gss.Flags {
 	return gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity
 }
 
-// expiry is when a context that completes now ends.
+// expiry returns the end of a context that completes now.
 func (t Toy) expiry(env gss.Env) int64 {
 	if t.Lasts == 0 {
 		return 0

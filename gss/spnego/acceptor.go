@@ -172,7 +172,7 @@ func (c accepting) heed(env gss.Env, token, mic gss.Token) (gss.Context, gss.Out
 	return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: the initiator's message has no token where the mechanism waits for one"}, gss.Token{})
 }
 
-// stepped is what the mechanism made of a token or an answer.
+// stepped continues with the output of the mechanism for a token or an answer.
 func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.Output, error) {
 	c.leaf = leaf
 	switch {
@@ -194,8 +194,8 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 	return c.send(Resp{ResponseToken: out.Token})
 }
 
-// settle is section 5 for an acceptor whose mechanism is complete. token is its
-// last one, if it is the acceptor that sends that.
+// settle does section 5 for an acceptor after its mechanism completed. token is the
+// mechanism's last one, if the acceptor sends that.
 func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 	_, integrity := c.leaf.Session()
 	m := Resp{State: AcceptCompleted, SupportedMech: gss.Mech(c.oid), ResponseToken: token}

@@ -85,10 +85,10 @@ func (c established) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "spnego context(established, %v)", c.leaf.Info().Mech)
 }
 
-// Leaf is the context of the mechanism that was agreed upon, for what a mechanism
-// knows beyond gss.Context: NTLM's logon data, Kerberos' PAC. It is c itself where
-// c is not a complete context of this package. The session to be used is that of
-// c: the leaf's knows nothing of the mechListMICs.
+// Leaf returns the context of the negotiated mechanism, for what it has beyond
+// gss.Context: NTLM's logon data, Kerberos' PAC. It returns c itself if that is not a
+// complete context of this package. Use the session of c: the leaf's does not account
+// for the mechListMICs.
 func Leaf(c gss.Context) gss.Context {
 	if e, ok := c.(established); ok {
 		return e.leaf

@@ -57,13 +57,13 @@ func element(s string) (tag byte, body, rest string, ok bool) {
 	return tag, s[size:end], s[end:], true
 }
 
-// only is the contents of s, if it is one element with that tag and no more.
+// only returns the contents of s if it is one element with that tag and no more.
 func only(s string, tag byte) (body string, ok bool) {
 	t, body, rest, ok := element(s)
 	return body, ok && t == tag && rest == ""
 }
 
-// sizeOf is the size of an element with contents of n octets.
+// sizeOf returns the size of an element with contents of n octets.
 func sizeOf(n int) int {
 	switch {
 	case n < 0x80:

@@ -9,9 +9,9 @@ import (
 // framing is thisMech of RFC 2743 section 3.1, tag and length included.
 const framing = "\x06\x06" + string(gss.SPNEGO)
 
-// Encode writes the message in DER, with the framing of RFC 2743 section 3.1
-// (R4178-4.2-1), in one allocation. With Hints it is a NegTokenInit2.
-func (m Init) Encode() string {
+// Encode returns the message in DER, with the framing of RFC 2743 section 3.1 (RFC 4178
+// section 4.2), in one allocation. With Hints it is a NegTokenInit2.
+func (m Init) Encode() string { // R4178-4.2-1
 	mic := byte(tagField + 3)
 	if m.Hints.Present {
 		mic = tagField + 4
@@ -51,9 +51,9 @@ func (m Init) Encode() string {
 	return b.String()
 }
 
-// Encode writes the message in DER, without framing (R4178-4.2-1), in one
+// Encode returns the message in DER, without framing (RFC 4178 section 4.2), in one
 // allocation.
-func (m Resp) Encode() string {
+func (m Resp) Encode() string { // R4178-4.2-1
 	fields := fieldSize(m.ResponseToken) + fieldSize(m.MechListMIC)
 	if m.State != NoState {
 		fields += sizeOf(sizeOf(1))
@@ -78,7 +78,7 @@ func (m Resp) Encode() string {
 	return b.String()
 }
 
-// fieldSize is the size of a string in its explicit tag, 0 if it is not there.
+// fieldSize returns the size of a string in its explicit tag, 0 if it is absent.
 func fieldSize(t gss.Token) int {
 	if !t.Present() {
 		return 0

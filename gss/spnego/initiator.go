@@ -49,7 +49,7 @@ type gathering struct {
 	cfg    *config
 	target gss.Target
 	listed candidates
-	i      uint8       // whose turn it is
+	i      uint8       // the index of the one that begins
 	leaf   gss.Context // which has asked a question
 	hinted uint8       // index+1 of the mechanism that hint is for
 	hint   string
@@ -69,12 +69,12 @@ type candidate struct {
 	mech  gss.Mech
 }
 
-// heed takes the acceptor's NegTokenInit2. Its list counts for one thing only:
-// where it has nothing of ours there is no use in going on. Nothing protects it, so
-// it neither shortens nor reorders our own list: whoever strips a mechanism from a
-// hint must not be able to choose the next one (HTA-13). Its mechToken goes to the
-// mechanism that it is for, the first of its list; one for a mechanism that we
-// lack is ignored (SPNG-3.3.5.2-1). The hints are as well (MS-SPNG section 3.2.5).
+// heed reads the acceptor's NegTokenInit2. Of its list only one thing counts: without a
+// common mechanism the negotiation ends. The list is not protected, so that it neither
+// shortens nor reorders our own: an attacker that strips a mechanism from it must not be
+// able to choose the next one (HTA-13). Its mechToken is input for the mechanism that it
+// is for, the first of its list; one for a mechanism that is not configured is ignored
+// (SPNG-3.3.5.2-1). So are the hints (MS-SPNG section 3.2.5).
 func (c *gathering) heed(token string) gss.Fault {
 	hint, fault := ParseInit(token)
 	if !fault.IsZero() {
@@ -123,7 +123,7 @@ func (c gathering) begin(env gss.Env) (gss.Context, gss.Output, error) {
 	return c.began(env, leaf, out)
 }
 
-// began is what came of it.
+// began continues with the first output of a mechanism.
 func (c gathering) began(env gss.Env, leaf gss.Context, out gss.Output) (gss.Context, gss.Output, error) {
 	mech := c.cfg.mechs[c.i].Mech()
 	c.leaf = nil
@@ -131,11 +131,11 @@ func (c gathering) began(env gss.Env, leaf gss.Context, out gss.Output) (gss.Con
 	case out.State == gss.Waiting:
 		c.leaf = leaf
 		return c, out, nil
-	case out.State == gss.Failed && out.Fault.Code == gss.NoEntropy: // HTA-3, whoever needs it
+	case out.State == gss.Failed && out.Fault.Code == gss.NoEntropy: // HTA-3, for any mechanism
 		return failWith(out.Fault)
 	case out.State == gss.Failed && out.Fault.Code != gss.NoCredentials && !c.cfg.Fallback:
-		// It could not begin, for a reason that somebody else may have brought about.
-		// What is weaker does not take its place (HTA-13).
+		// It could not begin, for a reason that an attacker may have caused. A weaker
+		// mechanism does not take its place (HTA-13).
 		if c.listed.n == 0 {
 			return failWith(out.Fault)
 		}
@@ -189,8 +189,8 @@ func (c candidates) mechTypes() MechTypes {
 	return MechTypesOf(list...)
 }
 
-// outward is the state of a negotiation whose mechanism is in state s and which
-// has not heard of the end: never Complete (R4178-3.1-2).
+// outward returns the state of a negotiation that has not ended while its mechanism is
+// in state s: never Complete (R4178-3.1-2).
 func outward(s gss.State) gss.State {
 	if s == gss.Complete {
 		return gss.Ready
@@ -247,7 +247,7 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	return next.speak(gss.TokenOf(chosen.token))
 }
 
-// choose is the candidate that an OID names, the first one where it is left out.
+// choose returns the candidate with that OID, the first one for the zero Mech.
 func (c candidates) choose(m gss.Mech) (candidate, bool) {
 	if m == "" {
 		return c.a[0], true
@@ -272,8 +272,8 @@ func (c offered) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "spnego initiator(offered %d mechanisms)", c.listed.n)
 }
 
-// hollow is what is known of a mechanism that is not complete, or whose
-// negotiation is not: nothing proven.
+// hollow returns the Info of a mechanism before it, or its negotiation, is complete:
+// nothing in it is proven.
 func hollow(leaf gss.Context) gss.Info {
 	info := leaf.Info()
 	return gss.Info{Mech: info.Mech, ConnectionBound: info.ConnectionBound}
@@ -336,7 +336,7 @@ func (c initiating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	return c.heed(env, m) // SPNG-3.3.5-1: whatever its supportedMech says
 }
 
-// rejected is the end. What the mechanism has to say of it comes first.
+// rejected ends the negotiation. The mechanism's own fault, if it has one, goes first.
 func (c initiating) rejected(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
 	if m.ResponseToken.Present() && c.state != gss.Complete {
 		_, out, err := c.leaf.Step(env, gss.Input{Token: m.ResponseToken})
@@ -365,7 +365,7 @@ func (c initiating) heed(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
 	return fail(gss.Unexpected, "the acceptor wants more, but sends no token where the mechanism waits for one")
 }
 
-// stepped is what the mechanism made of a token or an answer.
+// stepped continues with the output of the mechanism for a token or an answer.
 func (c initiating) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.Output, error) {
 	c.leaf, c.state = leaf, out.State
 	switch {
@@ -415,8 +415,8 @@ func (c initiating) send(m Resp) (gss.Context, gss.Output, error) {
 	return c, gss.Output{State: outward(c.state), Token: gss.TokenOf(m.Encode())}, nil
 }
 
-// settle is section 5 for an initiator whose mechanism is complete and has nothing
-// more to send.
+// settle does section 5 for an initiator after its mechanism completed and has no more
+// tokens to send.
 func (c initiating) settle() (gss.Context, gss.Output, error) {
 	integrity := c.protects()
 	done := gss.Output{State: gss.Complete}
@@ -460,8 +460,7 @@ func (c initiating) protects() bool {
 	return ok
 }
 
-// unproven reports whether a mechanism without integrity is one that somebody else
-// may have chosen for us.
+// unproven reports whether a mechanism without integrity may be an attacker's choice.
 func (c initiating) unproven() bool { return c.reselected && !c.cfg.Fallback }
 
 var weak = gss.Fault{Code: gss.NotPermitted, Detail: "spnego: the acceptor chose a weaker mechanism, and that has no integrity to prove that it did; Config.Fallback takes it"}

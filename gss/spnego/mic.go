@@ -8,12 +8,12 @@ import (
 
 // What a mechanism may know of SPNEGO without importing it. Both are optional.
 type (
-	// cipherResetter is a session whose key streams start anew after each
-	// mechListMIC, while its sequence numbers go on: NTLM's (SPNG-3.2.5.1-1, MS-SPNG
-	// section 3.3.5.1).
+	// cipherResetter is a session with key streams that restart after each mechListMIC,
+	// while its sequence numbers go on: NTLM's (SPNG-3.2.5.1-1, MS-SPNG section
+	// 3.3.5.1).
 	cipherResetter interface{ ResetCipher() gss.Session }
-	// micRequirer is a complete context that makes mechListMIC compulsory: NTLM's
-	// whose AUTHENTICATE had a MIC of its own (SPNG-3.1.5.1-1, MS-SPNG note 8).
+	// micRequirer is a complete context that makes mechListMIC compulsory: NTLM's, if
+	// its AUTHENTICATE had a MIC of its own (SPNG-3.1.5.1-1, MS-SPNG note 8).
 	micRequirer interface{ RequiresMechListMIC() bool }
 )
 
@@ -35,8 +35,8 @@ type mics struct {
 	first  bool   // ours was made before theirs was taken
 }
 
-// session is the leaf's session after the MICs. It is false where the mechanism
-// has no integrity.
+// session returns the leaf's session after the MICs, and false if the mechanism has no
+// integrity.
 func (m mics) session(leaf gss.Context) (gss.Session, bool) {
 	s, ok := leaf.Session()
 	if !ok {
@@ -72,7 +72,7 @@ func reset(s gss.Session) gss.Session {
 	return s
 }
 
-// make is our MIC. There must be a session.
+// make returns our MIC. There must be a session.
 func (m mics) make(leaf gss.Context) (mics, gss.Token, gss.Fault) {
 	s, _ := m.session(leaf)
 	_, mic, fault := m.sign(s)

@@ -22,18 +22,18 @@ type Config struct {
 	// made of it; configure gss.Kerberos, and both are offered and taken.
 	Mechanisms []gss.Mechanism
 
-	// Fallback lets a weaker mechanism in without proof that nobody forced it on the
-	// two sides (HTA-13, C33). An initiator with it goes on with weaker mechanisms
-	// where a stronger one cannot begin for another reason than missing credentials
-	// (without it, whoever keeps a client from its KDC does not get NTLM instead), and
-	// takes an acceptor's choice of a weaker one that has no integrity. An acceptor
-	// with it has no favourite, and takes the initiator's without MICs; it needs that
-	// for clients that are too old to make any (RFC 4178 appendix C).
+	// Fallback allows a weaker mechanism without proof that no attacker forced it on the
+	// two sides. An initiator with it goes on with weaker mechanisms if a stronger one
+	// cannot begin for another reason than missing credentials (without it, an attacker
+	// that keeps a client from its KDC does not get NTLM instead), and accepts the choice
+	// of a weaker one that has no integrity. An acceptor with it has no preference, and
+	// accepts the initiator's choice without MICs; it needs that for clients too old to
+	// make any (RFC 4178 appendix C).
 	Fallback bool
-	// OwnOrder lets an acceptor take the mechanism that stands first in its own
-	// Mechanisms, at the price of another leg where the initiator's list begins with
-	// another one. Otherwise it takes the first of that list that it has
-	// (R4178-3.1-3).
+	// OwnOrder lets an acceptor select the first of its own Mechanisms that the
+	// initiator lists, at the price of another leg if the initiator's list begins with
+	// another one. Otherwise it selects the first of that list that it has (RFC 4178
+	// section 3.1).
 	OwnOrder bool
 	// RefuseRaw lets an acceptor take SPNEGO only, and not a bare NTLM or Kerberos
 	// token in its place, as Windows and browsers send (C33).
@@ -47,7 +47,7 @@ type Config struct {
 // Mechanism is dead.
 type Mechanism struct{ cfg *config }
 
-// config is a Config made ready. Nobody writes to it after New.
+// config is a validated Config. It is read-only after New.
 type config struct {
 	Config
 	mechs  [MaxMechanisms]gss.Mechanism
@@ -107,7 +107,7 @@ func appendOIDs(list []gss.Mech, m gss.Mech) []gss.Mech {
 	return append(list, m)
 }
 
-// firstOID is the one of them that is offered first.
+// firstOID returns the OID under which a mechanism is offered first.
 func firstOID(m gss.Mech) gss.Mech {
 	if m == gss.Kerberos {
 		return gss.MSKerberos
@@ -115,7 +115,7 @@ func firstOID(m gss.Mech) gss.Mech {
 	return m
 }
 
-// proper is the OID of the mechanism that m stands for.
+// proper returns the OID of the mechanism that m is an alias of.
 func proper(m gss.Mech) gss.Mech {
 	if m == gss.MSKerberos {
 		return gss.Kerberos
@@ -123,7 +123,7 @@ func proper(m gss.Mech) gss.Mech {
 	return m
 }
 
-// find is the mechanism that goes by an OID, -1 if we have none.
+// find returns the index of the mechanism with an OID, -1 if it is not configured.
 func (c *config) find(m gss.Mech) int {
 	m = proper(m)
 	for i := range int(c.n) {
@@ -147,9 +147,9 @@ func (m Mechanism) Traits() gss.Traits {
 	return m.cfg.traits
 }
 
-// Initiate implements gss.Mechanism. Mutual authentication is always requested
-// (SPNG-3.3.3-1).
-func (m Mechanism) Initiate(t gss.Target) gss.Context {
+// Initiate implements gss.Mechanism. Mutual authentication is always requested (MS-SPNG
+// section 3.3.3).
+func (m Mechanism) Initiate(t gss.Target) gss.Context { // SPNG-3.3.3-1
 	t.Want |= gss.Mutual
 	return initiator{m.cfg, t}
 }

@@ -28,7 +28,7 @@ type MechTypes struct {
 	n   uint8
 }
 
-// MechTypesOf is the list of mechs, DER; at most [MaxMechTypes] count.
+// MechTypesOf returns the list of mechs in DER; at most [MaxMechTypes] count.
 func MechTypesOf(mechs ...gss.Mech) MechTypes {
 	mechs = mechs[:min(len(mechs), MaxMechTypes)]
 	size := 0
@@ -45,14 +45,14 @@ func MechTypesOf(mechs ...gss.Mech) MechTypes {
 	return MechTypes{b.String(), uint8(len(mechs))}
 }
 
-// Len is the number of mechanisms.
+// Len returns the number of mechanisms.
 func (l MechTypes) Len() int { return int(l.n) }
 
-// DER is the list as it stood, the SEQUENCE without the tag [0] around it: what a
-// mechListMIC is computed over (R4178-5-1).
-func (l MechTypes) DER() string { return l.der }
+// DER returns the list as it was received, the SEQUENCE without the tag [0] around it: a
+// mechListMIC is computed over it (RFC 4178 section 5).
+func (l MechTypes) DER() string { return l.der } // R4178-5-1
 
-// All are the mechanisms, favourite first.
+// All iterates over the mechanisms, the preferred one first.
 func (l MechTypes) All() iter.Seq[gss.Mech] {
 	return func(yield func(gss.Mech) bool) {
 		_, rest, _, _ := element(l.der)
@@ -105,8 +105,8 @@ func readMechTypes(der string) (l MechTypes, ok bool) {
 type Init struct {
 	// MechTypes are the sender's mechanisms.
 	MechTypes MechTypes
-	// ReqFlags are the contents of the BIT STRING. Nothing protects them and
-	// nobody may heed them (R4178-4.2.1-1); they are here to be shown.
+	// ReqFlags holds the contents of the BIT STRING, for display only: the field is not
+	// protected and must not be used (RFC 4178 section 4.2.1).
 	ReqFlags gss.Token
 	// MechToken is a token of the first of MechTypes.
 	MechToken gss.Token
@@ -158,15 +158,15 @@ const (
 	AcceptIncomplete
 	// Reject ends the negotiation.
 	Reject
-	// RequestMIC: as AcceptIncomplete, and MICs are to be exchanged. In the
-	// acceptor's first message only (R4178-4.2.2-1).
+	// RequestMIC is AcceptIncomplete with MICs to be exchanged. It occurs in the
+	// acceptor's first message only (RFC 4178 section 4.2.2).
 	RequestMIC
 	negStates
 )
 
 var negStateNames = [negStates]string{"no state", "accept-completed", "accept-incomplete", "reject", "request-mic"}
 
-// String is the state's name in RFC 4178.
+// String returns the state's name in RFC 4178.
 func (s NegState) String() string {
 	if s < negStates {
 		return negStateNames[s]
@@ -190,11 +190,10 @@ var (
 	errState    = malformed("the negState is none of RFC 4178")
 )
 
-// ParseInit reads a NegTokenInit or NegTokenInit2. The framing of RFC 2743 section
-// 3.1 belongs around it; a peer that leaves it out is understood. Fields that are
-// not known are stepped over (R4178-4.2.1-1). It does not allocate. The fault is
-// Malformed.
-func ParseInit(token string) (m Init, fault gss.Fault) {
+// ParseInit reads a NegTokenInit or NegTokenInit2, with the framing of RFC 2743 section
+// 3.1 or without it. Unknown fields are skipped (RFC 4178 section 4.2.1). It does not
+// allocate. The fault is Malformed.
+func ParseInit(token string) (m Init, fault gss.Fault) { // R4178-4.2.1-1
 	fields, fault := open(token, tagField, errInit)
 	if !fault.IsZero() {
 		return Init{}, fault
@@ -243,9 +242,9 @@ func ParseInit(token string) (m Init, fault gss.Fault) {
 	return m, gss.Fault{}
 }
 
-// ParseResp reads a NegTokenResp, which has no framing (R4178-4.2-1). Fields that
-// are not known are stepped over. It does not allocate. The fault is Malformed.
-func ParseResp(token string) (m Resp, fault gss.Fault) {
+// ParseResp reads a NegTokenResp, which has no framing (RFC 4178 section 4.2). Unknown
+// fields are skipped. It does not allocate. The fault is Malformed.
+func ParseResp(token string) (m Resp, fault gss.Fault) { // R4178-4.2-1
 	if token != "" && token[0] == tagInitial {
 		return Resp{}, errResp
 	}
@@ -318,7 +317,7 @@ func open(token string, choice byte, other gss.Fault) (fields string, fault gss.
 	return fields, gss.Fault{}
 }
 
-// octets are the contents of the one string in body.
+// octets returns the contents of the one string in body.
 func octets(body string, tag byte) (gss.Token, bool) {
 	s, ok := only(body, tag)
 	return gss.TokenOf(s), ok
