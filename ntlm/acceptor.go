@@ -54,10 +54,10 @@ func (acceptor) Session() (gss.Session, bool) { return nil, false }
 // Format implements fmt.Formatter.
 func (acceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm acceptor(start)") }
 
-// grant are the flags of our CHALLENGE to a client that asks for asked
-// (NLMP-2.2.2.5-1). 128 and 56 come back whenever they are asked for, as Windows
-// does, whose clients demand them also where they sign nothing; KEY_EXCH only
-// where there is a key to be used. LM_KEY is never granted.
+// grant returns the flags of our CHALLENGE to a client that asks for asked
+// (NLMP-2.2.2.5-1). 128 and 56 are granted whenever they are asked for, as Windows does:
+// its clients require them even if they sign nothing. KEY_EXCH is granted only if the
+// key is used, LM_KEY never.
 func (c *config) grant(asked Flags) (Flags, gss.Fault) {
 	f := FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagTargetInfo | c.targetType
 	f |= asked & (FlagSign | FlagSeal | FlagESS | Flag128 | Flag56 | FlagVersion)
@@ -78,9 +78,9 @@ func (c *config) grant(asked Flags) (Flags, gss.Fault) {
 	return f, gss.Fault{}
 }
 
-// challenged has sent its CHALLENGE and waits for the AUTHENTICATE. What it keeps
-// is little, since anybody can leave a server with any number of these: the
-// CHALLENGE is written anew when the MIC needs it.
+// challenged has sent its CHALLENGE and waits for the AUTHENTICATE. It keeps little,
+// since any client can leave a server with any number of these: the CHALLENGE is
+// written again when the MIC needs it.
 type challenged struct {
 	pending
 	cfg     *config
@@ -112,7 +112,7 @@ func (c challenged) challenge(b []byte) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
-// Step looks at the AUTHENTICATE, and asks who can verify it (section 3.2.5.1.2).
+// Step reads the AUTHENTICATE, and asks for its verification (section 3.2.5.1.2).
 func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err

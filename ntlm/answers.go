@@ -18,8 +18,8 @@ type Hash struct {
 	NT           Key
 }
 
-// HashOf is the NT hash of a password, NTOWFv1 (MS-NLMP section 3.3.1).
-// Unsupported under FIPS-only mode, which bars MD4.
+// HashOf returns the NT hash of a password, NTOWFv1 (MS-NLMP section 3.3.1). The fault
+// is Unsupported, in FIPS-only mode, which does not allow MD4.
 func HashOf(password gss.Secret) (Key, gss.Fault) {
 	if fips140.Enforced() {
 		return Key{}, barred()
@@ -40,17 +40,16 @@ func ParseKey(text string) (k Key, ok bool) {
 	return k, true
 }
 
-// Anonymous answers gss.NeedCredential: log on as nobody.
+// Anonymous answers gss.NeedCredential: log on without a name.
 type Anonymous struct{}
 
-// External answers gss.NeedCredential: the user is this one, and who holds the
-// secret (an agent, a smart card, single sign-on) computes the response. The
-// context then asks [NeedResponse].
+// External answers gss.NeedCredential: the user is this one, and the holder of the
+// secret (an agent, a smart card, single sign-on) computes the response. The context
+// then asks [NeedResponse].
 type External struct{ User, Domain string }
 
-// NeedResponse asks for the NTLMv2 response of a user whose secret stays where
-// it is. With NTOWFv2 the user's response key (MS-NLMP section 3.3.2) the answer
-// is
+// NeedResponse asks for the NTLMv2 response of a user, without the secret. With the
+// user's response key NTOWFv2 (MS-NLMP section 3.3.2) the answer is
 //
 //	Proof       HMAC-MD5(NTOWFv2, Server || Temp)
 //	SessionKey  HMAC-MD5(NTOWFv2, Proof)
@@ -69,12 +68,11 @@ type Computed struct {
 	SessionKey Key // SessionBaseKey
 }
 
-// NeedLogon hands a verification out to who can do it, a domain controller
-// (NetrLogonSamLogonWithFlags, NETLOGON_NETWORK_INFO). An acceptor with
-// Config.PassThrough asks it in place of gss.NeedVerifier. The names are the
-// peer's claims, decoded; NT and LM are its responses as they came. What the MIC,
-// the channel binding and the policy ask for is checked by the acceptor after
-// the answer.
+// NeedLogon asks a domain controller to verify a response (NetrLogonSamLogonWithFlags,
+// NETLOGON_NETWORK_INFO). An acceptor with Config.PassThrough asks it in place of
+// gss.NeedVerifier. The names are the peer's claims, decoded; NT and LM are its
+// responses, unchanged. The acceptor checks the MIC, the channel binding and the policy
+// after the answer.
 //
 // Answers: [Logon], gss.Unknown, gss.Unverifiable, gss.Declined, gss.Unreachable.
 type NeedLogon struct {
@@ -91,17 +89,17 @@ type Logon struct {
 	// User and Domain name the account, "" as the peer claimed it.
 	User, Domain string
 	SessionKey   Key // UserSessionKey, that is SessionBaseKey
-	// Guest: the controller let the user in as a guest. An acceptor refuses that,
-	// so that nobody becomes a guest by a slip of the finger.
+	// Guest tells that the controller accepted the user as a guest. An acceptor refuses
+	// that, so that a mistyped name does not log on as a guest.
 	Guest bool
 	// Data is what else the controller says of the account, groups for instance,
 	// in a form that is the driver's own; see [LogonData].
 	Data string
 }
 
-// LogonData is the Data of the [Logon] that let the peer of an established
-// acceptor in; false for all other contexts. It finds a method of that name, so
-// a context around ours can hand it on.
+// LogonData returns the Data of the [Logon] by which an established acceptor accepted its
+// peer, and false for all other contexts. It calls a method of that name, so that a
+// context around ours can pass it on.
 func LogonData(c gss.Context) (string, bool) {
 	if e, ok := c.(interface{ LogonData() (string, bool) }); ok {
 		return e.LogonData()

@@ -29,7 +29,7 @@ const (
 var avNames = [...]string{"MsvAvEOL", "MsvAvNbComputerName", "MsvAvNbDomainName", "MsvAvDnsComputerName", "MsvAvDnsDomainName",
 	"MsvAvDnsTreeName", "MsvAvFlags", "MsvAvTimestamp", "MsvAvSingleHost", "MsvAvTargetName", "MsvAvChannelBindings"}
 
-// String is the name that MS-NLMP uses.
+// String returns the name in MS-NLMP.
 func (id AVID) String() string {
 	if int(id) < len(avNames) {
 		return avNames[id]
@@ -95,7 +95,7 @@ func ParseAVPairs(raw string) (AVPairs, gss.Fault) {
 	return AVPairs{}, malformed("more than 64 AV pairs")
 }
 
-// Raw is the list as on the wire, terminator included; "" for the zero AVPairs.
+// Raw returns the list as on the wire, terminator included, and "" for the zero AVPairs.
 func (p AVPairs) Raw() string { return p.raw }
 
 // All iterates over the pairs, the terminator left out.
@@ -111,7 +111,7 @@ func (p AVPairs) All() iter.Seq2[AVID, string] {
 	}
 }
 
-// Get is the value of the pair id, and whether there is one.
+// Get returns the value of the pair id, and reports whether there is one.
 func (p AVPairs) Get(id AVID) (string, bool) {
 	for rest := p.raw; len(rest) > 4; {
 		end := 4 + int(u16(rest, 2))
@@ -123,7 +123,7 @@ func (p AVPairs) Get(id AVID) (string, bool) {
 	return "", false
 }
 
-// Flags is the word of MsvAvFlags, 0 without one.
+// Flags returns the word of MsvAvFlags, 0 without one.
 func (p AVPairs) Flags() uint32 {
 	if v, ok := p.Get(AVFlags); ok {
 		return u32(v, 0)
@@ -131,7 +131,7 @@ func (p AVPairs) Flags() uint32 {
 	return 0
 }
 
-// Timestamp is the time of MsvAvTimestamp, and whether there is one.
+// Timestamp returns the time of MsvAvTimestamp, and reports whether there is one.
 func (p AVPairs) Timestamp() (Time, bool) {
 	if v, ok := p.Get(AVTimestamp); ok {
 		return Time(u64(v, 0)), true

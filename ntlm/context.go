@@ -20,7 +20,7 @@ func fail(code gss.Code, detail string) (gss.Context, gss.Output, error) {
 	return failWith(fault(code, detail))
 }
 
-// fault is a fault of this package.
+// fault returns a fault of this package.
 func fault(code gss.Code, detail string) gss.Fault {
 	return gss.Fault{Code: code, Detail: "ntlm: " + detail}
 }
@@ -29,12 +29,12 @@ func failWith(fault gss.Fault) (gss.Context, gss.Output, error) {
 	return failed{fault}, gss.Output{Fault: fault}, nil
 }
 
-// dead is the fault of a context that no New made.
+// dead returns the fault of a context that no New made.
 func dead() gss.Fault {
 	return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: not configured, use New"}
 }
 
-// noEntropy is the fault of the zero seed (HTA-3).
+// noEntropy returns the fault of the zero seed (HTA-3).
 func noEntropy() gss.Fault {
 	return gss.Fault{Code: gss.NoEntropy, Detail: "ntlm: the seed of this step is zero, and a challenge or a key was to be drawn from it"}
 }
@@ -106,14 +106,14 @@ func (c established) Info() gss.Info {
 	return info
 }
 
-// protects reports whether there is message protection: never for an anonymous
-// user, whose key everybody knows (MS-NLMP section 3.4).
+// protects reports whether there is message protection: never for an anonymous user,
+// since its key is no secret (MS-NLMP section 3.4).
 func (c established) protects() bool {
 	return c.flags.Any(FlagSign|FlagSeal) && !c.anonymous && !c.key.IsZero()
 }
 
-// Session implements gss.Context. The session is made here, so that a context
-// whose messages nobody protects carries no key streams.
+// Session implements gss.Context. The session is made here, so that a context without
+// message protection holds no key streams.
 func (c established) Session() (gss.Session, bool) {
 	if !c.protects() {
 		return nil, false
@@ -128,7 +128,7 @@ func (c established) Session() (gss.Session, bool) {
 //	interface{ RequiresMechListMIC() bool }
 func (c established) RequiresMechListMIC() bool { return c.mic }
 
-// LogonData is what [LogonData] finds.
+// LogonData is called by the function [LogonData].
 func (c established) LogonData() (string, bool) { return c.data, c.passedThrough }
 
 // Format implements fmt.Formatter: the key stays hidden.

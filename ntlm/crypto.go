@@ -65,8 +65,7 @@ func appendPad(b []byte, key *Key, pad byte) []byte {
 	return append(b, block[:]...)
 }
 
-// ntowfv1 is NTOWFv1, the MD4 of the password in UTF-16LE (MS-NLMP section
-// 3.3.1).
+// ntowfv1 returns NTOWFv1, the MD4 of the password in UTF-16LE (MS-NLMP section 3.3.1).
 func ntowfv1(password string) Key {
 	var room [128]byte
 	return md4Sum(appendUTF16(room[:0], password))
@@ -79,9 +78,9 @@ func md4Sum(b []byte) (k Key) {
 	return k
 }
 
-// lmowfv1 is LMOWFv1: DES of a constant under both halves of the password in
-// upper case. It is only defined for up to 14 characters of the OEM character
-// set, and false for others.
+// lmowfv1 returns LMOWFv1: DES of a constant under both halves of the password in upper
+// case. It is only defined for up to 14 characters of the OEM character set, and returns
+// false for others.
 func lmowfv1(password string) (k Key, ok bool) {
 	var half [14]byte
 	n := 0
@@ -120,7 +119,7 @@ func desOnce(dst, key, block []byte) {
 	c.Encrypt(dst, block)
 }
 
-// desl is DESL: the response of the versions before NTLMv2.
+// desl returns DESL: the response of the versions before NTLMv2.
 func desl(key Key, block []byte) (out [v1Size]byte) {
 	last := [7]byte{key[14], key[15]}
 	desOnce(out[:8], key[:7], block)

@@ -1,5 +1,5 @@
-// Package ntlm is NTLM (MS-NLMP) as a gss.Mechanism: both sides as immutable
-// contexts, and the messages for who wants to look at them.
+// Package ntlm implements NTLM (MS-NLMP) as a gss.Mechanism: both sides as immutable
+// contexts. It exports the message types for inspection.
 //
 //	mech, err := ntlm.New(ntlm.Config{Computer: "WWW", Domain: "EXAMPLE"})
 //	ctx := mech.Accept(gss.Target{Binding: gss.EndPoint(certificate)})
@@ -8,51 +8,49 @@
 //
 // An initiator asks gss.NeedCredential (answers: gss.Password, [Hash],
 // [External], [Anonymous]), sends a NEGOTIATE, takes a CHALLENGE, sends an
-// AUTHENTICATE, and is complete with it: NTLM cannot prove the server
-// (NTHT-5.1-1), so the initiator never reports mutual authentication. With
-// [External] it asks [NeedResponse] before the last message, so that the secret
-// can stay with an agent or a card.
+// AUTHENTICATE, and is complete with it: NTLM cannot prove the server (MS-NTHT section
+// 5.1), so that the initiator never reports mutual authentication. With [External] it
+// asks [NeedResponse] before the last message, so that the secret can stay with an agent
+// or a card.
 //
 // An acceptor answers the NEGOTIATE with a CHALLENGE, asks gss.NeedVerifier about
 // the user of the AUTHENTICATE (answers: gss.Password, [Hash], gss.Unknown), and
-// is complete with the answer. With Config.PassThrough it asks [NeedLogon], which
-// holds everything that a domain controller wants to know. The realm of the
-// question is the domain that the client claims: a store answers gss.Unknown for
-// domains that are not its own, since the client's proof holds for whatever
-// domain it names.
+// is complete with the answer. With Config.PassThrough it asks [NeedLogon], which holds
+// everything that a domain controller needs. The realm of the question is the domain
+// that the client claims: a store answers gss.Unknown for domains that are not its own,
+// since the client's proof is valid for any domain that it names.
 //
-// What holds for both:
+// For both sides:
 //
-//   - NTLMv2 is all there is, unless [Level] says otherwise.
-//   - The client sends a MIC exactly when the challenge has a timestamp; ours
-//     always has one. A server checks the MIC that the response announces, over
-//     the messages as they were on the wire. An attacker who takes the time out of
-//     a challenge also takes the MIC away (MS-NLMP wants it so), but our acceptor
-//     notices: the names and the time that the client was shown are part of its
-//     proof, and must come back as they were sent, unless Config.AllowUnechoed is
-//     set. An initiator cannot know; Config.RequireMIC refuses a server whose
-//     challenge has no time. Some clients send no MIC at all (curl, Firefox). The
-//     flags of their messages, and SPNEGO's around them, are not protected unless
-//     the acceptor sets RequireMIC.
-//   - The channel binding is one of three values and none of them turns into
-//     another: see Config.ChannelBinding.
-//   - Whatever is refused is refused with a gss.Fault that says why. Towards the
-//     peer all refusals look alike, and an unknown user takes the work of a wrong
-//     password.
-//   - Everything is bounded, see [MaxAuthenticate] and its neighbours.
-//   - Under FIPS-only mode there is no NTLM: [New], [HashOf] and [NewSession] give
+//   - NTLMv2 is the only version, unless [Level] allows others.
+//   - The client sends a MIC if and only if the challenge has a timestamp; that of
+//     our acceptor always has one. A server checks the MIC that the response
+//     announces, over the messages as they were on the wire. An attacker that strips
+//     the timestamp from a challenge also suppresses the MIC, as MS-NLMP allows, but
+//     our acceptor notices: the names and the time that the client was shown are part
+//     of its proof and must be returned unchanged, unless Config.AllowUnechoed is
+//     set. An initiator cannot notice; Config.RequireMIC refuses a challenge without
+//     a timestamp. Some clients never send a MIC (curl, Firefox). The flags of their
+//     messages, and SPNEGO's around them, are not protected unless the acceptor sets
+//     RequireMIC.
+//   - The channel binding has one of three kinds and none is turned into another:
+//     see Config.ChannelBinding.
+//   - Every refusal is a gss.Fault that says why. The peer cannot tell refusals
+//     apart, and an unknown user costs the work of a wrong password.
+//   - All input is bounded, see [MaxAuthenticate] and the other constants.
+//   - In FIPS-only mode there is no NTLM: [New], [HashOf] and [NewSession] fail with
 //     gss.Unsupported.
 //
 // # Message protection
 //
-// The session of an established context (where SIGN or SEAL was agreed upon, as
-// our initiator always asks) is a value: each call gives the next one. Half of it
-// is the state of two RC4 streams, 258 bytes each, which exist from the first call
-// of Session on and not before. SPNEGO starts the streams anew after its
-// mechListMICs, by the method ResetCipher of the session, and asks an established
-// context by its method RequiresMechListMIC whether they are compulsory.
+// The session of an established context (if SIGN or SEAL was negotiated, for which our
+// initiator always asks) is a value: each call returns the next one. Half of it is the
+// state of two RC4 streams, 258 bytes each, which are made by the first call of Session.
+// SPNEGO restarts the streams after its mechListMICs, by the session's method
+// ResetCipher, and asks an established context by its method RequiresMechListMIC whether
+// the MICs are compulsory.
 //
-// # Where things are
+// # Files
 //
 //	file          MS-NLMP
 //	message.go    2.2.1 NEGOTIATE, CHALLENGE, AUTHENTICATE
@@ -69,9 +67,9 @@
 //	context.go    the states that both sides share
 //	answers.go    questions and answers of this mechanism
 //	mechanism.go  configuration
-//	names.go      user names as people type them
+//	names.go      user names as they are typed
 //
-// Left out are connectionless authentication (3.1.5.2: nothing over HTTP begins
-// with a CHALLENGE; datagram sessions are there), and LM responses on the
-// server's side.
+// Not implemented are connectionless authentication (section 3.1.5.2; nothing over HTTP
+// begins with a CHALLENGE, but datagram sessions are implemented), and LM responses on
+// the server's side.
 package ntlm

@@ -124,9 +124,8 @@ const protection = gss.Integrity | gss.ReplayDetect | gss.Sequence | gss.Confide
 // wants reports whether the application asked for message protection.
 func (c greeted) wants() bool { return c.target.Want&protection != 0 }
 
-// offer are the flags of our NEGOTIATE (section 3.1.5.1.1). SIGN and KEY_EXCH are
-// asked for in any case: SPNEGO's mechListMIC lives on them, and some acceptors
-// want them.
+// offer returns the flags of our NEGOTIATE (section 3.1.5.1.1). It asks for SIGN and
+// KEY_EXCH in any case: SPNEGO's mechListMIC needs them, and some acceptors require them.
 func (c greeted) offer() Flags {
 	f := FlagUnicode | FlagOEM | FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagSign | FlagVersion | Flag128 | FlagKeyExchange | Flag56
 	switch c.cfg.Level {
@@ -150,8 +149,8 @@ func (c greeted) negotiate(b []byte) []byte {
 	return Negotiate{Flags: c.offer(), Version: c.cfg.Version}.Append(b)
 }
 
-// agree are the flags of our AUTHENTICATE, what both sides said; or why the
-// challenge is too weak to be answered (NLMP-3.1.5.1.2-1).
+// agree returns the flags of our AUTHENTICATE, those of both sides, or why the challenge
+// is too weak to be answered (NLMP-3.1.5.1.2-1).
 func (c greeted) agree(ch Challenge, pairs AVPairs) (Flags, gss.Fault) {
 	f := c.offer() & ch.Flags &^ (FlagUnicode | FlagOEM)
 	f |= FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagVersion | ch.Flags&FlagTargetInfo
@@ -198,7 +197,7 @@ type fresh struct {
 	exported Key
 }
 
-// draw is false for the zero seed (HTA-3).
+// draw returns the random values of a response, and false for the zero seed (HTA-3).
 func draw(env gss.Env) (f fresh, ok bool) {
 	var b [len(f.client) + len(f.exported)]byte
 	ok = env.Fill("ntlm authenticate", b[:])
@@ -354,8 +353,8 @@ type reply struct {
 	timed     bool // a MIC is due
 }
 
-// nobody is the AUTHENTICATE of an anonymous user (section 3.3.2). There is no
-// session key worth the name, and no MIC.
+// nobody sends the AUTHENTICATE of an anonymous user (section 3.3.2). Its session key is
+// no secret, and it has no MIC.
 func (r reply) nobody() (gss.Context, gss.Output, error) {
 	if r.wants() || r.cfg.RequireMIC || r.cfg.ChannelBinding == gss.Require {
 		return fail(gss.NotPermitted, "an anonymous user has no message protection, MIC or channel binding, but policy asks for it")
@@ -364,7 +363,7 @@ func (r reply) nobody() (gss.Context, gss.Output, error) {
 	return r.send([]byte{0}, nil, Key{}, Key{})
 }
 
-// old is the AUTHENTICATE of the versions before NTLMv2 (section 3.3.1).
+// old sends the AUTHENTICATE of the versions before NTLMv2 (section 3.3.1).
 func (r reply) old(random fresh) (gss.Context, gss.Output, error) {
 	if r.cfg.ChannelBinding == gss.Require {
 		return fail(gss.NotPermitted, "responses before NTLMv2 have no room for the channel binding that policy requires")
@@ -386,7 +385,7 @@ func (r reply) old(random fresh) (gss.Context, gss.Output, error) {
 	return r.exchange(random.exported, key, response[:], lm[:])
 }
 
-// v2 is the AUTHENTICATE of NTLMv2.
+// v2 sends the AUTHENTICATE of NTLMv2.
 func (r reply) v2(random, proof, base Key, temp, lm []byte) (gss.Context, gss.Output, error) {
 	var room [scratch]byte
 	nt := append(append(room[:0], proof[:]...), temp...)

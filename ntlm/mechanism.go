@@ -35,16 +35,15 @@ type Config struct {
 
 	// Level is V2 unless an old peer needs less.
 	Level Level
-	// ChannelBinding is how to treat gss.Target.Binding (C30). An acceptor that
-	// has one refuses another one, and the zeros of a client that knows about
-	// bindings, also under IfAvailable; under Require it refuses who sends none,
-	// and everybody where it has none itself. An initiator under Require fails
+	// ChannelBinding is how strictly gss.Target.Binding is required. An acceptor with a
+	// binding refuses another one, and the all-zero binding of a client that supports
+	// bindings, also under IfAvailable. Under Require it refuses clients that send no
+	// binding, and all clients if it has none itself. An initiator under Require fails
 	// without a binding.
 	ChannelBinding gss.Demand
-	// RequireMIC refuses peers that cannot or do not protect the three messages:
-	// an acceptor clients that send no MIC (curl and Firefox send none, C28), an
-	// initiator servers whose challenge has no timestamp, which is what makes
-	// clients send one.
+	// RequireMIC refuses peers that do not protect the three messages: an acceptor
+	// refuses clients that send no MIC (curl and Firefox send none), an initiator
+	// refuses challenges without a timestamp, which is what makes clients send one.
 	RequireMIC bool
 	// Require128 refuses peers that do not agree on 128-bit keys and extended
 	// session security. It is implied for an initiator that wants services of
@@ -76,22 +75,22 @@ type Config struct {
 	MaxSkew time.Duration
 	// PassThrough asks [NeedLogon] in place of gss.NeedVerifier.
 	PassThrough bool
-	// AllowAnonymous lets an acceptor take clients that ask to be nobody.
+	// AllowAnonymous lets an acceptor accept clients that log on without a name.
 	AllowAnonymous bool
-	// AllowEmptyPassword lets users in whose password is empty.
+	// AllowEmptyPassword accepts users with an empty password.
 	AllowEmptyPassword bool
-	// AllowUnechoed accepts NTLMv2 responses in which none of the names and times
-	// come back that the acceptor's challenge showed. No client that we know needs
-	// it. An attacker who rewrites the challenge can then take the MIC away, and
-	// with it the protection of the flags and of SPNEGO's choice; RequireMIC does
-	// not allow that either way. What comes back changed is refused all the same.
+	// AllowUnechoed accepts NTLMv2 responses that return none of the names and times of
+	// the acceptor's challenge. No known client needs it. An attacker that rewrites the
+	// challenge can then suppress the MIC, and with it the protection of the flags and
+	// of SPNEGO's choice; RequireMIC prevents that in any case. Names and times that are
+	// returned changed are refused even so.
 	AllowUnechoed bool
 }
 
 // Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is dead.
 type Mechanism struct{ cfg *config }
 
-// config is a Config made ready. Nobody writes to it after New.
+// config is a validated Config. It is read-only after New.
 type config struct {
 	Config
 	// The challenge's target name and target info up to the time, for both
@@ -167,8 +166,9 @@ func (c *config) prepare() {
 // Mech implements gss.Mechanism.
 func (m Mechanism) Mech() gss.Mech { return gss.NTLM }
 
-// Traits implements gss.Mechanism. The acceptor never proves itself (NTHT-5.1-1).
-func (m Mechanism) Traits() gss.Traits {
+// Traits implements gss.Mechanism. The acceptor never proves itself (MS-NTHT section
+// 5.1).
+func (m Mechanism) Traits() gss.Traits { // NTHT-5.1-1
 	return gss.Traits{ConnectionBound: true, Integrity: true, MaxLegs: 2}
 }
 

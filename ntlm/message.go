@@ -123,8 +123,8 @@ func (m Challenge) Append(b []byte) []byte {
 }
 
 // Authenticate is an AUTHENTICATE_MESSAGE, the client's proof (MS-NLMP section
-// 2.2.1.3). The responses are as good as a password to who can guess long
-// enough, and so is the key under them: fmt and JSON show their lengths only.
+// 2.2.1.3). An attacker can test guesses at the password against the responses and the
+// key, so that fmt and JSON show their lengths only.
 type Authenticate struct {
 	Flags       Flags  // zero in very old messages, which end before it
 	LM, NT      string // the responses

@@ -4,7 +4,7 @@ import "crypto/md5"
 
 // The computations of MS-NLMP sections 3.3 and 3.4.5.1.
 
-// ntowfv2 is NTOWFv2. userDomain is the user's name and then the domain's, in
+// ntowfv2 returns NTOWFv2. userDomain is the user's name followed by the domain's, in
 // UTF-16LE; its first user bytes are put into upper case here.
 func ntowfv2(nt Key, userDomain []byte, user int) Key {
 	var room [scratch]byte
@@ -14,7 +14,7 @@ func ntowfv2(nt Key, userDomain []byte, user int) Key {
 	return hmacEnd(b, &nt)
 }
 
-// proofV2 is NTProofStr: the HMAC over the server's challenge and temp.
+// proofV2 returns NTProofStr: the HMAC over the server's challenge and temp.
 func proofV2[T string | []byte](key Key, server Nonce, temp T) Key {
 	var room [scratch]byte
 	b := hmacStart(room[:0], &key)
@@ -23,18 +23,18 @@ func proofV2[T string | []byte](key Key, server Nonce, temp T) Key {
 	return hmacEnd(b, &key)
 }
 
-// hmac is the HMAC of a short message.
+// hmac returns the HMAC-MD5 of a short message.
 func hmac(key Key, message []byte) Key {
 	var room [md5.BlockSize + 64]byte
 	return hmacEnd(append(hmacStart(room[:0], &key), message...), &key)
 }
 
-// baseKeyV1 is the SessionBaseKey of the versions before NTLMv2.
+// baseKeyV1 returns the SessionBaseKey of the versions before NTLMv2.
 func baseKeyV1(nt Key) Key {
 	return md4Sum(nt[:])
 }
 
-// sessionChallenge is what NTLMv1 with extended session security responds to, in
+// sessionChallenge returns what NTLMv1 with extended session security responds to, in
 // place of the server's challenge alone.
 func sessionChallenge(server, client Nonce) (n Nonce) {
 	var both [16]byte
@@ -45,9 +45,9 @@ func sessionChallenge(server, client Nonce) (n Nonce) {
 	return n
 }
 
-// kxkeyV1 is KXKEY for the versions before NTLMv2; with NTLMv2 the key exchange
-// key is the session base key. lm is the LM response, lmowf the LM hash, zero
-// where there is none.
+// kxkeyV1 returns KXKEY for the versions before NTLMv2; with NTLMv2 the key exchange key
+// is the session base key. lm is the LM response, lmowf the LM hash, zero if there is
+// none.
 func kxkeyV1(flags Flags, base, lmowf Key, server Nonce, lm *[v1Size]byte) (k Key) {
 	switch {
 	case flags.Has(FlagESS):
@@ -67,14 +67,14 @@ func kxkeyV1(flags Flags, base, lmowf Key, server Nonce, lm *[v1Size]byte) (k Ke
 	return base
 }
 
-// rc4Once is RC4K: a key stream of its own over 16 bytes.
+// rc4Once returns RC4K: 16 bytes under a key stream of their own.
 func rc4Once(key, message Key) Key {
 	stream := newRC4(key[:])
 	stream.xor(message[:])
 	return message
 }
 
-// micOf is the MIC of the three messages; the MIC field of the last is zero, or
+// micOf returns the MIC of the three messages; the MIC field of the last is zero, or
 // taken as such.
 func micOf[A, B, C string | []byte](key Key, negotiate A, challenge B, authenticate C) Key {
 	var room [2 * scratch]byte

@@ -15,16 +15,15 @@ import (
 // puts before the message.
 const SignatureSize = 16
 
-// NewSession is message protection (MS-NLMP section 3.4) under an exported
-// session key that was agreed upon elsewhere; contexts make their own. flags are
-// those of the AUTHENTICATE message; of SIGN and SEAL at least one must be among
-// them, since there is no protection otherwise: Unsupported, as is anything under
-// FIPS-only mode.
+// NewSession returns message protection (MS-NLMP section 3.4) under an exported session
+// key that was negotiated elsewhere; contexts make their own. flags are those of the
+// AUTHENTICATE message, at least one of SIGN and SEAL among them: without them there is
+// no protection, and the fault is Unsupported, as always in FIPS-only mode.
 //
-// With [FlagDatagram] messages may come in any order: each is sealed under a key
-// of its own, and taken once ([gss.Window]). That needs [FlagESS], without which
-// a receiver cannot read the sequence number before it knows it; without it
-// datagrams have to come in order.
+// With [FlagDatagram] messages may arrive in any order: each is sealed under a key of its
+// own, and accepted once ([gss.Window]). That needs [FlagESS], without which a receiver
+// cannot read the sequence number before it knows it; without it datagrams must arrive
+// in order.
 func NewSession(flags Flags, exported Key, initiator bool) (gss.Session, gss.Fault) {
 	if fips140.Enforced() {
 		return nil, barred()
@@ -35,7 +34,7 @@ func NewSession(flags Flags, exported Key, initiator bool) (gss.Session, gss.Fau
 	return newSession(flags, exported, initiator), gss.Fault{}
 }
 
-// barred is the fault of everything that FIPS-only mode forbids.
+// barred returns the fault of everything that FIPS-only mode does not allow.
 func barred() gss.Fault {
 	return gss.Fault{Code: gss.Unsupported, Detail: "ntlm: FIPS-only mode bars MD4, MD5 and RC4, without which there is no NTLM; use Kerberos"}
 }
@@ -80,7 +79,7 @@ const (
 	magicServerSeal = "session key to server-to-client sealing key magic constant\x00"
 )
 
-// signKey is SIGNKEY (section 3.4.5.2).
+// signKey returns SIGNKEY (section 3.4.5.2).
 func signKey(flags Flags, exported Key, fromClient bool) Key {
 	if !flags.Has(FlagESS) {
 		return Key{}
@@ -92,7 +91,7 @@ func signKey(flags Flags, exported Key, fromClient bool) Key {
 	return keyFrom(exported[:], magic)
 }
 
-// sealKey is SEALKEY (section 3.4.5.3), and how many of its bytes count.
+// sealKey returns SEALKEY (section 3.4.5.3), and how many of its bytes count.
 func sealKey(flags Flags, exported Key, fromClient bool) (k Key, size uint8) {
 	n := len(exported)
 	switch {
@@ -125,7 +124,7 @@ func keyFrom(key []byte, magic string) Key {
 	return md5.Sum(append(append(room[:0], key...), magic...))
 }
 
-// receiving is the direction of the peer's messages.
+// receiving returns the direction of the peer's messages.
 func (s *session) receiving() *direction {
 	if s.flags.Has(FlagESS) {
 		return &s.in
@@ -143,9 +142,9 @@ func (s *session) rekey(d *direction, seq uint32) {
 	d.stream = newRC4(k[:])
 }
 
-// mac is MAC (section 3.4.4) of message under sequence number seq. seal runs the
-// message itself through the stream, where it is; the checksum is that of the
-// plain text, but goes through the stream after it (section 3.4.3).
+// mac returns MAC (section 3.4.4) of message under sequence number seq. With seal it
+// also runs the message through the stream, in place; the checksum is that of the plain
+// text, but goes through the stream after it (section 3.4.3).
 func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig [SignatureSize]byte) {
 	sig[0] = 1
 	if s.flags.Has(FlagESS) {
@@ -176,8 +175,8 @@ func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig 
 	return sig
 }
 
-// protect is the next token: the signature, and behind it the message if that is
-// to travel along.
+// protect returns the next token: the signature, followed by the message if along is
+// set.
 func (s session) protect(message string, along, seal bool) (gss.Session, string, gss.Fault) {
 	if seal && !s.flags.Has(FlagSeal) {
 		return s, "", gss.Fault{Code: gss.Unsupported, Detail: "ntlm: confidentiality was not negotiated"}

@@ -18,8 +18,8 @@ type proof struct {
 	bound     bool // the channel bindings were compared, and are equal
 }
 
-// read takes the message apart and refuses what cannot be judged, before anybody
-// is asked about the user. granted are the flags of the CHALLENGE.
+// read parses the message and refuses what cannot be judged, before any question about
+// the user. granted are the flags of the CHALLENGE.
 func (p *proof) read(c *config, granted Flags, token string) (fault gss.Fault) {
 	if p.m, fault = ParseAuthenticate(token); !fault.IsZero() {
 		return fault
@@ -122,7 +122,7 @@ func (p *proof) keys(server Nonce, base Key) {
 	}
 }
 
-// judge is what policy says to a client that has proved its password; now is in
+// judge applies the policy to a client that has proved its password; now is in
 // nanoseconds since the Unix epoch.
 func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
 	switch {
@@ -148,14 +148,14 @@ func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
 	return gss.Fault{}
 }
 
-// judgeEcho compares what the client says about the server with what our challenge
-// said (NLMP-3.2.5.1.2-5); now is the challenge's time. A client computes its proof
-// over the names and the time that it was shown (sections 2.2.2.7 and 3.3.2), and it
-// is the time that makes it send a MIC. An attacker who changes the challenge to
-// take the MIC away therefore changes what comes back.
+// judgeEcho compares the names and the time in the response with those of our challenge
+// (NLMP-3.2.5.1.2-5); now is the challenge's time. A client computes its proof over the
+// names and the time that it was shown (sections 2.2.2.7 and 3.3.2), and the time makes
+// it send a MIC. An attacker that changes the challenge to suppress the MIC therefore
+// changes the response.
 //
 //	names and time          by default   AllowUnechoed
-//	as they were            accepted     accepted
+//	unchanged               accepted     accepted
 //	none of them            refused      accepted
 //	some of them, changed   refused      refused
 //

@@ -31,13 +31,13 @@ const (
 	MaxAVPairs = 64
 )
 
-// malformed is a fault of the peer's bytes.
+// malformed returns a fault of the peer's bytes.
 func malformed(detail string) gss.Fault {
 	return gss.Fault{Code: gss.Malformed, Detail: "ntlm: " + detail}
 }
 
-// typeOf is the message type of b, 0 when it is no NTLM message at all
-// (NTHT-1.3-1: a SPNEGO or Kerberos token is none).
+// typeOf returns the message type of b, 0 if it is no NTLM message (NTHT-1.3-1: a SPNEGO
+// or Kerberos token is none).
 func typeOf(b string) uint32 {
 	if len(b) < 12 || b[:len(signature)] != signature {
 		return 0
@@ -74,9 +74,9 @@ func (s span) in(b string, fixed int) (string, bool) {
 	return b[s.off : int(s.off)+int(s.n)], true
 }
 
-// before is where the payload begins, as far as s knows: the lower of start and
-// its own offset. Offsets tell how long a header is; flags do not: real peers set
-// the version flag in messages without a version.
+// before returns the start of the payload as far as s tells: the lower of start and its
+// own offset. Offsets tell how long a header is; flags do not: real peers set the
+// version flag in messages without a version.
 func (s span) before(start int) int {
 	if s.n != 0 && uint64(s.off) < uint64(start) {
 		return int(s.off)
@@ -125,7 +125,7 @@ func TimeOf(ns int64) Time {
 	return Time(ticks + epoch)
 }
 
-// Unix is t in nanoseconds since the Unix epoch; false when that does not fit.
+// Unix returns t in nanoseconds since the Unix epoch, and false if that does not fit.
 func (t Time) Unix() (int64, bool) {
 	const limit = (1<<63 - 1) / 100
 	if t > epoch+limit || t < epoch-limit {
@@ -192,8 +192,8 @@ func appendUTF16(b []byte, s string) []byte {
 	return b
 }
 
-// decodeUTF16 is false for an odd length and for surrogates without a partner:
-// two different names must not decode to the same one.
+// decodeUTF16 decodes UTF-16LE. It returns false for an odd length and for unpaired
+// surrogates: two different names must not decode to the same one.
 func decodeUTF16(raw string) (string, bool) {
 	if len(raw)%2 != 0 {
 		return "", false
