@@ -128,7 +128,7 @@ func (c established) Session() (gss.Session, bool) {
 //	interface{ RequiresMechListMIC() bool }
 func (c established) RequiresMechListMIC() bool { return c.mic }
 
-// LogonData is called by the function [LogonData].
+// LogonData implements what the function [LogonData] calls.
 func (c established) LogonData() (string, bool) { return c.data, c.passedThrough }
 
 // Format implements fmt.Formatter: the key stays hidden.

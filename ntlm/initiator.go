@@ -248,7 +248,7 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 	}
 	r := reply{greeted: c, challenge: token, server: ch.Server, flags: flags}
 	if c.login.kind == asNobody {
-		return r.nobody()
+		return r.nameless()
 	}
 	if c.cfg.Level != V2 {
 		return r.old(random)
@@ -353,9 +353,9 @@ type reply struct {
 	timed     bool // a MIC is due
 }
 
-// nobody sends the AUTHENTICATE of an anonymous user (section 3.3.2). Its session key is
+// nameless sends the AUTHENTICATE of an anonymous user (section 3.3.2). Its session key is
 // no secret, and it has no MIC.
-func (r reply) nobody() (gss.Context, gss.Output, error) {
+func (r reply) nameless() (gss.Context, gss.Output, error) {
 	if r.wants() || r.cfg.RequireMIC || r.cfg.ChannelBinding == gss.Require {
 		return fail(gss.NotPermitted, "an anonymous user has no message protection, MIC or channel binding, but policy asks for it")
 	}
