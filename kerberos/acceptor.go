@@ -155,8 +155,8 @@ func (r *request) refuse(env gss.Env, code message.ErrorCode, fault gss.Fault) (
 	return next, out, err
 }
 
-// framing is the mechanism in whose framing the client speaks, and is answered; "" is
-// none.
+// framing is the mechanism OID in the framing of the client's token, which the reply has
+// as well; "" is none.
 type framing struct{ mech gss.Mech }
 
 // reply puts a message for the client into it.
@@ -167,7 +167,7 @@ func (f framing) reply(id message.TokenID, body []byte) gss.Token {
 	return gss.TokenOf(message.Frame(f.mech, id, body))
 }
 
-// refusal is a KRB-ERROR: its code and our time, with which the client can mend its
+// refusal returns a KRB-ERROR: its code and our time, by which the client can correct its
 // clock, and nothing else (RFC 4120 section 3.2.3).
 func (f framing) refusal(env gss.Env, code message.ErrorCode, service message.Principal) gss.Token {
 	e := message.Error{Time: message.TimeOf(env.Now), Micro: message.Micro(env.Now), Code: code, Service: service}
@@ -216,7 +216,7 @@ func (keyless) Format(f fmt.State, _ rune) {
 type judged struct {
 	established // what it becomes
 	answer      gss.Token
-	framing                       // for who comes twice
+	framing                       // for the refusal of a replay
 	service     message.Principal // as it is on the ticket
 	oldest      int64             // what the memory of requests has to reach back to, in nanoseconds
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// Keys answers gss.NeedCredential: a principal whose long-term keys stand in a keytab.
+// Keys answers gss.NeedCredential: a principal with long-term keys in a keytab.
 type Keys struct {
 	Principal message.Principal
 	Keytab    *keytab.Keytab
@@ -21,8 +21,8 @@ func (Keys) Answer() {}
 // Subject implements [gss.Subject].
 func (k Keys) Subject() string { return k.Principal.String() }
 
-// Tickets answers gss.NeedCredential: a principal whose tickets stand in a credential
-// cache. What is got with them is offered to [KeepTicket].
+// Tickets answers gss.NeedCredential: a principal with tickets in a credential cache.
+// Tickets that are obtained with them are offered to [KeepTicket].
 type Tickets struct{ Cache *ccache.Cache }
 
 func (Tickets) Answer() {}
@@ -107,10 +107,10 @@ type Delegated struct{ Credential ccache.Credential }
 
 func (Delegated) Answer() {}
 
-// Cache is a credential cache of them.
+// Cache returns a credential cache of them.
 func (d Delegated) Cache() *ccache.Cache { return ccache.New(d.Credential.Client, d.Credential) }
 
-// Format implements fmt.Formatter: whose they are shows.
+// Format implements fmt.Formatter: the client's name shows.
 func (d Delegated) Format(f fmt.State, verb rune) { d.Credential.Format(f, verb) }
 
 // The faults that both sides have.

@@ -17,7 +17,7 @@ type initiator struct {
 	target gss.Target
 }
 
-// Step asks who the user is.
+// Step asks for the user's credentials.
 func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", false); err != nil {
 		return c, gss.Output{}, err
@@ -95,9 +95,9 @@ func (inquiring) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "kerberos initiator(waiting for credentials)")
 }
 
-// user is a user as people type one: alice in the default realm, alice@REALM, or, with
-// a suffix that is not in capitals, a user principal name that the KDC has to look up (RFC
-// 6806 section 5).
+// user returns the principal of a name as it is typed: alice in the default realm,
+// alice@REALM, or, with a suffix that is not in capitals, a user principal name that the
+// KDC looks up (RFC 6806 section 5).
 func (c *config) user(name, domain string) (message.Principal, gss.Fault) {
 	if domain != "" && !strings.Contains(name, "@") {
 		name += "@" + domain
@@ -115,8 +115,8 @@ func (c *config) user(name, domain string) (message.Principal, gss.Fault) {
 	return p, gss.Fault{}
 }
 
-// service is whom a ticket is needed for: a pure function of the target (R4559-4.1-13).
-// Its realm is "" where only KDCs know it.
+// service returns the principal that a ticket is needed for: a pure function of the
+// target (R4559-4.1-13). Its realm is "" if only KDCs know it.
 func (s *seeking) service() message.Principal {
 	p := message.Principal{Name: message.NameOf(message.NameServiceHost, s.target.Service, s.target.Host)}
 	if s.cfg.Realms != nil {
@@ -125,7 +125,7 @@ func (s *seeking) service() message.Principal {
 	return p
 }
 
-// login is who the user is and what proves it.
+// login is the user's principal with its proof: a password, keys or tickets.
 type login struct {
 	client   message.Principal
 	password gss.Secret
@@ -133,7 +133,7 @@ type login struct {
 	cache    *ccache.Cache
 }
 
-// send is the AP-REQ for a ticket that is in hand (RFC 4120 section 3.2.2, RFC 4121
+// send returns the AP-REQ for a ticket that was obtained (RFC 4120 section 3.2.2, RFC 4121
 // section 4.1).
 func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 	cred := s.got
@@ -185,7 +185,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 	return next, gss.Output{State: gss.Ready, Token: token}, nil
 }
 
-// delegation is a KRB-CRED with the forwarded ticket (RFC 4120 section 3.6).
+// delegation returns a KRB-CRED with the forwarded ticket (RFC 4120 section 3.6).
 func (s *seeking) delegation(at int64, confounder string) string {
 	fwd, key := s.forwarded, s.got.Key
 	part := message.EncCred{Time: message.TimeOf(at), Micro: message.Micro(at)}.With(message.CredInfo{
@@ -211,8 +211,8 @@ type asked struct {
 	expires  message.Time
 }
 
-// done is the context where nothing more comes of the service: it counts from the same
-// number (RFC 4121 section 4.2.2), under the subkey that it was sent.
+// done returns the context if the service sends nothing more: it counts from the same
+// number (RFC 4121 section 4.2.2), under the subkey that was sent to it.
 func (c asked) done() established {
 	return established{initiator: true, flags: c.flags, peer: c.service, expires: c.expires, key: c.subkey, send: c.sequence, recv: c.sequence}
 }
@@ -261,8 +261,8 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if part.HasSequence {
 		done.recv = part.Sequence
 	}
-	// With rc4-hmac the tokens cannot say under whose subkey they are, and peers agree on the
-	// initiator's.
+	// With rc4-hmac the tokens cannot say which side's subkey protects them, and peers use
+	// the initiator's.
 	if !part.Subkey.IsZero() && !(part.Subkey.Type() == enctype.RC4 && c.subkey.Type() == enctype.RC4) {
 		if fault := c.cfg.allows(part.Subkey.Type()); !fault.IsZero() {
 			return failWith(fault)
@@ -272,7 +272,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	return done, gss.Output{State: gss.Complete}, nil
 }
 
-// refused takes a KRB-ERROR. Nobody vouches for it.
+// refused takes a KRB-ERROR, which is not authenticated.
 func (c asked) refused(body string) (gss.Context, gss.Output, error) {
 	e, fault := message.ParseError(body)
 	if !fault.IsZero() {

@@ -23,10 +23,11 @@ const maxSkew = 1 << 60
 type Config struct {
 	_ struct{}
 
-	// ChannelBinding is how to treat gss.Target.Binding (C30). An acceptor that has one
-	// refuses another one, and the zeros of a client that knows about bindings, also
-	// under IfAvailable; under Require it refuses who sends none, and everybody where
-	// it has none itself. An initiator under Require fails without a binding.
+	// ChannelBinding is how strictly gss.Target.Binding is required. An acceptor with a
+	// binding refuses another one, and the all-zero binding of a client that supports
+	// bindings, also under IfAvailable. Under Require it refuses clients that send no
+	// binding, and all clients if it has none itself. An initiator under Require fails
+	// without a binding.
 	ChannelBinding gss.Demand
 	// MaxSkew is how far the clocks may be apart. 0 is DefaultMaxSkew; more than 36 years
 	// count as 36 years.
@@ -38,20 +39,22 @@ type Config struct {
 
 	// Keys are the acceptor's.
 	Keys *keytab.Keytab
-	// Services are the names that the acceptor answers to, each with its realm. Empty:
-	// whoever has a key in Keys, under whatever name the ticket has, since a directory gives
-	// one account many names.
+	// Services are the names of the acceptor, each with its realm. If it is empty, a key
+	// in Keys is enough, under any name on the ticket, since a directory gives one
+	// account many names.
 	Services []message.Principal
-	// ClientRealms lists the realms whose clients are accepted, compared byte by byte. Empty
-	// accepts all: every realm that the service's KDC trusts, over however long a path, can
-	// then name clients, and handlers must compare gss.Info.Name, which has the realm, and
-	// not Peer alone (C51). The realm of the anonymous principal is message.AnonymousRealm.
+	// ClientRealms lists the realms of accepted clients, compared byte by byte. An empty
+	// list accepts all: every realm that the service's KDC trusts, over a path of any
+	// length, can then name clients, and handlers must compare gss.Info.Name, which has
+	// the realm, and not Peer alone. The realm of the anonymous principal is
+	// message.AnonymousRealm.
 	ClientRealms []string
-	// RequireTransitedChecked refuses a client of another realm, or one whose ticket came
+	// RequireTransitedChecked refuses a client of another realm, or with a ticket that came
 	// through one, unless the KDC says that it checked the path (TRANSITED-POLICY-CHECKED,
-	// RFC 4120 section 2.7; C51). The service's own realm is that of its entry in Keys, or the
-	// one that all of Services are in, or else Realm; where none says, each client is of
-	// another. Off by default: Microsoft's KDCs do not set the flag, and its servers ignore it.
+	// RFC 4120 section 2.7). The service's own realm is that of its entry in Keys, or the
+	// one of all Services, or else Realm; without any of them every client is of another
+	// realm. It is off by default: Microsoft's KDCs do not set the flag, and its servers
+	// ignore it.
 	RequireTransitedChecked bool
 	// BareRequests takes an AP-REQ without the framing of GSS (C33).
 	BareRequests bool
@@ -69,8 +72,8 @@ type Config struct {
 	// Realms says where hosts and realms are; nil knows nothing, and leaves it to the
 	// client's KDC.
 	Realms Realms
-	// OneWay lets an initiator ask for no proof of the service, and be complete with its
-	// request: for servers that give none, whoever they are then.
+	// OneWay lets an initiator request no proof of the service, and be complete with its
+	// own request. It is for servers that send none, and leaves them unauthenticated.
 	OneWay bool
 	// Delegate is when an initiator hands on a forwarded ticket-granting ticket, where
 	// gss.Delegate is wanted.
@@ -98,7 +101,7 @@ const (
 	DelegateNever Delegation = iota
 	// DelegateIfTrusted: to services that the KDC marks as trusted (ok-as-delegate).
 	DelegateIfTrusted
-	// DelegateAlways: to whoever the application asks it for.
+	// DelegateAlways delegates to every service for which the application asks it.
 	DelegateAlways
 	delegations
 )
@@ -116,7 +119,7 @@ const (
 // Mechanism is Kerberos as a gss.Mechanism. The zero Mechanism is dead.
 type Mechanism struct{ cfg *config }
 
-// config is a Config made ready. Nobody writes to it after New.
+// config is a validated Config. It is read-only after New.
 type config struct {
 	Config
 	fips  bool
@@ -156,8 +159,8 @@ func New(c Config) (Mechanism, error) {
 	return Mechanism{p}, nil
 }
 
-// realm returns the acceptor's own realm where the key that opened a ticket says none. It
-// does not come from the ticket, whose service name is not protected.
+// realm returns the acceptor's own realm if the key that opened a ticket has none. It does
+// not come from the ticket, in which the service's name is not protected.
 func (c *config) realm() string {
 	if len(c.Services) == 0 {
 		return c.Realm
@@ -170,7 +173,7 @@ func (c *config) realm() string {
 	return c.Services[0].Realm
 }
 
-// allows is the fault of a type that policy or FIPS-only mode bars.
+// allows returns the fault of a type that policy or FIPS-only mode does not allow.
 func (c *config) allows(t enctype.Type) gss.Fault {
 	if fault := t.Usable(); !fault.IsZero() {
 		return fault

@@ -24,11 +24,11 @@ func findPAC(ticket *message.EncTicketPart, service *enctype.Prepared) signedPAC
 	return signedPAC{data, service, ticket.Client.Name, ticket.AuthTime}
 }
 
-// PAC is what the ticket of an established acceptor's peer says of the user, once the
-// service's key has verified it (KILE-3.4.5.3-1). False for a ticket without a PAC, and
-// for every context that is no such acceptor, or whose Config.KeepPAC is off; a fault
-// for a PAC that does not parse or verify. Of a context of SPNEGO take spnego.Leaf.
-func PAC(c gss.Context) (v pac.Verified, ok bool, fault gss.Fault) {
+// PAC returns the PAC in the ticket of an established acceptor's peer, verified with the
+// service's key. It returns false for a ticket without a PAC, for a context that is no
+// such acceptor, and without Config.KeepPAC, and a fault for a PAC that does not parse or
+// verify. For a context of SPNEGO pass spnego.Leaf of it.
+func PAC(c gss.Context) (v pac.Verified, ok bool, fault gss.Fault) { // KILE-3.4.5.3-1
 	p, has := c.(interface {
 		PAC() (pac.Verified, bool, gss.Fault)
 	})
@@ -38,7 +38,7 @@ func PAC(c gss.Context) (v pac.Verified, ok bool, fault gss.Fault) {
 	return p.PAC()
 }
 
-// PAC is what [PAC] finds.
+// PAC implements what the function [PAC] calls.
 func (c established) PAC() (v pac.Verified, ok bool, fault gss.Fault) {
 	if c.pac.data == "" {
 		return pac.Verified{}, false, gss.Fault{}

@@ -118,7 +118,7 @@ func (s seeking) withTicket(env gss.Env) (gss.Context, gss.Output, error) {
 	return s.withTGT(env)
 }
 
-// delegates is the policy.
+// delegates reports whether the application asks for delegation and the policy allows it.
 func (s *seeking) delegates() bool {
 	switch {
 	case !s.target.Want.Has(gss.Delegate):

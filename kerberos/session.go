@@ -50,7 +50,7 @@ func newSession(key enctype.Key, initiator, acceptorSubkey bool, send, recv uint
 	return session{key, initiator, acceptorSubkey, send, recv}, true
 }
 
-// flags are those that a side puts into its tokens.
+// flags returns the flags of a side's tokens.
 func (s session) flags(byInitiator bool) (f byte) {
 	if !byInitiator {
 		f |= sentByAcceptor
@@ -61,8 +61,8 @@ func (s session) flags(byInitiator bool) (f byte) {
 	return f
 }
 
-// header is the first sixteen bytes of a token (section 4.2.6): a MIC token has
-// filler where a Wrap token has EC and RRC.
+// header returns the first sixteen bytes of a token (section 4.2.6): a MIC token has filler
+// in place of a Wrap token's EC and RRC.
 func header(id string, flags byte, ec, rrc uint16, seq uint64) []byte {
 	h := make([]byte, 0, tokenHeader)
 	h = append(append(h, id...), flags, 0xFF)

@@ -49,7 +49,8 @@ func hmacMD5(key []byte, data ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// derived is a key for one purpose under k, export-strength types left out.
+// derived returns a key for one purpose under k; export-strength types are not
+// implemented.
 func derived(k []byte, data []byte) []byte { return hmacMD5(hmacMD5(k, []byte{0, 0, 0, 0}), data) }
 
 func crypt(key []byte, parts ...[]byte) {
@@ -62,8 +63,8 @@ func crypt(key []byte, parts ...[]byte) {
 	}
 }
 
-// sum is SGN_CKSUM (section 7.3): over the usage, the token's first eight bytes, and what
-// is protected.
+// sum returns SGN_CKSUM (section 7.3), over the usage, the token's first eight bytes and
+// the protected text.
 func (s rc4Session) sum(salt uint32, id message.TokenID, head, text string) []byte {
 	h := md5.New()
 	h.Write(binary.LittleEndian.AppendUint32(nil, salt))
@@ -74,7 +75,7 @@ func (s rc4Session) sum(salt uint32, id message.TokenID, head, text string) []by
 	return hmacMD5(sign, h.Sum(nil))[:rc4Sum]
 }
 
-// sequence is SND_SEQ before encryption, of what a side sends.
+// rc4SequenceOf returns SND_SEQ before encryption, of a side's token.
 func rc4SequenceOf(n uint32, byInitiator bool) []byte {
 	b := binary.BigEndian.AppendUint32(nil, n)
 	if byInitiator {

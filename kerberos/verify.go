@@ -11,13 +11,13 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// replayScope is whose memory of requests is asked: one for all services, since a
-// request can be shown to any of them that shares a key, under whatever name.
+// replayScope is the scope in the replay memory: one for all services, since a request can
+// be shown to any of them that shares a key, under any name.
 const replayScope = "Kerberos"
 
-// judge looks at an AP-REQ whose ticket has opened (RFC 4120 section 3.2.3) with a key of
-// the service's realm, and asks whether it is new. All that follows from it is computed here, so that what waits for
-// the answer is small.
+// judge checks an AP-REQ after its ticket was opened (RFC 4120 section 3.2.3) with a key of
+// the service's realm, and asks whether it is new. Everything that follows from it is
+// computed here, so that the state which waits for the answer is small.
 func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *enctype.Prepared, realm string) (gss.Context, gss.Output, error) {
 	ticket, fault := message.ParseEncTicketPart(text)
 	if !fault.IsZero() {
@@ -91,7 +91,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	}}, nil
 }
 
-// check is what RFC 4120 section 3.2.3 looks at once both parts are open. realm is the
+// check does the checks of RFC 4120 section 3.2.3 on both decrypted parts. realm is the
 // service's own.
 func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.Authenticator, realm string) (message.ErrorCode, gss.Fault) {
 	bad := func(code message.ErrorCode, kind gss.Code, detail string) (message.ErrorCode, gss.Fault) {
@@ -133,8 +133,8 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 	return message.ErrNone, gss.Fault{}
 }
 
-// understood are the types of authorization data that may stand where they cannot be
-// passed over: they tell of the user, or are for KDCs alone.
+// understood reports whether authorization data of a type may occur outside of
+// AD-IF-RELEVANT: it describes the user, or is for KDCs alone.
 func understood(kind int32) bool {
 	switch kind {
 	case message.ADPAC, message.ADAPOptions, message.ADTargetPrincipal, message.ADTokenRestrictions, message.ADLocal,
@@ -175,8 +175,8 @@ func (r *request) bind(auth *message.Authenticator, sum checksum) (bound bool, f
 	return bound, fault
 }
 
-// answer is the AP-REP (RFC 4120 section 3.2.4): the client's time, a number to count
-// from, and a key for messages that both sides had a part in (RFC 4121 section 2).
+// answer returns the AP-REP (RFC 4120 section 3.2.4): the client's time, a number to count
+// from, and a key for messages to which both sides contributed (RFC 4121 section 2).
 func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *message.Authenticator, done *established) (gss.Token, gss.Fault) {
 	kind := done.key.Type()
 	var random [32 + 16 + 4]byte // subkey, confounder, number
@@ -189,7 +189,7 @@ func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *messa
 	}
 	part := message.EncAPRepPart{Time: auth.Time, Micro: auth.Micro, HasSequence: true}
 	part.Sequence = sequence(random[48:])
-	if done.send = part.Sequence; kind != enctype.RC4 { // whose tokens cannot say whose subkey it is
+	if done.send = part.Sequence; kind != enctype.RC4 { // its tokens cannot say which side's subkey it is
 		part.Subkey, done.key, done.acceptorSubkey = subkey, subkey, true
 	}
 	var room [256]byte
@@ -197,8 +197,8 @@ func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *messa
 	return r.reply(message.TokenAPRep, rep.Append(nil)), gss.Fault{}
 }
 
-// sequence is a random number to count from: positive as a signed one too, which is
-// what old peers read.
+// sequence returns a random number to count from. It is also positive as a signed number,
+// which is what old peers read.
 func sequence(random []byte) uint32 {
 	return uint32(random[0]&0x3F)<<24 | uint32(random[1])<<16 | uint32(random[2])<<8 | uint32(random[3])
 }
