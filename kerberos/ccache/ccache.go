@@ -27,7 +27,7 @@ type Credential struct {
 	foreign foreignKey
 }
 
-// foreignKey is a key of a type that cannot be used here: it is kept for who can.
+// foreignKey is a key of a type that is not implemented. It is kept for other programs.
 type foreignKey struct {
 	kind  int16
 	value gss.Secret
@@ -36,7 +36,7 @@ type foreignKey struct {
 // IsZero reports whether there is no ticket.
 func (c Credential) IsZero() bool { return c.Ticket == "" }
 
-// Starts is when the ticket begins to hold.
+// Starts returns the start of the ticket's validity.
 func (c Credential) Starts() message.Time {
 	if c.StartTime != 0 {
 		return c.StartTime
@@ -62,8 +62,7 @@ func (c Credential) isConfig() bool {
 	return c.Server.Realm == configRealm && c.Server.Name.Component(0) == configName
 }
 
-// Cache is a principal and its credentials; nobody changes one. The nil Cache is
-// empty.
+// Cache is a principal and its credentials. It is immutable; the nil Cache is empty.
 type Cache struct {
 	principal message.Principal
 	creds     []Credential // settings among them
@@ -76,7 +75,7 @@ func New(principal message.Principal, creds ...Credential) *Cache {
 	return &Cache{principal: principal, creds: append([]Credential(nil), creds...)}
 }
 
-// Principal is whose cache it is.
+// Principal returns the principal of the cache.
 func (c *Cache) Principal() message.Principal {
 	if c == nil {
 		return message.Principal{}
@@ -84,8 +83,8 @@ func (c *Cache) Principal() message.Principal {
 	return c.principal
 }
 
-// Offset is what to add to our clock to have the KDC's, in microseconds, as the cache
-// says; 0 if it does not.
+// Offset returns the difference of the KDC's clock to ours, in microseconds, as the cache
+// has it, 0 if it has none.
 func (c *Cache) Offset() int64 {
 	if c == nil {
 		return 0
@@ -108,8 +107,8 @@ func (c *Cache) All() iter.Seq[Credential] {
 	}
 }
 
-// Find is the credential for a service that holds longest from now on, in seconds since
-// the epoch. A service without a realm is one of any realm.
+// Find returns the credential for a service that is valid longest after now. A service
+// without a realm is one of any realm.
 func (c *Cache) Find(service message.Principal, now message.Time) (best Credential, ok bool) {
 	for cred := range c.All() {
 		if service.Realm != "" && cred.Server.Realm != service.Realm || !cred.Server.Name.Equal(service.Name) || cred.EndTime <= now {
@@ -122,7 +121,7 @@ func (c *Cache) Find(service message.Principal, now message.Time) (best Credenti
 	return best, ok
 }
 
-// Config is the setting of a key, for the principal of that name or, with "", for the
+// Config returns the setting of a key, for the principal of that name or, with "", for the
 // whole cache.
 func (c *Cache) Config(key, principal string) (value string, ok bool) {
 	if c == nil {
@@ -136,7 +135,8 @@ func (c *Cache) Config(key, principal string) (value string, ok bool) {
 	return "", false
 }
 
-// With is the cache with one more credential, in place of one for the same client and service.
+// With returns the cache with one more credential, in place of one for the same client and
+// service.
 func (c *Cache) With(cred Credential) *Cache {
 	next := &Cache{}
 	if c != nil {
@@ -155,7 +155,7 @@ func (c *Cache) With(cred Credential) *Cache {
 	return next
 }
 
-// WithConfig is the cache with a setting.
+// WithConfig returns the cache with a setting.
 func (c *Cache) WithConfig(key, principal, value string) *Cache {
 	parts := []string{configName, key}
 	if principal != "" {
@@ -181,8 +181,7 @@ func (c *Cache) whole() iter.Seq[Credential] {
 	}
 }
 
-// Format implements fmt.Formatter: whose cache it is shows, and how many credentials
-// it has.
+// Format implements fmt.Formatter: the principal and the number of credentials show.
 func (c Cache) Format(f fmt.State, _ rune) {
 	n := 0
 	for range c.All() {

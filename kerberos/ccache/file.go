@@ -153,7 +153,7 @@ func (r *reader) credential() (c Credential) {
 	return c
 }
 
-// count is the length of a list, which the rest of the file has to have room for.
+// count returns the length of a list, at most what the rest of the file has room for.
 func (r *reader) count() uint32 {
 	n := r.uint32()
 	if n > message.MaxElements {

@@ -37,7 +37,7 @@ func (x *exchange) refuse(code message.ErrorCode, data string) string {
 	return string(e.Append(nil))
 }
 
-// choose is the first type of the request that is among an account's keys.
+// choose returns an account's key of the first type in the request for which it has one.
 func (x *exchange) choose(a *account) (enctype.Key, bool) {
 	for t := range x.req.Body.ETypes.All() {
 		if key, ok := a.key(t); ok {
@@ -47,7 +47,8 @@ func (x *exchange) choose(a *account) (enctype.Key, bool) {
 	return enctype.Key{}, false
 }
 
-// infos is ETYPE-INFO2 for an account: what was asked for, in the account's order.
+// infos returns ETYPE-INFO2 for an account: the types of the request, in the account's
+// order.
 func (x *exchange) infos(a *account) string {
 	list := message.ETypeInfos("")
 	for _, key := range a.keys {
@@ -58,7 +59,7 @@ func (x *exchange) infos(a *account) string {
 	return list.Encode()
 }
 
-// as is RFC 4120 section 3.1.3.
+// as answers an AS-REQ (RFC 4120 section 3.1.3).
 func (x *exchange) as() string {
 	body := &x.req.Body
 	client := x.find(message.Principal{Name: body.Client, Realm: x.realm.Name})

@@ -71,7 +71,7 @@ type Config struct {
 // kvno is the version of all keys.
 const kvno = 1
 
-// KDC is a KDC that nobody changes.
+// KDC is an immutable KDC.
 type KDC struct {
 	Config
 	accounts []account
@@ -130,7 +130,7 @@ func New(c Config) (*KDC, error) {
 	return k, nil
 }
 
-// params are what ETYPE-INFO2 says of a key (RFC 3962 section 4).
+// params returns the parameters of a key in ETYPE-INFO2 (RFC 3962 section 4).
 func (k *KDC) params(t enctype.Type) string {
 	if t == enctype.RC4 || k.Iterations == 0 {
 		return ""
@@ -151,7 +151,7 @@ func (k *KDC) Keytab(name string) *keytab.Keytab {
 	return keytab.New(list...)
 }
 
-// find is a principal's account, nil if there is none.
+// find returns a principal's account, nil if there is none.
 func (k *KDC) find(p message.Principal) *account {
 	for i := range k.accounts {
 		if a := &k.accounts[i]; a.name.Equal(p) {
@@ -161,7 +161,7 @@ func (k *KDC) find(p message.Principal) *account {
 	return nil
 }
 
-// key is an account's key of a type.
+// key returns an account's key of a type.
 func (a *account) key(t enctype.Type) (enctype.Key, bool) {
 	for _, key := range a.keys {
 		if key.Type() == t {

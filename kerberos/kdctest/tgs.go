@@ -8,7 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// tgs is RFC 4120 section 3.3.3.
+// tgs answers a TGS-REQ (RFC 4120 section 3.3.3).
 func (x *exchange) tgs() string {
 	body := &x.req.Body
 	value, _ := x.req.PAData.Find(message.PATGSReq)
@@ -62,8 +62,8 @@ func (x *exchange) tgs() string {
 	return x.issue(r)
 }
 
-// authenticate is the AP-REQ of a TGS-REQ: a ticket-granting ticket of this realm,
-// and an authenticator that covers the body.
+// authenticate checks the AP-REQ of a TGS-REQ: a ticket-granting ticket of this realm, and
+// an authenticator that covers the body.
 func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, auth message.Authenticator, code message.ErrorCode) {
 	issuer := x.find(ap.Ticket.Service)
 	realm, isTGS := ap.Ticket.Service.IsTGS()
@@ -98,9 +98,9 @@ func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, au
 	return tgt, auth, message.ErrNone
 }
 
-// refer is the ticket-granting service of a realm that is nearer to the service: the one that
-// has it, if this realm trusts it, or the first that this realm trusts (RFC 6806
-// section 8). Who asks for another realm's ticket-granting service is sent on as well.
+// refer returns the ticket-granting service of a realm that is nearer to the service: the
+// one that has it, if this realm trusts it, or the first that this realm trusts (RFC 6806
+// section 8). A request for another realm's ticket-granting service is referred as well.
 func (x *exchange) refer(wanted message.Principal) *account {
 	to := ""
 	if realm, ok := wanted.IsTGS(); ok {
@@ -127,7 +127,7 @@ func (x *exchange) refer(wanted message.Principal) *account {
 	return x.find(message.TGS(to, x.realm.Name))
 }
 
-// forUser is S4U2Self (MS-SFU section 3.2.5.1.1): a service asks for a ticket to itself.
+// forUser does S4U2Self (MS-SFU section 3.2.5.1.1): a service asks for a ticket to itself.
 func (x *exchange) forUser(r *reply, tgt *message.EncTicketPart, auth *message.Authenticator) message.ErrorCode {
 	user := message.Principal{}
 	if value, ok := x.req.PAData.Find(message.PAForUser); ok {
@@ -161,7 +161,7 @@ func (x *exchange) forUser(r *reply, tgt *message.EncTicketPart, auth *message.A
 	return message.ErrNone
 }
 
-// proxy is S4U2Proxy (section 3.2.5.2): a service shows a user's ticket for itself, and
+// proxy does S4U2Proxy (section 3.2.5.2): a service shows a user's ticket for itself, and
 // gets one for another service.
 func (x *exchange) proxy(r *reply, tgt *message.EncTicketPart) message.ErrorCode {
 	front := x.find(tgt.Client)

@@ -29,7 +29,7 @@ type Entry struct {
 	Key       enctype.Key
 }
 
-// Keytab is a list of entries that nobody changes. The nil Keytab is empty.
+// Keytab is an immutable list of entries. The nil Keytab is empty.
 type Keytab struct {
 	entries  []Entry
 	prepared []*enctype.Prepared
@@ -44,8 +44,8 @@ func New(entries ...Entry) *Keytab {
 	return k
 }
 
-// FromPassword makes the entries of a principal whose key comes from a password, one
-// for each type; "" is the default salt, realm and components joined (RFC 4120 section 4).
+// FromPassword returns the entries of a principal with keys from a password, one for each
+// type. The salt "" is the default one, realm and components joined (RFC 4120 section 4).
 func FromPassword(p message.Principal, password gss.Secret, salt string, kvno uint32, types ...enctype.Type) ([]Entry, gss.Fault) {
 	if salt == "" {
 		salt = DefaultSalt(p)
@@ -61,8 +61,8 @@ func FromPassword(p message.Principal, password gss.Secret, salt string, kvno ui
 	return list, gss.Fault{}
 }
 
-// DefaultSalt is the salt of a principal for which the KDC names none (RFC 4120
-// section 4): realm and components, one after the other.
+// DefaultSalt returns the salt of a principal for which the KDC names none (RFC 4120
+// section 4): realm and components joined.
 func DefaultSalt(p message.Principal) string {
 	salt := p.Realm
 	for c := range p.Name.Components() {
@@ -85,7 +85,7 @@ func (k *Keytab) All() iter.Seq[Entry] {
 	}
 }
 
-// Len is the number of entries.
+// Len returns the number of entries.
 func (k *Keytab) Len() int {
 	if k == nil {
 		return 0
@@ -94,9 +94,8 @@ func (k *Keytab) Len() int {
 }
 
 // Candidates iterates over the keys that a ticket may be encrypted with: those of the
-// type, and of the version unless kvno is 0, that belong to service, or to anybody
-// if service is zero. Versions compare by their low eight bits where an old file has no
-// more.
+// type, and of the version unless kvno is 0, that belong to service, or to any principal
+// if service is zero. Versions compare by their low eight bits if an old file has no more.
 func (k *Keytab) Candidates(service message.Principal, t enctype.Type, kvno uint32) iter.Seq2[Entry, *enctype.Prepared] {
 	return func(yield func(Entry, *enctype.Prepared) bool) {
 		if k == nil {
@@ -117,7 +116,7 @@ func (k *Keytab) Candidates(service message.Principal, t enctype.Type, kvno uint
 	}
 }
 
-// Latest is the key of the highest version that a principal has of a type.
+// Latest returns a principal's key of a type with the highest version.
 func (k *Keytab) Latest(p message.Principal, t enctype.Type) (best Entry, ok bool) {
 	for e := range k.Candidates(p, t, 0) {
 		if !ok || e.Kvno > best.Kvno {

@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
-// Config is a configuration that nobody changes. The nil Config knows nothing, and
-// defaults hold.
+// Config is an immutable configuration. The nil Config is empty, so that the defaults
+// apply.
 type Config struct {
 	root    node
 	domains []domain
@@ -71,10 +71,10 @@ func (c *Config) all(path ...string) []string {
 	return c.root.values(path...)
 }
 
-// DefaultRealm is default_realm, "" if there is none.
+// DefaultRealm returns default_realm, "" if there is none.
 func (c *Config) DefaultRealm() string { return c.get("libdefaults", "default_realm") }
 
-// KDCs are the addresses of a realm's KDCs in order: host, host:port, either with udp/ or
+// KDCs returns the addresses of a realm's KDCs in order: host or host:port, with udp/ or
 // tcp/ before it as Heimdal writes them, or the https:// URL of a proxy (MS-KKDCP).
 func (c *Config) KDCs(realm string) []string {
 	var list []string
@@ -84,9 +84,9 @@ func (c *Config) KDCs(realm string) []string {
 	return list
 }
 
-// RealmOf is the realm of a host by domain_realm: that of the host itself, or of the
-// longest domain that it is in; "" if none is named. Domains are compared without case. It is
-// what kerberos.Realms wants.
+// RealmOf returns the realm of a host by domain_realm: that of the host itself, or of the
+// longest domain that it is in, "" if there is none. Domains compare without regard to
+// case. It implements kerberos.Realms.
 func (c *Config) RealmOf(host string) string {
 	if c == nil {
 		return ""
@@ -104,8 +104,8 @@ func (c *Config) RealmOf(host string) string {
 	return realm
 }
 
-// CAPath are the realms between a client's and a service's realm by capaths, none if they trust each
-// other, or if nothing is said.
+// CAPath returns the realms between a client's and a service's realm by capaths, none if
+// they trust each other or are not listed.
 func (c *Config) CAPath(client, server string) []string {
 	var list []string
 	for _, v := range c.all("capaths", client, server) {
@@ -116,7 +116,7 @@ func (c *Config) CAPath(client, server string) []string {
 	return list
 }
 
-// Bool is a relation of libdefaults that is yes or no, or def if it is not there.
+// Bool returns a relation of libdefaults that is yes or no, or def if there is none.
 func (c *Config) Bool(name string, def bool) bool {
 	switch strings.ToLower(c.get("libdefaults", name)) {
 	case "y", "yes", "true", "t", "1", "on":
@@ -132,8 +132,9 @@ func (c *Config) Bool(name string, def bool) bool {
 // name that comes from DNS is not protected.
 func (c *Config) Canonicalizes() bool { return c.Bool("dns_canonicalize_hostname", false) }
 
-// Duration is a relation of libdefaults that is a time: seconds, 1d2h3m4s, or h:m[:s].
-// def if it is not there or is none; the longest Duration for what is longer.
+// Duration returns a relation of libdefaults that is a time: seconds, 1d2h3m4s, or
+// h:m[:s]. It returns def if there is none or it does not parse, and the longest Duration
+// for a longer time.
 func (c *Config) Duration(name string, def time.Duration) time.Duration {
 	if d, ok := duration(c.get("libdefaults", name)); ok {
 		return d
@@ -174,7 +175,7 @@ func duration(s string) (time.Duration, bool) {
 	return total, total > 0 && !any
 }
 
-// more is a duration and some units more, or the longest that there is.
+// more returns a duration with n units more, or the longest Duration.
 func more(d time.Duration, n int64, unit time.Duration) time.Duration { // R4120-5.2.3-1
 	if n > int64(math.MaxInt64-d)/int64(unit) {
 		return math.MaxInt64
@@ -182,7 +183,7 @@ func more(d time.Duration, n int64, unit time.Duration) time.Duration { // R4120
 	return d + time.Duration(n)*unit
 }
 
-// Number is a relation of libdefaults that is a number, or def.
+// Number returns a relation of libdefaults that is a number, or def.
 func (c *Config) Number(name string, def int) int {
 	if n, err := strconv.Atoi(c.get("libdefaults", name)); err == nil {
 		return n
@@ -190,7 +191,7 @@ func (c *Config) Number(name string, def int) int {
 	return def
 }
 
-// family are the types that a name stands for.
+// family returns the types of a name.
 func family(name string) []enctype.Type {
 	switch name {
 	case "default":
@@ -208,9 +209,10 @@ func family(name string) []enctype.Type {
 	return nil
 }
 
-// Types are the encryption types of a relation of libdefaults (permitted_enctypes,
-// default_tkt_enctypes, default_tgs_enctypes), in its order: names and families, with "-" before
-// what is to be left out. Unknown names are passed over. nil if the relation is not there.
+// Types returns the encryption types of a relation of libdefaults (permitted_enctypes,
+// default_tkt_enctypes, default_tgs_enctypes), in its order. The relation has names and
+// families, with "-" before those to leave out; unknown names are skipped. It returns nil if
+// there is no such relation.
 func (c *Config) Types(name string) []enctype.Type {
 	text := c.get("libdefaults", name)
 	if text == "" {

@@ -8,11 +8,11 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// LocalName is what a principal is called on this system: by auth_to_local_names of
-// the default realm, then by the first rule of auth_to_local that fits. False if none
-// does: the principal then is nobody here. Without rules DEFAULT holds.
+// LocalName returns the name of a principal on this system: by auth_to_local_names of the
+// default realm, then by the first rule of auth_to_local that matches. It returns false if
+// none does: the principal then has no local name. Without rules DEFAULT applies.
 //
-//	RULE:[2:$1;$2](^.*;admin$)s/;admin$//   components, a pattern that has to fit, replacements
+//	RULE:[2:$1;$2](^.*;admin$)s/;admin$//   components, a pattern that must match, replacements
 //	DEFAULT                                 principals of one component in the default realm
 func (c *Config) LocalName(p message.Principal) (string, bool) {
 	realm := c.DefaultRealm()
@@ -46,7 +46,7 @@ const (
 	MaxLocalName    = 1024 // bytes of a name, on its way too
 )
 
-// apply is one rule: [n:format](pattern)s/from/to/g…
+// apply applies one rule: [n:format](pattern)s/from/to/g…
 func apply(rule string, p message.Principal) (string, bool) {
 	if !strings.HasPrefix(rule, "[") {
 		return "", false

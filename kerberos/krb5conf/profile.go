@@ -121,8 +121,8 @@ func (p *parser) add(to, n *node, line int) {
 	to.below = append(to.below, n)
 }
 
-// open is the node of a name, made if there is none. Where that is final already, what
-// comes is read and goes nowhere.
+// open returns the node of a name, made if there is none. If that is final already, what
+// follows is read and dropped.
 func (p *parser) open(to *node, name string, line int) *node {
 	for _, b := range to.below {
 		if b.name == name && b.value == "" {
@@ -223,7 +223,7 @@ func (n *node) append(b []byte, indent string) []byte {
 	return b
 }
 
-// quote is a value as unquote reads it.
+// quote returns a value as unquote reads it.
 func quote(s string) string {
 	if s == strings.TrimSpace(s) && s != "{" && !strings.HasPrefix(s, `"`) && !strings.ContainsAny(s, "\n") {
 		return s
@@ -231,7 +231,7 @@ func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\b", `\b`).Replace(s) + `"`
 }
 
-// values are all values at a path, in order.
+// values returns all values at a path, in order.
 func (n *node) values(path ...string) (list []string) {
 	for _, b := range n.below {
 		if b.name != path[0] {
@@ -249,7 +249,7 @@ func (n *node) values(path ...string) (list []string) {
 	return list
 }
 
-// value is the first of them.
+// first returns the first value at a path, "" if there is none.
 func (n *node) first(path ...string) string {
 	if list := n.values(path...); len(list) > 0 {
 		return list[0]

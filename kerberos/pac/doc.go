@@ -1,10 +1,10 @@
-// Package pac is the privilege attribute certificate (MS-PAC): what a directory says
-// of a user in a ticket, signed for the service.
+// Package pac reads the privilege attribute certificate (MS-PAC): a directory's data about
+// a user in a ticket, signed for the service.
 //
-// A [PAC] is read and says nothing. What it says is said by a [Verified], and only a
-// service's key that fits its signature makes one (KILE-3.4.5.3-1). Whether the user
-// is let in never depends on it: a ticket without one, or with one that does not
-// verify, is as good for authentication.
+// A [PAC] is parsed and shows nothing. Its contents are those of a [Verified], which only a
+// service's key that fits the signature makes. Whether the user is accepted never depends
+// on it: a ticket without a PAC, or with one that does not verify, is as good for
+// authentication.
 //
 //	file          MS-PAC
 //	pac.go        2.3, 2.4: the buffers

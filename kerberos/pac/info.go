@@ -16,7 +16,7 @@ type clientInfo struct {
 	name string
 }
 
-// clientInfo is PAC_CLIENT_INFO (MS-PAC section 2.7): whose ticket it is.
+// clientInfo returns PAC_CLIENT_INFO (MS-PAC section 2.7): the client of the ticket.
 func (p PAC) clientInfo() (clientInfo, gss.Fault) {
 	data, _, ok := p.find(ClientInfo)
 	if !ok || len(data) < 10 || len(data) < 10+int(le16(data[8:])) {
@@ -35,8 +35,8 @@ type UPN struct {
 	SID       SID    // "" from old KDCs
 }
 
-// UPN is the user's principal name. False for a PAC without; a fault for what does not
-// parse.
+// UPN returns the user's principal name, false for a PAC without one, and a fault for one
+// that does not parse.
 func (v Verified) UPN() (u UPN, ok bool, fault gss.Fault) {
 	data, _, ok := v.pac.find(UPNInfo)
 	if !ok {
@@ -71,7 +71,7 @@ func (v Verified) UPN() (u UPN, ok bool, fault gss.Fault) {
 	return u, true, gss.Fault{}
 }
 
-// Raw is a buffer as it stands in the PAC, for kinds that this package does not read:
+// Raw returns a buffer as it is in the PAC, for kinds that this package does not read:
 // claims, delegation, attributes.
 func (v Verified) Raw(kind Kind) (string, bool) {
 	data, _, ok := v.pac.find(kind)

@@ -24,8 +24,9 @@ type Logon struct {
 	resources                      string
 }
 
-// Logon is what the directory says of the user's logon. False for a PAC that has none, as
-// those of MIT's and FreeIPA's KDCs; a fault for one that does not parse.
+// Logon returns the directory's data about the user's logon. It returns false for a PAC
+// without it, as those of MIT's and FreeIPA's KDCs, and a fault for one that does not
+// parse.
 func (v Verified) Logon() (l Logon, ok bool, fault gss.Fault) {
 	data, _, ok := v.pac.find(LogonInfo)
 	if !ok {
@@ -93,15 +94,16 @@ func parseLogon(b string) (l Logon, ok bool) {
 	return l, r.ok
 }
 
-// User is the account's name, FullName what people call the user.
+// User returns the account's name, FullName the user's display name.
 func (l Logon) User() string     { return text(l.user) }
 func (l Logon) FullName() string { return text(l.fullName) }
 
-// Server and Domain are NetBIOS names: who let the user in, and where the account is.
+// Server and Domain return the NetBIOS names of the server that logged the user on, and of
+// the account's domain.
 func (l Logon) Server() string { return text(l.server) }
 func (l Logon) Domain() string { return text(l.domain) }
 
-// UserSID is the account.
+// UserSID returns the SID of the account.
 func (l Logon) UserSID() SID { return l.DomainSID.With(l.UserRID) }
 
 // Groups iterates over all that the user is a member of: groups of the account's

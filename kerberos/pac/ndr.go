@@ -35,7 +35,7 @@ const zeros = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 func (r *ndr) uint16() uint16 { return le16(r.take(2, 2)) }
 func (r *ndr) uint32() uint32 { return le32(r.take(4, 4)) }
 
-// fileTime is FILETIME: two words, aligned like one.
+// fileTime reads FILETIME: two words, aligned like one.
 func (r *ndr) fileTime() uint64 { return le64(r.take(8, 4)) }
 
 // pointer reports whether there is something behind it.
@@ -54,7 +54,7 @@ func (r *ndr) str() str {
 	return s
 }
 
-// chars is what a string points to: UTF-16LE as bytes.
+// chars reads the text that a string points to: UTF-16LE as bytes.
 func (r *ndr) chars(s str) string {
 	if !s.ptr {
 		return ""
@@ -67,7 +67,7 @@ func (r *ndr) chars(s str) string {
 	return r.take(int(n)*2, 2)
 }
 
-// array is the inside of a conformant array of n elements.
+// array reads the contents of a conformant array of n elements.
 func (r *ndr) array(n uint32, size int) string {
 	if r.uint32() != n || n > MaxSize/uint32(size) {
 		r.ok = false
@@ -76,7 +76,7 @@ func (r *ndr) array(n uint32, size int) string {
 	return r.take(int(n)*size, 4)
 }
 
-// sid is what a pointer to a SID points to.
+// sid reads the SID that a pointer points to.
 func (r *ndr) sid(ptr bool) SID {
 	if !ptr {
 		return ""

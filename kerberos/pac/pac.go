@@ -32,8 +32,7 @@ const (
 	bufferEntrySize      = 16
 )
 
-// PAC is a certificate that was looked through, and that nobody vouches for yet. It is
-// comparable.
+// PAC is a certificate that was parsed, and not verified. It is comparable.
 type PAC struct{ raw string }
 
 // Parse reads a PAC: the table of buffers, each inside of the whole. Malformed for
@@ -64,7 +63,7 @@ func Parse(b string) (PAC, gss.Fault) {
 	return p, gss.Fault{}
 }
 
-// entry is where buffer i lies.
+// entry returns the kind of buffer i and where it is.
 func (p PAC) entry(i int) (kind Kind, from, to uint64) {
 	e := p.raw[headerSize+i*bufferEntrySize:]
 	from = uint64(le32(e[8:])) | uint64(le32(e[12:]))<<32
@@ -78,7 +77,7 @@ func (p PAC) len() int {
 	return int(le32(p.raw))
 }
 
-// find is the buffer of a kind, and where it lies.
+// find returns the buffer of a kind, and where it is.
 func (p PAC) find(kind Kind) (data string, at int, ok bool) {
 	for i := range p.len() {
 		if k, from, to := p.entry(i); k == kind {
@@ -97,7 +96,7 @@ func (p PAC) Has(kind Kind) bool {
 // IsZero reports whether there is no PAC.
 func (p PAC) IsZero() bool { return p.raw == "" }
 
-// Format implements fmt.Formatter: nobody vouches for what is in it.
+// Format implements fmt.Formatter. The contents do not show: they are not verified.
 func (p PAC) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "pac(%d buffers, %d bytes, not verified)", p.len(), len(p.raw))
 }

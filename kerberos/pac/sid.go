@@ -21,7 +21,7 @@ func parseSID(b string) (SID, bool) {
 	return SID(b[:sidSize(int(b[1]))]), true
 }
 
-// With is the SID of a member of a domain.
+// With returns the SID of a member of the domain s.
 func (s SID) With(rid uint32) SID {
 	if s == "" || s[1] >= maxSubAuthorities {
 		return ""
@@ -31,7 +31,7 @@ func (s SID) With(rid uint32) SID {
 	return SID(b)
 }
 
-// String is S-1-5-21-…, or "" for none.
+// String returns S-1-5-21-…, or "" for none.
 func (s SID) String() string {
 	if s == "" {
 		return ""

@@ -8,17 +8,17 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// Verified is a PAC whose server signature fits the service's key, and which is the
-// named client's. It is comparable. The zero Verified says nothing.
+// Verified is a PAC with a server signature that fits the service's key, and of the named
+// client. It is comparable. The zero Verified has no contents.
 type Verified struct {
 	pac PAC
 	kdc bool
 }
 
-// Verify checks the server signature with the service's key, and that the PAC belongs
-// to the ticket: its client and the time of its first authentication (MS-PAC sections
-// 2.7 and 2.8.1, KILE-3.4.5.3-1). NotAuthentic if something does not fit.
-func (p PAC) Verify(service *enctype.Prepared, client message.Name, authTime message.Time) (Verified, gss.Fault) {
+// Verify checks the server signature with the service's key, and that the PAC belongs to
+// the ticket: its client and the time of its first authentication (MS-PAC sections 2.7 and
+// 2.8.1). The fault is NotAuthentic if one of them does not fit.
+func (p PAC) Verify(service *enctype.Prepared, client message.Name, authTime message.Time) (Verified, gss.Fault) { // KILE-3.4.5.3-1
 	bad := func(what string) (Verified, gss.Fault) {
 		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: " + what}
 	}
@@ -47,7 +47,7 @@ func (p PAC) Verify(service *enctype.Prepared, client message.Name, authTime mes
 	return Verified{pac: p}, gss.Fault{}
 }
 
-// verify is the checksum by the key's own type where it can be, which is prepared.
+// verify checks sum, by the key's own prepared type if it has that type.
 func verify(key *enctype.Prepared, sum message.Checksum, data string) bool {
 	switch {
 	case !sum.Type.Keyed():
@@ -58,8 +58,8 @@ func verify(key *enctype.Prepared, sum message.Checksum, data string) bool {
 	return sum.Type.Verify(key.Key(), enctype.UsageNonKerbChecksum, data, sum.Sum)
 }
 
-// VerifyKDC checks the KDC's signature over the server signature as well (section
-// 2.8.2), for who has the key of the ticket-granting service.
+// VerifyKDC also checks the KDC's signature over the server signature (section 2.8.2), for
+// holders of the ticket-granting service's key.
 func (v Verified) VerifyKDC(krbtgt *enctype.Prepared) (Verified, gss.Fault) {
 	server, _, okS := v.pac.signature(ServerChecksum)
 	kdc, _, okK := v.pac.signature(KDCChecksum)
@@ -76,8 +76,8 @@ func (v Verified) ByKDC() bool { return v.kdc }
 // IsZero reports whether nothing was verified.
 func (v Verified) IsZero() bool { return v.pac.IsZero() }
 
-// signature is PAC_SIGNATURE_DATA (section 2.8): its type, and as many bytes as that
-// type has. at is where these lie.
+// signature returns PAC_SIGNATURE_DATA (section 2.8): its type, and as many bytes as that
+// type has. at is where these are.
 func (p PAC) signature(kind Kind) (sum message.Checksum, at int, ok bool) {
 	data, from, ok := p.find(kind)
 	if !ok || len(data) < 4 {
