@@ -6,7 +6,7 @@ import (
 )
 
 // camellia is the block cipher Camellia (RFC 3713) with keys of 128 or 256 bits. It
-// is table-driven, and so no better guarded against who watches the cache than others.
+// is table-driven, and so no better protected against cache timing than others.
 type camellia struct {
 	rounds int // 18 or 24
 	kw     [4]uint64
@@ -14,7 +14,7 @@ type camellia struct {
 	ke     [6]uint64
 }
 
-// newCamellia is the key schedule, RFC 3713 section 2.2. The key has 16 or 32 bytes.
+// newCamellia computes the key schedule, RFC 3713 section 2.2. The key has 16 or 32 bytes.
 func newCamellia(key string) *camellia {
 	var kl, kr wide
 	kl.set(key[:16])
@@ -114,7 +114,7 @@ var sigma = [6]uint64{
 	0x54FF53A5F1D36F1C, 0x10E527FADE682D1D, 0xB05688C2B3E6C1FD,
 }
 
-// camelliaF is the F-function, section 2.4.1.
+// camelliaF computes the F-function, section 2.4.1.
 func camelliaF(in, key uint64) uint64 {
 	x := in ^ key
 	t1 := sbox1[byte(x>>56)]
@@ -131,7 +131,7 @@ func camelliaF(in, key uint64) uint64 {
 		uint64(t3^t4^t5^t6^t8)<<8 | uint64(t1^t4^t5^t6^t7)
 }
 
-// layer is the FL-function, section 2.4.2, and layerInverse undoes it (2.4.3).
+// layer computes the FL-function, section 2.4.2, and layerInverse its inverse (2.4.3).
 func layer(x, key uint64) uint64 {
 	left, right := uint32(x>>32), uint32(x)
 	right ^= bits.RotateLeft32(left&uint32(key>>32), 1)

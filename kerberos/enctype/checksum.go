@@ -2,12 +2,12 @@ package enctype
 
 import "github.com/countersign-auth/countersign/gss"
 
-// Sum is a checksum of type t over data under k (RFC 3961 section 4): the type's own,
-// or HMAC-MD5 (RFC 4757) or MD5, which go with any key. False for any other pair, and
-// for HMAC-MD5 and MD5 under FIPS-only mode.
+// Sum returns a checksum of type t over data under k (RFC 3961 section 4): the type's own,
+// or HMAC-MD5 (RFC 4757) or MD5, which go with any key. It returns false for any other
+// pair, and for HMAC-MD5 and MD5 in FIPS-only mode.
 //
-// HMAC-MD5 is what MS-SFU and old PACs have. Plain MD5 protects nothing, and belongs
-// inside of something encrypted.
+// MS-SFU and old PACs use HMAC-MD5. Plain MD5 protects nothing, and is for encrypted
+// messages alone.
 func (t ChecksumType) Sum(k Key, u Usage, data string) (string, bool) {
 	switch {
 	case t == k.kind.Checksum() && !k.IsZero():
@@ -30,7 +30,7 @@ func (t ChecksumType) Verify(k Key, u Usage, data, checksum string) bool {
 	return ok && gss.Equal(sum, checksum)
 }
 
-// Keyed reports whether the checksum needs a key, without which anybody can make it.
+// Keyed reports whether the checksum needs a key. Without one any peer can make it.
 func (t ChecksumType) Keyed() bool {
 	if t == HMACMD5 {
 		return true

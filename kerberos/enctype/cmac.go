@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// cmac is CMAC (NIST SP 800-38B) with Camellia over the parts, one after the other.
+// cmac returns CMAC (NIST SP 800-38B) with Camellia over the parts, one after the other.
 func cmac(key string, parts ...string) (sum [maxSum]byte) {
 	block := newCamellia(key)
 	var k1, state [blockSize]byte
@@ -45,7 +45,7 @@ func double(b *[blockSize]byte) {
 	binary.BigEndian.PutUint64(b[8:], low<<1^carry)
 }
 
-// feedbackKDF is KDF-FEEDBACK-CMAC (RFC 6803 section 3) into key.
+// feedbackKDF computes KDF-FEEDBACK-CMAC (RFC 6803 section 3) into key.
 func feedbackKDF(base, constant string, key []byte) {
 	var before string
 	var number, bits [4]byte

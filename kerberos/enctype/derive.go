@@ -92,8 +92,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// dk is DK(base, constant) for ciphers of 16-byte blocks whose random-to-key is the
-// identity (RFC 3961 section 5.1): the constant encrypted, and that encrypted again.
+// dk computes DK(base, constant) for ciphers of 16-byte blocks with the identity as their
+// random-to-key (RFC 3961 section 5.1): the constant encrypted, and that encrypted again.
 func dk(base cipher.Block, constant fold, key []byte) {
 	base.Encrypt(constant[:], constant[:])
 	n := copy(key, constant[:])
@@ -103,7 +103,8 @@ func dk(base cipher.Block, constant fold, key []byte) {
 	}
 }
 
-// kdf is KDF-HMAC-SHA2 (RFC 8009 section 3) into key: label, and bytes that follow it.
+// kdf computes KDF-HMAC-SHA2 (RFC 8009 section 3) into key, from label and the bytes that
+// follow it.
 func (d digest) kdf(base []byte, label, context string, key []byte) {
 	var room [maxBlock + 64]byte // enough for all but long contexts
 	b := binary.BigEndian.AppendUint32(room[:d.block()], 1)

@@ -15,8 +15,8 @@ type Key struct {
 	value string
 }
 
-// NewKey is a key of the given bytes. Unsupported for a type that is not known or that
-// FIPS-only mode bars, Malformed for the wrong length.
+// NewKey returns a key of the given bytes. The fault is Unsupported for an unknown type and
+// for one that FIPS-only mode does not allow, and Malformed for a wrong length.
 func NewKey(t Type, value string) (Key, gss.Fault) {
 	if fault := t.Usable(); !fault.IsZero() {
 		return Key{}, fault
@@ -40,7 +40,7 @@ func RandomKey(t Type, env gss.Env, label string) (Key, gss.Fault) {
 	return Key{t, value}, gss.Fault{}
 }
 
-// Type is the key's type.
+// Type returns the key's type.
 func (k Key) Type() Type { return k.kind }
 
 // Reveal gives the key's bytes. The name is meant to stand out in a review.
@@ -87,8 +87,8 @@ func (k Key) Decrypt(u Usage, cipher string) (plain string, ok bool) {
 	return s.open(cipher)
 }
 
-// Checksum is the type's own checksum over data (RFC 3961 section 5.4 and what took
-// its place), Type().ChecksumSize() bytes. "" from the zero Key.
+// Checksum returns the type's own checksum over data (RFC 3961 section 5.4 and its
+// successors), Type().ChecksumSize() bytes, and "" for the zero Key.
 func (k Key) Checksum(u Usage, data string) string {
 	sum, n := k.checksum(u, data)
 	return string(sum[:n])
@@ -113,8 +113,8 @@ func (k Key) checksum(u Usage, data string) (sum [maxSum]byte, n int) {
 	return p.macString(kc[:p.mac], data), p.sum
 }
 
-// PRF is the pseudo-random function of the key's type over input (RFC 3961 section
-// 5.3, RFC 8009 section 5, RFC 6803 section 6; HMAC-SHA-1 for rc4-hmac). "" from the
+// PRF returns the pseudo-random function of the key's type over input (RFC 3961 section
+// 5.3, RFC 8009 section 5, RFC 6803 section 6; HMAC-SHA-1 for rc4-hmac), and "" for the
 // zero Key.
 func (k Key) PRF(input string) string {
 	p := k.kind.profile()
@@ -141,7 +141,7 @@ func (k Key) PRF(input string) string {
 	return ""
 }
 
-// macString is the MAC of the type's family.
+// macString returns the MAC of the type's family.
 func (p *profile) macString(key []byte, parts ...string) [maxSum]byte {
 	if p.family == cmacCTS {
 		return cmac(string(key), parts...)
@@ -193,7 +193,7 @@ func (s *sealer) area(n int) area {
 	return area{b[:spareSize], b[spareSize:], b[spareSize+head:]}
 }
 
-// mac is the MAC over the text, or over its first n bytes.
+// mac returns the MAC over the text, or over its first n bytes.
 func (s *sealer) mac(a area, n int) [maxSum]byte {
 	if s.p.family == cmacCTS {
 		return cmac(string(s.ki[:s.p.mac]), string(a.text[:n]))

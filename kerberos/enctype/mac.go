@@ -24,7 +24,7 @@ const (
 	scratch  = 2048
 )
 
-// block is the size of the blocks that the hash works on, in bytes.
+// block returns the size of the hash's blocks, in bytes.
 func (d digest) block() int {
 	if d == sha384Digest {
 		return 128
@@ -51,9 +51,9 @@ func (d digest) sum(b []byte) (out [maxSum]byte, n int) {
 	return out, n
 }
 
-// mac is HMAC (RFC 2104) over b without its first block, which is room for the key:
-// no message is copied and nothing is allocated, which crypto/hmac cannot do. Keys
-// are never longer than a block here.
+// mac returns HMAC (RFC 2104) over b without its first block, which is room for the key:
+// no message is copied and nothing is allocated, which crypto/hmac cannot do. Keys are
+// never longer than a block here.
 func (d digest) mac(key, b []byte) [maxSum]byte {
 	block := d.block()
 	pad(b[:block], key, 0x36)
@@ -73,7 +73,7 @@ func pad(block, key []byte, with byte) {
 	}
 }
 
-// macString is mac over a message that stands elsewhere.
+// macString returns what mac does, over a message of several parts.
 func (d digest) macString(key []byte, parts ...string) [maxSum]byte {
 	n := d.block()
 	for _, s := range parts {

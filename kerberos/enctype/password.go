@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/md4"
 )
 
-// DefaultIterations is how often string-to-key hashes where the KDC does not say
-// (RFC 3962 section 4, RFC 8009 section 4, RFC 6803 section 4). 0 for rc4-hmac.
+// DefaultIterations returns the number of iterations of string-to-key if the KDC names none
+// (RFC 3962 section 4, RFC 8009 section 4, RFC 6803 section 4), and 0 for rc4-hmac.
 func (t Type) DefaultIterations() uint32 { return t.profile().iterations }
 
 // Iterations returns how often string-to-key hashes with the given parameters, which are
@@ -48,8 +48,8 @@ func (t Type) Iterations(params string) (uint32, gss.Fault) {
 	return count, gss.Fault{}
 }
 
-// StringToKey is the key of a password (RFC 3961 section 3, string-to-key). params
-// are as in [Type.Iterations], whose faults these are too. It accepts as few iterations
+// StringToKey returns the key of a password (RFC 3961 section 3, string-to-key). params and
+// faults are those of [Type.Iterations]. It accepts as few iterations
 // as the standards do: parameters from an unauthenticated KDC need a lower bound (RFC
 // 3962 section 8), which package ticket applies.
 func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fault) {
@@ -78,7 +78,7 @@ func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fau
 
 var kerberosFold = fold([]byte(nfold("kerberos", 16)))
 
-// newHash is the hash of PBKDF2.
+// newHash returns the hash of PBKDF2.
 func (p *profile) newHash() func() hash.Hash {
 	switch p.hash {
 	case sha256Digest:
@@ -89,7 +89,7 @@ func (p *profile) newHash() func() hash.Hash {
 	return sha1.New // RFC 6803 section 4 too
 }
 
-// ntHash is MD4 over the password in UTF-16LE.
+// ntHash returns MD4 over the password in UTF-16LE.
 func ntHash(password string) string {
 	h := md4.New()
 	for _, u := range utf16.Encode([]rune(password)) {

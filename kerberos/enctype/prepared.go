@@ -2,9 +2,9 @@ package enctype
 
 import "fmt"
 
-// Prepared is a key whose keys for some usages are derived and expanded: for keys that
-// live long, such as a service's, so that nothing is derived when a ticket comes. It
-// does not change after Prepare and may be used by many at once.
+// Prepared is a key with derived and expanded keys for some usages: for keys that are used
+// for long, such as a service's, so that nothing is derived when a ticket comes. It is
+// immutable, and several goroutines may use it at once.
 type Prepared struct {
 	key     Key
 	usages  []Usage
@@ -30,10 +30,10 @@ func (k Key) Prepare(usages ...Usage) *Prepared {
 	return p
 }
 
-// Key is the key itself.
+// Key returns the key itself.
 func (p *Prepared) Key() Key { return p.key }
 
-// find is where the usage stands, -1 if it was not prepared or there is no key.
+// find returns the index of the usage, -1 if it was not prepared or there is no key.
 func (p *Prepared) find(u Usage) int {
 	for i := range p.sealers {
 		if p.usages[i] == u {
@@ -43,7 +43,7 @@ func (p *Prepared) find(u Usage) int {
 	return -1
 }
 
-// Decrypt is [Key.Decrypt]. A usage that was not prepared is derived.
+// Decrypt does what [Key.Decrypt] does. A usage that was not prepared is derived.
 func (p *Prepared) Decrypt(u Usage, cipher string) (plain string, ok bool) {
 	i := p.find(u)
 	if i < 0 {
@@ -52,7 +52,7 @@ func (p *Prepared) Decrypt(u Usage, cipher string) (plain string, ok bool) {
 	return p.sealers[i].open(cipher)
 }
 
-// Verify is [Key.Verify]. A usage that was not prepared is derived.
+// Verify does what [Key.Verify] does. A usage that was not prepared is derived.
 func (p *Prepared) Verify(u Usage, data, checksum string) bool {
 	i, profile := p.find(u), p.key.kind.profile()
 	if i < 0 || profile.family == stream {

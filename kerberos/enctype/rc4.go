@@ -8,7 +8,7 @@ import (
 // rc4-hmac (RFC 4757): everything is HMAC-MD5 and RC4. None of this is reached under
 // FIPS-only mode, since there is no key.
 
-// rc4MessageKey is K1, the key of one message type.
+// rc4MessageKey returns K1, the key of one message type.
 func rc4MessageKey(key string, t uint32) [16]byte {
 	var salt [4]byte
 	binary.LittleEndian.PutUint32(salt[:], t)
@@ -21,8 +21,8 @@ func hmacMD5(key []byte, parts ...string) (out [16]byte) {
 	return out
 }
 
-// rc4Seal is section 4: the MAC under K1 over confounder and text, and both encrypted
-// under a key of that MAC.
+// rc4Seal encrypts (section 4): the MAC under K1 over confounder and text, and both
+// encrypted under a key of that MAC.
 func rc4Seal(k1 *[32]byte, confounder, plain string) string {
 	const mac, conf = 16, 8
 	out := make([]byte, mac+conf+len(plain))
@@ -55,7 +55,7 @@ func rc4Open(k1 *[32]byte, cipher string) (string, bool) {
 	return string(text[conf:]), true
 }
 
-// rc4Crypt is RC4 under K3, the key that belongs to a checksum.
+// rc4Crypt applies RC4 under K3, the key of a checksum.
 func rc4Crypt(k1 *[32]byte, checksum, text []byte) {
 	k3 := hmacMD5(k1[:16], string(checksum))
 	c, err := rc4.NewCipher(k3[:])
@@ -65,7 +65,7 @@ func rc4Crypt(k1 *[32]byte, checksum, text []byte) {
 	c.XORKeyStream(text, text)
 }
 
-// rc4Checksum is HMAC-MD5 as section 4 has it: MD5 over type and text, under a key made
+// rc4Checksum returns HMAC-MD5 as section 4 defines it: MD5 over type and text, under a key
 // for signing.
 func rc4Checksum(key string, t uint32, data string) (sum [maxSum]byte) {
 	sign := hmacMD5([]byte(key), "signaturekey\x00")

@@ -60,9 +60,9 @@ type profile struct {
 	iterations, ceiling uint32 // of string-to-key: default, and what a KDC may ask for
 }
 
-// MaxIterations bounds what a KDC may ask of string-to-key at once: work that a client does
-// before it knows who asked (RFC 3962 section 4 wants a limit). Package ticket bounds what
-// the KDCs of one exchange ask for together.
+// MaxIterations bounds the iterations of one string-to-key that a KDC may ask for: work that
+// a client does before it has authenticated the KDC (RFC 3962 section 4 asks for a limit).
+// Package ticket bounds the sum over the KDCs of one exchange.
 const MaxIterations = 1 << 20
 
 // profiles by type.
@@ -86,7 +86,7 @@ func (t Type) profile() profile {
 // Known reports whether this package has the type.
 func (t Type) Known() bool { return t.profile().family != unknown }
 
-// String is the name that IANA gives the type, or its number.
+// String returns IANA's name of the type, or its number.
 func (t Type) String() string {
 	if p := t.profile(); p.family != unknown {
 		return p.name
@@ -94,8 +94,8 @@ func (t Type) String() string {
 	return fmt.Sprintf("etype %d", int32(t))
 }
 
-// TypeOf is the type of a name, as krb5.conf has them: IANA's, or one of MIT's short
-// ones. Zero and false for others.
+// TypeOf returns the type of a name in krb5.conf: IANA's, or one of MIT's short ones. It
+// returns false for others.
 func TypeOf(name string) (Type, bool) {
 	switch name {
 	case "aes128-cts", "aes128-sha1":
@@ -121,20 +121,20 @@ func TypeOf(name string) (Type, bool) {
 	return 0, false
 }
 
-// KeySize is the length of a key in bytes, 0 for a type that is not known.
+// KeySize returns the length of a key in bytes, 0 for an unknown type.
 func (t Type) KeySize() int { return t.profile().key }
 
-// ConfounderSize is the length in bytes of what Encrypt wants to be random.
+// ConfounderSize returns the length in bytes of Encrypt's random confounder.
 func (t Type) ConfounderSize() int { return t.profile().confounder }
 
-// Overhead is by how many bytes a ciphertext is longer than its plain text.
+// Overhead returns by how many bytes a ciphertext is longer than its plain text.
 func (t Type) Overhead() int { p := t.profile(); return p.confounder + p.sum }
 
-// ChecksumSize is the length of the type's own checksum in bytes.
+// ChecksumSize returns the length of the type's own checksum in bytes.
 func (t Type) ChecksumSize() int { return t.profile().sum }
 
-// Checksum is the type's own checksum, which goes with its keys (RFC 3961 section 4,
-// "required checksum mechanism"). Zero for a type that is not known.
+// Checksum returns the type's own checksum, which goes with its keys (RFC 3961 section 4,
+// "required checksum mechanism"), and zero for an unknown type.
 func (t Type) Checksum() ChecksumType { return t.profile().checksum }
 
 // Weak reports whether the type is RC4: off unless policy asks for it (RFC 8429).
@@ -153,8 +153,8 @@ func (t Type) usable(fips bool) gss.Fault {
 	return gss.Fault{}
 }
 
-// Usable is the fault of a type that cannot be used here: not known, or barred by
-// FIPS-only mode (crypto/fips140). Unsupported, or none.
+// Usable returns the fault Unsupported for a type that is unknown, or that FIPS-only mode
+// (crypto/fips140) does not allow.
 func (t Type) Usable() gss.Fault { return t.usable(fips140.Enforced()) }
 
 // Preferred are all types in the order in which clients ask for them, as MIT's do: the

@@ -4,7 +4,7 @@ package enctype
 // nothing for another (RFC 3961 section 3, "key usage").
 type Usage uint32
 
-// RFC 4120 section 7.5.1, and who took numbers since.
+// RFC 4120 section 7.5.1, and later assignments.
 const (
 	UsageASReqTimestamp    Usage = 1  // PA-ENC-TIMESTAMP, client's key
 	UsageTicket            Usage = 2  // ticket, service's key
@@ -31,7 +31,7 @@ const (
 	namedUsages = UsageASReq + 1
 )
 
-// message is the number that rc4-hmac puts in a usage's place (RFC 4757 section 3).
+// message returns the number that rc4-hmac has for a usage (RFC 4757 section 3).
 func (u Usage) message() uint32 {
 	switch u {
 	case UsageASRep, UsageTGSRepSub:

@@ -56,14 +56,14 @@ func (x Exchange) askAS(env gss.Env) (Exchange, Result) {
 // canonicalizes reports whether the KDC may call the client something else.
 func (x *Exchange) canonicalizes() bool { return x.req.Client.Name.Type == message.NameEnterprise }
 
-// timestamp is PA-ENC-TIMESTAMP (section 5.2.7.2).
+// timestamp returns PA-ENC-TIMESTAMP (section 5.2.7.2).
 func (x *Exchange) timestamp(env gss.Env, key enctype.Key) (string, bool) {
 	confounder, ok := env.Bytes("kerberos timestamp", key.Type().ConfounderSize())
 	at := message.Timestamp{Time: message.TimeOf(x.now(env)), Micro: message.Micro(x.now(env))}
 	return string(message.AppendEncryptedData(nil, message.Seal(key, enctype.UsageASReqTimestamp, confounder, at.Append(nil)))), ok
 }
 
-// clientKey is the client's key of a type.
+// clientKey returns the client's key of a type.
 func (x *Exchange) clientKey(t enctype.Type, info message.ETypeInfo) (enctype.Key, gss.Fault) {
 	if x.req.Keytab.Len() > 0 {
 		e, ok := x.req.Keytab.Latest(x.req.Client, t)
@@ -194,9 +194,9 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 	return x.done(credential(rep.Client, part, rep.RawTicket))
 }
 
-// untouched looks for the KDC's checksum over our request, so that nobody on the way
-// took the stronger encryption types out (RFC 6806 section 11). A KDC that knows of it
-// sets a flag where nobody can take it out.
+// untouched checks the KDC's checksum over our request, so that no attacker on the path
+// removed the stronger encryption types from it (RFC 6806 section 11). A KDC that supports
+// it sets a flag in the protected part of its reply.
 func (x *Exchange) untouched(part message.EncKDCRepPart, key enctype.Key) gss.Fault {
 	if !part.Flags.Has(message.EncPARep) {
 		return gss.Fault{}
@@ -210,8 +210,8 @@ func (x *Exchange) untouched(part message.EncKDCRepPart, key enctype.Key) gss.Fa
 	return gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC saw another request than was sent: somebody changed it on its way"}
 }
 
-// errorAS takes a KRB-ERROR. Nobody vouches for it: what it can bring about is another
-// try, a bounded number of times, or the end.
+// errorAS takes a KRB-ERROR. It is not authenticated, and can only cause another try, a
+// bounded number of times, or the end.
 func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 	e, fault := message.ParseError(data)
 	if !fault.IsZero() {

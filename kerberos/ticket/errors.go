@@ -5,8 +5,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// faults are what a KDC's error codes mean to who asked for a ticket. What else comes
-// is Refused.
+// faults maps a KDC's error codes to faults. Other codes are Refused.
 var faults = map[message.ErrorCode]struct {
 	code   gss.Code
 	detail string
@@ -66,7 +65,8 @@ func offersFAST(code message.ErrorCode, data string) bool {
 	return fast && (!timestamp || code == message.ErrPolicy)
 }
 
-// armored is the fault of an answer that does not open, if it came inside of FAST.
+// armored returns the fault of a reply that does not decrypt, which may be one inside of
+// FAST.
 func armored(rep message.KDCRep, otherwise gss.Fault) gss.Fault {
 	if _, fast := rep.PAData.Find(message.PAFXFast); fast { // KRB-7
 		return gss.Fault{Code: gss.Unsupported, Detail: "kerberos: the KDC's answer is one to FAST (RFC 6113), which is not implemented"}

@@ -20,7 +20,7 @@ type Exchange struct {
 	count  uint8 // messages sent
 
 	// Of the message that waits for its answer.
-	realm  string // whose KDC
+	realm  string // the realm of the KDC
 	server message.Principal
 	nonce  uint32
 	sent   string // the AS-REQ
@@ -50,7 +50,7 @@ const (
 	failed
 )
 
-// New is an exchange that has not begun.
+// New returns an exchange that has not begun.
 func New(r Request) Exchange {
 	if r.Server.IsZero() {
 		r.Server = message.TGS(r.Client.Realm, r.Client.Realm)
@@ -119,7 +119,7 @@ func (x Exchange) send(realm string, p phase, request []byte) (Exchange, Result)
 	return x, Result{Ask: gss.NeedExchange{Service: "kdc", Realm: realm, Request: string(request)}}
 }
 
-// now is the KDC's time, as far as it is known.
+// now returns the KDC's time, as far as it is known.
 func (x *Exchange) now(env gss.Env) int64 { return message.Add(env.Now, x.offset) }
 
 // draw takes a nonce from the seed: 31 bits, which old KDCs read as a signed number.
@@ -134,7 +134,7 @@ func noEntropy() gss.Fault {
 	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a nonce or a key was to be drawn from it"}
 }
 
-// body is what both requests have.
+// body returns the part that both requests have.
 func (x *Exchange) body(env gss.Env) message.KDCReqBody {
 	now := message.TimeOf(x.now(env))
 	b := message.KDCReqBody{Options: x.req.Options, Realm: x.realm, Service: x.server.Name, Till: after(now, x.req.Lifetime), Nonce: x.nonce, ETypes: x.req.Types}
@@ -145,7 +145,7 @@ func (x *Exchange) body(env gss.Env) message.KDCReqBody {
 	return b
 }
 
-// after is the time some seconds later.
+// after returns the time some seconds later.
 func after(t message.Time, seconds int64) message.Time {
 	return message.Time(message.Add(int64(t), seconds))
 }
@@ -160,7 +160,7 @@ func (x *Exchange) correct(env gss.Env, e message.Error) bool {
 	return true
 }
 
-// credential is what came, as its owner keeps it.
+// credential returns the ticket of a reply with its key, as a credential cache has it.
 func credential(client message.Principal, part message.EncKDCRepPart, ticket string) ccache.Credential {
 	return ccache.Credential{
 		Client: client, Server: part.Service, Key: part.Key,
@@ -174,7 +174,7 @@ func (x *Exchange) visits(realm string) bool {
 	return strings.Contains("\x00"+x.visited, "\x00"+realm+"\x00")
 }
 
-// been is visits, and remembers the realm.
+// been reports what visits does, and records the realm.
 func (x *Exchange) been(realm string) bool {
 	before := x.visits(realm)
 	x.visited += realm + "\x00"

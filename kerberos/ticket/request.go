@@ -26,11 +26,12 @@ const (
 type Request struct {
 	_ struct{}
 
-	// Client is whose ticket. Its realm must be there, but for the name type
+	// Client is the client of the ticket. It needs a realm, except with the name type
 	// NameEnterprise, which the KDC canonicalizes.
 	Client message.Principal
-	// Server is whom the ticket is for; the zero Principal is the ticket-granting
-	// service of the client's realm. Without a realm KDCs are asked to tell.
+	// Server is the service that the ticket is for; the zero Principal is the
+	// ticket-granting service of the client's realm. Without a realm, KDCs refer the
+	// client to the right one.
 	Server message.Principal
 
 	// Password or Keytab are for an AS exchange, TGT for a TGS exchange; TGT wins.
@@ -57,7 +58,7 @@ type Request struct {
 	// that is known.
 	Offset int64
 
-	// For is the user for whom a service asks for a ticket to itself (S4U2Self, MS-SFU
+	// For is the user of a service's request for a ticket to itself (S4U2Self, MS-SFU
 	// section 3.1.5.1.1), with Server the service.
 	For message.Principal
 	// Evidence is the user's ticket for the service that asks for one to Server in the
@@ -67,7 +68,7 @@ type Request struct {
 
 const defaultLifetime = 10 * 3600
 
-// Format implements fmt.Formatter: whose ticket for whom shows.
+// Format implements fmt.Formatter: the names of client and service show.
 func (r Request) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "request of a ticket of %q for %q", r.Client.String(), r.Server.String())
 }

@@ -26,7 +26,7 @@ func (x Exchange) walk(env gss.Env) (Exchange, Result) {
 	return x.askTGS(env)
 }
 
-// askTGS sends a TGS-REQ: an AP-REQ to the KDC, whose authenticator covers the body.
+// askTGS sends a TGS-REQ: an AP-REQ to the KDC, with an authenticator that covers the body.
 func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
 	subkey, fault := enctype.RandomKey(x.tgt.Key.Type(), env, "kerberos TGS subkey")
 	if !fault.IsZero() {
@@ -65,8 +65,8 @@ func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
 // asked for.
 func (x *Exchange) onTheWay() bool { return !x.server.Name.Equal(x.req.Server.Name) }
 
-// forUser names the user for whom a service asks (MS-SFU sections 2.2.1 and 2.2.2), in
-// both ways that KDCs know.
+// forUser adds the user of a service's request (MS-SFU sections 2.2.1 and 2.2.2), in both
+// forms that KDCs support.
 func (x *Exchange) forUser(pa message.PAData) message.PAData {
 	user := message.S4UUser{Nonce: x.nonce, User: x.req.For}
 	user.Checksum.Type = x.tgt.Key.Type().Checksum()
@@ -86,7 +86,7 @@ func (x *Exchange) forUser(pa message.PAData) message.PAData {
 	return pa
 }
 
-// client is whose ticket the KDC is to give.
+// client returns the client of the ticket that the KDC is asked for.
 func (x *Exchange) client() message.Principal {
 	switch {
 	case x.onTheWay():
