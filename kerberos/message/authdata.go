@@ -44,20 +44,20 @@ func (r reader) authorizationData() AuthorizationData {
 	return AuthorizationData(r.list(typedFrom(0)))
 }
 
-// Append is the list with one more piece.
+// Append returns the list with one more piece.
 func (a AuthorizationData) Append(kind int32, data string) AuthorizationData {
 	return AuthorizationData(appendPair(string(a), 0, kind, data))
 }
 
-// Encode is the list as it stands alone, a SEQUENCE.
+// Encode returns the list by itself, a SEQUENCE.
 func (a AuthorizationData) Encode() string {
 	w := writer{}
 	w.primitive(tagSequence, string(a))
 	return string(w.b)
 }
 
-// IfRelevant puts the list into one piece that who does not know what is in it may
-// pass over (RFC 4120 section 5.2.6.1).
+// IfRelevant returns the list inside one piece that a receiver may ignore if it does not
+// know the contents (RFC 4120 section 5.2.6.1).
 func (a AuthorizationData) IfRelevant() AuthorizationData {
 	return AuthorizationData("").Append(ADIfRelevant, a.Encode())
 }
@@ -65,7 +65,7 @@ func (a AuthorizationData) IfRelevant() AuthorizationData {
 // Top iterates over the pieces of the list itself.
 func (a AuthorizationData) Top() iter.Seq2[int32, string] { return pairs(string(a)) }
 
-// Piece is a piece of authorization data and whether it may be passed over by who does not know it.
+// Piece is a piece of authorization data, and whether a receiver may ignore an unknown one.
 type Piece struct {
 	Type     int32
 	Data     string
@@ -98,7 +98,7 @@ func (a AuthorizationData) walk(optional bool, depth int, yield func(Piece, bool
 	return true
 }
 
-// Find is the first piece of a type, inside of AD-IF-RELEVANT too.
+// Find returns the first piece of a type, also inside of AD-IF-RELEVANT.
 func (a AuthorizationData) Find(kind int32) (data string, ok bool) {
 	for p, fine := range a.All() {
 		if fine && p.Type == kind {
@@ -108,8 +108,8 @@ func (a AuthorizationData) Find(kind int32) (data string, ok bool) {
 	return "", false
 }
 
-// ChannelBindingAware is authorization data of a client that says: I know about
-// channel bindings, and if mine are zero there is no channel (MS-KILE section
+// ChannelBindingAware returns the authorization data of a client that supports channel
+// bindings, so that zero bindings of it mean that there is no channel (MS-KILE section
 // 3.2.5.8, KERB_AP_OPTIONS_CBT).
 func ChannelBindingAware() AuthorizationData { // KILE-3.2.5.8-1
 	var flags [4]byte

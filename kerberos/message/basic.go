@@ -18,7 +18,7 @@ type Time int64
 // TimeOf rounds nanoseconds since the Unix epoch down.
 func TimeOf(ns int64) Time { return Time(floor(ns, int64(time.Second))) }
 
-// Micro is what TimeOf leaves, in microseconds.
+// Micro returns the part of ns below a second, in microseconds.
 func Micro(ns int64) int32 {
 	return int32((ns - floor(ns, int64(time.Second))*int64(time.Second)) / int64(time.Microsecond))
 }
@@ -67,7 +67,7 @@ func Apart(a, b int64) int64 { // R4120-5.2.3-1
 	return int64(min(uint64(max(a, b))-uint64(min(a, b)), math.MaxInt64))
 }
 
-// String is t in UTC by RFC 3339, "never" for the zero Time.
+// String returns t in UTC by RFC 3339, "never" for the zero Time.
 func (t Time) String() string {
 	if t == 0 {
 		return "never"
@@ -120,8 +120,8 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// daysBefore are the days from the epoch to a date of the Gregorian calendar: years
-// begin in March, so that the odd day comes last.
+// daysBefore returns the days from the epoch to a date of the Gregorian calendar. Years
+// begin in March, so that the leap day comes last.
 func daysBefore(year, month, day int) int64 {
 	if month <= 2 {
 		year, month = year-1, month+12
@@ -267,7 +267,7 @@ func (e EncryptedData) Open(key enctype.Key, u enctype.Usage) (text string, ok b
 	return key.Decrypt(u, e.Cipher)
 }
 
-// OpenPrepared is [EncryptedData.Open] with a key that is prepared.
+// OpenPrepared does what [EncryptedData.Open] does, with a prepared key.
 func (e EncryptedData) OpenPrepared(key *enctype.Prepared, u enctype.Usage) (text string, ok bool) {
 	if e.Type != key.Key().Type() { // R4120-5.2.9-1
 		return "", false
@@ -386,7 +386,7 @@ type Addresses string
 // All iterates over types (RFC 4120 section 7.5.3) and addresses.
 func (a Addresses) All() iter.Seq2[int32, string] { return pairs(string(a)) }
 
-// Append is the list with one more.
+// Append returns the list with one more address.
 func (a Addresses) Append(kind int32, address string) Addresses {
 	return Addresses(appendPair(string(a), 0, kind, address))
 }
@@ -440,7 +440,7 @@ func typedFrom(first byte) func(*reader) {
 	}
 }
 
-// result is what a Parse function returns: the value, or a fault and nothing.
+// result returns what a Parse function does: the value, or the zero value and a fault.
 func result[T any](v T, fail gss.Fault) (T, gss.Fault) {
 	if !fail.IsZero() {
 		var zero T

@@ -7,8 +7,8 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
-// Cred is KRB-CRED (RFC 4120 section 5.8.1): tickets that go to somebody else, with
-// their keys.
+// Cred is KRB-CRED (RFC 4120 section 5.8.1): tickets for another principal, with their
+// keys.
 //
 //	KRB-CRED ::= [APPLICATION 22] SEQUENCE {
 //	        pvno     [0] INTEGER (5),
@@ -118,7 +118,7 @@ type EncCred struct {
 	Micro int32
 }
 
-// With is m with one more entry.
+// With returns m with one more entry.
 func (m EncCred) With(info CredInfo) EncCred {
 	w := writer{[]byte(m.infos)}
 	p := w.open(tagSequence)
@@ -146,7 +146,7 @@ func (m EncCred) With(info CredInfo) EncCred {
 	return m
 }
 
-// Infos are the entries in order.
+// Infos returns the entries in order.
 func (m EncCred) Infos() (list []CredInfo) {
 	for r := trusted(m.infos); r.s != ""; {
 		list = append(list, r.credInfo())

@@ -86,7 +86,7 @@ var errorNames = map[ErrorCode]string{
 	ErrCriticalFASTOption: "KDC_ERR_UNKNOWN_CRITICAL_FAST_OPTIONS",
 }
 
-// String is the code's name in RFC 4120, or its number.
+// String returns the code's name in RFC 4120, or its number.
 func (c ErrorCode) String() string {
 	if s := errorNames[c]; s != "" {
 		return s

@@ -16,8 +16,8 @@ const (
 	TokenError TokenID = 0x0300
 )
 
-// Frame puts a message into a context token (R4121-4.1-1, RFC 2743 section 3.1).
-func Frame(mech gss.Mech, id TokenID, body []byte) string {
+// Frame returns a message as a context token (RFC 4121 section 4.1, RFC 2743 section 3.1).
+func Frame(mech gss.Mech, id TokenID, body []byte) string { // R4121-4.1-1
 	w := writer{make([]byte, 0, len(body)+len(mech)+10)}
 	at := w.open(application)
 	w.primitive(tagOID, string(mech))
@@ -55,8 +55,8 @@ const (
 	ExtendedError uint32 = 0x4000
 )
 
-// GSSChecksum is what stands in an authenticator's checksum of type 0x8003 (RFC 4121
-// section 4.1.1, R4121-4.1.1-1), little-endian:
+// GSSChecksum is the contents of an authenticator's checksum of type 0x8003 (RFC 4121
+// section 4.1.1), little-endian:
 //
 //	0..3    Lgth, 16
 //	4..19   Bnd, the MD5 of the channel bindings, or zeros
@@ -65,18 +65,18 @@ const (
 //	26..27  Dlgth
 //	28..n   Deleg, a KRB-CRED
 //	        then Exts
-type GSSChecksum struct {
+type GSSChecksum struct { // R4121-4.1.1-1
 	Binding    [16]byte
 	Flags      uint32 // gss.Flags in the low bits
 	Delegation string // a KRB-CRED, "" if none
-	Extensions string // as they came; nobody here has a use for one
+	Extensions string // unchanged; none is used
 }
 
 const gssChecksumSize = 24
 
-// ParseGSSChecksum reads the checksum field. What a length says beyond the end is
-// refused, not cut (R4121-4.1.1-2).
-func ParseGSSChecksum(b string) (GSSChecksum, gss.Fault) {
+// ParseGSSChecksum reads the checksum field. A length beyond the end is Malformed; nothing
+// is cut.
+func ParseGSSChecksum(b string) (GSSChecksum, gss.Fault) { // R4121-4.1.1-2
 	var c GSSChecksum
 	if len(b) < gssChecksumSize {
 		return c, malformed("an authenticator's checksum of type 0x8003 with fewer than 24 bytes")

@@ -95,7 +95,7 @@ func (e ETypes) Has(t enctype.Type) bool {
 	return false
 }
 
-// one is the next element, with its tag and length, as a reader of its own.
+// one returns the next element, with its tag and length, as a reader of its own.
 func (r *reader) one(tag byte) reader {
 	whole := r.s
 	r.next(tag)
@@ -318,7 +318,7 @@ func (m KDCRep) Append(b []byte) []byte {
 type EncKDCRepPart struct {
 	TGS                                     bool // tagged as EncTGSRepPart, which some KDCs do for both
 	Key                                     enctype.Key
-	LastReq                                 string // as it came; who has none to tell writes ""
+	LastReq                                 string // unchanged; "" when it is written without any
 	Nonce                                   uint32
 	KeyExpiration                           Time
 	Flags                                   Flags
@@ -328,7 +328,7 @@ type EncKDCRepPart struct {
 	PAData                                  PAData
 }
 
-// NothingLast is a LastReq that has nothing to tell (section 5.4.2): one entry of type 0.
+// NothingLast returns a LastReq without information (section 5.4.2): one entry of type 0.
 func NothingLast(t Time) string {
 	w := writer{}
 	p := w.open(tagSequence)

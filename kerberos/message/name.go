@@ -58,10 +58,10 @@ func (n Name) Components() iter.Seq[string] {
 	}
 }
 
-// Len is the number of components.
+// Len returns the number of components.
 func (n Name) Len() int { return strings.Count(n.text, "\x00") }
 
-// Component is the i-th component, "" if there are fewer.
+// Component returns the i-th component, "" if there are fewer.
 func (n Name) Component(i int) string {
 	for c := range n.Components() {
 		if i == 0 {
@@ -129,7 +129,7 @@ func (p Principal) Equal(other Principal) bool {
 // IsZero reports whether there is no name.
 func (p Principal) IsZero() bool { return p.Name.IsZero() }
 
-// String is name@REALM, or the name alone where there is no realm.
+// String returns name@REALM, or the name alone if there is no realm.
 func (p Principal) String() string {
 	if p.Realm == "" {
 		return p.Name.String()
@@ -244,8 +244,8 @@ func (p Principal) Standing() Standing {
 	return Named
 }
 
-// TGS is the ticket-granting service of a realm, as seen from another one or itself (RFC 4120
-// section 7.3).
+// TGS returns the ticket-granting service of a realm, as named in another one or itself
+// (RFC 4120 section 7.3).
 func TGS(realm, from string) Principal {
 	return Principal{NameOf(NameServiceInst, "krbtgt", realm), from}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
-// Types of pre-authentication data (RFC 4120 section 7.5.2, and who took numbers since).
+// Types of pre-authentication data (RFC 4120 section 7.5.2, and later assignments).
 const (
 	PATGSReq             int32 = 1 // an AP-REQ
 	PAEncTimestamp       int32 = 2
@@ -44,10 +44,10 @@ func ParsePAData(b string) (PAData, gss.Fault) {
 	return result(p, fail)
 }
 
-// Encode is the list as it stands alone, a SEQUENCE.
+// Encode returns the list by itself, a SEQUENCE.
 func (p PAData) Encode() string { return AuthorizationData(p).Encode() }
 
-// Append is the list with one more.
+// Append returns the list with one more element.
 func (p PAData) Append(kind int32, value string) PAData {
 	return PAData(appendPair(string(p), 1, kind, value))
 }
@@ -55,7 +55,7 @@ func (p PAData) Append(kind int32, value string) PAData {
 // All iterates over the list.
 func (p PAData) All() iter.Seq2[int32, string] { return pairs(string(p)) }
 
-// Find is the first of a type.
+// Find returns the first element of a type.
 func (p PAData) Find(kind int32) (value string, ok bool) {
 	for k, v := range p.All() {
 		if k == kind {
@@ -163,7 +163,7 @@ func (l ETypeInfos) All() iter.Seq[ETypeInfo] {
 	}
 }
 
-// Append is the list with one more.
+// Append returns the list with one more entry.
 func (l ETypeInfos) Append(e ETypeInfo) ETypeInfos {
 	w := writer{[]byte(l)}
 	p := w.open(tagSequence)
@@ -178,10 +178,10 @@ func (l ETypeInfos) Append(e ETypeInfo) ETypeInfos {
 	return ETypeInfos(w.b)
 }
 
-// Encode is the list as it stands alone.
+// Encode returns the list by itself.
 func (l ETypeInfos) Encode() string { return AuthorizationData(l).Encode() }
 
-// PACRequest is KERB-PA-PAC-REQUEST (MS-KILE section 2.2.3): whether a ticket is to
+// PACRequest returns KERB-PA-PAC-REQUEST (MS-KILE section 2.2.3): whether a ticket is to
 // have a PAC.
 //
 //	KERB-PA-PAC-REQUEST ::= SEQUENCE { include-pac [0] BOOLEAN }
@@ -209,7 +209,7 @@ func ParsePACRequest(b string) (include bool, fault gss.Fault) {
 	return result(value != "\x00", fail)
 }
 
-// PACOptions is PA-PAC-OPTIONS: SEQUENCE { [0] KerberosFlags }.
+// PACOptions returns PA-PAC-OPTIONS: SEQUENCE { [0] KerberosFlags }.
 func PACOptions(bit int) string {
 	w := writer{}
 	p := w.open(tagSequence)
@@ -284,8 +284,8 @@ func (m ForUser) Append(b []byte) []byte {
 	return w.b
 }
 
-// Signed is what the checksum covers: it is HMAC-MD5 for keys of all types, with usage
-// 17.
+// Signed returns the text that the checksum covers. The checksum is HMAC-MD5 for keys of
+// all types, with usage 17.
 func (m ForUser) Signed() string {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(m.User.Name.Type))
 	for c := range m.User.Name.Components() {

@@ -48,7 +48,7 @@ func (r *reader) broken(what string) {
 	r.s = ""
 }
 
-// start is a reader of a whole message.
+// start returns a reader of a whole message.
 func start(b string, fail *gss.Fault) reader {
 	r := reader{b, fail}
 	if len(b) > MaxMessage {
@@ -92,7 +92,7 @@ func split(s string) (body, rest string, ok bool) {
 // has reports whether an element with this tag comes next.
 func (r *reader) has(tag byte) bool { return r.s != "" && r.s[0] == tag }
 
-// next is the inside of the element that comes next, which has this tag.
+// next returns the contents of the next element, which must have this tag.
 func (r *reader) next(tag byte) reader {
 	if !r.has(tag) {
 		r.broken("an element is missing, or another one stands in its place")
@@ -107,20 +107,20 @@ func (r *reader) next(tag byte) reader {
 	return reader{body, r.fail}
 }
 
-// field is [n] EXPLICIT.
+// field returns the contents of [n] EXPLICIT.
 func (r *reader) field(n byte) reader { return r.next(context | n) }
 
 // hasField reports whether [n] comes next, for what is OPTIONAL.
 func (r *reader) hasField(n byte) bool { return r.has(context | n) }
 
-// primitive is the contents of the one element inside.
+// primitive returns the contents of the one element inside.
 func (r reader) primitive(tag byte) string {
 	in := r.next(tag)
 	r.end()
 	return in.s
 }
 
-// sequence is the inside of the one SEQUENCE inside.
+// sequence returns the contents of the one SEQUENCE inside.
 func (r reader) sequence() reader {
 	in := r.next(tagSequence)
 	r.end()
@@ -147,8 +147,8 @@ func (r reader) integer(low, high int64) int64 {
 
 func (r reader) int32() int32 { return int32(r.integer(-1<<31, 1<<31-1)) }
 
-// uint32 is UInt32. Some write numbers from 2^31 on as negative ones; DER tells both
-// apart, and they mean the same.
+// uint32 reads UInt32. Some peers write numbers from 2^31 on as negative ones. DER tells
+// both apart, and they mean the same.
 func (r reader) uint32() uint32 { return uint32(r.integer(-1<<31, 1<<32-1)) }
 
 // version wants [n] INTEGER with this value.
@@ -159,10 +159,10 @@ func (r *reader) version(n byte, want int64) {
 	}
 }
 
-// octets is an OCTET STRING.
+// octets reads an OCTET STRING.
 func (r reader) octets() string { return r.primitive(tagOctets) }
 
-// text is a KerberosString: bytes, since peers write UTF-8 in it, but no NUL.
+// text reads a KerberosString: any bytes, since peers write UTF-8 in it, but no NUL.
 func (r reader) text() string {
 	s := r.primitive(tagGeneralString)
 	if !ValidText(s) {

@@ -16,8 +16,7 @@ import (
 //	        enc-part [3] EncryptedData -- EncTicketPart
 //	}
 //
-// Nothing of it but what is encrypted is protected: who holds a ticket can write
-// another name on it.
+// Only the encrypted part is protected: a holder of a ticket can write another name on it.
 type Ticket struct {
 	Service Principal
 	Enc     EncryptedData
@@ -143,8 +142,8 @@ func (t EncTicketPart) Append(b []byte) []byte {
 	return w.b
 }
 
-// Starts is when the ticket begins to hold: its start time, or that of the first
-// authentication where it has none.
+// Starts returns the start of the ticket's validity: its start time, or that of the first
+// authentication if it has none.
 func (t EncTicketPart) Starts() Time {
 	if t.StartTime != 0 {
 		return t.StartTime

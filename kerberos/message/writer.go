@@ -49,14 +49,14 @@ func (w *writer) primitive(tag byte, s string) {
 	w.close(at)
 }
 
-// field is [n] EXPLICIT around one primitive element.
+// field writes [n] EXPLICIT around one primitive element.
 func (w *writer) field(n, tag byte, s string) {
 	at := w.open(context | n)
 	w.primitive(tag, s)
 	w.close(at)
 }
 
-// integer is [n] INTEGER.
+// integer writes [n] INTEGER.
 func (w *writer) integer(n byte, v int64) {
 	at := w.open(context | n)
 	w.bareInteger(v)
@@ -78,14 +78,14 @@ func (w *writer) bareInteger(v int64) {
 func (w *writer) octets(n byte, s string) { w.field(n, tagOctets, s) }
 func (w *writer) text(n byte, s string)   { w.field(n, tagGeneralString, s) }
 
-// list is [n] SEQUENCE OF with the inside given.
+// list writes [n] SEQUENCE OF with the given contents.
 func (w *writer) list(n byte, inside string) {
 	at := w.open(context | n)
 	w.primitive(tagSequence, inside)
 	w.close(at)
 }
 
-// optional is list unless there is nothing.
+// optional writes list unless there are no contents.
 func (w *writer) optional(n byte, inside string) {
 	if inside != "" {
 		w.list(n, inside)

@@ -12,9 +12,9 @@ import (
 // maxDepth bounds how deep values stand in one another.
 const maxDepth = 16
 
-// encode is the canonical encoding of a record: equal records have equal
-// encodings. It fails closed, on a type that is not in the vocabulary and on a
-// value that would not read back as itself.
+// encode returns the canonical encoding of a record: equal records have equal encodings.
+// It fails on a type that is not in the vocabulary and on a value that would not read
+// back as itself.
 func (v Vocabulary) encode(r Record) ([]byte, error) {
 	return v.put(nil, reflect.ValueOf(r), 0)
 }
@@ -181,7 +181,7 @@ func (r *reader) string() (string, bool) {
 	return s, true
 }
 
-// errEncoding is all that is said of bytes that do not parse.
+// errEncoding returns the error for bytes that do not parse, which says no more than that.
 func errEncoding() error { return problem(Malformed, "the encoding of a step does not parse") }
 
 // get reads x, which can be set.

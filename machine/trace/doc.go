@@ -1,6 +1,6 @@
-// Package trace records what machines did, so that it can be read, shown and
-// run again. It is pure as the machines are: it writes and reads bytes that the
-// caller stores.
+// Package trace records the steps of machines, so that they can be read, shown and
+// replayed. It is pure as the machines are: it writes and reads bytes that the caller
+// stores.
 //
 // A step goes in and comes out whole as a [Record]: role, name, sequence number,
 // Env, event, actions, error. A [Line] is what may be shown of it. An [Encoder]
@@ -24,9 +24,9 @@
 //
 // It does not have: credentials, tokens, parameters, realms, passwords and what
 // is derived from them, names of users, hosts and URIs, the details of faults
-// and errors, bindings, the seed. Every word comes from a table of this package,
-// and what is in none is "other": nothing of a peer is copied (HTA-12). Names
-// are the caller's own and kept, up to [MaxName] bytes.
+// and errors, bindings, the seed. Every word comes from a table of this package, and a
+// word that is in none is "other": nothing of a peer is copied. Names are the caller's
+// own and kept, up to [MaxName] bytes.
 //
 // [Structure] replays it as far as that goes, and says for each step what is
 // hidden that Step would need; only a Closed and a Lost hide nothing. Nothing protects a
@@ -45,8 +45,8 @@
 // ciphertext and tag of AES-256-GCM. Associated data are the line's number, 8
 // bytes big-endian, and the line as it would be without the part; the nonce is
 // cut from the HMAC-SHA-256 of all that. So a line that was changed, cut, moved,
-// left out, or taken from another trace does not open. A trace may stop at any
-// line, as it does when a program dies; [Trace].Ended tells.
+// left out, or taken from another trace does not open. A trace may stop at any line, as
+// it does when a program crashes; [Trace].Ended tells.
 //
 // [Replay] steps a machine through the records and compares the actions with
 // the recorded ones, byte for byte in the canonical encoding. The machine has to
@@ -78,7 +78,7 @@
 //
 // # For people
 //
-// [Text] and [Mermaid] tell a trace's story. Made from records of one's own by
-// [Redact] they also have the paths of requests, without queries; a trace that
-// was written redacted has none.
+// [Text] and [Mermaid] render a trace for readers. Made by [Redact] from the caller's own
+// records they also have the paths of requests, without queries; a trace that was written
+// redacted has none.
 package trace

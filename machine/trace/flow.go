@@ -42,8 +42,8 @@ func flow(lines []Line) []arrow {
 type story struct {
 	arrows                []arrow
 	talkers               map[string]*talker // by role and name
-	client, proxy, server bool               // who is in the trace
-	asker                 string             // who sent the origin its last request
+	client, proxy, server bool               // the roles in the trace
+	asker                 string             // the sender of the origin's last request
 	talked                map[string]bool    // participants
 }
 
@@ -52,12 +52,12 @@ type talker struct {
 	request string  // method and path
 	method  string  // alone
 	path    string  // alone
-	hop     string  // whom a client sends to
+	hop     string  // the peer of a client
 	status  string  // of the last response
 	fields  []Field // of the last request or response
 }
 
-// talker is the machine of a line. One more connection of a role is told of.
+// talker returns the machine of a line. A further connection of a role is noted.
 func (s *story) talker(me string, l Line) *talker {
 	key := string(l.Role) + " " + l.Name
 	t := s.talkers[key]
@@ -226,7 +226,7 @@ func (s *story) action(me string, t *talker, a Item) {
 	}
 }
 
-// down is whom a server or proxy answers.
+// down returns the peer that a server or proxy responds to.
 func (s *story) down(me string) string {
 	if me == origin {
 		return s.asker
@@ -234,7 +234,7 @@ func (s *story) down(me string) string {
 	return client
 }
 
-// texts are fields as a reader sees them, one line each.
+// texts returns fields as a reader sees them, one line each.
 func texts(fields []Field) []string {
 	var out []string
 	for _, f := range fields {
@@ -247,7 +247,7 @@ func texts(fields []Field) []string {
 	return out
 }
 
-// String is the value as a reader sees it: "Negotiate <token 40 bytes>".
+// String returns the value as a reader sees it: "Negotiate <token 40 bytes>".
 func (v Value) String() string {
 	switch {
 	case v.Text != "":
@@ -280,7 +280,7 @@ func has(flags []string, name string) bool {
 	return false
 }
 
-// only are the fields of those names.
+// only returns the fields of those names.
 func only(fields []Field, names ...string) []Field {
 	var out []Field
 	for _, f := range fields {
@@ -299,7 +299,7 @@ func join(a, b string) string {
 	return a + " " + b
 }
 
-// inMech is in for a mechanism that has a name.
+// inMech returns what in does for a mechanism that has a name.
 func inMech(s string) string {
 	if s == other {
 		return ""

@@ -8,8 +8,8 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// leaf writes a type whose fields are its own affair as a text, and makes the
-// value of the text again.
+// leaf writes a type with unexported fields as a text, and makes the value of the text
+// again.
 type leaf struct {
 	typ   reflect.Type
 	text  func(any) string
@@ -17,8 +17,8 @@ type leaf struct {
 }
 
 // leaves are the values of packages header and gss that have no exported
-// fields. Whoever writes one checks that it reads back as the same value, so a
-// leaf may be wrong without an encoding being so.
+// fields. The encoder checks that each reads back as the same value, so that a wrong leaf
+// is an error and not a wrong encoding.
 var leaves = [...]leaf{
 	leafFor(
 		func(c header.Challenges) string {
@@ -140,9 +140,8 @@ func leafOf(t reflect.Type) (leaf, bool) {
 	return leaf{}, false
 }
 
-// valueText is a line that parses to the value that was written so. A malformed
-// one has lost what stood behind its scheme, and gets something that cannot
-// follow one.
+// valueText returns a line that parses to the value that was written so. A malformed
+// value has lost the text behind its scheme, and gets a text that cannot follow one.
 func valueText(written string, form header.Form) string {
 	if form == header.Malformed && written != "" {
 		return written + " ="

@@ -2,7 +2,7 @@ package trace
 
 import "strings"
 
-// Mermaid is a trace as a Mermaid sequence diagram: the messages between
+// Mermaid returns a trace as a Mermaid sequence diagram: the messages between
 // application, client, proxy and origin with their methods, statuses and
 // authentication fields, and as notes the questions, decisions and failures. It
 // holds what the lines hold: no secret.
@@ -35,8 +35,8 @@ func Mermaid(lines []Line) string {
 	return b.String()
 }
 
-// mermaidText is text without what Mermaid reads as its own: line ends, ";",
-// "#", and angle brackets, which are HTML.
+// mermaidText returns text without Mermaid's own characters: line ends, ";", "#", and
+// angle brackets, which are HTML.
 func mermaidText(s string) string {
 	return strings.NewReplacer("<", "(", ">", ")").Replace(printable(s))
 }

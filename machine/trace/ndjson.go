@@ -44,7 +44,7 @@ type Encoder struct {
 	steps uint64
 }
 
-// conf is what stays the same through a trace; nobody writes to it.
+// conf is the part of an encoder that stays the same through a trace. It is read-only.
 type conf struct {
 	vocabulary Vocabulary
 	seal       *sealer // nil: redacted

@@ -21,7 +21,7 @@ const (
 	// UnknownType: a question or answer that the vocabulary lacks, or a value
 	// that cannot be written down.
 	UnknownType
-	// NoEntropy: a sealed trace needs a seed for its salt (HTA-3).
+	// NoEntropy tells that there was no seed for the salt of a sealed trace.
 	NoEntropy
 	// BadKey: a key is 32 bytes, and not all zero.
 	BadKey
@@ -52,7 +52,7 @@ type Error struct {
 
 func problem(p Problem, detail string) error { return Error{Problem: p, Detail: detail} }
 
-// at is err with the number of the line.
+// at returns err with the number of the line.
 func at(line int, err error) error {
 	if e, ok := err.(Error); ok {
 		e.Line = line

@@ -18,7 +18,7 @@ const (
 	Proxy  Role = "proxy"
 )
 
-// roleOf is the role of a machine, "" for one that is not of package machine.
+// roleOf returns the role of a machine, "" for one that is not of package machine.
 func roleOf(m any) Role {
 	switch m.(type) {
 	case machine.Client:
@@ -31,10 +31,9 @@ func roleOf(m any) Role {
 	return ""
 }
 
-// Record is one Step of a machine, whole: what went in and what came out. It is
-// comparable, and holds secrets: it shows itself redacted, in fmt and in JSON
-// (HTA-12).
-type Record struct {
+// Record is one Step of a machine, with its whole input and output. It is comparable, and
+// holds secrets: it shows itself redacted, in fmt and in JSON.
+type Record struct { // HTA-12
 	Role Role
 	// Name tells the machines of one role apart, for instance by connection. It
 	// is the caller's own and shows in redacted traces. Two machines of one role

@@ -12,11 +12,10 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Line is what a redacted trace says of one Step: its structure. Every word in
-// it comes from a table of this package or is the name of a Go type, except Name,
-// which is the caller's own, and Path (HTA-12). The order of the fields is that of
-// the JSON.
-type Line struct {
+// Line is the structure of one Step, as a redacted trace has it. Every word in it comes
+// from a table of this package or is the name of a Go type, except Name, which is the
+// caller's own, and Path. The order of the fields is that of the JSON.
+type Line struct { // HTA-12
 	Seq     uint64 `json:"seq"`
 	Role    Role   `json:"role"`
 	Name    string `json:"name,omitempty"`
@@ -82,7 +81,7 @@ type Value struct {
 // MaxName is how much of a Record's Name is shown, in bytes.
 const MaxName = 64
 
-// Redact is the structure of a record.
+// Redact returns the structure of a record.
 func Redact(r Record) Line {
 	l := Line{Seq: r.Seq, Role: knownRole(r.Role), Name: label(r.Name), Now: r.Env.Now, Event: event(r.Event), Misuse: r.Err != ""}
 	for a := range r.Actions.All() {
@@ -108,7 +107,7 @@ type option struct {
 	set  bool
 }
 
-// flags are the names of those that are set, in order.
+// flags returns the names of those that are set, in order.
 func flags(all ...option) []string {
 	var out []string
 	for _, f := range all {
@@ -119,7 +118,7 @@ func flags(all ...option) []string {
 	return out
 }
 
-// event is the structure of an event.
+// event returns the structure of an event.
 func event(e machine.Event) Item {
 	switch e := e.(type) {
 	case machine.Begin:
@@ -159,7 +158,7 @@ func event(e machine.Event) Item {
 	return Item{Kind: "none"}
 }
 
-// action is the structure of an action.
+// action returns the structure of an action.
 func action(a machine.Action) Item {
 	switch a := a.(type) {
 	case machine.Send:
@@ -207,7 +206,7 @@ func action(a machine.Action) Item {
 	return Item{Kind: "none"}
 }
 
-// request is the part that the events of a new request share.
+// request returns the part that the events of a new request share.
 func request(kind string, q machine.Request) Item {
 	i := Item{Kind: kind, Method: method(q.Method), Path: path(q.URI), Flags: flags(option{"multiplexed", q.Multiplexed}, option{"early-data", q.EarlyData})}
 	_, known := q.Binding.Data()
@@ -225,7 +224,7 @@ func request(kind string, q machine.Request) Item {
 	return i
 }
 
-// fields are those that are there.
+// fields returns those that are present.
 func fields(all ...Field) []Field {
 	var out []Field
 	for _, f := range all {
@@ -332,7 +331,7 @@ var knownMechs = [...]gss.Mech{gss.SPNEGO, gss.Kerberos, gss.MSKerberos, gss.Ker
 
 func knownScheme(name string) string { return oneOf(name, knownSchemes[:]) }
 
-// someScheme is knownScheme where there may be none.
+// someScheme returns what knownScheme does, and "" for none.
 func someScheme(name string) string {
 	if name == "" {
 		return ""
@@ -378,7 +377,7 @@ func fault(f gss.Fault) string {
 	return f.Code.String()
 }
 
-// kindOf is the name of a question's or answer's type.
+// kindOf returns the name of a question's or answer's type.
 func kindOf(v any) string {
 	if v == nil {
 		return "none"
@@ -386,8 +385,8 @@ func kindOf(v any) string {
 	return label(strings.TrimPrefix(reflect.TypeOf(v).String(), "gss."))
 }
 
-// label is text as it may stand in any output: one line of printable ASCII, of
-// bounded length.
+// label returns text in a form for any output: one line of printable ASCII, of bounded
+// length.
 func label(s string) string { return clean(s, MaxName) }
 
 func clean(s string, most int) string {
@@ -408,8 +407,8 @@ func clean(s string, most int) string {
 // maxPath bounds a path in a transcript, in bytes.
 const maxPath = 80
 
-// path is a request-target without its query and without anything that might
-// be a user's name and password.
+// path returns a request-target without its query and without anything that might be a
+// user's name and password.
 func path(uri string) string {
 	if i := strings.IndexAny(uri, "?#"); i >= 0 {
 		uri = uri[:i] + "?…"

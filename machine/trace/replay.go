@@ -47,7 +47,7 @@ func Replay[M machine.Machine[M]](v Vocabulary, m M, records []Record) (M, Diffe
 	return m, Difference{}, nil
 }
 
-// Of are the records of one machine, in order.
+// Of returns the records of one machine, in order.
 func Of(records []Record, role Role, name string) []Record {
 	var out []Record
 	for _, r := range records {
@@ -87,7 +87,7 @@ func outcome(r Record) string {
 	return show(r.Actions)
 }
 
-// show is a redacted list of actions.
+// show returns a redacted list of actions.
 func show(as machine.Actions) string {
 	items := []Item{}
 	for a := range as.All() {

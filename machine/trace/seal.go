@@ -61,7 +61,7 @@ func (s sealer) seal(seq uint64, clear, text []byte) []byte {
 	return s.aead.Seal(nonce, nonce, text, ad)
 }
 
-// open is the inverse of seal.
+// open returns what seal sealed, and false if that was changed.
 func (s sealer) open(seq uint64, clear, blob []byte) ([]byte, bool) {
 	n := s.aead.NonceSize()
 	if len(blob) < n {
@@ -75,7 +75,7 @@ func (s sealer) open(seq uint64, clear, blob []byte) ([]byte, bool) {
 	return text, true
 }
 
-// nonce is a slice without room behind it, so that Seal appends to a copy.
+// nonce returns a slice without spare capacity, so that Seal appends to a copy.
 func (s sealer) nonce(ad, text []byte) []byte {
 	h := hmac.New(sha256.New, []byte(s.mac))
 	var n [8]byte
@@ -87,7 +87,7 @@ func (s sealer) nonce(ad, text []byte) []byte {
 	return h.Sum(nil)[:size:size]
 }
 
-// associated is the data that a part is bound to: its number, and its line.
+// associated returns the data that a part is bound to: its number and its line.
 func associated(seq uint64, clear []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, seq), clear...)
 }

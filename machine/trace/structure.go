@@ -76,7 +76,7 @@ const (
 	dead     = "dead"
 )
 
-// expects is the phase in which a role takes an event, "" for any.
+// expects returns the phase in which a role takes an event, "" for any.
 func expects(r Role, event string) (phase string, ok bool) {
 	for _, t := range [...]struct {
 		role         Role
@@ -103,7 +103,7 @@ func expects(r Role, event string) (phase string, ok bool) {
 	return "", false
 }
 
-// leads is the phase that an action of a role leads to, "" for none.
+// leads returns the phase that an action of a role leads to, "" for none.
 func leads(r Role, a Item) (phase string, ok bool) {
 	for _, t := range [...]struct {
 		role               Role
@@ -133,7 +133,7 @@ func leads(r Role, a Item) (phase string, ok bool) {
 	return "", false
 }
 
-// hidden is what a redacted event lacks.
+// hidden returns what a redacted event lacks.
 func hidden(e Item) []string {
 	switch e.Kind {
 	case "Closed", "Lost":

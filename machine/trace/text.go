@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a transcript of a trace for people, one message a line:
+// Text returns a transcript of a trace, one message a line:
 //
 //	client      → origin       GET /x          Authorization: Negotiate <token 40 bytes>
 //	origin      → client       401             WWW-Authenticate: Basic <2 parameters>
 //	              client       asks NeedCredential (Basic)
 //
-// Further fields of a message, and notes on what a machine does, have lines of
-// their own. It holds what the lines hold: no secret.
+// Further fields of a message, and notes on what a machine does, have lines of their own.
+// It holds what the lines hold: no secret.
 func Text(lines []Line) string {
 	var b strings.Builder
 	for _, a := range flow(lines) {

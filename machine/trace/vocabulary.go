@@ -12,9 +12,9 @@ import (
 // The zero Vocabulary has those of package gss. It is immutable.
 type Vocabulary struct{ more []reflect.Type }
 
-// Vocab is the Vocabulary with the questions and answers of a scheme or
-// mechanism of one's own beside those of package gss: pass one value of each
-// type, its zero value for instance.
+// Vocab returns the Vocabulary with the questions and answers of further schemes and
+// mechanisms beside those of package gss: pass one value of each type, its zero value for
+// instance.
 //
 //	trace.Vocab(digest.HA1{}, digest.NeedBodyHash{}, digest.BodyHash{})
 //
@@ -93,7 +93,7 @@ var (
 	unmarshalerType = reflect.TypeFor[encoding.BinaryUnmarshaler]()
 )
 
-// lookup is the type of that name.
+// lookup returns the type of that name.
 func (v Vocabulary) lookup(name string) (reflect.Type, bool) {
 	for _, list := range [...][]reflect.Type{types[:], v.more} {
 		for _, t := range list {
@@ -145,8 +145,7 @@ func encodable(t reflect.Type, depth int) bool {
 	return false
 }
 
-// open reports whether t is one of the interfaces whose dynamic types are in
-// the vocabulary.
+// open reports whether t is one of the interfaces with dynamic types in the vocabulary.
 func open(t reflect.Type) bool {
 	return t == eventType || t == actionType || t == questionType || t == answerType || t == contextType
 }
