@@ -7,10 +7,10 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Allow lets a source see the credential questions of the named hosts, origins and proxies
-// alike, and of no others: for sources that would answer everybody, such as a credential cache
-// whose tickets are for any service of the realm. A name is a host, ".example" for
-// all hosts below example, or "*". Other questions pass.
+// Allow returns a source that sees the credential questions for the named hosts, origins
+// and proxies alike, and for no others: use it with sources that answer for every peer, such
+// as a credential cache with tickets for any service of the realm. A name is a host,
+// ".example" for all hosts below example, or "*". Other questions pass.
 func Allow(s Source, hosts ...string) Source {
 	allowed := make([]string, len(hosts))
 	for i, h := range hosts {

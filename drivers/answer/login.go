@@ -11,19 +11,19 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// For is a source with one user name and password for one origin, given by a
-// URL of which scheme, host and port count: "https://intranet.example". It
-// answers no question about another origin, nor about a proxy (R9110-11.5-1,
-// V17), and not a second time when the peer refused the answer.
+// For returns a source with one user name and password for one origin, given by a URL of
+// which scheme, host and port count: "https://intranet.example". It answers no question
+// for another origin or for a proxy (RFC 9110 section 11.5), and none a second time after
+// the peer refused the answer.
 //
-// name may carry a domain, see [ParseName]. Schemes that know no domains (Basic,
-// Digest) get it as it was typed. The source acts for the default identity; see
-// [As].
-func For(origin, name, password string) (Source, error) {
+// name may have a domain, see [ParseName]. Schemes without domains (Basic, Digest) get it
+// unchanged. The source acts for the default identity; see [As].
+func For(origin, name, password string) (Source, error) { // R9110-11.5-1
 	return newLogin(gss.Origin, origin, name, password)
 }
 
-// ForProxy is [For] for a proxy, given by its own URL: "http://proxy.example:3128".
+// ForProxy returns what [For] does, for a proxy given by its own URL:
+// "http://proxy.example:3128".
 func ForProxy(proxy, name, password string) (Source, error) {
 	return newLogin(gss.Proxy, proxy, name, password)
 }
@@ -36,7 +36,7 @@ type login struct {
 	as func(scheme string) gss.Answer
 }
 
-// place is whom credentials may be shown to.
+// place is a peer that credentials may be shown to.
 type place struct {
 	side         gss.Side
 	scheme, host string
@@ -94,7 +94,7 @@ func (l *login) Answer(_ context.Context, q gss.Question) gss.Answer {
 	return l.as(need.Scheme)
 }
 
-// answerAs is the answer for an auth scheme: the name as it stands, or its parts.
+// answerAs returns the answer for an auth scheme: the name unchanged, or its parts.
 func answerAs(as, name string, password gss.Secret) gss.Answer {
 	if as == scheme.Basic || as == scheme.Digest {
 		return gss.Password{User: name, Password: password}

@@ -14,32 +14,29 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Memory remembers what was presented, so that nothing is accepted twice: the
-// answer to gss.NeedFirstSeen within one process, for Digest and for Kerberos.
-// Test and insert are one atomic act. The zero Memory has room for [DefaultMax]
-// entries, and takes memory as it fills. Set its fields before its first question.
+// Memory is a replay memory within one process, for Digest and for Kerberos: it answers
+// gss.NeedFirstSeen. Test and insert are atomic. The zero Memory has room for [DefaultMax]
+// entries, and allocates as it fills. Set its fields before its first question.
 //
-// Every entry has an owner, the client that the scheme authenticated, and the
-// memory is shared out among those that there are. What it does where it has no
-// room left is the question's to say:
+// Every entry has an owner, the client that the scheme authenticated, and the owners share
+// the memory. The question decides what happens without room:
 //
-//   - An owner whose entries may be forgotten (Digest) is always remembered. Without
-//     room the owner that holds the most is forgotten, whole, and is answered a Since
+//   - If the entries may be forgotten (Digest), every one is remembered. Without room
+//     the owner with the most entries is forgotten entirely, and is answered a Since
 //     from then on: its older nonces are stale, and those of no other owner.
-//   - An owner whose entries must not be forgotten (Kerberos) may hold as many as are
-//     then still free, not counting what may be forgotten, and is refused beyond that
-//     (gss.FirstSeen.Full). So one owner alone can use half of the memory, n of them
+//   - If the entries must not be forgotten (Kerberos), an owner may hold as many as are
+//     then still free, not counting those that may be forgotten, and is refused beyond
+//     that (gss.FirstSeen.Full). One owner alone can use half of the memory, n of them
 //     n/(n+1), and none can use it up.
 //
-// Entries expire by the time of the question (gss.Env.Now), so a clock that jumps
-// makes nothing new again. No question touches more than 64 entries,
-// however full the memory is and whatever has expired. Which part of the memory an
-// entry falls into is decided by a key that is drawn for each Memory, so that no
-// client can aim at one.
+// Entries expire by the time of the question (gss.Env.Now), so that a clock that jumps
+// makes nothing new again. No question touches more than 64 entries, however full the
+// memory is and whatever has expired. A key that is drawn for each Memory decides which
+// part of it an entry is in, so that no client can aim at one.
 //
-// An entry takes 48 bytes, and each owner that has any 70 more.
+// An entry takes 48 bytes, and each owner with entries 70 more.
 //
-// Several processes that share a key need a store that they share.
+// Several processes with the same key need a shared store.
 type Memory struct {
 	hidden.In[Memory] // no output shows what is in it
 
@@ -74,8 +71,8 @@ const DefaultMax = 1000 * 600 * 2 / 16 * 17
 // happen while an entry lives, so that a single owner can make all of them, and a
 // sixteenth more, since the parts of a memory do not fill up evenly. An entry lives
 // as long as a Digest nonce (digest.ServerConfig.NonceLifetime), or twice as long as
-// the clocks of Kerberos may be apart (kerberos.Config.MaxSkew), three times for
-// clients whose clocks are ahead.
+// the clocks of Kerberos may differ (kerberos.Config.MaxSkew), three times for clients
+// with clocks that are ahead.
 func Room(perSecond int, life time.Duration) int {
 	n := int64(perSecond) * int64((life+time.Second-1)/time.Second) * 2
 	return int(min(n+n/16+1, MaxRoom))

@@ -6,9 +6,9 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// shard is one part of a [Memory], which goes by itself: entries in a table of hash
-// chains, a queue of entries for each owner, and a ladder of the owners whose entries
-// may be forgotten, by how many they hold.
+// shard is one independent part of a [Memory]: entries in a table of hash chains, a queue
+// of entries for each owner, and a ladder of the owners with entries that may be
+// forgotten, by how many they hold.
 //
 //	entry   alive      in the queue of an owner that the table of owners has
 //	        forgotten  in the queue of one that it has no more; its place is taken next
@@ -16,8 +16,8 @@ import (
 //	        marked     has none, and a since that still matters
 //	        forgotten  has the entries from before its since, until they are swept
 //
-// Nothing is looked through as a whole, moved as a whole or allocated as a whole: each
-// question sweeps a little, and the tables grow by a chain with each entry.
+// Nothing is scanned, moved or allocated as a whole: each question sweeps a little, and
+// the tables grow by a chain with each entry.
 type shard struct {
 	mu   sync.Mutex
 	room int // entries
@@ -34,7 +34,7 @@ type shard struct {
 	top, bottom uint32
 
 	dropped uint32 // what ended then or before may have been swept away
-	floor   int64  // what was made then or before may have been forgotten, of any owner whose entries may be
+	floor   int64  // of any owner with entries that may be forgotten, those made then or before may be
 }
 
 // entry is something that was presented.

@@ -14,9 +14,9 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// NTHashes is a user store for NTLM on the accepting side: names and NT hashes,
-// which are as good as passwords. It answers gss.NeedVerifier for NTLM with
-// ntlm.Hash under the name as it is stored, and declines everything else.
+// NTHashes is a user store for NTLM acceptors: names and NT hashes, which are as good as
+// passwords. It answers gss.NeedVerifier for NTLM with ntlm.Hash under the stored name,
+// and declines everything else.
 //
 // Names compare without case, as they do on Windows. A user belongs to the
 // store's domains, or to one domain alone where the name says so:
@@ -26,8 +26,8 @@ import (
 //	OTHER\alice      any               OTHER\alice       OTHER\alice
 //	bob@lab.example  any               bob@lab.example   bob@lab.example
 //
-// Whoever claims another domain is unknown: the proof of NTLM holds for whatever
-// domain a client names, so it is the store that has to look.
+// A client that claims another domain is unknown: the proof of NTLM is valid for any
+// domain that a client names, so that the store must check it.
 type NTHashes struct {
 	users   map[ntUser]ntlm.Hash
 	domains map[string]bool // folded; "" among them
@@ -42,9 +42,9 @@ const (
 	MaxNTHashes   = 1 << 20 // users
 )
 
-// NewNTHashes is a store of users with passwords, given by name. A user without a
-// password is an error: what cannot be meant must not become a way in. Under
-// FIPS-only mode there are no NT hashes, and the error is gss.Unsupported.
+// NewNTHashes returns a store of users with passwords, given by name. A user without a
+// password is an error. In FIPS-only mode there are no NT hashes, and the error is
+// gss.Unsupported.
 func NewNTHashes(passwords map[string]string, domains ...string) (*NTHashes, error) {
 	s := newNTHashes(domains)
 	for name, password := range passwords {
@@ -62,17 +62,16 @@ func NewNTHashes(passwords map[string]string, domains ...string) (*NTHashes, err
 	return s, nil
 }
 
-// ReadNTHashes is a store read from lines of two forms, which may be mixed; a hash
-// is 32 hexadecimal digits.
+// ReadNTHashes reads a store from lines of two forms, which may be mixed; a hash is 32
+// hexadecimal digits.
 //
 //	user:NT
 //	user:uid:LM:NT:[flags]:…     smbpasswd(5), pdbedit -Lw
 //
 // Empty lines, and those that start with "#", are left out, and so are users of
-// smbpasswd who may not log in: without an NT hash (X's or NO PASSWORD), disabled
-// (D), without a password by permission (N), or no user at all (without U).
-// Anything else, a user that was there before too, is an error that names the
-// line by number.
+// smbpasswd that may not log on: without an NT hash (X's or NO PASSWORD), disabled (D),
+// without a password by permission (N), or no user account (without U). Anything else,
+// and a user that occurs twice, is an error that names the line by number.
 func ReadNTHashes(r io.Reader, domains ...string) (*NTHashes, error) {
 	s := newNTHashes(domains)
 	lines := bufio.NewScanner(r)
@@ -167,7 +166,7 @@ func (s *NTHashes) Answer(_ context.Context, q gss.Question) gss.Answer {
 	return gss.Unknown{}
 }
 
-// find is the user that a client claims to be.
+// find returns the user that a client claims to be.
 func (s *NTHashes) find(domain, user string) (ntlm.Hash, bool) {
 	if domain != "" {
 		if h, ok := s.users[ntUser{domain, user}]; ok {
@@ -189,9 +188,9 @@ func (s *NTHashes) find(domain, user string) (ntlm.Hash, bool) {
 	return h, ok
 }
 
-// fold is a name for comparison: each character in upper case, as the mechanism
-// has it when it computes with a name. No letter beyond ASCII becomes one of ASCII:
-// nobody is to look like somebody else.
+// fold returns a name for comparison: each character in upper case, as the mechanism
+// computes with names. No letter beyond ASCII becomes one of ASCII, so that no two users
+// compare equal.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		if u := unicode.ToUpper(r); r < utf8.RuneSelf || u >= utf8.RuneSelf {

@@ -11,19 +11,19 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Users is a user store in memory for the accepting side: names and passwords,
-// the same in every realm. It answers gss.NeedVerifier and gss.NeedVerdict, also
-// where the user is named by hash (userhash, RFC 7616 section 3.4.4). Names
-// compare byte by byte. A user without a password cannot log in.
+// Users is a user store in memory for acceptors: names and passwords, the same in every
+// realm. It answers gss.NeedVerifier and gss.NeedVerdict, also for a user named by hash
+// (userhash, RFC 7616 section 3.4.4). Names compare byte by byte. A user without a password
+// cannot log on.
 //
-// These users are in no domain, and an NTLM client's proof holds for whatever
-// domain it names: who names one is left to the next source, such as [NTHashes].
+// The users have no domain. Since an NTLM client's proof is valid for any domain that it
+// names, a client that names one is left to the next source, such as [NTHashes].
 type Users struct {
 	passwords map[string]gss.Secret
 	hashes    *hashIndex // a pointer, so that a Format of the value copies no lock; nil in the zero Users
 }
 
-// NewUsers is a store with a copy of the given passwords by name.
+// NewUsers returns a store with a copy of the given passwords by name.
 func NewUsers(passwords map[string]string) *Users {
 	u := &Users{passwords: make(map[string]gss.Secret, len(passwords)), hashes: new(hashIndex)}
 	for name, p := range passwords {
@@ -79,7 +79,7 @@ type hashIndex struct {
 
 type hashTable struct{ realm, kind string }
 
-// lookup is the name with the given hash, "" if there is none.
+// lookup returns the name with the given hash, "" if there is none.
 func (x *hashIndex) lookup(realm, kind, hash string, names func(func(string) bool)) string {
 	if x == nil { // of no users
 		return ""

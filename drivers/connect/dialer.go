@@ -141,12 +141,13 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	return c, hidden.Error(err)
 }
 
-// Dial is DialContext without a context, for libraries that have none: fasthttp, for instance.
+// Dial does what DialContext does without a context, for libraries that have none, such as
+// fasthttp.
 func (d *Dialer) Dial(address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), "tcp", address)
 }
 
-// DialAddress is DialContext for "tcp", as grpc.WithContextDialer wants it.
+// DialAddress does what DialContext does for "tcp", in the form of grpc.WithContextDialer.
 func (d *Dialer) DialAddress(ctx context.Context, address string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", address)
 }

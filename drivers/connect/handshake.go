@@ -122,7 +122,7 @@ func (l *link) Close() {
 // Streams implements drive.Conn.
 func (l *link) Streams() drive.Streams { return nil }
 
-// connectRequest is the request.
+// connectRequest returns the CONNECT with the credentials of a.
 func (h *handshake) connectRequest(a machine.Send) *http.Request {
 	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: h.authority}, Host: h.authority, Header: h.dialer.config.Header.Clone()}
 	if r.Header == nil {
@@ -208,7 +208,7 @@ func (l *link) exchange(r *http.Request) (*http.Response, error) {
 	return nil, errTooMany
 }
 
-// tunnel is the connection from the first byte after the response on.
+// tunnel returns the connection from the first byte after the response on.
 func (l *link) tunnel() net.Conn {
 	n := l.buffer.Buffered()
 	if n == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Env is the present moment with a fresh seed, for one Step.
+// Env returns the present time with a fresh seed, for one Step.
 func Env() gss.Env {
 	env := gss.Env{Now: time.Now().UnixNano()}
 	rand.Read(env.Seed[:]) // never fails: crypto/rand ends the program instead

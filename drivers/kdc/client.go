@@ -67,7 +67,7 @@ func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
 	return gss.Reply{Data: string(reply)}
 }
 
-// Exchange is one round trip with a KDC of the realm. The error says what became of
+// Exchange makes one round trip with a KDC of the realm. The error says what happened at
 // each address that was tried.
 func (c *Client) Exchange(ctx context.Context, realm string, request []byte) ([]byte, error) {
 	addresses := c.addresses(ctx, realm)
@@ -88,7 +88,7 @@ func (c *Client) Exchange(ctx context.Context, realm string, request []byte) ([]
 	return nil, fmt.Errorf("kdc: no KDC answered: %w", errors.Join(append(errs, ctx.Err())...))
 }
 
-// addresses are those of a realm's KDCs in the order of trying.
+// addresses returns those of a realm's KDCs in the order of trying.
 func (c *Client) addresses(ctx context.Context, realm string) []string {
 	list := c.Config.KDCs(realm)
 	if len(list) == 0 && c.Config.Bool("dns_lookup_kdc", true) {
@@ -110,7 +110,7 @@ func (c *Client) addresses(ctx context.Context, realm string) []string {
 	return list[:min(len(list), MaxKDCs)]
 }
 
-// try is one KDC: by UDP for what fits, by TCP for the rest and where the KDC says so
+// try asks one KDC: by UDP if the request fits, by TCP otherwise and if the KDC says so
 // (RFC 4120 section 7.2), by HTTPS for a proxy.
 func (c *Client) try(ctx context.Context, address, realm string, request []byte) ([]byte, error) {
 	timeout := c.Timeout
@@ -133,7 +133,7 @@ func (c *Client) try(ctx context.Context, address, realm string, request []byte)
 	}
 	if only == "udp" || only == "" && len(request) <= c.Config.Number("udp_preference_limit", DefaultDatagram) {
 		reply, err := c.exchange(ctx, timeout, "udp", address, request)
-		if err == nil && isReply(reply) && !tooBig(reply) || only == "udp" { // anybody can send a datagram
+		if err == nil && isReply(reply) && !tooBig(reply) || only == "udp" { // any host can send a datagram
 			return reply, err
 		}
 	}
@@ -145,7 +145,7 @@ func isReply(b []byte) bool {
 	return len(b) > 0 && (b[0] == 0x6B || b[0] == 0x6D || b[0] == 0x7E)
 }
 
-// tooBig is KRB_ERR_RESPONSE_TOO_BIG.
+// tooBig reports whether a reply is KRB_ERR_RESPONSE_TOO_BIG.
 func tooBig(reply []byte) bool {
 	if !message.IsError(string(reply)) {
 		return false

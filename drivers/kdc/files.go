@@ -46,8 +46,8 @@ func ReadConfig(name string) (*krb5conf.Config, error) {
 	return c, nil
 }
 
-// include reads what a configuration includes. Of a folder those files whose names end in
-// .conf, or have nothing but letters, digits, dashes and underscores.
+// include reads what a configuration includes. Of a folder it reads the files with names
+// that end in .conf, or have nothing but letters, digits, dashes and underscores.
 func include(directive, name string) (string, bool) {
 	if directive == "include" {
 		b, err := os.ReadFile(name)
@@ -70,9 +70,9 @@ func include(directive, name string) (string, bool) {
 	return text.String(), err == nil
 }
 
-// CachePath is the file of a credential cache: of a name as KRB5CCNAME has it, or with
-// "" of KRB5CCNAME itself, or where MIT's library has it by default. FILE: and DIR: are
-// files (of a DIR: its primary one); others are an error.
+// CachePath returns the file of a credential cache: of a name as in KRB5CCNAME, or for ""
+// of KRB5CCNAME itself, or MIT's default. FILE: and DIR: are files (of a DIR: its primary
+// one); other kinds are an error.
 func CachePath(name string) (string, error) {
 	if name == "" {
 		name = os.Getenv("KRB5CCNAME")
@@ -104,7 +104,7 @@ func CachePath(name string) (string, error) {
 	return "", fmt.Errorf("kdc: credential caches of kind %q are not supported; expected a FILE or a DIR", kind)
 }
 
-// KeytabPath is the file of a keytab: of a name as KRB5_KTNAME has it, or with "" of
+// KeytabPath returns the file of a keytab: of a name as in KRB5_KTNAME, or for "" of
 // KRB5_KTNAME itself, or /etc/krb5.keytab.
 func KeytabPath(name string) (string, error) {
 	if name == "" {
@@ -164,8 +164,8 @@ func writeFile(path string, b []byte) (err error) {
 	return err
 }
 
-// Files is the credential cache of a file: whose tickets there are, and where new ones
-// are kept.
+// Files is the credential cache of a file. It provides the tickets in it, and keeps new
+// ones there.
 type Files struct {
 	Path string
 	// ReadOnly keeps nothing.
@@ -210,7 +210,8 @@ type Keytab struct {
 	hidden.In[Keytab] // no output shows what is in it
 
 	Path string
-	// Principal is who logs on with the keys; without one it answers services alone.
+	// Principal is the principal that logs on with the keys. The zero Principal serves
+	// acceptors alone.
 	Principal message.Principal
 
 	mu      sync.Mutex
@@ -259,8 +260,8 @@ func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
 		if err != nil {
 			return gss.Unreachable{}
 		}
-		// The names of a ticket are not protected, but whose key is tried first is a choice:
-		// the named service's, and of an account with many names any that there is.
+		// The names of a ticket are not protected, and only choose the key that is tried
+		// first: the named service's, or for an account with many names any key.
 		best, ok := newest(t, q.Service, q)
 		if !ok {
 			best, ok = newest(t, message.Principal{}, q)
@@ -273,7 +274,8 @@ func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
 	return gss.Declined{}
 }
 
-// newest is the key of the highest version that a service, or anybody, has.
+// newest returns the key of the highest version of a service, or of any principal for the
+// zero one.
 func newest(t *keytab.Keytab, service message.Principal, q kerberos.NeedServiceKey) (best *enctype.Prepared, ok bool) {
 	kvno := uint32(0)
 	for e, key := range t.Candidates(service, q.Type, q.Kvno) {

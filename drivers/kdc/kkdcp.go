@@ -8,7 +8,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// proxyMessage is (MS-KKDCP section 2.2.2)
+// proxyMessage returns (MS-KKDCP section 2.2.2)
 //
 //	KDC-PROXY-MESSAGE ::= SEQUENCE {
 //	        kerb-message   [0] OCTET STRING, -- with the length before it

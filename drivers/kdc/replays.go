@@ -19,10 +19,10 @@ type Replays struct {
 }
 
 // NewReplays returns a memory of up to max requests, 0 for answer.DefaultMax; see
-// [answer.Room]. since is when it began, in nanoseconds since the epoch: requests that
-// may be older are refused (R4120-3.2.3-2, C34), which after a restart turns clients
-// away for as long as the clocks may be apart. Now says so; 0 says that nothing was
-// lost.
+// [answer.Room]. since is the start of the memory, in nanoseconds since the epoch: requests
+// that may be older are refused (RFC 4120 section 3.2.3), which after a restart refuses
+// clients for as long as the clocks may differ. Pass the present time after a restart, and
+// 0 if nothing was lost.
 func NewReplays(max int, since int64) *Replays {
 	return &Replays{Memory: answer.Memory{Max: max, Since: since}}
 }

@@ -75,7 +75,7 @@ func faults(t testing.TB, source, function, work string, outcomes []string) (lis
 	return list
 }
 
-// count is how often a name stands in a node, as the function of a call or anywhere.
+// count returns how often a name occurs in a node, as the function of a call or anywhere.
 func count(n ast.Node, name string, called bool) (times int) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		e, _ := n.(ast.Expr)

@@ -38,7 +38,7 @@ var (
 //
 // check is a name of the CSV with its kind, "prop:persist_table", as a literal: it is
 // found in the source as well. rows narrow it to some of the rows that name it, for a
-// check whose cases stand for different ones. t may be a rapid.T too.
+// check with cases for different ones. t may be a rapid.T too.
 func Held(t interface{ Name() string }, check string, rows ...string) {
 	file := os.Getenv(File)
 	if file == "" {
@@ -49,7 +49,7 @@ func Held(t interface{ Name() string }, check string, rows ...string) {
 	// A rapid.T is named like the test that it runs in.
 	key := strings.Join([]string{dir, t.Name(), check, strings.Join(rows, " ")}, "\t")
 	counts[key]++
-	// Nobody tells when a test binary ends; counts that double are near enough, and
+	// The end of a test binary is not known here. Counts that double are near enough, and
 	// do not fill the disk.
 	if n := counts[key]; n&(n-1) == 0 {
 		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

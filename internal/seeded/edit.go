@@ -61,7 +61,7 @@ type Fall struct {
 	Property, World string
 }
 
-// String is the fall as it stands in the file.
+// String returns the fall as the file has it.
 func (f Fall) String() string {
 	switch {
 	case f.Property == "":

@@ -74,7 +74,7 @@ func (t *Toll) Falls(property string) bool {
 	return slices.Contains(t.First, property) || slices.Contains(t.Also, property) || slices.Contains(t.Silent, property)
 }
 
-// String is the toll as the matrix has it.
+// String returns the toll as the matrix has it.
 func (t Toll) String() string {
 	s := fmt.Sprintf("first %v", t.First)
 	if len(t.First) > 0 {

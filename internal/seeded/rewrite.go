@@ -25,7 +25,7 @@ type span struct {
 	edit     string
 }
 
-// EditAt is the edit whose text stands on a line of a file, "" if none does.
+// EditAt returns the edit with text on a line of a file, "" if there is none.
 func (o *Overlay) EditAt(file string, line int) string {
 	for _, s := range o.spans[file] {
 		if s.from <= line && line <= s.to {
@@ -213,7 +213,7 @@ func place(root string, e *Edit) (map[string][]site, bool, error) {
 	return out, true, nil
 }
 
-// function is one whose body can be doubled.
+// function is a function with a body that can be doubled.
 type function struct {
 	open, close           int    // the body, within its braces
 	params, results, args string // of a literal in its place

@@ -40,7 +40,7 @@ func Check[T any](t *testing.T, fields Fields) {
 	}
 }
 
-// Keyed are the fields that the list has as keys.
+// Keyed returns the fields that the list has as keys.
 func (fields Fields) Keyed() (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if strings.HasPrefix(fields[name], "key") {
