@@ -12,7 +12,7 @@
 //	server := &quichttp3.Server{Handler: auth.Wrap(app), TLSConfig: tlsConfig}
 //	err = http3.Serve(ctx, socket, server, drive.Limits{}, grace)
 //
-// [Serve] bounds what clients cost that are not authenticated. quic-go's own Serve does not.
+// [Serve] bounds what clients cost that are not authenticated, handshakes that come to nothing included. quic-go's own Serve does not.
 //
 // Each stream is an exchange of its own. Digest, Basic and mechanisms of one leg, such as Kerberos,
 // run on it. What belongs to a connection does not: such schemes are not offered by the server, and for

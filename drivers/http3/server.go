@@ -14,7 +14,7 @@ import (
 //
 //	bound, err := drive.BindTLS(tlsConfig)
 //	transport := &quic.Transport{Conn: packets, ConnContext: http3.ConnContext}
-//	listener, err := transport.ListenEarly(quichttp3.ConfigureTLSConfig(bound), quicConfig)
+//	listener, err := transport.Listen(quichttp3.ConfigureTLSConfig(bound), quicConfig)
 //	err = server.ServeListener(listener)
 //
 // The error is nil.
