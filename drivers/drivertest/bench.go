@@ -96,7 +96,7 @@ func benchKit(d Driver) *kit {
 		}
 		return gss.Declined{}
 	})
-	k := &kit{d: d, ctx: context.Background(), source: answer.Chain(answer.NewUsers(people), again)}
+	k := &kit{d: d, ctx: context.Background(), goesOn: func() {}, source: answer.Chain(answer.NewUsers(people), again)}
 	if !d.HTTP3 {
 		k.pipes = newPipes()
 	}

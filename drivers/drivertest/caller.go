@@ -65,7 +65,9 @@ func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {
 func (k *kit) tryDialTLS(url, user string, secure *tls.Config, ps ...pair) (*caller, error) {
 	c := &caller{k: k, tls: secure, to: machine.Request{URI: "/a?b", Binding: gss.NoBinding()}}
 	c.to.Scheme, c.to.Host, c.to.Port = place(url)
-	if err := c.connect(); err != nil {
+	err := c.connect()
+	k.goesOn()
+	if err != nil {
 		return nil, err
 	}
 	k.cleanup(c.close)
@@ -75,7 +77,6 @@ func (k *kit) tryDialTLS(url, user string, secure *tls.Config, ps ...pair) (*cal
 	for _, p := range ps {
 		conf.Schemes = append(conf.Schemes, p.client)
 	}
-	var err error
 	if c.client, err = machine.NewClient(conf); err != nil {
 		panic(err)
 	}
@@ -108,7 +109,7 @@ func (c *caller) connect() (err error) {
 		c.r = bufio.NewReader(c.conn)
 		return err
 	}
-	if c.quic, err = quic.DialAddr(c.k.ctx, to, overQUIC(config), nil); err == nil {
+	if c.quic, err = quic.DialAddr(c.k.ctx, to, overQUIC(config), unhurried()); err == nil {
 		c.http3 = (&quichttp3.Transport{}).NewClientConn(c.quic)
 		c.showed(c.quic.ConnectionState().TLS)
 	}
@@ -125,6 +126,9 @@ func overQUIC(config *tls.Config) *tls.Config {
 	config.NextProtos = []string{quichttp3.NextProtoH3}
 	return config
 }
+
+// unhurried returns a configuration in which a handshake of QUIC has the time that a check has.
+func unhurried() *quic.Config { return &quic.Config{HandshakeIdleTimeout: patience} }
 
 // showed notes the certificate of an https server, and binds to nothing yet.
 func (c *caller) showed(state tls.ConnectionState) {
@@ -144,6 +148,7 @@ func (c *caller) close() {
 
 // exchange sends one request, and reads the response.
 func (c *caller) exchange(method, body string, fields ...string) (*http.Response, outcome) {
+	defer c.k.goesOn()
 	trip := c.message
 	if c.http3 != nil {
 		trip = c.stream

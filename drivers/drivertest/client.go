@@ -52,6 +52,7 @@ func (o outcome) String() string {
 
 // do sends a request under an identity, and reads the response.
 func (k *kit) do(ctx context.Context, c Client, identity, method, url string, body io.Reader) outcome {
+	defer k.goesOn()
 	r, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		panic(err)

@@ -14,8 +14,8 @@
 // reports all that it found. The other side is the kit's own, made of net/http's
 // server or of bare connections on the loopback interface, and of the same
 // machines. Mechanisms need no KDC and no domain: they are Basic, Digest and
-// gss/gsstoy. Nothing is timed; a check that does not come to its end within a
-// minute counts as hanging.
+// gss/gsstoy. Nothing is timed; a check in which no request and no dial comes to
+// its end for a minute counts as hanging.
 package drivertest
 
 import (
@@ -170,14 +170,16 @@ func checks(d Driver) (list []check) {
 	return list
 }
 
-// patience is how long a check of Run may take.
+// patience is how long nothing may happen in a check of Run. It bounds no work: how long a hundred handshakes
+// take is for the machine to say, and what else it is busy with.
 const patience = time.Minute
 
 // kit is one run of a check.
 type kit struct {
 	d      Driver
-	ctx    context.Context // ends when the check's time is up
-	grace  time.Duration   // for what is to end by itself
+	ctx    context.Context // ends when the check hangs
+	goesOn func()          // says that it does not: something came to its end
+	grace  time.Duration   // for what is to end by itself, from the last that did
 	mu     sync.Mutex
 	found  []string
 	undo   []func()
@@ -189,8 +191,11 @@ type kit struct {
 // on runs the check, and gives what it found.
 func (c check) on(d Driver, patience time.Duration) []string {
 	before := goleak.IgnoreCurrent()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	k := &kit{d: d, ctx: ctx, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	watch := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing came to its end for %v", patience)) })
+	defer watch.Stop()
+	k := &kit{d: d, ctx: ctx, goesOn: func() { watch.Reset(patience) }, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -205,15 +210,14 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	select {
 	case <-done:
 		if ctx.Err() != nil {
-			k.errorf("it came to an end only because its time was up, after %v", patience)
+			k.errorf("it came to an end only because it was ended: %v", context.Cause(ctx))
 		}
-		cancel()
+		cancel(nil)
 		if err := settle(before, k.grace); err != nil {
 			k.errorf("goroutines are left after the end: %v", err)
 		}
 	case <-hung(ctx, patience/4):
-		cancel()
-		k.errorf("it did not come to an end within %v, nor soon after its time was up", patience)
+		k.errorf("it did not come to an end, nor soon after it was ended: %v", context.Cause(ctx))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -222,12 +226,22 @@ func (c check) on(d Driver, patience time.Duration) []string {
 
 // settle waits until all goroutines have ended that were not there before.
 func settle(before goleak.Option, patience time.Duration) (err error) {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if err = goleak.Find(before); err == nil {
-			break
-		}
-	}
+	falls(runtime.NumGoroutine, patience, func() bool {
+		err = goleak.Find(before)
+		return err == nil
+	})
 	return err
+}
+
+// falls waits until done reports true, for as long as n keeps falling below the least that it was, with some patience.
+func falls(n func() int, patience time.Duration, done func() bool) {
+	least, end := n(), time.Now().Add(patience)
+	for !done() && time.Now().Before(end) {
+		if now := n(); now < least {
+			least, end = now, time.Now().Add(patience)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // hung is closed some time after ctx is done.

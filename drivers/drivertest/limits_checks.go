@@ -17,6 +17,10 @@ import (
 // shortly are limits that a check can wait for, and that a right request keeps on a slow machine.
 var shortly = drive.Limits{Header: 2 * time.Second, Idle: 2 * time.Second, Request: 2 * time.Second}
 
+// unlimited are limits that no check comes to: how long a request takes when a hundred are under way is for the
+// machine to say.
+var unlimited = drive.Limits{Header: 2 * patience, Idle: 2 * patience, Request: 2 * patience}
+
 // drop is how often a client that drips sends a byte.
 const drop = 100 * time.Millisecond
 

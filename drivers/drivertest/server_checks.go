@@ -48,7 +48,7 @@ type served struct {
 // serve starts one.
 func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	s := &served{}
-	setup := ServerSetup{Source: k.source, Handler: s.handle}
+	setup := ServerSetup{Source: k.source, Handler: s.handle, Limits: unlimited}
 	var err error
 	if k.d.HTTP3 {
 		setup.Packets, err = net.ListenPacket("udp", "127.0.0.1:0")

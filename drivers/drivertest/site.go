@@ -98,6 +98,7 @@ func (k *kit) raw(h http.HandlerFunc) *site {
 
 func (s *site) start(h http.Handler) {
 	s.Server = httptest.NewUnstartedServer(h)
+	s.TLS = &tls.Config{Certificates: certificate().certificates}
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, &connState{server: s.fresh})
 	}
@@ -143,7 +144,7 @@ func (s *site) startHTTP3(h http.Handler) {
 	}
 	s.StartTLS()
 	server := &quichttp3.Server{
-		Handler: h, TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS.Clone()),
+		Handler: h, TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS.Clone()), QUICConfig: unhurried(),
 		ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
@@ -315,11 +316,14 @@ type identity struct {
 	roots        *x509.CertPool
 }
 
-// certificate is the one that httptest's servers show.
+// certificate is the one that the kit's servers show, and its callers and clients trust. Its key is one that signs quickly:
+// the soaks make thousands of handshakes.
 var certificate = sync.OnceValue(func() identity {
-	s := httptest.NewTLSServer(nil)
-	defer s.Close()
+	c, err := selfSigned("127.0.0.1", "localhost")
+	if err != nil {
+		panic(err)
+	}
 	roots := x509.NewCertPool()
-	roots.AddCert(s.Certificate())
-	return identity{s.TLS.Certificates, roots}
+	roots.AddCert(c.Leaf)
+	return identity{[]tls.Certificate{c}, roots}
 })

@@ -128,10 +128,7 @@ func (c *caller) end(how int) {
 
 // emptied waits until no connection is open any more, and reports whether it came to that.
 func (k *kit) emptied(what string, open *atomic.Int64) bool {
-	end := time.Now().Add(k.grace)
-	for open.Load() > 0 && time.Now().Before(end) {
-		time.Sleep(10 * time.Millisecond)
-	}
+	falls(func() int { return int(open.Load()) }, k.grace, func() bool { return open.Load() == 0 })
 	n := open.Load()
 	if n > 0 {
 		k.errorf("%s: %d connections are open after the end", what, n)

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/drivertest"
@@ -23,7 +25,7 @@ func kitDriver() drivertest.Driver {
 var left atomic.Int64
 
 func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
-	dialer := &http3.Dialer{TLS: s.TLS}
+	dialer := &http3.Dialer{TLS: s.TLS, QUIC: &quic.Config{HandshakeIdleTimeout: time.Minute}} // a hundred may be under way
 	var mu sync.Mutex
 	var connections []nethttp.Multiplexed
 	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
