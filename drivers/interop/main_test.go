@@ -57,8 +57,9 @@ func run(m *testing.M) (int, error) {
 	if err := makeCertificate(); err != nil {
 		return 0, err
 	}
-	defer stopAll()
-	return m.Run(), nil
+	code := m.Run()
+	stopAll()
+	return code, left()
 }
 
 func makeCertificate() error {
