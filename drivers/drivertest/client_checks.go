@@ -359,7 +359,7 @@ func (k *kit) client407() {
 			w.WriteHeader(407)
 		})
 		c := k.client(nil, p)
-		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status != 407 {
+		if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status != 407 && !k.instead(o) {
 			k.errorf("%s: %v", p.name, o)
 		}
 		if n := s.seen(); n != 1 {
@@ -367,6 +367,9 @@ func (k *kit) client407() {
 		}
 	}
 }
+
+// instead reports whether a proxy before the server answered in its place.
+func (k *kit) instead(o outcome) bool { return k.d.Proxied && o.status == http.StatusBadGateway }
 
 func (k *kit) clientClosing() {
 	for _, p := range pairs() {
@@ -448,7 +451,7 @@ func (k *kit) clientHeader() {
 				}
 			}
 		})
-		if o := k.do(k.ctx, c, "", "GET", w.url, nil); o.err == nil {
+		if o := k.do(k.ctx, c, "", "GET", w.url, nil); o.err == nil && !k.instead(o) {
 			k.errorf("%s: %v", e.name, o)
 		}
 		if n := wrote.Load(); n >= enough {

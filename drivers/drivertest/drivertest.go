@@ -50,6 +50,9 @@ type Driver struct {
 	// port, with schemes that are bound to a connection. Server serves HTTP/3, and does not offer
 	// those.
 	HTTP3 bool
+	// Proxied: Client reaches http sites through a proxy, which answers 502 (Bad Gateway) where it cannot
+	// pass on what they say.
+	Proxied bool
 	// Server serves until stop is called, which returns when no goroutine of it is
 	// left.
 	Server func(ServerSetup) (stop func(), err error)
@@ -59,6 +62,9 @@ type Driver struct {
 	// Binds: Server serves https where ServerSetup.TLS is set, and compares channel bindings with
 	// the certificate that a connection showed, or with all those of ServerSetup.TLS.
 	Binds bool
+	// Unlimited: Server does not apply ServerSetup.Limits to all that its clients may do, as a
+	// proxy does not that forwards what another server is to authenticate.
+	Unlimited bool
 }
 
 // ClientSetup is how a client is to be made.
@@ -96,6 +102,9 @@ type ServerSetup struct {
 	Source answer.Source
 	// Limits are for clients that are not authenticated.
 	Limits drive.Limits
+	// Rough, if not nil, reports whether now is the time for a connection to break that Server has
+	// behind the one that it serves, as a proxy has.
+	Rough func() bool
 	// Handler is to run for who authenticated, under the name user.
 	Handler func(user string, w http.ResponseWriter, r *http.Request)
 }
@@ -112,6 +121,7 @@ func overHTTP2(d Driver) bool { return d.HTTP2 }
 func overHTTP3(d Driver) bool { return d.HTTP3 }
 func hearing(d Driver) bool   { return !d.Deaf }
 func binding(d Driver) bool   { return d.Binds }
+func limiting(d Driver) bool  { return !d.HTTP3 && !d.Unlimited }
 
 // Run looks at a driver. driver is called once for each check. Goroutines that are
 // left after a check are found too, so nothing that starts any may run beside it:

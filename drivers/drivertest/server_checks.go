@@ -29,7 +29,7 @@ var serverChecks = []check{
 	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
 	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},
 	{"server_drain_bounded", "a body without end that comes without credentials is not read to it, and the server goes on", (*kit).serverDrain, nil},
-	{"server_ends", "a connection that does not authenticate ends within the limits, whatever it does, and a request that is authenticated has time", (*kit).serverEnds, overHTTP1},
+	{"server_ends", "a connection that does not authenticate ends within the limits, whatever it does, and a request that is authenticated has time", (*kit).serverEnds, limiting},
 	{"server_ends_streams", "a stream that does not authenticate ends within the limits, and so does a connection without one", (*kit).serverEndsStreams, overHTTP3},
 	{"server_one_resource", "a request-target that is none is answered with 400 and reaches no handler, and of the others the handler sees the path that stands in them", (*kit).serverTargets, overHTTP1},
 	{"server_too_early", "a request in early data that has credentials, or a method that is not safe, is answered with 425, without a challenge, and the connection goes on", (*kit).serverTooEarly, nil},

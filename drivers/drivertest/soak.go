@@ -69,7 +69,10 @@ func (k *kit) clientSoak() {
 func (k *kit) serverSoak() {
 	for _, p := range k.offered() {
 		var open atomic.Int64
+		var rough atomic.Bool
+		rough.Store(true)
 		s := k.serve(func(s *ServerSetup) {
+			s.Rough = func() bool { return rough.Load() && rand.IntN(40) == 0 }
 			if s.Listener != nil {
 				s.Listener = counting{s.Listener, &open}
 			}
@@ -100,6 +103,7 @@ func (k *kit) serverSoak() {
 				}
 			}
 		})
+		rough.Store(false)
 		crowd(1, func(user string) {
 			c := k.dial(s.url, user, p)
 			defer c.close()
