@@ -172,7 +172,11 @@ func (c *caller) exchange(method, body string, fields ...string) (*http.Response
 // message is a request of HTTP/1.1, byte by byte.
 func (c *caller) message(method, body string, fields []string) (*http.Response, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s:%d\r\n", method, c.to.URI, c.to.Host, c.to.Port)
+	target := c.to.URI
+	if c.k.d.Absolute {
+		target = fmt.Sprintf("http://%s:%d%s", c.to.Host, c.to.Port, target)
+	}
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s:%d\r\n", method, target, c.to.Host, c.to.Port)
 	for _, f := range fields {
 		b.WriteString(f + "\r\n")
 	}

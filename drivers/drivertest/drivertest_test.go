@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -423,6 +424,18 @@ var saboteurs = []struct {
 		})
 	}, nil)}},
 	{"server_body_stays_one", "reads heads only", false, Driver{Server: headsOnly}},
+	{"server_one_reading", "reads heads only", false, Driver{Server: headsOnly}},
+	{"server_one_reading", "serves what it does not judge", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if inner, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(body))); err == nil {
+				user, _, _ := inner.BasicAuth()
+				s.Handler(user, discard{}, inner)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			h.ServeHTTP(w, r)
+		})
+	}, nil)}},
 	{"server_takes_nonsense", "fails on some", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.Header.Get("Authorization"), ",,,") {

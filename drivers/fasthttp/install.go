@@ -214,37 +214,64 @@ func (v *visit) fetch() int {
 func (v *visit) maxBody() int64 { return int64(v.g.bounds.max(&v.ctx.Request.Header)) }
 
 // hold reads the body into memory, up to max bytes. It returns the status to refuse the request with,
-// or 0.
-func (v *visit) hold(max int64) int {
+// or 0. Where it fails the connection closes: nothing tells where the next request begins.
+func (v *visit) hold(max int64) (status int) {
+	defer func() { v.last = v.last || status != 0 }()
 	r := &v.ctx.Request
 	if int64(r.Header.ContentLength()) > max {
 		return fast.StatusRequestEntityTooLarge
 	}
-	body, err := io.ReadAll(io.LimitReader(r.BodyStream(), max+1))
+	stream := r.BodyStream()
+	body, err := io.ReadAll(io.LimitReader(stream, max+1))
 	switch {
 	case err != nil:
 		return fast.StatusBadRequest
 	case int64(len(body)) > max:
 		return fast.StatusRequestEntityTooLarge
+	case len(body) < r.Header.ContentLength() || !ended(stream): // R9112-8-1
+		return fast.StatusBadRequest
 	}
 	r.SetBodyRaw(body)
 	r.Header.SetContentLength(len(body))
 	return 0
 }
 
-var contentLength, transferEncoding = []byte("Content-Length"), []byte("Transfer-Encoding")
-
-// framedTwice reports whether a request came with both Content-Length and Transfer-Encoding. fasthttp goes
-// by the latter and drops the former; an intermediary that went by the former would take
-// what follows for another client's.
-func framedTwice(h *fast.RequestHeader) bool {
-	length, coding := false, false
-	for line := range bytes.Lines(h.RawHeaders()) {
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		length = length || bytes.EqualFold(name, contentLength)
-		coding = coding || bytes.EqualFold(name, transferEncoding)
+// ended reports whether a stream that has been read to io.EOF came to the end of its body. fasthttp returns
+// io.EOF as well where the connection ends before the last chunk, and tells the difference to
+// itself alone.
+func ended(stream io.Reader) bool {
+	v := reflect.ValueOf(stream)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return true
 	}
-	return length && coding
+	eof := v.Elem().FieldByName("eof")
+	return eof.Kind() != reflect.Bool || eof.Bool()
+}
+
+var contentLength, transferEncoding, chunked = []byte("Content-Length"), []byte("Transfer-Encoding"), []byte("chunked")
+
+// framing is what the fields of a request say of where its body ends.
+type framing struct {
+	length bool // Content-Length
+	coded  bool // Transfer-Encoding
+	odd    bool // with more than the one coding, or with another one than chunked
+}
+
+// framed reads the fields as they came: fasthttp drops Content-Length where there is Transfer-Encoding, which
+// an intermediary that went by the former would take what follows for another client's by, and
+// takes the coding identity for none.
+func framed(h *fast.RequestHeader) (f framing) {
+	for line := range bytes.Lines(h.RawHeaders()) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, contentLength):
+			f.length = true
+		case bytes.EqualFold(name, transferEncoding):
+			f.odd = f.odd || f.coded || !bytes.EqualFold(bytes.TrimSpace(value), chunked)
+			f.coded = true
+		}
+	}
+	return f
 }
 
 // visit takes the connection for a request, and has the machine judge it; nil if the connection cannot
@@ -254,8 +281,8 @@ func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
 		return nil
 	}
 	v := &visit{a: a, g: g, ctx: ctx}
-	if e, status := v.received(); status != 0 {
-		v.act = drive.Refusal(machine.Incoming{}, status)
+	if e, status := v.received(); status != 0 || framed(&ctx.Request.Header).odd { // R9112-6.3-1
+		v.act = drive.Refusal(machine.Incoming{}, max(status, 400))
 	} else {
 		v.act, v.err = v.g.Run(e, v.answer)
 	}

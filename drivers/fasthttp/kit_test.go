@@ -111,7 +111,18 @@ func kitServe(s drivertest.ServerSetup, install func(*fast.Server), wrap func(fa
 	app := func(ctx *fast.RequestCtx) {
 		id, _ := fasthttp.IdentityFrom(ctx)
 		user := strings.Clone(id.Info.Peer)
-		fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler(user, w, r) })(ctx)
+		stream := ctx.RequestBodyStream()
+		if stream != nil { // of which the adaptor would take an error's text for the body
+			body, err := io.ReadAll(stream)
+			stream = &broken{bytes.NewReader(body), err}
+			ctx.Request.SetBodyRaw(nil)
+		}
+		fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if stream != nil {
+				r.Body = io.NopCloser(stream)
+			}
+			s.Handler(user, w, r)
+		})(ctx)
 	}
 	server := &fast.Server{Handler: wrap(app), ReadBufferSize: 64 << 10, MaxRequestBodySize: 4 << 20, CloseOnShutdown: true, Logger: quiet{},
 		MaxIdleWorkerDuration: 50 * time.Millisecond}
@@ -125,6 +136,20 @@ func kitServe(s drivertest.ServerSetup, install func(*fast.Server), wrap func(fa
 		server.Shutdown()
 		<-served
 	}
+}
+
+// broken is a reader that ends with an error, if it is not nil.
+type broken struct {
+	io.Reader
+	err error
+}
+
+func (b *broken) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF && b.err != nil {
+		err = b.err
+	}
+	return n, err
 }
 
 // quiet is a log that nobody reads.

@@ -175,6 +175,7 @@ type visit struct {
 	act    machine.Action  // the machine's judgement
 	err    error           // or why there is none
 	last   bool            // the connection closes without the body having been read
+	handed bool            // the handler had the body as a stream
 	asking context.Context // once something was asked
 	cancel context.CancelFunc
 	ended  bool
@@ -199,8 +200,8 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 		ctx.SetUserValue(identityKey{}, &v.result.Identity)
 		if status := v.fetch(); status != 0 {
 			plain(ctx, status)
-			v.last = true
 		} else {
+			v.handed = ctx.Request.IsBodyStream()
 			next(ctx)
 		}
 		v.finish()
@@ -286,9 +287,13 @@ func (v *visit) reply(act machine.Reply) {
 	}
 }
 
-// drain reads what nobody read of a streamed body. It reports whether the connection can go on. A body
-// that is known to be too long is not begun with.
+// drain reads what was not read of a streamed body. It reports whether the connection can go on. A body
+// that is known to be too long is not begun with. Chunks that the handler read are not gone on with: whether it
+// met a broken one, behind which no request can be found, is not to be seen from here.
 func (v *visit) drain() bool {
+	if v.handed && v.ctx.Request.Header.ContentLength() < 0 { // R9112-8-1
+		return false
+	}
 	if v.ctx.Hijacked() || !v.ctx.Request.IsBodyStream() {
 		return !v.last
 	}
@@ -333,7 +338,7 @@ func (v *visit) close() {
 	if !v.result.Identity.Named() {
 		v.limit()
 	}
-	if framedTwice(&v.ctx.Request.Header) {
+	if f := framed(&v.ctx.Request.Header); f.length && f.coded {
 		v.ctx.SetConnectionClose() // R9112-6.1-1
 	}
 	if v.a.conf.Log != nil {

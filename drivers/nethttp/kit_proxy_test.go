@@ -2,6 +2,8 @@ package nethttp_test
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -10,9 +12,11 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
+	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/long"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -166,6 +170,13 @@ func TestKitReverse(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: relayed(true), Unlimited: true} })
 }
 
+// TestKitForward: the origin behind a forward proxy authenticates.
+func TestKitForward(t *testing.T) {
+	drivertest.Run(t, func() drivertest.Driver {
+		return drivertest.Driver{Server: relayed(false), Absolute: true, Unlimited: true}
+	})
+}
+
 // proxyPassword is what the proxy knows of a user. Origins know another one.
 func proxyPassword(user string) gss.Secret { return gss.NewSecret("proxy's " + user) }
 
@@ -248,4 +259,48 @@ type kitUserKey struct{}
 // TestKitThroughProxy: requests go through a forward proxy, and both of them authenticate.
 func TestKitThroughProxy(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Client: throughProxy(t.Errorf), Proxied: true} })
+}
+
+// TestForwardProxyReadings: what a forward proxy that asks for credentials takes for a request is what RFC 9112 says,
+// and the origin sees the same requests.
+func TestForwardProxyReadings(t *testing.T) {
+	var seen smuggle.Sightings
+	origin, stop, err := kitOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { seen.Handle("proxy", w, r) }), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	addr := startProxy(t, nethttp.ProxyConfig{
+		Proxy:     machine.ProxyConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("a proxy", scheme.AskVerifier), toyServer(toy)}}},
+		Source:    answer.NewUsers(map[string]string{"alice": "wonder"}),
+		Transport: kitTransport(origin, nil),
+	})
+	basic := func(password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))
+	}
+	rightly := "Proxy-Authorization: " + basic("wonder") + "\r\n"
+	setting := smuggle.Setting{Basic: basic("wonder"), Next: rightly, NextUser: "proxy", Authority: "h"}
+	tries := 0
+	for i, c := range []struct{ name, fields, user string }{
+		{"no credentials", "Authorization: " + basic("wonder") + "\r\n", ""},
+		{"a wrong password", "Proxy-Authorization: " + basic("guess") + "\r\n", ""},
+		{"the first leg of a handshake", toyLeg("Proxy-Authorization", "toy:i1:u=alice") + "\r\n", ""},
+		{"a right password", rightly, "proxy"},
+	} {
+		setting.Fields, setting.User = c.fields, c.user
+		for n := range setting.Cases() {
+			for m, method := range smuggle.Methods {
+				if !long.Form() && m != (n+i)%len(smuggle.Methods) {
+					continue
+				}
+				tries++
+				setting.Method, setting.Tag = method, fmt.Sprint(tries)
+				w := dialWire(t, addr)
+				for _, f := range setting.Cases()[n].Try(w.Conn, w.r, setting, &seen) {
+					t.Errorf("%s %s, %s: %s", method, setting.Cases()[n].Name, c.name, f)
+				}
+			}
+		}
+	}
+	t.Logf("%d messages", tries)
 }

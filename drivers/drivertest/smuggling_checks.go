@@ -1,0 +1,65 @@
+package drivertest
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
+	"github.com/countersign-auth/countersign/internal/long"
+)
+
+// serverReadings sends messages that two readers may read differently, with each kind of credentials, on
+// connections that carry an identity and on such that do not.
+func (k *kit) serverReadings() {
+	rightly, bound := "Basic "+base64Of("bob:"+people["bob"]), threeLegs()
+	var seen smuggle.Sightings
+	s := k.serve(func(s *ServerSetup) { s.Handler = seen.Handle }, basic(), bound)
+	setting := smuggle.Setting{Basic: rightly, Deaf: k.d.Deaf}
+	if k.d.Absolute {
+		setting.Authority = strings.TrimPrefix(s.url, "http://")
+	}
+	tries := 0
+	for i, credentials := range []struct {
+		name, fields, user string
+		carried            bool // the connection carries alice's identity
+	}{
+		{"no credentials", "", "", false},
+		{"a wrong password", "Authorization: Basic " + base64Of("alice:guess") + "\r\n", "", false},
+		{"the first leg of a handshake", "Authorization: NTLM " + base64Of("toy/NTLM:i1:u=alice") + "\r\n", "", false},
+		{"a right password", "Authorization: Basic " + base64Of("alice:"+people["alice"]) + "\r\n", "alice", false},
+		{"an identity that the connection carries", "", "alice", true},
+	} {
+		setting.Fields, setting.User, setting.Next, setting.NextUser = credentials.fields, credentials.user, "Authorization: "+rightly+"\r\n", "bob"
+		if credentials.carried {
+			setting.Next, setting.NextUser = "", "alice"
+		}
+		for n := range setting.Cases() {
+			for m, method := range smuggle.Methods {
+				if !long.Form() && m != (n+i)%len(smuggle.Methods) {
+					continue
+				}
+				tries++
+				setting.Method, setting.Tag = method, fmt.Sprint(tries)
+				c := setting.Cases()[n]
+				conn, r := k.carrying(s, bound, credentials.carried)
+				seen.Take()
+				for _, f := range c.Try(conn, r, setting, &seen) {
+					k.errorf("%s %s, %s: %s", method, c.Name, credentials.name, f)
+				}
+			}
+		}
+	}
+}
+
+// carrying returns a connection to a server, and alice's if her handshake is to have gone over it.
+func (k *kit) carrying(s *served, p pair, handshake bool) (net.Conn, *bufio.Reader) {
+	c := k.dial(s.url, "alice", p)
+	if handshake {
+		if o := c.request("GET", ""); o.status != 200 {
+			k.fatalf("the handshake: %v", o)
+		}
+	}
+	return c.conn, c.r
+}
