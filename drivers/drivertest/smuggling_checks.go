@@ -53,13 +53,19 @@ func (k *kit) serverReadings() {
 	}
 }
 
-// carrying returns a connection to a server, and alice's if her handshake is to have gone over it.
+// carrying returns a connection to a server, and alice's if her handshake is to have gone over it. A
+// handshake whose connection closes begins anew: a busy proxy may lose the other end of it.
 func (k *kit) carrying(s *served, p pair, handshake bool) (net.Conn, *bufio.Reader) {
-	c := k.dial(s.url, "alice", p)
-	if handshake {
-		if o := c.request("GET", ""); o.status != 200 {
+	for try := 1; ; try++ {
+		c := k.dial(s.url, "alice", p)
+		if !handshake {
+			return c.conn, c.r
+		}
+		switch o := c.request("GET", ""); {
+		case o.status == 200:
+			return c.conn, c.r
+		case o.status != 0 || try == 4:
 			k.fatalf("the handshake: %v", o)
 		}
 	}
-	return c.conn, c.r
 }
