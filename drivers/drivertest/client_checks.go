@@ -36,6 +36,7 @@ var clientChecks = []check{
 	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves, nil},
 	{"client_header_bounded", "a header, or a run of interim responses, without an end is left, and is an error", (*kit).clientHeader, nil},
 	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext, nil},
+	{"client_hostile_servers", "a server that does not keep to the rules, by absurd challenges, broken tokens, or what it says in the midst of a handshake, gets a bounded number of requests and is no success, and no other origin gets credentials for it", (*kit).clientHostile, nil},
 	{"client_too_early", "a request that is answered with 425 is sent again once, with its body, and a second 425 is delivered", (*kit).clientTooEarly, nil},
 	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof, nil},
 	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget, nil},

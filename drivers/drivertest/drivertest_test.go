@@ -337,6 +337,19 @@ var saboteurs = []struct {
 		usual := s.Source
 		s.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer { return usual.Answer(context.Background(), q) })
 	})},
+	{"client_hostile_servers", "insists", false, do(insist)},
+	{"client_hostile_servers", "calls everything a success", false, do(praise)},
+	{"client_hostile_servers", "follows redirections with what it sent", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
+		response, err := usual(identity, r)
+		if err == nil && response.StatusCode == http.StatusTemporaryRedirect {
+			again, _ := http.NewRequestWithContext(r.Context(), "GET", response.Header.Get("Location"), nil)
+			again.Header.Set("Authorization", "Basic "+base64Of("alice:wonder"))
+			if taken, err := usual(identity, again); err == nil {
+				taken.Body.Close()
+			}
+		}
+		return response, err
+	})},
 	{"client_too_early", "does not ask its machine", false, Driver{Client: func(ClientSetup) (Client, error) {
 		tr := &http.Transport{}
 		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, nil

@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -17,6 +18,33 @@ type wire struct {
 // wire starts one. say answers a request by its number, from 1, and the connection is closed
 // after it.
 func (k *kit) wire(say func(conn net.Conn, n int)) *wire {
+	return k.wired(func(w *wire, conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			say(conn, int(w.requests.Add(1)))
+		}
+	})
+}
+
+// script starts one whose connections go on for as long as say reports so.
+func (k *kit) script(say func(conn io.Writer, r *http.Request) bool) *wire {
+	return k.wired(func(w *wire, conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			w.requests.Add(1)
+			if !say(conn, r) {
+				return
+			}
+		}
+	})
+}
+
+// wired starts one that does with its connections as serve does.
+func (k *kit) wired(serve func(*wire, net.Conn)) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		k.fatalf("no listener: %v", err)
@@ -34,9 +62,7 @@ func (k *kit) wire(say func(conn net.Conn, n int)) *wire {
 			all.Go(func() {
 				defer conn.Close()
 				defer open.Delete(conn)
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-					say(conn, int(w.requests.Add(1)))
-				}
+				serve(w, conn)
 			})
 		}
 	})
