@@ -133,7 +133,12 @@ func config(t *testing.T, more string, kdcs ...string) *krb5conf.Config {
 	for _, k := range kdcs {
 		text += "kdc = " + k + "\n"
 	}
-	c, fault := krb5conf.Parse(text+"}\n", nil)
+	return parsed(t, text+"}\n")
+}
+
+func parsed(t *testing.T, text string) *krb5conf.Config {
+	t.Helper()
+	c, fault := krb5conf.Parse(text, nil)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
