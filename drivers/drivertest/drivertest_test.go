@@ -449,6 +449,7 @@ var saboteurs = []struct {
 			h.ServeHTTP(w, r)
 		})
 	}, nil)}},
+	{"server_one_reading_http3", "serves what it does not judge", false, Driver{HTTP3: true, Server: quicBare}},
 	{"server_takes_nonsense", "fails on some", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.Header.Get("Authorization"), ",,,") {
@@ -514,6 +515,11 @@ var saboteurs = []struct {
 	}}},
 }
 
+// quicBare serves HTTP/3 as if each request were alice's.
+func quicBare(s ServerSetup) (func(), error) {
+	return quicServe(s, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) }))
+}
+
 // quicGo serves HTTP/3 as quic-go does by itself, and offers NTLM there.
 func quicGo(s ServerSetup) (func(), error) {
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source})
@@ -521,10 +527,14 @@ func quicGo(s ServerSetup) (func(), error) {
 		return nil, err
 	}
 	door := auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("alice", w, r) }))
-	server := &quichttp3.Server{TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return quicServe(s, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("WWW-Authenticate", "NTLM")
 		door.ServeHTTP(w, r)
-	})}
+	}))
+}
+
+func quicServe(s ServerSetup, h http.Handler) (func(), error) {
+	server := &quichttp3.Server{TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS), Handler: h}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

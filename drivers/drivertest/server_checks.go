@@ -26,6 +26,7 @@ var serverChecks = []check{
 	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody, nil},
 	{"server_body_stays_one", "a body that is a run of requests is none of them, however long it is and whoever sends it", (*kit).serverSmuggling, overHTTP1},
 	{"server_one_reading", "what a request is and where it ends is what RFC 9112 says, whatever its body is and whichever credentials it has: no handler sees another one, as anybody, and what is refused is answered once", (*kit).serverReadings, overHTTP1},
+	{"server_one_reading_http3", "what a request is over HTTP/3 is what RFC 9114 says: no handler sees one that is malformed, or a body that is not the whole as one that is", (*kit).serverStreams, overHTTP3},
 	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense, nil},
 	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
 	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},

@@ -3,6 +3,8 @@ package http3_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/machine"
 )
 
 // kitDriver is this package as a driver.
@@ -93,6 +96,44 @@ func TestKit(t *testing.T) {
 	if n := left.Load(); n > 0 {
 		t.Errorf("%d connections were open after the end of their clients", n)
 	}
+}
+
+// kitReverse is kitServer with a reverse proxy behind the Authenticator, and the handler behind that.
+func kitReverse(s drivertest.ServerSetup) (func(), error) {
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.Served(s.TLS.Certificates...)})
+	if err != nil {
+		return nil, err
+	}
+	const user = "Kit-User"
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler(r.Header.Get(user), w, r) }))
+	upstream, err := url.Parse(origin.URL)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := nethttp.NewProxy(nethttp.ProxyConfig{Proxy: machine.ProxyConfig{Reverse: true}, Upstream: upstream, AnyScheme: true})
+	if err != nil {
+		return nil, err
+	}
+	stop := kitServe(s, func(http.Handler) http.Handler {
+		return auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, _ := nethttp.IdentityFrom(r.Context())
+			r = r.Clone(r.Context())
+			r.Header.Del("Authorization") // the gate's, not the origin's
+			r.Header.Set(user, id.Info.Peer)
+			proxy.ServeHTTP(w, r)
+		}))
+	})
+	return func() {
+		stop()
+		proxy.CloseIdleConnections()
+		origin.CloseClientConnections()
+		origin.Close()
+	}, nil
+}
+
+// TestKitReverse: HTTP/3 in front, HTTP/1.1 behind.
+func TestKitReverse(t *testing.T) {
+	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: kitReverse, HTTP3: true} })
 }
 
 // BenchmarkServer is P14.

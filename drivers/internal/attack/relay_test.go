@@ -357,7 +357,7 @@ func (m mutation) String() string {
 // drawn is the mutation of a seed.
 func drawn(seed uint64) mutation {
 	r := rand.New(rand.NewPCG(seed, 1))
-	m := mutation{seed: seed, response: r.IntN(2) == 0, nth: r.IntN(4)}
+	m := mutation{seed: seed, response: r.IntN(2) == 0, nth: r.IntN(3)}
 	if m.op = r.IntN(len(ops) + opEnd - opStatus); m.op >= len(ops) {
 		m.op += opStatus - len(ops)
 	}
