@@ -116,11 +116,13 @@ type clientBody struct {
 	err atomic.Pointer[error]
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. What comes with a failure does not go upstream: a body of HTTP/3 that is longer than
+// its Content-Length fails with its last byte, which would make it look whole there.
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
 		b.err.CompareAndSwap(nil, &err)
+		return 0, err // RELAY-3
 	}
 	return n, err
 }
