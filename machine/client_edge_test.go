@@ -487,3 +487,23 @@ func TestResumeTextIsCanonical(t *testing.T) {
 		t.Errorf("the zero Resume is %x", text)
 	}
 }
+
+// A client takes the answer to the question that it asked last, and no other; none is no
+// answer, and reaches no scheme.
+func TestClientTakesItsOwnAnswers(t *testing.T) {
+	r := newRig(t)
+	c, err := NewClient(ClientConfig{Schemes: []scheme.Client{erring{at: 9}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ = must(r, c, begin(r, "GET http://a.example/"))
+	c, acts := must(r, c, response(401, "WWW-Authenticate: Mine"))
+	ask := first[Ask](t, acts)
+	for _, e := range []Answered{{ask.ID + 1, gss.Declined{}}, {ask.ID - 1, gss.Declined{}}, {ask.ID, nil}} {
+		if _, acts, err := step(r, c, e); err == nil {
+			t.Errorf("%+v to question %d: misuse expected, %v came", e, ask.ID, acts)
+		}
+	}
+	_, acts = must(r, c, Answered{ask.ID, gss.Declined{}})
+	first[Send](t, acts)
+}

@@ -227,3 +227,50 @@ func TestAnonymousIsNobodysName(t *testing.T) {
 		t.Error("an anonymous client is not the same as itself")
 	}
 }
+
+// silent is a scheme that has nothing to offer, and refuses with a last word.
+type silent struct{ passing }
+
+func (silent) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
+	return header.Challenges{}, gss.Fault{Code: gss.Unsupported, Detail: "mine: there is nothing to open with"}
+}
+
+// A 401 has a challenge, or is none (N2HT-2.2.1-2, R4559-4.1-2).
+func TestNoChallengeIsNo401(t *testing.T) {
+	r := newRig(t)
+	mine := silent{passing{traits: scheme.Traits{Name: "Mine"}}}
+	_, basic := r.schemeOf("Basic")
+	for status, schemes := range map[int][]scheme.Server{500: {mine}, 401: {mine, basic}} {
+		s, err := NewServer(ServerConfig{Schemes: schemes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, acts := must(r, s, receivedText(""))
+		if reply := first[Reply](t, acts); reply.Status != status || reply.Challenges.Empty() != (status == 500) {
+			t.Errorf("%d schemes, of which one offers nothing: %d expected, %v came", len(schemes), status, acts)
+		}
+	}
+}
+
+// The last word of a scheme that refuses stands in place of its own first challenge, and of
+// no other's.
+func TestLastWordIsItsSchemes(t *testing.T) {
+	r := newRig(t)
+	s := serverOf(r, "Negotiate:final,mutual NTLM:final")
+	for name, credentials := range map[string]string{"Negotiate": "Negotiate <toy:i1:u=alice:p=wrong>", "NTLM": "NTLM <toy/NTLM:i2:u=alice:p=wrong>"} {
+		at := s
+		if name == "NTLM" {
+			at, _ = must(r, at, receivedText("NTLM <toy/NTLM:i1:u=alice>"))
+		}
+		_, acts := must(r, at, receivedText(credentials))
+		reply := first[Reply](t, acts)
+		if reply.Challenges.Len() != 2 {
+			t.Errorf("%s: two challenges expected, %v came", name, acts)
+		}
+		for c := range reply.Challenges.All() {
+			if _, token := c.Token(); token != c.Is(name) {
+				t.Errorf("%s was refused with a last token, and the challenge of %s has one: %t", name, c.Scheme(), token)
+			}
+		}
+	}
+}
