@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -157,4 +158,223 @@ func TestAcceptorEdges(t *testing.T) {
 	if end := (&server{lifetime: int64(time.Hour)}).until(math.MaxInt64 - 1); end != math.MaxInt64 {
 		t.Errorf("a nonce ends at %d", end)
 	}
+}
+
+// What a challenge may bring along, and what not: the count and the cnonce are ours, words
+// compare without case, and an empty list of qops is none.
+func TestChallengeEdges(t *testing.T) {
+	w, c, x := newWorld(t), newClient(t, ClientConfig{}), exchange("GET", "/")
+
+	// A fresh challenge is answered for the first time, whatever the caller remembers.
+	_, out := w.initiate(c.Initiate(x), scheme.InitiatorInput{Event: scheme.Challenged, Offer: challenge1(`Digest realm="r", nonce="n", qop=auth`), Count: 7})
+	if got := param(t, out.Credentials, "nc"); got != FormatNC(1) {
+		t.Errorf("a fresh challenge is answered with the count %s", got)
+	}
+
+	// A remembered one names the cnonce where it made the key, and nowhere else.
+	for alg, theirs := range map[string]bool{"MD5": false, "SHA-256": false, "MD5-sess": true, "SHA-256-sess": true} {
+		offer := challenge1(`Digest realm="r", nonce="n", qop=auth, cnonce="remembered", algorithm=` + alg)
+		_, out := w.initiate(c.Initiate(x), scheme.InitiatorInput{Event: scheme.Start, Offer: offer, Count: 2})
+		if got := param(t, out.Credentials, "cnonce"); (got == "remembered") != theirs || !theirs && len(got) != 32 {
+			t.Errorf("%s: a remembered challenge is answered with the cnonce %q", alg, got)
+		}
+		_, out = w.challenged(c.Initiate(x), offer)
+		if got := param(t, out.Credentials, "cnonce"); len(got) != 32 {
+			t.Errorf("%s: a fresh challenge is answered with the cnonce %q", alg, got)
+		}
+	}
+
+	for text, want := range map[string]struct {
+		code gss.Code
+		qop  string
+	}{
+		`qop=","`:           {gss.NoFault, ""},
+		`qop=" , ,, "`:      {gss.NoFault, ""},
+		`qop=""`:            {gss.NoFault, ""},
+		`qop=",auth"`:       {gss.NoFault, "auth"},
+		`qop="other, AUTH"`: {gss.NoFault, "auth"},
+		`qop="other"`:       {gss.Unsupported, ""},
+		`qop=", other,"`:    {gss.Unsupported, ""},
+	} {
+		_, out := w.challenged(c.Initiate(x), challenge1(`Digest realm="r", nonce="n", `+text))
+		if got := param(t, out.Credentials, "qop"); out.Fault.Code != want.code || got != want.qop {
+			t.Errorf("%s: answered with the qop %q, and %v", text, got, out.Fault)
+		}
+	}
+	for text, hashed := range map[string]bool{"userhash=true": true, "userhash=TRUE": true, `userhash="True"`: true, "userhash=false": false, "userhash=1": false, "charset=UTF-8": false} {
+		_, out := w.challenged(c.Initiate(x), challenge1(`Digest realm="r", nonce="n", qop=auth, `+text))
+		if _, got := out.Credentials.Param("userhash"); got != hashed || (param(t, out.Credentials, "username") == user) == hashed {
+			t.Errorf("%s: answered with %s", text, out.Credentials.Text())
+		}
+	}
+
+	// What does not fit into a field is not sent.
+	long := exchange("GET", "/"+strings.Repeat("a", header.MaxText))
+	_, out = w.challenged(c.Initiate(long), challenge1(`Digest realm="r", nonce="n", qop=auth`))
+	wantFault(t, "a URI that fits into no field", out.Fault, gss.Malformed)
+	if out.Credentials.Present() {
+		t.Error("credentials came beside a fault")
+	}
+}
+
+// MaxValue bounds each value of a challenge, of credentials, of Authentication-Info and of
+// a configuration: as many bytes are taken, and one more is not.
+func TestMaxValue(t *testing.T) {
+	w, c, x := newWorld(t), newClient(t, ClientConfig{}), exchange("GET", "/")
+	for size, fits := range map[int]bool{MaxValue: true, MaxValue + 1: false} {
+		long := strings.Repeat("v", size)
+		code := map[bool]gss.Code{true: gss.NoFault, false: gss.Malformed}[fits]
+		for _, name := range []string{"realm", "nonce", "opaque", "cnonce"} {
+			text := `Digest qop=auth, ` + name + `="` + long + `"`
+			if name != "nonce" {
+				text += `, nonce="n"`
+			}
+			_, out := w.challenged(c.Initiate(x), challenge1(text))
+			wantFault(t, fmt.Sprint("a challenge with a ", name, " of ", size), out.Fault, code)
+		}
+
+		s := newServer(t, ServerConfig{})
+		_, sent := w.challenged(c.Initiate(x), w.offer(s, x))
+		for _, name := range []string{"username", "nonce", "cnonce"} {
+			old := name + `="` + param(t, sent.Credentials, name) + `"`
+			text := strings.Replace(sent.Credentials.Text(), " "+old, " "+name+`="`+long+`"`, 1)
+			if text == sent.Credentials.Text() {
+				t.Fatalf("no %s in %s", old, text)
+			}
+			w.asked = nil
+			_, out := w.presented(s, x, header.ParseCredentials(text))
+			// What fits is looked at, which takes a verifier, and does not verify.
+			if asked := count[gss.NeedVerifier](w) > 0; asked != fits || out.State == gss.Complete || (out.Fault.Code == gss.Malformed) == fits {
+				t.Errorf("credentials with a %s of %d: judged %t, %v", name, size, asked, out.Fault)
+			}
+		}
+
+		i, _ := w.challenged(c.Initiate(x), challenge1(`Digest realm="r", nonce="n", qop=auth`))
+		_, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: header.ParseInfo(`nextnonce="` + long + `"`)})
+		want := "n"
+		if fits {
+			want = long
+		}
+		if got, _ := out.Memory.Offer.Param("nonce"); got != want {
+			t.Errorf("after a nextnonce of %d bytes one of %d is remembered", size, len(got))
+		}
+
+		for name, cfg := range map[string]ServerConfig{"realm": {Realm: long}, "domain": {Realm: realm, Domain: long}} {
+			cfg.Keys = []gss.Secret{nonceKeyOf('k')}
+			if _, err := NewServer(cfg); (err == nil) != fits {
+				t.Errorf("a server with a %s of %d: %v", name, size, err)
+			}
+		}
+	}
+}
+
+// The keys of a server: MinKey bytes, and one to MaxKeys of them.
+func TestKeyBounds(t *testing.T) {
+	keys := func(n, size int) (list []gss.Secret) {
+		for i := range n {
+			list = append(list, gss.NewSecret(strings.Repeat(string(rune('a'+i)), size)))
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		n, size int
+		ok      bool
+	}{
+		{0, MinKey, false}, {1, MinKey - 1, false}, {1, MinKey, true}, {1, MinKey + 1, true},
+		{MaxKeys, MinKey, true}, {MaxKeys + 1, MinKey, false}, {2, MinKey - 1, false},
+	} {
+		if _, err := NewServer(ServerConfig{Realm: realm, Keys: keys(tt.n, tt.size)}); (err == nil) != tt.ok {
+			t.Errorf("%d keys of %d bytes: %v", tt.n, tt.size, err)
+		}
+	}
+}
+
+// A name that came as its hash is looked up as stores hold it, in lower case, however the
+// client wrote it.
+func TestUserHashInCapitals(t *testing.T) {
+	w, x := newWorld(t), exchange("GET", "/")
+	s := newServer(t, ServerConfig{UserHash: true})
+	w.users = func(q gss.NeedVerifier) gss.Answer {
+		if !q.Hashed || q.User != function(t, SHA256).UserHash(user, realm).String() {
+			t.Errorf("asked about %q, a hash %t", q.User, q.Hashed)
+			return gss.Unknown{}
+		}
+		return gss.Password{User: user, Password: gss.NewSecret(password)}
+	}
+	_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(x), w.offer(s, x))
+	hash := param(t, sent.Credentials, "username")
+	for _, written := range []string{hash, strings.ToUpper(hash), strings.ToUpper(hash[:9]) + hash[9:]} {
+		w.seen = map[string]gss.Window{}
+		a, out := w.presented(s, x, header.ParseCredentials(strings.Replace(sent.Credentials.Text(), hash, written, 1)))
+		if out.State != gss.Complete || a.Info().Peer != user {
+			t.Errorf("%s: %v %v", written, a.Info(), out.Fault)
+		}
+	}
+}
+
+// GetForPost is for POST: a proof of GET opens no other method by it.
+func TestGetForPostIsForPost(t *testing.T) {
+	s := newServer(t, ServerConfig{Tolerate: GetForPost})
+	for method, ok := range map[string]bool{"GET": true, "POST": true, "PUT": false, "HEAD": false, "DELETE": false, "post": false, "": false} {
+		w, x := newWorld(t), exchange(method, "/")
+		_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(exchange("GET", "/")), w.offer(s, x))
+		if _, out := w.presented(s, x, sent.Credentials); (out.State == gss.Complete) != ok {
+			t.Errorf("a proof of GET for %q: %v %v", method, out.State, out.Fault)
+		}
+	}
+}
+
+// Only the proof for this very request is one: any other, or one that looks like it, is
+// worse than none (R7616-3.5-1).
+func TestProofLookAlikes(t *testing.T) {
+	const challenge = `Digest realm="r", nonce="n", algorithm=SHA-256, qop=auth`
+	w, c, x := newWorld(t), newClient(t, ClientConfig{}), exchange("GET", "/a")
+	i, sent := w.challenged(c.Initiate(x), challenge1(challenge))
+	cnonce := param(t, sent.Credentials, "cnonce")
+	f := function(t, SHA256)
+	right := Params{Nonce: "n", CNonce: cnonce, NC: FormatNC(1), QOP: Auth, URI: "/a"}
+	info := func(key Key, p Params, proof func(string) string) string {
+		return `rspauth="` + proof(f.ResponseAuth(key, p).String()) + `", cnonce="` + p.CNonce + `", nc=` + p.NC + `, qop=` + p.QOP.String()
+	}
+	key, same := f.HA1(user, "r", password), func(s string) string { return s }
+	other := func(change func(*Params)) string {
+		p := right
+		change(&p)
+		return info(key, p, same)
+	}
+	for name, tt := range map[string]struct {
+		info string
+		ok   bool
+	}{
+		"the proof":              {info(key, right, same), true},
+		"in capitals":            {info(key, right, strings.ToUpper), true},
+		"cut short":              {info(key, right, func(s string) string { return s[:32] }), false},
+		"one digit more":         {info(key, right, func(s string) string { return s + "0" }), false},
+		"a space before":         {info(key, right, func(s string) string { return " " + s }), false},
+		"empty":                  {info(key, right, func(string) string { return "" }), false},
+		"zeros":                  {info(key, right, func(s string) string { return strings.Repeat("0", len(s)) }), false},
+		"the request's response": {info(key, right, func(string) string { return param(t, sent.Credentials, "response") }), false},
+		"another password":       {info(f.HA1(user, "r", "guess"), right, same), false},
+		"another user":           {info(f.HA1("bob", "r", password), right, same), false},
+		"another realm":          {info(f.HA1(user, "s", password), right, same), false},
+		"another nonce":          {other(func(p *Params) { p.Nonce = "m" }), false},
+		"another cnonce":         {other(func(p *Params) { p.CNonce = "theirs" }), false},
+		"another count":          {other(func(p *Params) { p.NC = FormatNC(2) }), false},
+		"another uri":            {other(func(p *Params) { p.URI = "/b" }), false},
+		"no qop":                 {`rspauth="` + f.ResponseAuth(key, Params{Nonce: "n", URI: "/a"}).String() + `"`, false},
+		"no cnonce":              {strings.Replace(info(key, right, same), "cnonce=", "x=", 1), false},
+		"no count":               {strings.Replace(info(key, right, same), "nc=00000001, ", "", 1), false},
+		"of MD5":                 {`rspauth="` + function(t, MD5).ResponseAuth(function(t, MD5).HA1(user, "r", password), right).String() + `", cnonce="` + cnonce + `", nc=00000001, qop=auth`, false},
+	} {
+		end, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: header.ParseInfo(tt.info)})
+		if (out.State == gss.Complete) != tt.ok || !tt.ok && out.Fault.Code != gss.NotAuthentic || end.Info().Flags.Has(gss.Mutual) != tt.ok {
+			t.Errorf("%s: %v %v, mutual %t", name, out.State, out.Fault, end.Info().Flags.Has(gss.Mutual))
+		}
+	}
+
+	// Where the request had no qop, a proof with one is another request's, though it be right.
+	i, _ = w.challenged(c.Initiate(x), challenge1(`Digest realm="r", nonce="n", algorithm=SHA-256`))
+	p := Params{Nonce: "n", NC: FormatNC(0), QOP: AuthInt, URI: "/a", BodyHash: f.BodyHash(nil)}
+	_, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: header.ParseInfo(`rspauth="` + f.ResponseAuth(key, p).String() + `", qop=auth-int`)})
+	wantFault(t, "a proof with a qop for a request without", out.Fault, gss.NotAuthentic)
 }
