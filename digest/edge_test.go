@@ -378,3 +378,96 @@ func TestProofLookAlikes(t *testing.T) {
 	_, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: header.ParseInfo(`rspauth="` + f.ResponseAuth(key, p).String() + `", qop=auth-int`)})
 	wantFault(t, "a proof with a qop for a request without", out.Fault, gss.NotAuthentic)
 }
+
+// A uri designates the resource of the request and none that looks like it, whatever is
+// tolerated: the origin of each absolute form is compared, and what holds a URI is none.
+func TestDesignatesEdges(t *testing.T) {
+	for _, tt := range []struct {
+		request, uri string
+		tolerate     Tolerance
+		want         bool
+	}{
+		// The request-target is the absolute form of another origin than the request's own.
+		{"http://other.example.org/a", "http://www.example.org/a", 0, false},
+		{"http://www.example.org/a", "http://other.example.org/a", 0, false},
+		{"http://other.example.org/a", "HTTP://other.example.org/a", 0, false},
+		{"http://other.example.org/a", "http://other.example.org/a", 0, true}, // word for word
+		{"http://www.example.org/a", "HTTP://www.example.org:80/a", 0, true},
+		// What only holds a URI.
+		{"/go?to=http://www.example.org/a", "/a", PathToProxy, false},
+		{"/go/http://www.example.org/a", "/a", PathToProxy, false},
+		{"#http://www.example.org/a", "/a", PathToProxy, false},
+		{"http:///a", "/a", PathToProxy, false},
+		{"://www.example.org/a", "/a", PathToProxy, false},
+		{"http://www.example.org/a", "/a", PathToProxy, true},
+		{"http://www.example.org", "/", PathToProxy, true},
+		{"http://www.example.org/a?b", "/a", PathToProxy, false},
+		{"http://www.example.org/a?b", "/a", PathToProxy | MissingQuery, true},
+		{"/a", "/a?b", MissingQuery, false},
+		{"/a?b", "/a?c", MissingQuery, false},
+		{"/a?b", "/a", MissingQuery, true},
+		{"/a?b", "/a", 0, false},
+		{"", "", PathToProxy | MissingQuery, false},
+	} {
+		at := place{uri: tt.request, authority: "www.example.org", scheme: "http", host: "www.example.org", port: 80}
+		if got := designates(tt.uri, &at, tt.tolerate); got != tt.want {
+			t.Errorf("the uri %q designates %q (tolerances %b): %t, want %t", tt.uri, tt.request, tt.tolerate, got, tt.want)
+		}
+	}
+}
+
+// A nonce belongs to one side and one realm by itself, also where the opaque that says so
+// may be missing.
+func TestNonceHasSideAndRealm(t *testing.T) {
+	f := function(t, SHA256)
+	for _, tt := range []struct {
+		name string
+		made ServerConfig
+		side gss.Side
+		ok   bool
+	}{
+		{"its own", ServerConfig{}, gss.Origin, true},
+		{"a proxy's", ServerConfig{}, gss.Proxy, false},
+		{"another realm's", ServerConfig{Realm: "other"}, gss.Origin, false},
+		{"of another key", ServerConfig{Keys: []gss.Secret{nonceKeyOf('x')}}, gss.Origin, false},
+	} {
+		w, x := newWorld(t), exchange("GET", "/")
+		s := newServer(t, ServerConfig{Tolerate: MissingOpaque})
+		elsewhere := x
+		elsewhere.Side = tt.side
+		nonce, _ := nonceOf(w.offer(newServer(t, tt.made), elsewhere))
+		p := Params{Nonce: nonce, CNonce: "c", NC: FormatNC(1), QOP: Auth, Method: "GET", URI: "/"}
+		text := `Digest username="alice", realm="lab", uri="/", algorithm=SHA-256, nonce="` + nonce + `", response="` +
+			f.Response(f.HA1(user, realm, password), p).String() + `", qop=auth, cnonce="c", nc=00000001`
+		if _, out := w.presented(s, x, header.ParseCredentials(text)); (out.State == gss.Complete) != tt.ok || !tt.ok && out.Fault.Code != gss.Expired {
+			t.Errorf("a nonce, %s: %v %v", tt.name, out.State, out.Fault)
+		}
+	}
+}
+
+// What is configured for an origin does not show in a proxy's challenges, and an option
+// that does not exist makes no client. The key goes when nothing is left to be proved.
+func TestConfigurationEdges(t *testing.T) {
+	w := newWorld(t)
+	s := newServer(t, ServerConfig{Domain: "/a /b"})
+	for side, want := range map[gss.Side]string{gss.Origin: "/a /b", gss.Proxy: ""} {
+		x := exchange("GET", "/")
+		x.Side = side
+		for c := range w.offer(s, x).All() {
+			if got, _ := c.Param("domain"); got != want {
+				t.Errorf("the %v's challenge has the domain %q, want %q", side, got, want)
+			}
+		}
+	}
+	for names := ExtNames; names <= UTF8Names+2; names++ {
+		if _, err := NewClient(ClientConfig{Names: names}); (err == nil) != (names <= UTF8Names) {
+			t.Errorf("a client with Names %d: %v", names, err)
+		}
+	}
+	x := exchange("GET", "/")
+	_, a := w.logIn(newClient(t, ClientConfig{}), s, x)
+	a, _ = w.accept(a, scheme.AcceptorInput{Event: scheme.Responding, Status: 200})
+	if end, ok := a.(acceptor); !ok || !end.key.IsZero() {
+		t.Error("the acceptor keeps its key after the response")
+	}
+}
