@@ -33,6 +33,8 @@ const (
 	PrintsSecret
 	// MistakeMoves moves on where the caller made a mistake.
 	MistakeMoves
+	// AnswerMoves moves on where it is answered by what it did not ask for.
+	AnswerMoves
 	// MistakeFails fails where the caller made a mistake.
 	MistakeFails
 	// NamesEarly names the peer before it is authenticated.
@@ -49,7 +51,7 @@ const (
 
 var schemeMisbehaviourNames = [SchemeMisbehaviours]string{
 	"OthersName", "OtherFirst", "BreaksLine", "CountsOffers", "ForgetsItself", "TellsUnknown", "NeverGivesUp", "BelievesAnything",
-	"PrintsSecret", "MistakeMoves", "MistakeFails", "NamesEarly", "ForgetsFailure", "NamesNoOwner", "RemembersEarly",
+	"PrintsSecret", "MistakeMoves", "AnswerMoves", "MistakeFails", "NamesEarly", "ForgetsFailure", "NamesNoOwner", "RemembersEarly",
 }
 
 // String is the name of the constant.
@@ -93,6 +95,7 @@ type bentInitiator struct {
 	how    SchemeMisbehaviour
 	secret string
 	moved  bool
+	asks   bool
 }
 
 func (i bentInitiator) Format(f fmt.State, _ rune) {
@@ -112,7 +115,7 @@ func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initi
 		next, out, err = i.first.Step(env, in)
 	}
 	switch {
-	case err != nil && i.how == MistakeMoves:
+	case err != nil && (i.how == MistakeMoves || i.how == AnswerMoves && i.asks):
 		old.moved = true
 		return old, out, err
 	case err != nil && i.how == MistakeFails:
@@ -120,6 +123,7 @@ func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initi
 	case err != nil:
 		return old, scheme.InitiatorOutput{}, err
 	}
+	i.asks = out.State == gss.Waiting
 	if i.how != ForgetsFailure || out.State != gss.Failed {
 		i.Initiator = next
 	}
@@ -164,6 +168,7 @@ type bentAcceptor struct {
 	name   string
 	late   bool // its offer is not the last one
 	moved  bool
+	asks   bool
 	secret string
 	asked  gss.Question // put off until something else was asked
 }
@@ -193,7 +198,7 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	}
 	next, out, err := a.Acceptor.Step(env, in)
 	switch {
-	case err != nil && a.how == MistakeMoves:
+	case err != nil && (a.how == MistakeMoves || a.how == AnswerMoves && a.asks):
 		old.moved = true
 		return old, out, err
 	case err != nil && a.how == MistakeFails:
@@ -201,6 +206,7 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	case err != nil:
 		return old, scheme.AcceptorOutput{}, err
 	}
+	a.asks = out.State == gss.Waiting
 	if a.how != ForgetsFailure || out.State != gss.Failed {
 		a.Acceptor = next
 	}

@@ -177,6 +177,17 @@ func step[S, O any](r *report, j *journal, who string, old S, misuse bool, do fu
 	return next, out, true
 }
 
+// perhapsMisuse takes a step that a side may call a misuse or not: where it does, nothing
+// has changed.
+func perhapsMisuse[S, O any](r *report, who string, old S, do func() (S, O, error)) (out O, misuse bool) {
+	if _, _, _, err := try(do); err != nil {
+		_, out, _ = step(r, nil, who, old, true, do)
+		return out, true
+	}
+	_, out, _ = step(r, nil, who, old, false, do)
+	return out, false
+}
+
 // try calls do and catches its panic.
 func try[S, O any](do func() (S, O, error)) (next S, out O, panicked any, err error) {
 	defer func() { panicked = recover() }()

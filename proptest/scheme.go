@@ -439,8 +439,11 @@ func (k *trip) reads(who string, get func() (gss.Info, gss.Context)) {
 
 // mistakes makes the caller's, in the state that a side has reached.
 func (k *trip) mistakes(side int, s gss.State) {
-	if s == gss.Failed {
+	switch s {
+	case gss.Failed:
 		return
+	case gss.Waiting:
+		k.foreignAnswer(side)
 	}
 	for _, m := range [...]struct {
 		name string
@@ -461,6 +464,24 @@ func (k *trip) mistakes(side int, s gss.State) {
 			step(k.r, nil, "acceptor, "+m.name, a, true, func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return a.Step(env, m.a) })
 		}
 	}
+}
+
+// foreignAnswer answers an open question by what no question takes. By then a side may
+// have changed, and the mechanism inside of it, too. It may call that a misuse, and is
+// what it was before; or it takes it for no answer, and fails.
+func (k *trip) foreignAnswer(side int) {
+	env, i, a := k.env(), k.i, k.a
+	who, state, err := sideNames[side]+", an answer of a type that no question takes", gss.Failed, false
+	if side == initiator {
+		in := scheme.InitiatorInput{Event: scheme.Answered, Answer: nobodysAnswer{}}
+		out, misuse := perhapsMisuse(k.r, who, i, func() (scheme.Initiator, scheme.InitiatorOutput, error) { return i.Step(env, in) })
+		state, err = out.State, misuse
+	} else {
+		in := scheme.AcceptorInput{Event: scheme.Replied, Answer: nobodysAnswer{}}
+		out, misuse := perhapsMisuse(k.r, who, a, func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return a.Step(env, in) })
+		state, err = out.State, misuse
+	}
+	k.r.check(declined, err || state == gss.Failed, "%s: %v", who, state)
 }
 
 // judge looks at how an honest exchange ended.

@@ -77,6 +77,7 @@ var schemeTrips = [SchemeMisbehaviours][]rule{
 	BelievesAnything: {concluded},
 	PrintsSecret:     {redacted},
 	MistakeMoves:     {misuseKeeps},
+	AnswerMoves:      {misuseKeeps},
 	MistakeFails:     {misuseIsError},
 	NamesEarly:       {infoHonest},
 	ForgetsFailure:   {absorbs},
