@@ -25,7 +25,7 @@ type challenge struct {
 func (c *challenge) offers(q QOP) bool { return c.qops>>q&1 == 1 }
 
 // parseChallenge reads one challenge, or says what is wrong with it (HTA-31). Unknown
-// parameters are ignored, a missing realm is tolerated (MS-DPSP section 3.1.5.2, C43),
+// parameters are ignored (MSDIG-17), a missing realm is tolerated (MS-DPSP section 3.1.5.2, C43),
 // and each value is taken quoted or not (R7616-3.3-1).
 func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 	switch hc.Form() {

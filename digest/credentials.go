@@ -181,8 +181,8 @@ func parseNC(nc string, short bool) (count uint32, ok bool) {
 	return count, count != 0
 }
 
-// takeUser reads the name: plain, as username*, or hashed (RFC 7616 sections 3.4
-// and 3.4.4).
+// takeUser reads the name: plain, as username*, or hashed (RFC 7616 section 3.4,
+// R7616-3.4.4-1).
 func (p *presented) takeUser(f *fields, s *server) (gss.Code, string) {
 	p.hashed = header.EqualFold(f.userHash, "true")
 	switch {

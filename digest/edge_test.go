@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -91,6 +92,7 @@ func TestInitiatorEdges(t *testing.T) {
 	if Auth.String() != "auth" || QOP(9).String() != "unknown qop" || Algorithm(99).String() != "unknown algorithm" || NoAlgorithm.Base() != NoAlgorithm {
 		t.Error("names")
 	}
+	requirement.Held(t, "unit:empty_opaque", "R7616-3.4-1")
 }
 
 func TestAcceptorEdges(t *testing.T) {
@@ -215,6 +217,7 @@ func TestChallengeEdges(t *testing.T) {
 	if out.Credentials.Present() {
 		t.Error("credentials came beside a fault")
 	}
+	requirement.Held(t, "unit:cnonce_is_ours", "HTA-33")
 }
 
 // MaxValue bounds each value of a challenge, of credentials, of Authentication-Info and of
@@ -310,6 +313,7 @@ func TestUserHashInCapitals(t *testing.T) {
 			t.Errorf("%s: %v %v", written, a.Info(), out.Fault)
 		}
 	}
+	requirement.Held(t, "unit:digest_userhash", "R7616-3.4.4-1")
 }
 
 // GetForPost is for POST: a proof of GET opens no other method by it.
@@ -377,6 +381,7 @@ func TestProofLookAlikes(t *testing.T) {
 	p := Params{Nonce: "n", NC: FormatNC(0), QOP: AuthInt, URI: "/a", BodyHash: f.BodyHash(nil)}
 	_, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: header.ParseInfo(`rspauth="` + f.ResponseAuth(key, p).String() + `", qop=auth-int`)})
 	wantFault(t, "a proof with a qop for a request without", out.Fault, gss.NotAuthentic)
+	requirement.Held(t, "unit:proof_look_alikes", "R7616-3.5-1")
 }
 
 // A uri designates the resource of the request and none that looks like it, whatever is

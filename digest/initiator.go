@@ -135,7 +135,7 @@ func (i *initiator) begin(in *scheme.InitiatorInput, remembered bool) (scheme.In
 		return i.fail(f.Code, f.Detail)
 	}
 	if !remembered || !i.ch.alg.Session() {
-		i.ch.cnonce = "" // only our own memory names our cnonce
+		i.ch.cnonce = "" // only our own memory names our cnonce: HTA-33
 	}
 	i.phase = wantLogin
 	return ask(gss.NeedCredential{Scheme: scheme.Digest, Side: i.x.Side, Target: i.x.Target, Realm: i.ch.realm}) // MSDIG-9

@@ -8,7 +8,7 @@ type identity struct {
 	ext            bool // the name goes into username*
 }
 
-// encode decides how a name goes out (RFC 7616 sections 3.4 and 4). announced:
+// encode decides how a name goes out (RFC 7616 section 3.4, R7616-4-1). announced:
 // the server said charset=UTF-8.
 func (n Names) encode(name, password string, announced bool) identity {
 	id := identity{name: name, password: password}

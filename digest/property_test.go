@@ -309,4 +309,5 @@ func TestDigestWindow(t *testing.T) {
 			used[n] = true
 		}
 	})
+	requirement.Held(t, "prop:digest_window", "R7616-3.4-3")
 }

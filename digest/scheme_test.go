@@ -355,6 +355,7 @@ func TestNextNonce(t *testing.T) {
 	if _, has := out.Info.Param("nextnonce"); err != nil || out.State != gss.Complete || has {
 		t.Errorf("no entropy: %v %v", out.Info.Text(), err)
 	}
+	requirement.Held(t, "unit:next_nonce", "R7616-3.5-2")
 }
 
 // The nonce is the server's alone, for its realm, side and time.
@@ -475,6 +476,7 @@ func TestDigestNames(t *testing.T) {
 	_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(x), w.offer(s, x))
 	_, out := w.presented(newServer(t, ServerConfig{}), x, sent.Credentials)
 	wantFault(t, "userhash that was not offered", out.Fault, gss.Unsupported)
+	requirement.Held(t, "unit:digest_names", "R7616-4-1")
 }
 
 // V12 and other challenges.
@@ -514,6 +516,7 @@ func TestDigestChallenges(t *testing.T) {
 		_, out := w.challenged(newClient(t, ClientConfig{}).Initiate(exchange("GET", "/")), challenge1(`Digest realm="a",nonce="x"`))
 		wantFault(t, fmt.Sprintf("%T", answer), out.Fault, want)
 	}
+	requirement.Held(t, "unit:digest_challenges", "MSDIG-17")
 }
 
 // V1 and other credentials: refused without asking anybody.
@@ -568,6 +571,7 @@ func TestDigestCredentials(t *testing.T) {
 			t.Errorf("%s: %v", text, out.Fault)
 		}
 	}
+	requirement.Held(t, "unit:digest_credentials", "R7616-3.4-2")
 }
 
 func TestProtectionSpace(t *testing.T) {
@@ -603,6 +607,7 @@ func TestProtectionSpace(t *testing.T) {
 	if _, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded}); len(strings.Fields(out.Memory.Scope)) != maxScope {
 		t.Error("the scope is not bounded")
 	}
+	requirement.Held(t, "unit:digest_domain", "R7616-3.3-2", "R7616-3.3-4")
 }
 
 // A server's cnonce parameter never becomes ours, not even by way of memory.
@@ -648,6 +653,7 @@ func TestStaleDoesNotDowngrade(t *testing.T) {
 		_, out := w.challenged(i, challenge1(text))
 		wantFault(t, text, out.Fault, want)
 	}
+	requirement.Held(t, "unit:digest_stale_word", "R7616-3.3-2")
 }
 
 func TestStoreFaults(t *testing.T) {

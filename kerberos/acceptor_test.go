@@ -197,6 +197,7 @@ func TestReplay(t *testing.T) {
 	if _, _, err := r.Step(env, gss.Input{Answer: gss.Unknown{}}); err == nil {
 		t.Error("an answer of another type is taken")
 	}
+	requirement.Held(t, "unit:krb_replay", "R4120-3.2.3-2")
 }
 
 // C30: the table of bindings.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -37,6 +38,7 @@ func TestResumeLosesNothing(t *testing.T) {
 	if c.phase != dead {
 		t.Errorf("a connection that is gone left %v", c)
 	}
+	requirement.Held(t, "unit:resume_loses_nothing", "HTA-6", "HTA-22")
 }
 
 // A client that gave its exchange to another connection is done: it takes no other.
@@ -407,6 +409,7 @@ func TestFinalFaults(t *testing.T) {
 			t.Errorf("%v: a weaker scheme follows %t expected, %v came", code, !slices.Contains(ends, code), acts)
 		}
 	}
+	requirement.Held(t, "unit:final_faults", "NTHT-3.1.5.1-3")
 }
 
 // failing is a scheme whose first step fails.

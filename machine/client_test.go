@@ -516,6 +516,7 @@ func TestOnceBodyAtMostOnce(t *testing.T) {
 			}
 		}
 	})
+	requirement.Held(t, "prop:once_body_at_most_once", "HTA-22")
 }
 
 // prop:protection_space (R9110-11.5-1, HTA-9): no request carries what was made for

@@ -94,6 +94,7 @@ func TestKeptIdentityEnds(t *testing.T) {
 	if _, acts := must(r, s, e); first[Accept](t, acts).Info.Peer != "alice" {
 		t.Error(acts)
 	}
+	requirement.Held(t, "unit:kept_identity_ends", "HTA-18")
 }
 
 // HTA-20: a request without credentials, and any that is refused, leaves nothing

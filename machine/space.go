@@ -94,7 +94,7 @@ func forgets(f Facts) int {
 
 // Lease returns what a request for the request-target uri may use, and the Space after
 // it was taken: Digest's nonce count goes up with each lease.
-func (s Space) Lease(uri string) (Space, Lease) {
+func (s Space) Lease(uri string) (Space, Lease) { // R7616-3.4-3
 	l := Lease{SessionBased: s.session.Session == Supported}
 	if s.known.Scheme == "" || !within(s.known.Memory.Scope, uri) {
 		return s, l

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -72,6 +73,7 @@ func TestLeasesCount(t *testing.T) {
 			out = append(out, highest)
 		}
 	})
+	requirement.Held(t, "prop:leases_count", "R7616-3.4-3")
 }
 
 func TestLease(t *testing.T) {
@@ -96,6 +98,7 @@ func TestLease(t *testing.T) {
 			t.Errorf("%q: %+v", uri, l)
 		}
 	}
+	requirement.Held(t, "unit:lease_scope", "R9110-11.5-1")
 }
 
 // Of two facts the newer one counts, whichever comes first; of two of one time, the

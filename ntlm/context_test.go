@@ -724,6 +724,7 @@ func TestRefusals(t *testing.T) {
 		r, _ := w.run()
 		refused(t, r, gss.NotPermitted)
 	}
+	requirement.Held(t, "unit:ntlm_user_store", "NTHT-1.5-1")
 }
 
 // The initiator's own refusals.

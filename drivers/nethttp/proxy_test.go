@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -117,6 +118,7 @@ func TestProxyPins(t *testing.T) {
 	other := boundOrigin(t)
 	alice.do("GET", "http://"+other+"/").want(t, 401, "")
 	alice.do("GET", target).want(t, 401, "")
+	requirement.Held(t, "unit:proxy_pins", "HTA-17")
 }
 
 // sessionBased checks Proxy-Support, and that Connection lists it (HTA-17).
@@ -325,6 +327,7 @@ func TestProxyFields(t *testing.T) {
 	if head := <-up.requests; !strings.HasPrefix(head, "GET //x ") {
 		t.Errorf("the origin got %q", head)
 	}
+	requirement.Held(t, "unit:proxy_fields", "R9110-7.6.1-1", "R9110-11.6.1-1", "R9110-11.6.2-1", "R7616-3.6-1")
 }
 
 // A 407 from upstream is between it and this proxy (R9110-11.7.1-1).

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
@@ -279,6 +280,7 @@ func TestNotes6HTTP(t *testing.T) {
 			}
 		})
 	}
+	requirement.Held(t, "unit:spnego_over_http", "N2HT-1.5-1", "N2HT-1.6-1", "N2HT-2.1-1")
 }
 
 // A whole Nego2 exchange with NTLM, kept for the connection: Persistent-Auth is true, and

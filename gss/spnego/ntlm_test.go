@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
@@ -177,6 +178,7 @@ func TestRecordedMICs(t *testing.T) {
 	if seen < 3 {
 		t.Errorf("%d sessions", seen)
 	}
+	requirement.Held(t, "unit:recorded_mics", "R4178-5-1")
 }
 
 // exchangeOf makes one side's MIC and takes the other's, in the order in which NTLM has
