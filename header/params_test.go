@@ -75,3 +75,31 @@ func TestUnquoteLengths(t *testing.T) {
 		}
 	}
 }
+
+// A parameter has a name (RFC 9110 section 11.2), wherever it stands.
+func TestNamelessParameters(t *testing.T) {
+	for _, params := range []string{`=x`, `="x"`, `a=b, =x`, `a=b, ="x"`, `a=b,=`, ` =x`, `=x, a=b`, `a="b" , = x`} {
+		if c := ParamChallenge("Digest", params); c.Form() != Malformed {
+			t.Errorf("%q: made a challenge %v", params, c.Form())
+		}
+		if c := ParamCredentials("Digest", params); c.Form() != Malformed {
+			t.Errorf("%q: made credentials %v", params, c.Form())
+		}
+		if i := NewInfo(params); i.Present() && !i.Malformed() {
+			t.Errorf("%q: made an Info %q", params, i.Text())
+		}
+		if c := ParseCredentials("Digest " + params); c.Form() != Malformed {
+			t.Errorf("Digest %s: read as credentials %v", params, c.Form())
+		}
+		if i := ParseInfo(params); !i.Malformed() {
+			t.Errorf("%q: read as an Info %q", params, i.Text())
+		}
+		for c := range ParseChallenges("Digest " + params).All() {
+			if c.Form() == Params {
+				for p := range c.Params() {
+					t.Errorf("Digest %s: read with the parameter %q", params, p.Name)
+				}
+			}
+		}
+	}
+}
