@@ -1,6 +1,7 @@
 package kerberos_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -156,6 +157,50 @@ func TestRealmsOfNames(t *testing.T) {
 		}
 		if err != nil || got != test.want || test.want == "" && out.Fault.Code != gss.NoCredentials {
 			t.Errorf("%q of %q, with the realm %q: %s, want %s: %v", test.user, test.domain, test.realm, got, test.want, out.Fault)
+		}
+	}
+}
+
+// foreign is an answer that no question takes.
+type foreign struct{}
+
+func (foreign) Answer() {}
+
+// Every question takes its own answers: any other is the caller's mistake, and changes
+// nothing, however far the exchange is (law L3).
+func TestForeignAnswersChangeNothing(t *testing.T) {
+	w := newWorld(t, "www.a.test")
+	w.store = map[string]ccache.Credential{}
+	asked := map[string]bool{}
+	run := func(c gss.Context, in gss.Input) gss.Output {
+		for {
+			next, out, err := c.Step(w.env(0), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.State != gss.Waiting {
+				return out
+			}
+			asked[fmt.Sprintf("%T", out.Ask)] = true
+			for _, wrong := range []gss.Answer{foreign{}, gss.Verdict{Accepted: true}} {
+				after, none, err := next.Step(w.env(0), gss.Input{Answer: wrong})
+				if _, misuse := err.(gss.Misuse); !misuse || after != next || none != (gss.Output{}) {
+					t.Errorf("%T answered by %T: %v, with %v in place of %v, and %v", out.Ask, wrong, err, after, next, none)
+				}
+			}
+			c, in = next, gss.Input{Answer: w.answer(out.Ask)}
+		}
+	}
+	out := run(mech(t, w.client).Initiate(w.target), gss.Input{})
+	if out.State != gss.Ready {
+		t.Fatal(out)
+	}
+	if out = run(mech(t, w.server).Accept(w.acceptor), gss.Input{Token: out.Token}); out.State != gss.Complete {
+		t.Fatal(out)
+	}
+	for _, q := range []string{"gss.NeedCredential", "kerberos.NeedTicket", "gss.NeedExchange", "kerberos.KeepTicket", "gss.NeedFirstSeen"} {
+		if !asked[q] {
+			t.Errorf("%s was not asked: %v", q, asked)
 		}
 	}
 }
