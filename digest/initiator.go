@@ -31,6 +31,7 @@ type initiator struct {
 	qop   QOP
 	// staleUsed: the one new nonce for the same password was taken (R7616-3.3-2).
 	staleUsed bool
+	least     QOP // what was answered before that nonce: nothing weaker is sent after it
 	mutual    bool
 	count     uint32
 	offer     header.Challenges // as it came, to choose again from
@@ -247,9 +248,12 @@ func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (schem
 		}
 		return i.send(env, s)
 	case gss.Declined:
-		if i.ch.offers(Auth) { // auth-int was a preference
+		if i.ch.offers(Auth) && i.least <= Auth { // auth-int was a preference
 			i.qop = Auth
 			return i.send(env, Sum{})
+		}
+		if i.ch.offers(Auth) { // HTA-13
+			return i.fail(gss.NotPermitted, "digest: the body was hashed for the nonce before, and cannot be for the new one: qop=auth would be weaker than what was answered")
 		}
 		return i.fail(gss.Unanswered, "digest: the server takes qop=auth-int alone, and the body cannot be hashed before it is sent; use one that can be read twice")
 	case gss.Unreachable:
@@ -391,6 +395,6 @@ func (i *initiator) rechallenged(env *gss.Env, in *scheme.InitiatorInput) (schem
 		}
 	}
 	i.ch.cnonce = ""
-	i.staleUsed = true
+	i.staleUsed, i.least = true, oldQOP
 	return i.proceed(env)
 }

@@ -656,6 +656,47 @@ func TestStaleDoesNotDowngrade(t *testing.T) {
 	requirement.Held(t, "unit:digest_stale_word", "R7616-3.3-2")
 }
 
+// HTA-13: nor does a body that could be hashed for the first nonce and cannot for the
+// second. Where it could not be hashed the first time either, nothing gets weaker.
+func TestStaleKeepsAuthInt(t *testing.T) {
+	const both = `Digest realm="r", nonce="n", qop="auth,auth-int", algorithm=SHA-256`
+	for _, tt := range []struct {
+		name   string
+		hashed [2]bool // by nonce
+		want   gss.Code
+	}{
+		{"hashed for both", [2]bool{true, true}, gss.NoFault},
+		{"hashed for the first alone", [2]bool{true, false}, gss.NotPermitted},
+		{"hashed for the second alone", [2]bool{false, true}, gss.NoFault},
+		{"hashed for neither", [2]bool{false, false}, gss.NoFault},
+	} {
+		w := newWorld(t)
+		c := newClient(t, ClientConfig{PreferAuthInt: true})
+		i := c.Initiate(exchange("POST", "/"))
+		var out scheme.InitiatorOutput
+		for n, hashed := range tt.hashed {
+			offer := both
+			if n > 0 {
+				offer += `, stale=true`
+			}
+			in := scheme.InitiatorInput{Event: scheme.Challenged, Offer: challenge1(offer), Status: 401}
+			for out.State = gss.Waiting; out.State == gss.Waiting; {
+				var err error
+				if i, out, err = i.Step(w.env(), in); err != nil {
+					t.Fatal(err)
+				}
+				if out.State == gss.Waiting {
+					in = scheme.InitiatorInput{Event: scheme.Answered, Answer: w.answer(out.Ask)}
+					if _, body := out.Ask.(NeedBodyHash); body && !hashed {
+						in.Answer = gss.Declined{}
+					}
+				}
+			}
+		}
+		wantFault(t, tt.name, out.Fault, tt.want)
+	}
+}
+
 func TestStoreFaults(t *testing.T) {
 	s, x := newServer(t, ServerConfig{QOPs: []QOP{AuthInt}}), exchange("GET", "/")
 	w := newWorld(t)
