@@ -120,6 +120,8 @@ type host struct {
 	m   machine.Server
 	ask machine.Ask
 	req request // while a question is open
+	// status is the handler's, while a question about its response is open.
+	status int
 }
 
 // hostOut is what one event does to a host.
@@ -153,7 +155,7 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 	reply := func(r response) {
 		out.close = r.close
 		out.sent = w.packets.ID(packet{kind: answers, resp: r})
-		h.req = request{}
+		h.req, h.status = request{}, 0
 	}
 	for event != nil {
 		m, acts, err := stepOf(w, env, h.m, event)
@@ -175,10 +177,11 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 		case machine.Accept:
 			out.admitted = true
 			saw(admitted{a.Scheme, a.Info, a.Anonymous, a.Context})
+			h.status = status
 			event = machine.Responding{Status: status}
 		case machine.Finish:
-			saw(finished{status, a})
-			r := response{status: status, sent: bodyOf(h.req, true)}
+			saw(finished{h.status, a})
+			r := response{status: h.status, sent: bodyOf(h.req, true)}
 			r.header, r.close = responseAfter(header.Response{}, func(h hop.Header) { hop.ApplyFinish(h, a) })
 			saw(wrote{action: a, response: r.header, close: r.close})
 			reply(r)

@@ -10,9 +10,10 @@
 //
 // [Worlds] are made of the real machine.Client, machine.Server and hop.Front, which
 // has a machine.Proxy inside. What a driver does around them with connections and
-// fields is package hop's to say, here as in the shipped drivers. In them is the finite
+// fields is decided by package hop, here as in the shipped drivers. In them is the finite
 // mechanism of gss/gsstoy, and a network between that is hostile within a budget;
-// [MechanismWorlds] have the shipped mechanisms inside in its place. In
+// [MechanismWorlds] have the shipped mechanisms and schemes inside in its place:
+// gss/spnego, ntlm, kerberos and digest. In
 // [Negotiations] the contexts of gss/spnego stand alone, with a man in the middle. No
 // second description of the protocol is written down anywhere: what is checked
 // is the code that runs. That it can be done at all rests on the machines being

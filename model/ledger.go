@@ -38,6 +38,7 @@ type ledger struct {
 	with    bool // it carries credentials for this side
 	outage  bool // its last question had no answer for any client
 	probed  bool // a user store did not respond for its user, and was asked for none
+	hashed  bodies
 }
 
 // creds are what a request carries for this side.
@@ -55,6 +56,7 @@ func (l *ledger) see(c *setup, v any) {
 	case arrived:
 		l.arrive(c, v.request)
 	case answered:
+		l.hashed.see(v)
 		_, l.outage = v.answer.(gss.Unreachable)
 		if need, ok := v.question.(gss.NeedVerifier); ok { // one user's, unless it is about none
 			if l.outage = l.outage && need.User == machine.ProbeUser; need.User == machine.ProbeUser {
@@ -62,9 +64,9 @@ func (l *ledger) see(c *setup, v any) {
 				return
 			}
 		}
-		_, isPassword := v.answer.(gss.Password)
+		isKey := verifies(v.answer)
 		seen, isSeen := v.answer.(gss.FirstSeen)
-		l.verified = l.verified || isPassword
+		l.verified = l.verified || isKey
 		l.fresh = l.fresh || isSeen && seen.First
 	case refused:
 		if v.Status == challengeStatus(l.side) && v.Fault == (gss.Fault{}) { // one more leg
@@ -152,4 +154,5 @@ func (l *ledger) arrive(c *setup, q request) {
 // rest ends a request.
 func (l *ledger) rest() {
 	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed = false, request{}, message{}, false, false, "", false, false, false
+	l.hashed = bodies{}
 }

@@ -44,7 +44,7 @@ func TestMechanismWorlds(t *testing.T) {
 			}
 		}
 		for i, n := range counts {
-			if n == 0 && (strings.HasPrefix(all[i].Name, "Nego2") || strings.HasPrefix(all[i].Name, "NTLM") || all[i].Name == "IdentityNeverCrosses") {
+			if n == 0 && (all[i].Shipped || strings.HasPrefix(all[i].Name, "Nego2") || strings.HasPrefix(all[i].Name, "NTLM") || strings.Contains(all[i].Name, "Digest") || all[i].Name == "IdentityNeverCrosses") {
 				t.Errorf("%v: %s has nothing to say", size, all[i].Name)
 			}
 		}

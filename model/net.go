@@ -16,7 +16,10 @@ type trick struct {
 }
 
 // tricks are all of them; a world names the ones that it uses.
-var tricks = []trick{
+var tricks = slices.Concat(networkTricks, digestTricks, kerberosTricks)
+
+// networkTricks work on what all schemes share, and on the tokens of toys.
+var networkTricks = []trick{
 	{"strips all challenges", answers, func(_ *System, k packet) packet {
 		k.resp.header.WWWAuthenticate, k.resp.header.ProxyAuthenticate = header.Challenges{}, header.Challenges{}
 		return k

@@ -269,21 +269,29 @@ func (w *System) peerStep(id, e uint32) peerOut {
 func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 	switch q := q.(type) {
 	case gss.NeedCredential:
+		if q.Mech == gss.Kerberos {
+			return w.setup.kerberosCredentials(q)
+		}
 		user := q.Target.Identity
 		all := []gss.Answer{gss.Password{User: user, Password: secretOf(user, q.Side)}, gss.Declined{}, gss.Unreachable{}}
 		if w.setup.wrong {
-			all = append(all, gss.Password{User: user, Password: gss.NewSecret("wrong-" + q.Side.String())})
+			all = append(all, gss.Password{User: user, Password: wrongSecret(q.Side)})
 		}
 		return all
 	case gss.NeedVerifier:
 		if q.User == machine.ProbeUser { // a store that does not respond to one most often responds to none
 			return []gss.Answer{gss.Unreachable{}, gss.Unknown{}}
 		}
-		return []gss.Answer{gss.Password{Password: secretOf(q.User, side)}, gss.Unknown{}, gss.Unreachable{}}
+		verifier := gss.Password{Password: secretOf(q.User, side)}
+		if q.Hashed { // then the answer has the name
+			verifier.User = hashedUser(q.Kind, q.User)
+			verifier.Password = secretOf(verifier.User, side)
+		}
+		return []gss.Answer{verifier, gss.Unknown{}, gss.Unreachable{}}
 	case gss.NeedFirstSeen:
 		return []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
 	}
-	return []gss.Answer{gss.Declined{}}
+	return mechanismAnswers(q, side)
 }
 
 // choices is how many answers answersTo has.
@@ -302,5 +310,5 @@ func (w *System) choices(q gss.Question) int {
 	case gss.NeedFirstSeen:
 		return 3
 	}
-	return 1
+	return len(mechanismAnswers(q, gss.Origin))
 }

@@ -13,6 +13,8 @@ type Property struct {
 	Kind Kind
 	// Rows are the requirements that it checks.
 	Rows []string
+	// Shipped: it speaks of mechanisms that only [MechanismWorlds] have.
+	Shipped bool
 
 	client   func(c *setup, t *trail, v any) Verdict
 	acceptor func(c *setup, l *ledger, v any) Verdict
@@ -34,9 +36,9 @@ func on[H, T any](f func(c *setup, h *H, v T) Verdict) func(*setup, *H, any) Ver
 }
 
 // Properties are all of them: those of clients, of acceptors (origins and
-// proxies), and of whole worlds.
+// proxies), of shipped mechanisms, and of whole worlds.
 func Properties() []Property {
-	return slices.Concat(clientProperties, acceptorProperties, hopProperties, worldProperties)
+	return slices.Concat(clientProperties, acceptorProperties, hopProperties, shippedProperties, worldProperties)
 }
 
 // hear judges one observation by every property, against the history before it:

@@ -266,8 +266,8 @@ var acceptorProperties = []Property{
 		Name: "AskFirstSeenBeforeAccept",
 		Says: "Where a scheme remembers what it has seen, credentials are accepted only after that memory said that they are new.",
 		Rows: rows("R4120-3.2.3-2"),
-		acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
-			if a.anonymous || !l.with || l.scheme != digest {
+		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+			if a.anonymous || !l.with || l.scheme != digest && !c.isKerberos(l.side, l.scheme) {
 				return Idle
 			}
 			return Must(l.fresh)
@@ -277,12 +277,11 @@ var acceptorProperties = []Property{
 		Name: "ReplayQuestionNamesOwner",
 		Says: "The question whether something is new names the client that the entry is charged to, which is the one that is accepted.",
 		Rows: rows("REPLAY-1"),
-		acceptor: func(_ *setup, l *ledger, v any) Verdict {
+		acceptor: func(c *setup, l *ledger, v any) Verdict {
 			switch v := v.(type) {
 			case machine.Ask:
 				if need, ok := v.Question.(gss.NeedFirstSeen); ok {
-					user, _ := l.creds(&l.request).Param("username")
-					return Must(l.verified && need.Owner == gss.OwnerOf(user, need.Scope))
+					return Must(l.verified && need.Owner == l.owner(c, need))
 				}
 			}
 			return Idle

@@ -39,8 +39,7 @@ func withCredentials(f func(c *setup, t *trail, a *attempt, side gss.Side, s sch
 		if !creds.Present() {
 			return Idle
 		}
-		token, _ := creds.Token()
-		return f(c, t, a, side, setOf(creds.Scheme()), read(token, side))
+		return f(c, t, a, side, setOf(creds.Scheme()), readCredentials(creds, side, t.begin.Request.Method))
 	})
 }
 
@@ -174,10 +173,10 @@ var clientProperties = []Property{
 	},
 	{
 		Name: "PersistentSendsNoCredentials",
-		Says: "While a side's authentication lasts on the connection, requests carry no credentials for it.",
+		Says: "While a side's authentication lasts on the connection, requests carry no credentials for it. Over a multiplexed one nothing lasts.",
 		Rows: rows("N2HT-3.2.5-9 N2HT-3.2.5-10"),
 		client: eachSide(func(_ *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
-			if !t.sides[side].stays() || a.rounds > 0 || t.leaseFor(side).Scheme == "" || !t.owned(side) {
+			if !t.sides[side].stays() || a.rounds > 0 || t.leaseFor(side).Scheme == "" || !t.owned(side) || t.begin.Request.Multiplexed {
 				return Idle
 			}
 			return Must(!creds.Present())
@@ -261,17 +260,17 @@ var clientProperties = []Property{
 			for _, side := range sides {
 				a := &t.side[side]
 				toy, can := c.toyFor(side, nameOf(a.scheme))
-				if !a.with || !a.token.proof || !can || !toy.mech.Mutual {
+				if !a.with || !a.token.proof || !can || !toy.mayProve() {
 					continue
 				}
-				token, came := rawToken(field(t.answer.Header, side), a.scheme)
-				m := read(token, side)
-				proven := m.kind == 'f' && m.proof && m.ours && m.user == a.token.user
+				came, proven := t.proven(c, side)
+				others := side != t.answering() && t.side[t.answering()].with // and then Info is of the origin
 				switch {
 				case came:
 					v = worst(v, Must(proven))
+				case !toy.mech.Mutual:
 				case side == gss.Proxy && !c.strictProxy:
-					v = worst(v, Must(!d.Info.Flags.Has(gss.Mutual) && (d.Context == nil || side != t.answering())))
+					v = worst(v, Must((others || !d.Info.Flags.Has(gss.Mutual)) && (d.Context == nil || side != t.answering())))
 				case t.status < 400 && c.mutual == machine.MutualRequired:
 					v = worst(v, Falls)
 				default:
@@ -626,7 +625,7 @@ var clientProperties = []Property{
 				}
 				// It failed to prove itself, or the body cannot go (any more).
 				switch v.Fault.Code {
-				case gss.NotAuthentic, gss.Unexpected, gss.Malformed, gss.Refused, gss.Replayed, gss.NotPermitted, gss.BodySpent:
+				case gss.NotAuthentic, gss.Unexpected, gss.Malformed, gss.Refused, gss.Replayed, gss.ClockSkew, gss.Expired, gss.NotPermitted, gss.BodySpent:
 					return Holds
 				}
 				return Falls
@@ -702,9 +701,12 @@ var clientProperties = []Property{
 		Name: "NoThirdLegForDigest",
 		Says: "Credentials of Digest that were refused are answered anew only with stale=true, once, or with credentials that were asked for anew.",
 		Rows: rows("MSDIG-13"),
-		client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+		client: withCredentials(func(c *setup, _ *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 			if s != digest || !a.tried.has(digest) {
 				return Idle
+			}
+			if c.digestPeers(side) != nil && !a.anew && !a.since && !staleIn(a.digests) {
+				return Falls
 			}
 			return Must(a.uses <= 1 || a.since)
 		}),

@@ -147,7 +147,7 @@ func (c *setup) asker(side gss.Side, name string) schemes {
 		return setOf(name)
 	}
 	for _, t := range c.can(side) {
-		if t.inside && t.shipped {
+		if t.inside && t.shipped != nil {
 			return setOf(t.name)
 		}
 	}
@@ -157,7 +157,7 @@ func (c *setup) asker(side gss.Side, name string) schemes {
 // mute reports whether the contexts of a scheme do not tell what they heard.
 func (c *setup) mute(side gss.Side, s schemes) bool {
 	t, _ := c.toyFor(side, nameOf(s))
-	return t.shipped
+	return t.shipped != nil
 }
 
 // toyFor is the toy that serves a scheme on a side.

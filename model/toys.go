@@ -18,8 +18,16 @@ type toy struct {
 	mech gsstoy.Toy
 	// inside: the mechanism is negotiated by gss/spnego, whose only one it is.
 	inside bool
-	// shipped: it is package ntlm in the toy's place.
-	shipped bool
+	// shipped is what stands in the toy's place, nil for the toy itself.
+	shipped *shipped
+}
+
+// shipped is a shipped package in a toy's place: a mechanism for each side, by its place
+// in a [Negotiation]; for Digest the two halves of the scheme.
+type shipped struct {
+	mechs  [2]gss.Mechanism
+	digest *digestPeers
+	kdc    *realm // Kerberos: what its drivers know
 }
 
 // legs is a toy whose initiator sends n tokens. Both of its sides ask the driver
@@ -54,9 +62,12 @@ func (t toy) client() scheme.Client {
 	case scheme.Basic:
 		return scheme.BasicClient()
 	case scheme.Digest:
+		if t.shipped != nil {
+			return t.shipped.digest.client
+		}
 		return digestToy{}
 	}
-	return scheme.FromMechanism(traitsOf(t.name), t.mechanism())
+	return scheme.FromMechanism(traitsOf(t.name), t.mechanism(initiating))
 }
 
 func (t toy) server() scheme.Server {
@@ -64,15 +75,19 @@ func (t toy) server() scheme.Server {
 	case scheme.Basic:
 		return scheme.BasicServer("r", scheme.AskVerifier)
 	case scheme.Digest:
+		if t.shipped != nil {
+			return t.shipped.digest.server
+		}
 		return digestToy{}
 	}
-	return scheme.ForMechanism(traitsOf(t.name), t.mechanism())
+	return scheme.ForMechanism(traitsOf(t.name), t.mechanism(accepting))
 }
 
-func (t toy) mechanism() gss.Mechanism {
+// mechanism is a side's.
+func (t toy) mechanism(side int) gss.Mechanism {
 	var m gss.Mechanism = t.mech
-	if t.shipped {
-		m = shippedNTLM
+	if t.shipped != nil {
+		m = t.shipped.mechs[side]
 	}
 	if t.inside {
 		return negotiating(spnego.Config{}, m)
@@ -86,7 +101,7 @@ var shippedNTLM, _ = nlmp.New(nlmp.Config{Computer: "O", DNSComputer: "o"})
 
 // whole puts package ntlm in the place of a toy of NTLM's.
 func whole(t toy) toy {
-	t.shipped = true
+	t.shipped = &shipped{mechs: [2]gss.Mechanism{shippedNTLM, shippedNTLM}}
 	return t
 }
 
@@ -105,6 +120,9 @@ func heardBy(c gss.Context) []string { return gsstoy.Heard(spnego.Leaf(c)) }
 // in place of a message of NTLM's.
 func toyToken(token string) string {
 	leaf := leafToken(token)
+	if text := kerberosToken(leaf); text != "" {
+		return text
+	}
 	if _, fault := nlmp.ParseNegotiate(leaf); fault.IsZero() {
 		return "toy/NTLM:i1"
 	}
@@ -147,6 +165,9 @@ func secretOf(user string, side gss.Side) gss.Secret {
 	return gss.NewSecret(user + "-" + side.String())
 }
 
+// wrongSecret is what a user gives that does not know its own.
+func wrongSecret(side gss.Side) gss.Secret { return gss.NewSecret("wrong-" + side.String()) }
+
 // message is a toy's token as anybody on the wire can read it.
 type message struct {
 	kind  byte  // 'h', 'i', 'c', 'f' or 'x'; 0 for what is no toy's token
@@ -154,10 +175,12 @@ type message struct {
 	user  string
 	proof bool
 	ours  bool // the proof, if any, is one that is meant for this side
+	more  bool // of 'f': gss/spnego, in which it is, goes on after it
 }
 
 // read reads a token that was met on a side.
 func read(token string, side gss.Side) (m message) {
+	whole := token
 	token = toyToken(token)
 	parts := strings.Split(token, ":")
 	if !strings.HasPrefix(token, "toy") || len(parts) < 2 || parts[1] == "" {
@@ -166,6 +189,10 @@ func read(token string, side gss.Side) (m message) {
 	m.kind = parts[1][0]
 	if len(parts[1]) > 1 {
 		m.leg = parts[1][1] - '0'
+	}
+	if m.kind == 'f' {
+		resp, fault := spnego.ParseResp(whole)
+		m.more = fault.IsZero() && (resp.State == spnego.AcceptIncomplete || resp.State == spnego.RequestMIC)
 	}
 	m.ours = true
 	for _, p := range parts[2:] {

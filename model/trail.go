@@ -16,6 +16,7 @@ type trail struct {
 	holder   string // whose proof a server took here
 	holderTo string // and which one, host and all
 	sides    [2]standing
+	counts   [2]count // of Digest, over connections, where clients remember
 
 	// This exchange.
 	open       bool
@@ -33,6 +34,7 @@ type trail struct {
 	safe       bool  // or may be sent twice, in whatever state the peer is
 	late       bool  // a request was sent again because it had come too early
 	sent       machine.BodyUse
+	hashed     bodies
 	status     int // of the response that is being dealt with, 0 after a Send
 	answer     machine.Response
 }
@@ -82,6 +84,7 @@ type attempt struct {
 	uses         uint8              // answers to a challenge with what was given last
 	odd          bool               // the newest challenge carries a token that cannot come now
 	proof        header.Credentials // as last sent
+	digests      header.Challenges  // the newest, where the Digest is no toy's
 }
 
 func sideOfScheme(c header.Credentials) schemes { return setOf(c.Scheme()) }
@@ -141,19 +144,20 @@ func (t *trail) see(c *setup, v any) {
 		resumed := v.Resume != (machine.Resume{})
 		v.Resume = machine.Resume{}
 		if !resumed {
-			*t = trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides}
+			*t = t.between()
 		}
 		t.open, t.begin, t.session, t.spoke = true, v, unheard, false
 		if v.Lease.SessionBased {
 			t.session = leased
 		}
 	case answered:
+		t.hashed.see(v)
 		if q, ok := v.question.(gss.NeedCredential); ok {
 			a := &t.side[q.Side]
 			s := c.asker(q.Side, q.Scheme)
 			a.asked |= s
 			a.refusals++
-			if _, ok := v.answer.(gss.Password); ok {
+			if grants(v.answer) {
 				a.granted |= s
 				a.denied &^= s
 				a.anew, a.uses = true, 0
@@ -165,7 +169,7 @@ func (t *trail) see(c *setup, v any) {
 			}
 		}
 	case machine.Send:
-		t.send(v)
+		t.send(c, v)
 	case machine.Response:
 		t.response(c, v)
 	case machine.Deliver, machine.Fail:
@@ -182,7 +186,7 @@ func (t *trail) leave() {
 	for s := range t.side {
 		a := &t.side[s]
 		goesOn := a.scheme &^ bound // what proves each request alone needs no connection
-		*a = attempt{scheme: goesOn, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
+		*a = attempt{scheme: goesOn, digests: a.digests, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
 			rounds: a.rounds, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
 	}
 	t.answer = machine.Response{}
@@ -209,10 +213,15 @@ func (t *trail) lose(l machine.Lost) {
 
 // close forgets an exchange.
 func (t *trail) close() {
-	*t = trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides}
+	*t = t.between()
 }
 
-func (t *trail) send(s machine.Send) {
+// between is what outlives an exchange.
+func (t *trail) between() trail {
+	return trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides, counts: t.counts}
+}
+
+func (t *trail) send(conf *setup, s machine.Send) {
 	t.late = t.late || t.status == 425
 	t.status, t.answer, t.spoke, t.waiting = 0, machine.Response{}, true, true
 	if s.Body != machine.Omit {
@@ -232,8 +241,8 @@ func (t *trail) send(s machine.Send) {
 		a.scheme = sideOfScheme(c)
 		a.tried |= a.scheme
 		a.proof = c
-		token, _ := c.Token()
-		a.token = read(token, gss.Side(side))
+		t.count(conf, gss.Side(side), c)
+		a.token = readCredentials(c, gss.Side(side), t.begin.Request.Method)
 		if a.token.leg == 1 {
 			a.heardCount = 0
 		}
@@ -278,6 +287,10 @@ func (t *trail) response(c *setup, r machine.Response) {
 	if a.newest.has(nego2) && r.Close {
 		a.closing++
 	}
+	if c.digestPeers(side) != nil {
+		a.digests = offers
+		t.counts[side] = count{}
+	}
 	a.heard, a.odd = message{}, false
 	for i, name := range schemeNames {
 		if a.scheme != 1<<i || !bound.has(a.scheme) {
@@ -286,7 +299,7 @@ func (t *trail) response(c *setup, r machine.Response) {
 		m, _ := tokenIn(offers, name, side)
 		a.heard = m
 		// A hint is the first offer of Nego2 once more, and an x refuses.
-		a.odd = m.kind != 0 && m.kind != 'x' && !a.due(m) && !(m.kind == 'h' && name == scheme.Nego2)
+		a.odd = m.kind != 0 && m.kind != 'x' && !m.more && !a.due(m) && !(m.kind == 'h' && name == scheme.Nego2)
 		if a.due(m) {
 			a.heardCount++
 		}

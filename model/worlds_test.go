@@ -58,7 +58,7 @@ func TestWorlds(t *testing.T) {
 		}
 		t.Logf("%v: %d states, %d transitions", size, states, transitions)
 		for i, n := range counts {
-			if n == 0 && !t.Failed() {
+			if n == 0 && !all[i].Shipped && !t.Failed() {
 				t.Errorf("%v: %s had nothing to say in any world", size, all[i].Name)
 			}
 		}

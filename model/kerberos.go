@@ -1,0 +1,402 @@
+package model
+
+import (
+	"slices"
+	"strings"
+
+	rfc7616 "github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	krb "github.com/countersign-auth/countersign/kerberos/message"
+)
+
+// realm is what the drivers and the network of a world with package kerberos hold: the
+// tickets of its users, made once by the KDC below, and what was overheard of them.
+type realm struct {
+	passwords bool // users have passwords, and clients get their tickets themselves
+	// tickets are the answers to the question for a user's credentials, by side: the good
+	// ones, and with a ticket that is not under the service's key.
+	tickets map[string][2][2]gss.Answer
+	// By side: requests that a network may put in place of alice's, and replies that it may
+	// put in place of a service's.
+	requests [2][badRequests]string
+	replies  [2][badReplies]string
+}
+
+const kerberosRealm = "R"
+
+// The services by side, and one that is neither.
+var services = [...]string{gss.Origin: "o", gss.Proxy: "proxy", otherService: "other"}
+
+const otherService = 2
+
+// Requests that no service may take, and replies that no client may.
+const (
+	oldRequest        = iota // made longer ago than clocks differ
+	expiredRequest           // with a ticket that holds no more
+	mismatchedRequest        // bob's ticket, and an authenticator that says alice
+	otherRequest             // with a ticket for another service
+	badRequests
+)
+
+const (
+	earlierReply = iota // to an earlier request of the same user
+	otherReply          // of another service
+	errorReply          // the request is a replay
+	badReplies
+)
+
+// The KDC of all worlds, which is dead if it cannot be, with one iteration to make a key
+// of a password: nothing depends on how long that takes.
+var kdc, _ = kdctest.New(kdctest.Config{Iterations: 1, Realms: []kdctest.Realm{{Name: kerberosRealm, Principals: []kdctest.Principal{
+	{Name: users[0], Password: secretOf(users[0], gss.Origin).Reveal()}, {Name: users[1], Password: secretOf(users[1], gss.Origin).Reveal()},
+	{Name: "HTTP/" + services[gss.Origin], Password: "the origin's"}, {Name: "HTTP/" + services[gss.Proxy], Password: "the proxy's"},
+	{Name: "HTTP/" + services[otherService], Password: "the other's"},
+}}}})
+
+// serviceKeys are the keys of services, and strangeKey is one that opens no ticket.
+var (
+	serviceKeys = [...]*enctype.Prepared{keyOf("HTTP/" + services[0]), keyOf("HTTP/" + services[1]), keyOf("HTTP/" + services[2])}
+	strangeKey  = keyOf(users[0])
+)
+
+func keyOf(name string) *enctype.Prepared {
+	if kdc != nil {
+		for e := range kdc.Keytab(name + "@" + kerberosRealm).All() {
+			return e.Key.Prepare(enctype.UsageTicket)
+		}
+	}
+	return enctype.Key{}.Prepare()
+}
+
+var (
+	kerberosClient, _  = kerberos.New(kerberos.Config{Realm: kerberosRealm, MinIterations: 1})
+	kerberosService, _ = kerberos.New(kerberos.Config{}) // which asks for its keys
+)
+
+// kerberosOf puts package kerberos in the place of a toy.
+func kerberosOf(t toy, passwords bool) toy {
+	t.mech.Asks, t.mech.Final, t.mech.Mutual = true, true, true
+	t.shipped = &shipped{mechs: [2]gss.Mechanism{kerberosClient, kerberosService}, kdc: newRealm(passwords)}
+	return t
+}
+
+// newRealm has the KDC make the tickets, and the shipped contexts the messages.
+func newRealm(passwords bool) *realm {
+	k := &realm{passwords: passwords, tickets: map[string][2][2]gss.Answer{}}
+	at := func(seconds int64) gss.Env {
+		e := env
+		e.Now += seconds * 1e9
+		return e
+	}
+	const minute, hour = 60, 3600
+	for _, user := range users {
+		var both [2][2]gss.Answer
+		for _, side := range sides {
+			other := ticketOf(user, otherService, at(-hour))
+			other.Server = servicePrincipal(int(side))
+			both[side] = [2]gss.Answer{cacheOf(ticketOf(user, int(side), at(-hour))), cacheOf(other)}
+		}
+		k.tickets[user] = both
+	}
+	for _, side := range sides {
+		good, other := k.tickets[users[0]][side][0], k.tickets[users[0]][side][1]
+		expired := ticketOf(users[0], int(side), at(-48*hour))
+		expired.EndTime = krb.TimeOf(at(hour).Now)
+		mismatched := ticketOf(users[1], int(side), at(-hour))
+		mismatched.Client = expired.Client
+		early := requestWith(good, side, at(-minute))
+		k.requests[side] = [badRequests]string{
+			oldRequest: requestWith(good, side, at(-10*minute)), expiredRequest: requestWith(cacheOf(expired), side, env),
+			mismatchedRequest: requestWith(cacheOf(mismatched), side, env), otherRequest: requestWith(other, side, env),
+		}
+		k.replies[side] = [badReplies]string{
+			earlierReply: replyTo(early, int(side), true, at(-minute)), otherReply: replyTo(k.requests[side][otherRequest], otherService, true, env),
+			errorReply: replyTo(early, int(side), false, at(-minute)),
+		}
+	}
+	return k
+}
+
+func servicePrincipal(i int) krb.Principal {
+	return krb.Principal{Name: krb.NameOf(krb.NameServiceHost, "HTTP", services[i]), Realm: kerberosRealm}
+}
+
+func cacheOf(c ccache.Credential) gss.Answer {
+	return kerberos.Tickets{Cache: ccache.New(c.Client, c)}
+}
+
+// runKerberos runs a context until it wants something of its peer.
+func runKerberos(c gss.Context, e gss.Env, in gss.Input, answer func(gss.Question) gss.Answer) gss.Output {
+	for {
+		next, out, err := c.Step(e, in)
+		if err != nil || out.State != gss.Waiting {
+			return out
+		}
+		c, in = next, gss.Input{Answer: answer(out.Ask)}
+	}
+}
+
+func kerberosTarget(host string) gss.Target {
+	return gss.Target{Service: "HTTP", Scheme: "http", Host: host, Port: 80, Binding: gss.NoBinding()}
+}
+
+// ticketOf is a user's ticket for a service, as a client gets it. Each has a session key
+// of its own.
+func ticketOf(user string, service int, e gss.Env) (got ccache.Credential) {
+	e.Seed[0], e.Seed[1] = user[0], byte(service)
+	runKerberos(kerberosClient.Initiate(kerberosTarget(services[service])), e, gss.Input{}, func(q gss.Question) gss.Answer {
+		switch q := q.(type) {
+		case gss.NeedCredential:
+			return gss.Password{User: user, Password: secretOf(user, gss.Origin)}
+		case gss.NeedExchange:
+			return gss.Reply{Data: kdc.Answer(e, q.Realm, q.Request)}
+		case kerberos.NeedTicket:
+			return gss.Unknown{}
+		case kerberos.KeepTicket:
+			got = q.Credential
+			return kerberos.Kept{}
+		}
+		return gss.Declined{}
+	})
+	return got
+}
+
+// requestWith is the AP-REQ that a client makes of tickets.
+func requestWith(tickets gss.Answer, side gss.Side, e gss.Env) string {
+	out := runKerberos(kerberosClient.Initiate(kerberosTarget(services[side])), e, gss.Input{}, func(q gss.Question) gss.Answer {
+		if _, ok := q.(gss.NeedCredential); ok {
+			return tickets
+		}
+		return gss.Declined{}
+	})
+	return out.Token.Bytes()
+}
+
+// replyTo is what a service answers to an AP-REQ, be it the first time or not.
+func replyTo(request string, service int, first bool, e gss.Env) string {
+	out := runKerberos(kerberosService.Accept(kerberosTarget(services[service])), e, gss.Input{Token: gss.TokenOf(request)}, func(q gss.Question) gss.Answer {
+		if _, ok := q.(gss.NeedFirstSeen); ok {
+			return gss.FirstSeen{First: first}
+		}
+		return kerberos.ServiceKey{Key: serviceKeys[service]}
+	})
+	return out.Token.Bytes()
+}
+
+// realm is that of a world, nil where there is none.
+func (c *setup) realm(side gss.Side) *realm {
+	for _, t := range c.can(side) {
+		if t.shipped != nil && t.shipped.kdc != nil {
+			return t.shipped.kdc
+		}
+	}
+	return nil
+}
+
+// kerberosCredentials are the answers to the question for a user's credentials.
+func (c *setup) kerberosCredentials(q gss.NeedCredential) []gss.Answer {
+	user, k := q.Target.Identity, c.realm(q.Side)
+	good, bad := k.tickets[user][q.Side][0], k.tickets[user][q.Side][1]
+	if k.passwords {
+		good, bad = gss.Password{User: user, Password: secretOf(user, gss.Origin)}, gss.Password{User: user, Password: wrongSecret(q.Side)}
+	}
+	return []gss.Answer{good, gss.Declined{}, gss.Unreachable{}, bad}
+}
+
+// mechanismAnswers are the answers to questions that only shipped mechanisms ask: the
+// first is the good one. Their number does not depend on the side.
+func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {
+	switch q := q.(type) {
+	case gss.NeedExchange:
+		return []gss.Answer{gss.Reply{Data: kdc.Answer(env, q.Realm, q.Request)}, gss.Unreachable{}}
+	case kerberos.NeedServiceKey:
+		return []gss.Answer{kerberos.ServiceKey{Key: serviceKeys[side]}, gss.Unknown{}, gss.Unreachable{}, kerberos.ServiceKey{Key: strangeKey}}
+	case rfc7616.NeedBodyHash:
+		return bodyAnswers(q)
+	}
+	return []gss.Answer{gss.Declined{}}
+}
+
+// apReq is an AP-REQ that was opened.
+type apReq struct {
+	service int // whose key opened it
+	ticket  krb.EncTicketPart
+	auth    krb.Authenticator
+}
+
+// openAPReq opens an AP-REQ with whatever service's key fits.
+func openAPReq(leaf string) (r apReq, ok bool) {
+	mech, id, body, framed := krb.Unframe(leaf)
+	if !framed || mech != gss.Kerberos || id != krb.TokenAPReq {
+		return r, false
+	}
+	ap, fault := krb.ParseAPReq(body)
+	if !fault.IsZero() {
+		return r, false
+	}
+	for i, key := range serviceKeys {
+		text, fits := ap.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket)
+		if !fits {
+			continue
+		}
+		var fault2 gss.Fault
+		r.service = i
+		r.ticket, fault = krb.ParseEncTicketPart(text)
+		text, fits = ap.Authenticator.Open(r.ticket.Key, enctype.UsageAPReqAuth)
+		r.auth, fault2 = krb.ParseAuthenticator(text)
+		return r, fits && fault.IsZero() && fault2.IsZero()
+	}
+	return r, false
+}
+
+// right reports whether a service of a side may take it now.
+func (r *apReq) right(side gss.Side) bool {
+	const skew = krb.Time(300)
+	now := krb.TimeOf(env.Now)
+	return r.service == int(side) && r.auth.Client.Equal(r.ticket.Client) && now-skew <= r.auth.Time && r.auth.Time <= now+skew &&
+		r.ticket.Starts() <= now+skew && now-skew <= r.ticket.EndTime
+}
+
+// proven tells whether a token is a reply, of whatever kind, and whether it is the one
+// of the service that the request's ticket is for, to this very request.
+func (r *apReq) proven(leaf string) (came, right bool) {
+	_, id, body, framed := krb.Unframe(leaf)
+	if !framed || id != krb.TokenAPRep {
+		return leaf != "", false
+	}
+	rep, fault := krb.ParseAPRep(body)
+	text, ok := rep.Enc.Open(r.ticket.Key, enctype.UsageAPRep)
+	part, fault2 := krb.ParseEncAPRepPart(text)
+	return true, ok && fault.IsZero() && fault2.IsZero() && part.Time == r.auth.Time && part.Micro == r.auth.Micro
+}
+
+// kerberosToken is what a toy would say in place of a message of Kerberos's, "" in place
+// of another.
+func kerberosToken(leaf string) string {
+	mech, id, _, framed := krb.Unframe(leaf)
+	if !framed || mech != gss.Kerberos {
+		return ""
+	}
+	switch id {
+	case krb.TokenAPReq:
+		r, ok := openAPReq(leaf)
+		if !ok {
+			return "toy:i1:p=" + hidden
+		}
+		user := r.ticket.Client.Name.String()
+		if r.service == otherService {
+			return "toy:i1:u=" + user + ":p=" + hidden
+		}
+		return "toy:i1:u=" + user + ":p=" + secretOf(user, gss.Side(r.service)).Reveal()
+	case krb.TokenAPRep:
+		return "toy:f"
+	case krb.TokenError:
+		return "toy:x"
+	}
+	return ""
+}
+
+// kerberosTricks are what a network does to Kerberos's messages, under whatever scheme and
+// in gss/spnego or bare. It has what it overheard, and no key.
+var kerberosTricks = []trick{
+	{"replays the reply to an earlier request", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.replies[side][earlierReply] })},
+	{"hands another service's reply on", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.replies[side][otherReply] })},
+	{"says that the request is a replay", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.replies[side][errorReply] })},
+	{"changes the reply", answers, kerberosAnswer(func(_ *realm, _ gss.Side, leaf string) string { return flipped(leaf) })},
+	{"takes the reply out of SPNEGO", answers, spnegoAnswer(func(m *spnego.Resp) { m.ResponseToken = gss.Token{} })},
+	{"has SPNEGO go on", answers, spnegoAnswer(func(m *spnego.Resp) { m.State = spnego.AcceptIncomplete })},
+	{"asks SPNEGO for a MIC", answers, spnegoAnswer(func(m *spnego.Resp) { m.State = spnego.RequestMIC })},
+	{"sends the request back", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.requests[side][oldRequest] })},
+	{"replays an old request", asks, kerberosAsk(func(k *realm, side gss.Side, _ string) string { return k.requests[side][oldRequest] })},
+	{"sends a ticket that holds no more", asks, kerberosAsk(func(k *realm, side gss.Side, _ string) string { return k.requests[side][expiredRequest] })},
+	{"puts another's ticket to a name", asks, kerberosAsk(func(k *realm, side gss.Side, _ string) string { return k.requests[side][mismatchedRequest] })},
+	{"sends a ticket for another service", asks, kerberosAsk(func(k *realm, side gss.Side, _ string) string { return k.requests[side][otherRequest] })},
+	{"changes the request", asks, kerberosAsk(func(_ *realm, _ gss.Side, leaf string) string { return flipped(leaf) })},
+}
+
+// flipped is a token with another last byte.
+func flipped(token string) string {
+	if token == "" {
+		return ""
+	}
+	return token[:len(token)-1] + string(token[len(token)-1]^1)
+}
+
+// enclosed puts a leaf's token in the place of the one in a token, which may be in
+// gss/spnego: it then says what goes with it.
+func enclosed(token, leaf string) string {
+	if m, fault := spnego.ParseInit(token); fault.IsZero() {
+		m.MechToken = gss.TokenOf(leaf)
+		return m.Encode()
+	}
+	if m, fault := spnego.ParseResp(token); fault.IsZero() {
+		m.State, m.ResponseToken = spnego.AcceptCompleted, gss.TokenOf(leaf)
+		if kerberosToken(leaf) == "toy:x" {
+			m.State = spnego.Reject
+		}
+		return m.Encode()
+	}
+	return leaf
+}
+
+func kerberosAnswer(do func(k *realm, side gss.Side, leaf string) string) func(*System, packet) packet {
+	return func(w *System, p packet) packet {
+		for side, f := range [...]*header.Challenges{gss.Origin: &p.resp.header.WWWAuthenticate, gss.Proxy: &p.resp.header.ProxyAuthenticate} {
+			k := w.setup.realm(gss.Side(side))
+			if k == nil || f.Empty() {
+				continue
+			}
+			var cs []header.Challenge
+			for c := range f.All() {
+				if token, ok := c.Token(); bound.has(setOf(c.Scheme())) && (ok || p.resp.status == challengeStatus(gss.Side(side))) {
+					if leaf := do(k, gss.Side(side), leafToken(token)); leaf != "" {
+						c = header.TokenChallenge(c.Scheme(), enclosed(token, leaf))
+					}
+				}
+				cs = append(cs, c)
+			}
+			*f = header.ListOf(cs...)
+		}
+		return p
+	}
+}
+
+// spnegoAnswer works on the acceptor's messages of gss/spnego.
+func spnegoAnswer(do func(*spnego.Resp)) func(*System, packet) packet {
+	return func(_ *System, p packet) packet {
+		for _, f := range [...]*header.Challenges{&p.resp.header.WWWAuthenticate, &p.resp.header.ProxyAuthenticate} {
+			cs := slices.Collect(f.All())
+			for i, c := range cs {
+				token, _ := c.Token()
+				if m, fault := spnego.ParseResp(token); fault.IsZero() && m.ResponseToken.Present() {
+					do(&m)
+					cs[i] = header.TokenChallenge(c.Scheme(), m.Encode())
+				}
+			}
+			if len(cs) > 0 {
+				*f = header.ListOf(cs...)
+			}
+		}
+		return p
+	}
+}
+
+func kerberosAsk(do func(k *realm, side gss.Side, leaf string) string) func(*System, packet) packet {
+	return func(w *System, p packet) packet {
+		for side, f := range [...]*header.Credentials{gss.Origin: &p.req.header.Authorization, gss.Proxy: &p.req.header.ProxyAuthorization} {
+			k := w.setup.realm(gss.Side(side))
+			token, ok := f.Token()
+			if k == nil || !ok || !strings.HasPrefix(toyToken(token), "toy:i") {
+				continue
+			}
+			*f = header.TokenCredentials(f.Scheme(), enclosed(token, do(k, gss.Side(side), leafToken(token))))
+		}
+		return p
+	}
+}
