@@ -299,10 +299,19 @@ func (p *prover) explored(ctx context.Context, prog program, set []string, f see
 	}
 	worst, fell := toll.Worst[f.Property]
 	switch {
-	case f.World != "" && !fell:
+	case f.World != "" && !toll.Falls(f.Property):
 		return "it holds in that world, with the fault", ""
 	case !toll.Falls(f.Property):
 		return "it holds in all worlds, with the fault", ""
+	case f.World != "" && !fell: // it may be one that never happens there
+		seen, err := p.explore(ctx, prog, nil, f.World)
+		if err != nil {
+			return err.Error(), ""
+		}
+		if sound := seeded.Judge(seen); sound.Falls(f.Property) {
+			return "it does not happen in that world without the fault either", ""
+		}
+		return "", fmt.Sprintf("%s is what sometimes happens in %s, and does not happen any more.", f.Property, f.World)
 	case !fell:
 		return "", fmt.Sprintf("%s is what sometimes happens, and does not happen any more in any world.", f.Property)
 	}
