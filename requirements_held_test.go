@@ -71,7 +71,7 @@ func TestRequirementsHeld(t *testing.T) {
 func explore(t *testing.T) map[string]uint64 {
 	t.Helper()
 	counts := map[string]uint64{}
-	for _, s := range model.Worlds() {
+	for _, s := range slices.Concat(model.Worlds(), model.MechanismWorlds()) {
 		w, err := s.World(model.Quick, model.Tune{})
 		if err != nil {
 			t.Fatal(err)

@@ -260,7 +260,7 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 	if a.s.allowReplay && a.p.qop != Legacy {
 		return a.accept()
 	}
-	// REPLAY-1: only now, so that no client uses up entries without the password, and
+	// REPLAY-1, R7616-3.4-3: only now, so that no client uses up entries without the password, and
 	// none but those of its own name. Nonces are not tied to users; their counts are.
 	a.stage = wantSeen
 	return askDriver(gss.NeedFirstSeen{

@@ -104,7 +104,7 @@ func (s Space) Lease(uri string) (Space, Lease) { // R7616-3.4-3
 		if l.Memory.Offer == s.leased.Offer {
 			l.Memory.Count = max(l.Memory.Count, s.leased.Count)
 		}
-		l.Memory.Count++
+		l.Memory.Count++ // R7616-3.4-3
 		s.leased = scheme.Memory{Offer: l.Memory.Offer, Count: l.Memory.Count}
 	}
 	return s, l

@@ -15,6 +15,7 @@ type ledger struct {
 	identity   string // last proven here by a request
 	conn       bool   // and bound to the connection by its mechanism
 	ever       bool   // some identity was proven here
+	challenged bool   // a challenge left here, where the Digest is no toy's
 	restarted  bool   // a first message came since
 	said       header.PersistentAuth
 	handshakes bool // credentials of a scheme with handshakes came, at all
@@ -69,6 +70,7 @@ func (l *ledger) see(c *setup, v any) {
 		l.verified = l.verified || isKey
 		l.fresh = l.fresh || isSeen && seen.First
 	case refused:
+		l.challenged = l.challenged || v.Status == challengeStatus(l.side) && c.digestPeers(l.side) != nil
 		if v.Status == challengeStatus(l.side) && v.Fault == (gss.Fault{}) { // one more leg
 			l.rest()
 			return

@@ -265,7 +265,7 @@ var acceptorProperties = []Property{
 	{
 		Name: "AskFirstSeenBeforeAccept",
 		Says: "Where a scheme remembers what it has seen, credentials are accepted only after that memory said that they are new.",
-		Rows: rows("R4120-3.2.3-2"),
+		Rows: rows("R4120-3.2.3-2 R7616-3.4-3"),
 		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
 			if a.anonymous || !l.with || l.scheme != digest && !c.isKerberos(l.side, l.scheme) {
 				return Idle
@@ -308,7 +308,7 @@ var acceptorProperties = []Property{
 		Says: "Good credentials of Digest are accepted on a connection that never saw the challenge.", Kind: Sometimes,
 		Rows: rows("MSDIG-3"),
 		acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
-			return sometimes(l.scheme == digest && l.with && !l.ever)
+			return sometimes(l.scheme == digest && l.with && !l.ever && !l.challenged)
 		}),
 	},
 	{

@@ -700,7 +700,7 @@ var clientProperties = []Property{
 	{
 		Name: "NoThirdLegForDigest",
 		Says: "Credentials of Digest that were refused are answered anew only with stale=true, once, or with credentials that were asked for anew.",
-		Rows: rows("MSDIG-13"),
+		Rows: rows("MSDIG-13 R7616-3.3-2"),
 		client: withCredentials(func(c *setup, _ *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 			if s != digest || !a.tried.has(digest) {
 				return Idle

@@ -147,7 +147,7 @@ var shippedProperties = []Property{
 	{
 		Name: "DigestCountsUp", Shipped: true,
 		Says: "A client that remembers a nonce counts up with each request, unless the server gave it anew.",
-		Rows: rows("R7616-3.3-1"),
+		Rows: rows("R7616-3.4-3"),
 		client: digestSent(func(_ *setup, t *trail, side gss.Side, p claim, creds header.Credentials, _ header.Challenges) Verdict {
 			was := t.counts[side]
 			if was.nonce != p.nonce || p.nc == "" || creds == t.side[side].proof {
@@ -208,7 +208,7 @@ var shippedProperties = []Property{
 	{
 		Name: "ReplayQuestionIsOfARightProof", Shipped: true,
 		Says: "Whether something is new is asked only about a proof that is right: for Digest about its nonce and its count, for Kerberos about the authenticator, for as long as a copy could be taken.",
-		Rows: rows("REPLAY-1 R4120-3.2.3-2"),
+		Rows: rows("REPLAY-1 R4120-3.2.3-2 R7616-3.4-3"),
 		acceptor: on(func(c *setup, l *ledger, a machine.Ask) Verdict {
 			q, ok := a.Question.(gss.NeedFirstSeen)
 			if !ok {
