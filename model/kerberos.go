@@ -209,6 +209,18 @@ func (c *setup) kerberosCredentials(q gss.NeedCredential) []gss.Answer {
 	return []gss.Answer{good, gss.Declined{}, gss.Unreachable{}, bad}
 }
 
+// memoryAnswers are the answers to the question whether something is new. A memory that
+// began only now, and cannot know, is one for the shipped packages: toys do not ask since when.
+func (c *setup) memoryAnswers(q gss.NeedFirstSeen) []gss.Answer {
+	all := []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
+	for _, side := range sides {
+		if c.digestPeers(side) != nil || c.realm(side) != nil {
+			return append(all, gss.FirstSeen{First: true, Since: q.Now})
+		}
+	}
+	return all
+}
+
 // mechanismAnswers are the answers to questions that only shipped mechanisms ask: the
 // first is the good one. Their number does not depend on the side.
 func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {

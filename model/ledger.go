@@ -68,7 +68,7 @@ func (l *ledger) see(c *setup, v any) {
 		isKey := verifies(v.answer)
 		seen, isSeen := v.answer.(gss.FirstSeen)
 		l.verified = l.verified || isKey
-		l.fresh = l.fresh || isSeen && seen.First
+		l.fresh = l.fresh || isSeen && seen.First && seen.Since == 0
 	case refused:
 		l.challenged = l.challenged || v.Status == challengeStatus(l.side) && c.digestPeers(l.side) != nil
 		if v.Status == challengeStatus(l.side) && v.Fault == (gss.Fault{}) { // one more leg

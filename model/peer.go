@@ -289,7 +289,7 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 		}
 		return []gss.Answer{verifier, gss.Unknown{}, gss.Unreachable{}}
 	case gss.NeedFirstSeen:
-		return []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
+		return w.setup.memoryAnswers(q)
 	}
 	return mechanismAnswers(q, side)
 }
@@ -308,7 +308,7 @@ func (w *System) choices(q gss.Question) int {
 		}
 		return 3
 	case gss.NeedFirstSeen:
-		return 3
+		return len(w.setup.memoryAnswers(q))
 	}
 	return len(mechanismAnswers(q, gss.Origin))
 }

@@ -179,7 +179,7 @@ func answer(a gss.Answer) string {
 		}
 		return "it"
 	case gss.FirstSeen:
-		return map[bool]string{true: "new", false: "seen before"}[a.First]
+		return map[bool]string{true: "new", false: "seen before"}[a.First] + opt(a.Since != 0, ", as far as it goes back")
 	}
 	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", a), "gss."))
 }
@@ -191,6 +191,9 @@ func creds(field string, c header.Credentials) string {
 	s := " [" + field + ": " + c.Scheme()
 	if t, ok := c.Token(); ok && legged(c) {
 		s += " " + written(t)
+	}
+	if p, ok := claimOf(c); ok {
+		s += fmt.Sprintf(" %s %v %v nc=%s", p.user, p.alg, p.qop, p.nc)
 	}
 	return s + "]"
 }
