@@ -66,6 +66,7 @@ func rememberingProxy(offers header.Challenges) func(*order) {
 	return func(o *order) { o.proxyLease.Scheme, o.proxyLease.Memory = scheme.Digest, memoryOf(offers) }
 }
 
+// memoryOf is what a client remembers that answered the first of some challenges.
 func memoryOf(offers header.Challenges) scheme.Memory {
 	for c := range offers.All() {
 		return scheme.Memory{Offer: c, Count: 2}
@@ -277,26 +278,31 @@ var digestTricks = []trick{
 	{"takes the proof out", answers, digestInfo(func(header.Info) header.Info { return header.Info{} })},
 	{"garbles the proof", answers, digestInfo(inInfo("rspauth", func(v string) string { return garbled(v) }))},
 	{"gives the proof of another request", answers, digestInfo(inInfo("nc", func(string) string { return "0000000a" }))},
+	{"names another server's nonce as the next one", answers, func(w *System, k packet) packet {
+		for side, f := range [...]*header.Info{gss.Origin: &k.resp.header.AuthenticationInfo, gss.Proxy: &k.resp.header.ProxyAuthenticationInfo} {
+			if d := w.setup.digestPeers(gss.Side(side)); d != nil && f.Present() {
+				nonce, _ := memoryOf(d.alien[side]).Offer.Param("nonce")
+				*f = header.NewInfo(string(header.AppendQuoted([]byte(f.Text()), "nextnonce", nonce)))
+			}
+		}
+		return k
+	}},
 	{"garbles Authentication-Info", answers, digestInfo(func(header.Info) header.Info { return header.ParseInfo("=") })},
-	{"garbles the response", asks, digestClaim(func(_ *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
+	{"garbles the response", asks, digestClaim(func(_ *System, _ gss.Side, _ *request, p claim, c header.Credentials) header.Credentials {
 		return inCredentials(c, map[string]string{"response": garbled(p.response)})
 	})},
-	{"counts on", asks, digestClaim(func(_ *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
+	{"counts on", asks, digestClaim(func(_ *System, _ gss.Side, _ *request, _ claim, c header.Credentials) header.Credentials {
 		return inCredentials(c, map[string]string{"nc": "0000000a"})
 	})},
-	{"replays credentials for another method", asks, replayedClaim(func(p *claim, method *string) { *method = "DELETE" })},
-	{"replays credentials for another resource", asks, replayedClaim(func(p *claim, method *string) { p.uri = "/other" })},
-	{"replays credentials of another algorithm", asks, replayedClaim(func(p *claim, method *string) { p.alg = rfc7616.SHA512_256 })},
+	{"replays credentials for another method", asks, replayedClaim(func(_ *claim, method *string) { *method = "DELETE" })},
+	{"replays credentials for another resource", asks, replayedClaim(func(p *claim, _ *string) { p.uri = "/other" })},
+	{"replays credentials of another algorithm", asks, replayedClaim(func(p *claim, _ *string) { p.alg = rfc7616.SHA512_256 })},
 	{"replays credentials of another server", asks, digestClaim(func(w *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
-		for o := range w.setup.digestPeers(side).alien[side].All() {
-			p.nonce, _ = o.Param("nonce")
-		}
+		p.nonce, _ = memoryOf(w.setup.digestPeers(side).alien[side]).Offer.Param("nonce")
 		return p.again(side, q.r.Method, c)
 	})},
 	{"replays credentials of an old nonce", asks, digestClaim(func(w *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
-		for o := range w.setup.digestPeers(side).expired[side].All() {
-			p.nonce, _ = o.Param("nonce")
-		}
+		p.nonce, _ = memoryOf(w.setup.digestPeers(side).expired[side]).Offer.Param("nonce")
 		return p.again(side, q.r.Method, c)
 	})},
 }

@@ -76,11 +76,17 @@ func (l *ledger) owner(c *setup, q gss.NeedFirstSeen) string {
 // count is the nonce that a client of Digest used last, and its count.
 type count struct{ nonce, nc string }
 
-// count takes note of credentials. Where clients do not remember, each order begins with
-// the same count.
-func (t *trail) count(c *setup, side gss.Side, creds header.Credentials) {
-	if p, ok := claimOf(creds); ok && c.remembers {
-		t.counts[side] = count{p.nonce, p.nc}
+// ahead takes note of the nonces that a response gives ahead, which begin at 1.
+func (t *trail) ahead(c *setup, h header.Response) {
+	for side, info := range [...]header.Info{gss.Origin: h.AuthenticationInfo, gss.Proxy: h.ProxyAuthenticationInfo} {
+		next, _ := info.Param("nextnonce")
+		if next == "" || c.digestPeers(gss.Side(side)) == nil {
+			continue
+		}
+		t.side[side].next = next
+		if t.counts[side].nonce == next {
+			t.counts[side] = count{}
+		}
 	}
 }
 
@@ -105,8 +111,27 @@ func digestSent(f func(c *setup, t *trail, side gss.Side, p claim, creds header.
 		if lease := t.leaseFor(side).Memory.Offer; a.rounds == 0 || !t.spoke && p.answers(lease, creds) {
 			offers = header.ListOf(lease)
 		}
+		if a.next != "" { // one side of an exchange may go on while the other begins
+			offers = offers.Append(renewed(offers, a.next))
+		}
 		return f(c, t, side, p, creds, offers)
 	})
+}
+
+// renewed are challenges with another nonce.
+func renewed(offers header.Challenges, nonce string) header.Challenges {
+	var cs []header.Challenge
+	for c := range offers.Of(scheme.Digest) {
+		var b []byte
+		for p := range c.Params() {
+			if p.Name == "nonce" {
+				p.Value = nonce
+			}
+			b = appendParam(b, p)
+		}
+		cs = append(cs, header.ParamChallenge(scheme.Digest, string(b)))
+	}
+	return header.ListOf(cs...)
 }
 
 // shippedProperties are about what the shipped mechanisms prove, by what the standards say
@@ -146,7 +171,7 @@ var shippedProperties = []Property{
 	},
 	{
 		Name: "DigestCountsUp", Shipped: true,
-		Says: "A client that remembers a nonce counts up with each request, unless the server gave it anew.",
+		Says: "A client that uses a nonce again counts up with each request, unless the server gave it anew.",
 		Rows: rows("R7616-3.4-3"),
 		client: digestSent(func(_ *setup, t *trail, side gss.Side, p claim, creds header.Credentials, _ header.Challenges) Verdict {
 			was := t.counts[side]

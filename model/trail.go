@@ -85,6 +85,7 @@ type attempt struct {
 	odd          bool               // the newest challenge carries a token that cannot come now
 	proof        header.Credentials // as last sent
 	digests      header.Challenges  // the newest, where the Digest is no toy's
+	next         string             // the nonce that came ahead, since
 }
 
 func sideOfScheme(c header.Credentials) schemes { return setOf(c.Scheme()) }
@@ -146,6 +147,9 @@ func (t *trail) see(c *setup, v any) {
 		if !resumed {
 			*t = t.between()
 		}
+		if !c.remembers { // each order begins with the same count
+			t.counts = [2]count{}
+		}
 		t.open, t.begin, t.session, t.spoke = true, v, unheard, false
 		if v.Lease.SessionBased {
 			t.session = leased
@@ -169,7 +173,7 @@ func (t *trail) see(c *setup, v any) {
 			}
 		}
 	case machine.Send:
-		t.send(c, v)
+		t.send(v)
 	case machine.Response:
 		t.response(c, v)
 	case machine.Deliver, machine.Fail:
@@ -186,7 +190,7 @@ func (t *trail) leave() {
 	for s := range t.side {
 		a := &t.side[s]
 		goesOn := a.scheme &^ bound // what proves each request alone needs no connection
-		*a = attempt{scheme: goesOn, digests: a.digests, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
+		*a = attempt{scheme: goesOn, digests: a.digests, next: a.next, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
 			rounds: a.rounds, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
 	}
 	t.answer = machine.Response{}
@@ -221,7 +225,7 @@ func (t *trail) between() trail {
 	return trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides, counts: t.counts}
 }
 
-func (t *trail) send(conf *setup, s machine.Send) {
+func (t *trail) send(s machine.Send) {
 	t.late = t.late || t.status == 425
 	t.status, t.answer, t.spoke, t.waiting = 0, machine.Response{}, true, true
 	if s.Body != machine.Omit {
@@ -241,7 +245,9 @@ func (t *trail) send(conf *setup, s machine.Send) {
 		a.scheme = sideOfScheme(c)
 		a.tried |= a.scheme
 		a.proof = c
-		t.count(conf, gss.Side(side), c)
+		if p, ok := claimOf(c); ok {
+			t.counts[side] = count{p.nonce, p.nc}
+		}
 		a.token = readCredentials(c, gss.Side(side), t.begin.Request.Method)
 		if a.token.leg == 1 {
 			a.heardCount = 0
@@ -260,6 +266,7 @@ func (t *trail) response(c *setup, r machine.Response) {
 		t.bodies--
 	}
 	t.sent = machine.Omit
+	t.ahead(c, r.Header)
 	if r.Header.PersistentAuth == header.PersistTrue {
 		t.sides[gss.Origin].saidTrue = true
 	}
@@ -288,7 +295,7 @@ func (t *trail) response(c *setup, r machine.Response) {
 		a.closing++
 	}
 	if c.digestPeers(side) != nil {
-		a.digests = offers
+		a.digests, a.next = offers, ""
 		t.counts[side] = count{}
 	}
 	a.heard, a.odd = message{}, false
