@@ -25,7 +25,7 @@ type digestPeers struct {
 
 const digestRealm = "r"
 
-// users are those whom the stores of all worlds know.
+// users are those that the stores of all worlds know.
 var users = [...]string{"alice", "bob"}
 
 // digestOf is package digest in a toy's place; both halves are dead if a configuration

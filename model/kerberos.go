@@ -59,6 +59,14 @@ var kdc, _ = kdctest.New(kdctest.Config{Iterations: 1, Realms: []kdctest.Realm{{
 	{Name: "HTTP/" + services[otherService], Password: "the other's"},
 }}}})
 
+// kdcReply is what the KDC answers.
+func kdcReply(e gss.Env, q gss.NeedExchange) gss.Answer {
+	if kdc == nil {
+		return gss.Unreachable{}
+	}
+	return gss.Reply{Data: kdc.Answer(e, q.Realm, q.Request)}
+}
+
 // serviceKeys are the keys of services, and strangeKey is one that opens no ticket.
 var (
 	serviceKeys = [...]*enctype.Prepared{keyOf("HTTP/" + services[0]), keyOf("HTTP/" + services[1]), keyOf("HTTP/" + services[2])}
@@ -155,7 +163,7 @@ func ticketOf(user string, service int, e gss.Env) (got ccache.Credential) {
 		case gss.NeedCredential:
 			return gss.Password{User: user, Password: secretOf(user, gss.Origin)}
 		case gss.NeedExchange:
-			return gss.Reply{Data: kdc.Answer(e, q.Realm, q.Request)}
+			return kdcReply(e, q)
 		case kerberos.NeedTicket:
 			return gss.Unknown{}
 		case kerberos.KeepTicket:
@@ -226,7 +234,7 @@ func (c *setup) memoryAnswers(q gss.NeedFirstSeen) []gss.Answer {
 func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {
 	switch q := q.(type) {
 	case gss.NeedExchange:
-		return []gss.Answer{gss.Reply{Data: kdc.Answer(env, q.Realm, q.Request)}, gss.Unreachable{}}
+		return []gss.Answer{kdcReply(env, q), gss.Unreachable{}}
 	case kerberos.NeedServiceKey:
 		return []gss.Answer{kerberos.ServiceKey{Key: serviceKeys[side]}, gss.Unknown{}, gss.Unreachable{}, kerberos.ServiceKey{Key: strangeKey}}
 	case rfc7616.NeedBodyHash:
@@ -237,7 +245,7 @@ func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {
 
 // apReq is an AP-REQ that was opened.
 type apReq struct {
-	service int // whose key opened it
+	service int // that has the key which opened it
 	ticket  krb.EncTicketPart
 	auth    krb.Authenticator
 }

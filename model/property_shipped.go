@@ -60,7 +60,7 @@ func (t *trail) proven(c *setup, side gss.Side) (came, right bool) {
 	return came, m.kind == 'f' && m.proof && m.ours && m.user == a.token.user
 }
 
-// owner is whom an entry of a memory is charged to.
+// owner is the client that an entry of a memory is charged to.
 func (l *ledger) owner(c *setup, q gss.NeedFirstSeen) string {
 	creds := l.creds(&l.request)
 	if p, ok := claimOf(creds); ok {
@@ -254,7 +254,7 @@ var shippedProperties = []Property{
 	},
 	{
 		Name: "StaleMeansRightProof", Shipped: true,
-		Says: "A server says stale=true exactly where the proof was right and the nonce could not be taken: who guesses passwords learns nothing from old nonces.",
+		Says: "A server says stale=true exactly where the proof was right and the nonce could not be taken: guesses at passwords gain nothing by old nonces.",
 		Rows: rows("R7616-3.3-2 MSDIG-13"),
 		acceptor: on(func(c *setup, l *ledger, r refused) Verdict {
 			d := c.digestPeers(l.side)

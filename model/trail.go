@@ -16,7 +16,7 @@ type trail struct {
 	holder   string // whose proof a server took here
 	holderTo string // and which one, host and all
 	sides    [2]standing
-	counts   [2]count // of Digest, over connections, where clients remember
+	counts   [2]count // the nonces of Digest that were used last, on whatever connections
 
 	// This exchange.
 	open       bool
