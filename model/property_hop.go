@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
@@ -58,11 +60,11 @@ var hopProperties = []Property{
 			r := &w.response
 			switch a := w.action.(type) {
 			case machine.Reply:
-				return Must(field(*r, a.Side) == a.Challenges && field(*r, 1-a.Side).Empty() && w.close == a.Close)
+				return Must(sameLines(field(*r, a.Side), a.Challenges) && field(*r, 1-a.Side).Empty() && w.close == a.Close)
 			case machine.Finish:
-				return Must(r.WWWAuthenticate == a.Challenges && r.AuthenticationInfo == a.Info && r.PersistentAuth == a.PersistentAuth && w.close == a.Close)
+				return Must(sameLines(r.WWWAuthenticate, a.Challenges) && r.AuthenticationInfo == a.Info && r.PersistentAuth == a.PersistentAuth && w.close == a.Close)
 			case machine.Relay:
-				return Must(r.ProxyAuthenticate == a.Challenges && r.ProxyAuthenticationInfo == a.Info && r.SessionBased == a.SessionBased && w.close == a.Close)
+				return Must(sameLines(r.ProxyAuthenticate, a.Challenges) && r.ProxyAuthenticationInfo == a.Info && r.SessionBased == a.SessionBased && w.close == a.Close)
 			}
 			return Falls
 		}),
@@ -178,3 +180,7 @@ var hopProperties = []Property{
 		},
 	},
 }
+
+// sameLines reports whether two lists are the same challenges, whether they were made one
+// by one or read from a field.
+func sameLines(a, b header.Challenges) bool { return slices.Equal(texts(a), texts(b)) }
