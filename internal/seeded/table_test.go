@@ -25,12 +25,6 @@ var subjects = regexp.MustCompile(`^(CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|F
 // each one that leaves that list; nothing may raise it.
 const unseededNow = 0
 
-// unfelled are the properties that no fault of the machines alone can break. This list
-// may only shrink.
-var unfelled = map[string]string{
-	"ProxyForwardsCredentialsUntouched": "a proxy's actions have no room for other credentials: a driver passes them on",
-}
-
 func load(t *testing.T) []Edit {
 	t.Helper()
 	edits, err := Load(root)
@@ -232,14 +226,11 @@ func TestMatrix(t *testing.T) {
 		t.Errorf("%s has a line for %s, which names no property: -update takes it out", Matrix, name)
 	}
 	for _, p := range model.Properties() {
-		switch why, excused := unfelled[p.Name]; {
-		case p.Shipped: // the matrix is of model.Worlds, which have none of what it speaks of
-			if !named[p.Name] {
-				t.Errorf("%s falls by no fault that names it and one of model.MechanismWorlds", p.Name)
-			}
-		case excused && firsts[p.Name]:
-			t.Errorf("%s is the first to notice a fault: take it from the list of those that are not", p.Name)
-		case excused && why == "", !excused && !firsts[p.Name]:
+		switch {
+		case p.Shipped && named[p.Name]: // the matrix is of model.Worlds, which have none of what it speaks of
+		case p.Shipped:
+			t.Errorf("%s falls by no fault that names it and one of model.MechanismWorlds", p.Name)
+		case !firsts[p.Name]:
 			t.Errorf("%s is the first to notice no fault that names it", p.Name)
 		}
 	}
