@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -427,19 +428,28 @@ func (f failing) Step(gss.Env, scheme.InitiatorInput) (scheme.Initiator, scheme.
 // would make of it (NTHT-3.1.5.1-3).
 func TestTokenAfterCompleteReachesNothing(t *testing.T) {
 	r := newRig(t)
-	greedy := scheme.Traits{Name: "Mine", Bound: scheme.ByMechanism, Strength: 50}
-	c, err := NewClient(ClientConfig{Schemes: []scheme.Client{many{greedy}}})
+	c, err := NewClient(ClientConfig{Schemes: []scheme.Client{greedy{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, _ = must(r, c, begin(r, "GET http://a.example/"))
 	c, acts := must(r, c, response(401, "WWW-Authenticate: Mine"))
 	first[Send](t, acts)
-	c.sides[gss.Origin].state = gss.Complete // as its last leg says
 	_, acts = must(r, c, response(401, "WWW-Authenticate: Mine <more>"))
 	if f := first[Fail](t, acts); f.Fault.Code != gss.Unexpected {
 		t.Errorf("the context was complete, and goes on: %v", acts)
 	}
+}
+
+// greedy is a scheme that is complete with its first leg, and takes any number of tokens.
+type greedy struct{}
+
+func (greedy) Traits() scheme.Traits                       { return scheme.Traits{Name: "Mine", Bound: scheme.ByMechanism} }
+func (g greedy) Initiate(scheme.Exchange) scheme.Initiator { return g }
+func (greedy) Info() gss.Info                              { return gss.Info{} }
+func (greedy) Context() gss.Context                        { return nil }
+func (g greedy) Step(gss.Env, scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
+	return g, scheme.InitiatorOutput{State: gss.Complete, Credentials: header.TokenCredentials("Mine", "leg")}, nil
 }
 
 // A count belongs to a nonce: a new one begins at the beginning.
