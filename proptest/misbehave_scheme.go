@@ -115,7 +115,7 @@ func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initi
 		next, out, err = i.first.Step(env, in)
 	}
 	switch {
-	case err != nil && (i.how == MistakeMoves || i.how == AnswerMoves && i.asks):
+	case err != nil && (i.how == MistakeMoves || i.how == AnswerMoves && i.asks && in.Event == scheme.Answered):
 		old.moved = true
 		return old, out, err
 	case err != nil && i.how == MistakeFails:
@@ -198,7 +198,7 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	}
 	next, out, err := a.Acceptor.Step(env, in)
 	switch {
-	case err != nil && (a.how == MistakeMoves || a.how == AnswerMoves && a.asks):
+	case err != nil && (a.how == MistakeMoves || a.how == AnswerMoves && a.asks && in.Event == scheme.Replied):
 		old.moved = true
 		return old, out, err
 	case err != nil && a.how == MistakeFails:

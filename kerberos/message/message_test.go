@@ -238,10 +238,29 @@ func TestBounds(t *testing.T) {
 	if _, fault := message.ParseTicket(string(long.Append(nil))); fault.Code != gss.Malformed {
 		t.Error("more than MaxText")
 	}
-	big := message.Ticket{Service: service, Enc: sealed}
-	big.Enc.Cipher = strings.Repeat("c", message.MaxMessage)
-	if _, fault := message.ParseTicket(string(big.Append(nil))); fault.Code != gss.Malformed {
+	sized := func(size int) string { // a ticket of so many bytes
+		big := message.Ticket{Service: service, Enc: sealed}
+		for n := size; ; n-- {
+			big.Enc.Cipher = strings.Repeat("c", n)
+			if b := big.Append(nil); len(b) == size {
+				return string(b)
+			} else if len(b) < size {
+				t.Fatalf("no ticket of %d bytes", size)
+			}
+		}
+	}
+	if _, fault := message.ParseTicket(sized(message.MaxMessage)); !fault.IsZero() {
+		t.Error(fault)
+	}
+	if _, fault := message.ParseTicket(sized(message.MaxMessage + 1)); fault.Code != gss.Malformed {
 		t.Error("more than MaxMessage")
+	}
+	for n, fits := range map[int]bool{message.MaxDelegation: true, message.MaxDelegation + 1: false} {
+		sum := message.GSSChecksum{Flags: uint32(gss.Delegate), Delegation: strings.Repeat("d", n)}
+		back, fault := message.ParseGSSChecksum(string(sum.Append(nil)))
+		if !fault.IsZero() || (back.Delegation == sum.Delegation) != fits || !fits && back.Delegation != "" {
+			t.Errorf("a delegation of %d bytes came back with %d: %v", n, len(back.Delegation), fault)
+		}
 	}
 }
 
