@@ -132,6 +132,48 @@ func TestLocalName(t *testing.T) {
 	}
 }
 
+// Each bound: as much as it says is taken, and one more is not (L9).
+func TestBounds(t *testing.T) {
+	rule := func(name, rule string) bool {
+		c := parse(t, "[libdefaults]\ndefault_realm = A.TEST\n[realms]\nA.TEST = {\nauth_to_local = "+rule+"\n}\n")
+		p, _ := message.ParsePrincipal(name+"@A.TEST", "")
+		_, ok := c.LocalName(p)
+		return ok
+	}
+	taken := func(text string, include func(string, string) (string, bool)) bool {
+		_, fault := Parse(text, include)
+		return fault.IsZero()
+	}
+	for name, take := range map[string]func(more int) bool{
+		"MaxSize":      func(more int) bool { return taken(strings.Repeat("#", MaxSize+more), nil) },
+		"MaxRelations": func(more int) bool { return taken("[a]\n"+strings.Repeat("b = c\n", MaxRelations-1+more), nil) },
+		"MaxDepth": func(more int) bool {
+			n := MaxDepth - 1 + more
+			return taken("[a]\n"+strings.Repeat("b = {\n", n)+strings.Repeat("}\n", n), nil)
+		},
+		"MaxLocalName": func(more int) bool { return rule(strings.Repeat("a", MaxLocalName+more), "RULE:[1:$1]") },
+		"maxReplacements": func(more int) bool {
+			return rule("alice", "RULE:[1:$1]"+strings.Repeat("s/a/a/", maxReplacements+more))
+		},
+		"MaxDepth of includes": func(more int) bool {
+			left := MaxDepth + more
+			return taken("include x\n", func(string, string) (string, bool) {
+				if left--; left == 0 {
+					return "", true
+				}
+				return "include x\n", true
+			})
+		},
+	} {
+		if !take(0) {
+			t.Errorf("%s: as much as is allowed is refused", name)
+		}
+		if take(1) {
+			t.Errorf("%s: one more is taken", name)
+		}
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	for text, line := range map[string]int{
 		"x = y": 1, "[a\n": 1, "[a]\n}": 2, "[a]\nb = {\n": 2, "[a]\nb": 2, "[a]\nb = \"c": 2, "[a]\n= c": 2, "[a]\nb = {\n[c]\n}": 3,
