@@ -10,11 +10,61 @@ import (
 	"testing"
 )
 
-//go:generate go test -run ^TestTable$ -update .
+//go:generate go test -run ^(TestTable|TestBrowsers)$ -update .
 
 const tableFile = "../../docs/interop.md"
 
 var update = flag.Bool("update", false, "write docs/interop.md anew")
+
+// part is a part of the page, which one test writes: what stands before the heading of the browsers, or after it.
+type part int
+
+const (
+	tablePart part = iota
+	browsersPart
+)
+
+const browsersHeading = "\n## Browsers\n"
+
+// pageFile is held while the page is looked at or written.
+var pageFile sync.Mutex
+
+// is wants a part of the page to be as a run has it, and writes it where it is to be updated.
+func (p part) is(t testing.TB, now string) {
+	t.Helper()
+	pageFile.Lock()
+	defer pageFile.Unlock()
+	parts := pageParts(t)
+	if parts[p] == now {
+		return
+	}
+	if !*update {
+		t.Errorf("%s is stale: run go generate in drivers/interop, and look at what changed", tableFile)
+		return
+	}
+	parts[p] = now
+	if err := os.WriteFile(tableFile, []byte(parts[tablePart]+browsersHeading+parts[browsersPart]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// has wants a part of the page to have a line under a heading.
+func (p part) has(t testing.TB, heading, line string) {
+	t.Helper()
+	pageFile.Lock()
+	defer pageFile.Unlock()
+	_, text, _ := strings.Cut(pageParts(t)[p], "\n### "+heading+"\n")
+	text, _, _ = strings.Cut(text, "\n### ")
+	if !strings.Contains(text, "\n"+line) {
+		t.Errorf("%s has no line\n%sunder %s: run go generate in drivers/interop, and look at what changed", tableFile, line, heading)
+	}
+}
+
+func pageParts(t testing.TB) [2]string {
+	t.Helper()
+	table, browsers, _ := strings.Cut(strings.ReplaceAll(readText(t, tableFile), "\r\n", "\n"), browsersHeading)
+	return [2]string{table, browsers}
+}
 
 // The schemes of the table: as on the wire, and for Negotiate the mechanism inside.
 const (
@@ -96,15 +146,7 @@ func TestTable(t *testing.T) {
 	if n := len(tb.marks); n < tb.cells { // they have failed, or their peers are not installed
 		t.Skipf("%s is not looked at: of %d combinations %d went well", tableFile, tb.cells, n)
 	}
-	now := tb.page()
-	if *update {
-		if err := os.WriteFile(tableFile, []byte(now), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if was := readText(t, tableFile); strings.ReplaceAll(was, "\r\n", "\n") != now {
-		t.Errorf("%s is stale: run go generate in drivers/interop, and look at what changed", tableFile)
-	}
+	tablePart.is(t, tb.page())
 }
 
 // cell is one combination.
