@@ -2,6 +2,9 @@ package interop
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,18 +23,16 @@ const puppeteer = "/opt/countersign-browsers/node_modules"
 // browser is a running browser, headless, which testdata/browsers/drive.cjs drives. It has one session at a time, and
 // a session knows nothing of the one before.
 type browser struct {
-	in      io.WriteCloser
-	out     *bufio.Scanner
-	home    string           // has the files of a login
-	sockets []net.PacketConn // where it speaks HTTP/3 at once; each is for one server
+	in     io.WriteCloser
+	out    *bufio.Scanner
+	home   string         // has the files of a login
+	socket net.PacketConn // of the servers that it speaks HTTP/3 with, one after the other
 }
 
 // browserProgram is a browser, and how it is started.
 type browserProgram struct {
 	name, program, debian string
 	files                 map[string]string // of its profile
-	flags                 []string
-	http3                 int // how many servers it is to speak HTTP/3 to at once, as Chromium can
 }
 
 // start starts a browser, which ends with the test.
@@ -51,24 +52,21 @@ func (p browserProgram) start(t testing.TB) *browser {
 		}
 	}
 	b := &browser{home: home}
-	var hosts []string
-	for range p.http3 {
-		socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { socket.Close() })
-		b.sockets, hosts = append(b.sockets, socket), append(hosts, localhost(socket.LocalAddr()))
+	if b.socket, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
 	}
-	if hosts != nil {
-		p.flags = append(p.flags, "--origin-to-force-quic-on="+strings.Join(hosts, ","))
-	}
+	t.Cleanup(func() { b.socket.Close() })
 	log, err := os.Create(filepath.Join(home, "stderr.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(node, append([]string{filepath.Join("testdata", "browsers", "drive.cjs"), p.program, path, profile}, p.flags...)...)
+	leaf, err := x509.ParseCertificate(pki.cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	cmd := exec.Command(node, filepath.Join("testdata", "browsers", "drive.cjs"), p.program, path, profile, b.quicHost(), base64.StdEncoding.EncodeToString(key[:]))
 	cmd.Env = []string{
 		"HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "NODE_PATH=" + puppeteer,
 		"KRB5_CONFIG=" + krbFile("krb5.conf"), "KRB5CCNAME=FILE:" + filepath.Join(home, ticketFile), "NTLM_USER_FILE=" + filepath.Join(home, usersFile),
@@ -100,6 +98,12 @@ func (p browserProgram) start(t testing.TB) *browser {
 	}
 	t.Log(version)
 	return b
+}
+
+// quicHost is where it speaks HTTP/3 at once: a host that Kerberos knows, and that nothing else is asked of.
+func (b *browser) quicHost() string {
+	_, port, _ := net.SplitHostPort(b.socket.LocalAddr().String())
+	return net.JoinHostPort(krbTypes[0].host, port)
 }
 
 // do has the browser follow a command.

@@ -217,19 +217,16 @@ func (s *session) origin(secure bool, binding gss.Demand) string {
 // quic is an origin that speaks HTTP/3 and nothing else.
 func (s *session) quic() string {
 	h, _ := s.asking(gss.IfAvailable)
-	socket := s.sockets[0]
-	s.sockets = s.sockets[1:]
 	ctx, stop := context.WithCancel(s.Context())
 	var served sync.WaitGroup
 	served.Go(func() {
-		http3.Serve(ctx, socket, &quichttp3.Server{Handler: h, TLSConfig: serverTLS()}, drive.Limits{}, 0)
+		http3.Serve(ctx, s.socket, &quichttp3.Server{Handler: h, TLSConfig: serverTLS()}, drive.Limits{}, 0)
 	})
 	s.closing(func() {
 		stop()
 		served.Wait()
-		socket.Close()
 	})
-	return "https://" + localhost(socket.LocalAddr())
+	return "https://" + s.quicHost()
 }
 
 // joined has all challenges on one line, as RFC 9110 section 11.6.1 lets servers write them.

@@ -1,11 +1,11 @@
-// Drives a browser for the tests: node drive.cjs chromium|firefox-esr PROGRAM PROFILE [FLAG ...].
+// Drives a browser for the tests: node drive.cjs chromium|firefox-esr PROGRAM PROFILE HOST:PORT KEY.
 //
-// Each line of the input is a command, a name and its arguments in a JSON array, and has a line of the output for an
+// It speaks HTTP/3 with the server of that name, and takes a certificate of the key with that hash. Each line of the input is a command, a name and its arguments in a JSON array, and has a line of the output for an
 // answer. The end of the input ends the browser.
 const puppeteer = require("puppeteer-core");
 const readline = require("readline");
 
-const [name, program, profile, ...flags] = process.argv.slice(2);
+const [name, program, profile, quic, key] = process.argv.slice(2);
 
 // A host via-PORT.interop.test is behind the proxy at that port of loopback.
 const pac = "data:application/x-ns-proxy-autoconfig," + encodeURIComponent(`function FindProxyForURL(url, host) {
@@ -22,18 +22,23 @@ const browsers = {
       "--disable-dev-shm-usage",
       "--auth-server-allowlist=localhost,*.interop.test",
       "--enable-features=EnableAmbientAuthenticationInIncognito", // which each session is
-      "--host-resolver-rules=MAP localhost 127.0.0.1", // over QUIC it tries no second address
+      "--disable-auth-negotiate-cname-lookup",
+      "--host-resolver-rules=MAP * 127.0.0.1",
+      "--ignore-certificate-errors-spki-list=" + key,
+      "--origin-to-force-quic-on=" + quic,
       "--proxy-pac-url=" + pac,
     ],
   },
   "firefox-esr": {
     browser: "firefox",
-    args: [],
     extraPrefsFirefox: {
       "network.negotiate-auth.trusted-uris": "localhost,.interop.test",
       "network.negotiate-auth.allow-non-fqdn": true,
       "network.proxy.type": 2,
       "network.proxy.autoconfig_url": pac,
+      "network.dns.localDomains": quic.split(":")[0],
+      "network.http.http3.alt-svc-mapping-for-testing": quic.replace(":", ";h3=:"),
+      "network.http.http3.disable_when_third_party_roots_found": false,
       // No requests but those of the test.
       "network.captive-portal-service.enabled": false,
       "network.connectivity-service.enabled": false,
@@ -44,10 +49,8 @@ const browsers = {
 };
 
 async function main() {
-  const options = browsers[name];
   const browser = await puppeteer.launch({
-    ...options,
-    args: [...options.args, ...flags],
+    ...browsers[name],
     executablePath: program,
     userDataDir: profile,
     headless: true,
