@@ -130,9 +130,10 @@ var (
 // visits are the rows of a browser. The short form has each scheme and each route of the matrix, and one row of each
 // particular route.
 func visits(browser string, short bool) (all []visit) {
+	first := map[string]int{chromium: 0, firefox: 3}[browser] // the route with the first scheme: they have different rows
 	for s, by := range matrixSchemes {
 		for r, route := range matrixRoutes {
-			if !short || r == (s+len(browser))%len(matrixRoutes) {
+			if !short || r == (first+s)%len(matrixRoutes) {
 				all = append(all, visit{browser, by, route})
 			}
 		}
@@ -229,18 +230,19 @@ func TestBrowsers(t *testing.T) {
 	needFile(t, "/etc/gss/mech.d/mech.ntlmssp.conf", "gss-ntlmssp")
 	mitKDC.up(t)
 	whole := long.Form() || *update
-	rows := map[string]string{}
+	rows, due, seen := map[string]string{}, 0, 0
 	var mu sync.Mutex
 	t.Run("all", func(t *testing.T) {
 		for _, p := range browserPrograms {
-			name := p.name
+			name, visits := p.name, visits(p.name, !whole)
+			due += len(visits)
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				b := p.start(t)
 				if name == chromium {
 					firstNegotiate(t, b)
 				}
-				for _, v := range visits(name, !whole) {
+				for _, v := range visits {
 					t.Run(v.by+" "+v.route, func(t *testing.T) {
 						row := v.pay(t, b)
 						if !*update {
@@ -249,12 +251,16 @@ func TestBrowsers(t *testing.T) {
 						mu.Lock()
 						defer mu.Unlock()
 						rows[name] += row
+						seen++
 					})
 				}
 			})
 		}
 	})
-	if whole && !t.Failed() {
+	switch {
+	case seen < due: // a browser is not installed
+		t.Skipf("%s is not looked at: of %d visits %d were paid", tableFile, due, seen)
+	case whole && !t.Failed():
 		browsersPart.is(t, browsersPage(rows))
 	}
 }

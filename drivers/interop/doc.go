@@ -1,5 +1,5 @@
 // Package interop holds no code, only tests, in a module of their own, that let countersign talk to
-// programs that it did not write: its server and its proxy to curl, wget, requests,
+// programs that it did not write: its server and its proxy to Chromium, Firefox, curl, wget, requests,
 // MIT's and Heimdal's GSS-API, gss-ntlmssp and gokrb5; its client to Apache httpd, Caddy,
 // lighttpd, Samba, Squid, gokrb5 and gRPC; both by way of the KDCs of MIT, Heimdal and Samba.
 //

@@ -55,6 +55,7 @@ async function main() {
     userDataDir: profile,
     headless: true,
     acceptInsecureCerts: true,
+    protocolTimeout: 30000,
   });
   let context, page;
   const commands = {
