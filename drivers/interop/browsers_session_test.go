@@ -214,6 +214,17 @@ func (s *session) origin(secure bool, binding gss.Demand) string {
 	return s.serve(h, secure, install)
 }
 
+// multiplexed is an origin that offers HTTP/2 whatever its schemes are.
+func (s *session) multiplexed() string {
+	h, install := s.asking(gss.IfAvailable)
+	return s.serve(h, true, func(server *http.Server) {
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetHTTP2(true)
+		install(server)
+	})
+}
+
 // quic is an origin that speaks HTTP/3 and nothing else.
 func (s *session) quic() string {
 	h, _ := s.asking(gss.IfAvailable)

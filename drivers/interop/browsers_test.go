@@ -28,6 +28,7 @@ const (
 	digestMD5  = "Digest MD5"
 	digestSHA  = "Digest SHA-256"
 	digestBoth = "Digest SHA-256, MD5"
+	digest512  = "Digest SHA-512-256"
 	everything = "Negotiate, NTLM, Digest, Basic"
 	ticketed   = everything + ", with a ticket"
 )
@@ -40,6 +41,7 @@ const (
 	toTunnel  = "proxy, CONNECT"
 	toBehind  = "origin behind a proxy"
 	toReverse = "origin behind a reverse proxy"
+	toHTTP2   = "origin, TLS, HTTP/2 offered"
 	toBound   = "origin, TLS, binding required"
 	toJoined  = "origin, challenges on one line"
 	toHTTP3   = "origin, HTTP/3"
@@ -55,6 +57,7 @@ var routes = map[string]func(*session) string{
 		return s.via(s.forward(nethttp.ProxyConfig{}, unnoted), s.origin(false, gss.IfAvailable))
 	},
 	toReverse: (*session).reversed,
+	toHTTP2:   (*session).multiplexed,
 	toBound:   func(s *session) string { return s.origin(true, gss.Require) },
 	toJoined:  (*session).joined,
 	toHTTP3:   (*session).quic,
@@ -78,6 +81,7 @@ func asked(t testing.TB, by string, binding gss.Demand) []scheme.Server {
 		digestMD5:  {digests(digest.MD5)},
 		digestSHA:  {digests(digest.SHA256)},
 		digestBoth: {digests(digest.SHA256, digest.MD5)},
+		digest512:  {digests(digest.SHA512_256)},
 		bareNTLM:   {bare},
 		inNTLM:     {negotiate(inside)},
 		inKerberos: {negotiate(tickets)},
@@ -118,9 +122,10 @@ var (
 		short   string // the browser that has the first scheme in the short form
 		schemes []string
 	}{
-		{toOrigin, chromium, []string{ticketed}},
+		{toOrigin, chromium, []string{ticketed, digest512}},
 		{toBehind, firefox, []string{bareNTLM, inNTLM}},
 		{toReverse, chromium, []string{inNTLM, bareNTLM, inKerberos}},
+		{toHTTP2, firefox, []string{bareNTLM, inNTLM, everything}},
 		{toBound, chromium, []string{bareNTLM, inNTLM, inKerberos, everything}},
 		{toJoined, firefox, []string{digestBoth, everything}},
 		{toHTTP3, chromium, []string{digestBoth, byBasic, bareNTLM, inKerberos, everything}},
@@ -158,6 +163,7 @@ var shortcomings = []struct {
 	{[]string{chromium}, toBound, []string{inNTLM, inKerberos}, "Chromium sends channel bindings in NTLM of its own, and on Linux, by the system's GSS-API, not in Negotiate."},
 	{[]string{firefox}, toBound, []string{bareNTLM, inNTLM, inKerberos, everything}, "Firefox sends no channel bindings, and where NTLM is refused goes on to no other scheme."},
 	{[]string{chromium}, toJoined, []string{everything}, "Chromium takes a line for one challenge, here of Negotiate (and where a line has two of Digest, for the second). Our servers write a line for each."},
+	{[]string{chromium, firefox}, toOrigin, []string{digest512}, "They know no SHA-512-256."},
 	{[]string{chromium, firefox}, toHTTP3, []string{bareNTLM}, "NTLM belongs to a connection of HTTP/1.1, and is not offered over HTTP/3. A server that has nothing else to offer there answers 500."},
 }
 
@@ -285,7 +291,8 @@ A cell has the requests as the server or the proxy saw them: the method, the cre
 of the response. A request after · came on the connection of the one before it, a request after ‖ on another. In
 brackets are those that came through a tunnel to the origin.
 
-- Negotiate, also by Kerberos, has both browsers leave HTTP/2 for HTTP/1.1. Over HTTP/3 they stay.
+- Negotiate, also by Kerberos, has both browsers leave HTTP/2 for HTTP/1.1, as NTLM has where a server offers HTTP/2
+  all the same; Firefox begins each request over HTTP/2 then. Over HTTP/3 they stay.
 - Of a server's schemes both take Kerberos if they have a ticket; if not, NTLM before Digest and Basic.
 - Through an intermediary (Via) NTLM logs in anew with each request: unless it has PinnedFront, an origin takes the
   connection for one that several clients may share.
