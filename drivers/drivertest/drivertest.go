@@ -118,12 +118,13 @@ type check struct {
 	only       func(Driver) bool // the drivers that it is for, nil for all
 }
 
-func overHTTP1(d Driver) bool { return !d.HTTP3 }
-func overHTTP2(d Driver) bool { return d.HTTP2 }
-func overHTTP3(d Driver) bool { return d.HTTP3 }
-func hearing(d Driver) bool   { return !d.Deaf }
-func binding(d Driver) bool   { return d.Binds }
-func limiting(d Driver) bool  { return !d.HTTP3 && !d.Unlimited }
+func overHTTP1(d Driver) bool  { return !d.HTTP3 }
+func overHTTP2(d Driver) bool  { return d.HTTP2 }
+func overHTTP3(d Driver) bool  { return d.HTTP3 }
+func hearing(d Driver) bool    { return !d.Deaf }
+func binding(d Driver) bool    { return d.Binds }
+func ownTargets(d Driver) bool { return !d.HTTP3 && !d.Absolute }
+func limiting(d Driver) bool   { return !d.HTTP3 && !d.Unlimited }
 
 // Run looks at a driver. driver is called once for each check. Goroutines that are
 // left after a check are found too, so nothing that starts any may run beside it:

@@ -33,7 +33,7 @@ var serverChecks = []check{
 	{"server_drain_bounded", "a body without end that comes without credentials is not read to it, and the server goes on", (*kit).serverDrain, nil},
 	{"server_ends", "a connection that does not authenticate ends within the limits, whatever it does, and a request that is authenticated has time", (*kit).serverEnds, limiting},
 	{"server_ends_streams", "a stream that does not authenticate ends within the limits, and so does a connection without one", (*kit).serverEndsStreams, overHTTP3},
-	{"server_one_resource", "a request-target that is none is answered with 400 and reaches no handler, and of the others the handler sees the path that stands in them", (*kit).serverTargets, overHTTP1},
+	{"server_one_resource", "a request-target that is none is answered with 400 and reaches no handler, and of the others the handler sees the path that stands in them", (*kit).serverTargets, ownTargets},
 	{"server_too_early", "a request in early data that has credentials, or a method that is not safe, is answered with 425, without a challenge, and the connection goes on", (*kit).serverTooEarly, nil},
 	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext, hearing},
 	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak, nil},

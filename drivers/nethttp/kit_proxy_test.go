@@ -165,16 +165,19 @@ func TestKitReverseGate(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: gated} })
 }
 
-// TestKitReverse: the origin behind the reverse proxy authenticates.
-func TestKitReverse(t *testing.T) {
-	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: relayed(true), Unlimited: true} })
-}
-
-// TestKitForward: the origin behind a forward proxy authenticates.
-func TestKitForward(t *testing.T) {
-	drivertest.Run(t, func() drivertest.Driver {
-		return drivertest.Driver{Server: relayed(false), Absolute: true, Unlimited: true}
-	})
+// TestKitRelayed: the origin behind the proxy authenticates. The plain form looks at the reverse proxy, the long one
+// at the forward proxy, too.
+func TestKitRelayed(t *testing.T) {
+	for _, p := range []struct {
+		name    string
+		reverse bool
+	}{{"reverse", true}, {"forward", false}}[:long.Of(1, 2)] {
+		t.Run(p.name, func(t *testing.T) {
+			drivertest.Run(t, func() drivertest.Driver {
+				return drivertest.Driver{Server: relayed(p.reverse), Absolute: !p.reverse, Unlimited: true}
+			})
+		})
+	}
 }
 
 // proxyPassword is what the proxy knows of a user. Origins know another one.
