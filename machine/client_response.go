@@ -318,8 +318,13 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 	}
 	empty := x.body != NoBody && x.use == Omit
 	if empty && (x.probe && !x.resent || status < 300) {
-		if x.probe && c.lapsed() {
-			return c.fail(env, gss.Origin, gss.Fault{Code: gss.NotPermitted, Detail: "Strict needs a server that keeps the connection authenticated, and this one does not"}), nil
+		if o := &c.sides[gss.Origin]; x.probe && o.proven && c.traits(gss.Origin).Legged() {
+			switch {
+			case !o.persistent:
+				return c.fail(env, gss.Origin, gss.Fault{Code: gss.NotPermitted, Detail: "Strict needs a server that keeps the connection authenticated, and this one does not"}), nil
+			case x.response.Close: // what was authenticated is gone, and the body has nothing to go over
+				return c.reopen(env, gss.Origin, false), nil
+			}
 		}
 		x.resent, x.judging = true, false
 		if x.response.Close {
@@ -332,11 +337,4 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 		return c.proceed(env)
 	}
 	return c.deliver(env), nil
-}
-
-// lapsed reports whether a context was completed that the connection does not
-// keep.
-func (c *Client) lapsed() bool {
-	sd := &c.sides[gss.Origin]
-	return sd.proven && !sd.persistent && c.traits(gss.Origin).Legged()
 }
