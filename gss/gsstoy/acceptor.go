@@ -176,7 +176,8 @@ func (c acceptor) Info() gss.Info {
 	if c.phase != complete {
 		return info
 	}
-	info.Peer, info.Flags, info.Expires = c.user, c.toy.established(), c.ends
+	info.Flags, info.Expires = c.toy.established(), c.ends
+	info.Domain, info.Peer = split(c.user)
 	if c.toy.Mutual && c.toy.Final {
 		info.Flags |= gss.Mutual
 	}

@@ -1,6 +1,10 @@
 package gsstoy
 
-import "github.com/countersign-auth/countersign/gss"
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/gss"
+)
 
 // OID is the toy's own mechanism, 1.3.6.1.4.1.32473.1, under the enterprise
 // number that is set aside for examples (RFC 5612). It is used where [Toy.OID]
@@ -57,10 +61,11 @@ type Toy struct {
 	// Lasts is how long an established context holds, in nanoseconds from the
 	// step that completed it; 0 is forever.
 	Lasts int64
-	// Identity is the name that the initiator claims; Secret is what both sides
-	// know, 1..[MaxName] bytes each. An initiator that has either not, and does
-	// not ask, fails with NoCredentials; an acceptor without a Secret that does
-	// not ask fails with NotPermitted: an empty secret opens nothing.
+	// Identity is the name that the initiator claims, DOMAIN\user for one with a
+	// domain; Secret is what both sides know, 1..[MaxName] bytes each. An initiator
+	// that has either not, and does not ask, fails with NoCredentials; an acceptor
+	// without a Secret that does not ask fails with NotPermitted: an empty secret
+	// opens nothing.
 	Identity string
 	Secret   gss.Secret
 }
@@ -133,6 +138,14 @@ func draw(env gss.Env, label string) (string, bool) {
 
 // named reports whether s can be a name or a secret here.
 func named(s string) bool { return 0 < len(s) && len(s) <= MaxName }
+
+// split takes a name of the form DOMAIN\user apart. Any other has no domain.
+func split(name string) (domain, user string) {
+	if domain, user, ok := strings.Cut(name, `\`); ok && domain != "" && user != "" {
+		return domain, user
+	}
+	return "", name
+}
 
 // phase is what a context is at; its other fields are only meaningful together
 // with it. The zero phase is the start, which a dead Toy does not get past.
