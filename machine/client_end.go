@@ -51,7 +51,7 @@ func (c *Client) end() bool {
 	broken := c.ex.response.Close || c.ex.broken
 	for s := range c.sides {
 		sd := &c.sides[s]
-		broken = broken || sd.scheme != 0 && sd.sent && !sd.proven && c.traits(gss.Side(s)).Legged()
+		broken = broken || sd.scheme != 0 && sd.sent && !sd.proven && c.traits(gss.Side(s)).Legged() // CONN-8
 		sd.attempt = attempt{}
 	}
 	c.ex = exchange{}

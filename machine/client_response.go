@@ -49,21 +49,21 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 // on over another connection, there after the TLS handshake, too.
 func (c *Client) tooEarly(env gss.Env) (Actions, error) {
 	x := &c.ex
-	x.late = true
 	if x.response.Close {
+		x.late = true
 		return c.reopen(env, c.underWay(), false), nil
 	}
 	for _, s := range [...]gss.Side{gss.Proxy, gss.Origin} {
 		sd := &c.sides[s]
-		if sd.scheme == 0 || !sd.sent || sd.ended || c.traits(s).Legged() {
+		if sd.scheme == 0 || !sd.sent || c.traits(s).Legged() {
 			continue
 		}
 		if acts, stop, err := c.conclude(env, s, header.Challenges{}, header.Info{}); stop || err != nil {
-			return acts, err
+			return acts, err // after an answer it is here again
 		}
 		c.renew(s)
 	}
-	x.judging = false
+	x.late, x.judging = true, false
 	return c.proceed(env)
 }
 

@@ -131,7 +131,7 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		return Do(Reply{Status: statusTooEarly, Side: s.conf.side, Fault: tooEarly}), nil
 	}
 	s.now = current{request: e.Request, shared: e.SharedFront || e.Header.Via}
-	if s.kept.scheme != 0 && (!s.mayKeep() || expired(env, s.kept.info)) { // HTA-18
+	if s.kept.scheme != 0 && (!s.mayKeep() || expired(env, s.kept.info)) { // HTA-18, CONN-7
 		s.kept = kept{}
 	}
 	creds := e.Header.Authorization
@@ -351,7 +351,7 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 		return s.refuse(env, gss.Fault{Code: gss.BadCredentials, Detail: "the scheme completed without saying who the client is"})
 	case info.Anonymous && !s.conf.Optional:
 		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated as nobody in particular, which takes ServerConfig.Optional"})
-	case expired(env, info):
+	case expired(env, info): // CONN-7
 		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
 	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
 		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that belonged to one"})

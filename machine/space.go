@@ -102,7 +102,7 @@ func (s Space) Lease(uri string) (Space, Lease) { // R7616-3.4-3
 	l.Scheme, l.Memory = s.known.Scheme, s.known.Memory
 	if l.Memory.Offer.Form() != header.Malformed {
 		if l.Memory.Offer == s.leased.Offer {
-			l.Memory.Count = max(l.Memory.Count, s.leased.Count)
+			l.Memory.Count = max(l.Memory.Count, s.leased.Count) // REPLAY-7
 		}
 		l.Memory.Count++ // R7616-3.4-3
 		s.leased = scheme.Memory{Offer: l.Memory.Offer, Count: l.Memory.Count}

@@ -50,6 +50,7 @@ func TestFactsCommute(t *testing.T) {
 // Each lease of a nonce has a count of its own, whatever is learned in between of the
 // same nonce, in whatever order.
 func TestLeasesCount(t *testing.T) {
+	requirement.Held(t, "unit:leases_count", "REPLAY-7")
 	rapid.Check(t, func(t *rapid.T) {
 		var s Space
 		at := int64(0)

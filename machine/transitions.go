@@ -204,7 +204,7 @@ var charts = []chart{
 		rest: "dead",
 		rules: []rule{
 			{"idle", "Received bare", []outcome{{"Accept anonymous", "handling"}, {"Reply 401", "idle"}, {"Reply 500", "idle"}, {"Reply 503", "idle"}}},
-			{"idle", "Received with credentials", []outcome{{"Accept", "handling"}, {"Accept", "handling, kept"}, {"Accept anonymous", "handling"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}, {"Reply 503", "idle"}}},
+			{"idle", "Received with credentials", []outcome{{"Accept", "handling"}, {"Accept", "handling, kept"}, {"Accept anonymous", "handling"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}, {"Reply 500", "idle"}, {"Reply 503", "idle"}}},
 			{"idle", "Received too early", []outcome{{"Reply 425", "idle"}}},
 			{"idle", "Closed", []outcome{{"", "dead"}}},
 			{"asking", "Answered", []outcome{{"Accept", "handling"}, {"Accept", "handling, kept"}, {"Accept anonymous", "handling"}, {"Ask", "asking"}, {"Reply 401", "idle"}, {"Reply 401", "halfway"}, {"Reply 400", "idle"}, {"Reply 503", "idle"}}},

@@ -143,7 +143,7 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
 	case evReceived:
 		h.req = w.packets.At(arg).req
-		saw(arrived{h.req})
+		saw(arrived{h.req, w.now().Now})
 		event = machine.Received{Request: h.req.r, Header: h.req.header, SharedFront: h.req.shared}
 	case evAnswer:
 		a := w.answersTo(h.ask.Question, gss.Origin)[arg]
@@ -158,7 +158,7 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 		h.req, h.status = request{}, 0
 	}
 	for event != nil {
-		m, acts, err := stepOf(w, env, h.m, event)
+		m, acts, err := stepOf(w, w.now(), h.m, event)
 		event = nil
 		if err != nil {
 			saw(misused{err})
@@ -176,7 +176,7 @@ func (w *System) hostStep(id, e uint32, status int) hostOut {
 			reply(r)
 		case machine.Accept:
 			out.admitted = true
-			saw(admitted{a.Scheme, a.Info, a.Anonymous, a.Context})
+			saw(admitted{a.Scheme, a.Info, a.Anonymous, a.Context, w.now().Now})
 			h.status = status
 			event = machine.Responding{Status: status}
 		case machine.Finish:
@@ -251,7 +251,7 @@ func (w *System) gateStep(id, e uint32) gateOut {
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
 	case evReceived:
 		g.req = w.packets.At(arg).req
-		r.saw(arrived{g.req})
+		r.saw(arrived{g.req, w.now().Now})
 		r.step(hop.Received{
 			Received: machine.Received{Request: g.req.r, Header: g.req.header, SharedFront: w.setup.sharedFront},
 			Content:  g.req.body != machine.Omit,
@@ -291,7 +291,7 @@ func (w *System) gateStep(id, e uint32) gateOut {
 func (r *gateRun) step(e hop.Event) {
 	g, w := &r.g, r.w
 	before := g.front.Machine()
-	front, o, err := g.front.Step(env, e)
+	front, o, err := g.front.Step(w.now(), e)
 	if err != nil {
 		r.saw(misused{err})
 		return
@@ -301,7 +301,7 @@ func (r *gateRun) step(e hop.Event) {
 		if told.Event == nil {
 			continue
 		}
-		m, _, _ = stepOf(w, env, m, told.Event)
+		m, _, _ = stepOf(w, w.now(), m, told.Event)
 		if closed, ok := told.Event.(machine.Closed); ok {
 			r.saw(closed)
 		}
@@ -310,7 +310,7 @@ func (r *gateRun) step(e hop.Event) {
 			case machine.Ask, machine.Retire:
 				r.saw(a)
 			case machine.Forward:
-				r.saw(admitted{info: a.Info, anonymous: a.Info == gss.Info{}})
+				r.saw(admitted{info: a.Info, anonymous: a.Info == gss.Info{}, at: w.now().Now})
 			}
 		}
 	}

@@ -126,7 +126,7 @@ type claim struct {
 	qop                                                   rfc7616.QOP
 }
 
-// claimOf reads credentials, of the shipped package or like it: the toy's have no nonce.
+// claimOf reads credentials of the shipped package. The toy has none with a uri.
 func claimOf(c header.Credentials) (p claim, ok bool) {
 	if !c.Is(scheme.Digest) {
 		return p, false
@@ -143,7 +143,7 @@ func claimOf(c header.Credentials) (p claim, ok bool) {
 	if hashed, _ := c.Param("userhash"); hashed == "true" {
 		p.user = hashedUser(p.alg.String(), p.user)
 	}
-	return p, p.nonce != ""
+	return p, p.uri != ""
 }
 
 // algorithmOf is the algorithm of a parameter, which there need not be.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -9,7 +10,7 @@ import (
 )
 
 // digestToy is Digest with everything left out that has many states: a proof
-// for each request on its own, over a nonce that is always the same one, with a
+// for each request on its own, over a nonce that is the same one for an hour, with a
 // count, which the server has looked up in a memory of what was seen. What it
 // keeps of Digest is what machines can see: auth-params, no legs, a second
 // chance with stale=true, memory for the next request.
@@ -21,9 +22,20 @@ func (digestToy) Initiate(x scheme.Exchange) scheme.Initiator { return digestIni
 
 func (digestToy) Accept(x scheme.Exchange) scheme.Acceptor { return digestAcceptor{x: x} }
 
-func (digestToy) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
-	return header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r", nonce="n"`)), gss.Fault{}
+func (digestToy) Offer(env gss.Env, _ scheme.Exchange) (header.Challenges, gss.Fault) {
+	return header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r", nonce="`+nonceAt(env.Now)+`"`)), gss.Fault{}
 }
+
+// nonceAt is the nonce of an hour. The one before it is stale.
+func nonceAt(now int64) string {
+	if now <= env.Now {
+		return "n"
+	}
+	return "n" + strconv.FormatInt(now-env.Now, 10)
+}
+
+// scopeOfNonce is the path below which a nonce is good, where it was for one there.
+const scopeOfNonce = "/a"
 
 type digestInitiator struct {
 	x        scheme.Exchange
@@ -46,11 +58,13 @@ func (i digestInitiator) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initi
 	switch in.Event {
 	case scheme.Start, scheme.Challenged:
 		found := false
+		before, _ := i.offer.Param("nonce")
 		for c := range in.Offer.Of(scheme.Digest) {
 			i.offer, found = c, true
 			break
 		}
-		if nonce, ok := i.offer.Param("nonce"); !found || !ok || nonce == "" {
+		nonce, _ := i.offer.Param("nonce")
+		if !found || nonce == "" {
 			return fault(gss.Malformed, "no challenge to answer")
 		}
 		stale, _ := i.offer.Param("stale")
@@ -59,6 +73,9 @@ func (i digestInitiator) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initi
 			return fault(gss.Refused, "the server refused the credentials")
 		case i.answered > 0:
 			i.again = true
+			if nonce != before {
+				return i.answer(1)
+			}
 			return i.answer(i.count + 1)
 		}
 		i.count, i.asking = max(in.Count, 1), true
@@ -74,7 +91,11 @@ func (i digestInitiator) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initi
 		}
 		return fault(gss.NoCredentials, "the credential question was declined")
 	default: // Concluded
-		return i, scheme.InitiatorOutput{State: gss.Complete, Memory: scheme.Memory{Offer: i.offer, Count: i.count}}, nil
+		memory := scheme.Memory{Offer: i.offer, Count: i.count}
+		if strings.HasPrefix(i.x.URI, scopeOfNonce+"/") {
+			memory.Scope = scopeOfNonce
+		}
+		return i, scheme.InitiatorOutput{State: gss.Complete, Memory: memory}, nil
 	}
 }
 
@@ -84,6 +105,8 @@ func (i digestInitiator) answer(count uint32) (scheme.Initiator, scheme.Initiato
 	p := header.AppendQuoted(nil, "username", i.user)
 	p = header.AppendQuoted(p, "response", i.secret.Reveal())
 	p = header.AppendToken(p, "nc", strconv.Itoa(int(count)))
+	nonce, _ := i.offer.Param("nonce")
+	p = header.AppendQuoted(p, "nonce", nonce)
 	return i, scheme.InitiatorOutput{State: gss.Complete, Credentials: header.ParamCredentials(scheme.Digest, string(p))}, nil
 }
 
@@ -114,9 +137,13 @@ func (a digestAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accep
 		a.user, _ = in.Credentials.Param("username")
 		proof, _ := in.Credentials.Param("response")
 		nc, _ := in.Credentials.Param("nc")
+		nonce, _ := in.Credentials.Param("nonce")
 		n, err := strconv.Atoi(nc)
 		if a.user == "" || proof == "" || err != nil || n < 1 {
 			return fault(gss.Malformed, "the credentials do not parse")
+		}
+		if nonce != nonceAt(env.Now) {
+			return a.stale(env)
 		}
 		a.proof, a.count, a.asked = gss.NewSecret(proof), uint32(n), 1
 		return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: scheme.Digest, Realm: "r", User: a.user}}, nil
@@ -141,13 +168,18 @@ func (a digestAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accep
 		case !ok:
 			return fault(gss.Unavailable, "the memory did not answer")
 		case !seen.First:
-			out := scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.Replayed, Detail: "toy digest: seen before"}}
-			out.Challenges = header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r", nonce="n", stale=true`))
-			return digestAcceptor{x: a.x}, out, nil
+			return a.stale(env)
 		}
 		a.proven, a.asked = true, 0
 		return a, scheme.AcceptorOutput{State: gss.Complete}, nil
 	default: // Responding
 		return a, scheme.AcceptorOutput{State: gss.Complete, Info: header.NewInfo("rspauth=toy")}, nil
 	}
+}
+
+// stale refuses what would be good with another nonce or count.
+func (a digestAcceptor) stale(env gss.Env) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+	out := scheme.AcceptorOutput{Fault: gss.Fault{Code: gss.Replayed, Detail: "toy digest: seen before, or of another hour"}}
+	out.Challenges = header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r", nonce="`+nonceAt(env.Now)+`", stale=true`))
+	return digestAcceptor{x: a.x}, out, nil
 }

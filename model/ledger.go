@@ -12,7 +12,8 @@ type ledger struct {
 	side gss.Side
 	by   uint8 // the client whose handshake ran over this connection
 
-	identity   string // last proven here by a request
+	identity   string // last proven here by a request, with its domain
+	until      int64  // when that ends, 0 for never
 	conn       bool   // and bound to the connection by its mechanism
 	ever       bool   // some identity was proven here
 	challenged bool   // a challenge left here, where the Digest is no toy's
@@ -35,6 +36,7 @@ type ledger struct {
 	token   message
 	odd     bool   // its token is not the one that may come now
 	kept    string // the identity before it
+	ended   bool   // which had ended when it came
 	admit   bool
 	with    bool // it carries credentials for this side
 	outage  bool // its last question had no answer for any client
@@ -56,18 +58,20 @@ func (l *ledger) see(c *setup, v any) {
 	switch v := v.(type) {
 	case arrived:
 		l.arrive(c, v.request)
+		l.ended = l.until != 0 && v.at >= l.until
 	case answered:
 		l.hashed.see(v)
 		_, l.outage = v.answer.(gss.Unreachable)
-		if need, ok := v.question.(gss.NeedVerifier); ok { // one user's, unless it is about none
-			if l.outage = l.outage && need.User == machine.ProbeUser; need.User == machine.ProbeUser {
+		if user, ok := userAskedFor(v.question); ok { // one user's, unless it is about none
+			if l.outage = l.outage && user == machine.ProbeUser; user == machine.ProbeUser {
 				l.probed = true
 				return
 			}
 		}
+		verdict, _ := v.answer.(gss.Verdict)
 		isKey := verifies(v.answer)
 		seen, isSeen := v.answer.(gss.FirstSeen)
-		l.verified = l.verified || isKey
+		l.verified = l.verified || isKey || verdict.Accepted
 		l.fresh = l.fresh || isSeen && seen.First && seen.Since == 0
 	case refused:
 		l.challenged = l.challenged || v.Status == challengeStatus(l.side) && c.digestPeers(l.side) != nil
@@ -82,7 +86,7 @@ func (l *ledger) see(c *setup, v any) {
 			return
 		}
 		if v.Status != challengeStatus(l.side) { // nothing to do with who asks
-			if l.admit {
+			if v.Status != 425 {
 				l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
 			}
 			l.rest()
@@ -99,8 +103,8 @@ func (l *ledger) see(c *setup, v any) {
 	case admitted:
 		l.admit = true
 		if l.with && !v.anonymous {
-			l.identity, l.ever, l.restarted, l.broken = v.info.Peer, true, false, false
-			l.conn = v.info.ConnectionBound
+			l.identity, l.ever, l.restarted, l.broken = c.identityOf(v.info), true, false, false
+			l.until, l.conn = v.info.Expires, v.info.ConnectionBound
 		}
 	case finished:
 		if l.with || v.PersistentAuth != header.PersistAbsent {
@@ -155,6 +159,15 @@ func (l *ledger) arrive(c *setup, q request) {
 
 // rest ends a request.
 func (l *ledger) rest() {
-	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed = false, request{}, message{}, false, false, "", false, false, false
+	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed, l.ended = false, request{}, message{}, false, false, "", false, false, false, false
 	l.hashed = bodies{}
+}
+
+// identityOf is a client's name as an order has it. A domain is a part of it in worlds
+// that have several.
+func (c *setup) identityOf(i gss.Info) string {
+	if i.Domain == "" || !c.domains {
+		return i.Peer
+	}
+	return i.Domain + `\` + i.Peer
 }

@@ -107,7 +107,7 @@ func MechanismWorlds() []Scenario {
 		},
 		{
 			Name: "digest-memory", Says: "Requests that use the nonce that the ones before them got, and a client that does without the server's proof.",
-			quick: size{3, 2}, full: size{4, 3},
+			quick: size{4, 3}, full: size{5, 3},
 			setup: func() *setup {
 				d := digestOf(rfc7616.ClientConfig{}, rfc7616.ServerConfig{Algorithms: []rfc7616.Algorithm{rfc7616.SHA256}, QOPs: []rfc7616.QOP{rfc7616.Auth}})
 				toys := []toy{d}

@@ -3,6 +3,7 @@ package model
 import (
 	"slices"
 
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -113,6 +114,22 @@ var networkTricks = []trick{
 		}
 		return k
 	}},
+	{"forges a final token", answers, forged(401)},
+	{"forges a proxy's final token", answers, forged(407)},
+	{"takes the proxy's final token out", answers, func(_ *System, k packet) packet {
+		if k.resp.status != 407 {
+			k.resp.header.ProxyAuthenticate = header.Challenges{}
+		}
+		return k
+	}},
+	{"adds Via", asks, func(_ *System, k packet) packet { // one more intermediary than before
+		k.req.header.Via = true
+		return k
+	}},
+	{"asks for a tunnel", asks, func(_ *System, k packet) packet { // where there is a connection already
+		k.req.r.Method = "CONNECT"
+		return k
+	}},
 }
 
 // trickSet are the named tricks by their place in the list, -1 for one that is
@@ -142,6 +159,28 @@ func challenges(do func([]header.Challenge) []header.Challenge) func(*System, pa
 			return k
 		}
 		*field = header.ListOf(do(slices.Collect(field.All()))...)
+		return k
+	}
+}
+
+// forged puts a final token that proves nothing in the place of every token of a side,
+// or where there was none, on responses that do not ask for its credentials.
+func forged(challenge int) func(*System, packet) packet {
+	return func(w *System, k packet) packet {
+		side, field := gss.Origin, &k.resp.header.WWWAuthenticate
+		if challenge == challengeStatus(gss.Proxy) {
+			side, field = gss.Proxy, &k.resp.header.ProxyAuthenticate
+		}
+		if k.resp.status == challenge {
+			return k
+		}
+		var forged []header.Challenge
+		for _, t := range w.setup.can(side) {
+			if bound.has(setOf(t.name)) {
+				forged = append(forged, header.TokenChallenge(t.name, mechTag(t.name, "")+":f:u=mallory:p=forged"))
+			}
+		}
+		*field = header.ListOf(forged...)
 		return k
 	}
 }

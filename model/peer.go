@@ -77,7 +77,7 @@ func (r *peerRun) begin(order uint8, resume machine.Resume) {
 func (r *peerRun) step(e machine.Event) {
 	p := &r.p
 	r.saw(e)
-	now := env
+	now := r.w.now()
 	if r.w.setup.remembers {
 		now.Now += int64(p.begun) // what is learned later counts for more
 	}
@@ -220,8 +220,39 @@ const (
 	evLost                         // + idle and unsent: the connection that carries the request upstream is gone
 	evShut                         // the client's connection was idle, and closes
 	evOwnLost                      // the upstream connection that is the client's own is gone
-	evStatus                       // a status, beside evReceived and evAnswer
+	evCancel                       // the client gives its exchange up
 )
+
+// maxHours is what timed has room for, and maxStatuses what is left beside it.
+const (
+	maxHours    = 3
+	maxStatuses = 4
+)
+
+// timed is an event with the hour in which it is: what a step does depends on both.
+func (w *System) timed(event uint32) uint32 { return event | w.hour<<30 }
+
+// now is what a step in this hour may know of the world.
+func (w *System) now() gss.Env {
+	e := env
+	e.Now += int64(w.hour)
+	return e
+}
+
+// share lets the other clients know what client i does.
+func (w *System) share(n []uint32, i int) {
+	known, leased := w.peers.values[n[w.peer(i)]].known, w.trails.values[n[w.trail(i)]].leased
+	for j := range w.clients {
+		if p := w.peers.At(n[w.peer(j)]); p.known != known {
+			p.known = known
+			n[w.peer(j)] = w.peers.ID(p)
+		}
+		if t := w.trails.At(n[w.trail(j)]); t.leased != leased {
+			t.leased = leased
+			n[w.trail(j)] = w.trails.ID(t)
+		}
+	}
+}
 
 // peerStep is what event e does to peer number id.
 func (w *System) peerStep(id, e uint32) peerOut {
@@ -253,6 +284,10 @@ func (w *System) peerStep(id, e uint32) peerOut {
 		}
 		r.p.lost = r.p.lost || w.setup.careless
 		r.step(machine.Closed{})
+	case evCancel: // what is under way on a connection, or on a stream, cannot be gone on with
+		r.saw(gaveUp{})
+		r.p.order, r.p.status, r.p.heard = 0, 0, machine.NotHeard
+		r.drop()
 	case evAnswer:
 		ask := r.p.ask
 		r.p.ask = machine.Ask{}
@@ -288,6 +323,11 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 			verifier.Password = secretOf(verifier.User, side)
 		}
 		return []gss.Answer{verifier, gss.Unknown{}, gss.Unreachable{}}
+	case gss.NeedVerdict:
+		if q.User == machine.ProbeUser {
+			return []gss.Answer{gss.Unreachable{RetryAfter: 60}, gss.Unknown{}}
+		}
+		return []gss.Answer{gss.Verdict{Accepted: q.Proof.Equal(secretOf(q.User, side))}, gss.Unknown{}, gss.Unreachable{RetryAfter: 60}}
 	case gss.NeedFirstSeen:
 		return w.setup.memoryAnswers(q)
 	}
@@ -302,8 +342,8 @@ func (w *System) choices(q gss.Question) int {
 			return 4
 		}
 		return 3
-	case gss.NeedVerifier:
-		if q.User == machine.ProbeUser {
+	case gss.NeedVerifier, gss.NeedVerdict:
+		if user, _ := userAskedFor(q); user == machine.ProbeUser {
 			return 2
 		}
 		return 3
@@ -311,4 +351,15 @@ func (w *System) choices(q gss.Question) int {
 		return len(w.setup.memoryAnswers(q))
 	}
 	return len(mechanismAnswers(q, gss.Origin))
+}
+
+// userAskedFor is the user that an acceptor's question is about, if it is about one.
+func userAskedFor(q gss.Question) (string, bool) {
+	switch q := q.(type) {
+	case gss.NeedVerifier:
+		return q.User, true
+	case gss.NeedVerdict:
+		return q.User, true
+	}
+	return "", false
 }

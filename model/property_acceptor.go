@@ -1,10 +1,13 @@
 package model
 
 import (
+	"strings"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
 var acceptorProperties = []Property{
@@ -61,7 +64,7 @@ var acceptorProperties = []Property{
 			if a.anonymous {
 				return Idle
 			}
-			return Must(a.info.Peer == l.request.identity)
+			return Must(c.identityOf(a.info) == l.request.identity)
 		}),
 	},
 	{
@@ -232,7 +235,7 @@ var acceptorProperties = []Property{
 			}
 			switch v := v.(type) {
 			case refused:
-				return Must(v.Status == challengeStatus(l.side) || v.Status == 425 && l.request.early())
+				return Must(v.Status == challengeStatus(l.side) || v.Status == 425 && l.request.early() || v.Status == 503 && c.dry(l.side))
 			case admitted:
 				return Falls
 			}
@@ -256,7 +259,7 @@ var acceptorProperties = []Property{
 		Rows: rows("HTA-14 NTHT-1.5-1 MSDIG-5"),
 		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
 			toy, ok := c.toyFor(l.side, a.schemeName(l))
-			if a.anonymous || !l.with || !ok || bound.has(setOf(toy.name)) && !toy.mech.Asks {
+			if a.anonymous || !l.with || !ok || !toy.asks() {
 				return Idle
 			}
 			return Must(l.verified)
@@ -267,7 +270,8 @@ var acceptorProperties = []Property{
 		Says: "Where a scheme remembers what it has seen, credentials are accepted only after that memory said that they are new.",
 		Rows: rows("R4120-3.2.3-2 R7616-3.4-3"),
 		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
-			if a.anonymous || !l.with || l.scheme != digest && !c.isKerberos(l.side, l.scheme) {
+			toy, ok := c.acceptorToy(l.side, scheme.Digest)
+			if a.anonymous || !l.with || l.scheme != digest && !c.isKerberos(l.side, l.scheme) || l.scheme == digest && ok && toy.pedant {
 				return Idle
 			}
 			return Must(l.fresh)
@@ -291,13 +295,14 @@ var acceptorProperties = []Property{
 		Name: "UnavailableAcceptsNothing",
 		Says: "Where a question has no answer for any client, and for that of a user store that is one about a user that does not exist, the request is refused with 503 and no other one is: without a challenge, with the time after which to try again.",
 		Rows: rows("REPLAY-3 REPLAY-4"),
-		acceptor: func(_ *setup, l *ledger, v any) Verdict {
+		acceptor: func(c *setup, l *ledger, v any) Verdict {
 			switch v := v.(type) {
 			case admitted:
 				return Must(!l.outage && !l.probed)
 			case refused:
 				if l.outage || v.Status == 503 {
-					return Must(l.outage && v.Status == 503 && v.Challenges.Empty() && v.RetryAfter > 0 && v.Fault.Code == gss.Unavailable)
+					why := v.Fault.Code == gss.Unavailable && l.outage || v.Fault.Code == gss.NoEntropy && c.dry(l.side)
+					return Must(why && v.Status == 503 && v.Challenges.Empty() && v.RetryAfter > 0)
 				}
 			}
 			return Idle
@@ -351,7 +356,7 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "PersistTrueIffConnAuth",
-		Says: "After Persistent-Auth: true the next request of the connection needs no credentials, after false it does.",
+		Says: "After Persistent-Auth: true the next request of the connection needs no credentials until the identity ends, after false it does.",
 		Rows: rows("N2HT-3.3.5-3 N2HT-3.3.5-4"),
 		acceptor: func(c *setup, l *ledger, v any) Verdict {
 			if l.side != gss.Origin || l.with || l.odd || l.request.early() || l.said == header.PersistAbsent || l.restarted || l.identity == "" {
@@ -367,6 +372,9 @@ var acceptorProperties = []Property{
 			}
 			if l.said == header.PersistTrue && (l.request.header.Via || l.request.shared) && !c.pinnedFront {
 				return Must(!served) // another hop came between
+			}
+			if l.said == header.PersistTrue && l.ended {
+				return Must(!served)
 			}
 			return Must(served == (l.said == header.PersistTrue))
 		},
@@ -414,13 +422,13 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "OneConnectionOneIdentity",
-		Says: "A connection that belongs to one identity is not handed to another one.",
+		Says: "A connection that belongs to one identity is not handed to another one, be it the same name in another domain, before that one has ended.",
 		Rows: rows("HTA-9"),
-		acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
-			if l.kept == "" || a.anonymous || l.said != header.PersistTrue {
+		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+			if l.kept == "" || l.ended || a.anonymous || l.said != header.PersistTrue {
 				return Idle
 			}
-			return Must(a.info.Peer == l.kept)
+			return Must(strings.EqualFold(c.identityOf(a.info), l.kept))
 		}),
 	},
 	{
@@ -451,9 +459,9 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name:     "Upstream407IsNotOurs",
-		Says:     "A 407 that comes from upstream is not passed on as if it were this proxy's own.",
+		Says:     "A 407 that comes from upstream is not passed on as if it were this proxy's own, but by one in a chain.",
 		Rows:     rows("R9110-11.7.1-1"),
-		acceptor: on(func(_ *setup, _ *ledger, r relayed) Verdict { return Must(r.to.status != 407) }),
+		acceptor: on(func(c *setup, _ *ledger, r relayed) Verdict { return Must(r.to.status != 407 || c.chain) }),
 	},
 	{
 		Name: "ProxyForwardsChallengesUntouched",
@@ -492,6 +500,13 @@ var acceptorProperties = []Property{
 
 // open reports whether a side asks nobody who it is.
 func (c *setup) open(side gss.Side) bool { return side == gss.Proxy && len(c.proxy) == 0 }
+
+// dry reports whether a side lacks the entropy for one of its offers, so that it makes
+// none.
+func (c *setup) dry(side gss.Side) bool {
+	toy, _ := c.acceptorToy(side, scheme.Digest)
+	return toy.mute == gss.NoEntropy
+}
 
 // schemeName is the scheme of what was admitted; a proxy's word does not say.
 func (a admitted) schemeName(l *ledger) string {

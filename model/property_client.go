@@ -352,7 +352,7 @@ var clientProperties = []Property{
 	},
 	{
 		Name: "IdentityNeverCrosses",
-		Says: "A connection on which one identity was proven carries no request of another one, nor for another origin.",
+		Says: "A connection on which one identity was proven carries no request of another one, nor for another origin, be it the same host and port under the other of http and https.",
 		Rows: rows("HTA-9 R9110-11.5-1"),
 		client: on(func(_ *setup, t *trail, s machine.Send) Verdict {
 			if t.holder == "" {
@@ -360,7 +360,7 @@ var clientProperties = []Property{
 			}
 			ok := t.begin.Identity == t.holder
 			if t.sides[gss.Origin].proven && t.sides[gss.Origin].lasting {
-				ok = ok && t.begin.Request.Host == t.holderTo
+				ok = ok && originOf(&t.begin.Request) == t.holderTo
 			}
 			return Must(ok)
 		}),
@@ -691,7 +691,7 @@ var clientProperties = []Property{
 		Says: "Credentials go out only after the user, or who speaks for it, gave some for that scheme in this exchange.",
 		Rows: rows("R4559-5-2 MSDIG-9"),
 		client: withCredentials(func(c *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
-			if toy, ok := c.toyFor(side, nameOf(s)); ok && bound.has(s) && !toy.mech.Asks {
+			if toy, ok := c.toyFor(side, nameOf(s)); ok && !toy.asks() {
 				return Idle
 			}
 			return Must(a.granted.has(s))
@@ -702,7 +702,7 @@ var clientProperties = []Property{
 		Says: "Credentials of Digest that were refused are answered anew only with stale=true, once, or with credentials that were asked for anew.",
 		Rows: rows("MSDIG-13 R7616-3.3-2"),
 		client: withCredentials(func(c *setup, _ *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
-			if s != digest || !a.tried.has(digest) {
+			if toy, ok := c.toyFor(side, scheme.Digest); s != digest || !a.tried.has(digest) || ok && !toy.asks() {
 				return Idle
 			}
 			if c.digestPeers(side) != nil && !a.anew && !a.since && !staleIn(a.digests) {
@@ -793,7 +793,7 @@ func (t *trail) answering() gss.Side {
 
 // owned reports whether what the connection holds of a side is for this request.
 func (t *trail) owned(side gss.Side) bool {
-	return t.begin.Identity == t.holder && (side == gss.Proxy || t.begin.Request.Host == t.holderTo)
+	return t.begin.Identity == t.holder && (side == gss.Proxy || originOf(&t.begin.Request) == t.holderTo)
 }
 
 // affine reports whether connection-bound schemes may run with the origin.

@@ -56,7 +56,7 @@ var hopProperties = []Property{
 			a := w.action.(machine.Send)
 			return Must(w.request.Authorization == a.Authorization && w.request.ProxyAuthorization == a.ProxyAuthorization)
 		}),
-		acceptor: on(func(_ *setup, _ *ledger, w wrote) Verdict {
+		acceptor: on(func(c *setup, _ *ledger, w wrote) Verdict {
 			r := &w.response
 			switch a := w.action.(type) {
 			case machine.Reply:
@@ -64,7 +64,7 @@ var hopProperties = []Property{
 			case machine.Finish:
 				return Must(sameLines(r.WWWAuthenticate, a.Challenges) && r.AuthenticationInfo == a.Info && r.PersistentAuth == a.PersistentAuth && w.close == a.Close)
 			case machine.Relay:
-				return Must(sameLines(r.ProxyAuthenticate, a.Challenges) && r.ProxyAuthenticationInfo == a.Info && r.SessionBased == a.SessionBased && w.close == a.Close)
+				return Must((c.chain || sameLines(r.ProxyAuthenticate, a.Challenges) && r.ProxyAuthenticationInfo == a.Info) && r.SessionBased == a.SessionBased && w.close == a.Close)
 			}
 			return Falls
 		}),

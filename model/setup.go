@@ -16,6 +16,7 @@ type setup struct {
 
 	orders   [][]order // of each client: what its user may ask for
 	requests uint8     // of each client
+	hours    uint8     // how often the clock moves on, maxHours at most
 	trouble  uint8     // what the network and the drivers may do wrong, all in all
 	tricks   []int
 	closes   bool  // connections may close at any moment
@@ -26,6 +27,13 @@ type setup struct {
 	tunnels          bool // clients ask for tunnels
 	sharedFront      bool // who comes to the first server is a front of several
 	strip            bool
+	chain            bool // the proxy passes on the 407 of the next one
+	domains          bool // clients are in several domains
+	cancels          bool // users may give up at any moment
+	// streams: the clients are streams of one multiplexed connection, and what one
+	// learns the others know.
+	streams bool
+	spare   bool // there is an upstream connection more than clients
 	// careless: who connects is a front that puts each user's requests, made by a
 	// client that knows nothing of the others, on one and the same connection.
 	careless bool
@@ -63,6 +71,8 @@ type order struct {
 	early       bool // it goes before the handshake of its connection is over, unless that was refused
 	connect     bool // first through a CONNECT, then inside
 	transparent bool // the proxy was not configured by hand
+	secure      bool // the request is one for https, on the port of the others
+	uri         string
 	lease       machine.Lease
 	proxyLease  machine.Lease
 }
@@ -75,6 +85,12 @@ func (w *System) request(o order, h2, inside bool) machine.Request {
 	}
 	if q.Host == "" {
 		q.Host = "o"
+	}
+	if o.secure {
+		q.Scheme = "https"
+	}
+	if o.uri != "" {
+		q.URI = o.uri
 	}
 	if o.connect {
 		q.Scheme, q.Port = "https", 443
@@ -120,7 +136,7 @@ func (c *setup) serverConfig() machine.ServerConfig {
 }
 
 func (c *setup) proxyConfig() machine.ProxyConfig {
-	m := machine.ProxyConfig{Reverse: c.reverse, Strip: c.strip}
+	m := machine.ProxyConfig{Reverse: c.reverse, Strip: c.strip, Chain: c.chain}
 	m.Auth.Schemes = servers(c.proxy)
 	m.Auth.Keep, m.Auth.MaxLegs = c.keep, c.acceptorLegs
 	if c.tune.Server != nil && len(m.Auth.Schemes) > 0 {

@@ -81,6 +81,8 @@ func (w *System) tell(s *Story, id uint32) {
 			note(fmt.Sprintf("closes upstream connection %d", l.number+1))
 		case netLoses:
 			note(fmt.Sprintf("closes the connection of client %d before the request is written", l.number+1))
+		case netWaits:
+			note("lets an hour pass")
 		default:
 			note(tricks[l.outcome].name)
 		}
@@ -119,6 +121,8 @@ func (w *System) tell(s *Story, id uint32) {
 			note("sees the connection close" + opt(v.End == machine.Upstream, " to the origin"))
 		case machine.Lost:
 			note("loses the connection" + opt(v.Idle, " that had been idle") + opt(!v.Silent, ", in the middle of a response") + opt(v.Unsent, ", before the request was sent"))
+		case gaveUp:
+			note("gives up")
 		case misused:
 			note("MISUSE: " + v.err.Error())
 		case arrived:

@@ -41,6 +41,7 @@ type System struct {
 
 	freshHost, freshGate uint32
 	gone, unsent         uint32 // closed connections
+	hour                 uint32 // of the state whose transitions are being computed
 	next                 []uint32
 
 	observer func(before any, e machine.Event, acts machine.Actions, after any)
@@ -87,6 +88,7 @@ func (l *layout) host(k int) int   { return 1 + l.clients*l.perClient + k*l.perS
 func (l *layout) ledger(k int) int { return l.host(k) + 1 }
 func (l *layout) wire(k int) int   { return l.host(k) + 2 }
 func (l *layout) lease(k int) int  { return l.host(k) + 3 }
+func (l *layout) clock() int       { return l.width - 1 }
 
 // A slot's lease is who owns it and who uses it, client numbers from 1, whether it is
 // open at all, and whether it was idle before it came into use.
@@ -109,11 +111,11 @@ func newSystem(c *setup) (*System, error) {
 	w.clients, w.slots, w.perClient, w.perSlot = len(c.orders), len(c.orders), 3, 2
 	if c.proxied {
 		w.perClient, w.perSlot = 5, 4
-		if w.clients > 1 && !c.tunnels {
+		if w.clients > 1 && !c.tunnels || c.spare {
 			w.slots++
 		}
 	}
-	w.width = 1 + w.clients*w.perClient + w.slots*w.perSlot
+	w.width = 1 + w.clients*w.perClient + w.slots*w.perSlot + 1
 	w.next = make([]uint32, w.width)
 	w.packets.ID(packet{})
 	w.trails.ID(trail{})
@@ -209,6 +211,12 @@ type yielder func(label uint32, next []uint32)
 
 // Next implements [World].
 func (w *System) Next(s []uint32, yield func(label uint32, next []uint32)) {
+	w.hour = s[w.clock()]
+	if w.hour < uint32(w.setup.hours) {
+		n := w.from(s, 0)
+		n[w.clock()]++
+		yield(w.labels.ID(label{agent: aNet, outcome: netWaits}), n)
+	}
 	for i := range w.clients {
 		w.peerMoves(s, i, yield)
 	}
@@ -278,6 +286,9 @@ func (w *System) peerMoves(s []uint32, i int, yield yielder) {
 	p := &w.peers.values[s[w.peer(i)]]
 	ask, order, begun := p.ask.Question, p.order, p.begun
 	link := s[w.link(i)]
+	if w.setup.cancels && order != 0 && s[0] > 0 {
+		w.peerMove(s, i, evCancel, 1, 0, yield)
+	}
 	switch k := &w.packets.values[link]; {
 	case k.kind == closed:
 		event := evClosed
@@ -302,9 +313,9 @@ func (w *System) peerMoves(s []uint32, i int, yield yielder) {
 
 func (w *System) peerMove(s []uint32, i int, event, cost, link uint32, yield yielder) {
 	was := s[w.peer(i)]
-	idx, out, ok := w.peerMemo.get(was, event)
+	idx, out, ok := w.peerMemo.get(was, w.timed(event))
 	if !ok {
-		idx, out = w.peerMemo.put(was, event, w.peerStep(was, event))
+		idx, out = w.peerMemo.put(was, w.timed(event), w.peerStep(was, event))
 	}
 	n := w.from(s, cost)
 	n[w.link(i)] = link
@@ -315,7 +326,11 @@ func (w *System) peerMove(s []uint32, i int, event, cost, link uint32, yield yie
 	if out.sent != 0 {
 		n[w.link(i)] = out.sent
 	}
-	yield(w.see(n, aPeer, i, w.trail(i), idx, out.saw), n)
+	label := w.see(n, aPeer, i, w.trail(i), idx, out.saw)
+	if w.setup.streams {
+		w.share(n, i)
+	}
+	yield(label, n)
 }
 
 // hangUp ends what stands behind client i's connection.
@@ -397,9 +412,10 @@ func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) 
 				return
 			}
 		}
-		idx, out, ok := w.hostMemo.get(was, event|uint32(i)<<28)
+		key := w.timed(event) | uint32(i)<<28
+		idx, out, ok := w.hostMemo.get(was, key)
 		if !ok {
-			idx, out = w.hostMemo.put(was, event|uint32(i)<<28, w.hostStep(was, event, status))
+			idx, out = w.hostMemo.put(was, key, w.hostStep(was, event, status))
 		}
 		if i > 0 && !out.admitted {
 			return
@@ -441,7 +457,7 @@ func (w *System) gateMoves(s []uint32, i int, yield yielder) {
 		}
 		return
 	}
-	at, shuts := s[w.link(i)], g.closing
+	at, shuts := s[w.link(i)], g.closing && !w.peers.values[s[w.peer(i)]].lost // else it is gone already
 	kind := w.packets.values[at].kind
 	if kind == asks {
 		n := w.from(s, 0)
@@ -474,9 +490,9 @@ func (w *System) gateMoves(s []uint32, i int, yield yielder) {
 
 // gateOutcome is what an event does to a gate, remembered.
 func (w *System) gateOutcome(id, event uint32) (uint32, *gateOut) {
-	idx, out, ok := w.gateMemo.get(id, event)
+	idx, out, ok := w.gateMemo.get(id, w.timed(event))
 	if !ok {
-		idx, out = w.gateMemo.put(id, event, w.gateStep(id, event))
+		idx, out = w.gateMemo.put(id, w.timed(event), w.gateStep(id, event))
 	}
 	return idx, out
 }
@@ -551,6 +567,7 @@ const (
 	netClosesLink = 1000 + iota
 	netClosesSlot
 	netLoses
+	netWaits // an hour
 )
 
 // trouble is what the network can do for one unit of its budget.

@@ -20,6 +20,12 @@ type toy struct {
 	inside bool
 	// shipped is what stands in the toy's place, nil for the toy itself.
 	shipped *shipped
+	// pedant: it is a pedant in place of the toy digest; its server has nothing to
+	// offer where mute says why.
+	pedant bool
+	mute   gss.Code
+	// judged: passwords go out to be judged, where the toy is Basic's.
+	judged bool
 }
 
 // shipped is a shipped package in a toy's place: a mechanism for each side, by its place
@@ -29,6 +35,10 @@ type shipped struct {
 	digest *digestPeers
 	kdc    *realm // Kerberos: what its drivers know
 }
+
+// asks reports whether both sides of a toy put a question before they give or take
+// credentials.
+func (t toy) asks() bool { return !t.pedant && (t.mech.Asks || !bound.has(setOf(t.name))) }
 
 // legs is a toy whose initiator sends n tokens. Both of its sides ask the driver
 // for what they need.
@@ -52,32 +62,48 @@ func isNTLM(t *gsstoy.Toy)   { t.OID, t.Bound = gss.NTLM, true }
 func retracts(t *gsstoy.Toy) { t.Early = true }
 func refuses(t *gsstoy.Toy)  { t.Refuses = true } // the acceptor refuses everybody
 
+// silent are toys that need not ask, because they know what alice proves herself with
+// to a side, and nothing else.
+func silent(side gss.Side, toys ...toy) (known []toy) {
+	for _, t := range toys {
+		t.mech.Asks, t.mech.Identity, t.mech.Secret = false, "alice", secretOf("alice", side)
+		known = append(known, t)
+	}
+	return known
+}
+
 func traitsOf(name string) scheme.Traits {
 	t, _ := scheme.TraitsOf(name)
 	return t
 }
 
 func (t toy) client() scheme.Client {
-	switch t.name {
-	case scheme.Basic:
+	switch {
+	case t.pedant:
+		return pedant{}
+	case t.name == scheme.Basic:
 		return scheme.BasicClient()
-	case scheme.Digest:
-		if t.shipped != nil {
-			return t.shipped.digest.client
-		}
+	case t.name == scheme.Digest && t.shipped != nil:
+		return t.shipped.digest.client
+	case t.name == scheme.Digest:
 		return digestToy{}
 	}
 	return scheme.FromMechanism(traitsOf(t.name), t.mechanism(initiating))
 }
 
 func (t toy) server() scheme.Server {
-	switch t.name {
-	case scheme.Basic:
-		return scheme.BasicServer("r", scheme.AskVerifier)
-	case scheme.Digest:
-		if t.shipped != nil {
-			return t.shipped.digest.server
+	switch {
+	case t.pedant:
+		return pedant{mute: t.mute}
+	case t.name == scheme.Basic:
+		check := scheme.AskVerifier
+		if t.judged {
+			check = scheme.AskVerdict
 		}
+		return scheme.BasicServer("r", check)
+	case t.name == scheme.Digest && t.shipped != nil:
+		return t.shipped.digest.server
+	case t.name == scheme.Digest:
 		return digestToy{}
 	}
 	return scheme.ForMechanism(traitsOf(t.name), t.mechanism(accepting))

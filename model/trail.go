@@ -1,6 +1,8 @@
 package model
 
 import (
+	"strconv"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -17,6 +19,8 @@ type trail struct {
 	holderTo string // and which one, host and all
 	sides    [2]standing
 	counts   [2]count // the nonces of Digest that were used last, on whatever connections
+	leased   uint32   // bit n: a lease has had the count n of the remembered nonce
+	left     bool     // an exchange ended here in the middle of a handshake
 
 	// This exchange.
 	open       bool
@@ -35,7 +39,8 @@ type trail struct {
 	late       bool  // a request was sent again because it had come too early
 	sent       machine.BodyUse
 	hashed     bodies
-	status     int // of the response that is being dealt with, 0 after a Send
+	judging    bool // a question about the response is open
+	status     int  // of the response that is being dealt with, 0 after a Send
 	answer     machine.Response
 }
 
@@ -68,6 +73,8 @@ type attempt struct {
 	heard        message // the token of the scheme in use, in the newest challenge
 	since        bool    // credentials were sent since the newest challenge
 	with         bool    // the last request carried credentials
+	passed       bool    // and its response took them as those of one request
+	worked       schemes // of which a response took credentials to the end, since the newest challenge
 	scheme       schemes // of the credentials last sent on this connection
 	token        message // in them
 	sentEver     bool    // credentials were sent in this exchange
@@ -139,8 +146,16 @@ func (t *trail) see(c *setup, v any) {
 	case machine.Closed:
 		t.leave()
 	case machine.Lost:
+		if t.judging { // as if the response had said so
+			if side, ok := t.challengedBy(t.status); ok {
+				t.side[side].newestClosed = true
+			}
+			return
+		}
 		t.lose(v)
 		t.leave()
+	case machine.Ask:
+		_, t.judging = v.Question.(lastWord)
 	case machine.Begin:
 		resumed := v.Resume != (machine.Resume{})
 		v.Resume = machine.Resume{}
@@ -150,12 +165,16 @@ func (t *trail) see(c *setup, v any) {
 		if !c.remembers { // each order begins with the same count
 			t.counts = [2]count{}
 		}
+		if l := &v.Lease.Memory; c.streams && l.Offer.Form() != header.Malformed {
+			t.leased |= 1 << (l.Count & 31)
+		}
 		t.open, t.begin, t.session, t.spoke = true, v, unheard, false
 		if v.Lease.SessionBased {
 			t.session = leased
 		}
 	case answered:
 		t.hashed.see(v)
+		t.judging = false
 		if q, ok := v.question.(gss.NeedCredential); ok {
 			a := &t.side[q.Side]
 			s := c.asker(q.Side, q.Scheme)
@@ -177,21 +196,26 @@ func (t *trail) see(c *setup, v any) {
 	case machine.Response:
 		t.response(c, v)
 	case machine.Deliver, machine.Fail:
+		t.left = t.halfway(c)
+		t.close()
+	case gaveUp:
+		t.leave()
 		t.close()
 	case machine.Reopen:
 		t.leave()
+		t.side[gss.Origin].worked, t.side[gss.Proxy].worked = 0, 0
 		t.reconnects++
 	}
 }
 
 // leave forgets a connection: what an exchange heard on it counts no more.
 func (t *trail) leave() {
-	t.holder, t.holderTo, t.sides = "", "", [2]standing{}
+	t.holder, t.holderTo, t.sides, t.left = "", "", [2]standing{}, false
 	for s := range t.side {
 		a := &t.side[s]
 		goesOn := a.scheme &^ bound // what proves each request alone needs no connection
 		*a = attempt{scheme: goesOn, digests: a.digests, next: a.next, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
-			rounds: a.rounds, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
+			rounds: a.rounds, worked: a.worked, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
 	}
 	t.answer = machine.Response{}
 }
@@ -222,7 +246,24 @@ func (t *trail) close() {
 
 // between is what outlives an exchange.
 func (t *trail) between() trail {
-	return trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides, counts: t.counts}
+	return trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides, counts: t.counts, leased: t.leased, left: t.left}
+}
+
+// halfway reports whether the last request carried credentials of a handshake that
+// its response neither completed nor refused. A proxy that need not prove itself does
+// so with any response but a 407, and one that sends a request on to an origin that
+// wants credentials does not wait for any.
+func (t *trail) halfway(c *setup) bool {
+	for s := range t.side {
+		a := &t.side[s]
+		if gss.Side(s) == gss.Proxy && t.status == 401 {
+			continue
+		}
+		if a.with && bound.has(a.scheme) && !a.worked.has(a.scheme) && (t.status != challengeStatus(gss.Side(s)) || a.due(a.heard)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *trail) send(s machine.Send) {
@@ -234,7 +275,7 @@ func (t *trail) send(s machine.Send) {
 	t.empty, t.probe, t.sent = s.Body == machine.Omit && t.begin.Body != machine.NoBody, s.Probe, s.Body
 	for side := range t.side {
 		a, c := &t.side[side], credentials(s, gss.Side(side))
-		a.with = c.Present()
+		a.with, a.passed = c.Present(), false
 		if !a.with {
 			continue
 		}
@@ -287,7 +328,7 @@ func (t *trail) response(c *setup, r machine.Response) {
 	}
 	a := &t.side[side]
 	offers := field(r.Header, side)
-	a.challenged, a.newest, a.newestClosed, a.since, a.anew = true, offersOf(offers), r.Close, false, false
+	a.challenged, a.newest, a.newestClosed, a.since, a.anew, a.worked = true, offersOf(offers), r.Close, false, false, 0
 	a.offered |= a.newest
 	a.everOffered |= a.newest
 	a.rounds++
@@ -317,14 +358,26 @@ func (t *trail) response(c *setup, r machine.Response) {
 // handshake came to its end with it, what the connection holds from now on.
 func (t *trail) pass(c *setup, side gss.Side) {
 	a, st := &t.side[side], &t.sides[side]
+	if a.with && !bound.has(a.scheme) && (t.status != 425 || t.late) {
+		a.worked |= a.scheme
+		// Without the peer's proof the shipped Digest does not know that its own was taken.
+		a.passed = a.scheme != digest || c.digestPeers(side) == nil || infoOf(t.answer.Header, side).Present()
+	}
 	if !a.with || !bound.has(a.scheme) || !a.token.proof {
 		return
+	}
+	if side == gss.Proxy && !c.strictProxy {
+		a.worked |= a.scheme
 	}
 	if toy, _ := c.toyFor(side, nameOf(a.scheme)); toy.mech.Final {
 		text, _ := rawToken(field(t.answer.Header, side), a.scheme)
 		if read(text, side).kind != 'f' {
 			return
 		}
+	}
+	a.worked |= a.scheme
+	if t.begin.Request.Multiplexed { // nothing lasts beyond its stream
+		return
 	}
 	ntlm := a.leafNTLM()
 	st.proven, st.reset, st.crossed, st.lasting = true, false, false, ntlm
@@ -338,8 +391,13 @@ func (t *trail) pass(c *setup, side gss.Side) {
 	}
 	t.holder, t.holderTo = "", ""
 	if st.lasting || ntlm {
-		t.holder, t.holderTo = t.begin.Identity, t.begin.Request.Host
+		t.holder, t.holderTo = t.begin.Identity, originOf(&t.begin.Request)
 	}
+}
+
+// originOf is where a request goes.
+func originOf(q *machine.Request) string {
+	return q.Scheme + "://" + q.Host + ":" + strconv.Itoa(int(q.Port))
 }
 
 // leafNTLM reports whether the credentials last sent are NTLM's, under whatever
@@ -347,4 +405,12 @@ func (t *trail) pass(c *setup, side gss.Side) {
 func (a *attempt) leafNTLM() bool {
 	token, _ := a.proof.Token()
 	return prefixOf(toyToken(token)) == "toy/NTLM"
+}
+
+// infoOf is what a response says of a side's authentication.
+func infoOf(r header.Response, side gss.Side) header.Info {
+	if side == gss.Proxy {
+		return r.ProxyAuthenticationInfo
+	}
+	return r.AuthenticationInfo
 }

@@ -91,11 +91,17 @@ type (
 		answer   gss.Answer
 		granted  bool
 	}
+	// gaveUp: the user gave up, and the driver the connection or the stream with the
+	// exchange.
+	gaveUp struct{}
 	// misused: a machine returned an error, so the driver of this model, or the
 	// machine, breaks the contract.
 	misused struct{ err error }
 	// arrived: a request came to a server, or to a proxy that authenticates.
-	arrived struct{ request }
+	arrived struct {
+		request
+		at int64
+	}
 	// refused: it answered itself. before and after are the machine.
 	refused struct {
 		machine.Reply
@@ -107,6 +113,7 @@ type (
 		info      gss.Info
 		anonymous bool
 		context   gss.Context
+		at        int64
 	}
 	// finished: the final response leaves.
 	finished struct {

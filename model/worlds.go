@@ -99,8 +99,13 @@ func early(o *order)       { o.early = true }
 func byConnect(o *order)   { o.connect = true }
 func transparent(o *order) { o.transparent = true }
 
-// Worlds are all of them, the small ones first.
+// Worlds are all of them: the likely and the dangerous ones first, then those for what
+// is rare.
 func Worlds() []Scenario {
+	return slices.Concat(commonWorlds(), rareWorlds(), timeWorlds(), connectionWorlds(), memoryWorlds(), bodyWorlds())
+}
+
+func commonWorlds() []Scenario {
 	return []Scenario{
 		{
 			Name: "origin", Says: "A client and an origin with Nego2 and Negotiate of two legs and a final proof; Basic besides.",
@@ -269,6 +274,17 @@ func Worlds() []Scenario {
 					canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
 					proxied: true, reverse: true, strip: true, sharedFront: true,
 					orders: [][]order{{alice(), alice(knows(scheme.NTLM)), alice(posts(machine.Replayable))}},
+				}
+			},
+		},
+		{
+			Name: "stale-pool", Says: "Requests over upstream connections of a pool, which may have closed while they were idle.",
+			quick: size{4, 2}, full: size{5, 3},
+			setup: func() *setup {
+				toys := []toy{{name: scheme.Basic}}
+				return &setup{
+					canOrigin: toys, origin: toys, closes: true, statuses: []int{200}, proxied: true, spare: true,
+					orders: [][]order{{alice(), alice(put), alice(at("p")), alice(posts(machine.Replayable))}},
 				}
 			},
 		},
