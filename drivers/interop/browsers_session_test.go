@@ -200,8 +200,12 @@ var document = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 
 // asking is the document where credentials are asked for, bound to the TLS channel or not.
 func (s *session) asking(binding gss.Demand) (http.Handler, func(*http.Server)) {
+	return s.askingWith(machine.ServerConfig{Schemes: asked(s, s.by, binding)})
+}
+
+func (s *session) askingWith(c machine.ServerConfig) (http.Handler, func(*http.Server)) {
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: machine.ServerConfig{Schemes: asked(s, s.by, binding)}, Source: askedSource(s), Certificate: nethttp.Served(pki.cert), Log: s.log,
+		Auth: c, Source: askedSource(s), Certificate: nethttp.Served(pki.cert), Log: s.log,
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -304,9 +308,10 @@ func (s *session) via(proxy, at string) string {
 	return strings.Replace(at, "localhost", "via-"+p.Port()+".interop.test", 1)
 }
 
-// reversed is an origin behind a reverse proxy.
-func (s *session) reversed() string {
-	upstream, err := url.Parse(s.origin(false, gss.IfAvailable))
+// reversed is an origin behind a reverse proxy, which it knows for one that keeps clients apart or not.
+func (s *session) reversed(pinned bool) string {
+	h, install := s.askingWith(machine.ServerConfig{Schemes: asked(s, s.by, gss.IfAvailable), PinnedFront: pinned})
+	upstream, err := url.Parse(s.serve(h, false, install))
 	if err != nil {
 		s.Fatal(err)
 	}

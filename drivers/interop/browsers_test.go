@@ -41,6 +41,7 @@ const (
 	toTunnel  = "proxy, CONNECT"
 	toBehind  = "origin behind a proxy"
 	toReverse = "origin behind a reverse proxy"
+	toPinned  = "origin behind a reverse proxy, PinnedFront"
 	toHTTP2   = "origin, TLS, HTTP/2 offered"
 	toBound   = "origin, TLS, binding required"
 	toJoined  = "origin, challenges on one line"
@@ -56,7 +57,8 @@ var routes = map[string]func(*session) string{
 	toBehind: func(s *session) string {
 		return s.via(s.forward(nethttp.ProxyConfig{}, unnoted), s.origin(false, gss.IfAvailable))
 	},
-	toReverse: (*session).reversed,
+	toReverse: func(s *session) string { return s.reversed(false) },
+	toPinned:  func(s *session) string { return s.reversed(true) },
 	toHTTP2:   (*session).multiplexed,
 	toBound:   func(s *session) string { return s.origin(true, gss.Require) },
 	toJoined:  (*session).joined,
@@ -125,6 +127,7 @@ var (
 		{toOrigin, chromium, []string{ticketed, digest512}},
 		{toBehind, firefox, []string{bareNTLM, inNTLM}},
 		{toReverse, chromium, []string{inNTLM, bareNTLM, inKerberos}},
+		{toPinned, firefox, []string{bareNTLM, inNTLM}},
 		{toHTTP2, firefox, []string{bareNTLM, inNTLM, everything}},
 		{toBound, chromium, []string{bareNTLM, inNTLM, inKerberos, everything}},
 		{toJoined, firefox, []string{digestBoth, everything}},
