@@ -1,0 +1,36 @@
+package ticket_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/ticket"
+)
+
+// A client is sent from realm to realm MaxReferrals times, and no further.
+func TestReferralsOfALogin(t *testing.T) {
+	x := ticket.New(ticket.Request{
+		Client:   message.Principal{Name: message.NameOf(message.NameEnterprise, "alice@here"), Realm: "R0"},
+		Password: gss.NewSecret("password"), Types: types,
+	})
+	var answer gss.Answer
+	for n := 0; ; n++ {
+		next, r, err := x.Step(gss.Env{Now: now, Seed: gss.Seed{1, byte(n)}}, answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Ask == nil {
+			if r.Fault.Code != gss.TooMany || n != ticket.MaxReferrals+1 {
+				t.Errorf("after %d requests %v, want %d", n, r.Fault, ticket.MaxReferrals+1)
+			}
+			return
+		}
+		if got, want := r.Ask.(gss.NeedExchange).Realm, fmt.Sprint("R", n); got != want {
+			t.Fatalf("request %d goes to %s, want %s", n+1, got, want)
+		}
+		away := message.Error{Time: message.TimeOf(now), Code: message.ErrWrongRealm, Service: message.TGS("R", "R"), Client: message.Principal{Realm: fmt.Sprint("R", n+1)}}
+		x, answer = next, gss.Reply{Data: string(away.Append(nil))}
+	}
+}
