@@ -127,7 +127,7 @@ func TestForwardableIsAskedFor(t *testing.T) {
 	}
 }
 
-// Who the user is, by how the name is written: a realm is in capitals, what is not is a
+// A user is told by how the name is written: a realm is in capitals, what is not is a
 // user principal name, which a KDC of the default realm looks up, or of its own suffix in
 // capitals where there is no default (RFC 6806 section 5).
 func TestRealmsOfNames(t *testing.T) {

@@ -137,7 +137,7 @@ func TestMultiplexedHandshakes(t *testing.T) {
 }
 
 // A request without credentials in the middle of a handshake is unexpected (NTHT-3.1.5.1-2),
-// also where such requests are let in otherwise, and where the connection was somebody's
+// also where such requests are let in otherwise, and where the connection had an identity
 // before the handshake began.
 func TestBareRequestInTheMiddle(t *testing.T) {
 	r := newRig(t)
@@ -218,7 +218,7 @@ func TestUnansweredForAll(t *testing.T) {
 }
 
 // An anonymous context is no named client's, though the names be spelled alike.
-func TestAnonymousIsNobodysName(t *testing.T) {
+func TestAnonymousIsNoNamedClient(t *testing.T) {
 	named, anonymous := gss.Info{Peer: "ANONYMOUS LOGON"}, gss.Info{Peer: "anonymous logon", Anonymous: true}
 	if same(named, anonymous) || same(anonymous, named) {
 		t.Error("an anonymous client is the same as one of that name")
