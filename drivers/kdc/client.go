@@ -223,7 +223,7 @@ func (c *Client) proxy(ctx context.Context, address, realm string, request []byt
 	r.Header.Set("Content-Type", "application/kerberos")
 	transport := &http.Transport{TLSClientConfig: c.TLS, DialContext: c.Dial, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
-	// Where a redirect leads is not where the request was meant to go.
+	// Where a redirect leads is not where the request was meant to go (KRB-20).
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {

@@ -177,7 +177,7 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 	}
 	realm, isTGS := part.Service.IsTGS()
 	switch {
-	case part.Nonce != x.nonce:
+	case part.Nonce != x.nonce: // KRB-20
 		return x.fail(gss.NotAuthentic, "the KDC's answer is to another request: its nonce differs")
 	case !part.Service.Equal(rep.Ticket.Service):
 		return x.fail(gss.NotAuthentic, "the KDC's ticket is for another service than it says")
