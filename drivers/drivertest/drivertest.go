@@ -62,6 +62,8 @@ type Driver struct {
 	// Binds: Server serves https where ServerSetup.TLS is set, and compares channel bindings with
 	// the certificate that a connection showed, or with all those of ServerSetup.TLS.
 	Binds bool
+	// Thorough asks for all combinations where checks take one of each kind otherwise.
+	Thorough bool
 	// Absolute: Server is a forward proxy, to which requests have the absolute form. They may name any server.
 	Absolute bool
 	// Unlimited: Server does not apply ServerSetup.Limits to all that its clients may do, as a

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
-	"github.com/countersign-auth/countersign/internal/long"
 )
 
 // serverReadings sends messages that two readers may read differently, with each kind of credentials, on
@@ -37,7 +36,7 @@ func (k *kit) serverReadings() {
 		}
 		for n := range setting.Cases() {
 			for m, method := range smuggle.Methods {
-				if !long.Form() && m != (n+i)%len(smuggle.Methods) {
+				if !k.d.Thorough && m != (n+i)%len(smuggle.Methods) {
 					continue
 				}
 				tries++

@@ -17,11 +17,12 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
+	"github.com/countersign-auth/countersign/internal/long"
 )
 
 // kitDriver is this package as a driver.
 func kitDriver() drivertest.Driver {
-	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true, Binds: true}
+	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true, Binds: true, Thorough: long.Form()}
 }
 
 func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {

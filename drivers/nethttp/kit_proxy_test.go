@@ -162,7 +162,7 @@ func relayed(reverse bool) func(drivertest.ServerSetup) (func(), error) {
 
 // TestKitReverseGate: the reverse proxy forwards what an Authenticator in front of it let pass.
 func TestKitReverseGate(t *testing.T) {
-	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: gated} })
+	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: gated, Thorough: long.Form()} })
 }
 
 // TestKitRelayed: the origin behind the proxy authenticates. The plain form looks at the reverse proxy, the long one
@@ -174,7 +174,7 @@ func TestKitRelayed(t *testing.T) {
 	}{{"reverse", true}, {"forward", false}}[:long.Of(1, 2)] {
 		t.Run(p.name, func(t *testing.T) {
 			drivertest.Run(t, func() drivertest.Driver {
-				return drivertest.Driver{Server: relayed(p.reverse), Absolute: !p.reverse, Unlimited: true}
+				return drivertest.Driver{Server: relayed(p.reverse), Absolute: !p.reverse, Unlimited: true, Thorough: long.Form()}
 			})
 		})
 	}

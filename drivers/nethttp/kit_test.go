@@ -8,13 +8,14 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/internal/long"
 )
 
 // kitDriver is this package as a driver.
 func kitDriver() drivertest.Driver {
 	return drivertest.Driver{
 		HTTP2: true,
-		Binds: true,
+		Binds: true, Thorough: long.Form(),
 		Client: func(s drivertest.ClientSetup) (drivertest.Client, error) {
 			tr, err := nethttp.NewTransport(nethttp.ClientConfig{
 				Machine: s.Machine, Source: s.Source,
