@@ -73,7 +73,7 @@ func iterations(reply []byte, n uint32) []byte {
 const earlier = "a reply to an earlier request"
 
 func hostileKDCs() []hostileKDC {
-	var first atomic.Pointer[[]byte] // what the real one said to the first request of all
+	var first, asks atomic.Pointer[[]byte] // what the real one said first, a reply and an error
 	var realms atomic.Int32
 	list := []hostileKDC{
 		bytesOf("nothing", ""),
@@ -104,8 +104,8 @@ func hostileKDCs() []hostileKDC {
 		replies("pre-authentication without end", func(r []byte, ask func([]byte) []byte) []byte {
 			b := ask(r)
 			if message.IsError(string(b)) {
-				first.Store(&b)
-			} else if p := first.Load(); p != nil && message.IsError(string(*p)) {
+				asks.Store(&b)
+			} else if p := asks.Load(); p != nil && message.IsError(string(*p)) {
 				return *p
 			}
 			return b
