@@ -18,6 +18,10 @@
 // process has no descriptor left. Install and drive.Patient see to that; ReadBufferSize bounds the
 // header, and its default of 4 KiB is too small for Kerberos.
 //
+// With StreamRequestBody the handler reads bodies as they come, and fasthttp does not tell whether a chunk was
+// malformed, behind which no request can be found: the connection closes after a request whose chunks the handler
+// had, and an NTLM login that the connection carried ends with it.
+//
 // Where channel bindings are to be those of the certificate that a connection showed, fasthttp has no
 // context to note it in. A listener has:
 //
