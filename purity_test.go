@@ -142,6 +142,7 @@ func TestMachineKnowsNoScheme(t *testing.T) {
 		"scheme":        {"header", "gss"},
 		"machine":       {"header", "gss", "scheme"},
 		"machine/trace": {"header", "gss", "scheme", "machine"},
+		"hop":           {"header", "gss", "machine"},
 	}
 	c := newChecker(t)
 	for dir, may := range allowed {

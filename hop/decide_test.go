@@ -55,7 +55,7 @@ func TestPick(t *testing.T) {
 	}
 }
 
-func TestCrowd(t *testing.T) {
+func TestEvict(t *testing.T) {
 	for _, c := range []struct {
 		keys         string // of the idle connections; the new one's is a
 		most, perKey int
@@ -68,7 +68,7 @@ func TestCrowd(t *testing.T) {
 		{"bcde", 4, 1, 0},
 		{"abaa", 4, 3, 0},
 	} {
-		got := Crowd(len(c.keys), func(i int) bool { return c.keys[i] == 'a' }, c.most, c.perKey)
+		got := Evict(len(c.keys), func(i int) bool { return c.keys[i] == 'a' }, c.most, c.perKey)
 		if got != c.want {
 			t.Errorf("%q, at most %d and %d of a key: %d, want %d", c.keys, c.most, c.perKey, got, c.want)
 		}

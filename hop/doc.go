@@ -20,7 +20,7 @@
 // Closed and OwnLost may be told at any time: the client's connection is gone, or the
 // one upstream that is this client's own.
 //
-// A pool of idle connections asks [Pick] which of them a request gets, and [Crowd]
+// A pool of idle connections asks [Pick] which of them a request gets, and [Evict]
 // which one makes room. A client asks [Loss.Next] what to do where a connection was
 // lost in place of a response. [ApplySend] and its like put the actions of machines
 // into fields.

@@ -112,7 +112,7 @@ type Reply struct{ machine.Reply }
 // Send: send the request upstream, with the fields of Apply.
 type Send struct {
 	Over Over
-	// Scheme and Info are who the client is to this proxy, if it authenticated. They are
+	// Scheme and Info say as what the client authenticated to this proxy, if it did. They are
 	// zero where the request is sent once more.
 	Scheme string
 	Info   gss.Info

@@ -244,7 +244,7 @@ func fronts(t *rapid.T) {
 	var pool []int
 	opened, closed := 0, map[int]bool{}
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
-		n := rapid.IntRange(0, len(parties)-1).Draw(t, "who")
+		n := rapid.IntRange(0, len(parties)-1).Draw(t, "client")
 		p := &parties[n]
 		e := p.next(t)
 		if e == nil {
@@ -416,4 +416,26 @@ func (p *party) next(t *rapid.T) Event {
 	}
 	r.Content = r.Request.Method == "POST"
 	return r
+}
+
+// What proves a password shows in no output.
+func TestNothingShows(t *testing.T) {
+	f := open(t, basic)
+	for _, e := range []Event{
+		get("Proxy-Authorization: Basic YTpjNG5hcnk=", "Authorization: Basic YTpjNG5hcnk="),
+		Answered{machine.Answered{ID: 1, Answer: gss.Verdict{Accepted: true}}},
+	} {
+		next, o, err := f.Step(env, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f = next
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			for _, v := range []any{e, f, &f, o} {
+				if shown := fmt.Sprintf(verb, v); strings.Contains(shown, "c4nary") || strings.Contains(shown, "YTpjNG5hcnk=") {
+					t.Errorf("%s of %T shows a password: %s", verb, v, shown)
+				}
+			}
+		}
+	}
 }

@@ -4,7 +4,7 @@ package hop
 type Fit uint8
 
 const (
-	// Unfit: it leads elsewhere, or belongs to someone else.
+	// Unfit: it leads elsewhere, or belongs to another client.
 	Unfit Fit = iota
 	// Fits: it leads where the request goes.
 	Fits
@@ -26,10 +26,10 @@ func Pick(n int, fit func(i int) Fit) int { // CONN-1
 	return at
 }
 
-// Crowd returns which of n idle connections, in the order in which they became idle,
+// Evict returns which of n idle connections, in the order in which they became idle,
 // makes room for one more: the oldest of its own key where there are perKey of those, else
 // the oldest of all where there are most; -1 where there is room.
-func Crowd(n int, same func(i int) bool, most, perKey int) int {
+func Evict(n int, same func(i int) bool, most, perKey int) int {
 	count, oldest := 0, -1
 	for i := n - 1; i >= 0; i-- {
 		if same(i) {

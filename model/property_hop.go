@@ -11,7 +11,7 @@ import (
 // upstream is the part of a ledger that is about a proxy's connections upstream, and what
 // they mean to the one that its client has.
 type upstream struct {
-	widowed bool // the upstream connection that was the client's own has closed
+	ownGone bool // the upstream connection that was the client's own has closed
 	closing bool // the client's connection is to close
 	late    bool // the request under way came after that
 
@@ -28,18 +28,18 @@ func (u *upstream) see(v any) {
 		u.late = u.closing
 	case forwarded:
 		u.sent, u.over, u.lost, u.loss = u.sent+1, v.over, false, lostUpstream{}
-		u.widowed = u.widowed && v.over != hop.NewOwn
+		u.ownGone = u.ownGone && v.over != hop.NewOwn
 	case lostUpstream:
 		u.lost, u.loss = true, v
-		u.widowed = u.widowed || u.over == hop.Own || u.over == hop.NewOwn
+		u.ownGone = u.ownGone || u.over == hop.Own || u.over == hop.NewOwn
 	case lostOwn:
-		u.widowed = true
+		u.ownGone = true
 	case machine.Retire:
-		u.widowed = u.widowed && v.End != machine.Upstream
+		u.ownGone = u.ownGone && v.End != machine.Upstream
 	case closing:
 		u.closing = true
 	case refused, relayed, aborted:
-		*u = upstream{widowed: u.widowed, closing: u.closing}
+		*u = upstream{ownGone: u.ownGone, closing: u.closing}
 	}
 }
 
@@ -93,7 +93,7 @@ var hopProperties = []Property{
 		Says: "Once the upstream connection that is a client's own has closed, the client's connection is about to close before the next request comes on it.",
 		Rows: rows("R4559-6-5 RELAY-10"),
 		acceptor: on(func(_ *setup, l *ledger, _ arrived) Verdict {
-			if !l.up.widowed {
+			if !l.up.ownGone {
 				return Idle
 			}
 			return Must(l.up.closing)
@@ -135,7 +135,7 @@ var hopProperties = []Property{
 		acceptor: func(_ *setup, l *ledger, v any) Verdict {
 			switch u := &l.up; v.(type) {
 			case aborted:
-				return Must(u.late || u.untouched() || u.widowed && u.sent == 0)
+				return Must(u.late || u.untouched() || u.ownGone && u.sent == 0)
 			case refused, relayed:
 				if u.lost {
 					return Must(!u.untouched())

@@ -47,18 +47,18 @@ func (l *List[C]) Take(fit func(C) hop.Fit) (c C, ok bool) {
 // list without being taken is closed by close.
 func (l *List[C]) Put(c C, b Bounds, same func(C) bool, close func(C)) {
 	e := &entry[C]{conn: c, close: close}
-	var crowd *entry[C]
+	var evicted *entry[C]
 	l.mu.Lock()
-	if i := hop.Crowd(len(l.idle), func(i int) bool { return same(l.idle[i].conn) }, b.Most, b.PerKey); i >= 0 {
-		crowd = l.remove(i)
+	if i := hop.Evict(len(l.idle), func(i int) bool { return same(l.idle[i].conn) }, b.Most, b.PerKey); i >= 0 {
+		evicted = l.remove(i)
 	}
 	l.idle = append(l.idle, e)
 	if b.Long > 0 {
 		e.timer = time.AfterFunc(b.Long, func() { l.expire(e) })
 	}
 	l.mu.Unlock()
-	if crowd != nil {
-		crowd.close(crowd.conn)
+	if evicted != nil {
+		evicted.close(evicted.conn)
 	}
 }
 
