@@ -234,17 +234,20 @@ func (c *Client) renew(s gss.Side) {
 	if !sd.ended || sd.persistent {
 		return
 	}
-	i := int(sd.scheme) - 1
-	if sd.state == gss.Continue || c.traits(s).OfferedOnly {
+	i, t, m := int(sd.scheme)-1, c.traits(s), sd.memory
+	c.ex.broken = c.ex.broken || !sd.proven && t.Legged() // CONN-8: what was begun here was not ended
+	offer, known := header.Challenges{}, header.ListOf(header.BareChallenge(t.Name))
+	if m.Offer.Form() != header.Malformed {
+		offer = header.ListOf(m.Offer)
+		known = offer
+	}
+	// What was offered since it was taken up may be stronger (HTA-13).
+	if sd.state == gss.Continue || t.OfferedOnly || c.conf.Policy.Choose(c.conf.schemes[s], known, c.conditions(s)).Index != i {
 		sd.drop()
 		return
 	}
-	m := sd.memory
 	c.start(s, i, scheme.Start)
-	sd.offer, sd.count = header.Challenges{}, m.Count+1
-	if m.Offer.Form() != header.Malformed {
-		sd.offer = header.ListOf(m.Offer)
-	}
+	sd.offer, sd.count = offer, m.Count+1
 }
 
 // conclude lets side s's context judge the response that passed its side.

@@ -37,6 +37,7 @@ type ledger struct {
 	odd     bool   // its token is not the one that may come now
 	kept    string // the identity before it
 	ended   bool   // which had ended when it came
+	hop     bool   // which is no good for what came through a hop that shares
 	admit   bool
 	with    bool // it carries credentials for this side
 	outage  bool // its last question had no answer for any client
@@ -59,6 +60,7 @@ func (l *ledger) see(c *setup, v any) {
 	case arrived:
 		l.arrive(c, v.request)
 		l.ended = l.until != 0 && v.at >= l.until
+		l.hop = (v.header.Via || v.shared || l.side == gss.Proxy && c.sharedFront) && (l.side == gss.Proxy || !c.pinnedFront) && !v.early()
 	case answered:
 		l.hashed.see(v)
 		_, l.outage = v.answer.(gss.Unreachable)
@@ -159,7 +161,10 @@ func (l *ledger) arrive(c *setup, q request) {
 
 // rest ends a request.
 func (l *ledger) rest() {
-	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed, l.ended = false, request{}, message{}, false, false, "", false, false, false, false
+	if l.hop && !l.with {
+		l.identity = ""
+	}
+	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed, l.ended, l.hop = false, request{}, message{}, false, false, "", false, false, false, false, false
 	l.hashed = bodies{}
 }
 

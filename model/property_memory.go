@@ -11,11 +11,11 @@ import (
 var memoryProperties = []Property{
 	{
 		Name: "LeasesCountUp",
-		Says: "No two requests are given the same count of a remembered nonce, in whatever order requests that go out side by side come to their end.",
+		Says: "No two requests are given the same count of the nonce that was given last, in whatever order requests that go out side by side come to their end.",
 		Rows: rows("REPLAY-7"),
 		client: on(func(c *setup, t *trail, b machine.Begin) Verdict {
 			if l := &b.Lease.Memory; c.streams && l.Offer.Form() != header.Malformed {
-				return Must(t.leased>>(l.Count&31)&1 == 0)
+				return Must(t.leased.with(l) != t.leased)
 			}
 			return Idle
 		}),

@@ -320,6 +320,9 @@ func (w *System) peerMove(s []uint32, i int, event, cost, link uint32, yield yie
 	n := w.from(s, cost)
 	n[w.link(i)] = link
 	n[w.peer(i)] = out.peer
+	if w.setup.tunnels && w.peers.values[out.peer].inside && !w.peers.values[was].inside {
+		w.closeSlot(n, i) // the tunnel is a connection of its own
+	}
 	if out.fresh {
 		w.hangUp(n, i, w.peers.values[was].inside)
 	}

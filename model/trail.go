@@ -19,8 +19,8 @@ type trail struct {
 	holderTo string // and which one, host and all
 	sides    [2]standing
 	counts   [2]count // the nonces of Digest that were used last, on whatever connections
-	leased   uint32   // bit n: a lease has had the count n of the remembered nonce
-	left     bool     // an exchange ended here in the middle of a handshake
+	leased   leases
+	left     bool // an exchange ended here in the middle of a handshake
 
 	// This exchange.
 	open       bool
@@ -51,6 +51,21 @@ type standing struct {
 	reset    bool // the challenge status came since
 	crossed  bool // the other side's challenge status came since
 	saidTrue bool // Persistent-Auth: true came, whenever
+}
+
+// leases are those of the remembered challenge that was leased last.
+type leases struct {
+	offer  header.Challenge
+	counts uint32 // bit n: one of them had the count n
+}
+
+// with are the leases and one more.
+func (l leases) with(m *scheme.Memory) leases {
+	if l.offer != m.Offer {
+		l = leases{offer: m.Offer}
+	}
+	l.counts |= 1 << (m.Count & 31)
+	return l
 }
 
 // session is what is known of Proxy-Support in this exchange.
@@ -166,7 +181,7 @@ func (t *trail) see(c *setup, v any) {
 			t.counts = [2]count{}
 		}
 		if l := &v.Lease.Memory; c.streams && l.Offer.Form() != header.Malformed {
-			t.leased |= 1 << (l.Count & 31)
+			t.leased = t.leased.with(l)
 		}
 		t.open, t.begin, t.session, t.spoke = true, v, unheard, false
 		if v.Lease.SessionBased {
@@ -251,14 +266,10 @@ func (t *trail) between() trail {
 
 // halfway reports whether the last request carried credentials of a handshake that
 // its response neither completed nor refused. A proxy that need not prove itself does
-// so with any response but a 407, and one that sends a request on to an origin that
-// wants credentials does not wait for any.
+// so with any response but a 407.
 func (t *trail) halfway(c *setup) bool {
 	for s := range t.side {
 		a := &t.side[s]
-		if gss.Side(s) == gss.Proxy && t.status == 401 {
-			continue
-		}
 		if a.with && bound.has(a.scheme) && !a.worked.has(a.scheme) && (t.status != challengeStatus(gss.Side(s)) || a.due(a.heard)) {
 			return true
 		}

@@ -14,7 +14,7 @@ func connectionWorlds() []Scenario {
 	return []Scenario{
 		{
 			Name: "http-and-https", Says: "A client that wants http and https of one host and port, over connections that it keeps.",
-			quick: size{2, 1}, full: size{3, 3},
+			quick: size{2, 1}, full: size{3, 2},
 			setup: func() *setup {
 				toys := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
 				return &setup{
@@ -150,6 +150,19 @@ func connectionWorlds() []Scenario {
 					canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, proxied: true, pinnedFront: true, statuses: []int{200},
 					tricks: trickSet("swaps the status for 407", "swaps the status for 401", "forges Persistent-Auth: true"),
 					orders: [][]order{{alice(knows(scheme.NTLM), knowsProxy(scheme.NTLM)), alice(knowsProxy(scheme.NTLM))}},
+				}
+			},
+		},
+		{
+			Name: "renewed", Says: "A client that knows a proxy's weaker scheme, which offers a stronger one on the way, and an origin that closes.",
+			quick: size{1, 2}, full: size{2, 3},
+			setup: func() *setup {
+				front := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
+				origin := []toy{legs(scheme.NTLM, 2)}
+				return &setup{
+					canOrigin: origin, origin: origin, canProxy: front, proxy: front, proxied: true, statuses: []int{200},
+					tricks: trickSet("adds bare challenges", "marks the connection as closing"),
+					orders: [][]order{{alice(knowsProxy(scheme.NTLM))}},
 				}
 			},
 		},

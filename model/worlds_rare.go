@@ -149,7 +149,7 @@ func rareWorlds() []Scenario {
 		},
 		{
 			Name: "last-words-body", Says: "The same with a body that is to go only over an authenticated connection.",
-			quick: size{1, 1}, full: size{1, 3},
+			quick: size{1, 1}, full: size{1, 2},
 			setup: func() *setup {
 				return &setup{
 					canOrigin: ntlm(), origin: ntlm(), canProxy: pedants(), proxy: pedants(), proxied: true, pinnedFront: true, bodies: machine.Strict,
