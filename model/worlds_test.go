@@ -167,8 +167,12 @@ func TestProperties(t *testing.T) {
 
 func TestTrickNames(t *testing.T) {
 	for _, s := range Worlds() {
-		if slices.Contains(s.setup().tricks, -1) {
+		c := s.setup()
+		if slices.Contains(c.tricks, -1) {
 			t.Errorf("%s names a trick that there is not", s.Name)
+		}
+		if c.hours > maxHours || len(c.statuses) > maxStatuses {
+			t.Errorf("%s has %d hours and %d statuses, there is room for %d and %d", s.Name, c.hours, len(c.statuses), maxHours, maxStatuses)
 		}
 	}
 	if got := trickSet("swaps the status for 401", "no such trick"); len(got) != 2 || got[1] != -1 {
