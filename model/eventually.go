@@ -119,7 +119,8 @@ func (e *explorer) edges(i uint32, yield func(label, to uint32)) {
 	})
 }
 
-// fair reports whether a run may stay in a component for ever.
+// fair reports whether a run may stay in a component for ever. What leads to a state
+// that was not stored can be done as well.
 func (e *explorer) fair(component []uint32) bool {
 	in := map[uint32]bool{}
 	for _, i := range component {
@@ -130,13 +131,13 @@ func (e *explorer) fair(component []uint32) bool {
 	always, taken := ^uint32(0), uint32(0)
 	for _, i := range component {
 		enabled := uint32(0)
-		e.edges(i, func(label, j uint32) {
+		e.world.Next(e.seen.at(i), func(label uint32, next []uint32) {
 			bits := uint32(1)
 			if f != nil {
 				bits = f.Actor(label)
 			}
 			enabled |= bits
-			if in[j] {
+			if j, ok := e.seen.find(e.canonical(next)); ok && in[j] {
 				cycle = true
 				taken |= bits
 			}

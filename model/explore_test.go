@@ -151,6 +151,18 @@ func TestMaxStates(t *testing.T) {
 	}
 }
 
+// What leads to a state for which there was no room can still be done: a run that never
+// does it is as unfair as it would be if there had been.
+func TestMaxStatesFair(t *testing.T) {
+	g := graph{starts: []uint32{0}, edges: map[uint32][]edge{0: {{1, 1}, {10, 9}}, 1: {{2, 0}, {10, 9}}}}
+	open := stateIs(Eventually, "gets there", func(s uint32) Verdict { return Must(s == 9) })
+	for most, want := range map[uint32]Status{2: Unfinished, 0: Held} {
+		if o := Explore(g, []Check{open}, Options{MaxStates: most}).Outcomes[0]; o.Status != want {
+			t.Errorf("with room for %d states: %v, want %v", most, o.Status, want)
+		}
+	}
+}
+
 func TestStore(t *testing.T) {
 	s := newStore(2)
 	for i := range uint32(100_000) {
