@@ -153,7 +153,7 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		s.kept = kept{}
 		return s.refuse(env, untakable(creds)), nil
 	default:
-		if s.half.scheme != uint8(i)+1 { // a first message: HTA-21
+		if s.half.scheme != uint8(i)+1 || s.now.request.Multiplexed { // a first message: HTA-21; a stream goes on with none, HTA-4
 			former := s.kept
 			if s.half.scheme != 0 {
 				former = s.half.former
