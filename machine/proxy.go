@@ -180,12 +180,17 @@ func (p *Proxy) forward(client Accept) Actions {
 	case f.Pin == Fresh:
 		p.pinned, p.pin, p.owner, p.vacant = true, to, p.now.client, false
 	case p.pin != to || leave:
-		p.pinned, p.vacant = false, false
+		p.unpin()
 	}
 	if leave {
 		return Do(Retire{Upstream}, f)
 	}
 	return Do(f)
+}
+
+// unpin forgets the upstream connection that was this client's alone, and whose it was.
+func (p *Proxy) unpin() {
+	p.pinned, p.pin, p.owner, p.vacant = false, origin{}, user{}, false
 }
 
 // reset makes the proxy and its front ready for the next request.
@@ -211,7 +216,8 @@ func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
 	})
 	out := Relay{}
 	if own && r.Close { // closing either side retires the other
-		out.Close, p.pinned = true, false
+		out.Close = true
+		p.unpin()
 	}
 	if bound && p.now.on == Shared && p.now.canPin {
 		// Also where it closes with this response: a server may do so with its first
@@ -265,11 +271,12 @@ func (p *Proxy) closed(env gss.Env, end End) Actions {
 		if own {
 			p.now.relay.Close, p.now.relay.Keep, p.now.relay.SessionBased = true, false, false
 		}
-		p.pinned = false
+		p.unpin()
 	case p.phase == sent, p.phase == asking && own:
 		return p.badGateway(gss.Unanswered, "the upstream connection closed before it answered", own)
 	case own:
-		p.pinned, p.phase = false, dead
+		p.unpin()
+		p.phase = dead
 		return Do(Retire{Downstream})
 	}
 	return Actions{}
@@ -283,6 +290,7 @@ func (p *Proxy) badGateway(code gss.Code, why string, lost bool) Actions {
 	if !lost {
 		return Do(r)
 	}
-	p.pinned, p.phase = false, dead
+	p.unpin()
+	p.phase = dead
 	return Do(r, Retire{Downstream})
 }
