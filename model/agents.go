@@ -253,7 +253,7 @@ func (w *System) gateStep(id, e uint32) gateOut {
 		g.req = w.packets.At(arg).req
 		r.saw(arrived{g.req, w.now().Now})
 		r.step(hop.Received{
-			Received: machine.Received{Request: g.req.r, Header: g.req.header, SharedFront: w.setup.sharedFront},
+			Received: machine.Received{Request: g.req.r, Header: g.req.header, SharedFront: w.setup.sharedFront || g.req.shared},
 			Content:  g.req.body != machine.Omit,
 		})
 	case evAnswer:

@@ -3,6 +3,7 @@ package model
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -12,9 +13,8 @@ type ledger struct {
 	side gss.Side
 	by   uint8 // the client whose handshake ran over this connection
 
-	identity   string // last proven here by a request, with its domain
+	identity   string // last proven here by a handshake, with its domain
 	until      int64  // when that ends, 0 for never
-	conn       bool   // and bound to the connection by its mechanism
 	ever       bool   // some identity was proven here
 	challenged bool   // a challenge left here, where the Digest is no toy's
 	restarted  bool   // a first message came since
@@ -25,10 +25,11 @@ type ledger struct {
 
 	// The handshake in progress.
 	scheme   schemes
-	legs     uint8 // taken in order, without a gap
-	broken   bool  // it was refused, and nothing new began
-	verified bool  // the verifier question was answered well
-	fresh    bool  // and the replay question
+	legs     uint8  // taken in order, without a gap
+	broken   bool   // it was refused, and nothing new began
+	user     string // whom its legs name
+	verified bool   // the verifier question was answered well
+	fresh    bool   // and the replay question
 
 	// The request under way.
 	busy    bool
@@ -37,12 +38,20 @@ type ledger struct {
 	odd     bool   // its token is not the one that may come now
 	kept    string // the identity before it
 	ended   bool   // which had ended when it came
-	hop     bool   // which is no good for what came through a hop that shares
 	admit   bool
 	with    bool // it carries credentials for this side
 	outage  bool // its last question had no answer for any client
 	probed  bool // a user store did not respond for its user, and was asked for none
 	hashed  bodies
+
+	// Of a proxy's client connection.
+	client string   // under which identity its last request was served, and for which origin
+	keeper string   // and the one with which it got an upstream connection of its own
+	crowd  bool     // its last request's was not one client's own
+	pin    bool     // an upstream connection is this client's alone
+	vacant bool     // the next request gets one, since the last one closed with its first challenge
+	on     hop.Over // where the last request went
+	out    bool     // and it has no response
 }
 
 // creds are what a request carries for this side.
@@ -60,7 +69,6 @@ func (l *ledger) see(c *setup, v any) {
 	case arrived:
 		l.arrive(c, v.request)
 		l.ended = l.until != 0 && v.at >= l.until
-		l.hop = (v.header.Via || v.shared || l.side == gss.Proxy && c.sharedFront) && (l.side == gss.Proxy || !c.pinnedFront) && !v.early()
 	case answered:
 		l.hashed.see(v)
 		_, l.outage = v.answer.(gss.Unreachable)
@@ -82,14 +90,14 @@ func (l *ledger) see(c *setup, v any) {
 			return
 		}
 		if v.Status == 503 { // the connection is as at first
-			l.identity, l.conn = "", false
-			l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+			l.identity = ""
+			l.end()
 			l.rest()
 			return
 		}
 		if v.Status != challengeStatus(l.side) { // nothing to do with who asks
 			if v.Status != 425 {
-				l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+				l.end()
 			}
 			l.rest()
 			return
@@ -100,13 +108,18 @@ func (l *ledger) see(c *setup, v any) {
 		if l.restarted {
 			l.identity = ""
 		}
-		l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+		l.end()
 		l.rest()
 	case admitted:
 		l.admit = true
 		if l.with && !v.anonymous {
-			l.identity, l.ever, l.restarted, l.broken = c.identityOf(v.info), true, false, false
-			l.until, l.conn = v.info.Expires, v.info.ConnectionBound
+			l.identity, l.until, l.ever, l.restarted, l.broken = "", 0, true, false, false
+			if legged(l.creds(&l.request)) { // the others prove one request
+				l.identity, l.until = c.identityOf(v.info), v.info.Expires
+			}
+		}
+		if l.side == gss.Proxy {
+			l.client = c.identityOf(v.info) + " at " + l.request.r.Host
 		}
 	case finished:
 		if l.with || v.PersistentAuth != header.PersistAbsent {
@@ -115,11 +128,30 @@ func (l *ledger) see(c *setup, v any) {
 		if v.status == challengeStatus(l.side) {
 			l.identity = ""
 		}
-		l.scheme, l.legs, l.verified, l.fresh = 0, 0, false, false
+		l.end()
 		l.rest()
+	case forwarded:
+		l.on, l.out, l.vacant = v.over, true, false
+		if v.over == hop.NewOwn {
+			l.pin, l.keeper = true, l.client
+		}
+	case relayed:
+		l.vacant = v.from.close && v.from.status == 401 && !owned(l.on) && !l.crowd
+		if v.own && !owned(l.on) {
+			l.keeper = l.client
+		}
+		l.pin = v.own || l.pin && !(owned(l.on) && v.from.close)
+	case machine.Retire:
+		if v.End == machine.Upstream {
+			l.pin = false
+		}
 	case machine.Closed:
 		if v.End == machine.Downstream {
 			*l = ledger{side: l.side}
+			return
+		}
+		if !l.out || owned(l.on) {
+			l.pin = false
 		}
 	}
 }
@@ -128,6 +160,9 @@ func (l *ledger) arrive(c *setup, q request) {
 	creds := l.creds(&q)
 	l.busy, l.request, l.with, l.admit, l.odd, l.kept = true, q, creds.Present(), false, false, l.identity
 	l.token = message{}
+	if l.crowd = c.crowded(&q, l.side); l.crowd && !q.early() { // no identity outlives it
+		l.identity, l.kept = "", ""
+	}
 	if q.early() && l.with { // it does not count as having come
 		return
 	}
@@ -151,20 +186,24 @@ func (l *ledger) arrive(c *setup, q request) {
 	switch {
 	case l.token.leg == 1 && l.legs == 0, l.token.leg == 1 && l.scheme != s:
 		l.scheme, l.legs, l.broken, l.restarted = s, 1, false, true
-	case l.scheme == s && l.token.leg == l.legs+1 && l.legs > 0:
+		l.user = l.token.user
+	case l.scheme == s && l.token.leg == l.legs+1 && l.legs > 0 && (l.user == "" || l.user == l.token.user) && !q.r.Multiplexed:
 		l.legs++
+		l.user = l.token.user
 	default:
 		l.odd = true
 		l.restarted = true
 	}
 }
 
+// end forgets the handshake in progress.
+func (l *ledger) end() {
+	l.scheme, l.legs, l.user, l.verified, l.fresh = 0, 0, "", false, false
+}
+
 // rest ends a request.
 func (l *ledger) rest() {
-	if l.hop && !l.with {
-		l.identity = ""
-	}
-	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed, l.ended, l.hop = false, request{}, message{}, false, false, "", false, false, false, false, false
+	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed, l.ended, l.out = false, request{}, message{}, false, false, "", false, false, false, false, false
 	l.hashed = bodies{}
 }
 

@@ -42,6 +42,12 @@ var networkTricks = []trick{
 	{"replays a final token", answers, tokens("f")},
 	{"replays a hint", answers, tokens("h")},
 	{"takes the tokens out", answers, tokens("")},
+	{"adds a token to a success", answers, func(_ *System, k packet) packet {
+		if k.resp.status == 200 {
+			k.resp.header.WWWAuthenticate = header.ListOf(header.TokenChallenge(scheme.NTLM, "toy/NTLM:f"))
+		}
+		return k
+	}},
 	{"forges Persistent-Auth: true", answers, func(_ *System, k packet) packet {
 		k.resp.header.PersistentAuth = header.PersistTrue
 		return k

@@ -257,6 +257,9 @@ func (w *System) share(n []uint32, i int) {
 // peerStep is what event e does to peer number id.
 func (w *System) peerStep(id, e uint32) peerOut {
 	r := peerRun{w: w, p: w.peers.At(id)}
+	if w.setup.hostile(int(r.p.who) - 1) {
+		return w.hostileStep(id, e)
+	}
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
 	case evBegin:
 		r.p.begun++
@@ -317,6 +320,9 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 		if q.User == machine.ProbeUser { // a store that does not respond to one most often responds to none
 			return []gss.Answer{gss.Unreachable{}, gss.Unknown{}}
 		}
+		if q.User == stranger {
+			return []gss.Answer{gss.Unknown{}, gss.Unreachable{}}
+		}
 		verifier := gss.Password{Password: secretOf(q.User, side)}
 		if q.Hashed { // then the answer has the name
 			verifier.User = hashedUser(q.Kind, q.User)
@@ -326,6 +332,9 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 	case gss.NeedVerdict:
 		if q.User == machine.ProbeUser {
 			return []gss.Answer{gss.Unreachable{RetryAfter: 60}, gss.Unknown{}}
+		}
+		if q.User == stranger {
+			return []gss.Answer{gss.Unknown{}, gss.Unreachable{RetryAfter: 60}}
 		}
 		return []gss.Answer{gss.Verdict{Accepted: q.Proof.Equal(secretOf(q.User, side))}, gss.Unknown{}, gss.Unreachable{RetryAfter: 60}}
 	case gss.NeedFirstSeen:
@@ -343,7 +352,7 @@ func (w *System) choices(q gss.Question) int {
 		}
 		return 3
 	case gss.NeedVerifier, gss.NeedVerdict:
-		if user, _ := userAskedFor(q); user == machine.ProbeUser {
+		if user, _ := userAskedFor(q); user == machine.ProbeUser || user == stranger {
 			return 2
 		}
 		return 3

@@ -38,7 +38,7 @@ func on[H, T any](f func(c *setup, h *H, v T) Verdict) func(*setup, *H, any) Ver
 // Properties are all of them: those of clients, of acceptors (origins and
 // proxies), of shipped mechanisms, and of whole worlds.
 func Properties() []Property {
-	return slices.Concat(clientProperties, acceptorProperties, hopProperties, timeProperties, memoryProperties, handshakeProperties, shippedProperties, worldProperties)
+	return slices.Concat(clientProperties, acceptorProperties, hopProperties, hostileProperties, timeProperties, memoryProperties, handshakeProperties, shippedProperties, worldProperties)
 }
 
 // hear judges one observation by every property, against the history before it:

@@ -5,7 +5,6 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
-	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -53,7 +52,7 @@ var acceptorProperties = []Property{
 			if c.open(gss.Proxy) {
 				return Idle
 			}
-			return Must(l.admit && (l.with && l.finished(c) || !l.with && l.ever))
+			return Must(l.admit && (l.with && l.finished(c) || !l.with && l.identity != ""))
 		}),
 	},
 	{
@@ -61,7 +60,7 @@ var acceptorProperties = []Property{
 		Says: "A request is served under the identity that it was sent under, and no other.",
 		Rows: rows("HTA-9 R9110-3.3-1"),
 		acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
-			if a.anonymous {
+			if a.anonymous || l.request.identity == "" { // a hostile client's, that has several
 				return Idle
 			}
 			return Must(c.identityOf(a.info) == l.request.identity)
@@ -370,9 +369,6 @@ var acceptorProperties = []Property{
 			default:
 				return Idle
 			}
-			if l.said == header.PersistTrue && (l.request.header.Via || l.request.shared) && !c.pinnedFront {
-				return Must(!served) // another hop came between
-			}
 			if l.said == header.PersistTrue && l.ended {
 				return Must(!served)
 			}
@@ -383,10 +379,8 @@ var acceptorProperties = []Property{
 		Name: "NoPersistThroughSharedFront",
 		Says: "Through an intermediary that is not known to pin, each request proves itself, and Persistent-Auth is never true; so on a multiplexed connection.",
 		Rows: rows("HTA-18 R9110-3.3-1"),
-		acceptor: func(c *setup, l *ledger, v any) Verdict {
-			q := &l.request
-			shared := (q.header.Via || q.shared) && !c.pinnedFront || q.r.Multiplexed
-			if !shared || l.side == gss.Proxy {
+		acceptor: func(_ *setup, l *ledger, v any) Verdict {
+			if !l.crowd {
 				return Idle
 			}
 			switch v := v.(type) {
@@ -487,13 +481,13 @@ var acceptorProperties = []Property{
 	},
 	{
 		Name: "BoundCredentialsArePinned",
-		Says: "A proxy sends credentials of a handshake on over a connection that is the client's alone, or refuses them.",
-		Rows: rows("R4559-6-5"),
+		Says: "A proxy sends credentials of a handshake on over a connection that is the client's alone, or refuses them; so those that do not parse.",
+		Rows: rows("R4559-6-5 RELAY-4"),
 		acceptor: on(func(_ *setup, _ *ledger, f forwarded) Verdict {
-			if !legged(f.from.header.Authorization) {
+			if !binds(f.from.header.Authorization) {
 				return Idle
 			}
-			return Must(f.over == hop.NewOwn || f.over == hop.Own)
+			return Must(owned(f.over))
 		}),
 	},
 }

@@ -14,14 +14,15 @@ type setup struct {
 	canOrigin, canProxy []toy
 	origin, proxy       []toy
 
-	orders   [][]order // of each client: what its user may ask for
-	requests uint8     // of each client
-	hours    uint8     // how often the clock moves on, maxHours at most
-	trouble  uint8     // what the network and the drivers may do wrong, all in all
-	tricks   []int
-	closes   bool  // connections may close at any moment
-	wrong    bool  // users may give a wrong password
-	statuses []int // of the handler; the first is free, each next one costs one more
+	orders     [][]order // of each client: what its user may ask for; a client that has none is hostile
+	vocabulary []word    // what hostile clients say
+	requests   uint8     // of each client
+	hours      uint8     // how often the clock moves on, maxHours at most
+	trouble    uint8     // what the network and the drivers may do wrong, all in all
+	tricks     []int
+	closes     bool  // connections may close at any moment
+	wrong      bool  // users may give a wrong password
+	statuses   []int // of the handler; the first is free, each next one costs one more
 
 	proxied, reverse bool
 	tunnels          bool // clients ask for tunnels
@@ -51,6 +52,8 @@ type setup struct {
 	remembers bool
 
 	tune Tune
+
+	fresh [2]any // an acceptor's machine as at first, by its side
 }
 
 // Tune changes the configuration of the machines before a world is built, for
@@ -173,7 +176,7 @@ func (c *setup) asker(side gss.Side, name string) schemes {
 // mute reports whether the contexts of a scheme do not tell what they heard.
 func (c *setup) mute(side gss.Side, s schemes) bool {
 	t, _ := c.toyFor(side, nameOf(s))
-	return t.shipped != nil
+	return t.shipped != nil || t.lax
 }
 
 // toyFor is the toy that serves a scheme on a side.

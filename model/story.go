@@ -125,6 +125,13 @@ func (w *System) tell(s *Story, id uint32) {
 			note("gives up")
 		case misused:
 			note("MISUSE: " + v.err.Error())
+		case said:
+			send(up, fmt.Sprintf("%s%s%s%s%s%s%s", v.r.Method, creds("Authorization", v.header.Authorization), creds("Proxy-Authorization", v.header.ProxyAuthorization),
+				opt(v.header.Via, " Via"), opt(v.shared, " from a front"), opt(v.r.Multiplexed, " over HTTP/2"), opt(v.r.EarlyData, " in early data")))
+		case told:
+			note(fmt.Sprintf("takes %d%s%s", v.status, fields(v.header), opt(v.close, ", closing")))
+		case left:
+			note("is rid of its connection")
 		case arrived:
 			note(fmt.Sprintf("takes %s from client %d%s%s%s", v.r.Method, v.who, creds("Authorization", v.header.Authorization),
 				creds("Proxy-Authorization", v.header.ProxyAuthorization), opt(v.header.Via, " Via")))

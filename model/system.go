@@ -132,13 +132,13 @@ func newSystem(c *setup) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.freshHost = w.hosts.ID(host{m: s})
+	w.freshHost, c.fresh[gss.Origin] = w.hosts.ID(host{m: s}), s
 	if c.proxied {
 		p, err := hop.NewFront(c.proxyConfig())
 		if err != nil {
 			return nil, err
 		}
-		w.freshGate = w.gates.ID(gate{front: p})
+		w.freshGate, c.fresh[gss.Proxy] = w.gates.ID(gate{front: p}), p.Machine()
 	}
 	return w, nil
 }
@@ -162,11 +162,11 @@ func (w *System) Start(yield func([]uint32)) {
 	yield(s)
 }
 
-// Actor implements [Fair]: everybody who can go on does, but the network need
-// not do anything.
+// Actor implements [Fair]: everybody who can go on does, but the network and hostile
+// clients need not do anything.
 func (w *System) Actor(id uint32) uint32 {
 	l := w.labels.At(id)
-	if l.agent == aNet {
+	if l.agent == aNet || l.agent == aPeer && w.setup.hostile(int(l.number)) {
 		return 0
 	}
 	return 1 << (uint(l.agent)*maxAgents + uint(l.number))
@@ -197,10 +197,11 @@ func (w *System) less(s []uint32, j, k int) bool {
 	return false
 }
 
-// undecided reports whether a client's exchange is under way.
+// undecided reports whether a client's exchange is under way, or a hostile client's
+// request without an answer.
 func (w *System) undecided(s []uint32) bool {
 	for i := range w.clients {
-		if w.peers.values[s[w.peer(i)]].order != 0 {
+		if w.peers.values[s[w.peer(i)]].order != 0 && !(w.setup.hostile(i) && w.answeredTo(s, i)) {
 			return true
 		}
 	}
@@ -283,6 +284,10 @@ func (w *System) judge(a agent, id uint32, saw []any) (j judged) {
 
 // peerMoves are what client i can do, and its user.
 func (w *System) peerMoves(s []uint32, i int, yield yielder) {
+	if w.setup.hostile(i) {
+		w.hostileMoves(s, i, yield)
+		return
+	}
 	p := &w.peers.values[s[w.peer(i)]]
 	ask, order, begun := p.ask.Question, p.order, p.begun
 	link := s[w.link(i)]
@@ -392,6 +397,16 @@ func (w *System) wireOf(s []uint32, k int) int {
 	return w.wire(k)
 }
 
+// served is the number under which host k moves: that of the client whose request it
+// deals with where upstream connections have no names, and so no fixed places, since
+// otherwise no host would be seen to be able to move all the time.
+func (w *System) served(s []uint32, k int) int {
+	if !w.setup.proxied || w.setup.tunnels {
+		return k
+	}
+	return max(userOf(s[w.lease(k)]), 0)
+}
+
 // hostMoves are what host k can do.
 func (w *System) hostMoves(s []uint32, k int, yield yielder) {
 	if ask := w.hosts.values[s[w.host(k)]].ask.Question; ask != nil {
@@ -432,7 +447,7 @@ func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) 
 		if out.sent != 0 {
 			n[at] = out.sent
 		}
-		label := w.see(n, aHost, k, w.ledger(k), idx, out.saw)
+		label := w.see(n, aHost, w.served(s, k), w.ledger(k), idx, out.saw)
 		if out.close {
 			n[w.host(k)], n[w.ledger(k)] = w.freshHost, 0
 		}

@@ -102,7 +102,7 @@ func transparent(o *order) { o.transparent = true }
 // Worlds are all of them: the likely and the dangerous ones first, then those for what
 // is rare.
 func Worlds() []Scenario {
-	return slices.Concat(commonWorlds(), rareWorlds(), timeWorlds(), connectionWorlds(), memoryWorlds(), bodyWorlds())
+	return slices.Concat(commonWorlds(), rareWorlds(), timeWorlds(), connectionWorlds(), memoryWorlds(), bodyWorlds(), hostileWorlds())
 }
 
 func commonWorlds() []Scenario {
