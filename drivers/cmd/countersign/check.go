@@ -19,7 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/model"
 )
 
-// checker is one run of the check command.
+// checker holds the flags of check.
 type checker struct {
 	world, property string
 	maxStates       uint32
@@ -32,44 +32,44 @@ func newCheck() *cobra.Command {
 	var c checker
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Model-check the machines that authenticate",
-		Long: `Check walks every state that the shipped client, server and proxy machines can
-reach in a set of small worlds, whose network lies within a budget, and judges
-every property of the protocol in each of them.
+		Short: "Model-check the authentication machines",
+		Long: `Check explores every state that the shipped client, server and proxy machines can
+reach in a set of small worlds, whose network attacks within a budget, and checks
+every property of the protocol in each state.
 
-It prints a table of the worlds and one of the properties: its verdict, how often
-it had something to say, and the requirements that it checks. If a property
-falls, its shortest counterexample follows, and the exit code is 1; so it is if a
-property had nothing to say in any world, or --max-states ended a world early.
-With --world, properties that have nothing to say there are no failure.`,
+It prints a table of the worlds and one of the properties: verdict, number of times
+that it applied, and the requirements that it checks. If a property falls, check
+prints the shortest counterexample and exits with 1. It exits with 1 as well if a
+property is vacuous, since it applied in no world, or if --max-states ended a world
+early. With --world, vacuous properties are no failure.`,
 		Example: `  countersign check
   countersign check --world origin --property Nego2OnlyWhenOffered
   countersign check --full --mermaid pictures`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.world, "world", "", "explore this world alone")
-	flags.StringVar(&c.property, "property", "", "judge this property alone")
-	flags.Uint32Var(&c.maxStates, "max-states", 0, "end a world after that many states (0: no end)")
+	flags.StringVar(&c.world, "world", "", "explore only this `world`")
+	flags.StringVar(&c.property, "property", "", "check only this `property`")
+	flags.Uint32Var(&c.maxStates, "max-states", 0, "stop a world after this `number` of states (0: no limit)")
 	flags.StringVar(&c.mermaid, "mermaid", "", "write counterexamples as Mermaid sequence diagrams into this `directory`")
-	flags.BoolVar(&c.full, "full", false, "explore the worlds in full size: minutes instead of seconds")
+	flags.BoolVar(&c.full, "full", false, "explore the worlds in full size, which takes minutes instead of seconds")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return c.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
 }
 
-// explored is what became of one world.
+// explored is the result of one world.
 type explored struct {
 	name   string
 	report model.Report
 	took   time.Duration
-	// fell are the stories of what fell, by the property's place.
+	// fell holds the counterexamples, by the property's index.
 	fell map[int]told
 	err  error
 }
 
-// told is a counterexample in words.
+// told is a counterexample with its description.
 type told struct {
 	world string
 	steps int
@@ -88,7 +88,7 @@ func (c *checker) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if c.world != "" {
 		i := slices.IndexFunc(worlds, func(s model.Scenario) bool { return s.Name == c.world })
 		if i < 0 {
-			return usage("no world is called %q; there are: %s", c.world, names(worlds, func(s model.Scenario) string { return s.Name }))
+			return usage("no world %q: expected one of %s", c.world, names(worlds, func(s model.Scenario) string { return s.Name }))
 		}
 		worlds = worlds[i : i+1]
 	}
@@ -96,7 +96,7 @@ func (c *checker) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if c.property != "" {
 		only = slices.IndexFunc(properties, func(p model.Property) bool { return p.Name == c.property })
 		if only < 0 {
-			return usage("no property is called %q; there are: %s", c.property, names(properties, func(p model.Property) string { return p.Name }))
+			return usage("no property %q: expected one of %s", c.property, names(properties, func(p model.Property) string { return p.Name }))
 		}
 	}
 	done := c.exploreAll(ctx, worlds, &progress{w: stderr, last: time.Now()})
@@ -112,9 +112,8 @@ func (c *checker) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return c.verdict(stdout, properties, judged, only)
 }
 
-// exploreAll explores the worlds, two side by side: an exploration keeps one
-// processor busy, and many would want much memory. The largest worlds stand
-// last, so their order does not cost much.
+// exploreAll explores the worlds, two at a time: an exploration uses one processor and much
+// memory. The largest worlds are last in the list.
 func (c *checker) exploreAll(ctx context.Context, worlds []model.Scenario, p *progress) []explored {
 	done := make([]explored, len(worlds))
 	next := make(chan int)
@@ -162,7 +161,7 @@ func (c *checker) explore(s model.Scenario, p *progress) explored {
 	return e
 }
 
-// progress tells now and then how far an exploration is.
+// progress reports how far explorations are, at most once in progressEvery.
 type progress struct {
 	mu   sync.Mutex
 	w    io.Writer
@@ -181,8 +180,8 @@ func (p *progress) tell(world string, states, transitions, depth uint64) {
 	fmt.Fprintf(p.w, "%s: %d states, %d transitions, depth %d\n", world, states, transitions, depth)
 }
 
-// judge is each property's verdict over all worlds: the worst that it got in one,
-// and vacuous only where it had nothing to say in any.
+// judge returns each property's verdict over all worlds: the worst of any world, and vacuous
+// only if the property applied in none.
 func judge(done []explored, properties []model.Property) []judgement {
 	judged := make([]judgement, len(properties))
 	for i := range properties {
@@ -203,7 +202,7 @@ func judge(done []explored, properties []model.Property) []judgement {
 				j.status = model.Fell
 			}
 		}
-		// One witness is all that a Sometimes asks for.
+		// One witness is enough for a Sometimes.
 		if unfinished && j.status != model.Fell && (properties[i].Kind != model.Sometimes || j.status != model.Held) {
 			j.status = model.Unfinished
 		}
@@ -247,8 +246,8 @@ func printProperties(w io.Writer, properties []model.Property, judged []judgemen
 	return t.Flush()
 }
 
-// verdict shows the shortest counterexample of all, and fails where not
-// everything holds.
+// verdict prints the shortest counterexample of all, and returns an error unless every
+// property holds.
 func (c *checker) verdict(w io.Writer, properties []model.Property, judged []judgement, only int) error {
 	var fell []int
 	var open []string // vacuous or unfinished
@@ -280,7 +279,7 @@ func (c *checker) verdict(w io.Writer, properties []model.Property, judged []jud
 	}
 	why := fmt.Sprintf("%d properties fall", len(fell))
 	if len(open) > 0 {
-		why += fmt.Sprintf(", %d had nothing to say or were not finished: %s", len(open), strings.Join(open, " "))
+		why += fmt.Sprintf(", %d are vacuous or unfinished: %s", len(open), strings.Join(open, " "))
 	}
 	return exit{exitUsage, errors.New(why)}
 }
@@ -304,7 +303,7 @@ func (c *checker) draw(w io.Writer, properties []model.Property, judged []judgem
 	return nil
 }
 
-// names lists what a flag can be.
+// names returns the names of the list, separated by spaces.
 func names[T any](list []T, name func(T) string) string {
 	all := make([]string, len(list))
 	for i := range list {

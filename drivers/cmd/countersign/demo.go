@@ -12,15 +12,15 @@ func newDemo() *cobra.Command {
 	var mermaid bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch every scheme work in every role",
-		Long: `Demo starts an origin and a forward proxy on loopback and lets a client of its own
-authenticate to them, by every scheme in every role. It shows each exchange: who
-said what to whom, and what it means; then a table of what was expected and what
-came. Passwords show as ***.
+		Short: "Show every scheme in every role",
+		Long: `Demo starts an origin and a forward proxy on loopback, and authenticates to them with
+a client of its own, by every scheme in every role. It prints the messages of each
+exchange with an explanation, and then a table of expected and actual results.
+Passwords are shown as ***.
 
 With --mermaid it prints each exchange as a Mermaid sequence diagram in Markdown.
 
-Exit codes: 0 if everything came out as it must, 1 if not.`,
+Exit codes: 0 if all results are as expected, 1 if not.`,
 		Example: `  countersign demo
   countersign demo --mermaid > demo.md`,
 		Args: cobra.NoArgs,
@@ -30,7 +30,7 @@ Exit codes: 0 if everything came out as it must, 1 if not.`,
 			case err != nil:
 				return exit{exitTransport, err}
 			case !ok:
-				return exit{exitUsage, errors.New("not everything came out as it must")}
+				return exit{exitUsage, errors.New("some results are not as expected")}
 			}
 			return nil
 		},

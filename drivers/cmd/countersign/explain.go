@@ -22,16 +22,16 @@ func newExplain() *cobra.Command {
 	var keys string
 	cmd := &cobra.Command{
 		Use:   "explain [TEXT…|-]",
-		Short: "Say what a header field or a token means",
-		Long: `Explain says what each TEXT means: a field line of HTTP authentication with its
-name, a field value, or a bare token in base64. Without TEXT, or for "-", it reads
-one text per line from standard input. Passwords show as ***.
-With --keytab it also says what is in Kerberos tickets for that service.
+		Short: "Explain a header field or a token",
+		Long: `Explain describes each TEXT: a field line of HTTP authentication with its name, a
+field value, or a token in base64. Without TEXT, or for "-", it reads one text per
+line from standard input. Passwords are shown as ***.
+With --keytab it also describes the contents of Kerberos tickets for that service.
 
-What is broken or unknown is reported on standard error with its byte offset in
+Malformed and unknown parts are reported on standard error with their byte offset in
 the text, counted from 0; the exit code is then 1.
 
-With --json each text gives one line of JSON: text (its number), tree
+With --json it prints one line of JSON for each text: text (its number), tree
 (name, value, note, offset, children) and faults (offset, reason).`,
 		Example: `  countersign explain 'WWW-Authenticate: Digest realm="api", nonce="x", Negotiate'
   countersign explain TlRMTVNTUAABAAAA
@@ -40,12 +40,12 @@ With --json each text gives one line of JSON: text (its number), tree
 			return explainAll(cmd, args, asJSON, keys)
 		},
 	}
-	cmd.Flags().StringVar(&keys, "keytab", "", "`FILE` with a service's keys: open Kerberos tickets, and say what is in them")
+	cmd.Flags().StringVar(&keys, "keytab", "", "`FILE` with a service's keys, to decrypt and explain Kerberos tickets")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one line for each text")
 	return cmd
 }
 
-// explainAll explains what texts gives, and fails if anything was not understood.
+// explainAll explains all texts, and returns an error if there are faults.
 func explainAll(cmd *cobra.Command, args []string, asJSON bool, keys string) error {
 	var opener *keytab.Keytab
 	if keys != "" {
@@ -85,7 +85,7 @@ func explainAll(cmd *cobra.Command, args []string, asJSON bool, keys string) err
 	return nil
 }
 
-// printOne prints one explanation.
+// printOne prints the explanation of text n.
 func printOne(w io.Writer, n int, e *explain.Explanation, asJSON bool) error {
 	if !asJSON {
 		return e.Print(w)
@@ -98,12 +98,12 @@ func printOne(w io.Writer, n int, e *explain.Explanation, asJSON bool) error {
 	}{n, e})
 }
 
-// maxLine is where a line of input is given up: beyond what a field may hold, so
-// that explain.Text can say so.
+// maxLine bounds a line of input. It is larger than a field may be, so that explain.Text
+// reports fields that are too long.
 const maxLine = 2 * header.MaxText
 
-// texts are the arguments, with the lines of stdin in place of "-", or these
-// alone if there are no arguments.
+// texts returns the arguments, with the lines of stdin in place of "-", or only these if
+// there are no arguments.
 func texts(args []string, stdin io.Reader) iter.Seq2[string, error] {
 	if len(args) == 0 {
 		args = []string{"-"}

@@ -26,7 +26,7 @@ import (
 	"github.com/countersign-auth/countersign/machine/trace"
 )
 
-// getOptions are the flags of get.
+// getOptions holds the flags of get.
 type getOptions struct {
 	method, data    string
 	headers         []string
@@ -47,22 +47,23 @@ func newGet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get [flags] URL…",
 		Short: "Send requests and authenticate them",
-		Long: `Get requests each URL, all with one client that keeps its connections and what it
-learned, and writes the contents to standard output. It answers the challenges of
-origins with --user and those of the proxy with --proxy-user. Credentials go to
-the origins of the URLs alone, and redirects are not followed.
+		Long: `Get requests each URL with one client, which reuses its connections and what it has
+learned from challenges, and writes the contents to standard output. It answers the
+challenges of origins with --user and those of the proxy with --proxy-user. It sends
+credentials to the origins of the URLs only, and does not follow redirects.
 
-For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; the tickets
-that kinit got are used where there is no --user, and --keytab where it is given. KDCs
-are found by krb5.conf or DNS. A --user without a realm is one of NTLM; where no KDC answers,
-or none knows the server, NTLM takes over only with --fallback.
+For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; --keytab and
+--ccache are other sources of credentials. Without any of them, get uses the tickets that
+kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. A --user
+without a realm is for NTLM. If no KDC answers, or none knows the server, NTLM is used only
+with --fallback.
 
-Basic shows its password to whoever can read the message; without TLS it is used
+Basic exposes the password to anyone who can read the message; without TLS it is used
 only with --allow-cleartext.
 
-Exit codes: 0 for a final status below 400, 22 for 400 or more, 3 when
-authentication was refused or failed, with the reason on standard error, 2 for a
-transport error, 1 for wrong use. Of several URLs the first that failed counts.`,
+Exit codes: 0 for a final status below 400, 22 for 400 or more, 3 if authentication was
+refused or failed, with the reason on standard error, 2 for a transport error, 1 for
+wrong use. With several URLs, the code is that of the first failure.`,
 		Example: `  countersign get -u alice:secret http://127.0.0.1:8080/
   countersign get -v --scheme digest -u alice:secret -d @form.txt https://api.example/
   countersign get --scheme negotiate -u alice@EXAMPLE.COM:secret https://intranet.example/
@@ -78,19 +79,19 @@ transport error, 1 for wrong use. Of several URLs the first that failed counts.`
 	f.StringSliceVar(&o.machine.Schemes, "scheme", nil, "`LIST` of the schemes that may be used (default all): "+strings.Join(setup.Names(), ", "))
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
 	o.kerberos.flags(f)
-	f.BoolVar(&o.machine.Delegate, "delegate", false, "hand your ticket-granting ticket to the servers of the URLs (Kerberos)")
-	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server that can prove itself must (Kerberos): require, or if-offered, for servers that never do: "+
-		"the response is then taken from whoever sent it")
-	f.BoolVar(&o.machine.Fallback, "fallback", false, "let NTLM take over where Kerberos fails: whoever keeps you from the KDC can force that")
-	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
-	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM that is spoken: "+strings.Join(setup.NTLMLevels(), ", "))
+	f.BoolVar(&o.machine.Delegate, "delegate", false, "delegate your ticket-granting ticket to the servers of the URLs (Kerberos)")
+	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server must authenticate itself where the scheme allows it (Kerberos): require, or if-offered for servers that never do, "+
+		"which accepts unauthenticated responses")
+	f.BoolVar(&o.machine.Fallback, "fallback", false, "allow NTLM if Kerberos fails (an attacker who blocks the KDC can force this)")
+	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
+	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM to use: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")
 	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME:PASSWORD` for the proxy")
 	f.StringVar(&o.cacert, "cacert", "", "`FILE` of certificates in PEM to trust instead of the system's")
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the peer's certificate")
-	f.BoolVar(&o.machine.Cleartext, "allow-cleartext", false, "let Basic show its password without TLS")
-	f.BoolVar(&o.http3, "http3", false, "go to https origins by HTTP/3; by HTTP/1.1 where a scheme needs a connection of its own")
-	f.BoolVarP(&o.head, "head", "I", false, "send HEAD, and show the header")
+	f.BoolVar(&o.machine.Cleartext, "allow-cleartext", false, "allow Basic without TLS, which exposes the password")
+	f.BoolVar(&o.http3, "http3", false, "use HTTP/3 for https origins, and HTTP/1.1 for schemes that need a connection of their own")
+	f.BoolVarP(&o.head, "head", "I", false, "send HEAD and print the response header")
 	f.StringVarP(&o.output, "output", "o", "", "`FILE` to write the contents to")
 	f.Float64VarP(&o.maxTime, "max-time", "m", 0, "`SECONDS` that each URL may take")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show each leg on standard error: > sent, < received, * decided")
@@ -170,7 +171,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	return first
 }
 
-// all is one observer for several; nil ones are left out.
+// all returns one observer that calls the non-nil ones of observers, or nil if there are none.
 func all(observers []nethttp.Observer) nethttp.Observer {
 	var some []nethttp.Observer
 	for _, o := range observers {
@@ -188,7 +189,7 @@ func all(observers []nethttp.Observer) nethttp.Observer {
 	}
 }
 
-// one requests one URL.
+// one requests u and writes the response to out.
 func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, body []byte, out io.Writer) error {
 	if o.maxTime > 0 {
 		var cancel context.CancelFunc
@@ -255,10 +256,10 @@ func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*htt
 	return r, nil
 }
 
-// failure tells who is to blame for a request without a response.
+// failure returns the error for a request without a response, with the exit code of its cause.
 func (o *getOptions) failure(err error) error {
 	e, ok := errors.AsType[*nethttp.Error](err)
-	if !ok || e.Err != nil || e.Fault.IsZero() { // the last: a proxy opens no tunnel
+	if !ok || e.Err != nil || e.Fault.IsZero() { // the last: a proxy did not open a tunnel
 		return exit{exitTransport, err}
 	}
 	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault)
@@ -279,7 +280,7 @@ func (o *getOptions) failure(err error) error {
 	return exit{exitAuth, text}
 }
 
-// parseURLs reads the arguments; without a scheme they are http, as curl has it.
+// parseURLs parses the arguments. As with curl, the scheme is http if there is none.
 func parseURLs(args []string) ([]*url.URL, error) {
 	var urls []*url.URL
 	for _, arg := range args {
@@ -298,12 +299,12 @@ func parseURL(arg string) (*url.URL, error) {
 	}
 	u, err := url.Parse(arg)
 	if err != nil || u.Hostname() == "" { // err may hold a password
-		return nil, errors.New("a URL does not parse: expected http://host[:port]/path or https://…")
+		return nil, errors.New("invalid URL: expected http://host[:port]/path or https://…")
 	}
 	return u, nil
 }
 
-// body is the request's body, nil for none.
+// body returns the request's body, nil for none.
 func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 	file, isFile := strings.CutPrefix(o.data, "@")
 	switch {
@@ -328,9 +329,9 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// source answers credential questions: for the origins of the URLs, and for the
-// proxy. User information is taken out of the URLs, for net/http would send it
-// unasked.
+// source returns the answers to credential questions, for the origins of the URLs and for
+// the proxy. It removes user information from the URLs, since net/http would send it
+// without a challenge.
 func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
 	var sources []answer.Source
 	var passwords []string
@@ -382,7 +383,7 @@ func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
 	return answer.Chain(append(sources, tickets)...), nil
 }
 
-// proxyFunc is the proxy of all requests, nil for none.
+// proxyFunc returns the function that names the proxy of all requests, nil for none.
 func (o *getOptions) proxyFunc() (func(*http.Request) (*url.URL, error), error) {
 	if o.proxy == "" {
 		return nil, nil
@@ -394,9 +395,9 @@ func (o *getOptions) proxyFunc() (func(*http.Request) (*url.URL, error), error) 
 	return http.ProxyURL(u), nil
 }
 
-// base says how to connect.
+// base returns the transport that opens connections.
 func (o *getOptions) base() (*http.Transport, error) {
-	c := &tls.Config{InsecureSkipVerify: o.insecure} // the flag says what it does
+	c := &tls.Config{InsecureSkipVerify: o.insecure} // what the flag asks for
 	if o.cacert != "" {
 		pem, err := os.ReadFile(o.cacert)
 		if err != nil {

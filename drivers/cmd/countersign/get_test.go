@@ -47,7 +47,7 @@ func TestGetCodes(t *testing.T) {
 	call(t, "", "get", u+"/hang", "--max-time", "0.05").want(t, exitTransport, "", "deadline")
 	call(t, "", "get", "http://127.0.0.1:1").want(t, exitTransport, "", "refused")
 	call(t, "", "get").want(t, exitUsage, "", "get --help")
-	call(t, "", "get", "http://").want(t, exitUsage, "", "does not parse")
+	call(t, "", "get", "http://").want(t, exitUsage, "", "invalid URL")
 	call(t, "", "get", "-u", "alice", u).want(t, exitUsage, "", "NAME:PASSWORD")
 	call(t, "", "get", "-U", "bob:pw", u).want(t, exitUsage, "", "needs --proxy")
 	call(t, "", "get", "--scheme", "magic", u).want(t, exitUsage, "", "no scheme")
@@ -87,7 +87,7 @@ func TestGetVerbose(t *testing.T) {
 	r.want(t, 0, "hello alice via Digest\nhello alice via Digest\n", "> GET")
 	for _, want := range []string{
 		"> GET /one\n", "< 401 Unauthorized\n", "< WWW-Authenticate: Digest realm=", "< WWW-Authenticate: Basic realm=",
-		"* Digest wants credentials for the origin", "nc=00000001", "* authenticated\n",
+		"* Digest needs credentials for the origin", "nc=00000001", "* authenticated\n",
 		"> GET /two\n", "nc=00000002", "< Authentication-Info: ",
 	} {
 		if !strings.Contains(r.stderr, want) {

@@ -17,19 +17,19 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// clientKerberos are the flags that say where a client's tickets come from.
+// clientKerberos holds the flags for the source of a client's tickets.
 type clientKerberos struct{ ccache, keytab, principal, krb5conf string }
 
 func (o *clientKerberos) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.ccache, "ccache", "", "`FILE` of the credential cache for Kerberos (default $KRB5CCNAME, or what kinit writes)")
-	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the keys of --principal, in place of a password")
-	f.StringVar(&o.principal, "principal", "", "`NAME` whose keys --keytab holds: user@REALM or service/host@REALM")
+	f.StringVar(&o.ccache, "ccache", "", "`FILE` of the credential cache for Kerberos (default $KRB5CCNAME, or the system's default cache)")
+	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the keys of --principal, instead of a password")
+	f.StringVar(&o.principal, "principal", "", "`NAME` of the principal in --keytab: user@REALM or service/host@REALM")
 	f.StringVar(&o.krb5conf, "krb5conf", "", "`FILE` that names realms and KDCs (default $KRB5_CONFIG, or /etc/krb5.conf)")
 }
 
-// source answers what Kerberos asks, and tells the options of it; nil if there is nothing
-// that Kerberos could start from. passwords are what users gave: a user@REALM is one
-// of Kerberos.
+// source returns the answers to Kerberos' questions and turns Kerberos on in m, or returns nil
+// if there are no credentials for it. passwords are the user names with a password: a
+// user@REALM is for Kerberos.
 func (o *clientKerberos) source(m *setup.Machine, passwords []string) (answer.Source, error) {
 	upn := slices.ContainsFunc(passwords, func(s string) bool { return strings.Contains(s, "@") })
 	login, err := o.login(len(passwords) > 0)
@@ -44,11 +44,12 @@ func (o *clientKerberos) source(m *setup.Machine, passwords []string) (answer.So
 	return answer.Chain(login, &kdc.Tickets{}, &kdc.Client{Config: conf}), nil
 }
 
-// login is who logs on without a password, nil for nobody.
+// login returns the source of credentials without a password, nil for none. others reports
+// whether there are passwords: then the default cache is not used.
 func (o *clientKerberos) login(others bool) (answer.Source, error) {
 	if o.keytab != "" {
 		if o.principal == "" {
-			return nil, errors.New("--keytab needs --principal: whose keys")
+			return nil, errors.New("--keytab needs --principal")
 		}
 		p, err := o.who()
 		if err != nil {
@@ -77,7 +78,7 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 	return &kdc.Files{Path: path}, nil
 }
 
-// who is the principal, with the default realm where it names none.
+// who returns the principal, in the default realm if --principal has no realm.
 func (o *clientKerberos) who() (message.Principal, error) {
 	conf, err := kdc.ReadConfig(o.krb5conf)
 	if err != nil {
@@ -90,14 +91,14 @@ func parseWho(text string, conf *krb5conf.Config) (message.Principal, error) {
 	p, fault := message.ParsePrincipal(text, conf.DefaultRealm())
 	switch {
 	case !fault.IsZero():
-		return p, errors.New("a principal does not parse: expected user@REALM or service/host@REALM")
+		return p, errors.New("invalid principal: expected user@REALM or service/host@REALM")
 	case p.Realm == "":
-		return p, errors.New("a principal names no realm, and krb5.conf has no default_realm")
+		return p, errors.New("the principal has no realm, and krb5.conf has no default_realm")
 	}
 	return p, nil
 }
 
-// serverKerberos are the flags that say what keys a server has.
+// serverKerberos holds the flags for a server's Kerberos keys.
 type serverKerberos struct {
 	keytab string
 	spns   []string
@@ -105,12 +106,12 @@ type serverKerberos struct {
 }
 
 func (o *serverKerberos) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the service's keys: Negotiate and Nego2 take Kerberos; read anew when it changes")
+	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the service's keys, which makes Negotiate and Nego2 accept Kerberos; reloaded when it changes")
 	f.StringArrayVar(&o.spns, "spn", nil, "`NAME` of the service, service/host or service/host@REALM; may be repeated (default all that --keytab has)")
-	f.StringArrayVar(&o.realms, "client-realm", nil, "`REALM` whose Kerberos users are let in; may be repeated (default all that the KDC trusts)")
+	f.StringArrayVar(&o.realms, "client-realm", nil, "`REALM` whose Kerberos clients are accepted; may be repeated (default all that the KDC trusts)")
 }
 
-// source answers what Kerberos asks a server, nil without a keytab.
+// source returns the answers to a server's Kerberos questions, nil without a keytab.
 func (o *serverKerberos) source(m *setup.Machine, replays *kdc.Replays) (answer.Source, error) {
 	if o.keytab == "" {
 		switch {
@@ -141,8 +142,8 @@ func (o *serverKerberos) source(m *setup.Machine, replays *kdc.Replays) (answer.
 	return answer.Chain(replays, k), nil
 }
 
-// servicesOf are the principals of a keytab that a name stands for: of whatever realm if
-// it says none.
+// servicesOf returns the principals of a keytab that match a name, in any realm if the name
+// has none.
 func servicesOf(keys *keytab.Keytab, name string) (all []string) {
 	want, fault := message.ParsePrincipal(name, "")
 	if !fault.IsZero() {

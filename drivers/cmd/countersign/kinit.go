@@ -21,7 +21,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
-// kinitOptions are the flags of kinit.
+// kinitOptions holds the flags of kinit.
 type kinitOptions struct {
 	kerberos            clientKerberos
 	lifetime, renewable time.Duration
@@ -34,14 +34,15 @@ func newKinit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kinit [flags] [PRINCIPAL]",
 		Short: "Get a ticket-granting ticket",
-		Long: `Kinit gets a ticket-granting ticket for PRINCIPAL and writes it into the credential
-cache, where get, curl and the like find it. The password is asked for on a
-terminal, and otherwise is the first line of standard input; with --keytab there is none.
+		Long: `Kinit gets a ticket-granting ticket for PRINCIPAL and writes it to the credential
+cache, which get, curl and other programs read. It prompts for the password on a
+terminal, and otherwise reads it from the first line of standard input. With --keytab
+it needs no password.
 
-With --renew it renews the ticket that the cache has.
+With --renew it renews the ticket in the cache.
 
-Exit codes: 0 there is a ticket, 1 wrong use, 2 a file that cannot be read or
-written, or no KDC that answers, 3 the KDC refuses.`,
+Exit codes: 0 success, 1 wrong use, 2 a file cannot be read or written, or no KDC
+answers, 3 the KDC refuses.`,
 		Example: `  countersign kinit alice@EXAMPLE.COM
   countersign kinit --keytab www.keytab HTTP/www.example.com@EXAMPLE.COM
   countersign kinit --renew`,
@@ -49,14 +50,14 @@ written, or no KDC that answers, 3 the KDC refuses.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.kerberos.ccache, "ccache", "c", "", "`FILE` to write to (default $KRB5CCNAME, or where other programs look)")
-	f.StringVar(&o.kerberos.keytab, "keytab", "", "`FILE` with the principal's keys, in place of a password")
+	f.StringVarP(&o.kerberos.ccache, "ccache", "c", "", "`FILE` to write to (default $KRB5CCNAME, or the system's default cache)")
+	f.StringVar(&o.kerberos.keytab, "keytab", "", "`FILE` with the principal's keys, instead of a password")
 	f.StringVar(&o.kerberos.krb5conf, "krb5conf", "", "`FILE` that names realms and KDCs (default $KRB5_CONFIG, or /etc/krb5.conf)")
-	f.DurationVarP(&o.lifetime, "lifetime", "l", 0, "how long the ticket is to hold (default ticket_lifetime of krb5.conf, or ten hours)")
-	f.DurationVarP(&o.renewable, "renewable", "r", 0, "how long it is to be renewable (default renew_lifetime of krb5.conf, or not)")
-	f.BoolVarP(&o.forwardable, "forwardable", "f", false, "a ticket that can be delegated (default forwardable of krb5.conf)")
-	f.BoolVarP(&o.renew, "renew", "R", false, "renew the ticket that there is")
-	f.BoolVar(&o.allowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
+	f.DurationVarP(&o.lifetime, "lifetime", "l", 0, "requested lifetime of the ticket (default ticket_lifetime of krb5.conf, or ten hours)")
+	f.DurationVarP(&o.renewable, "renewable", "r", 0, "requested time within which it can be renewed (default renew_lifetime of krb5.conf, or not renewable)")
+	f.BoolVarP(&o.forwardable, "forwardable", "f", false, "request a ticket that can be delegated (default forwardable of krb5.conf)")
+	f.BoolVarP(&o.renew, "renew", "R", false, "renew the ticket in the cache")
+	f.BoolVar(&o.allowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
 	return cmd
 }
 
@@ -86,7 +87,7 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// request is what to ask the KDC for.
+// request returns the request for the KDC.
 func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, conf *krb5conf.Config) (r ticket.Request, err error) {
 	var types []enctype.Type
 	for _, t := range enctype.Preferred {
@@ -108,7 +109,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 		realm := c.Principal().Realm
 		tgt, ok := c.Find(message.TGS(realm, realm), message.TimeOf(time.Now().UnixNano()))
 		if !ok {
-			return r, exit{exitAuth, fmt.Errorf("%s has no ticket that could be renewed", path)}
+			return r, exit{exitAuth, fmt.Errorf("%s has no ticket that can be renewed", path)}
 		}
 		r.Client, r.Server, r.TGT, r.Options = tgt.Client, tgt.Server, tgt, r.Options|message.Renew
 		return r, nil
@@ -129,7 +130,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 	return r, err
 }
 
-// seconds is the first duration that is given.
+// seconds returns the first positive duration, in seconds, or 0.
 func seconds(ds ...time.Duration) int64 {
 	for _, d := range ds {
 		if d > 0 {
@@ -139,7 +140,7 @@ func seconds(ds ...time.Duration) int64 {
 	return 0
 }
 
-// password asks for one on a terminal, and reads a line elsewhere.
+// password prompts for a password on a terminal, and otherwise reads a line.
 func password(cmd *cobra.Command, who message.Principal) (gss.Secret, error) {
 	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Password for %v: ", who)
@@ -157,7 +158,7 @@ func password(cmd *cobra.Command, who message.Principal) (gss.Secret, error) {
 	return gss.NewSecret(strings.TrimRight(line, "\r\n")), nil
 }
 
-// clock is a time as people read it.
+// clock returns t in local time for display.
 func clock(t message.Time) string {
 	if t == 0 {
 		return "-"

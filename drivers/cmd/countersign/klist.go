@@ -17,11 +17,11 @@ func newKlist() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "klist [flags]",
 		Short: "List tickets, or the keys of a keytab",
-		Long: `Klist lists the tickets of a credential cache, or with --keytab whose keys a keytab
-holds. Keys and tickets themselves do not show.
+		Long: `Klist lists the tickets of a credential cache, or with --keytab the principals of a
+keytab. It does not show keys and tickets themselves.
 
-Exit codes: 0 there is a ticket-granting ticket that holds (or a keytab), 1 there is none,
-2 the file cannot be read.`,
+Exit codes: 0 if there is a valid ticket-granting ticket (or a keytab), 1 if there is
+none, 2 if the file cannot be read.`,
 		Example: `  countersign klist
   countersign klist --keytab /etc/krb5.keytab`,
 		Args: cobra.NoArgs,
@@ -32,7 +32,7 @@ Exit codes: 0 there is a ticket-granting ticket that holds (or a keytab), 1 ther
 			return listTickets(cmd.OutOrStdout(), cache)
 		},
 	}
-	cmd.Flags().StringVarP(&cache, "ccache", "c", "", "`FILE` of the credential cache (default $KRB5CCNAME, or what kinit writes)")
+	cmd.Flags().StringVarP(&cache, "ccache", "c", "", "`FILE` of the credential cache (default $KRB5CCNAME, or the system's default cache)")
 	cmd.Flags().StringVarP(&keys, "keytab", "k", "", "`FILE` of a keytab to list instead")
 	return cmd
 }
@@ -60,7 +60,7 @@ func listTickets(w io.Writer, name string) error {
 		return exit{exitTransport, err}
 	}
 	if !holds {
-		return exit{exitUsage, fmt.Errorf("no ticket-granting ticket holds now; kinit gets one")}
+		return exit{exitUsage, fmt.Errorf("no valid ticket-granting ticket; get one with kinit")}
 	}
 	return nil
 }

@@ -1,14 +1,13 @@
-// Command countersign authenticates HTTP requests and serves those who do: a
-// client, a server and a proxy to try schemes with, and tools that say what goes
-// over the wire.
+// Command countersign authenticates HTTP requests as client, server and proxy, and
+// explains, replays and checks authentication exchanges.
 //
-//	countersign demo                                       watch every scheme work
-//	countersign serve --scheme digest --user alice:secret  something to authenticate to
-//	countersign get -u alice:secret http://127.0.0.1:8080/ something that authenticates
-//	countersign explain 'WWW-Authenticate: Negotiate'      what a header field says
-//	countersign kinit alice@EXAMPLE.COM                     get a Kerberos ticket; klist lists them
-//	countersign replay trace.ndjson                        run a recorded trace again
-//	countersign check                                       explore the machines, judge every property
+//	countersign demo                                       show every scheme in every role
+//	countersign serve --scheme digest --user alice:secret  run a server, or with --proxy a proxy
+//	countersign get -u alice:secret http://127.0.0.1:8080/ send authenticated requests
+//	countersign explain 'WWW-Authenticate: Negotiate'      explain a header field or a token
+//	countersign kinit alice@EXAMPLE.COM                    get a Kerberos ticket; klist lists them
+//	countersign replay trace.ndjson                        replay a recorded trace
+//	countersign check                                      model-check the machines
 package main
 
 import (

@@ -41,7 +41,7 @@ func TestServeNegotiatePolicy(t *testing.T) {
 	call(t, "", "get", "-k", "-u", "alice:secret", bound.url).want(t, 0, "hello alice via Nego2", "")
 	level := serve(t, "--user", "alice:secret", "--scheme", "negotiate")
 	call(t, "", "get", "--ntlm-level", "v1", "-u", "alice:secret", level.url).want(t, exitAuth, "", "refused by the peer")
-	call(t, "", "serve", "--addr", "127.0.0.1:0", "--scheme", "negotiate", "--user", "alice:secret", "--channel-binding", "require").want(t, exitUsage, "", "no TLS")
+	call(t, "", "serve", "--addr", "127.0.0.1:0", "--scheme", "negotiate", "--user", "alice:secret", "--channel-binding", "require").want(t, exitUsage, "", "needs TLS")
 }
 
 // TestProxyNegotiate: to a proxy, through one, and both at once.

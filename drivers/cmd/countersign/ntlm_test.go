@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
-// TestServeNTLM: names in every form, users of both kinds, and what the log says
-// of who is refused.
+// TestServeNTLM: names in every form, users of both kinds, and the log lines of refused
+// requests.
 func TestServeNTLM(t *testing.T) {
 	key, fault := ntlm.HashOf(gss.NewSecret("wonder"))
 	if !fault.IsZero() {
@@ -75,11 +75,11 @@ func TestServeNTLMUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"--scheme", "ntlm", "--channel-binding", "require"}, "no TLS"},
+		{[]string{"--scheme", "ntlm", "--channel-binding", "require"}, "needs TLS"},
 		{[]string{"--scheme", "ntlm,digest", "--channel-binding", "require", "--tls-cert", cert, "--tls-key", key}, "Digest cannot bind"},
 		{[]string{"--scheme", "ntlm", "--channel-binding", "maybe"}, "expected ignore"},
 		{[]string{"--scheme", "ntlm", "--ntlm-level", "v3"}, "no NTLM level"},
-		{[]string{"--scheme", "digest", "--nthash", cert}, "--nthash is for NTLM"},
+		{[]string{"--scheme", "digest", "--nthash", cert}, "--nthash needs ntlm"},
 		{[]string{"--scheme", "ntlm", "--nthash", cert}, "line 1"},
 		{[]string{"--scheme", "ntlm", "--domain", strings.Repeat("D", 256)}, "longer than"},
 		{[]string{"--scheme", "ntlm", "--user", "ALICE:other"}, "twice"},
@@ -88,8 +88,8 @@ func TestServeNTLMUsage(t *testing.T) {
 	}
 }
 
-// TestProxyNTLM: NTLM to a proxy, plain and for tunnels; through a proxy, whose
-// connection it belongs to; and both at once.
+// TestProxyNTLM: NTLM to a proxy, plain and for tunnels; through a proxy, which reserves a
+// connection for it; and both at once.
 func TestProxyNTLM(t *testing.T) {
 	cert, key := certificate(t)
 	plain := serve(t, "--user", "alice:secret")

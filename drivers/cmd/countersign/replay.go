@@ -21,15 +21,15 @@ func newReplay() *cobra.Command {
 		Use:   "replay [--key FILE] TRACE",
 		Short: "Run a recorded trace again",
 		Long: `Replay makes the machines of a sealed trace again, feeds them the recorded events
-and says for each machine whether its actions come out byte for byte as they were
-recorded. Serve and get record such traces with --trace and --trace-key.
+and reports for each machine whether its actions are those recorded, byte for byte.
+Serve and get record such traces with --trace and --trace-key.
 
-A trace without --trace-key is redacted: it has the structure of what happened and
-none of the contents. Of such a trace, and of a sealed one without --key, replay
-checks the structure and says for each step what it lacks to be run again.
+A trace without --trace-key is redacted: it has the structure of the exchanges
+without their contents. For such a trace, and for a sealed one without --key, replay
+checks the structure and reports what each step lacks to be run again.
 
-Exit codes: 0 it reproduces (or the structure is sound), 1 it does not, 2 the file
-cannot be read.`,
+Exit codes: 0 if the trace reproduces (or its structure is valid), 1 if not, 2 if
+the file cannot be read.`,
 		Example: `  countersign replay trace.ndjson
   countersign replay --key trace.key trace.ndjson`,
 		Args: cobra.ExactArgs(1),
@@ -41,7 +41,7 @@ cannot be read.`,
 	return cmd
 }
 
-// replay reads a trace and runs what can be run.
+// replay reads a trace, and runs it or checks its structure.
 func replay(w io.Writer, file, keyFile string) error {
 	c := trace.Config{Vocabulary: vocabulary()}
 	if keyFile != "" {
@@ -60,14 +60,14 @@ func replay(w io.Writer, file, keyFile string) error {
 		return exit{exitUsage, fmt.Errorf("%s: %w", file, err)}
 	}
 	if !t.Ended {
-		fmt.Fprintln(w, "the trace was cut off: it has no last line")
+		fmt.Fprintln(w, "the trace is truncated: it has no last line")
 	}
 	if c.Key.IsEmpty() {
 		return replayStructure(w, &t)
 	}
 	var m setup.Machine
 	if json.Unmarshal([]byte(t.Setup.Reveal()), &m) != nil {
-		return exit{exitUsage, fmt.Errorf("%s: the trace does not say how its machines are made: it was not recorded by this program", file)}
+		return exit{exitUsage, fmt.Errorf("%s: the trace has no configuration of its machines; it was not recorded by this program", file)}
 	}
 	return replaySealed(w, &t, &m, c)
 }
@@ -159,7 +159,7 @@ type machineID struct {
 	name string
 }
 
-// machinesOf are the machines of a trace, in the order of their first steps.
+// machinesOf returns the machines of a trace, in the order of their first steps.
 func machinesOf(lines []trace.Line) []machineID {
 	var ids []machineID
 	seen := make(map[machineID]bool)
@@ -172,7 +172,7 @@ func machinesOf(lines []trace.Line) []machineID {
 	return ids
 }
 
-// count is "1 step", "2 steps".
+// count returns a text such as "1 step" or "2 steps".
 func count(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit

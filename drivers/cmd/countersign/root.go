@@ -12,14 +12,14 @@ import (
 
 // The exit codes. 22 is curl's for a status of 400 or more.
 const (
-	exitUsage     = 1 // wrong use; for explain, demo, replay and check also: the answer is no
-	exitTransport = 2 // nobody there, broken connection, broken TLS, no file to read
+	exitUsage     = 1 // wrong use; of explain, demo, replay and check also a negative result
+	exitTransport = 2 // no connection, a broken one, a TLS failure, or a file error
 	exitAuth      = 3 // authentication was refused or failed
 	exitStatus    = 22
 )
 
-// exit is an error with the code to end with. Without err it ends silently: what
-// there is to say was said.
+// exit is an error with the program's exit code. Without err the program prints no message
+// at its end, since the command has already reported the failure.
 type exit struct {
 	code int
 	err  error
@@ -34,7 +34,7 @@ func (e exit) Error() string {
 
 func (e exit) Unwrap() error { return e.err }
 
-// run is the program with its world handed in. It gives the exit code.
+// run runs the program with the given arguments and streams, and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -55,17 +55,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return e.code
 }
 
-// usage is a mistake in how the program was called.
+// usage returns an error for a wrong use of the program.
 func usage(format string, a ...any) error { return exit{exitUsage, fmt.Errorf(format, a...)} }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "countersign",
 		Short: "HTTP authentication as client, server and proxy",
-		Long: `countersign authenticates HTTP requests and serves those who do.
+		Long: `countersign authenticates HTTP requests as client, server and proxy.
 
-Exit codes: 0 done, 1 wrong use (or, of explain, demo, replay and check: no),
-2 transport error, 3 authentication refused or failed, 22 status 400 or more.`,
+Exit codes: 0 success, 1 wrong use (or, of explain, demo, replay and check, a
+negative result), 2 transport or file error, 3 authentication refused or failed,
+22 status 400 or more.`,
 		Example: `  countersign demo
   countersign serve --scheme digest --user alice:secret
   countersign get -u alice:secret http://127.0.0.1:8080/`,
@@ -79,7 +80,7 @@ Exit codes: 0 done, 1 wrong use (or, of explain, demo, replay and check: no),
 	return root
 }
 
-// version is that of the module, as the build knows it.
+// version returns the module's version, as recorded in the build.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

@@ -26,7 +26,7 @@ import (
 	"github.com/countersign-auth/countersign/machine/trace"
 )
 
-// serveOptions are the flags of serve.
+// serveOptions holds the flags of serve.
 type serveOptions struct {
 	addr            string
 	users           setup.Users
@@ -45,22 +45,21 @@ func newServe() *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve requests of those who authenticate",
-		Long: `Serve answers a request that authenticates with 200 and "hello NAME via SCHEME",
-and every other one with 401. With --proxy it is a forward proxy instead, which
-authenticates its clients with 407 and then forwards their requests, CONNECT
-included.
+		Short: "Serve authenticated requests",
+		Long: `Serve answers authenticated requests with 200 and "hello NAME via SCHEME", and all
+others with 401. With --proxy it is a forward proxy instead, which authenticates its
+clients with 407 and then forwards their requests, CONNECT included.
 
-The first line on standard output is "listening on http://ADDR", with the real
-port where --addr says 0. Each request gives one line of JSON on standard error:
-method, path, status, user, scheme, and where it was refused the typed reason and
-a detail for you, of which the client learns nothing.
+The first line on standard output is "listening on http://ADDR", with the actual port
+if --addr has port 0. Each request is logged as one line of JSON on standard error:
+method, path, status, user and scheme, and for a refused request its reason and detail,
+which are not sent to the client.
 
-What a client may cost that is not authenticated is bounded in time and size. Over
-TLS, HTTP/2 is offered where every scheme can run on it: NTLM cannot, nor can
-Negotiate with NTLM among its mechanisms.
+Unauthenticated clients are limited in time and size. Over TLS, HTTP/2 is offered if
+every scheme can run on it: NTLM cannot, nor can Negotiate with NTLM among its
+mechanisms.
 
-SIGINT and SIGTERM end it once the requests at hand are answered.`,
+SIGINT and SIGTERM stop the server after the requests in progress are answered.`,
 		Example: `  countersign serve --scheme digest --user alice:secret
   countersign serve --addr 127.0.0.1:0 --scheme digest,basic --htdigest users --realm api
   countersign serve --scheme ntlm --domain EXAMPLE --nthash users --require-mic
@@ -72,33 +71,33 @@ SIGINT and SIGTERM end it once the requests at hand are answered.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes any that is free")
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 selects a free port")
 	f.StringVar(&o.transport, "transport", "nethttp", "`LIBRARY` to serve with: "+strings.Join(transports, ", ")+" (which needs TLS)")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", []string{"digest"}, "`LIST` of the schemes to offer: "+strings.Join(setup.Names(), ", "))
 	f.StringArrayVarP(&o.users.Named, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
-	f.StringVar(&o.users.Htdigest, "htdigest", "", "`FILE` of users as htdigest writes it")
-	f.StringVar(&o.users.NTHash, "nthash", "", "`FILE` of users for NTLM: lines of user:nthash, or smbpasswd's")
-	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` to show")
+	f.StringVar(&o.users.Htdigest, "htdigest", "", "`FILE` of users, as written by htdigest")
+	f.StringVar(&o.users.NTHash, "nthash", "", "`FILE` of users for NTLM, in lines of user:nthash or of smbpasswd")
+	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` of the challenges")
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms to offer (default SHA-256,MD5)")
 	f.StringSliceVar(&o.machine.QOPs, "digest-qop", nil, "`LIST` of the Digest qops to offer: auth, auth-int (default auth)")
-	f.StringSliceVar(&o.machine.Tolerances, "digest-tolerate", nil, "`LIST` of faults of old Digest clients to put up with: "+strings.Join(setup.Tolerances(), ", ")+" (which --proxy takes without it)")
-	f.BoolVar(&o.machine.StrictURI, "digest-strict-uri", false, "with --proxy: refuse Digest clients that sign the path alone, as all that are known do")
-	f.DurationVar(&o.machine.NonceLifetime, "nonce-lifetime", digest.DefaultLifetime, "how long a Digest nonce is taken")
-	f.StringVar(&o.machine.Domain, "domain", "", "`DOMAIN` of NTLM users; they may also leave it out")
-	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the weakest NTLM to take: "+strings.Join(setup.NTLMLevels(), ", "))
-	f.BoolVar(&o.machine.RequireMIC, "require-mic", false, "refuse NTLM clients that do not protect the handshake, as curl and Firefox")
+	f.StringSliceVar(&o.machine.Tolerances, "digest-tolerate", nil, "`LIST` of errors of old Digest clients to accept: "+strings.Join(setup.Tolerances(), ", ")+" (the last is always accepted with --proxy)")
+	f.BoolVar(&o.machine.StrictURI, "digest-strict-uri", false, "with --proxy: refuse Digest clients whose uri is the path alone, as that of all known clients is")
+	f.DurationVar(&o.machine.NonceLifetime, "nonce-lifetime", digest.DefaultLifetime, "how long a Digest nonce is valid")
+	f.StringVar(&o.machine.Domain, "domain", "", "`DOMAIN` of NTLM users, which clients may omit")
+	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the weakest NTLM to accept: "+strings.Join(setup.NTLMLevels(), ", "))
+	f.BoolVar(&o.machine.RequireMIC, "require-mic", false, "refuse NTLM clients that send no MIC, such as curl and Firefox")
 	o.kerberos.flags(f)
 	o.memory.flags(f)
-	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "let Kerberos use rc4-hmac, as old directories want it")
+	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a certificate chain in PEM: serve https")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
-	f.StringVar(&o.machine.ChannelBinding, "channel-binding", "if-available", "`WHEN` logins are bound to the TLS channel: "+strings.Join(setup.Bindings(), ", "))
-	f.BoolVar(&o.machine.KeepAlways, "connection-based", false, "let an identity hold for its connection wherever the scheme has a handshake")
+	f.StringVar(&o.machine.ChannelBinding, "channel-binding", "if-available", "`WHEN` to compare channel bindings: "+strings.Join(setup.Bindings(), ", "))
+	f.BoolVar(&o.machine.KeepAlways, "connection-based", false, "keep the identity for the connection with every scheme that has a handshake")
 	f.DurationVar(&o.limits.Header, "header-timeout", drive.DefaultHeaderTime, "how long a TLS handshake, or the header of a request, may take")
-	f.DurationVar(&o.limits.Request, "request-timeout", drive.DefaultRequestTime, "how long a request, or its response, may take while the client is not authenticated")
-	f.DurationVar(&o.limits.Idle, "idle-timeout", drive.DefaultIdleTime, "how long a connection stays without a request, half a handshake included")
-	f.BoolVar(&o.proxy, "proxy", false, "be a forward proxy, and authenticate with 407")
-	f.StringSliceVar(&o.connectPorts, "connect-port", []string{"443"}, "`LIST` of the ports that CONNECT may go to through --proxy, or any")
+	f.DurationVar(&o.limits.Request, "request-timeout", drive.DefaultRequestTime, "how long a request, or its response, of an unauthenticated client may take")
+	f.DurationVar(&o.limits.Idle, "idle-timeout", drive.DefaultIdleTime, "how long a connection may be idle, also in the middle of a handshake")
+	f.BoolVar(&o.proxy, "proxy", false, "run a forward proxy, which authenticates with 407")
+	f.StringSliceVar(&o.connectPorts, "connect-port", []string{"443"}, "`LIST` of the ports that --proxy allows for CONNECT, or any")
 	o.trace.flags(f)
 	return cmd
 }
@@ -121,7 +120,7 @@ func (o *serveOptions) run(cmd *cobra.Command) error {
 	return h.serve(cmd.Context())
 }
 
-// service is what is served.
+// service holds what serve runs.
 type service struct {
 	front front
 	tls   *tls.Config
@@ -130,10 +129,10 @@ type service struct {
 
 func (s *service) close() { s.trace.Close() }
 
-// grace is how long requests at hand may take after the signal to stop.
+// grace is how long requests in progress may take after the signal to stop.
 const grace = 5 * time.Second
 
-// serve serves until ctx ends.
+// serve runs the service until ctx ends.
 func (s *service) serve(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- s.front.serve() }()
@@ -151,7 +150,7 @@ func (s *service) serve(ctx context.Context) error {
 	return nil
 }
 
-// handler makes what serves from the options.
+// handler returns the service that the options describe.
 func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	if err := o.memory.check(); err != nil {
 		return nil, err
@@ -238,22 +237,22 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	return s, nil
 }
 
-// fits reports what the chosen library cannot do.
+// fits returns an error if the options ask for what the chosen library cannot do.
 func (o *serveOptions) fits(secure *tls.Config) error {
 	switch {
 	case !slices.Contains(transports, o.transport):
 		return fmt.Errorf("--transport: expected %s", strings.Join(transports, ", "))
 	case o.proxy && o.transport != "nethttp":
-		return errors.New("--proxy is served with --transport nethttp alone")
+		return errors.New("--proxy needs --transport nethttp")
 	case o.transport == "http3" && secure == nil:
 		return errors.New("--transport http3 needs --tls-cert and --tls-key")
 	case o.transport == "http3" && o.machine.NTLM():
-		return errors.New("--transport http3: NTLM belongs to a connection, and cannot run on one that carries many requests at once, nor can Negotiate without --keytab")
+		return errors.New("--transport http3: NTLM, and Negotiate without --keytab, cannot run on a multiplexed connection")
 	}
 	return nil
 }
 
-// allow tells where the proxy may go.
+// allow returns the rule for the hosts and ports that the proxy may connect to.
 func (o *serveOptions) allow() (func(method, host string, port uint16) bool, error) {
 	var ports []uint16
 	anyPort := false
@@ -262,7 +261,7 @@ func (o *serveOptions) allow() (func(method, host string, port uint16) bool, err
 		if text == "any" {
 			anyPort = true
 		} else if err != nil || n == 0 {
-			return nil, errors.New("--connect-port: expected ports within 1 to 65535, or any")
+			return nil, errors.New("--connect-port: expected ports from 1 to 65535, or any")
 		}
 		ports = append(ports, uint16(n))
 	}
@@ -274,20 +273,21 @@ func (o *serveOptions) allow() (func(method, host string, port uint16) bool, err
 	}, nil
 }
 
-// source answers the server's questions; keys answers those of Kerberos, nil without it.
+// source returns the answers to the server's questions. keys answers those of Kerberos, nil
+// without it.
 func (o *serveOptions) source(keys answer.Source) (answer.Source, error) {
 	if keys != nil && !o.machine.Negotiates() {
-		return nil, errors.New("--keytab is for Kerberos: --scheme names neither negotiate nor nego2")
+		return nil, errors.New("--keytab needs negotiate or nego2 in --scheme")
 	}
 	if o.users.Empty() && keys != nil && o.machine.OnlyNegotiates() {
 		return keys, nil
 	}
 	if o.users.Empty() {
-		return nil, errors.New("nobody could log in: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE, or for negotiate and nego2 --keytab FILE")
+		return nil, errors.New("no users configured: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE, or --keytab FILE for negotiate and nego2")
 	}
 	o.users.NTLM = o.machine.NTLM()
 	if o.users.NTHash != "" && !o.users.NTLM {
-		return nil, errors.New("--nthash is for NTLM: --scheme does not name it, nor what comes to it")
+		return nil, errors.New("--nthash needs ntlm, negotiate or nego2 in --scheme")
 	}
 	o.users.Domains = []string{o.machine.Domain, o.machine.Computer}
 	users, err := o.users.Store()
@@ -302,7 +302,7 @@ func (o *serveOptions) tlsConfig() (*tls.Config, error) {
 		return nil, nil
 	}
 	if o.tlsCert == "" || o.tlsKey == "" {
-		return nil, errors.New("--tls-cert and --tls-key go together")
+		return nil, errors.New("--tls-cert and --tls-key need each other")
 	}
 	cert, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
 	if err != nil {
@@ -320,11 +320,11 @@ func (o *serveOptions) binding(c *tls.Config) (served drive.Certificates, err er
 		served = drive.ServedBy(c)
 	}
 	if o.machine.ChannelBinding == "require" {
-		switch names := o.machine.Unbindable(); { // promises that could not be kept
+		switch names := o.machine.Unbindable(); { // required bindings that could never be compared
 		case names != "":
 			return served, fmt.Errorf("--channel-binding require: %s cannot bind to a channel", names)
 		case c == nil:
-			return served, errors.New("--channel-binding require: there is no TLS, give --tls-cert and --tls-key")
+			return served, errors.New("--channel-binding require: needs TLS; give --tls-cert and --tls-key")
 		case served.Undefined():
 			return served, errors.New("--channel-binding require: no client can bind to the certificate in --tls-cert, since its signature uses no hash function or several (RFC 5929 section 4.1); use one that is signed with RSA or ECDSA")
 		}
@@ -332,7 +332,7 @@ func (o *serveOptions) binding(c *tls.Config) (served drive.Certificates, err er
 	return served, served.Err()
 }
 
-// logRequests writes one line for each request.
+// logRequests returns a function that logs each request.
 func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
 	return func(r *http.Request, res nethttp.Result) {
 		path := r.URL.Path
@@ -343,7 +343,7 @@ func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
 	}
 }
 
-// attributes are the line of one request.
+// attributes returns the attributes of a request's log line.
 func attributes(method, path string, res drive.Result) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("method", method), slog.String("path", path), slog.Int("status", res.Status),

@@ -21,11 +21,11 @@ import (
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 )
 
-// front is what takes connections: the library below a driver.
+// front accepts connections: it is the server library below a driver.
 type front interface {
-	// listen takes an address, and gives the real one.
+	// listen listens on an address and returns the actual one.
 	listen(addr string) (net.Addr, error)
-	// serve serves until shutdown is called, and then gives nil.
+	// serve serves until shutdown is called, and then returns nil.
 	serve() error
 	shutdown(ctx context.Context) error
 }
@@ -33,7 +33,7 @@ type front interface {
 // transports are the libraries that serve can use.
 var transports = []string{"nethttp", "fasthttp", "http3"}
 
-// overHTTP is net/http.
+// overHTTP is the front of net/http.
 type overHTTP struct {
 	*http.Server
 	l net.Listener
@@ -66,7 +66,7 @@ func (f *overHTTP) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// overQUIC is HTTP/3.
+// overQUIC is the front of HTTP/3.
 type overQUIC struct {
 	*quichttp3.Server
 	limits drive.Limits
@@ -99,7 +99,7 @@ func (f *overQUIC) shutdown(context.Context) error {
 	return nil
 }
 
-// overFast is fasthttp.
+// overFast is the front of fasthttp.
 type overFast struct {
 	*fast.Server
 	tls *tls.Config
@@ -125,10 +125,10 @@ func (f *overFast) serve() error { return f.Serve(f.l) }
 
 func (f *overFast) shutdown(ctx context.Context) error { return f.ShutdownWithContext(ctx) }
 
-// fastBuffer is how long a header may be with fasthttp, in bytes: tickets are long.
+// fastBuffer is the maximum size of a request header with fasthttp, in bytes: tickets are long.
 const fastBuffer = 64 << 10
 
-// newFast is an origin by fasthttp.
+// newFast returns a front with an origin of fasthttp.
 func newFast(c fasthttp.ServerConfig, log *slog.Logger, secure *tls.Config) (front, error) {
 	c.Log = func(ctx *fast.RequestCtx, res drive.Result) {
 		log.LogAttrs(context.Background(), slog.LevelInfo, "request", attributes(string(ctx.Method()), string(ctx.Path()), res)...)
@@ -142,11 +142,11 @@ func newFast(c fasthttp.ServerConfig, log *slog.Logger, secure *tls.Config) (fro
 	return &overFast{Server: s, tls: secure, log: log}, nil
 }
 
-// helloFast is hello for fasthttp.
+// helloFast does for fasthttp what hello does for net/http.
 func helloFast(ctx *fast.RequestCtx) {
 	id, ok := fasthttp.IdentityFrom(ctx)
-	if !ok { // cannot be; but nobody is greeted by mistake
-		ctx.Error("nobody", fast.StatusForbidden)
+	if !ok { // cannot be: the driver passes on authenticated requests alone
+		ctx.Error("forbidden", fast.StatusForbidden)
 		return
 	}
 	ctx.SetContentType("text/plain; charset=utf-8")
@@ -154,21 +154,21 @@ func helloFast(ctx *fast.RequestCtx) {
 	fmt.Fprintf(ctx, "hello %s via %s\n", id.Name(), id.Scheme)
 }
 
-// fastLog is what fasthttp complains to.
+// fastLog is fasthttp's logger.
 type fastLog struct{ log *slog.Logger }
 
 func (l fastLog) Printf(format string, args ...any) { l.log.Warn(fmt.Sprintf(format, args...)) }
 
-// hello is what there is to see for who authenticated.
+// hello answers authenticated requests with the client's name and scheme.
 func hello(w http.ResponseWriter, r *http.Request) {
 	n, err := io.Copy(io.Discard, r.Body)
 	if err != nil {
-		http.Error(w, "the body broke off", http.StatusBadRequest)
+		http.Error(w, "the request body is incomplete", http.StatusBadRequest)
 		return
 	}
 	id, ok := nethttp.IdentityFrom(r.Context())
-	if !ok { // cannot be; but nobody is greeted by mistake
-		http.Error(w, "nobody", http.StatusForbidden)
+	if !ok { // cannot be: the driver passes on authenticated requests alone
+		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

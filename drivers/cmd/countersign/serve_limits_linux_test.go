@@ -156,7 +156,8 @@ func (c *child) login(t *testing.T, when string) {
 	}
 }
 
-// TestServeOutOfDescriptors: who opens more connections than there are descriptors ends no service.
+// TestServeOutOfDescriptors: the service goes on after clients open more connections than there
+// are descriptors.
 func TestServeOutOfDescriptors(t *testing.T) {
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {

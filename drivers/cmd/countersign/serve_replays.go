@@ -12,15 +12,15 @@ import (
 	"github.com/countersign-auth/countersign/drivers/kdc"
 )
 
-// memoryOptions are the flags that say what a server remembers against replays.
+// memoryOptions holds the flags of a server's replay memories.
 type memoryOptions struct {
 	max   int
 	since string
 }
 
 func (o *memoryOptions) flags(f *pflag.FlagSet) {
-	f.IntVar(&o.max, "replay-max", answer.DefaultMax, "`N` Digest nonces, and as many Kerberos requests, to remember against replays: 2 x logins a second x seconds that one counts, at 48 bytes each")
-	f.StringVar(&o.since, "replay-since", "", "`WHEN` the memory of Kerberos requests began: start refuses those from before the start, as long as clocks may be apart (default: nothing was lost)")
+	f.IntVar(&o.max, "replay-max", answer.DefaultMax, "`N` Digest nonces, and as many Kerberos requests, to remember against replays: twice the logins a second times the seconds that one stays valid; each takes 48 bytes")
+	f.StringVar(&o.since, "replay-since", "", "`WHEN` the memory of Kerberos requests began: start refuses requests made before the server's start, for which there is no memory (default: accept them)")
 }
 
 func (o *memoryOptions) check() error {
@@ -33,12 +33,12 @@ func (o *memoryOptions) check() error {
 	return nil
 }
 
-// nonces is the memory of Digest's nonce counts.
+// nonces returns the memory of Digest's nonce counts.
 func (o *memoryOptions) nonces(log *slog.Logger) *answer.Memory {
 	return &answer.Memory{Max: o.max, Log: logFill(log, "Digest nonces")}
 }
 
-// requests is the memory of Kerberos requests.
+// requests returns the memory of Kerberos requests.
 func (o *memoryOptions) requests(log *slog.Logger) *kdc.Replays {
 	since := int64(0)
 	if o.since == "start" { // REPLAY-5, C63
@@ -49,10 +49,10 @@ func (o *memoryOptions) requests(log *slog.Logger) *kdc.Replays {
 	return r
 }
 
-// logFill writes a line when a memory fills up.
+// logFill returns a function that logs that a memory fills up.
 func logFill(log *slog.Logger, of string) func(answer.Fill) {
 	return func(f answer.Fill) {
-		log.Warn("memory against replays is 80 % full", slog.String("of", of), slog.Int("held", f.Held), slog.Int("max", f.Max),
-			slog.String("detail", "when it is full, the users who hold the most have to sign in again, or are refused until their older requests have passed; raise --replay-max"))
+		log.Warn("replay memory is 80 % full", slog.String("of", of), slog.Int("held", f.Held), slog.Int("max", f.Max),
+			slog.String("detail", "when it is full, the users with the most entries must authenticate again (Digest) or are refused until their older requests expire (Kerberos); raise --replay-max"))
 	}
 }

@@ -44,8 +44,8 @@ func signIn(t *testing.T, url, user, password string) int {
 	return r.StatusCode
 }
 
-// A user who fills serve's memory of nonces keeps no other out, and the log says that it is
-// filling up.
+// A user that fills serve's memory of nonces locks out no other user, and the log reports that
+// the memory fills up.
 func TestServeReplayMax(t *testing.T) {
 	s := serve(t, "--user", "alice:wonder", "--user", "bob:builder", "--replay-max", "20")
 	for range 50 {
@@ -57,7 +57,7 @@ func TestServeReplayMax(t *testing.T) {
 		t.Errorf("bob: %d", status)
 	}
 	s.stop()
-	warned := strings.Count(s.stderr.String(), `"msg":"memory against replays is 80 % full","of":"Digest nonces","held":16,"max":20`)
+	warned := strings.Count(s.stderr.String(), `"msg":"replay memory is 80 % full","of":"Digest nonces","held":16,"max":20`)
 	if warned == 0 || warned > 5 {
 		t.Errorf("the log warns %d times", warned)
 	}

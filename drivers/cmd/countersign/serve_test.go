@@ -63,7 +63,7 @@ func TestServeUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "nobody could log in"},
+		{nil, "no users configured"},
 		{[]string{"--user", "alice"}, "NAME:PASSWORD"},
 		{[]string{"--user", "alice:"}, "password"},
 		{append(user, "--scheme", "magic"), `no scheme "magic"`},
@@ -72,7 +72,7 @@ func TestServeUsage(t *testing.T) {
 		{append(user, "--digest-tolerate", "anything"), "no Digest tolerance"},
 		{append(user, "--realm", ""), "realm"},
 		{append(user, "--nonce-lifetime", "-1s"), "negative"},
-		{append(user, "--tls-cert", cert), "go together"},
+		{append(user, "--tls-cert", cert), "need each other"},
 		{append(user, "--tls-cert", key, "--tls-key", cert), "tls"},
 		{append(user, "--channel-binding", "require"), "bind to a channel"},
 		{append(user, "--channel-binding", "maybe"), "expected ignore"},

@@ -25,15 +25,15 @@ import (
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
-// traceOptions are the flags for recording.
+// traceOptions holds the flags for recording.
 type traceOptions struct{ file, keyFile string }
 
 func (o *traceOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.file, "trace", "", "`FILE` to record the machines' steps in: redacted, unless --trace-key seals it")
-	f.StringVar(&o.keyFile, "trace-key", "", "`FILE` with 32 random bytes in hex or base64: seals the trace, so that replay can run it again")
+	f.StringVar(&o.file, "trace", "", "`FILE` to record the machines' steps in, redacted unless --trace-key is given")
+	f.StringVar(&o.keyFile, "trace-key", "", "`FILE` with 32 random bytes in hex or base64, which encrypt the trace so that replay can run it again")
 }
 
-// recorder writes a trace. Nil records nothing.
+// recorder writes a trace. A nil recorder records nothing.
 type recorder struct {
 	key   gss.Secret
 	label string
@@ -44,7 +44,7 @@ type recorder struct {
 	err error // the first; nothing is written after it
 }
 
-// open starts the trace that the flags ask for, nil if they ask for none.
+// open starts the trace that the flags ask for. The recorder is nil if they ask for none.
 func (o *traceOptions) open(s setup.Machine) (*recorder, error) {
 	if o.file == "" {
 		if o.keyFile != "" {
@@ -84,7 +84,7 @@ func (o *traceOptions) open(s setup.Machine) (*recorder, error) {
 	return r, nil
 }
 
-// vocabulary are the questions and answers of the schemes that there are.
+// vocabulary returns the questions and answers of all schemes.
 func vocabulary() trace.Vocabulary {
 	v, err := trace.Vocab(
 		kerberos.Tickets{}, kerberos.Keys{}, kerberos.NeedTicket{}, kerberos.Ticket{}, kerberos.KeepTicket{}, kerberos.Kept{},
@@ -98,8 +98,8 @@ func vocabulary() trace.Vocabulary {
 	return v
 }
 
-// nonceKey is the key for a server's nonces. Of a sealed trace it comes from the
-// trace's own key, so that replay finds it again; otherwise it is drawn.
+// nonceKey returns the key of a server's nonces. For a sealed trace it is derived from the
+// trace's key, so that replay can derive it again; otherwise it is random.
 func (r *recorder) nonceKey() gss.Secret {
 	if r == nil || r.label == "" {
 		seed := entropy.Env().Seed
@@ -108,7 +108,7 @@ func (r *recorder) nonceKey() gss.Secret {
 	return setup.NonceKey(r.key, r.label)
 }
 
-// observer records the machines of one role.
+// observer returns an observer that records the machines of one role.
 func (r *recorder) observer(role trace.Role) nethttp.Observer {
 	if r == nil {
 		return nil
@@ -128,7 +128,7 @@ func (r *recorder) observer(role trace.Role) nethttp.Observer {
 	}
 }
 
-// Close ends the trace. The error is the first that there was.
+// Close ends the trace and returns the first error of recording.
 func (r *recorder) Close() error {
 	if r == nil {
 		return nil
@@ -144,7 +144,7 @@ func (r *recorder) Close() error {
 	err := errors.Join(r.err, r.out.Close())
 	r.out = nil
 	if err != nil {
-		return fmt.Errorf("the trace is not whole: %w", err)
+		return fmt.Errorf("the trace is incomplete: %w", err)
 	}
 	return nil
 }

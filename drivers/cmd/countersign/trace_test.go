@@ -26,7 +26,7 @@ func TestReplay(t *testing.T) {
 	for _, role := range []string{"client", "proxy", "server"} {
 		r := call(t, "", "replay", "--key", key, filepath.Join(dir, role))
 		r.want(t, 0, "reproduced byte for byte", "")
-		if strings.Contains(r.stdout, "differs") || strings.Contains(r.stdout, "cut off") {
+		if strings.Contains(r.stdout, "differs") || strings.Contains(r.stdout, "truncated") {
 			t.Error(r.stdout)
 		}
 		call(t, "", "replay", filepath.Join(dir, role)).want(t, 0, "sealed trace without its key", "")
@@ -56,7 +56,7 @@ func TestReplayRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.SplitAfter(string(b), "\n")
-	call(t, "", "replay", "--key", key, file(t, "cut", strings.Join(lines[:3], ""))).want(t, 0, "cut off", "")
+	call(t, "", "replay", "--key", key, file(t, "cut", strings.Join(lines[:3], ""))).want(t, 0, "truncated", "")
 	call(t, "", "replay", "--key", key, file(t, "gap", strings.Join(append(lines[:1:1], lines[2:]...), ""))).want(t, exitUsage, "", "tampered")
 	call(t, "", "replay", "--key", file(t, "other", strings.Replace(traceKey, "1f", "20", 1)), path).want(t, exitUsage, "", "wrong key")
 	call(t, "", "replay", "--key", file(t, "short", "00ff"), path).want(t, exitTransport, "", "32 bytes")

@@ -13,8 +13,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// narrator tells the legs of a client's exchanges as its machines see them: >
-// what is sent, < what comes back, * what is decided.
+// narrator prints the legs of a client's exchanges as its machines see them: > for what is
+// sent, < for what is received, * for decisions.
 type narrator struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -25,7 +25,7 @@ func newNarrator(w io.Writer) *narrator {
 	return &narrator{w: w, begun: make(map[uint64]machine.Begin)}
 }
 
-// observe is a nethttp.Observer.
+// observe prints one step. It is a nethttp.Observer.
 func (n *narrator) observe(conn uint64, _ gss.Env, e machine.Event, acts machine.Actions) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -39,7 +39,7 @@ func (n *narrator) observe(conn uint64, _ gss.Env, e machine.Event, acts machine
 			n.say("* the peer closes this connection")
 		}
 	case machine.Closed, machine.Lost:
-		n.say("* the connection is gone")
+		n.say("* the connection was closed")
 	}
 	for a := range acts.All() {
 		n.act(conn, a)
@@ -55,7 +55,7 @@ func (n *narrator) act(conn uint64, a machine.Action) {
 			method = "HEAD"
 		}
 		if b.Body != machine.NoBody {
-			note = [...]string{machine.Omit: " (body held back)", machine.Whole: " (with the body)", machine.Expect: " (with the body, if the server agrees)"}[a.Body]
+			note = [...]string{machine.Omit: " (body held back)", machine.Whole: " (with the body)", machine.Expect: " (with the body, after 100 Continue)"}[a.Body]
 		}
 		n.say("> %s %s%s", method, show.Printable(target(&b)), note)
 		if b.Via.Route == machine.Direct {
@@ -64,14 +64,14 @@ func (n *narrator) act(conn uint64, a machine.Action) {
 		n.fields(">", show.Request(requestOf(a)))
 	case machine.Ask:
 		if q, ok := a.Question.(gss.NeedCredential); ok {
-			n.say("* %s wants credentials for the %v, realm %q", q.Scheme, q.Side, q.Realm)
+			n.say("* %s needs credentials for the %v, realm %q", q.Scheme, q.Side, q.Realm)
 		}
 	case machine.Deliver:
 		if a.Authenticated {
 			n.say("* authenticated")
 		}
 	case machine.Reopen:
-		n.say("* going on over a new connection")
+		n.say("* continuing on a new connection")
 	case machine.Fail:
 		n.say("* %v: %v", a.Side, a.Fault)
 	}
@@ -85,7 +85,7 @@ func (n *narrator) fields(mark string, fields []show.Field) {
 	}
 }
 
-// target is the request-target as it goes out.
+// target returns the request-target as it is sent.
 func target(b *machine.Begin) string {
 	if b.Via.Route == machine.Forwarded {
 		return b.Request.Scheme + "://" + hostPort(b.Request.Host, b.Request.Port) + b.Request.URI
@@ -97,7 +97,7 @@ func hostPort(host string, port uint16) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
-// requestOf are the fields that a Send adds.
+// requestOf returns the fields that a Send adds.
 func requestOf(a machine.Send) header.Request {
 	return header.Request{Authorization: a.Authorization, ProxyAuthorization: a.ProxyAuthorization}
 }

@@ -1,6 +1,6 @@
-// Package demo shows every scheme in every role, over real connections on
-// loopback. What it prints is what was observed: messages as the servers' side
-// of the wire saw them, and diagrams as the machines recorded their steps.
+// Package demo shows every scheme in every role, over real connections on loopback. It
+// prints what was observed: the messages as servers received and sent them, and diagrams of
+// the steps that the machines recorded.
 package demo
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/machine/trace"
 )
 
-// result is what came of a row.
+// result is the result of a row.
 type result struct {
 	number int
 	row    *row
@@ -22,25 +22,25 @@ type result struct {
 	got    string
 }
 
-// part is what became of one request.
+// part is the result of one request.
 type part struct {
 	messages []message
-	outcome  string // as the client tells it
+	outcome  string // as the client reports it
 }
 
 func (r *result) ok() bool { return r.got == r.row.want }
 
-// patience bounds one row, for what should not happen.
+// patience bounds the time of a row, so that the demo ends even if an exchange hangs.
 const patience = 30 * time.Second
 
-const intro = `Every scheme in every role, over real connections on loopback: who sent what to
-whom, and below each field what it says.
+const intro = `Every scheme in every role, over real connections on loopback: the messages of each
+exchange, with an explanation below each field.
 
 `
 
-// Run plays every row and writes what happened to w: transcripts and a closing
-// table, or with mermaid one sequence diagram a row. It reports whether
-// everything came out as it must; the error is about the stage, not the play.
+// Run runs every row and writes the results to w: transcripts and a table, or with mermaid a
+// sequence diagram for each row. It reports whether all results are as expected. The error
+// is for failures of the set-up.
 func Run(ctx context.Context, w io.Writer, mermaid bool) (bool, error) {
 	return run(ctx, w, mermaid, rows())
 }
@@ -75,7 +75,7 @@ func run(ctx context.Context, w io.Writer, mermaid bool, rows []*row) (bool, err
 	return good, nil
 }
 
-// play plays one row.
+// play runs one row.
 func play(ctx context.Context, row *row, cert *certificate) (*result, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -105,7 +105,7 @@ func play(ctx context.Context, row *row, cert *certificate) (*result, error) {
 	return r, nil
 }
 
-// statuses are those that the client got.
+// statuses returns the statuses that the client received.
 func statuses(ms []message) string {
 	var out []string
 	for _, m := range ms {

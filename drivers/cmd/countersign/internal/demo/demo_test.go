@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestRun plays the demo as users see it, in both forms.
+// TestRun runs the whole demo, in both forms.
 func TestRun(t *testing.T) {
 	for _, mermaid := range []bool{false, true} {
 		var out bytes.Buffer
@@ -17,11 +17,11 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !ok {
-			t.Errorf("not every row came out as it must:\n%s", out.String())
+			t.Errorf("some rows are not as expected:\n%s", out.String())
 		}
 		noSecrets(t, out.String())
 		if n := strings.Count(out.String(), "✓"); n != len(rows()) {
-			t.Errorf("%d rows came out well, want %d", n, len(rows()))
+			t.Errorf("%d rows are as expected, want %d", n, len(rows()))
 		}
 		if n := strings.Count(out.String(), "sequenceDiagram\n"); mermaid && n != len(rows()) {
 			t.Errorf("%d diagrams, want %d", n, len(rows()))
@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestFailure: a row that comes out otherwise is no success.
+// TestFailure: a row with another result than expected fails the demo.
 func TestFailure(t *testing.T) {
 	some := rows()[:2]
 	some[1].want = "200 mallory via Basic"
@@ -39,7 +39,7 @@ func TestFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ok {
-		t.Error("the demo is content with a row that failed")
+		t.Error("Run reports success although a row failed")
 	}
 	for _, want := range []string{"✗ expected 200 mallory via Basic, got 401 ", "FAIL", "1 of 2 rows"} {
 		if !strings.Contains(out.String(), want) {

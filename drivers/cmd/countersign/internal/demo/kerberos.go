@@ -15,14 +15,13 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// The realms of the demo: who logs in is at home in the first one, and the second one
-// trusts it.
+// The realms of the demo. The users are in the first one, and the second one trusts it.
 const homeRealm, partnerRealm = "DEMO", "PARTNER"
 
-// service is what the demo's servers are called, where they all are.
+// service is the name of all servers of the demo.
 const service = "HTTP/127.0.0.1"
 
-// kerberosRows show Kerberos within Negotiate, with a KDC of this process.
+// kerberosRows returns the rows of Kerberos within Negotiate, with a KDC in this process.
 func kerberosRows() []*row {
 	var (
 		home    = newRealm(homeRealm)
@@ -38,31 +37,31 @@ func kerberosRows() []*row {
 	rows := []*row{
 		{
 			name: "Kerberos", role: "origin", more: realmOf(home),
-			about:  "The client gets a ticket with its password, and server and client prove themselves to each other in one leg.",
+			about:  "The client gets a ticket with its password; client and server authenticate each other in one leg.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
 			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
-			name: "Kerberos, once more", role: "origin", more: realmOf(home), requests: two,
-			about:  "The client knows what the server takes and has the ticket still: the second request opens with it.",
+			name: "Kerberos, second request", role: "origin", more: realmOf(home), requests: two,
+			about:  "The client knows the server's scheme and has a ticket: it sends credentials with the second request at once.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: credentialsSent,
 			want: "401 200 alice@DEMO via Negotiate + 200 alice@DEMO via Negotiate; 2 with credentials",
 		},
 		{
 			name: "Kerberos with a body", role: "origin", more: realmOf(home), requests: []request{{path: "/", body: 4096}},
-			about:  "One leg is all it takes, so the body goes with the credentials.",
+			about:  "Kerberos needs one leg only, so the client sends the body with the credentials.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
 			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
 			name: "Kerberos over TLS", role: "origin", tls: true, more: realmOf(home),
-			about:  "The server takes only who saw its own certificate.",
+			about:  "The server requires that the client is bound to the server's certificate.",
 			origin: servers(bound, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: proven,
 			want: "401 200 alice@DEMO via Negotiate; the server proved itself",
 		},
 		{
-			name: "Kerberos, somebody in between", role: "origin", tls: true, intercepted: true, more: realmOf(home),
-			about:  "The client saw another certificate than the server has: the request is somebody else's to pass on, and refused.",
+			name: "Kerberos, intercepted TLS", role: "origin", tls: true, intercepted: true, more: realmOf(home),
+			about:  "The client saw another certificate than the server's: the request was relayed, and is refused.",
 			origin: servers(bound, scheme.Negotiate), client: clients(client, scheme.Negotiate),
 			want: "401 401 refused by the peer",
 		},
@@ -74,13 +73,13 @@ func kerberosRows() []*row {
 		},
 		{
 			name: "Kerberos, wrong password", role: "origin", more: realmOf(home), wrong: true,
-			about:  "The KDC's answer does not open with it: nothing is sent to the server.",
+			about:  "The client cannot decrypt the KDC's reply: it sends nothing to the server.",
 			origin: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: sentNothing,
 			want: "401 bad credentials; no credentials sent",
 		},
 		{
 			name: "Kerberos proxy, CONNECT", role: "proxy", tls: true, more: realmOf(home),
-			about:  "A ticket for the proxy opens the tunnel, one for the origin the page behind it.",
+			about:  "One ticket authenticates to the proxy, which opens the tunnel, and another one to the origin.",
 			origin: servers(ordinary, scheme.Negotiate), proxy: servers(ordinary, scheme.Negotiate), client: clients(client, scheme.Negotiate),
 			want: "407 200 401 200 alice@DEMO via Negotiate",
 		},
@@ -91,7 +90,7 @@ func kerberosRows() []*row {
 		}
 		rows = append(rows, &row{
 			name: "NTLM in place of Kerberos", role: "origin", more: realmOf(newRealm("ELSEWHERE")),
-			about:    "No KDC has a ticket for the server, and the client's policy lets NTLM take over.",
+			about:    "No KDC has a ticket for the server, and the client's policy allows NTLM.",
 			origin:   servers(either(kerberos.Config{Keys: home.Keytab(service + "@" + homeRealm)}, ntlm.Config{Computer: "WWW", Domain: "DEMO"}, false), scheme.Negotiate),
 			client:   clients(either(kerberos.Config{Realm: homeRealm, MinIterations: iterations}, ntlm.Config{}, true), scheme.Negotiate),
 			saw:      mics,
@@ -113,7 +112,7 @@ func kerberosRows() []*row {
 // demonstration is meant to be quick.
 const iterations = 1
 
-// newRealm is a KDC whose services are in the named realm, and whose users are at home.
+// newRealm returns a KDC with its services in the named realm, and its users in homeRealm.
 func newRealm(services string) *kdctest.KDC {
 	types := []enctype.Type{enctype.AES256SHA384}
 	users := kdctest.Realm{Name: homeRealm, Types: types, Principals: []kdctest.Principal{
@@ -130,13 +129,13 @@ func newRealm(services string) *kdctest.KDC {
 	return must(kdctest.New(kdctest.Config{Iterations: iterations, Realms: []kdctest.Realm{users, {Name: services, Types: types, Principals: []kdctest.Principal{server}}}}))
 }
 
-// realmOf answers what the two sides ask of a realm: its KDC, a store of tickets, and a memory
-// of requests.
+// realmOf returns the answers to both sides' Kerberos questions: a realm's KDC, a store of
+// tickets and a memory of requests.
 func realmOf(k *kdctest.KDC) answer.Source {
 	return answer.Chain(kdc.InProcess(k), &kdc.Tickets{}, kdc.NewReplays(1<<10, 0))
 }
 
-// proven tells whether the server proved itself with its last response.
+// proven reports whether the server's last response authenticates it.
 func proven(ms []message) string {
 	for c := range ms[len(ms)-1].response.WWWAuthenticate.All() {
 		if token, ok := c.Token(); ok {

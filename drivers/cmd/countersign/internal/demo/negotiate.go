@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// negotiateRows show SPNEGO under both of its names, with NTLM as what it comes to;
-// none where FIPS-only mode bars that.
+// negotiateRows returns the rows of SPNEGO in both of its schemes, which select NTLM. There
+// are none in FIPS-only mode, which has no NTLM.
 func negotiateRows() []*row {
 	if fips140.Enforced() {
 		return nil
@@ -29,55 +29,55 @@ func negotiateRows() []*row {
 	rows := []*row{
 		{
 			name: "Negotiate", role: "origin",
-			about:  "The two agree upon NTLM in the legs that NTLM has anyway, and prove to each other that nobody touched the list.",
+			about:  "Client and server negotiate NTLM in the legs that NTLM needs, and prove to each other that the list of mechanisms was not changed.",
 			origin: servers(server, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: mics,
 			want: "401 401 200 alice via Negotiate; a MIC of the client, a MIC of the server",
 		},
 		{
-			name: "Negotiate, another favourite", role: "origin",
-			about:  "The server lacks what the client likes best: it takes NTLM for one leg more, and MICs are compulsory.",
+			name: "Negotiate, other preference", role: "origin",
+			about:  "The server lacks the client's preferred mechanism: it selects NTLM, which takes one more leg and makes MICs compulsory.",
 			origin: servers(server, scheme.Negotiate), client: clients(picky, scheme.Negotiate), saw: mics,
 			want: "401 401 401 200 alice via Negotiate; a MIC of the client, a MIC of the server",
 		},
 		{
 			name: "Nego2", role: "origin",
-			about:  "The same negotiation, opened by the server's list; both are offered, and the client prefers Nego2.",
+			about:  "The same negotiation, with the server's list first. Both schemes are offered, and the client prefers Nego2.",
 			origin: servers(server, scheme.Negotiate, scheme.Nego2), client: clients(client, scheme.Negotiate, scheme.Nego2), saw: mics,
 			want: "401 401 200 alice via Nego2; a MIC of the client, a MIC of the server",
 		},
 		{
 			name: "Nego2, persistent", role: "origin",
-			about:  "What it came to belongs to the connection: the second request on it needs no credentials.",
+			about:  "NTLM authenticates the connection: the second request on it needs no credentials.",
 			origin: servers(server, scheme.Nego2), client: clients(client, scheme.Nego2), requests: two, saw: credentialsSent,
 			want: "401 401 200 alice via Nego2 + 200 alice via Nego2; 2 with credentials",
 		},
 		{
 			name: "Negotiate over TLS", role: "origin", tls: true,
-			about:  "The proof inside is tied to the certificate that the client saw.",
+			about:  "The proof is bound to the certificate that the client saw.",
 			origin: servers(server, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: bound,
 			want: "401 401 200 alice via Negotiate; bound to the channel",
 		},
 		{
 			name: "NTLM in place of SPNEGO", role: "origin",
-			about:  "Some clients put bare NTLM where SPNEGO belongs; the server answers in kind.",
+			about:  "Some clients send NTLM tokens without SPNEGO; the server responds in the same way.",
 			origin: servers(server, scheme.Negotiate), client: clients(raw, scheme.Negotiate), saw: mics,
 			want: "401 401 200 alice via Negotiate; no MICs",
 		},
 		{
 			name: "Negotiate, wrong password", role: "origin", wrong: true,
-			about:  "The server refuses, and the client says why it gives up.",
+			about:  "The server refuses, and the client reports the reason.",
 			origin: servers(server, scheme.Negotiate), client: clients(client, scheme.Negotiate),
 			want: "401 401 401 refused by the peer",
 		},
 		{
 			name: "Negotiate proxy, CONNECT", role: "proxy", tls: true,
-			about:  "The negotiation opens the tunnel.",
+			about:  "The client authenticates to the proxy, which then opens the tunnel.",
 			origin: basic, proxy: servers(server, scheme.Negotiate), client: append(clients(client, scheme.Negotiate), scheme.BasicClient()),
 			want: "407 407 200 401 200 alice via Basic",
 		},
 		{
 			name: "Negotiate through a proxy", role: "origin", proxy: open,
-			about:  "The proxy keeps the origin's connection for this client alone, and says so.",
+			about:  "The proxy reserves its connection to the origin for this client, and announces this.",
 			origin: servers(server, scheme.Negotiate), client: clients(client, scheme.Negotiate), saw: pinned,
 			want: "401 401 200 alice via Negotiate; pinned",
 		},
@@ -92,7 +92,7 @@ func negotiateRows() []*row {
 	return rows
 }
 
-// negotiation is SPNEGO over mechanisms, favourite first.
+// negotiation returns SPNEGO over the mechanisms, preferred first.
 func negotiation(mechs ...gss.Mechanism) gss.Mechanism {
 	return must(spnego.New(spnego.Config{Mechanisms: mechs}))
 }
@@ -113,7 +113,7 @@ func clients(m gss.Mechanism, names ...string) (all []scheme.Client) {
 	return all
 }
 
-// mics tells whose mechListMICs crossed.
+// mics reports which sides sent a mechListMIC.
 func mics(ms []message) string {
 	var ours, theirs int
 	count := func(token string, n *int) {

@@ -7,7 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// ntlmRows show NTLM in every role, none where FIPS-only mode bars it.
+// ntlmRows returns the rows of NTLM. There are none in FIPS-only mode, which has no NTLM.
 func ntlmRows() []*row {
 	if fips140.Enforced() {
 		return nil
@@ -19,7 +19,7 @@ func ntlmRows() []*row {
 	rows := []*row{
 		{
 			name: "NTLM", role: "origin",
-			about:  "Three messages authenticate the connection; no password goes over the wire, and the client protects the handshake by a MIC.",
+			about:  "Three messages authenticate the connection. The password is not sent, and the client protects the handshake with a MIC.",
 			origin: server, want: "401 401 200 alice via NTLM",
 		},
 		{
@@ -30,40 +30,40 @@ func ntlmRows() []*row {
 		},
 		{
 			name: "NTLM, 64 KB POST", role: "origin",
-			about:  "The body stays at home until the server has the last message.",
+			about:  "The client sends the body with the last message of the handshake only.",
 			origin: server, requests: []request{{path: "/upload", body: 64 << 10}}, saw: lastBody,
 			want: "401 401 200 alice via NTLM; 65536 bytes arrived",
 		},
 		{
 			name: "NTLM, wrong password", role: "origin", wrong: true,
-			about:  "The server refuses, and the client says why it gives up.",
+			about:  "The server refuses, and the client reports the reason.",
 			origin: server, want: "401 401 401 refused by the peer",
 		},
 		{
 			name: "NTLM over TLS", role: "origin", tls: true,
-			about:  "The proof is tied to the certificate that the client saw.",
+			about:  "The proof is bound to the certificate that the client saw.",
 			origin: server, saw: bound, want: "401 401 200 alice via NTLM; bound to the channel",
 		},
 		{
 			name: "NTLM, intercepted TLS", role: "origin", tls: true, intercepted: true,
-			about:  "The client saw another certificate than the server's: somebody stands in between, and the right password does not help.",
+			about:  "The client saw another certificate than the server's, as with an attacker in the middle: the login is refused in spite of the right password.",
 			origin: server, saw: bound, want: "401 401 401 refused by the peer; bound to the channel",
 		},
 		{
 			name: "NTLM proxy, plain", role: "proxy", cleartext: true,
-			about:  "The client's connection to the proxy is authenticated; its credentials end there.",
+			about:  "The client's connection to the proxy is authenticated; the proxy does not forward the credentials.",
 			origin: basic, proxy: server, saw: consumed,
 			want: "407 407 401 200 alice via Basic; consumed by the proxy",
 		},
 		{
 			name: "NTLM proxy, CONNECT", role: "proxy", tls: true,
-			about:  "The handshake opens the tunnel.",
+			about:  "The handshake authenticates to the proxy, which then opens the tunnel.",
 			origin: basic, proxy: server,
 			want: "407 407 200 401 200 alice via Basic",
 		},
 		{
 			name: "NTLM through a proxy", role: "origin", proxy: open,
-			about:  "The proxy keeps the origin's connection for this client alone, and says so.",
+			about:  "The proxy reserves its connection to the origin for this client, and announces this.",
 			origin: server, saw: pinned, want: "401 401 200 alice via NTLM; pinned",
 		},
 		{
@@ -81,5 +81,5 @@ func ntlmRows() []*row {
 	return rows
 }
 
-// pinnedAtLast tells whether the last response carried the proxy's word.
+// pinnedAtLast reports whether the last response has Proxy-Support.
 func pinnedAtLast(ms []message) string { return pinned(ms[len(ms)-1:]) }

@@ -11,13 +11,13 @@ import (
 	"github.com/countersign-auth/countersign/machine/trace"
 )
 
-// margin is where the text of a transcript starts, width where it ends.
+// margin is the column where the text of a transcript starts, and width the one where it ends.
 const (
 	margin = 20
 	width  = 108
 )
 
-// notes are the fields of a message that are about authentication.
+// notes returns the authentication fields of a message, with explanations.
 func (m *message) notes() []note {
 	var out []note
 	add := func(name, value, gist string) { out = append(out, note{name, value, gist}) }
@@ -49,10 +49,10 @@ func (m *message) notes() []note {
 	case header.PersistTrue:
 		add(header.PersistentAuthField, "true", "this connection stays authenticated")
 	case header.PersistFalse:
-		add(header.PersistentAuthField, "false", "the next request authenticates anew")
+		add(header.PersistentAuthField, "false", "the next request has to authenticate again")
 	}
 	if m.response.SessionBased {
-		add(header.ProxySupportField, header.SessionBased, "the proxy keeps the connection to the origin for this client alone")
+		add(header.ProxySupportField, header.SessionBased, "the proxy reserves the connection to the origin for this client")
 	}
 	return out
 }
@@ -77,7 +77,7 @@ func (m *message) print(w io.Writer) {
 	}
 }
 
-// paragraph writes text at the margin, broken behind sep where it is too wide.
+// paragraph writes text at the margin, and breaks lines that are too wide behind sep.
 func paragraph(w io.Writer, text, sep string) {
 	indent := strings.Repeat(" ", margin)
 	now := ""
@@ -102,24 +102,24 @@ func (r *result) print(w io.Writer) {
 		for _, m := range p.messages {
 			m.print(w)
 		}
-		fmt.Fprintf(w, "  %-15s   it comes to: %s\n", client, show.Printable(p.outcome))
+		fmt.Fprintf(w, "  %-15s   result: %s\n", client, show.Printable(p.outcome))
 	}
 	fmt.Fprintf(w, "  %-15s   %s\n\n", "", r.verdict())
 }
 
 func (r *result) verdict() string {
 	if r.ok() {
-		return "✓ as it must"
+		return "✓ as expected"
 	}
 	return "✗ expected " + r.row.want + ", got " + r.got
 }
 
-// mermaid writes a row as a sequence diagram, drawn from the machines' records.
+// mermaid writes a row as a sequence diagram of the machines' records.
 func (r *result) mermaid(w io.Writer) {
 	fmt.Fprintf(w, "### %d. %s\n\n%s\n\n```mermaid\n%s```\n\n%s\n\n", r.number, r.row.name, r.row.about, trace.Mermaid(r.lines), r.verdict())
 }
 
-// table writes the closing table.
+// table writes the table of results.
 func table(w io.Writer, results []*result) {
 	cells := [][]string{{"", "row", "scheme", "role", "expected", "got", "verdict"}}
 	good := 0
@@ -144,7 +144,7 @@ func table(w io.Writer, results []*result) {
 		}
 		line(w, widths, func(i int) string { return row[i] })
 	}
-	fmt.Fprintf(w, "\n%d of %d rows came out as they must.\n", good, len(results))
+	fmt.Fprintf(w, "\n%d of %d rows are as expected.\n", good, len(results))
 }
 
 // line writes one line of a table.

@@ -34,8 +34,8 @@ const (
 	proxyUser, proxyPassword   = "bob", "hunter2"
 )
 
-// stage is what one row is played on: an origin and, if the row has one, a proxy
-// on loopback, and a client that reaches them.
+// stage holds the participants of one row: an origin and, if the row has one, a proxy on
+// loopback, and a client.
 type stage struct {
 	tape      *tape
 	origin    *url.URL
@@ -44,7 +44,7 @@ type stage struct {
 	servers   []*http.Server
 }
 
-// newStage sets the stage for a row.
+// newStage starts the participants of a row.
 func newStage(r *row, cert *certificate) (s *stage, err error) {
 	s = &stage{tape: &tape{}}
 	defer func() {
@@ -53,7 +53,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 		}
 	}()
 	shown := cert.pair
-	if r.intercepted { // what the client sees is not what the origin has
+	if r.intercepted { // the client sees another certificate than the origin's
 		shown = tls.Certificate{Certificate: [][]byte{cert.real}}
 	}
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
@@ -89,7 +89,7 @@ func (s *stage) startProxy(r *row) (err error) {
 	}
 	p, err := nethttp.NewProxy(nethttp.ProxyConfig{
 		Proxy: c, Source: answer.Chain(r.more, users(proxyUser, proxyPassword)), Observer: s.tape.observer(trace.Proxy),
-		Allow: func(_, host string, port uint16) bool { // this stage and nothing else
+		Allow: func(_, host string, port uint16) bool { // the demo's own origin only
 			return net.JoinHostPort(host, fmt.Sprint(port)) == s.origin.Host
 		},
 	})
@@ -102,7 +102,7 @@ func (s *stage) startProxy(r *row) (err error) {
 	return err
 }
 
-// connect makes the client.
+// connect creates the client.
 func (s *stage) connect(r *row, cert *certificate) (err error) {
 	password, proxyWord := originPassword, proxyPassword
 	if r.wrong {
@@ -133,7 +133,7 @@ func (s *stage) connect(r *row, cert *certificate) (err error) {
 	return err
 }
 
-// start lets a server listen on a port of the system's choice.
+// start makes a server listen on a port that the system chooses.
 func (s *stage) start(server *http.Server) (*url.URL, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -160,8 +160,8 @@ func (s *stage) close() {
 	}
 }
 
-// do sends one request and tells what became of it: the response's content, or
-// the reason for there being none.
+// do sends one request and returns its outcome: the response's content, or the reason why
+// there is no response.
 func (s *stage) do(ctx context.Context, q request) (string, error) {
 	var body io.Reader
 	method := http.MethodGet
@@ -185,34 +185,34 @@ func (s *stage) do(ctx context.Context, q request) (string, error) {
 	return greeting, err
 }
 
-// hello is the origin's one page.
+// hello answers a request with the client's name and scheme. It is the origin's handler.
 func hello(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	id, _ := nethttp.IdentityFrom(r.Context())
 	fmt.Fprintf(w, "hello %s via %s\n", id.Name(), id.Scheme)
 }
 
-// users answers an acceptor's questions: one user, and a memory for one row.
+// users returns the answers to a server's questions, with one user and a memory for one row.
 func users(name, password string) answer.Source {
 	return answer.Chain(&answer.Memory{Max: 1 << 10}, answer.NewUsers(map[string]string{name: password}))
 }
 
-// key is a fresh key for nonces.
+// key returns a fresh key for nonces.
 func key() gss.Secret {
 	seed := entropy.Env().Seed
 	return gss.NewSecret(string(seed[:]))
 }
 
-// certificate is the origin's, and those who trust it.
+// certificate holds the origin's certificate and the pool that clients trust.
 type certificate struct {
 	pair  tls.Certificate
 	roots *x509.CertPool
-	// real is another certificate, which the origin takes for its own where somebody
-	// stands in between.
+	// real is another certificate. In an intercepted row the origin takes it for its own, as
+	// if an attacker showed pair to the client.
 	real []byte
 }
 
-// newCertificate makes a certificate for loopback that lasts an hour, and another
+// newCertificate returns a certificate for loopback that is valid for an hour, with another
 // one like it.
 func newCertificate() (*certificate, error) {
 	pair, err := newPair()

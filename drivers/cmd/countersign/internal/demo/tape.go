@@ -23,8 +23,7 @@ const (
 	origin = "origin"
 )
 
-// message is one HTTP message, as the one who received the request saw it on the
-// wire.
+// message is one HTTP message, as the receiver of the request saw it on the wire.
 type message struct {
 	from, to string
 	line     string // method and request-target
@@ -36,8 +35,7 @@ type message struct {
 	secure   bool
 }
 
-// tape holds what was observed during one row: messages, and the steps of the
-// machines behind them.
+// tape records one row: its messages and the steps of its machines.
 type tape struct {
 	mu       sync.Mutex
 	messages []*message
@@ -52,7 +50,7 @@ func (t *tape) add(m *message) *message {
 	return m
 }
 
-// all are copies of the messages so far.
+// all returns a copy of the messages so far.
 func (t *tape) all() []message {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,7 +61,7 @@ func (t *tape) all() []message {
 	return out
 }
 
-// record keeps one step of a machine.
+// record appends one step of a machine.
 func (t *tape) record(conn uint64, r trace.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,14 +75,14 @@ func (t *tape) record(conn uint64, r trace.Record) {
 	t.steps = append(t.steps, r)
 }
 
-// lines are the steps, redacted.
+// lines returns the steps, redacted.
 func (t *tape) lines() []trace.Line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []trace.Line
 	for _, r := range t.steps {
 		switch r.Event.(type) {
-		case machine.Closed, machine.Lost: // connections that are closed behind the scene
+		case machine.Closed, machine.Lost: // ends of connections, which no message shows
 		default:
 			out = append(out, trace.Redact(r))
 		}
@@ -92,7 +90,7 @@ func (t *tape) lines() []trace.Line {
 	return out
 }
 
-// observe is next, with the messages of the party me on the tape.
+// observe returns a handler that records the messages of participant me and calls next.
 func (t *tape) observe(me string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer := client
@@ -111,7 +109,7 @@ func (t *tape) observe(me string, next http.Handler) http.Handler {
 	})
 }
 
-// counted counts what is read of a request's body.
+// counted counts the bytes that are read of a request's body.
 type counted struct {
 	io.ReadCloser
 	t *tape
@@ -126,7 +124,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// observed puts a response on the tape when its header leaves.
+// observed records a response when its header is written.
 type observed struct {
 	http.ResponseWriter
 	t        *tape
@@ -144,7 +142,7 @@ func (o *observed) note(status int, h http.Header) {
 		response: header.ParseResponse(h.Values), fields: h.Clone()})
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the ResponseWriter for http.ResponseController.
 func (o *observed) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
@@ -161,8 +159,8 @@ func (o *observed) Write(p []byte) (int, error) {
 
 func (o *observed) begin() { o.note(http.StatusOK, o.Header()) }
 
-// Hijack hands the connection over, and reads the response that is written to it
-// by hand: that is how a proxy opens a tunnel.
+// Hijack returns the connection. It records the response that is written to the connection
+// directly, as a proxy does to open a tunnel.
 func (o *observed) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(o.ResponseWriter).Hijack()
 	if err != nil {
@@ -172,7 +170,7 @@ func (o *observed) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return s, bufio.NewReadWriter(rw.Reader, bufio.NewWriter(s)), nil
 }
 
-// sniffed reads the head of the first response that is written.
+// sniffed parses the header of the first response that is written.
 type sniffed struct {
 	net.Conn
 	o    *observed
@@ -198,7 +196,7 @@ func (s *sniffed) CloseWrite() error {
 	return s.Conn.Close()
 }
 
-// observer records the steps of the machines of one role.
+// observer returns an observer that records the machines of one role.
 func (t *tape) observer(role trace.Role) nethttp.Observer {
 	return func(conn uint64, env gss.Env, e machine.Event, a machine.Actions) {
 		t.record(conn, trace.Record{Role: role, Env: env, Event: e, Actions: a})

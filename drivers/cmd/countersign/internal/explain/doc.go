@@ -1,15 +1,14 @@
-// Package explain says in words what a field line of HTTP authentication, a
-// field value or a bare token means.
+// Package explain describes in words what a field line of HTTP authentication, a field value
+// or a token means.
 //
-// It is total: every text has an explanation, and what breaks the grammar, or
-// is not known, becomes a [Fault] with the byte offset where the trouble
-// starts. Package header, which the machines read fields with, judges and drops
-// what is broken without saying where; so this package has a scanner of its own,
-// which keeps places and reasons. A fuzz target holds the two together: they
-// call the same texts sound.
+// It is total: every text has an explanation, and what is malformed or unknown becomes a
+// [Fault] with the byte offset where it starts. Package header, which parses fields for the
+// machines, drops malformed parts without positions, so this package has a scanner of its
+// own, which keeps positions and reasons. A fuzz target checks that both accept the same
+// texts.
 //
-// Secrets do not show: of Basic credentials the user name alone, of a token
-// that nobody knows only its length.
+// Secrets are hidden: of Basic credentials only the user name is shown, and of an unknown
+// token only its length.
 //
-// What tokens say is a table, see decoders: a mechanism adds its row.
+// Tokens are explained by a table, see decoders, to which a mechanism adds its row.
 package explain

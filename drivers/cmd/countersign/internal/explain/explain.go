@@ -13,18 +13,18 @@ type Node struct {
 	Name  string `json:"name"`
 	Value string `json:"value,omitempty"`
 	Note  string `json:"note,omitempty"`
-	// Offset is where in the text it stands, in bytes.
+	// Offset is its position in the text, in bytes.
 	Offset   int    `json:"offset"`
 	Children []Node `json:"children,omitempty"`
 
 	request string // an AP-REQ, for Open
 }
 
-// add puts a line below n.
+// add appends a line below n.
 func (n *Node) add(c Node) { n.Children = append(n.Children, c) }
 
-// Fault is a place where a text is broken, or not known. Reason is in our own
-// words and repeats nothing of the text.
+// Fault describes a place where a text is malformed or unknown. Reason repeats nothing of the
+// text.
 type Fault struct {
 	Offset int    `json:"offset"` // in bytes, from 0
 	Reason string `json:"reason"`
@@ -33,13 +33,13 @@ type Fault struct {
 // Error implements error.
 func (f Fault) Error() string { return fmt.Sprintf("offset %d: %s", f.Offset, f.Reason) }
 
-// Explanation is what a text means.
+// Explanation holds the explanation of a text.
 type Explanation struct {
 	Tree   Node    `json:"tree"`
 	Faults []Fault `json:"faults,omitempty"`
 }
 
-// OK reports whether everything was understood.
+// OK reports whether there are no faults.
 func (e *Explanation) OK() bool { return len(e.Faults) == 0 }
 
 // MaxFaults bounds the faults of one explanation.
@@ -54,7 +54,7 @@ func (e *Explanation) fault(offset int, reason string) {
 // reader explains one kind of field value, which starts at offset at of text.
 type reader func(e *Explanation, text string, at int)
 
-// fields are the field lines that are known.
+// fields holds the known fields.
 var fields = []struct {
 	name string
 	note string
@@ -64,14 +64,14 @@ var fields = []struct {
 	{header.ProxyAuthenticate, "the proxy's challenges, with 407", readChallenges},
 	{header.Authorization, "the client's credentials for the origin", readCredentials},
 	{header.ProxyAuthorization, "the client's credentials for the proxy", readCredentials},
-	{header.AuthenticationInfo, "the origin's word after it authenticated the client", readInfo},
-	{header.ProxyAuthenticationInfo, "the proxy's word after it authenticated the client", readInfo},
+	{header.AuthenticationInfo, "the origin's parameters after authentication of the client", readInfo},
+	{header.ProxyAuthenticationInfo, "the proxy's parameters after authentication of the client", readInfo},
 	{header.PersistentAuthField, "whether the connection stays authenticated", readPersistent},
 	{header.ProxySupportField, "what the proxy does for connection-bound schemes", readSupport},
 }
 
-// Text explains a field line (with its name), a field value, or a bare token in
-// base64. It takes one line; a line end in it is a fault.
+// Text returns the explanation of a field line (with its name), a field value, or a token in
+// base64. The text is one line; a line end in it is a fault.
 func Text(text string) Explanation {
 	e := read(text)
 	slices.SortStableFunc(e.Faults, func(a, b Fault) int { return a.Offset - b.Offset })
@@ -109,30 +109,30 @@ func readField(e *Explanation, text string, at int, name string) {
 		}
 	}
 	e.Tree = Node{Name: "field", Offset: at}
-	e.fault(at, "not a field of HTTP authentication: expected WWW-Authenticate, Authorization, Authentication-Info, their Proxy- twins, Persistent-Auth or Proxy-Support")
+	e.fault(at, "not a field of HTTP authentication: expected WWW-Authenticate, Authorization, Authentication-Info, their Proxy- counterparts, Persistent-Auth or Proxy-Support")
 }
 
-// readBare finds out what a text without a field name is: by its parameters, by
-// known words, and last whether it is base64.
+// readBare explains a text without a field name. It tells what the text is by its parameters,
+// by known words, and last by whether it is base64.
 func readBare(e *Explanation, text string, at int, word string) {
 	end := skip(text, at+len(word), isSpace)
 	alone := end == len(text)
 	switch {
 	case word != "" && end < len(text) && text[end] == '=' && !onlyPadding(text[end:]):
-		e.Tree = Node{Name: header.AuthenticationInfo, Note: "a bare value; by its parameters without a scheme", Offset: at}
+		e.Tree = Node{Name: header.AuthenticationInfo, Note: "a value without a field name, told by parameters without a scheme", Offset: at}
 		readInfo(e, text, at)
 	case alone && header.ParsePersistentAuth(word) != header.PersistInvalid && word != "":
-		e.Tree = Node{Name: header.PersistentAuthField, Note: "a bare value", Offset: at}
+		e.Tree = Node{Name: header.PersistentAuthField, Note: "a value without a field name", Offset: at}
 		readPersistent(e, text, at)
 	case alone && header.EqualFold(word, header.SessionBased):
-		e.Tree = Node{Name: header.ProxySupportField, Note: "a bare value", Offset: at}
+		e.Tree = Node{Name: header.ProxySupportField, Note: "a value without a field name", Offset: at}
 		readSupport(e, text, at)
 	case knownScheme(word) == nil && readToken(e, text, at):
 	case isCredentials(text):
-		e.Tree = Node{Name: "credentials", Note: "a bare value, as in Authorization or Proxy-Authorization", Offset: at}
+		e.Tree = Node{Name: "credentials", Note: "a value without a field name, as in Authorization or Proxy-Authorization", Offset: at}
 		readCredentials(e, text, at)
 	default:
-		e.Tree = Node{Name: "challenges", Note: "a bare value, as in WWW-Authenticate or Proxy-Authenticate", Offset: at}
+		e.Tree = Node{Name: "challenges", Note: "a value without a field name, as in WWW-Authenticate or Proxy-Authenticate", Offset: at}
 		readChallenges(e, text, at)
 	}
 }
@@ -140,7 +140,7 @@ func readBare(e *Explanation, text string, at int, word string) {
 // onlyPadding reports whether s is the padding of a base64 text.
 func onlyPadding(s string) bool { return strings.Trim(s, "= \t") == "" }
 
-// isCredentials tells a client's value from a server's, where it can be told.
+// isCredentials reports whether a value is a client's, as far as its form tells.
 func isCredentials(text string) bool {
 	c := header.ParseCredentials(text)
 	if c.Form() == header.Malformed {
@@ -177,7 +177,7 @@ func readChallenges(e *Explanation, text string, at int) {
 	}
 }
 
-// readCredentials explains one value, which a list may not be.
+// readCredentials explains credentials, which are one value and no list.
 func readCredentials(e *Explanation, text string, at int) {
 	i := skip(text, at, isSpace)
 	if i == len(text) || text[i] == ',' {
@@ -196,7 +196,7 @@ func readInfo(e *Explanation, text string, at int) {
 	p := part{at: at, scheme: "Digest", form: header.Params}
 	scanParams(e, text, &p)
 	if len(p.params) == 0 && e.OK() {
-		e.Tree.Note += "; it says nothing"
+		e.Tree.Note += "; it is empty"
 	}
 	explainParams(e, &e.Tree, &p, info)
 }
@@ -209,7 +209,7 @@ func readPersistent(e *Explanation, text string, at int) {
 	case header.PersistTrue:
 		n.Value, n.Note = "true", "the connection stays authenticated: further requests need no credentials"
 	case header.PersistFalse:
-		n.Value, n.Note = "false", "each request authenticates anew"
+		n.Value, n.Note = "false", "each request has to authenticate"
 	default:
 		e.fault(i, "expected true or false; anything else is ignored (MS-N2HT section 3.2.5)")
 		return
@@ -225,5 +225,5 @@ func readSupport(e *Explanation, text string, at int) {
 		return
 	}
 	e.Tree.add(Node{Name: "value", Value: header.SessionBased, Offset: i,
-		Note: "the proxy keeps a client's connection to the origin for that client alone"})
+		Note: "the proxy reserves a client's connection to the origin for that client"})
 }

@@ -12,7 +12,7 @@ import (
 	krb5 "github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// kerberosBody is a message without the framing of GSS, and where in the token it is.
+// kerberosBody returns a message without its GSS framing, and its offset in the token.
 func kerberosBody(token string) (body string, at int) {
 	if _, _, inside, framed := krb5.Unframe(token); framed {
 		return inside, len(token) - len(inside)
@@ -24,7 +24,7 @@ func kerberosFault(at int, f gss.Fault) []Fault {
 	return []Fault{{at, strings.TrimPrefix(f.Detail, "kerberos: ")}}
 }
 
-// encrypted says what can be said of what is encrypted.
+// encrypted returns a line for encrypted data.
 func encrypted(name string, e krb5.EncryptedData, note string, at int) Node {
 	n := Node{Name: name, Value: count(len(e.Cipher), "byte") + " encrypted", Offset: at}
 	n.add(Node{Name: "encryption type", Value: e.Type.String(), Offset: at})
@@ -43,15 +43,15 @@ func lookAPReq(token string, n *Node) []Fault {
 		return kerberosFault(at, fault)
 	}
 	options := "none"
-	note := "the service is not to prove itself"
+	note := "mutual authentication is not requested"
 	if m.Options.Has(krb5.MutualRequired) {
-		options, note = "mutual-required", "the service is to prove itself"
+		options, note = "mutual-required", "the service must authenticate itself"
 	}
 	if m.Options.Has(krb5.UseSessionKey) {
 		options, note = strings.TrimPrefix(options+", use-session-key", "none, "), "user to user"
 	}
 	n.add(Node{Name: "ap-options", Value: options, Note: note, Offset: n.Offset})
-	ticket := encrypted("ticket", m.Ticket.Enc, "for the service's key; its name is not protected", n.Offset)
+	ticket := encrypted("ticket", m.Ticket.Enc, "under the service's key; the service's name is not protected", n.Offset)
 	ticket.Children = append([]Node{{Name: "service", Value: strconv.Quote(m.Ticket.Service.String()), Offset: n.Offset}}, ticket.Children...)
 	n.add(ticket)
 	n.add(encrypted("authenticator", m.Authenticator, "under the ticket's key", n.Offset))
@@ -75,11 +75,11 @@ func lookAPRep(token string, n *Node) []Fault {
 	if !fault.IsZero() {
 		return kerberosFault(at, fault)
 	}
-	n.add(encrypted("enc-part", m.Enc, "the time of the request under the ticket's key: the service's proof", n.Offset))
+	n.add(encrypted("enc-part", m.Enc, "the time of the request under the ticket's key: the proof of the service", n.Offset))
 	return nil
 }
 
-func sayAPRep(string) string { return "the service proves itself" }
+func sayAPRep(string) string { return "the service authenticates itself" }
 
 // lookKRBError explains a KRB-ERROR (section 5.9.1).
 func lookKRBError(token string, n *Node) []Fault {
@@ -88,14 +88,14 @@ func lookKRBError(token string, n *Node) []Fault {
 	if !fault.IsZero() {
 		return kerberosFault(at, fault)
 	}
-	n.add(Node{Name: "error-code", Value: m.Code.String(), Note: "nothing of it is protected", Offset: n.Offset})
+	n.add(Node{Name: "error-code", Value: m.Code.String(), Note: "KRB-ERROR is not authenticated", Offset: n.Offset})
 	n.add(Node{Name: "service", Value: strconv.Quote(m.Service.String()), Offset: n.Offset})
 	n.add(Node{Name: "its time", Value: krbTime(m.Time), Offset: n.Offset})
 	if !m.Client.IsZero() {
 		n.add(Node{Name: "client", Value: strconv.Quote(m.Client.String()), Offset: n.Offset})
 	}
 	if m.Text != "" {
-		n.add(Node{Name: "e-text", Value: strconv.Quote(m.Text), Note: "whatever the sender liked", Offset: n.Offset})
+		n.add(Node{Name: "e-text", Value: strconv.Quote(m.Text), Note: "text of the sender's choice", Offset: n.Offset})
 	}
 	return nil
 }
@@ -116,8 +116,9 @@ func krbTime(t krb5.Time) string {
 	return time.Unix(int64(t), 0).UTC().Format(time.RFC3339)
 }
 
-// Open opens every AP-REQ in the explanation with a service's keys, and adds what is in it:
-// of secrets that they are there. A request that does not open with them is a fault.
+// Open decrypts every AP-REQ in the explanation with a service's keys, and adds its contents.
+// Of secrets it tells only that they are present. A request that cannot be decrypted is a
+// fault.
 func (e *Explanation) Open(keys *keytab.Keytab) { e.open(&e.Tree, keys) }
 
 func (e *Explanation) open(n *Node, keys *keytab.Keytab) {
@@ -133,7 +134,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 	m, _ := krb5.ParseAPReq(n.request)
 	var part krb5.EncTicketPart
 	opened := false
-	for _, service := range [...]krb5.Principal{m.Ticket.Service, {}} { // by its name, and by any
+	for _, service := range [...]krb5.Principal{m.Ticket.Service, {}} { // keys of its name first, then all
 		for _, key := range keys.Candidates(service, m.Ticket.Enc.Type, m.Ticket.Enc.Kvno) {
 			if text, ok := m.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket); ok && !opened {
 				var fault gss.Fault
@@ -143,7 +144,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 		}
 	}
 	if !opened {
-		e.fault(n.Offset, "the ticket does not open with the keytab: it has no key of that type and version, or another one")
+		e.fault(n.Offset, "the ticket cannot be decrypted with the keytab, which has no key of that type and version, or another one")
 		return
 	}
 	at := n.Offset
@@ -159,7 +160,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 		ticket.add(line)
 	}
 	if _, ok := part.AuthData.Find(krb5.ADPAC); ok {
-		ticket.add(Node{Name: "PAC", Value: "present", Note: "what a directory says of the user", Offset: at})
+		ticket.add(Node{Name: "PAC", Value: "present", Note: "the directory's data on the user", Offset: at})
 	}
 	e.openAuthenticator(child(n, "authenticator"), at, part.Key, &m)
 }
@@ -168,14 +169,14 @@ func (e *Explanation) openAuthenticator(n *Node, at int, key enctype.Key, m *krb
 	text, ok := m.Authenticator.Open(key, enctype.UsageAPReqAuth)
 	auth, fault := krb5.ParseAuthenticator(text)
 	if !ok || !fault.IsZero() {
-		e.fault(at, "the authenticator does not open with the ticket's key: it belongs to another ticket, or was changed")
+		e.fault(at, "the authenticator cannot be decrypted with the ticket's key: it belongs to another ticket, or was changed")
 		return
 	}
 	add := func(name, value, note string) {
 		n.add(Node{Name: name, Value: value, Note: note, Offset: at})
 	}
 	add("client", strconv.Quote(auth.Client.String()), "")
-	add("time", krbTime(auth.Time), "the replay memory keeps it until the clocks cannot differ as much")
+	add("time", krbTime(auth.Time), "servers remember it against replays for as long as clocks may differ")
 	if !auth.Subkey.IsZero() {
 		add("subkey", auth.Subkey.Type().String(), "***")
 	}
@@ -183,7 +184,7 @@ func (e *Explanation) openAuthenticator(n *Node, at int, key enctype.Key, m *krb
 		add("sequence number", strconv.FormatUint(uint64(auth.Sequence), 10), "")
 	}
 	if !auth.HasChecksum || auth.Checksum.Type != enctype.GSSChecksumNumber {
-		add("checksum", "none of GSS", "flags and channel binding are not said")
+		add("checksum", "none of GSS", "without flags and channel binding")
 		return
 	}
 	sum, fault := krb5.ParseGSSChecksum(auth.Checksum.Sum)
@@ -196,7 +197,7 @@ func (e *Explanation) openAuthenticator(n *Node, at int, key enctype.Key, m *krb
 	if sum.Binding == [16]byte{} {
 		binding = "zeros"
 		if auth.AuthData.IsChannelBindingAware() {
-			binding = "zeros, and the client knows of bindings"
+			binding = "zeros, from a client that supports channel bindings"
 		}
 	}
 	add("channel binding", binding, "")
@@ -205,7 +206,7 @@ func (e *Explanation) openAuthenticator(n *Node, at int, key enctype.Key, m *krb
 	}
 }
 
-// child is the line of a name below n.
+// child returns the line with a name below n.
 func child(n *Node, name string) *Node {
 	for i := range n.Children {
 		if n.Children[i].Name == name {

@@ -59,7 +59,7 @@ func TestKerberos(t *testing.T) {
 		keys        *keytab.Keytab
 		want        []string
 	}{
-		{"a request", token, nil, []string{"Kerberos AP-REQ", "mutual-required  (the service is to prove itself)", `"HTTP/www.a.test@A.TEST"`, "aes128-cts-hmac-sha1-96", "key version", "authenticator"}},
+		{"a request", token, nil, []string{"Kerberos AP-REQ", "mutual-required  (the service must authenticate itself)", `"HTTP/www.a.test@A.TEST"`, "aes128-cts-hmac-sha1-96", "key version", "authenticator"}},
 		{"a request that is opened", token, keys, []string{`"alice@A.TEST"`, "forwardable", "2023-11-14T22:13:20Z", "PAC", "sequence number", "delegate, mutual", "channel binding", "present", "18 bytes"}},
 		{"a request in SPNEGO", "", keys, []string{"SPNEGO NegTokenInit", `"alice@A.TEST"`}},
 		{"a request without framing", token[len(token)-apReqSize(t, token):], keys, []string{"without GSS framing", `"alice@A.TEST"`}},

@@ -11,15 +11,15 @@ import (
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
-// message walks through an NTLM message (MS-NLMP section 2.2.1). Package ntlm
-// judges messages and does not say where they break; this looks where things
-// stand, and takes over the judgement in the end.
+// message explains an NTLM message (MS-NLMP section 2.2.1). Package ntlm reports faults of
+// messages without their positions, so message finds positions itself, and adds the fault of
+// package ntlm if it finds none.
 type message struct {
 	b string
-	// base is where the token stands in the text.
+	// base is the token's offset in the text.
 	base int
-	// start is where the payload begins, as far as is known: offsets tell how long
-	// the header is, and flags do not.
+	// start is the offset of the payload, as far as it is known. The length of the header
+	// follows from it, and not from flags.
 	start  int
 	faults []Fault
 }
@@ -30,7 +30,7 @@ func newMessage(token string, n *Node) *message {
 
 func (m *message) fault(at int, reason string) { m.faults = append(m.faults, Fault{at, reason}) }
 
-// judge adds what package ntlm says, where nothing was found here.
+// judge returns the faults, or package ntlm's fault if there are none.
 func (m *message) judge(detail string) []Fault {
 	if len(m.faults) == 0 && detail != "" {
 		m.fault(0, strings.TrimPrefix(detail, "ntlm: "))
@@ -38,14 +38,14 @@ func (m *message) judge(detail string) []Fault {
 	return m.faults
 }
 
-// line is a node for what stands at an offset of the message. In base64 that is
-// where its first byte begins.
+// line returns a node for the part at an offset of the message, with the position of its first
+// byte in the base64.
 func (m *message) line(name, value, note string, at int) Node {
 	return Node{Name: name, Value: value, Note: note, Offset: m.base + at*4/3}
 }
 
-// has reports whether the message goes on to byte end; if not, it is too short for
-// what.
+// has reports whether the message has end bytes. If not, it adds the fault that the message is
+// too short for what.
 func (m *message) has(end int, what string) bool {
 	if len(m.b) < end {
 		m.fault(len(m.b), fmt.Sprintf("the message ends here: %s needs %d bytes", what, end))
@@ -54,14 +54,14 @@ func (m *message) has(end int, what string) bool {
 	return true
 }
 
-// field is what a field descriptor points at.
+// field is the part that a field descriptor refers to.
 type field struct {
 	bytes string
 	at    int
 	where string // for a note
 }
 
-// span follows the descriptor at byte at of a header of at least fixed bytes.
+// span returns the field of the descriptor at byte at, in a header of at least fixed bytes.
 func (m *message) span(at, fixed int, name string) (f field, ok bool) {
 	d := []byte(m.b[at : at+8])
 	n, off := int(binary.LittleEndian.Uint16(d)), uint64(binary.LittleEndian.Uint32(d[4:]))
@@ -71,7 +71,7 @@ func (m *message) span(at, fixed int, name string) (f field, ok bool) {
 		return f, true
 	}
 	if off < uint64(fixed) || off+uint64(n) > uint64(len(m.b)) {
-		m.fault(at, fmt.Sprintf("%s lies outside of the message: %s at byte %d of %d", name, count(n, "byte"), off, len(m.b)))
+		m.fault(at, fmt.Sprintf("%s is outside of the message: %s at byte %d of %d", name, count(n, "byte"), off, len(m.b)))
 		return f, false
 	}
 	f.bytes, f.at = m.b[off:int(off)+n], int(off)
@@ -88,24 +88,24 @@ func (m *message) text(n *Node, name string, at, fixed int, flags ntlm.Flags) {
 		return
 	}
 	value, ok := flags.Text(f.bytes)
-	if !ok { // what counts is what the two agreed on, of which this is one half
+	if !ok { // the character set that was negotiated counts, which this message alone does not tell
 		value, _ = ntlm.FlagOEM.Text(f.bytes)
 		f.where += ", in the OEM character set whatever the flags say"
 	}
 	n.add(m.line(name, strconv.Quote(value), f.where, f.at))
 }
 
-// flagNotes say what a flag asks for or grants.
+// flagNotes describes what a flag asks for or grants.
 var flagNotes = map[ntlm.Flags]string{
 	ntlm.FlagUnicode:        "names are UTF-16",
 	ntlm.FlagOEM:            "names are in the OEM character set, unless UNICODE is there too",
-	ntlm.FlagRequestTarget:  "the challenge is to name its target",
+	ntlm.FlagRequestTarget:  "asks the challenge to name its target",
 	ntlm.FlagSign:           "messages are signed",
 	ntlm.FlagSeal:           "messages are encrypted",
 	ntlm.FlagDatagram:       "without a connection",
 	ntlm.FlagLMKey:          "the session key comes from the LM hash",
 	ntlm.FlagNTLM:           "NTLM",
-	ntlm.FlagAnonymous:      "the client is nobody",
+	ntlm.FlagAnonymous:      "the client is anonymous",
 	ntlm.FlagOEMDomain:      "the client names its domain",
 	ntlm.FlagOEMWorkstation: "the client names its computer",
 	ntlm.FlagAlwaysSign:     "there is a session key in any case",
@@ -121,7 +121,7 @@ var flagNotes = map[ntlm.Flags]string{
 	ntlm.Flag56:             "56-bit keys, where 128 are not agreed",
 }
 
-// flags adds the flags that stand at a byte.
+// flags adds the flags at a byte.
 func (m *message) flags(n *Node, at int) ntlm.Flags {
 	f := ntlm.Flags(binary.LittleEndian.Uint32([]byte(m.b[at : at+4])))
 	line := m.line("flags", fmt.Sprintf("0x%08x", uint32(f)), "", at)
@@ -129,7 +129,7 @@ func (m *message) flags(n *Node, at int) ntlm.Flags {
 		if one := ntlm.Flags(1) << bit; f.Has(one) {
 			note := flagNotes[one]
 			if note == "" {
-				note = "without a meaning"
+				note = "undefined"
 			}
 			line.add(m.line(one.String(), "", note, at+bit/8))
 		}
@@ -138,7 +138,7 @@ func (m *message) flags(n *Node, at int) ntlm.Flags {
 	return f
 }
 
-// version adds the version, where the header has room for one.
+// version adds the version, if the header has room for one.
 func (m *message) version(n *Node, at int, flags ntlm.Flags) {
 	switch {
 	case m.start < at+8 || len(m.b) < at+8:
@@ -151,7 +151,7 @@ func (m *message) version(n *Node, at int, flags ntlm.Flags) {
 	v := m.b[at : at+8]
 	note := ""
 	if !flags.Has(ntlm.FlagVersion) {
-		note = "though no flag says that it is there"
+		note = "though no flag announces it"
 	}
 	n.add(m.line("version", fmt.Sprintf("%d.%d build %d, NTLM revision %d", v[0], v[1], binary.LittleEndian.Uint16([]byte(v[2:4])), v[7]), note, at))
 }
@@ -161,7 +161,7 @@ func lookNegotiate(token string, n *Node) []Fault {
 	if m.has(16, "a NEGOTIATE message") {
 		flags := m.flags(n, 12)
 		if len(token) >= 32 {
-			// These names are in the OEM character set whatever was asked for.
+			// These names are in the OEM character set, whatever the flags ask for.
 			m.text(n, "domain", 16, 32, ntlm.FlagOEM)
 			m.text(n, "workstation", 24, 32, ntlm.FlagOEM)
 			m.version(n, 32, flags)
@@ -200,11 +200,10 @@ func lookAuthenticate(token string, n *Node) []Fault {
 	return m.judge(fault.Detail)
 }
 
-// authenticate explains an AUTHENTICATE message of which the oldest header is
-// there.
+// authenticate explains an AUTHENTICATE message with at least the oldest header.
 func (m *message) authenticate(n *Node) {
-	// Where does the payload begin? All descriptors have a say, so they come first,
-	// and their faults are told when their lines come.
+	// The payload begins at the lowest offset of all descriptors, so they are read first. Their
+	// faults are added again with their lines.
 	for at := 12; at < 52; at += 8 {
 		m.span(at, 52, "")
 	}
@@ -248,7 +247,7 @@ func (m *message) authenticate(n *Node) {
 	n.add(binding)
 }
 
-// mic tells whether the message has a MIC that counts.
+// mic adds whether the message has a MIC that counts.
 func (m *message) mic(n *Node, announced bool) {
 	value, note := "none", "no MsvAvFlags announces one"
 	room := m.start >= 88 && len(m.b) >= 88
@@ -266,7 +265,7 @@ func (m *message) mic(n *Node, announced bool) {
 	n.add(m.line("MIC", value, note, 72))
 }
 
-// lmResponse says what stands in the LM response's place.
+// lmResponse describes the content of the LM response.
 func lmResponse(b string, flags ntlm.Flags) string {
 	switch {
 	case b == "":
@@ -279,7 +278,7 @@ func lmResponse(b string, flags ntlm.Flags) string {
 	return "***"
 }
 
-// pairsSeen is what the whole message's meaning hangs on.
+// pairsSeen holds the AV pairs that the meaning of other fields depends on.
 type pairsSeen struct {
 	flags                uint32
 	binding, bindingNote string
@@ -369,17 +368,17 @@ func pairName(id ntlm.AVID) string {
 	return id.String()
 }
 
-// pair says what an AV pair says.
+// pair returns the value of an AV pair, with a note.
 func (m *message) pair(id ntlm.AVID, v string, at int) (value, note string) {
 	switch {
 	case id.IsText():
 		text, ok := ntlm.FlagUnicode.Text(v)
 		if !ok {
-			m.fault(at, id.String()+" is no UTF-16 text")
+			m.fault(at, id.String()+" is not valid UTF-16")
 			return count(len(v), "byte"), ""
 		}
 		if id == ntlm.AVTargetName {
-			note = "the service that the client means"
+			note = "the service that the client expects"
 		}
 		return strconv.Quote(text), note
 	case id == ntlm.AVFlags && len(v) == 4:
@@ -388,26 +387,26 @@ func (m *message) pair(id ntlm.AVID, v string, at int) (value, note string) {
 		for _, f := range []struct {
 			bit  uint32
 			note string
-		}{{ntlm.AVFlagConstrained, "constrained"}, {ntlm.AVFlagMIC, "there is a MIC"}, {ntlm.AVFlagUntrustedTarget, "the target name is not from a trusted source"}} {
+		}{{ntlm.AVFlagConstrained, "constrained"}, {ntlm.AVFlagMIC, "with a MIC"}, {ntlm.AVFlagUntrustedTarget, "the target name is not from a trusted source"}} {
 			if bits&f.bit != 0 {
 				notes = append(notes, f.note)
 			}
 		}
 		return fmt.Sprintf("0x%08x", bits), strings.Join(notes, ", ")
 	case id == ntlm.AVTimestamp && len(v) == 8:
-		return clock(v), "who answers must send a MIC"
+		return clock(v), "clients must send a MIC"
 	case id == ntlm.AVSingleHost && len(v) == 48:
 		return "machine " + hex.EncodeToString([]byte(v[16:48])), "custom data " + hex.EncodeToString([]byte(v[8:16]))
 	case id == ntlm.AVChannelBindings && len(v) == 16:
 		if strings.Trim(v, "\x00") == "" {
-			return "zero", "the client knows bindings, and has no TLS below"
+			return "zero", "the client supports channel bindings, and has no TLS"
 		}
 		return hex.EncodeToString([]byte(v)), "the MD5 of the TLS channel's binding"
 	}
 	return count(len(v), "byte"), ""
 }
 
-// clock is a FILETIME for people.
+// clock returns a FILETIME for display.
 func clock(v string) string {
 	t := ntlm.Time(binary.LittleEndian.Uint64([]byte(v)))
 	if t == 0 {
@@ -420,8 +419,8 @@ func clock(v string) string {
 	return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.9999999 UTC")
 }
 
-// sayNegotiate, sayChallenge and sayAuthenticate are messages in one line.
-func sayNegotiate(string) string { return "the client says what it can do" }
+// sayNegotiate, sayChallenge and sayAuthenticate return an explanation in one line.
+func sayNegotiate(string) string { return "the client's capabilities" }
 
 func sayChallenge(token string) string {
 	c, fault := ntlm.ParseChallenge(token)

@@ -67,7 +67,7 @@ func TestNTLM(t *testing.T) {
 		{"ours, NEGOTIATE", b64(messages[0]), []string{"NEGOTIATE, 40 bytes", "UNICODE", "SIGN", "SEAL", "KEY_EXCH", "128", "10.0 build 19041, NTLM revision 15"}},
 		{"ours, CHALLENGE", b64(messages[1]), []string{`"LAB"  (6 bytes at byte 56)`, "server challenge  ", `"WWW"`, `"www.lab.example"`, "2023-11-14 22:13:20.1234567 UTC", "must send a MIC"}},
 		{"ours, AUTHENTICATE", "Authorization: NTLM " + b64(messages[2]), []string{`"jäsøn"  (10 bytes at byte `, `"LAB"`, `"DESK"`,
-			"NTLMv2", "proof", "***", "2023-11-14 22:13:20.1234567 UTC", "client challenge", "MsvAvFlags", "there is a MIC", `"HTTP/www.lab.example"`, "MsvAvSingleHost", "machine 00",
+			"NTLMv2", "proof", "***", "2023-11-14 22:13:20.1234567 UTC", "client challenge", "MsvAvFlags", "with a MIC", `"HTTP/www.lab.example"`, "MsvAvSingleHost", "machine 00",
 			"custom data 0102", "24 zeros", "session key", "MIC", "present", "channel binding", "the MD5 of the TLS channel's binding"}},
 		{"curl's NEGOTIATE", curlNegotiate, []string{"32 bytes", "OEM", `domain       ""  (empty)`, "version      none  (the payload begins at byte 32)"}},
 		{"Samba's CHALLENGE", sambaChallenge, []string{`"ADLAB"  (5 bytes at byte 56)`, "MsvAvTimestamp", "6.1 build 0, NTLM revision 15"}},

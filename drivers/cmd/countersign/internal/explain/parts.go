@@ -11,7 +11,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// role is what a part is: it decides what a parameter means.
+// role is the role of a part, which decides what a parameter means.
 type role uint8
 
 const (
@@ -20,16 +20,16 @@ const (
 	info
 )
 
-// knownSchemes say what a scheme is.
+// knownSchemes holds a note on each known scheme.
 var knownSchemes = []struct{ name, note string }{
 	{scheme.Negotiate, "SPNEGO: Kerberos or NTLM, RFC 4559"},
-	{scheme.Nego2, "SPNEGO, opened by the server, MS-N2HT"},
-	{scheme.NTLM, "belongs to one connection, MS-NTHT"},
-	{scheme.Digest, "proves the password without showing it, RFC 7616"},
-	{scheme.Basic, "shows the password to whoever can read the message, RFC 7617"},
+	{scheme.Nego2, "SPNEGO, with the server's token first, MS-N2HT"},
+	{scheme.NTLM, "authenticates one connection, MS-NTHT"},
+	{scheme.Digest, "proves the password without sending it, RFC 7616"},
+	{scheme.Basic, "sends the password in clear text, RFC 7617"},
 }
 
-// knownScheme is the note on a scheme, nil if it is not known.
+// knownScheme returns the note on a scheme, nil if it is unknown.
 func knownScheme(name string) *string {
 	for i := range knownSchemes {
 		if header.EqualFold(knownSchemes[i].name, name) {
@@ -43,15 +43,15 @@ func knownScheme(name string) *string {
 func explainPart(e *Explanation, p *part, r role) Node {
 	n := Node{Name: p.scheme, Offset: p.at}
 	note := knownScheme(p.scheme)
-	if p.scheme == "" || note == nil && p.form == header.Bare { // the latter may be a secret that stands alone
+	if p.scheme == "" || note == nil && p.form == header.Bare { // the latter may be a secret without a scheme
 		n.Name = "something"
 	}
 	switch {
 	case p.form == header.Malformed:
-		n.Note = "malformed: it is ignored"
+		n.Note = "malformed, and ignored"
 	case note == nil:
-		n.Note = "a scheme that is not known here"
-		e.fault(p.at, "this auth-scheme is not known: expected Negotiate, Nego2, NTLM, Digest or Basic")
+		n.Note = "an unknown scheme"
+		e.fault(p.at, "unknown auth-scheme: expected Negotiate, Nego2, NTLM, Digest or Basic")
 	default:
 		n.Note = *note
 	}
@@ -67,7 +67,7 @@ func explainPart(e *Explanation, p *part, r role) Node {
 	case p.form == header.Token68:
 		token, ok := header.ParseCredentials(p.scheme + " " + p.token).Token()
 		if !ok {
-			e.fault(p.bodyAt+len(p.token), "this token is no base64: its alphabet, its length or its padding is wrong")
+			e.fault(p.bodyAt+len(p.token), "invalid base64: the token's alphabet, length or padding is wrong")
 			break
 		}
 		if header.EqualFold(p.scheme, scheme.Basic) {
@@ -81,8 +81,7 @@ func explainPart(e *Explanation, p *part, r role) Node {
 	return n
 }
 
-// explainShape tells how a part looks of which nothing is known, and none of
-// what it says.
+// explainShape describes the form of an unknown part, without its contents.
 func explainShape(n *Node, p *part) {
 	if p.form == header.Token68 {
 		n.add(Node{Name: "token68", Value: count(len(p.token), "byte"), Offset: p.bodyAt})
@@ -92,7 +91,7 @@ func explainShape(n *Node, p *part) {
 	}
 }
 
-// explainPair explains the name and password of Basic.
+// explainPair explains the name and the password of Basic.
 func explainPair(e *Explanation, n *Node, pair string, at int) {
 	user, _, ok := strings.Cut(pair, ":")
 	switch {
@@ -107,9 +106,9 @@ func explainPair(e *Explanation, n *Node, pair string, at int) {
 	}
 }
 
-// meaning is what a parameter says. Roles lists where it may stand, as letters:
-// c challenge, a credentials (answer), i info. look says more of its value, or
-// what is wrong with it.
+// meaning describes a parameter. roles lists the parts that it may be in, as letters: c
+// challenge, a credentials, i info. look returns more on its value, or what is wrong
+// with it.
 type meaning struct {
 	name, roles, note string
 	look              func(value string) (note, fault string)
@@ -117,22 +116,22 @@ type meaning struct {
 
 var digestMeanings = []meaning{
 	{"realm", "ca", "the protection space: which password is meant", nil},
-	{"nonce", "ca", "the server's number for this answer", nonEmpty},
-	{"opaque", "ca", "the server's own, returned as it came", nil},
-	{"domain", "c", "the URIs that the same credentials open", nil},
-	{"stale", "c", "whether only the nonce was too old, and the password may be right", nil},
+	{"nonce", "ca", "the server's value, which the proof covers", nonEmpty},
+	{"opaque", "ca", "the server's value, which the client returns unchanged", nil},
+	{"domain", "c", "the URIs for which the same credentials are valid", nil},
+	{"stale", "c", "whether the nonce has expired, and the password may be right", nil},
 	{"algorithm", "ca", "the hash", lookAlgorithm},
 	{"qop", "cai", "quality of protection", lookQOP},
 	{"charset", "c", "how name and password are encoded", lookCharset},
-	{"userhash", "ca", "whether the name goes as its hash", nil},
-	{"username", "a", "who asks", nil},
-	{"username*", "a", "who asks, in another alphabet, RFC 8187", lookExt},
-	{"uri", "a", "the request-target that the answer is for", nonEmpty},
+	{"userhash", "ca", "whether the user name is hashed", nil},
+	{"username", "a", "the user name", nil},
+	{"username*", "a", "the user name, encoded by RFC 8187", lookExt},
+	{"uri", "a", "the request-target that the proof is for", nonEmpty},
 	{"response", "a", "the proof: a hash over password, nonce, method and uri", lookHash},
-	{"cnonce", "ai", "the client's own number", nonEmpty},
+	{"cnonce", "ai", "the client's nonce", nonEmpty},
 	{"nc", "ai", "how often this nonce was used, in hex", lookCount},
 	{"nextnonce", "i", "the nonce for the next request", nonEmpty},
-	{"rspauth", "i", "the server's proof that it knows the password too", lookHash},
+	{"rspauth", "i", "the server's proof that it knows the password", lookHash},
 }
 
 var basicMeanings = []meaning{
@@ -140,9 +139,9 @@ var basicMeanings = []meaning{
 	{"charset", "c", "how name and password are encoded", lookCharset},
 }
 
-// required are the parameters without which nothing works.
+// required holds the parameters that each role needs.
 var required = [...][]string{
-	challenge:   {"nonce"}, // a missing realm happens
+	challenge:   {"nonce"}, // some servers omit the realm
 	credentials: {"nonce", "uri", "response"},
 	info:        {},
 }
@@ -169,7 +168,7 @@ func explainParams(e *Explanation, n *Node, p *part, r role) {
 }
 
 func explainParam(e *Explanation, q param, table []meaning, r role) Node {
-	n := Node{Name: q.name, Value: strconv.Quote(q.value), Offset: q.at, Note: "not known, and ignored"}
+	n := Node{Name: q.name, Value: strconv.Quote(q.value), Offset: q.at, Note: "unknown, and ignored"}
 	if !q.quoted {
 		n.Value = q.value // a token
 	}
@@ -179,7 +178,7 @@ func explainParam(e *Explanation, q param, table []meaning, r role) Node {
 		}
 		n.Note = m.note
 		if strings.IndexByte(m.roles, "cai"[r]) < 0 {
-			n.Note += "; it does not belong here"
+			n.Note += "; it is not allowed here"
 		}
 		if m.look == nil {
 			break
@@ -196,7 +195,7 @@ func explainParam(e *Explanation, q param, table []meaning, r role) Node {
 	return n
 }
 
-// explainAnswer finds what does not fit together in a Digest answer.
+// explainAnswer reports what is inconsistent in Digest credentials.
 func explainAnswer(e *Explanation, p *part) {
 	_, plain := find(p, "username")
 	ext, both := find(p, "username*")
@@ -232,7 +231,7 @@ func find(p *part, name string) (param, bool) {
 
 func nonEmpty(v string) (string, string) {
 	if v == "" {
-		return "", "expected a value that is not empty"
+		return "", "expected a non-empty value"
 	}
 	return "", ""
 }
@@ -241,14 +240,14 @@ func lookAlgorithm(v string) (string, string) {
 	a, ok := digest.ParseAlgorithm(v)
 	switch {
 	case !ok:
-		return "not known: it cannot be answered", ""
+		return "unknown: clients cannot answer it", ""
 	case a.Base() == digest.MD5:
-		return "old and weak, and everywhere", ""
+		return "old and weak, but supported everywhere", ""
 	}
 	return "", ""
 }
 
-var qops = map[string]string{"auth": "the request line is protected", "auth-int": "the body too"}
+var qops = map[string]string{"auth": "covers method and uri", "auth-int": "covers the body too"}
 
 func lookQOP(v string) (string, string) {
 	var notes []string
@@ -265,7 +264,7 @@ func lookQOP(v string) (string, string) {
 
 func lookCharset(v string) (string, string) {
 	if !header.EqualFold(v, "UTF-8") {
-		return "", "expected UTF-8, the one value that is allowed"
+		return "", "expected UTF-8, the only value"
 	}
 	return "", ""
 }
@@ -293,7 +292,7 @@ func lookHash(v string) (string, string) {
 	return count(len(v)*4, "bit"), ""
 }
 
-// count is "1 byte", "2 bytes".
+// count returns a text such as "1 byte" or "2 bytes".
 func count(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit

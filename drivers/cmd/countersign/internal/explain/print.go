@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Print writes the explanation as a tree, without the faults. Control characters
-// of the text do not get through to the terminal.
+// Print writes the explanation as a tree, without the faults. It replaces control characters
+// of the text.
 func (e *Explanation) Print(w io.Writer) error {
 	var b strings.Builder
 	e.Tree.print(&b, "", "", 0)
@@ -15,8 +15,8 @@ func (e *Explanation) Print(w io.Writer) error {
 	return err
 }
 
-// print writes n with first before it and rest before the lines below it; width
-// is that of the names beside n.
+// print writes n with the prefix first, and the lines below it with the prefix rest. width is
+// that of the names beside n.
 func (n *Node) print(b *strings.Builder, first, rest string, width int) {
 	line := first + pad(n.Name, width)
 	if n.Value != "" {

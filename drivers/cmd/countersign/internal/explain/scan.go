@@ -30,7 +30,7 @@ func isComma(c byte) bool { return c == ',' }
 
 func isSep(c byte) bool { return isSpace(c) || isComma(c) }
 
-// isTchar is the tchar of RFC 9110 section 5.6.2.
+// isTchar reports whether c is a tchar of RFC 9110 section 5.6.2.
 func isTchar(c byte) bool {
 	switch {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
@@ -43,8 +43,8 @@ func isTchar(c byte) bool {
 	return false
 }
 
-// isToken68 is the alphabet of a token68 without its padding (RFC 9110 section
-// 11.2).
+// isToken68 reports whether c is in the alphabet of a token68, without its padding (RFC 9110
+// section 11.2).
 func isToken68(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
 		c == '-' || c == '.' || c == '_' || c == '~' || c == '+' || c == '/'
@@ -62,13 +62,13 @@ func skip(s string, i int, of func(byte) bool) int {
 // atEnd reports whether a list element ends at i.
 func atEnd(s string, i int) bool { return i == len(s) || s[i] == ',' }
 
-// scanList splits a list of challenges from at on, by the rules of package
-// header: what breaks the grammar spoils its own challenge alone.
+// scanList splits a list of challenges from at on, by the rules of package header: an error
+// in the grammar affects its own challenge only.
 func scanList(e *Explanation, s string, at int) []part {
 	var parts []part
 	for i := skip(s, at, isSep); i < len(s); {
 		if len(parts) == header.MaxChallenges {
-			e.fault(i, fmt.Sprintf("more than %d challenges: from here on they are ignored", header.MaxChallenges))
+			e.fault(i, fmt.Sprintf("more than %d challenges: the rest is ignored", header.MaxChallenges))
 			break
 		}
 		var p part
@@ -92,14 +92,14 @@ func scanPart(e *Explanation, s string, i int) (part, int) {
 			return p, i // the next scheme
 		}
 		if !isParam && p.form == header.Bare {
-			return p, i // junk that stands alone
+			return p, i // junk without a scheme
 		}
 		switch {
 		case !isParam && p.form != header.Malformed:
 			e.fault(nameEnd, "expected '=' behind a parameter's name, or the next auth-scheme")
 			p.form = header.Malformed
 		case p.form == header.Token68:
-			e.fault(i, "expected the next auth-scheme: a token68 stands alone, without parameters")
+			e.fault(i, "expected the next auth-scheme: a token68 has no parameters beside it")
 			p.form = header.Malformed
 		}
 		if p.form == header.Bare {
@@ -132,7 +132,7 @@ func scanHead(e *Explanation, s string, i int) (p part, end int) {
 		e.fault(i, "a parameter without an auth-scheme before it")
 		return p, skipPart(s, i)
 	case j == schemeEnd:
-		e.fault(j, "this byte cannot stand in an auth-scheme")
+		e.fault(j, "this byte is not allowed in an auth-scheme")
 		return p, skipPart(s, i)
 	}
 	p.scheme, p.bodyAt = s[i:schemeEnd], j
@@ -188,7 +188,7 @@ func scanParam(e *Explanation, s string, p *part, i, nameEnd, eq int) (end int, 
 	q := param{name: s[i:nameEnd], at: i}
 	for _, other := range p.params {
 		if header.EqualFold(other.name, q.name) {
-			e.fault(i, "this parameter was there already")
+			e.fault(i, "duplicate parameter")
 			return 0, false
 		}
 	}
@@ -232,17 +232,17 @@ func scanQuoted(e *Explanation, s string, open int) (value string, end int, ok b
 			c = s[i]
 		}
 		if isControl(c) {
-			e.fault(i, "this byte cannot stand in a quoted-string")
+			e.fault(i, "this byte is not allowed in a quoted-string")
 			return "", 0, false
 		}
 		b = append(b, c)
 	}
-	e.fault(open, "this quoted-string is never closed")
+	e.fault(open, "unterminated quoted-string")
 	return "", 0, false
 }
 
-// skipPart is the end of the broken list element at i. A quoted-string hides
-// commas there as it does in a sound one.
+// skipPart returns the end of the malformed list element at i. A comma in a quoted-string does
+// not end it.
 func skipPart(s string, i int) int {
 	for quoted := false; i < len(s); i++ {
 		switch s[i] {

@@ -8,16 +8,15 @@ import (
 	"github.com/countersign-auth/countersign/gss/spnego"
 )
 
-// negotiation puts what a message of SPNEGO says below n, and the tokens in it with
-// what they say. Package spnego judges the message as a whole, and its parts are where
-// they are found first.
+// negotiation explains a message of SPNEGO below n, with the tokens in it. Package spnego
+// parses the message as a whole; the position of a part is that of its first occurrence.
 type negotiation struct {
 	token  string
 	n      *Node
 	faults []Fault
 }
 
-// line adds a part of the message, which starts where piece is found.
+// line adds a part of the message, at the position of piece.
 func (m *negotiation) line(name, value, note, piece string) *Node {
 	m.n.add(Node{Name: name, Value: value, Note: note, Offset: m.n.Offset + m.at(piece)*4/3})
 	return &m.n.Children[len(m.n.Children)-1]
@@ -29,7 +28,7 @@ func (m *negotiation) broken(f gss.Fault) []Fault {
 	return []Fault{{0, strings.TrimPrefix(f.Detail, "spnego: ")}}
 }
 
-// inner adds a mechanism's own token, with what it says below it.
+// inner adds a mechanism's own token, with its explanation below it.
 func (m *negotiation) inner(name string, t gss.Token) {
 	if !t.Present() {
 		m.line(name, "none", "", "")
@@ -37,8 +36,8 @@ func (m *negotiation) inner(name string, t gss.Token) {
 	}
 	token := t.Bytes()
 	d, known := decoderOf(token)
-	if !known || d.alone { // no negotiation of a negotiation: bounded
-		m.line(name, count(len(token), "byte"), "of no kind that is known here", token)
+	if !known || d.alone { // no negotiation within a negotiation, which bounds the depth
+		m.line(name, count(len(token), "byte"), "unknown", token)
 		return
 	}
 	line := m.line(name, d.kind+", "+count(len(token), "byte"), d.note, token)
@@ -50,23 +49,23 @@ func (m *negotiation) inner(name string, t gss.Token) {
 	}
 }
 
-// mic adds a mechListMIC. Who has it can do nothing with it, yet it is a proof: its
-// bytes do not show.
+// mic adds a mechListMIC. Its bytes are hidden since it is a proof, though they are of no use
+// to an attacker.
 func (m *negotiation) mic(mic, response gss.Token) {
 	switch {
 	case !mic.Present():
 		m.line("mechListMIC", "none", "", "")
 	case response.Present() && mic == response:
-		m.line("mechListMIC", "none", "it repeats the response token, as very old Windows does, and is to be ignored", mic.Bytes())
+		m.line("mechListMIC", "none", "it repeats the response token, as in very old versions of Windows, and is ignored", mic.Bytes())
 	default:
 		m.line("mechListMIC", "present", count(len(mic.Bytes()), "byte")+" over the list of mechanisms", mic.Bytes())
 	}
 }
 
-// mechNote says more of a mechanism than its name.
+// mechNote returns a note on a mechanism.
 func mechNote(m gss.Mech) string {
 	if m == gss.MSKerberos {
-		return m.Dotted() + ", how Windows 2000 wrote it"
+		return m.Dotted() + ", as Windows 2000 writes it"
 	}
 	return m.Dotted()
 }
@@ -80,15 +79,15 @@ func lookInit(token string, n *Node) []Fault {
 		return m.broken(fault)
 	}
 	if t.MechTypes.Len() == 0 {
-		m.line("mechanisms", "none", "the server does not say", "")
+		m.line("mechanisms", "none", "the server does not list any", "")
 	} else {
-		list := m.line("mechanisms", count(t.MechTypes.Len(), "mechanism"), "favourite first", t.MechTypes.DER())
+		list := m.line("mechanisms", count(t.MechTypes.Len(), "mechanism"), "preferred first", t.MechTypes.DER())
 		for mech := range t.MechTypes.All() {
 			list.add(Node{Name: mech.String(), Note: mechNote(mech), Offset: n.Offset + m.at(string(mech))*4/3})
 		}
 	}
 	if t.ReqFlags.Present() {
-		m.line("reqFlags", "present", "nothing protects them, and nobody heeds them", t.ReqFlags.Bytes())
+		m.line("reqFlags", "present", "not protected, and ignored", t.ReqFlags.Bytes())
 	}
 	m.inner("mechToken", t.MechToken)
 	if t.Hints.Present {
@@ -96,18 +95,18 @@ func lookInit(token string, n *Node) []Fault {
 		if t.Hints.Name.Present() {
 			name = fmt.Sprintf("%q", t.Hints.Name.Bytes())
 		}
-		m.line("hints", name, "a NegTokenInit2: the server speaks first; hints are to be ignored", t.Hints.Name.Bytes())
+		m.line("hints", name, "a NegTokenInit2, which the server sends first; hints are ignored", t.Hints.Name.Bytes())
 	}
 	m.mic(t.MechListMIC, gss.Token{})
 	return m.faults
 }
 
-// states say what a NegTokenResp's state means.
+// states describes the states of a NegTokenResp.
 var states = map[spnego.NegState]string{
-	spnego.AcceptCompleted:  "the sender is done",
-	spnego.AcceptIncomplete: "the sender wants more",
+	spnego.AcceptCompleted:  "the sender has completed",
+	spnego.AcceptIncomplete: "the sender needs another token",
 	spnego.Reject:           "the sender refuses",
-	spnego.RequestMIC:       "the sender wants more, and a mechListMIC",
+	spnego.RequestMIC:       "the sender needs another token, and a mechListMIC",
 }
 
 // lookResp explains a NegTokenResp (RFC 4178 section 4.2.2).
@@ -130,11 +129,11 @@ func lookResp(token string, n *Node) []Fault {
 	return m.faults
 }
 
-// sayInit and sayResp are messages in one line.
+// sayInit and sayResp return an explanation in one line.
 func sayInit(token string) string {
 	t, fault := spnego.ParseInit(token)
 	if !fault.IsZero() {
-		return "broken"
+		return "malformed"
 	}
 	var mechs []string
 	for mech := range t.MechTypes.All() {
@@ -150,7 +149,7 @@ func sayInit(token string) string {
 func sayResp(token string) string {
 	t, fault := spnego.ParseResp(token)
 	if !fault.IsZero() {
-		return "broken"
+		return "malformed"
 	}
 	say := t.State.String()
 	if t.SupportedMech != "" {
@@ -163,7 +162,7 @@ func sayResp(token string) string {
 	return say + sayParts(t.ResponseToken, mic)
 }
 
-// sayParts says what is in a message besides the negotiation itself.
+// sayParts describes the token and the MIC in a message.
 func sayParts(token, mic gss.Token) (say string) {
 	if d, known := decoderOf(token.Bytes()); known && !d.alone {
 		say += "; with " + Token(token.Bytes())

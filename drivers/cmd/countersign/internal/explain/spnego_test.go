@@ -28,21 +28,21 @@ func TestSPNEGO(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"curl's init", curlInit, []string{"SPNEGO NegTokenInit, 74 bytes", "1 mechanism  (favourite first)", "NTLM  (1.3.6.1.4.1.311.2.2.10)",
+		{"curl's init", curlInit, []string{"SPNEGO NegTokenInit, 74 bytes", "1 mechanism  (preferred first)", "NTLM  (1.3.6.1.4.1.311.2.2.10)",
 			"mechToken    NTLMSSP NEGOTIATE, 40 bytes", "KEY_EXCH", "mechListMIC  none"}},
-		{"another choice", mitChoice, []string{"request-mic  (the sender wants more, and a mechListMIC)", "NTLM  (1.3.6.1.4.1.311.2.2.10: the server's choice)", "none"}},
-		{"the end", mitFinal, []string{"accept-completed  (the sender is done)", "mechListMIC    present  (16 bytes over the list of mechanisms)"}},
+		{"another choice", mitChoice, []string{"request-mic  (the sender needs another token, and a mechListMIC)", "NTLM  (1.3.6.1.4.1.311.2.2.10: the server's choice)", "none"}},
+		{"the end", mitFinal, []string{"accept-completed  (the sender has completed)", "mechListMIC    present  (16 bytes over the list of mechanisms)"}},
 		{"Samba's answer", sambaResponse, []string{"accept-incomplete", "responseToken  NTLMSSP CHALLENGE, 134 bytes", `"INTEROP"`}},
 		{"Nego2's opening", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.MSKerberos, gss.Kerberos, gss.NTLM),
 			Hints: spnego.Hints{Present: true, Name: gss.TokenOf(spnego.HintName)}}),
-			[]string{"3 mechanisms", "MS-Kerberos  (1.2.840.48018.1.2.2, how Windows 2000 wrote it)", `"not_defined_in_RFC4178@please_ignore"  (a NegTokenInit2`}},
+			[]string{"3 mechanisms", "MS-Kerberos  (1.2.840.48018.1.2.2, as Windows 2000 writes it)", `"not_defined_in_RFC4178@please_ignore"  (a NegTokenInit2`}},
 		{"a Kerberos token", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.Kerberos), ReqFlags: gss.TokenOf("\x01\x02"),
 			MechToken: gss.TokenOf(request)}),
-			[]string{"reqFlags", "nobody heeds them", "mechToken", "Kerberos AP-REQ, "}},
+			[]string{"reqFlags", "not protected, and ignored", "mechToken", "Kerberos AP-REQ, "}},
 		{"an unknown token", opening(spnego.Init{MechTypes: spnego.MechTypesOf("\x2a\x03"), MechToken: gss.TokenOf("\x01\x02")}),
-			[]string{"1.2.3", "2 bytes  (of no kind that is known here)"}},
+			[]string{"1.2.3", "2 bytes  (unknown)"}},
 		{"SPNEGO inside itself", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.SPNEGO), MechToken: gss.TokenOf(spnego.Resp{State: spnego.Reject}.Encode())}),
-			[]string{"9 bytes  (of no kind that is known here)"}},
+			[]string{"9 bytes  (unknown)"}},
 		{"a MIC", reply(spnego.Resp{State: spnego.AcceptCompleted, MechListMIC: mic}), []string{"present  (17 bytes over "}},
 		{"no MIC", reply(spnego.Resp{ResponseToken: mic, MechListMIC: mic}), []string{"negState       none", "it repeats the response token"}},
 		{"a refusal", reply(spnego.Resp{State: spnego.Reject}), []string{"reject  (the sender refuses)"}},
@@ -65,11 +65,11 @@ func TestSPNEGO(t *testing.T) {
 // TestSPNEGOInOneLine: what a verbose client writes.
 func TestSPNEGOInOneLine(t *testing.T) {
 	for text, want := range map[string]string{
-		curlInit:      "SPNEGO NegTokenInit, 74 bytes: offers NTLM; with NTLMSSP NEGOTIATE, 40 bytes: the client says what it can do",
+		curlInit:      "SPNEGO NegTokenInit, 74 bytes: offers NTLM; with NTLMSSP NEGOTIATE, 40 bytes: the client's capabilities",
 		mitChoice:     "SPNEGO NegTokenResp, 23 bytes: request-mic, NTLM",
 		mitFinal:      "SPNEGO NegTokenResp, 29 bytes: accept-completed; with a MIC over the list of mechanisms",
 		sambaResponse: `SPNEGO NegTokenResp, 165 bytes: accept-incomplete, NTLM; with NTLMSSP CHALLENGE, 134 bytes: 8 random bytes from "INTEROP", with the time, so that the client protects the handshake`,
-		b64(cutInit):  "SPNEGO NegTokenInit, 14 bytes: broken",
+		b64(cutInit):  "SPNEGO NegTokenInit, 14 bytes: malformed",
 		opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.NTLM), Hints: spnego.Hints{Present: true}}): "SPNEGO NegTokenInit, 34 bytes: the server offers NTLM",
 		reply(spnego.Resp{State: spnego.AcceptIncomplete, ResponseToken: gss.TokenOf("\x01")}):            "SPNEGO NegTokenResp, 14 bytes: accept-incomplete; with a token of 1 byte",
 	} {

@@ -11,42 +11,41 @@ import (
 
 // decoder explains one kind of token.
 type decoder struct {
-	// kind is what such a token is called.
+	// kind is the name of such tokens.
 	kind string
-	// note says in a few words what it is for; "" if kind says all.
+	// note describes their purpose in a few words; "" if kind is enough.
 	note string
-	// is tells by its first bytes whether a token is of this kind.
+	// is reports, by its first bytes, whether a token is of this kind.
 	is func(token string) bool
-	// alone: such a token stands in no other.
+	// alone tells that such a token is in no other token.
 	alone bool
-	// say, if not nil, says in one line what a token says, in place of the first
-	// things below it.
+	// say, if not nil, explains a token in one line. Otherwise the line is made of the nodes
+	// below it.
 	say func(token string) string
-	// look puts what the token says below n; nil if its kind and length are all
-	// that is told. It is total, and reports what is broken with the offset in
-	// the token.
+	// look adds the explanation below n; nil if kind and length are the whole explanation.
+	// It is total, and returns faults with their offset in the token.
 	look func(token string, n *Node) []Fault
 }
 
-// decoders are the kinds of tokens that are known; the first that knows a token
-// explains it. Tokens have tokens in them, so this is a function.
+// decoders returns the known kinds of tokens. The first one that matches a token explains it.
+// It is a function since tokens contain tokens: a variable would refer to itself.
 func decoders() []decoder {
 	return []decoder{
-		{kind: "NTLMSSP NEGOTIATE", note: "type 1: what the client can do", is: ntlmssp(1), look: lookNegotiate, say: sayNegotiate},
+		{kind: "NTLMSSP NEGOTIATE", note: "type 1: the client's capabilities", is: ntlmssp(1), look: lookNegotiate, say: sayNegotiate},
 		{kind: "NTLMSSP CHALLENGE", note: "type 2: the server's challenge", is: ntlmssp(2), look: lookChallenge, say: sayChallenge},
-		{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's answer", is: ntlmssp(3), look: lookAuthenticate, say: sayAuthenticate},
-		{kind: "SPNEGO NegTokenInit", note: "the opening token, with the mechanisms on offer", is: framed(gss.SPNEGO, ""), look: lookInit, say: sayInit, alone: true},
-		{kind: "SPNEGO NegTokenInit", note: "the opening token, without GSS framing", is: starts("\xa0"), look: lookInit, say: sayInit, alone: true},
+		{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's response", is: ntlmssp(3), look: lookAuthenticate, say: sayAuthenticate},
+		{kind: "SPNEGO NegTokenInit", note: "the first token, with the mechanisms on offer", is: framed(gss.SPNEGO, ""), look: lookInit, say: sayInit, alone: true},
+		{kind: "SPNEGO NegTokenInit", note: "the first token, without GSS framing", is: starts("\xa0"), look: lookInit, say: sayInit, alone: true},
 		{kind: "SPNEGO NegTokenResp", note: "a later token of a negotiation", is: starts("\xa1"), look: lookResp, say: sayResp, alone: true},
 		{kind: "Kerberos AP-REQ", note: "in GSS framing: ticket and authenticator", is: framed(gss.Kerberos, "\x01\x00"), look: lookAPReq, say: sayAPReq},
 		{kind: "Kerberos AP-REP", note: "in GSS framing: the server's proof", is: framed(gss.Kerberos, "\x02\x00"), look: lookAPRep, say: sayAPRep},
-		{kind: "Kerberos KRB-ERROR", note: "in GSS framing: a refusal", is: framed(gss.Kerberos, "\x03\x00"), look: lookKRBError, say: sayKRBError},
+		{kind: "Kerberos KRB-ERROR", note: "in GSS framing: an error", is: framed(gss.Kerberos, "\x03\x00"), look: lookKRBError, say: sayKRBError},
 		{kind: "Kerberos AP-REQ", note: "without GSS framing", is: starts("\x6e"), look: lookAPReq, say: sayAPReq},
 		{kind: "Kerberos AP-REP", note: "without GSS framing", is: starts("\x6f"), look: lookAPRep, say: sayAPRep},
 		{kind: "Kerberos KRB-ERROR", note: "without GSS framing", is: starts("\x7e"), look: lookKRBError, say: sayKRBError},
 		{kind: "Kerberos MIC token", note: "a signature of RFC 4121", is: starts("\x04\x04")},
 		{kind: "Kerberos Wrap token", note: "a protected message of RFC 4121", is: starts("\x05\x04")},
-		{kind: "GSS token", note: "the opening token of a mechanism", is: framed("", ""), look: lookFrame},
+		{kind: "GSS token", note: "the first token of a mechanism", is: framed("", ""), look: lookFrame},
 		{kind: "toy token", note: "of the mechanism for tests, which has no security", is: starts("toy:"), look: lookToy},
 		{kind: "name and password", note: "as in Basic", is: isPair, look: lookPair, alone: true},
 	}
@@ -66,8 +65,8 @@ func explainToken(e *Explanation, n *Node, token string, at int) {
 	n.Value = count(len(token), "byte")
 	d, ok := decoderOf(token)
 	if !ok {
-		n.Note = "of no kind that is known here"
-		e.fault(at, "this token is not known: expected SPNEGO, NTLMSSP or Kerberos")
+		n.Note = "unknown"
+		e.fault(at, "unknown token: expected SPNEGO, NTLMSSP or Kerberos")
 		return
 	}
 	n.Value = d.kind + ", " + n.Value
@@ -84,7 +83,8 @@ func starts(prefix string) func(string) bool {
 	return func(token string) bool { return strings.HasPrefix(token, prefix) }
 }
 
-// ntlmssp knows an NTLM message by its signature and type (MS-NLMP section 2.2.1).
+// ntlmssp returns a function that matches NTLM messages by signature and type (MS-NLMP section
+// 2.2.1).
 func ntlmssp(kind uint32) func(string) bool {
 	return func(token string) bool {
 		rest, ok := strings.CutPrefix(token, "NTLMSSP\x00")
@@ -92,8 +92,8 @@ func ntlmssp(kind uint32) func(string) bool {
 	}
 }
 
-// framed knows a token in GSS framing (RFC 2743 section 3.1) by its mechanism
-// and the bytes that follow; "" is any.
+// framed returns a function that matches tokens in GSS framing (RFC 2743 section 3.1) by their
+// mechanism and the bytes that follow; "" matches all.
 func framed(mech gss.Mech, inner string) func(string) bool {
 	return func(token string) bool {
 		m, rest, ok := unframe(token)
@@ -101,8 +101,7 @@ func framed(mech gss.Mech, inner string) func(string) bool {
 	}
 }
 
-// unframe takes the framing off as far as the first bytes tell: it does not look
-// whether the rest is as long as it says.
+// unframe removes the framing. It does not check that the token is as long as its header says.
 func unframe(token string) (mech gss.Mech, rest string, ok bool) {
 	rest, ok = strings.CutPrefix(token, "\x60")
 	if !ok || rest == "" {
@@ -129,9 +128,9 @@ func lookFrame(token string, n *Node) []Fault {
 	return nil
 }
 
-// toySteps say what the tokens of gss/gsstoy are.
+// toySteps describes the tokens of gss/gsstoy.
 var toySteps = []struct{ prefix, note string }{
-	{"h", "a hint before the first token"},
+	{"h", "a hint, before the first token"},
 	{"i", "the initiator's, by number"},
 	{"c", "the acceptor's challenge, by number"},
 	{"f", "the acceptor's last"},
@@ -146,10 +145,10 @@ func lookToy(token string, n *Node) []Fault {
 			return nil
 		}
 	}
-	return []Fault{{4, "no step of the toy mechanism"}}
+	return []Fault{{4, "unknown step of the toy mechanism"}}
 }
 
-// isPair reports whether a token is text with a colon, as Basic has it.
+// isPair reports whether a token is text with a colon, as in Basic.
 func isPair(token string) bool {
 	return strings.IndexByte(token, ':') >= 0 && utf8.ValidString(token) && strings.IndexFunc(token, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
 }
@@ -160,8 +159,8 @@ func lookPair(token string, n *Node) []Fault {
 	return e.Faults
 }
 
-// Token says in one line what a token is: its kind, its length, and the first
-// things that it says.
+// Token returns an explanation of a token in one line: its kind, its length, and the first
+// parts of its explanation.
 func Token(token string) string {
 	var e Explanation
 	var n Node

@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// kerberosInitiator is Kerberos as clients have it.
+// kerberosInitiator returns Kerberos for clients.
 func (o *Options) kerberosInitiator() (gss.Mechanism, error) {
 	conf, fault := krb5conf.Parse(o.Krb5Conf, nil)
 	if !fault.IsZero() {
@@ -22,7 +22,7 @@ func (o *Options) kerberosInitiator() (gss.Mechanism, error) {
 	return kerberos.New(c)
 }
 
-// kerberosAcceptor is Kerberos as servers have it. It asks for its keys.
+// kerberosAcceptor returns Kerberos for servers, which asks for its keys.
 func (o *Options) kerberosAcceptor() (gss.Mechanism, error) {
 	c := kerberos.Config{AllowRC4: o.AllowRC4, ClientRealms: o.ClientRealms}
 	var err error
@@ -32,7 +32,7 @@ func (o *Options) kerberosAcceptor() (gss.Mechanism, error) {
 	for _, name := range o.Services {
 		p, fault := message.ParsePrincipal(name, "")
 		if !fault.IsZero() || p.Realm == "" {
-			return nil, fmt.Errorf("%q is no service: expected service/host@REALM", name)
+			return nil, fmt.Errorf("invalid service %q: expected service/host@REALM", name)
 		}
 		c.Services = append(c.Services, p)
 	}

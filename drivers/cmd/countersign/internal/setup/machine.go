@@ -9,28 +9,27 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Machine is what machines are made of. It holds no secret: a trace carries it,
-// and with the trace's key that is all it takes to make the machines again.
+// Machine describes the configuration of machines. It holds no secret: a trace contains it,
+// and replay makes the machines again from it and the trace's key.
 type Machine struct {
 	Options
-	// Label goes into [NonceKey] with the trace's key.
+	// Label is the label for [NonceKey] with the trace's key.
 	Label string `json:"label,omitempty"`
 	// KeepAlways is a server's machine.KeepAlways.
 	KeepAlways bool `json:"keep_always,omitempty"`
 	// Cleartext is a client's scheme.Policy.Cleartext.
 	Cleartext bool `json:"cleartext,omitempty"`
-	// Mutual is when a client wants servers to prove themselves, one of [Mutuals]; "" is
-	// require.
+	// Mutual is a client's demand for mutual authentication, one of [Mutuals]; "" means require.
 	Mutual string `json:"mutual,omitempty"`
 }
 
-// mutuals are the values of a client's machine.Mutual by name.
+// mutuals holds the values of a client's machine.Mutual by name.
 var mutuals = []struct {
 	name   string
 	mutual machine.Mutual
 }{{"require", machine.MutualRequired}, {"if-offered", machine.MutualIfOffered}}
 
-// Mutuals are the names for [Machine].Mutual.
+// Mutuals returns the names for [Machine].Mutual.
 func Mutuals() (names []string) {
 	for _, m := range mutuals {
 		names = append(names, m.name)
@@ -38,7 +37,7 @@ func Mutuals() (names []string) {
 	return names
 }
 
-// Client configures clients.
+// Client returns the configuration of clients.
 func (m *Machine) Client() (machine.ClientConfig, error) {
 	schemes, err := m.Clients()
 	if err != nil {
@@ -54,8 +53,8 @@ func (m *Machine) Client() (machine.ClientConfig, error) {
 	return c, fmt.Errorf("no --mutual %q: expected %s", m.Mutual, strings.Join(Mutuals(), ", "))
 }
 
-// Server configures servers, and the part of a proxy that authenticates its
-// clients. key is for nonces.
+// Server returns the configuration of servers, and of the part of a proxy that authenticates
+// its clients. key authenticates nonces.
 func (m *Machine) Server(key gss.Secret) (machine.ServerConfig, error) {
 	schemes, err := m.Servers(key)
 	c := machine.ServerConfig{Schemes: schemes}
@@ -65,7 +64,7 @@ func (m *Machine) Server(key gss.Secret) (machine.ServerConfig, error) {
 	return c, err
 }
 
-// Proxy configures proxies.
+// Proxy returns the configuration of proxies.
 func (m *Machine) Proxy(key gss.Secret) (machine.ProxyConfig, error) {
 	auth, err := m.Server(key)
 	return machine.ProxyConfig{Auth: auth}, err

@@ -9,8 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// negotiating makes a builder of a scheme that negotiates: Nego2 and Negotiate, with
-// Kerberos and NTLM as the mechanisms that there are.
+// negotiating returns the builder of a scheme that negotiates, Nego2 or Negotiate, with the
+// mechanisms Kerberos and NTLM.
 func negotiating(name string) builder {
 	traits, _ := scheme.TraitsOf(name)
 	return builder{name, either,
@@ -34,7 +34,7 @@ func negotiating(name string) builder {
 	}
 }
 
-// negotiation is SPNEGO over what o has.
+// negotiation returns SPNEGO over the mechanisms of o.
 func (o *Options) negotiation(kerberos, ntlm func(*Options) (gss.Mechanism, error)) (gss.Mechanism, error) {
 	c := spnego.Config{Fallback: o.Fallback}
 	for _, make := range []struct {
@@ -51,7 +51,7 @@ func (o *Options) negotiation(kerberos, ntlm func(*Options) (gss.Mechanism, erro
 		c.Mechanisms = append(c.Mechanisms, m)
 	}
 	if len(c.Mechanisms) == 0 {
-		return nil, errors.New("there is neither Kerberos nor NTLM to negotiate")
+		return nil, errors.New("neither Kerberos nor NTLM is available to negotiate")
 	}
 	return spnego.New(c)
 }

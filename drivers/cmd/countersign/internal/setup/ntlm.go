@@ -10,7 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// ntlmLevels are how weak NTLM may be.
+// ntlmLevels holds the levels of NTLM by name, strongest first.
 var ntlmLevels = []struct {
 	name  string
 	level ntlm.Level
@@ -20,7 +20,7 @@ var ntlmLevels = []struct {
 	{"v1", ntlm.V1},
 }
 
-// NTLMLevels are the names for [Options].NTLMLevel, from the strongest on.
+// NTLMLevels returns the names for [Options].NTLMLevel, strongest first.
 func NTLMLevels() []string {
 	var names []string
 	for _, l := range ntlmLevels {
@@ -29,7 +29,7 @@ func NTLMLevels() []string {
 	return names
 }
 
-// demands are when to look at channel bindings.
+// demands holds the demands for channel bindings by name.
 var demands = []struct {
 	name   string
 	demand gss.Demand
@@ -39,7 +39,7 @@ var demands = []struct {
 	{"require", gss.Require},
 }
 
-// Bindings are the names for [Options].ChannelBinding.
+// Bindings returns the names for [Options].ChannelBinding.
 func Bindings() []string {
 	var names []string
 	for _, d := range demands {
@@ -48,7 +48,7 @@ func Bindings() []string {
 	return names
 }
 
-// ntlmConfig is what both halves have in common.
+// ntlmConfig returns the configuration that both halves have in common.
 func (o *Options) ntlmConfig() (c ntlm.Config, err error) {
 	for _, l := range ntlmLevels {
 		if l.name == o.NTLMLevel || o.NTLMLevel == "" {
@@ -71,7 +71,7 @@ func (o *Options) demand() (gss.Demand, error) {
 	return 0, fmt.Errorf("no channel binding %q: expected %s", o.ChannelBinding, strings.Join(Bindings(), ", "))
 }
 
-// ntlmInitiator is NTLM as clients have it.
+// ntlmInitiator returns NTLM for clients.
 func (o *Options) ntlmInitiator() (gss.Mechanism, error) {
 	c, err := o.ntlmConfig()
 	if err != nil {
@@ -80,7 +80,7 @@ func (o *Options) ntlmInitiator() (gss.Mechanism, error) {
 	return ntlm.New(c)
 }
 
-// ntlmAcceptor is NTLM as servers have it.
+// ntlmAcceptor returns NTLM for servers.
 func (o *Options) ntlmAcceptor() (gss.Mechanism, error) {
 	c, err := o.ntlmConfig()
 	if err != nil {
@@ -114,8 +114,7 @@ func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
 	return scheme.ForMechanism(t, m), nil
 }
 
-// Unbindable names the schemes of o that cannot be tied to a channel, "" if all
-// can.
+// Unbindable returns the names of o's schemes that cannot be bound to a channel, "" for none.
 func (o *Options) Unbindable() string {
 	var names []string
 	bs, _ := o.chosen()
@@ -127,7 +126,7 @@ func (o *Options) Unbindable() string {
 	return strings.Join(names, " and ")
 }
 
-// NTLM reports whether o names a scheme that is NTLM, or comes to it.
+// NTLM reports whether o names a scheme that is NTLM or can negotiate it.
 func (o *Options) NTLM() bool {
 	bs, _ := o.chosen()
 	return slices.ContainsFunc(bs, func(b builder) bool {
@@ -135,19 +134,19 @@ func (o *Options) NTLM() bool {
 	})
 }
 
-// Negotiates reports whether o names a scheme that negotiates; OnlyNegotiates, no other.
+// Negotiates reports whether o names a scheme that negotiates.
 func (o *Options) Negotiates() bool {
 	bs, _ := o.chosen()
 	return slices.ContainsFunc(bs, func(b builder) bool { return b.what == either })
 }
 
-// OnlyNegotiates reports whether all that o names is negotiated.
+// OnlyNegotiates reports whether all schemes that o names negotiate.
 func (o *Options) OnlyNegotiates() bool {
 	bs, _ := o.chosen()
 	return !slices.ContainsFunc(bs, func(b builder) bool { return b.what != either })
 }
 
-// ComputerName is what NTLM makes of a host's name: its first label in capitals,
+// ComputerName returns the NTLM computer name for a host name: its first label in capitals,
 // 15 characters at most.
 func ComputerName(host string) string {
 	host, _, _ = strings.Cut(host, ".")

@@ -1,5 +1,5 @@
-// Package setup turns the program's options into schemes: what the client, the
-// server and the replay of either are made of.
+// Package setup makes schemes from the program's options, for its client and server and for
+// the replay of either.
 package setup
 
 import (
@@ -17,55 +17,52 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Options say how schemes are to be made. They hold no secret, so that a trace
-// can carry them.
+// Options describes how schemes are made. It holds no secret, so that a trace can contain it.
 type Options struct {
-	// Schemes are the names to use; nil is all that there are.
+	// Schemes holds the names of the schemes; nil means all.
 	Schemes []string `json:"schemes,omitempty"`
-	// Algorithms are Digest's; nil is what package digest takes by itself.
+	// Algorithms holds those of Digest; nil means package digest's default.
 	Algorithms []string `json:"digest_algorithms,omitempty"`
-	// NTLMLevel is the weakest NTLM to take part in: "v2", which "" stands for too,
-	// or one of [NTLMLevels].
+	// NTLMLevel is the weakest NTLM to accept, one of [NTLMLevels]; "" means "v2".
 	NTLMLevel string `json:"ntlm_level,omitempty"`
-	// Kerberos is negotiated by Nego2 and Negotiate; NoNTLM: and NTLM is not.
+	// Kerberos makes Nego2 and Negotiate negotiate Kerberos, and NoNTLM leaves out NTLM.
 	Kerberos bool `json:"kerberos,omitempty"`
 	NoNTLM   bool `json:"no_ntlm,omitempty"`
-	// AllowRC4 lets Kerberos use rc4-hmac, as old directories want it.
+	// AllowRC4 allows rc4-hmac in Kerberos, for old directories.
 	AllowRC4 bool `json:"allow_rc4,omitempty"`
 
-	// The client's alone.
+	// For clients only.
 
-	// Krb5Conf is the text of a krb5.conf: what realms hosts are in.
+	// Krb5Conf is the text of a krb5.conf, which maps hosts to realms.
 	Krb5Conf string `json:"krb5_conf,omitempty"`
-	// Fallback lets NTLM take over where Kerberos fails for another reason than that there
-	// are no credentials for it.
+	// Fallback allows NTLM if Kerberos fails for any reason other than missing credentials.
 	Fallback bool `json:"fallback,omitempty"`
-	// Delegate hands a ticket-granting ticket of the user to servers.
+	// Delegate delegates the user's ticket-granting ticket to servers.
 	Delegate bool `json:"delegate,omitempty"`
 
-	// The rest is the server's alone.
+	// For servers only.
 
 	Realm string `json:"realm,omitempty"`
-	// QOPs are what Digest offers; nil is auth.
+	// QOPs holds the qops that Digest offers; nil means auth.
 	QOPs []string `json:"digest_qop,omitempty"`
-	// NonceLifetime is how long a Digest nonce is taken; 0 is the default.
+	// NonceLifetime is how long a Digest nonce is valid; 0 means the default.
 	NonceLifetime time.Duration `json:"nonce_lifetime,omitempty"`
-	// Tolerances are faults of old Digest clients to put up with.
+	// Tolerances names errors of old Digest clients to accept, see [Tolerances].
 	Tolerances []string `json:"digest_tolerate,omitempty"`
-	// StrictURI makes a proxy refuse Digest clients that sign the path alone.
+	// StrictURI makes a proxy refuse Digest clients whose uri is the path alone.
 	StrictURI bool `json:"digest_strict_uri,omitempty"`
-	// Computer and Domain are what NTLM calls the server; without a computer there
-	// is no NTLM server.
+	// Computer and Domain are the server's names in NTLM. An NTLM server needs a Computer.
 	Computer string `json:"computer,omitempty"`
 	Domain   string `json:"domain,omitempty"`
-	// RequireMIC refuses NTLM clients whose messages are not protected.
+	// RequireMIC refuses NTLM clients that send no MIC.
 	RequireMIC bool `json:"require_mic,omitempty"`
-	// ChannelBinding is when to look at channel bindings, one of [Bindings]; "" is
+	// ChannelBinding is when to compare channel bindings, one of [Bindings]; "" means
 	// if-available.
 	ChannelBinding string `json:"channel_binding,omitempty"`
-	// Services are the principals that Kerberos answers to; nil is all that it has keys of.
+	// Services holds the principals for which Kerberos accepts tickets; nil means all that it
+	// has keys of.
 	Services []string `json:"services,omitempty"`
-	// ClientRealms are the realms whose clients Kerberos accepts; nil is all.
+	// ClientRealms holds the realms whose clients Kerberos accepts; nil means all.
 	ClientRealms []string `json:"client_realms,omitempty"`
 }
 
@@ -77,16 +74,16 @@ type builder struct {
 	server func(*Options, gss.Secret) (scheme.Server, error)
 }
 
-// what a scheme comes to.
+// what tells which mechanism a scheme runs.
 type what uint8
 
 const (
-	neither what = iota // what proves each request
+	neither what = iota // none: each request has a proof of its own
 	isNTLM
-	either // what is negotiated: Kerberos or NTLM
+	either // the one that is negotiated, Kerberos or NTLM
 )
 
-// builders are the schemes that exist, in the order of their strength.
+// builders holds all schemes, strongest first.
 var builders = []builder{
 	negotiating(scheme.Nego2),
 	negotiating(scheme.Negotiate),
@@ -99,7 +96,7 @@ var builders = []builder{
 		}},
 }
 
-// Names are the schemes that exist, in lower case.
+// Names returns the names of all schemes, in lower case.
 func Names() []string {
 	var names []string
 	for _, b := range builders {
@@ -108,9 +105,8 @@ func Names() []string {
 	return names
 }
 
-// chosen are the builders of the schemes that o names, without names of all that
-// there can be: under FIPS-only mode there is no NTLM, and Kerberos alone is left to
-// negotiate.
+// chosen returns the builders of the schemes that o names, or of all schemes that are usable
+// if it names none: FIPS-only mode leaves out NTLM, so that only Kerberos is negotiated.
 func (o *Options) chosen() ([]builder, error) {
 	if len(o.Schemes) == 0 {
 		if fips140.Enforced() {
@@ -134,7 +130,7 @@ next:
 	return out, nil
 }
 
-// Clients are the client halves.
+// Clients returns the client halves of the schemes.
 func (o *Options) Clients() ([]scheme.Client, error) {
 	bs, err := o.chosen()
 	if err != nil {
@@ -151,8 +147,8 @@ func (o *Options) Clients() ([]scheme.Client, error) {
 	return out, nil
 }
 
-// Servers are the server halves. key is what their nonces are authenticated
-// with, see [NonceKey].
+// Servers returns the server halves of the schemes. key authenticates their nonces, see
+// [NonceKey].
 func (o *Options) Servers(key gss.Secret) ([]scheme.Server, error) {
 	bs, err := o.chosen()
 	if err != nil {
@@ -169,11 +165,11 @@ func (o *Options) Servers(key gss.Secret) ([]scheme.Server, error) {
 	return out, nil
 }
 
-// NonceKey derives a server's nonce key from a secret and a label that tells
-// runs apart.
+// NonceKey derives a server's nonce key from a secret and a label, which differs from run to
+// run.
 func NonceKey(secret gss.Secret, label string) gss.Secret {
 	key, err := hkdf.Key(sha256.New, []byte(secret.Reveal()), nil, "countersign nonce key "+label, digest.MinKey)
-	if err != nil { // only for lengths that this is not
+	if err != nil { // only for other lengths
 		panic(err)
 	}
 	return gss.NewSecret(string(key))
@@ -236,7 +232,7 @@ var tolerances = []struct {
 	{"path-to-proxy", digest.PathToProxy},
 }
 
-// Tolerances are the names for [Options].Tolerances.
+// Tolerances returns the names for [Options].Tolerances.
 func Tolerances() []string {
 	var names []string
 	for _, t := range tolerances {

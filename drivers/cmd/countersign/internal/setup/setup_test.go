@@ -99,7 +99,7 @@ func TestParseUser(t *testing.T) {
 	}
 }
 
-// TestUserStore: nobody gets in by an empty password, and unknown is unknown.
+// TestUserStore: an empty password is refused, and an unknown user is unknown.
 func TestUserStore(t *testing.T) {
 	if _, err := (&Users{Named: []string{"alice:"}}).Store(); err == nil {
 		t.Error("a user without a password was taken")
@@ -158,7 +158,7 @@ func (c *counted) Answer(context.Context, gss.Question) gss.Answer {
 	return c.answer
 }
 
-// Every store is asked, whoever knows the user, and the first that does counts.
+// Every store is asked, and the first one that knows the user counts.
 func TestStoresEqualWork(t *testing.T) {
 	first, second := gss.Answer(gss.Password{User: "first"}), gss.Answer(gss.Password{User: "second"})
 	for _, test := range []struct{ a, b, want gss.Answer }{

@@ -20,29 +20,28 @@ func ParseUser(s string) (name, password string, err error) {
 	return name, password, nil
 }
 
-// Users are a server's, from where its options name them.
+// Users describes a server's users: their sources, as its options name them.
 type Users struct {
 	Named    []string // as NAME:PASSWORD
 	Htdigest string   // a file, "" for none
 	NTHash   string   // a file, "" for none
-	// NTLM: the users are to be known to NTLM, in these domains.
+	// NTLM makes the users known to NTLM, in these domains.
 	NTLM    bool
 	Domains []string
-	// Memory remembers nonce counts, nil for one of the default size.
+	// Memory remembers nonce counts; nil means one of the default size.
 	Memory *answer.Memory
 }
 
-// Format implements fmt.Formatter: the passwords stay hidden.
+// Format implements fmt.Formatter. It hides the passwords.
 func (u Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.Named)) } // SECRET-1
 
-// MarshalText implements encoding.TextMarshaler, as Format shows it.
+// MarshalText implements encoding.TextMarshaler. Its text is that of Format.
 func (u Users) MarshalText() ([]byte, error) { return fmt.Append(nil, u), nil }
 
-// Empty reports whether nobody could log in.
+// Empty reports whether there are no users.
 func (u *Users) Empty() bool { return len(u.Named) == 0 && u.Htdigest == "" && u.NTHash == "" }
 
-// Store answers a server's questions: it knows the users, and remembers against
-// replays.
+// Store returns the answers to a server's questions about users and replays.
 func (u *Users) Store() (answer.Source, error) {
 	passwords := make(map[string]string, len(u.Named))
 	for _, text := range u.Named {
@@ -63,8 +62,8 @@ func (u *Users) Store() (answer.Source, error) {
 		}
 		known = append(known, h)
 	}
-	// NTLM asks a store of its own first, which looks at domains and not at the case
-	// of names, and its word is final.
+	// NTLM has a store of its own, which compares domains and ignores the case of names. It is
+	// asked first, and its answer is final.
 	hashes, err := u.hashes(passwords)
 	if err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func (u *Users) Store() (answer.Source, error) {
 	return answer.Chain(memory, hashes, known), nil
 }
 
-// hashes are the users for NTLM.
+// hashes returns the users for NTLM.
 func (u *Users) hashes(passwords map[string]string) (answer.Source, error) {
 	if !u.NTLM {
 		return nil, nil
@@ -105,8 +104,8 @@ func fromFile[S any](name string, read func(io.Reader) (S, error)) (s S, err err
 	return s, nil
 }
 
-// stores are user stores of which the first that knows a user counts. All are asked, so
-// that a user of the first takes as long as one of the last, and one of none.
+// stores holds user stores, of which the first that knows a user counts. All are asked, so
+// that the time does not tell which store knows a user, or whether one does.
 type stores []answer.Source
 
 // Answer implements [answer.Source].

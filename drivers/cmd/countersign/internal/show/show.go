@@ -1,5 +1,5 @@
-// Package show writes fields of HTTP authentication for people: without the
-// passwords of Basic, and without anything that a terminal could obey.
+// Package show formats fields of HTTP authentication for display, without the passwords of
+// Basic and without control characters.
 package show
 
 import (
@@ -10,12 +10,11 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// hidden stands where a secret is.
+// hidden replaces a secret.
 const hidden = "***"
 
-// Credentials are the value of Authorization or Proxy-Authorization. Of Basic,
-// of schemes that are not known here and of what does not parse only the scheme
-// shows: it may all be a secret.
+// Credentials returns the value of Authorization or Proxy-Authorization. Of Basic, unknown
+// schemes and malformed values it shows only the scheme, since the rest may be secret.
 func Credentials(c header.Credentials) string {
 	_, token := c.Token()
 	switch {
@@ -26,7 +25,7 @@ func Credentials(c header.Credentials) string {
 	return Printable(c.String())
 }
 
-// Challenges are the values of a challenge field, one by one.
+// Challenges returns the values of a challenge field, one by one.
 func Challenges(cs header.Challenges) []string {
 	var out []string
 	for c := range cs.All() {
@@ -35,8 +34,8 @@ func Challenges(cs header.Challenges) []string {
 	return out
 }
 
-// Challenge is one challenge. Tokens of schemes that are not known here do not
-// show: who knows what they hold.
+// Challenge returns the value of one challenge. It hides tokens of unknown schemes, which may
+// hold secrets.
 func Challenge(c header.Challenge) string {
 	switch {
 	case c.Form() == header.Malformed:
@@ -47,10 +46,10 @@ func Challenge(c header.Challenge) string {
 	return Printable(c.Text())
 }
 
-// Field is a line of a message.
+// Field is a field line of a message.
 type Field struct{ Name, Value string }
 
-// Request are the fields of a request that are about authentication.
+// Request returns the authentication fields of a request.
 func Request(h header.Request) []Field {
 	var out []Field
 	if h.ProxyAuthorization.Present() {
@@ -62,7 +61,7 @@ func Request(h header.Request) []Field {
 	return out
 }
 
-// Response are the fields of a response that are about authentication.
+// Response returns the authentication fields of a response.
 func Response(h header.Response) []Field {
 	var out []Field
 	for _, v := range Challenges(h.ProxyAuthenticate) {
@@ -88,7 +87,7 @@ func Response(h header.Response) []Field {
 	return out
 }
 
-// Status is a status code with its name.
+// Status returns a status code with its name.
 func Status(code int) string {
 	s := http.StatusText(code)
 	if code < 100 || code > 999 {
@@ -98,7 +97,7 @@ func Status(code int) string {
 	return strings.TrimSpace(digits + " " + s)
 }
 
-// Printable replaces what does not print.
+// Printable returns s with U+FFFD in place of characters that are not printable.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
