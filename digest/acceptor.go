@@ -251,9 +251,9 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 	}
 	switch a.age {
 	case alien:
-		return a.again(env, gss.Expired, "digest: the nonce or opaque is not of a key that is in use; the client was told to go on with a new one")
+		return a.again(env, gss.Expired, "digest: the nonce or opaque was made with a key that is not in use; the client was told to use a new one")
 	case stale:
-		return a.again(env, gss.Expired, "digest: the nonce is past its lifetime; the client was told to go on with a new one")
+		return a.again(env, gss.Expired, "digest: the nonce is past its lifetime; the client was told to use a new one")
 	case future:
 		return a.again(env, gss.ClockSkew, "digest: the nonce was made later than now; set the clocks of the nodes, or ServerConfig.Skew")
 	}
@@ -272,7 +272,7 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 // wrong are the faults of a proof that does not verify, by what the store said.
 // Outside they look the same.
 var wrong = map[gss.Code]gss.Fault{
-	gss.NoFault:     {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed on its way"},
+	gss.NoFault:     {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed in transit"},
 	gss.UnknownUser: {Code: gss.UnknownUser, Detail: "digest: the user store knows no such user in this realm"},
 	gss.Unanswered:  {Code: gss.Unanswered, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for, or no name for a userhash"},
 }
@@ -287,11 +287,11 @@ func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.A
 	case gss.FirstSeen:
 		switch {
 		case v.Since != 0 && a.made <= v.Since: // C34, REPLAY-2
-			return a.again(env, gss.Expired, "digest: the memory of this user's nonces is younger than this nonce; the client was told to go on with a new one")
+			return a.again(env, gss.Expired, "digest: the memory of this user's nonces is younger than this nonce; the client was told to use a new one")
 		case v.Full: // REPLAY-2
-			return a.again(env, gss.Unavailable, "digest: the user holds its full share of the memory of used nonces; the client was told to go on with a new one")
+			return a.again(env, gss.Unavailable, "digest: the user holds its full share of the memory of used nonces; the client was told to use a new one")
 		case !v.First:
-			return a.again(env, gss.Replayed, "digest: nonce and count were used before: a replay, or a client that does not count; it was told to go on with a new nonce")
+			return a.again(env, gss.Replayed, "digest: nonce and count were used before: a replay, or a client that does not count; it was told to use a new nonce")
 		}
 		return a.accept()
 	case gss.Declined: // REPLAY-3: no client can be judged

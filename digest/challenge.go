@@ -66,9 +66,9 @@ func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 	case max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > MaxValue:
 		return c, challengeFault(gss.Malformed, "has a value that is longer than MaxValue")
 	case c.alg == NoAlgorithm:
-		return c, challengeFault(gss.Unsupported, "has an algorithm that is not known here")
+		return c, challengeFault(gss.Unsupported, "has an unknown algorithm")
 	case hasQOP && c.qops == 0:
-		return c, challengeFault(gss.Unsupported, "has only qops that are not known here")
+		return c, challengeFault(gss.Unsupported, "has only unknown qops")
 	case !hasQOP && c.alg.Session(): // R7616-3.4-2, C41
 		return c, challengeFault(gss.Unsupported, "has a -sess algorithm and no qop: the key of such an algorithm needs a cnonce, which only goes with a qop")
 	case !hasQOP:

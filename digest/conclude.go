@@ -13,7 +13,7 @@ import (
 func (i *initiator) concluded(in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	i.info = in.Info
 	if in.Info.Malformed() {
-		return i.fail(gss.NotAuthentic, "digest: Authentication-Info does not parse, so that the server's proof cannot be seen")
+		return i.fail(gss.NotAuthentic, "digest: Authentication-Info does not parse, so that the server's proof cannot be checked")
 	}
 	if _, ok := in.Info.Param("rspauth"); !ok {
 		switch {

@@ -86,7 +86,7 @@ func (f *fields) any(bits uint16) bool { return f.has&bits != 0 }
 func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *place) gss.Fault {
 	fault := func(code gss.Code, detail string) gss.Fault { return gss.Fault{Code: code, Detail: detail} }
 	if !c.Is(scheme.Digest) || c.Form() != header.Params { // V1
-		return fault(gss.Malformed, "digest: these are no Digest credentials that parse")
+		return fault(gss.Malformed, "digest: malformed Digest credentials")
 	}
 	var f fields
 	f.read(c)
@@ -98,7 +98,7 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 	case max(len(f.username), len(f.usernameExt), len(f.nonce), len(f.cnonce), len(f.nc)) > MaxValue:
 		return fault(gss.Malformed, "digest: a value of the credentials is longer than MaxValue")
 	case f.realm != s.realm:
-		return fault(gss.BadCredentials, "digest: the credentials are for another realm; the client has to ask for those of ours")
+		return fault(gss.BadCredentials, "digest: the credentials are for another realm; the client has to use those of this realm")
 	}
 	p.alg = MD5
 	if f.any(hasAlgorithm) {
@@ -137,7 +137,7 @@ func (p *presented) takeQOP(f *fields, s *server) (gss.Code, string) {
 	case header.EqualFold(f.qop, qopNames[AuthInt]):
 		p.qop = AuthInt
 	default:
-		return gss.Unsupported, "digest: the qop is not known here"
+		return gss.Unsupported, "digest: unknown qop"
 	}
 	switch {
 	case p.qop == Legacy && s.qops>>Legacy&1 == 0:

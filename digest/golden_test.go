@@ -470,10 +470,10 @@ func TestDigestSaysWhy(t *testing.T) {
 		{`realm="lab", nonce="n", algorithm=MD5-sess`, gss.Unsupported, "-sess algorithm and no qop"}, // R7616-3.4-2
 		{`realm="lab", nonce="n", algorithm=SHA-256-sess, qop=""`, gss.Unsupported, "-sess algorithm and no qop"},
 		{`realm="lab", nonce="n", algorithm=SHA-512-256-sess`, gss.Unsupported, "-sess algorithm and no qop"},
-		{`realm="lab", nonce="n", algorithm=SHA3, qop=auth`, gss.Unsupported, "algorithm that is not known"},
-		{`realm="lab", nonce="n", algorithm=SHA3`, gss.Unsupported, "algorithm that is not known"},
-		{`realm="lab", nonce="n", qop=auth-conf`, gss.Unsupported, "only qops that are not known"},
-		{`realm="lab", nonce="n", qop=auth-conf, algorithm=MD5-sess`, gss.Unsupported, "only qops that are not known"},
+		{`realm="lab", nonce="n", algorithm=SHA3, qop=auth`, gss.Unsupported, "unknown algorithm"},
+		{`realm="lab", nonce="n", algorithm=SHA3`, gss.Unsupported, "unknown algorithm"},
+		{`realm="lab", nonce="n", qop=auth-conf`, gss.Unsupported, "only unknown qops"},
+		{`realm="lab", nonce="n", qop=auth-conf, algorithm=MD5-sess`, gss.Unsupported, "only unknown qops"},
 		{`realm="lab", nonce="n", algorithm=SHA-512-256, qop=auth`, gss.Unsupported, "not among those configured"},
 		{`realm="lab", qop=auth`, gss.Malformed, "no nonce"},
 		{`realm="lab", nonce="", qop=auth`, gss.Malformed, "no nonce"},
@@ -500,7 +500,7 @@ func TestDigestSaysWhy(t *testing.T) {
 	for _, tt := range []struct{ tail, want string }{
 		{``, "NoQOP"},
 		{`, qop=auth-int, nc=00000001, cnonce="c"`, "was not offered; see ServerConfig.QOPs"},
-		{`, qop=auth-conf, nc=00000001, cnonce="c"`, "qop is not known"},
+		{`, qop=auth-conf, nc=00000001, cnonce="c"`, "unknown qop"},
 		{`, qop=auth, nc=00000001`, "without cnonce, or without nc"},
 		{`, qop=auth, cnonce="c"`, "without cnonce, or without nc"},
 	} {

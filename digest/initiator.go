@@ -121,7 +121,7 @@ func ask(q gss.Question) (scheme.InitiatorOutput, error) {
 
 func (i *initiator) start(in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	if in.Offer.Empty() {
-		return i.fail(gss.Unexpected, "digest: there is nothing to open with; send the request without credentials and wait for the challenge")
+		return i.fail(gss.Unexpected, "digest: no nonce to start with; send the request without credentials and wait for the challenge")
 	}
 	return i.begin(in, true)
 }
@@ -161,7 +161,7 @@ func (i *initiator) choose(algs set, realm string) gss.Fault {
 		case i.c.refuseLegacy && c.qops == 1<<Legacy:
 			why = worse(why, gss.NotPermitted, "digest: the challenge has no qop, and RefuseLegacy is set")
 		case realm != "" && c.realm != realm:
-			why = worse(why, gss.Refused, "digest: the realm changed; its credentials are others")
+			why = worse(why, gss.Refused, "digest: the realm changed, and needs other credentials")
 		case c.alg.Stronger(best.alg), best.qops == 1<<Legacy && c.qops != best.qops && !best.alg.Stronger(c.alg):
 			best, i.picked = c, hc
 		}
@@ -220,7 +220,7 @@ func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (sche
 		}
 		i.ch.cnonce = cnonce
 	case gss.Declined:
-		return i.fail(gss.NoCredentials, "digest: nobody gave a user name and password for this realm")
+		return i.fail(gss.NoCredentials, "digest: no user name and password for this realm")
 	case gss.Unreachable:
 		return i.fail(gss.Unanswered, "digest: the source of credentials did not answer")
 	default:
@@ -255,7 +255,7 @@ func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (schem
 		if i.ch.offers(Auth) { // HTA-13
 			return i.fail(gss.NotPermitted, "digest: the body was hashed for the nonce before, and cannot be for the new one: qop=auth would be weaker than what was answered")
 		}
-		return i.fail(gss.Unanswered, "digest: the server takes qop=auth-int alone, and the body cannot be hashed before it is sent; use one that can be read twice")
+		return i.fail(gss.Unanswered, "digest: the server accepts only qop=auth-int, and the body cannot be hashed before it is sent; use a body that can be read twice")
 	case gss.Unreachable:
 		return i.fail(gss.Unanswered, "digest: the body's hash did not come")
 	}
@@ -265,7 +265,7 @@ func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (schem
 // send renders the credentials (MSDIG-10, MSDIG-11).
 func (i *initiator) send(env *gss.Env, body Sum) (scheme.InitiatorOutput, error) {
 	if i.count == math.MaxUint32 {
-		return i.fail(gss.TooMany, "digest: the nonce was used as often as can be counted; begin with a new challenge")
+		return i.fail(gss.TooMany, "digest: the nonce count is exhausted; wait for a new challenge")
 	}
 	var fresh [32]byte
 	cnonce := i.ch.cnonce
@@ -385,7 +385,7 @@ func (i *initiator) rechallenged(env *gss.Env, in *scheme.InitiatorInput) (schem
 	case i.staleUsed:
 		return i.fail(gss.TooMany, "digest: the server called a second nonce stale in one exchange") // C23
 	case i.ch.realm != old.realm:
-		return i.fail(gss.Refused, "digest: the realm changed; its credentials are others")
+		return i.fail(gss.Refused, "digest: the realm changed, and needs other credentials")
 	case old.alg.Stronger(i.ch.alg), i.qop < oldQOP:
 		return i.fail(gss.NotPermitted, "digest: with the new nonce came a weaker algorithm or qop than was answered before") // HTA-13
 	}

@@ -196,7 +196,7 @@ func (b Binding) Admit(demand Demand, fips, said bool, sum string) (bound bool, 
 	case !said:
 		return false, ""
 	case sum == "" || Equal(sum, zeroHash):
-		return false, "the client knows about channel bindings and saw no TLS, but there is TLS here: its login may have been relayed"
+		return false, "the client supports channel bindings and saw no TLS, but this connection has TLS: its login may have been relayed"
 	case !amongHashes(ours, sum): // BIND-1
 		return false, "the client is bound to another channel than this one: its login may have been relayed, or a certificate that the server shows is not among those that it compares with"
 	}

@@ -35,7 +35,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	case c.cfg == nil:
 		return failWith(dead())
 	case !in.Token.Present():
-		return fail(gss.Unexpected, "expected an AP-REQ, none came; Kerberos has nothing to open with")
+		return fail(gss.Unexpected, "expected an AP-REQ, none came")
 	}
 	r := request{cfg: c.cfg, binding: c.binding, token: in.Token.Bytes()}
 	ap, fault := r.open()
@@ -57,7 +57,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	}
 	switch {
 	case tried == MaxKeyTries:
-		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first MaxKeyTries keys of that type and version opens the ticket; a key is found at once under the name that clients use"})
+		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first MaxKeyTries keys of that type and version decrypts the ticket; a key under the name that clients use is tried first"})
 	case tried > 0: // another version under the same number: no other source has it either
 		return r.refuse(env, message.ErrModified, badTicket())
 	}
@@ -109,7 +109,7 @@ func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepa
 }
 
 func badTicket() gss.Fault {
-	return gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the ticket does not open with our key of that type and version: it was changed, or the service's key was"}
+	return gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the ticket cannot be decrypted with the service's key of that type and version: the ticket or the key was changed"}
 }
 
 // request is an AP-REQ on its way.
@@ -231,12 +231,12 @@ func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error)
 		if a.First && a.Since <= c.oldest {
 			return c.established, gss.Output{State: gss.Complete, Token: c.answer}, nil
 		}
-		code, fault := message.ErrRepeat, gss.Fault{Code: gss.Replayed, Detail: "kerberos: a request that was there before"}
+		code, fault := message.ErrRepeat, gss.Fault{Code: gss.Replayed, Detail: "kerberos: replayed request"}
 		switch {
 		case a.First: // R4120-3.2.3-2, C34
-			fault.Detail = "kerberos: a request from before the memory of requests began: it may have been there before; the client can try again"
+			fault.Detail = "kerberos: the request is older than the memory of requests, and may be a replay; the client can try again"
 		case a.Full: // REPLAY-2
-			code, fault = message.ErrGeneric, gss.Fault{Code: gss.Unavailable, Detail: "kerberos: the client holds its full share of the memory of requests; it can try again when its older ones have passed"}
+			code, fault = message.ErrGeneric, gss.Fault{Code: gss.Unavailable, Detail: "kerberos: the client holds its full share of the memory of requests; it can try again when its older requests have expired"}
 		}
 		next, out, err := failWith(fault)
 		out.Token = c.refusal(env, code, c.service)
@@ -257,5 +257,5 @@ func (judged) Session() (gss.Session, bool) { return nil, false }
 
 // Format implements fmt.Formatter.
 func (judged) Format(f fmt.State, _ rune) {
-	fmt.Fprint(f, "kerberos acceptor(waiting to hear whether the request is new)")
+	fmt.Fprint(f, "kerberos acceptor(waiting for the replay check)")
 }

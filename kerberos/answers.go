@@ -116,7 +116,7 @@ func (d Delegated) Format(f fmt.State, verb rune) { d.Credential.Format(f, verb)
 // The faults that both sides have.
 
 func noEntropy() gss.Fault {
-	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a key or a number was to be drawn from it"}
+	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a key or a number was to be derived from it"}
 }
 
 func dead() gss.Fault {

@@ -26,7 +26,7 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case c.cfg == nil:
 		return failWith(dead())
 	case in.Token.Present():
-		return fail(gss.Unexpected, "a message of the service came before any of ours")
+		return fail(gss.Unexpected, "a message of the service came before the first of this side")
 	case c.target.Host == "" || c.target.Service == "":
 		return fail(gss.WrongResource, "a target without a service or a host has no ticket")
 	}
@@ -70,7 +70,7 @@ func (c inquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	case gss.Declined:
 		return fail(gss.NoCredentials, "there are no credentials")
 	case gss.Unreachable:
-		return fail(gss.Unanswered, "who has the credentials did not answer")
+		return fail(gss.Unanswered, "the credential source did not answer")
 	case gss.Password:
 		var fault gss.Fault
 		if s.client, fault = c.cfg.user(a.User, a.Domain); !fault.IsZero() {
@@ -228,7 +228,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	mech, id, body, framed := message.Unframe(in.Token.Bytes())
 	switch {
 	case framed && mech != gss.Kerberos && mech != gss.MSKerberos:
-		return fail(gss.Unexpected, "a token of another mechanism came where an AP-REP was due")
+		return fail(gss.Unexpected, "expected an AP-REP, a token of another mechanism came")
 	case !framed: // the answer to a request in other framing than ours
 		body, id = in.Token.Bytes(), message.TokenAPRep
 		if message.IsError(body) {
@@ -240,7 +240,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 		return c.refused(body)
 	case message.TokenAPRep:
 	default:
-		return fail(gss.Unexpected, "another message came where an AP-REP was due")
+		return fail(gss.Unexpected, "expected an AP-REP, another message came")
 	}
 	rep, fault := message.ParseAPRep(body)
 	if !fault.IsZero() {
@@ -248,7 +248,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	}
 	text, ok := rep.Enc.Open(c.key, enctype.UsageAPRep)
 	if !ok {
-		return fail(gss.NotAuthentic, "the AP-REP does not open with the ticket's key: it is not from the service that the ticket is for")
+		return fail(gss.NotAuthentic, "the AP-REP cannot be decrypted with the ticket's key: it is not from the service that the ticket is for")
 	}
 	part, fault := message.ParseEncAPRepPart(text)
 	if !fault.IsZero() {
@@ -281,13 +281,13 @@ func (c asked) refused(body string) (gss.Context, gss.Output, error) {
 	code, why := gss.Refused, "the service refused the ticket"
 	switch e.Code {
 	case message.ErrSkew:
-		code, why = gss.ClockSkew, "the service's clock is too far from ours"
+		code, why = gss.ClockSkew, "the service's clock is too far from the client's"
 	case message.ErrTicketExpired, message.ErrTicketNotYet:
-		code, why = gss.Expired, "the ticket does not hold, by the service's clock"
+		code, why = gss.Expired, "the ticket is not valid, by the service's clock"
 	case message.ErrRepeat:
-		code, why = gss.Replayed, "the service takes the request for a replay"
+		code, why = gss.Replayed, "the service refused the request as a replay"
 	case message.ErrModified, message.ErrNoKey, message.ErrBadKeyVersion, message.ErrNotUs:
-		why = "the service cannot open the ticket: its keytab lacks the key, or the host's name belongs to another account"
+		why = "the service cannot decrypt the ticket: its keytab lacks the key, or the host's name belongs to another account"
 	}
 	return fail(code, why+" ("+e.Code.String()+")")
 }

@@ -140,7 +140,7 @@ func New(c Config) (Mechanism, error) {
 	}
 	for _, r := range c.ClientRealms {
 		if r == "" || !message.ValidText(r) {
-			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of ClientRealms is empty, or is no realm"}
+			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of ClientRealms is empty or not a realm"}
 		}
 	}
 	c.Services = append([]message.Principal(nil), c.Services...)

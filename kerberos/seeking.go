@@ -81,7 +81,7 @@ func (s seeking) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
 	case !s.got.IsZero(): // there is nothing to delegate from
 		return s.send(env)
 	default:
-		return fail(gss.NoCredentials, "the credential cache has no ticket that holds; kinit gets one")
+		return fail(gss.NoCredentials, "the credential cache has no valid ticket; get one with kinit")
 	}
 	options := message.Flags(0)
 	if s.target.Want.Has(gss.Delegate) {

@@ -85,7 +85,7 @@ func (s session) VerifyMIC(message, mic string) (gss.Session, gss.Fault) {
 		return s, fault
 	}
 	if mic[4:8] != "\xFF\xFF\xFF\xFF" {
-		return s, malformedToken("filler that is none")
+		return s, malformedToken("invalid filler")
 	}
 	if !s.key.Verify(usagesOf(!s.initiator).sign, message+mic[:tokenHeader], mic[tokenHeader:]) {
 		return s, forged()
@@ -155,11 +155,11 @@ func (s session) Unwrap(token string) (next gss.Session, plain string, sealed bo
 func (s session) look(id, token string, may byte) gss.Fault {
 	switch {
 	case len(token) < tokenHeader || token[:2] != id:
-		return malformedToken("expected a token of RFC 4121, another kind or none came")
+		return malformedToken("expected a token of RFC 4121, another or none came")
 	case token[3] != 0xFF:
-		return malformedToken("filler that is none")
+		return malformedToken("invalid filler")
 	case token[2]&^may != s.flags(!s.initiator):
-		return gss.Fault{Code: gss.Unexpected, Detail: "kerberos: a token of this side came back, or one under another key"}
+		return gss.Fault{Code: gss.Unexpected, Detail: "kerberos: a token of this side was reflected, or is under another key"}
 	}
 	return gss.Fault{}
 }
@@ -175,9 +175,9 @@ func (s session) received(token string) (gss.Session, gss.Fault) {
 
 func outOfOrder(before bool) gss.Fault {
 	if before {
-		return gss.Fault{Code: gss.Replayed, Detail: "kerberos: a message with a sequence number that was there before"}
+		return gss.Fault{Code: gss.Replayed, Detail: "kerberos: replayed message, its sequence number was used before"}
 	}
-	return gss.Fault{Code: gss.Unexpected, Detail: "kerberos: a message came before its time, one is missing"}
+	return gss.Fault{Code: gss.Unexpected, Detail: "kerberos: message out of sequence, an earlier one is missing"}
 }
 
 func malformedToken(what string) gss.Fault {

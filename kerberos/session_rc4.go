@@ -131,7 +131,7 @@ func (s rc4Session) Wrap(env gss.Env, plain string, seal bool) (gss.Session, str
 func (s rc4Session) open(id message.TokenID, token string) (head string, n uint32, sum []byte, data []byte, fault gss.Fault) {
 	mech, kind, body, ok := message.Unframe(token)
 	if !ok || mech != gss.Kerberos || kind != id || len(body) < len(rc4Plain)+rc4Sequence+rc4Sum {
-		return "", 0, nil, nil, malformedToken("expected one of RFC 4757 for this key, another kind or none came")
+		return "", 0, nil, nil, malformedToken("expected one of RFC 4757 for this key, another or none came")
 	}
 	if head = body[:len(rc4Plain)]; head != rc4Plain && (head != rc4Sealed || id == rc4MIC) {
 		return "", 0, nil, nil, malformedToken("algorithms that are not those of the key")
@@ -141,7 +141,7 @@ func (s rc4Session) open(id message.TokenID, token string) (head string, n uint3
 	s.hide(sequence, sum)
 	n = binary.BigEndian.Uint32(sequence)
 	if string(sequence) != string(rc4SequenceOf(n, !s.initiator)) {
-		return "", 0, nil, nil, gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: a message token that does not verify, or one of this side that came back"}
+		return "", 0, nil, nil, gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: a message token that does not verify, or one of this side that was reflected"}
 	}
 	return head, n, sum, data, gss.Fault{}
 }
@@ -153,7 +153,7 @@ func (s rc4Session) VerifyMIC(text, mic string) (gss.Session, gss.Fault) {
 	case !fault.IsZero():
 		return s, fault
 	case len(data) > 0:
-		return s, malformedToken("something behind a MIC")
+		return s, malformedToken("trailing data after a MIC")
 	case !hmac.Equal(sum, s.sum(rc4SaltMIC, rc4MIC, head, text)):
 		return s, forged()
 	}
@@ -168,7 +168,7 @@ func (s rc4Session) Unwrap(token string) (next gss.Session, plain string, sealed
 	case !fault.IsZero():
 		return s, "", false, fault
 	case len(data) < conf+len(rc4Padding):
-		return s, "", false, malformedToken("less than a confounder")
+		return s, "", false, malformedToken("shorter than a confounder")
 	}
 	if sealed = head == rc4Sealed; sealed {
 		s.seal(n, data)

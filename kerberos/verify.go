@@ -28,7 +28,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	}
 	text, ok := ap.Authenticator.Open(ticket.Key, enctype.UsageAPReqAuth)
 	if !ok {
-		return r.refuse(env, message.ErrBadIntegrity, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the authenticator does not open with the ticket's key: the client does not have it"})
+		return r.refuse(env, message.ErrBadIntegrity, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the authenticator cannot be decrypted with the ticket's key: the client does not have that key"})
 	}
 	auth, fault := message.ParseAuthenticator(text)
 	if !fault.IsZero() {
@@ -105,28 +105,28 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 	case message.Apart(theirs, now) > c.skew:
 		return bad(message.ErrSkew, gss.ClockSkew, "the client's clock is further from ours than Config.MaxSkew")
 	case ticket.Starts().Nano() > message.Add(now, c.skew) || ticket.Flags.Has(message.Invalid):
-		return bad(message.ErrTicketNotYet, gss.Expired, "the ticket does not hold yet")
+		return bad(message.ErrTicketNotYet, gss.Expired, "the ticket is not valid yet")
 	case ticket.EndTime.Nano() < message.Add(now, -c.skew):
 		return bad(message.ErrTicketExpired, gss.Expired, "the ticket has expired; the client has to get another one")
 	}
 	switch {
 	case standing == message.Reserved: // R6111-3.1-1
-		return bad(message.ErrPolicy, gss.NotPermitted, "the client has a well-known name or realm that is not known here")
+		return bad(message.ErrPolicy, gss.NotPermitted, "the client has an unknown well-known name or realm")
 	case standing == message.Named && ticket.Flags.Has(message.AnonymousTkt):
-		return bad(message.ErrPolicy, gss.NotPermitted, "the ticket says that it is anonymous, and names a client")
+		return bad(message.ErrPolicy, gss.NotPermitted, "the ticket is flagged anonymous, but names a client")
 	case standing != message.Named && c.RefuseAnonymous: // KRB-1
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client is anonymous, which Config.RefuseAnonymous refuses")
 	case len(c.ClientRealms) > 0 && !slices.Contains(c.ClientRealms, ticket.Client.Realm): // KRB-4
-		return bad(message.ErrPolicy, gss.NotPermitted, "the client is of a realm that Config.ClientRealms does not have")
+		return bad(message.ErrPolicy, gss.NotPermitted, "the client's realm is not in Config.ClientRealms")
 	case c.RequireTransitedChecked && standing != message.Anonymous && !ticket.Flags.Has(message.TransitedOK) &&
 		(ticket.Client.Realm != realm || ticket.Transited != ""): // R4120-2.7-1; RFC 6112 section 4.3 excepts the anonymous realm
-		return bad(message.ErrPathRejected, gss.NotPermitted, "the client is of another realm, and no KDC checked the path (TRANSITED-POLICY-CHECKED), which Config.RequireTransitedChecked wants")
+		return bad(message.ErrPathRejected, gss.NotPermitted, "the client is of another realm, and no KDC checked the path (TRANSITED-POLICY-CHECKED), as Config.RequireTransitedChecked requires")
 	}
 	// The ticket's addresses are not compared with the client's (C53).
 	for _, list := range [...]message.AuthorizationData{ticket.AuthData, auth.AuthData} {
 		for piece, ok := range list.All() {
 			if !ok || !piece.Optional && !understood(piece.Type) { // R4120-5.2.6-1
-				return bad(message.ErrPolicy, gss.NotPermitted, "the ticket holds authorization data that is not known here, and not said to be optional")
+				return bad(message.ErrPolicy, gss.NotPermitted, "the ticket has unknown authorization data that is not marked as optional")
 			}
 		}
 	}
@@ -158,7 +158,7 @@ func gssChecksum(auth *message.Authenticator) (checksum, gss.Fault) {
 	}
 	sum, fault := message.ParseGSSChecksum(auth.Checksum.Sum) // R4121-4.1.1-1
 	if fault.IsZero() && sum.Flags&message.DCEStyle != 0 {
-		fault = gss.Fault{Code: gss.Unsupported, Detail: "kerberos: DCE style, which HTTP has no third message for"}
+		fault = gss.Fault{Code: gss.Unsupported, Detail: "kerberos: DCE style is not supported, since HTTP has no third message"}
 	}
 	return checksum{sum, true}, fault
 }
@@ -218,7 +218,7 @@ func delegated(der string, client message.Principal, keys ...enctype.Key) (gss.A
 		}
 	}
 	if !ok {
-		return nil, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: delegated credentials that do not open"}
+		return nil, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: delegated credentials cannot be decrypted"}
 	}
 	part, fault := message.ParseEncCred(text)
 	if !fault.IsZero() {
@@ -229,7 +229,7 @@ func delegated(der string, client message.Principal, keys ...enctype.Key) (gss.A
 	infos := part.Infos()
 	for _, info := range infos {
 		if !info.Client.Equal(client) { // KRB-5
-			return nil, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: delegated credentials of another client than the one that authenticated, or of none that is named"}
+			return nil, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: delegated credentials name another client than the one that authenticated, or none"}
 		}
 	}
 	var got gss.Answer

@@ -144,7 +144,7 @@ func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 		c.ex.spent = c.ex.spent && c.ex.use == Omit
 		acts = c.reopen(env, s, false)
 	case c.phase == sent && c.ex.repeated: // R9110-9.2.2-2
-		acts = c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the request was repeated because its connection closed before the response, and the next one did so, too"})
+		acts = c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the request was repeated because its connection closed before the response, and the next one closed as well"})
 	case c.phase == sent && c.repeatable(l):
 		c.ex.repeated = true
 		if c.loose() {

@@ -118,7 +118,7 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 	case lost && legged && word == token:
 	case legged && word == token && !c.conditions(s).Affine: // R4559-6-7
 		x.broken = true
-		acts, stop = c.rejected(env, s, gss.Fault{Code: gss.NotPermitted, Detail: "the proxy stopped saying Proxy-Support in the middle of a handshake, so the connection behind it may be anyone's"})
+		acts, stop = c.rejected(env, s, gss.Fault{Code: gss.NotPermitted, Detail: "the proxy stopped saying Proxy-Support in the middle of a handshake, so the connection behind it may be shared"})
 	case word != nothing && !legged || word == token && sd.state != gss.Complete: // R4559-4.2-5, R4559-5-5
 		sd.todo, sd.fed = scheme.Challenged, legged
 	case word == token: // NTHT-3.1.5.1-3
@@ -316,7 +316,7 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 		sd := &c.sides[s]
 		if sd.scheme != 0 && sd.ended && !sd.proven && status < 400 &&
 			c.conf.Mutual == MutualRequired && c.traits(gss.Side(s)).Mutual { // R4559-4.1-10, R4559-4.1-11
-			return c.fail(env, gss.Side(s), gss.Fault{Code: gss.NotAuthentic, Detail: "the peer did not prove itself: no final token came (MutualIfOffered takes such answers)"}), nil
+			return c.fail(env, gss.Side(s), gss.Fault{Code: gss.NotAuthentic, Detail: "the peer did not prove itself: no final token came (MutualIfOffered accepts such responses)"}), nil
 		}
 	}
 	empty := x.body != NoBody && x.use == Omit

@@ -170,7 +170,7 @@ func (p *Proxy) forward(client Accept) Actions {
 	case p.now.bound && !p.now.canPin: // C25: refuse, never share
 		p.reset()
 		return Do(Reply{Status: 403, Side: gss.Proxy, Fault: gss.Fault{Code: gss.NotPermitted,
-			Detail: "connection-bound credentials came over a connection that is not one client's own, and no upstream connection can be kept for them"}})
+			Detail: "connection-bound credentials came over a shared connection, for which no upstream connection can be pinned"}})
 	case p.now.bound, p.pinned && !leave && p.now.canPin:
 		f.Pin = Fresh
 	}
@@ -205,7 +205,7 @@ func (p *Proxy) reset() {
 func (p *Proxy) response(env gss.Env, r *Response) (Actions, error) {
 	own := p.now.on == Fresh || p.now.on == Same
 	if r.Status == 407 && !p.conf.Chain { // R9110-11.7.1-1
-		return p.badGateway(gss.Unexpected, "the upstream wants proxy authentication, which is its business with this proxy", own && r.Close), nil
+		return p.badGateway(gss.Unexpected, "the upstream requires proxy authentication of this proxy", own && r.Close), nil
 	}
 	offers := r.Header.WWWAuthenticate
 	bound := r.Status == 401 && p.boundBy(func(name string) bool {

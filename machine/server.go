@@ -348,13 +348,13 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 	info := s.half.ctx.Info()
 	switch {
 	case info.Peer == "" && !info.Anonymous: // HTA-14
-		return s.refuse(env, gss.Fault{Code: gss.BadCredentials, Detail: "the scheme completed without saying who the client is"})
+		return s.refuse(env, gss.Fault{Code: gss.BadCredentials, Detail: "the scheme completed without naming the client"})
 	case info.Anonymous && !s.conf.Optional:
-		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated as nobody in particular, which takes ServerConfig.Optional"})
+		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated anonymously, which only ServerConfig.Optional allows"})
 	case expired(env, info): // CONN-7
 		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
 	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
-		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that belonged to one"})
+		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that has an identity"})
 		return closing(acts)
 	}
 	s.now.fresh, s.now.final = true, final

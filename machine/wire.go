@@ -16,7 +16,7 @@ import (
 const resumeVersion = 1
 
 // errResume tells nothing of the bytes that did not parse.
-var errResume = errors.New("machine: these bytes are no Resume of this version; only what MarshalBinary gave can be read back")
+var errResume = errors.New("machine: not a Resume of this version, as MarshalBinary returns it")
 
 // flags returns the booleans of r in the order in which they are written, the first one
 // in the lowest bit.

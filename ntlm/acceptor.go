@@ -25,9 +25,9 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	case !c.cfg.fault.IsZero():
 		return failWith(c.cfg.fault)
 	case !in.Token.Present():
-		return fail(gss.Unexpected, "expected a NEGOTIATE message, none came; NTLM has nothing to open with")
+		return fail(gss.Unexpected, "expected a NEGOTIATE message, none came")
 	case t == typeChallenge, t == typeAuthenticate:
-		return fail(gss.Unexpected, "a later message came where a NEGOTIATE was due")
+		return fail(gss.Unexpected, "expected a NEGOTIATE message, a later one came")
 	}
 	m, fault := ParseNegotiate(token)
 	if !fault.IsZero() {
@@ -122,7 +122,7 @@ func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	case !in.Token.Present():
 		return fail(gss.Unexpected, "expected an AUTHENTICATE message, none came")
 	case t == typeNegotiate, t == typeChallenge:
-		return fail(gss.Unexpected, "another message came where an AUTHENTICATE was due")
+		return fail(gss.Unexpected, "expected an AUTHENTICATE message, another one came")
 	}
 	var p proof
 	if fault := p.read(c.cfg, c.flags, token); !fault.IsZero() {
@@ -141,7 +141,7 @@ func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	domain, okD := p.names.Text(p.m.Domain)
 	workstation, okW := p.names.Text(p.m.Workstation)
 	if !okU || !okD || !okW {
-		return failWith(malformed("a name in the AUTHENTICATE message is no text"))
+		return failWith(malformed("a name in the AUTHENTICATE message is not valid text"))
 	}
 	next := judging{c, token, user, domain}
 	var ask gss.Question
@@ -261,7 +261,7 @@ func (c judging) passedThrough(_ *proof, done *established, answer gss.Answer) (
 		case !a.Accepted:
 			return Key{}, fault(gss.BadCredentials, wrongPassword), nil
 		case a.Guest:
-			return Key{}, fault(gss.NotPermitted, "the domain controller let the user in as a guest"), nil
+			return Key{}, fault(gss.NotPermitted, "the domain controller accepted the user as a guest"), nil
 		}
 		done.passedThrough, done.data = true, a.Data
 		done.name(a.User, a.Domain)

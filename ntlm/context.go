@@ -36,7 +36,7 @@ func dead() gss.Fault {
 
 // noEntropy returns the fault of the zero seed (HTA-3).
 func noEntropy() gss.Fault {
-	return gss.Fault{Code: gss.NoEntropy, Detail: "ntlm: the seed of this step is zero, and a challenge or a key was to be drawn from it"}
+	return gss.Fault{Code: gss.NoEntropy, Detail: "ntlm: the seed of this step is zero, and a challenge or a key was to be derived from it"}
 }
 
 // pending are the methods that all states before the end share.

@@ -22,7 +22,7 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case c.cfg == nil:
 		return failWith(dead())
 	case in.Token.Present():
-		return fail(gss.Unexpected, "a token came before our first")
+		return fail(gss.Unexpected, "a token came before the first of this side")
 	}
 	ask := gss.NeedCredential{Scheme: "NTLM", Mech: gss.NTLM, Target: c.target}
 	return inquiring{c}, gss.Output{State: gss.Waiting, Ask: ask}, nil
@@ -68,7 +68,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 			l.user, l.domain = SplitUser(a.User)
 		}
 		if l.user == "" || a.Password.IsEmpty() {
-			return fail(gss.NoCredentials, "user and password must not be empty; answer Anonymous to be nobody")
+			return fail(gss.NoCredentials, "user and password must not be empty; answer Anonymous for an anonymous login")
 		}
 		l.nt = ntowfv1(a.Password.Reveal())
 		if c.cfg.Level == LM {
@@ -80,7 +80,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case Hash:
 		l.user, l.domain, l.nt = a.User, a.Domain, a.NT
 		if l.user == "" || l.nt.IsZero() {
-			return fail(gss.NoCredentials, "user and NT hash must not be empty; answer Anonymous to be nobody")
+			return fail(gss.NoCredentials, "user and NT hash must not be empty; answer Anonymous for an anonymous login")
 		}
 		if c.cfg.Level == LM {
 			return fail(gss.Unsupported, "an LM response needs the password, not its NT hash")
@@ -216,7 +216,7 @@ func (c greeted) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case !in.Token.Present():
 		return fail(gss.Refused, "the peer went on without a challenge")
 	case t == typeNegotiate, t == typeAuthenticate:
-		return fail(gss.Unexpected, "a message of a client came where a CHALLENGE was due")
+		return fail(gss.Unexpected, "expected a CHALLENGE, a message of a client came")
 	}
 	random, ok := draw(env)
 	if !ok {
@@ -455,7 +455,7 @@ func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	case gss.Declined:
 		return fail(gss.NoCredentials, "the computation of the response was declined")
 	case gss.Unreachable:
-		return fail(gss.Unanswered, "who computes the response did not answer")
+		return fail(gss.Unanswered, "the source that computes the response did not answer")
 	}
 	return c, gss.Output{}, gss.Misuse("ntlm: ntlm.NeedResponse takes ntlm.Computed, gss.Declined or gss.Unreachable")
 }

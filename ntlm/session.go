@@ -36,7 +36,7 @@ func NewSession(flags Flags, exported Key, initiator bool) (gss.Session, gss.Fau
 
 // barred returns the fault of everything that FIPS-only mode does not allow.
 func barred() gss.Fault {
-	return gss.Fault{Code: gss.Unsupported, Detail: "ntlm: FIPS-only mode bars MD4, MD5 and RC4, without which there is no NTLM; use Kerberos"}
+	return gss.Fault{Code: gss.Unsupported, Detail: "ntlm: not available in FIPS-only mode, which forbids MD4, MD5 and RC4; use Kerberos"}
 }
 
 // session is a value: about 700 bytes, most of them key streams. A context keeps
@@ -216,10 +216,10 @@ func (s session) open(sig, data string, sealed bool) (gss.Session, []byte, gss.F
 	case datagram && s.flags.Has(FlagESS):
 		var fresh bool
 		if d.taken, fresh = d.taken.Admit(seq + 1); !fresh {
-			return s, nil, gss.Fault{Code: gss.Replayed, Detail: "ntlm: a datagram that was taken already, or is too old to tell"}
+			return s, nil, gss.Fault{Code: gss.Replayed, Detail: "ntlm: replayed datagram, or one that is too old to check"}
 		}
 	case seq < d.seq:
-		return s, nil, gss.Fault{Code: gss.Replayed, Detail: "ntlm: a message that was taken already"}
+		return s, nil, gss.Fault{Code: gss.Replayed, Detail: "ntlm: replayed message"}
 	case seq > d.seq:
 		return s, nil, gss.Fault{Code: gss.Unexpected, Detail: "ntlm: a message is missing before this one"}
 	}

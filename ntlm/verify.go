@@ -47,9 +47,9 @@ func (p *proof) read(c *config, granted Flags, token string) (fault gss.Fault) {
 		}
 		p.announced = p.response.Pairs.Flags()&AVFlagMIC != 0
 	case n == 0:
-		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent an LM response only, which is never taken"}
+		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent an LM response only, which is never accepted"}
 	case n != v1Size:
-		return malformed("an NT response of a length that none has")
+		return malformed("an NT response of an invalid length")
 	case c.Level == V2, c.Level == V1Session && !p.mixed():
 		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent an NTLMv1 response; Config.Level can allow it for old clients"}
 	}
@@ -127,7 +127,7 @@ func (p *proof) keys(server Nonce, base Key) {
 func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
 	switch {
 	case p.announced && !p.intact:
-		return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the MIC that the client announced is missing or does not match: the messages were changed on their way"}
+		return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the MIC that the client announced is missing or does not match: the messages were changed in transit"}
 	case c.RequireMIC && !p.intact:
 		return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client sent no MIC, which Config.RequireMIC demands"}
 	case c.Require128 && !p.flags.Has(Flag128|FlagESS):
@@ -142,7 +142,7 @@ func (c *config) judge(p *proof, binding gss.Binding, now int64) gss.Fault {
 	if c.MaxSkew > 0 && p.v2 {
 		ours, limit := TimeOf(now), Time(c.MaxSkew/100)
 		if max(ours, p.response.Time)-min(ours, p.response.Time) > limit {
-			return gss.Fault{Code: gss.ClockSkew, Detail: "ntlm: the time in the client's response is too far from ours"}
+			return gss.Fault{Code: gss.ClockSkew, Detail: "ntlm: the time in the client's response is too far from the server's"}
 		}
 	}
 	return gss.Fault{}
@@ -176,9 +176,9 @@ func (c *config) judgeEcho(p *proof, now Time) gss.Fault {
 	case same, none && c.AllowUnechoed:
 		return gss.Fault{}
 	case none:
-		return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the response has none of the names and times of our challenge: it was changed on its way, or the client echoes nothing, which Config.AllowUnechoed accepts"}
+		return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the response has none of the names and times of the challenge: it was changed in transit, or the client echoes nothing, which Config.AllowUnechoed accepts"}
 	}
-	return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the names or the time in the response are not those of our challenge: the challenge was changed on its way"}
+	return gss.Fault{Code: gss.NotAuthentic, Detail: "ntlm: the names or the time in the response are not those of the challenge: the challenge was changed in transit"}
 }
 
 // judgeBinding compares the client's MsvAvChannelBindings with this side's channel
@@ -203,12 +203,12 @@ func (c *config) judgeTarget(p *proof) gss.Fault {
 	}
 	if raw == "" {
 		if c.RequireTarget {
-			return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client does not say which service it means, which Config.RequireTarget demands"}
+			return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client does not name its target service, which Config.RequireTarget demands"}
 		}
 		return gss.Fault{}
 	}
 	if spn, ok := decodeUTF16(raw); !ok || !c.means(spn) {
-		return gss.Fault{Code: gss.WrongResource, Detail: "ntlm: the client means another service than those of Config.Targets"}
+		return gss.Fault{Code: gss.WrongResource, Detail: "ntlm: the client names a service that is not in Config.Targets"}
 	}
 	return gss.Fault{}
 }

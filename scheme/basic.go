@@ -76,7 +76,7 @@ func (i basicInitiator) open(offers header.Challenges) (Initiator, InitiatorOutp
 			return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm}}, nil
 		}
 	}
-	return i, basicFault(gss.Malformed, "no Basic challenge that parses"), nil
+	return i, basicFault(gss.Malformed, "no well-formed Basic challenge"), nil
 }
 
 func (i basicInitiator) answered(a gss.Answer) (Initiator, InitiatorOutput, error) {
@@ -255,7 +255,7 @@ func (a basicAcceptor) judged(answer gss.Answer) (Acceptor, AcceptorOutput, erro
 	switch answer := answer.(type) {
 	case gss.Verdict:
 		if !answer.Accepted {
-			return a, basicRefusal(gss.BadCredentials, "the verdict is no"), nil
+			return a, basicRefusal(gss.BadCredentials, "credentials rejected"), nil
 		}
 		if answer.User != "" {
 			a.user = answer.User

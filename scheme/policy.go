@@ -233,7 +233,7 @@ func flawOf(offers header.Challenges, t Traits) (flaw string, mentioned bool) {
 		return "it breaks the grammar of RFC 9110 section 11.3, names a parameter twice, or has more than 32 of them", true
 	}
 	if offers.Beyond(t.Name) {
-		return "it stands behind the first 32 challenges, and no more are read", true
+		return "it is behind the first 32 challenges, and no more are read", true
 	}
 	return "", false
 }

@@ -193,7 +193,7 @@ func unframe(r io.Reader) ([]byte, error) {
 	}
 	n := binary.BigEndian.Uint32(head[:])
 	if n > MaxReply {
-		return nil, fmt.Errorf("an answer of %d bytes, where %d are taken", n, MaxReply)
+		return nil, fmt.Errorf("an answer of %d bytes, where at most %d are accepted", n, MaxReply)
 	}
 	// What was promised is not believed before it comes.
 	b, err := io.ReadAll(io.LimitReader(r, int64(n)))
@@ -231,7 +231,7 @@ func (c *Client) proxy(ctx context.Context, address, realm string, request []byt
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the proxy says %d", resp.StatusCode)
+		return nil, fmt.Errorf("the proxy responded with status %d", resp.StatusCode)
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1024))
 	if err != nil {

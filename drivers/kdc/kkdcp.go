@@ -32,7 +32,7 @@ func parseProxyMessage(der []byte) ([]byte, error) {
 	var in, field cryptobyte.String
 	var framed []byte
 	if !s.ReadASN1(&in, asn1.SEQUENCE) || !in.ReadASN1(&field, asn1.Tag(0).ContextSpecific().Constructed()) || !field.ReadASN1Bytes(&framed, asn1.OCTET_STRING) {
-		return nil, errors.New("the proxy's answer is no KDC-PROXY-MESSAGE")
+		return nil, errors.New("the proxy's response is not a KDC-PROXY-MESSAGE")
 	}
 	return unframe(bytes.NewReader(framed))
 }

@@ -122,7 +122,7 @@ func (c acceptor) answered(env gss.Env, answer gss.Answer) (gss.Context, gss.Out
 	case gss.Password:
 		return c.verify(env, a.Password)
 	case gss.Unknown:
-		return c.fail(gss.UnknownUser, "toy: nobody of that name")
+		return c.fail(gss.UnknownUser, "toy: no such user")
 	case gss.Declined, gss.Unverifiable:
 		return c.fail(gss.Unanswered, "toy: the user store could not verify this user")
 	case gss.Unreachable:

@@ -30,7 +30,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	case Initial:
 		return c.negotiate(env, in.Token.Bytes())
 	case Response:
-		return fail(gss.Unexpected, "a NegTokenResp came where the first message was due")
+		return fail(gss.Unexpected, "expected the first message, a NegTokenResp came")
 	case Raw:
 		if c.cfg.RefuseRaw {
 			return fail(gss.NotPermitted, "a bare token of a mechanism came in place of SPNEGO, which Config.RefuseRaw refuses")
@@ -38,7 +38,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return c.raw(env, mech, in)
 	case APREQ:
 		if !c.cfg.TakeAPREQ {
-			return fail(gss.NotPermitted, "a Kerberos AP-REQ without framing came, which only Config.TakeAPREQ takes")
+			return fail(gss.NotPermitted, "a Kerberos AP-REQ without framing came, which only Config.TakeAPREQ accepts")
 		}
 		return c.raw(env, mech, in)
 	}
@@ -54,7 +54,7 @@ func (c acceptor) raw(env gss.Env, mech gss.Mech, in gss.Input) (gss.Context, gs
 	}
 	leaf, out, err := c.cfg.mechs[i].Accept(c.target).Step(env, in)
 	if err != nil {
-		return fail(gss.Unsupported, "the mechanism takes a token for misuse")
+		return fail(gss.Unsupported, "the mechanism reported misuse for a token")
 	}
 	return leaf, out, nil
 }
@@ -151,7 +151,7 @@ func (c accepting) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	case m.State == Reject:
 		return fail(gss.Refused, "the initiator rejected the negotiation")
 	case m.State == RequestMIC: // R4178-4.2.2-1
-		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: request-mic is the acceptor's to say"}, gss.Token{})
+		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: request-mic is for acceptors only"}, gss.Token{})
 	}
 	return c.heed(env, m.ResponseToken, m.MechListMIC)
 }
@@ -163,7 +163,7 @@ func (c accepting) heed(env gss.Env, token, mic gss.Token) (gss.Context, gss.Out
 	case token.Present():
 		leaf, out, err := c.leaf.Step(env, gss.Input{Token: token})
 		if err != nil {
-			return fail(gss.Unsupported, "the mechanism takes a token for misuse")
+			return fail(gss.Unsupported, "the mechanism reported misuse for a token")
 		}
 		return c.stepped(leaf, out)
 	case c.complete:
@@ -189,7 +189,7 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 	case c.micced:
 		return reject(earlyMIC, gss.Token{})
 	case out.Token.Bytes() == "":
-		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: the mechanism is not complete, and has nothing to say"}, gss.Token{})
+		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: the mechanism is not complete, and has no token"}, gss.Token{})
 	}
 	return c.send(Resp{ResponseToken: out.Token})
 }

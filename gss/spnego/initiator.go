@@ -118,7 +118,7 @@ func (c gathering) begin(env gss.Env) (gss.Context, gss.Output, error) {
 	}
 	leaf, out, err := c.cfg.mechs[c.i].Initiate(c.target).Step(env, in)
 	if err != nil {
-		return fail(gss.Unsupported, "a mechanism takes its own first step for misuse")
+		return fail(gss.Unsupported, "a mechanism reported misuse on its first step")
 	}
 	return c.began(env, leaf, out)
 }
@@ -238,7 +238,7 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return next.heed(env, m)
 	case m.State == AcceptCompleted || m.ResponseToken.Present() || m.MechListMIC.Present():
 		// It cannot have answered a token of a mechanism that has not yet spoken.
-		return fail(gss.Unexpected, "the acceptor chose another mechanism than the one it had a token of, and goes on as if it had one of that")
+		return fail(gss.Unexpected, "the acceptor chose another mechanism than the one it had a token of, and continues as if it had a token of that one")
 	}
 	// Old acceptors say accept-incomplete where request-mic is due (C42).
 	next.reselected = chosen.mech != favourite.mech
@@ -285,7 +285,7 @@ func reply(token gss.Token) (Resp, gss.Fault) {
 		return Resp{}, gss.Fault{Code: gss.Refused, Detail: "spnego: the acceptor went on without a token"}
 	}
 	if f, _ := FramingOf(token.Bytes()); f == Initial || f == Raw {
-		return Resp{}, gss.Fault{Code: gss.Unexpected, Detail: "spnego: a first message or a bare token came where a NegTokenResp was due"}
+		return Resp{}, gss.Fault{Code: gss.Unexpected, Detail: "spnego: expected a NegTokenResp, a first message or a bare token came"}
 	}
 	m, fault := ParseResp(token.Bytes())
 	if m.repeats() {
@@ -331,7 +331,7 @@ func (c initiating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	case m.State == Reject:
 		return c.rejected(env, m)
 	case m.State == RequestMIC: // R4178-4.2.2-1
-		return fail(gss.Unexpected, "request-mic stands in the acceptor's first reply only")
+		return fail(gss.Unexpected, "request-mic is for the acceptor's first reply only")
 	}
 	return c.heed(env, m) // SPNG-3.3.5-1: whatever its supportedMech says
 }
@@ -354,7 +354,7 @@ func (c initiating) heed(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
 	case m.ResponseToken.Present():
 		leaf, out, err := c.leaf.Step(env, gss.Input{Token: m.ResponseToken})
 		if err != nil {
-			return fail(gss.Unsupported, "the mechanism takes a token for misuse")
+			return fail(gss.Unsupported, "the mechanism reported misuse for a token")
 		}
 		return c.stepped(leaf, out)
 	case c.state == gss.Complete:
@@ -362,7 +362,7 @@ func (c initiating) heed(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
 	case c.said == AcceptCompleted:
 		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but sends no token where the mechanism waits for one")
 	}
-	return fail(gss.Unexpected, "the acceptor wants more, but sends no token where the mechanism waits for one")
+	return fail(gss.Unexpected, "the acceptor sends accept-incomplete, but no token where the mechanism waits for one")
 }
 
 // stepped continues with the output of the mechanism for a token or an answer.
@@ -381,7 +381,7 @@ func (c initiating) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.
 	case c.micced:
 		return failWith(earlyMIC)
 	case out.Token.Bytes() == "":
-		return fail(gss.Unexpected, "the mechanism is not complete, and has nothing to say")
+		return fail(gss.Unexpected, "the mechanism is not complete, and has no token")
 	}
 	return c.speak(out.Token)
 }
@@ -449,7 +449,7 @@ func (c initiating) settle() (gss.Context, gss.Output, error) {
 		c.mics, c.due = own, true
 		return c.send(Resp{State: AcceptIncomplete, MechListMIC: mic})
 	case c.said == AcceptIncomplete || c.said == RequestMIC:
-		return fail(gss.Unexpected, "the acceptor wants more, and nothing is left to be said")
+		return fail(gss.Unexpected, "the acceptor sends accept-incomplete after the last token")
 	}
 	return established{c.leaf, c.mics}, done, nil
 }
@@ -463,7 +463,7 @@ func (c initiating) protects() bool {
 // unproven reports whether a mechanism without integrity may be an attacker's choice.
 func (c initiating) unproven() bool { return c.reselected && !c.cfg.Fallback }
 
-var weak = gss.Fault{Code: gss.NotPermitted, Detail: "spnego: the acceptor chose a weaker mechanism, and that has no integrity to prove that it did; Config.Fallback takes it"}
+var weak = gss.Fault{Code: gss.NotPermitted, Detail: "spnego: the acceptor chose a weaker mechanism, which has no integrity to authenticate the choice; Config.Fallback accepts it"}
 
 // Info implements gss.Context.
 func (c initiating) Info() gss.Info { return hollow(c.leaf) }

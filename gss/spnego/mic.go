@@ -95,8 +95,8 @@ func (m mics) verify(leaf gss.Context, mic string) (mics, gss.Fault) {
 
 // The faults of section 5.
 var (
-	wrongMIC = gss.Fault{Code: gss.NotAuthentic, Detail: "spnego: the mechListMIC does not verify: the list of mechanisms was altered on its way, or the peer has another key"}
-	noMIC    = gss.Fault{Code: gss.NotAuthentic, Detail: "spnego: a mechListMIC is required, since the mechanism is not the favourite of both sides or protects its own messages, and none came"}
+	wrongMIC = gss.Fault{Code: gss.NotAuthentic, Detail: "spnego: the mechListMIC does not verify: the list of mechanisms was altered in transit, or the peer has another key"}
+	noMIC    = gss.Fault{Code: gss.NotAuthentic, Detail: "spnego: a mechListMIC is required, since the mechanism is not preferred by both sides or protects its own messages, and none came"}
 	earlyMIC = gss.Fault{Code: gss.Unexpected, Detail: "spnego: a mechListMIC came before the mechanism was complete, or for one that has no integrity"}
 )
 

@@ -75,7 +75,7 @@ func New(c Config) (Mechanism, error) {
 			return Mechanism{}, gss.Misuse("spnego: one of Config.Mechanisms is SPNEGO itself, has no OID, or has that of MSKerberos (use Kerberos)")
 		}
 		if p.find(mech) >= 0 {
-			return Mechanism{}, gss.Misuse("spnego: a mechanism stands in Config.Mechanisms twice")
+			return Mechanism{}, gss.Misuse("spnego: a mechanism is in Config.Mechanisms twice")
 		}
 		p.mechs[p.n] = m
 		p.n++

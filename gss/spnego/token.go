@@ -181,13 +181,13 @@ func malformed(detail string) gss.Fault {
 // The faults of the decoder, made once: a fault costs no memory either.
 var (
 	errLong     = malformed("expected a token of at most 65,536 bytes, a longer one came")
-	errFragment = malformed("the token is shorter than its header says; fragments (MS-SPNG section 3.1.5.9) are not put together")
+	errFragment = malformed("the token is shorter than its header says; fragments (MS-SPNG section 3.1.5.9) are not reassembled")
 	errInit     = malformed("expected a NegTokenInit, with or without the framing of RFC 2743; something else came")
 	errResp     = malformed("expected a NegTokenResp without framing, something else came")
 	errFields   = malformed("the message's fields are out of order, too many, or not as RFC 4178 defines them")
 	errNoMechs  = malformed("the NegTokenInit lists no mechanisms")
 	errMechs    = malformed("expected a list of 1 to 32 mechanisms, OIDs of up to 64 octets")
-	errState    = malformed("the negState is none of RFC 4178")
+	errState    = malformed("the negState is not one of RFC 4178")
 )
 
 // ParseInit reads a NegTokenInit or NegTokenInit2, with the framing of RFC 2743 section

@@ -35,7 +35,7 @@ func RandomKey(t Type, env gss.Env, label string) (Key, gss.Fault) {
 	}
 	value, ok := env.Bytes(label, t.KeySize())
 	if !ok {
-		return Key{}, gss.Fault{Code: gss.NoEntropy, Detail: "enctype: the seed of this step is zero, and a key was to be drawn from it"}
+		return Key{}, gss.Fault{Code: gss.NoEntropy, Detail: "enctype: the seed of this step is zero, and a key was to be derived from it"}
 	}
 	return Key{t, value}, gss.Fault{}
 }

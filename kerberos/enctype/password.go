@@ -43,7 +43,7 @@ func (t Type) Iterations(params string) (uint32, gss.Fault) {
 	}
 	count := binary.BigEndian.Uint32([]byte(params))
 	if count == 0 || count > p.ceiling {
-		return 0, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("enctype: string-to-key with %d iterations, where 1 to %d are taken", count, p.ceiling)}
+		return 0, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("enctype: string-to-key with %d iterations, where 1 to %d are allowed", count, p.ceiling)}
 	}
 	return count, gss.Fault{}
 }

@@ -146,7 +146,7 @@ func (t Type) Weak() bool { return t == RC4 }
 func (t Type) usable(fips bool) gss.Fault {
 	switch f := t.profile().family; {
 	case f == unknown:
-		return gss.Fault{Code: gss.Unsupported, Detail: "enctype: an encryption type that is not known here"}
+		return gss.Fault{Code: gss.Unsupported, Detail: "enctype: unknown encryption type"}
 	case fips && f != sha2CTS:
 		return gss.Fault{Code: gss.Unsupported, Detail: "enctype: FIPS-only mode bars " + t.String() + "; the types of RFC 8009 work"}
 	}

@@ -74,7 +74,7 @@ func (p *parser) parse(text string, root *node, depth int) {
 			return
 		case line[0] == '}':
 			if len(at) == 1 {
-				p.fail(n, "a brace that closes nothing")
+				p.fail(n, "a closing brace without an opening one")
 				return
 			}
 			if strings.HasPrefix(line[1:], "*") {
@@ -107,7 +107,7 @@ func (p *parser) parse(text string, root *node, depth int) {
 		p.add(at[len(at)-1], &node{name: name, value: text, final: final}, n)
 	}
 	if len(at) > 1 {
-		p.fail(n, "a brace that is never closed")
+		p.fail(n, "an unclosed brace")
 	}
 	finish(closed)
 }
@@ -167,7 +167,7 @@ func (p *parser) included(line string, n int, root *node, depth int) bool {
 	}
 	text, ok := p.include(directive, strings.TrimSpace(name))
 	if !ok {
-		p.fail(n, "what is to be included cannot be read")
+		p.fail(n, "an included file cannot be read")
 		return true
 	}
 	p.parse(text, root, depth+1)

@@ -89,7 +89,7 @@ func ParseGSSChecksum(b string) (GSSChecksum, gss.Fault) { // R4121-4.1.1-2
 	rest := b[gssChecksumSize:]
 	if gss.Flags(c.Flags).Has(gss.Delegate) {
 		if len(rest) < 4 || rest[0] != 1 || rest[1] != 0 {
-			return GSSChecksum{}, malformed("an authenticator's checksum that says it delegates, and does not")
+			return GSSChecksum{}, malformed("an authenticator's checksum with the delegation flag and without credentials")
 		}
 		n := int(rest[2]) | int(rest[3])<<8
 		if rest = rest[4:]; n > len(rest) {

@@ -60,7 +60,7 @@ func start(b string, fail *gss.Fault) reader {
 // end wants nothing to be left.
 func (r *reader) end() {
 	if r.s != "" {
-		r.broken("something follows where a message or a part of it should end")
+		r.broken("trailing data after a message or a part of it")
 	}
 }
 
@@ -95,7 +95,7 @@ func (r *reader) has(tag byte) bool { return r.s != "" && r.s[0] == tag }
 // next returns the contents of the next element, which must have this tag.
 func (r *reader) next(tag byte) reader {
 	if !r.has(tag) {
-		r.broken("an element is missing, or another one stands in its place")
+		r.broken("an element is missing, or another one is in its place")
 		return *r
 	}
 	body, rest, ok := split(r.s)

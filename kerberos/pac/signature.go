@@ -35,7 +35,7 @@ func (p PAC) Verify(service *enctype.Prepared, client message.Name, authTime mes
 		return bad("there is no KDC signature")
 	}
 	if !verify(service, sum, string(zeroed)) {
-		return bad("the server signature does not fit the service's key")
+		return bad("the server signature does not verify with the service's key")
 	}
 	info, fault := p.clientInfo()
 	if !fault.IsZero() {
@@ -64,7 +64,7 @@ func (v Verified) VerifyKDC(krbtgt *enctype.Prepared) (Verified, gss.Fault) {
 	server, _, okS := v.pac.signature(ServerChecksum)
 	kdc, _, okK := v.pac.signature(KDCChecksum)
 	if !okS || !okK || krbtgt == nil || !verify(krbtgt, kdc, server.Sum) {
-		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: the KDC's signature does not fit its key"}
+		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: the KDC's signature does not verify with its key"}
 	}
 	v.kdc = true
 	return v, gss.Fault{}

@@ -153,7 +153,7 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 	case !fault.IsZero():
 		return x.failWith(fault)
 	case rep.Type != message.ASRep:
-		return x.fail(gss.Unexpected, "the KDC answered another question than was asked")
+		return x.fail(gss.Unexpected, "the KDC answered another request than was sent")
 	case !x.req.Types.Has(rep.Enc.Type):
 		return x.fail(gss.NotPermitted, "the KDC answers with an encryption type that was not asked for")
 	case !x.canonicalizes() && !rep.Client.Equal(x.req.Client): // RFC 4120 section 3.1.5
@@ -169,7 +169,7 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 	}
 	text, ok := rep.Enc.Open(key, enctype.UsageASRep)
 	if !ok {
-		return x.failWith(armored(rep, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the KDC's answer does not open with the client's password or key"}))
+		return x.failWith(armored(rep, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the KDC's reply cannot be decrypted with the client's password or key"}))
 	}
 	part, fault := message.ParseEncKDCRepPart(text)
 	if !fault.IsZero() {
@@ -207,7 +207,7 @@ func (x *Exchange) untouched(part message.EncKDCRepPart, key enctype.Key) gss.Fa
 			return gss.Fault{}
 		}
 	}
-	return gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC saw another request than was sent: somebody changed it on its way"}
+	return gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC received another request than was sent: it was modified in transit"}
 }
 
 // errorAS takes a KRB-ERROR. It is not authenticated, and can only cause another try, a
@@ -227,7 +227,7 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 			return x.failWith(fault)
 		}
 		if offersFAST(e.Code, e.Data) { // KRB-7
-			return x.fail(gss.Unsupported, "the KDC takes no timestamp under the client's key, and offers FAST (RFC 6113), which is not implemented")
+			return x.fail(gss.Unsupported, "the KDC does not accept a timestamp under the client's key, and offers FAST (RFC 6113), which is not implemented")
 		}
 		info, ok := x.choose(pa)
 		if !ok {

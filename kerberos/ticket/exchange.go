@@ -131,7 +131,7 @@ func (x *Exchange) draw(env gss.Env) bool {
 }
 
 func noEntropy() gss.Fault {
-	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a nonce or a key was to be drawn from it"}
+	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a nonce or a key was to be derived from it"}
 }
 
 // body returns the part that both requests have.

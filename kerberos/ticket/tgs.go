@@ -115,14 +115,14 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 	case !fault.IsZero():
 		return x.failWith(fault)
 	case rep.Type != message.TGSRep:
-		return x.fail(gss.Unexpected, "the KDC answered another question than was asked")
+		return x.fail(gss.Unexpected, "the KDC answered another request than was sent")
 	}
 	text, ok := rep.Enc.Open(x.subkey, enctype.UsageTGSRepSub)
 	if !ok { // some answer under the session key
 		text, ok = rep.Enc.Open(x.tgt.Key, enctype.UsageTGSRep)
 	}
 	if !ok {
-		return x.failWith(armored(rep, gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC's answer does not open: it is not from the KDC that gave the ticket-granting ticket"}))
+		return x.failWith(armored(rep, gss.Fault{Code: gss.NotAuthentic, Detail: "kerberos: the KDC's reply cannot be decrypted: it is not from the KDC that issued the ticket-granting ticket"}))
 	}
 	part, fault := message.ParseEncKDCRepPart(text)
 	if !fault.IsZero() {

@@ -46,7 +46,7 @@ func (v Vocabulary) decode(b []byte) (Record, error) {
 func (v Vocabulary) put(b []byte, x reflect.Value, depth int) ([]byte, error) {
 	t := x.Type()
 	if depth > maxDepth {
-		return nil, problem(UnknownType, "values stand too deep in one another to be sealed")
+		return nil, problem(UnknownType, "values are nested too deeply to be sealed")
 	}
 	if l, ok := leafOf(t); ok {
 		text := l.text(x.Interface())

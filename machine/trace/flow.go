@@ -99,7 +99,7 @@ func (s *story) step(l Line) {
 	t := s.talker(me, l)
 	s.event(me, t, l.Event)
 	if l.Misuse {
-		s.note(me, "misuse: the driver told what cannot come now")
+		s.note(me, "misuse: the driver sent an event that cannot come now")
 	}
 	for _, a := range l.Actions {
 		s.action(me, t, a)
@@ -185,7 +185,7 @@ func (s *story) action(me string, t *talker, a Item) {
 		s.answer(me, s.down(me), strconv.Itoa(a.Status), a.Fields)
 	case "Accept":
 		if has(a.Flags, "anonymous") {
-			s.note(me, "accepts anybody")
+			s.note(me, "accepts an anonymous client")
 			break
 		}
 		s.note(me, join(join("accepts", a.Scheme), inMech(a.Mech)))
@@ -202,11 +202,11 @@ func (s *story) action(me string, t *talker, a Item) {
 			fields = append(only(t.fields, header.WWWAuthenticate), fields...)
 		}
 		if has(a.Flags, "keep") {
-			s.note(me, "upstream connection: this client's alone from now on")
+			s.note(me, "upstream connection pinned to this client")
 		}
 		s.answer(me, client, t.status, append(fields, a.Fields...))
 	case "Reopen":
-		text := "goes on over a new connection"
+		text := "continues on a new connection"
 		if has(a.Flags, "http11") {
 			text += " with HTTP/1.1"
 		}

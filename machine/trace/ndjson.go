@@ -176,7 +176,7 @@ func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 	}
 	switch {
 	case err != nil || h.Version == 0:
-		return problem(Malformed, "this is no trace: its first line is not that of one")
+		return problem(Malformed, "not a trace: the first line is not that of a trace")
 	case h.Version != Version:
 		return problem(OtherVersion, "this program reads version 2")
 	case (len(h.Salt) == saltSize) != (blob != nil) || len(h.Salt) != 0 && len(h.Salt) != saltSize:
@@ -195,7 +195,7 @@ func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 	}
 	setup, ok := s.open(0, clear, blob)
 	if !ok {
-		return problem(WrongKey, "the key does not open this trace, or its first line was changed")
+		return problem(WrongKey, "the key does not decrypt this trace, or its first line was changed")
 	}
 	d.seal, t.Setup = &s, gss.NewSecret(string(setup))
 	return nil
@@ -204,7 +204,7 @@ func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 // step reads a line behind the first.
 func (d *decoder) step(line []byte, t *Trace) error {
 	if t.Ended {
-		return problem(Malformed, "something stands behind the end of the trace")
+		return problem(Malformed, "data after the end of the trace")
 	}
 	seq := uint64(len(t.Lines)) + 1
 	var l Line
@@ -220,7 +220,7 @@ func (d *decoder) step(line []byte, t *Trace) error {
 	case t.Sealed != (blob != nil):
 		return problem(Tampered, "the lines of a trace are sealed all or none")
 	case v == any(&end) && end.Steps != seq-1, v == any(&l) && l.Seq != seq:
-		return problem(Tampered, "a line is missing, or not in its place")
+		return problem(Tampered, "a line is missing or out of place")
 	}
 	var text []byte
 	if d.seal != nil {

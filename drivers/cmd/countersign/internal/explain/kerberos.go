@@ -144,7 +144,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 		}
 	}
 	if !opened {
-		e.fault(n.Offset, "the ticket cannot be decrypted with the keytab, which has no key of that type and version, or another one")
+		e.fault(n.Offset, "the ticket does not open with the keytab: it has no key of that type and version, or another one")
 		return
 	}
 	at := n.Offset
