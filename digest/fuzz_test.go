@@ -72,8 +72,8 @@ func checkSent(t *testing.T, out scheme.InitiatorOutput) bool {
 	return true
 }
 
-// FuzzAcceptor feeds credentials to servers that put up with all and with nothing.
-// Nobody gets in without the secret, and nothing makes an error or a panic.
+// FuzzAcceptor feeds credentials to servers with all tolerances and with none. No client is
+// accepted without the secret, and nothing causes an error or a panic.
 func FuzzAcceptor(f *testing.F) {
 	x := exchange("POST", "/a?b")
 	server := func(t testing.TB, cfg ServerConfig) Server {

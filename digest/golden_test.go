@@ -114,8 +114,8 @@ Digest realm="lab", domain="/ /x", nonce="NONCE", opaque="OPAQUE", algorithm=MD5
 	}
 }
 
-// R7616-3.3-2, C23: an old nonce with the right password is stale, and the client
-// goes on without asking anybody, once.
+// R7616-3.3-2, C23: an old nonce with the right password is stale, and the client retries
+// without a question, once.
 func TestDigestStale(t *testing.T) {
 	w, x := newWorld(t), exchange("GET", "/")
 	c, s := newClient(t, ClientConfig{}), newServer(t, ServerConfig{NonceLifetime: time.Minute})
@@ -145,7 +145,7 @@ func TestDigestStale(t *testing.T) {
 	if _, once := w.challenged(i, out.Challenges); once.State != gss.Failed || once.Fault.Code != gss.TooMany {
 		t.Errorf("a second stale=true: %v, want %v", once.Fault, gss.TooMany)
 	}
-	// Nobody learns from stale=true whether a wrong password was close.
+	// A wrong response gets no stale=true, whatever the nonce.
 	forged := strings.Replace(sent.Credentials.Text(), param(t, sent.Credentials, "response"), strings.Repeat("0", 64), 1)
 	_, out = w.presented(s, x, header.ParseCredentials(forged))
 	wantFault(t, "an old nonce with a wrong response", out.Fault, gss.BadCredentials)

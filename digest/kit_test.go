@@ -15,8 +15,8 @@ const kitSecret = "c4nary-of-the-kit"
 
 var kitKey = strings.Repeat("nonce-k3y", 4)
 
-// kitAnswers are those of a user who knows a password, and of a server that
-// knows alice, remembers what it saw, and holds bodies.
+// kitAnswers returns the answers of a client with a password, and of a server with user alice,
+// a replay memory and hashes of bodies.
 func kitAnswers(password string) func(gss.Question) gss.Answer {
 	seen := map[gss.NeedFirstSeen]bool{}
 	return func(q gss.Question) gss.Answer {

@@ -400,7 +400,7 @@ func TestNonceIsOurs(t *testing.T) {
 			t.Errorf("%s: the right password gets no nonce to go on with", tt.name)
 		}
 	}
-	// A changed nonce or opaque is nobody's, whatever was changed.
+	// A changed nonce or opaque is of no known key, whatever was changed.
 	w, s := newWorld(t), newServer(t, base)
 	offer := text1(w.offer(s, x))
 	nonce, opaque := nonceOf(challenge1(offer))
@@ -464,7 +464,7 @@ func TestDigestNames(t *testing.T) {
 			}
 		}
 	}
-	// A store that finds a hash has to say whose it is.
+	// A store that finds a hash has to name its user.
 	w, x := newWorld(t), exchange("GET", "/")
 	s := newServer(t, ServerConfig{UserHash: true, Algorithms: []Algorithm{MD5}})
 	for _, v := range []gss.Answer{gss.Password{Password: gss.NewSecret(password)}, HA1{MD5: function(t, MD5).HA1(user, realm, password).Secret()}} {
@@ -519,7 +519,7 @@ func TestDigestChallenges(t *testing.T) {
 	requirement.Held(t, "unit:digest_challenges", "MSDIG-17")
 }
 
-// V1 and other credentials: refused without asking anybody.
+// V1 and other credentials: refused without a question.
 func TestDigestCredentials(t *testing.T) {
 	w, x := newWorld(t), exchange("GET", "/")
 	s := newServer(t, ServerConfig{})

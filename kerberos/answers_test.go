@@ -9,8 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-// Answers with pointers name the user whom a service will see, also where a cache
-// holds another one's tickets.
+// Answers with pointers name the user that a service will see, also if a cache holds another
+// user's tickets.
 func TestSubjects(t *testing.T) {
 	principal := func(name string) message.Principal {
 		p, f := message.ParsePrincipal(name, "A.TEST")

@@ -525,7 +525,7 @@ func TestProtectionSpace(t *testing.T) {
 	r := newRig(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		c := clientOf(r, "NTLM Negotiate:as=Kerberos", func(c *ClientConfig) { c.Policy.Fallback = true })
-		var host, identity string // whom the connection belongs to
+		var host, identity string // of the connection
 		for range 6 {
 			b := begin(r, "GET "+rapid.SampledFrom([]string{"http://a.example/", "http://b.example/", "https://a.example/", "http://a.example:81/"}).Draw(rt, "url")+" forwarded session")
 			b.Identity = rapid.SampledFrom([]string{"", "x"}).Draw(rt, "identity")
@@ -560,7 +560,7 @@ func TestProtectionSpace(t *testing.T) {
 				next, acts = must(r, next, response(401, "WWW-Authenticate: "+text, support))
 			}
 			d := first[Deliver](t, acts)
-			if d.Authenticated { // and nobody said that it does not last
+			if d.Authenticated { // and no Persistent-Auth: false came
 				host, identity = name, b.Identity
 			}
 			if c = next; c.phase == dead {
@@ -606,8 +606,8 @@ func TestZeroSeed(t *testing.T) {
 	}
 }
 
-// Mutual authentication is asked for in every context (N2HT-5.1-1), and a scheme
-// learns whom it speaks to.
+// Mutual authentication is requested in every context (N2HT-5.1-1), and a scheme gets the name
+// of its peer.
 func TestTargets(t *testing.T) {
 	r := newRig(t)
 	var got []scheme.Exchange

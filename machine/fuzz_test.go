@@ -14,11 +14,11 @@ import (
 
 // The fuzz targets drive a machine with a text of lines, each one event: letters and
 // digits that say what kind it is, a space, and the text of the fields as a peer
-// might send it, "|" between fields. Which events may come is up to the machine's
-// phase, so a Go error can only be a peer's doing.
+// might send it, "|" between fields. The machine's phase decides which events
+// may come, so only the input of a peer could cause a Go error.
 //
-// Oracle: no panic and no error (L3), the laws (by step), and nobody is authenticated
-// without a complete context of a toy whose secret no input knows.
+// Oracle: no panic and no error (L3), the laws (by step), and no client is
+// authenticated without a complete context of a toy whose secret no input knows.
 
 const unknown = "kV9-not-in-any-corpus-zQ2"
 

@@ -69,7 +69,7 @@ func (w kitWorld) server(t testing.TB, tune func(*machine.ServerConfig)) machine
 	return s
 }
 
-// kitAnswers are a user's who knows a password, and a store's that knows alice.
+// kitAnswers returns the answers of a client with a password and of a store with user alice.
 func kitAnswers(password string) func(gss.Question) gss.Answer {
 	return func(q gss.Question) gss.Answer {
 		switch q := q.(type) {

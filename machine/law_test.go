@@ -89,7 +89,7 @@ func TestZeroValues(t *testing.T) {
 	if _, err := NewClient(ClientConfig{Schemes: make([]scheme.Client, scheme.MaxSchemes+1)}); err == nil {
 		t.Error("a client with too many schemes was made")
 	}
-	// A server whose only schemes are dead lets nobody in.
+	// A server with unconfigured schemes only accepts no client.
 	s, err := NewServer(ServerConfig{Schemes: []scheme.Server{
 		digest.Server{}, scheme.ForMechanism(traitsOf(t, scheme.NTLM), gsstoy.Toy{}), scheme.BasicServer("", 0),
 	}})

@@ -211,7 +211,7 @@ func (r *rig) exchange(c *conn, o order, acts Actions, origin, proxy string) (Re
 
 func (r *rig) learn(name string, f Facts) { r.spaces[name] = r.spaces[name].Learn(f) }
 
-// deliverTo takes a request to whoever is at the other end of c.
+// deliverTo delivers a request to the peer at the other end of c.
 func (r *rig) deliverTo(c *conn, q request, proxied bool) message {
 	r.t.Helper()
 	if !proxied || !r.proxied {

@@ -127,8 +127,8 @@ func TestUpstreamIsNeverShared(t *testing.T) {
 	})
 }
 
-// NTHT-2.2.3-1, R9110-11.7.1-1: nobody's request goes on without authentication, each
-// 407 has a challenge, and credentials of the origin do not count.
+// NTHT-2.2.3-1, R9110-11.7.1-1: no request is forwarded without authentication, each 407 has
+// a challenge, and credentials of the origin do not count.
 func TestProxyAuthenticates(t *testing.T) {
 	r := newRig(t)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -142,7 +142,7 @@ func TestNothingLeftBehind(t *testing.T) {
 	})
 }
 
-// Identity and anonymity are told apart, also where a scheme forgets to say who.
+// Identity and anonymity are told apart, also if a scheme omits the client's name.
 func TestNobody(t *testing.T) {
 	r := newRig(t)
 	s := serverOf(r, "Basic", func(c *ServerConfig) { c.Optional = true })
@@ -161,8 +161,7 @@ func TestNobody(t *testing.T) {
 	first[Reply](t, acts)
 }
 
-// nobody is a scheme whose clients authenticate as nobody in particular, as
-// NTLM's anonymous ones do.
+// nobody is a scheme whose clients authenticate anonymously, as with NTLM.
 type nobody struct{}
 
 func (nobody) Traits() scheme.Traits {

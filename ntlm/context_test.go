@@ -461,8 +461,8 @@ func TestKeyWithoutDomain(t *testing.T) {
 	speak(t, c.Context, r.Context)
 }
 
-// Without a key from the controller nobody can forge a MIC or a session: not
-// under the key of zeros either.
+// Without a key from the controller an attacker cannot forge a MIC or a session, not under
+// the key of zeros either.
 func TestNoKeyNoMIC(t *testing.T) {
 	server := acceptorConfig
 	server.PassThrough = true
@@ -709,7 +709,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: session %v", row.name, ok)
 		}
 	}
-	// What must be there for everybody an anonymous client does not have.
+	// An anonymous client lacks what these require of all clients.
 	for _, c := range []Config{{RequireMIC: true}, {ChannelBinding: gss.Require}, {Require128: true}} {
 		c.Computer, c.AllowAnonymous = "WWW", true
 		w := newWorld(t, Config{}, c)

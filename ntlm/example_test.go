@@ -41,7 +41,7 @@ func Example() {
 	}
 	acceptor, verdict, _ := acceptor.Step(env(), gss.Input{Token: out.Token})
 	fmt.Printf("the server asks %+v\n", verdict.Ask)
-	hash, _ := ntlm.ParseKey("3A0D49F5E71A5A6AB25CBF0E9FD3C2AC") // of somebody else
+	hash, _ := ntlm.ParseKey("3A0D49F5E71A5A6AB25CBF0E9FD3C2AC") // of another user
 	_, verdict, _ = acceptor.Step(env(), gss.Input{Answer: ntlm.Hash{NT: hash}})
 	fmt.Println(verdict.Fault)
 	hash, _ = ntlm.HashOf(gss.NewSecret("Correct-Horse-7"))

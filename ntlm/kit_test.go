@@ -55,7 +55,7 @@ func TestKit(t *testing.T) {
 		// NTLMv1 protects no name, no flag, and no binding.
 		{name: "v1 with session security", client: ntlm.Config{Level: ntlm.V1Session}, server: ntlm.Config{Level: ntlm.V1Session}, weak: proptest.NoTamperProtection},
 		// Without extended session security both directions of message protection
-		// share one key, and four bytes of a signature are padding that nobody looks at
+		// share one key, and four bytes of a signature are padding that is not verified
 		// (MS-NLMP section 3.4.4.1): the kit rightly finds both.
 		{name: "v1", client: ntlm.Config{Level: ntlm.V1}, server: ntlm.Config{Level: ntlm.V1}, weak: proptest.NoTamperProtection, schemeOnly: true},
 	} {

@@ -10,11 +10,11 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// exchange is what a real client and a real server said to each other, recorded
+// exchange holds the messages of a real client and a real server, recorded
 // between Apache, Samba, Squid and gss-ntlmssp on the one side and curl, wget,
 // requests-ntlm, Samba and gss-ntlmssp on the other, in throw-away realms. The
-// names tell who: client, server, and what was particular. Those that begin with
-// "neg" or "spnego" travelled inside SPNEGO.
+// names hold the client, the server and what was particular. Those that begin with
+// "neg" or "spnego" were inside SPNEGO.
 type exchange struct {
 	Name                               string
 	Status                             int // of the final HTTP response: 200 let in

@@ -183,7 +183,7 @@ func (w *world) judge(a gss.Context) reached {
 	return r
 }
 
-// agent computes responses for who has External credentials.
+// agent computes responses for clients with External credentials.
 func agent(q gss.Question) gss.Answer {
 	n, ok := q.(NeedResponse)
 	if !ok {

@@ -21,8 +21,7 @@ func pair(t testing.TB, flags Flags) (i, a gss.Session) {
 	return i, a
 }
 
-// prop: what one side protects the other opens, in every mode, and nobody else
-// does.
+// prop: only the other side can verify and decrypt what one side protects, in every mode.
 func TestPropertySession(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		flags := FlagSign | FlagSeal
@@ -70,7 +69,7 @@ func TestPropertySession(t *testing.T) {
 				broken := []byte(token)
 				bit := rapid.IntRange(0, 8*len(broken)-1).Draw(rt, "bit")
 				broken[bit/8] ^= 1 << (bit % 8)
-				harmless := !flags.Has(FlagESS) && 4 <= bit/8 && bit/8 < 8 // nobody looks at the pad
+				harmless := !flags.Has(FlagESS) && 4 <= bit/8 && bit/8 < 8 // the padding is not verified
 				same, plain, _, fault := (*to).Unwrap(string(broken))
 				// Nor is the same message in the clear a forgery, where its signature is
 				// the same: the key stream may have been but one bit.

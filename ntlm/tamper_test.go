@@ -132,8 +132,8 @@ const (
 	plainOEM     = FlagOEM | FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagESS
 )
 
-// A client without a MIC still sends back what it was shown: nobody can change what
-// the challenge says about the server, or its nonce. What else a CHALLENGE holds is
+// A client without a MIC still returns parts of the challenge: an attacker cannot change what
+// it says about the server, or its nonce. What else a CHALLENGE holds is
 // covered by a MIC only; these bytes are listed by their reason.
 func TestWhatAClientWithoutMICWasShown(t *testing.T) {
 	for name, flags := range map[string]Flags{"UTF-16": plainUnicode, "OEM": plainOEM} {

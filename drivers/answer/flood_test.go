@@ -104,7 +104,7 @@ func (s *site) login(user string) (header.Challenge, string) {
 	return c, text
 }
 
-// A user who signs in often, each time with a fresh nonce, keeps no other out.
+// A user that authenticates often, each time with a fresh nonce, locks out no other user.
 func TestFloodOfDigest(t *testing.T) {
 	for name, memory := range map[string]*answer.Memory{"small": {Max: 1000}, "default": new(answer.Memory)} {
 		t.Run(name, func(t *testing.T) {

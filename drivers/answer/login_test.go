@@ -14,7 +14,7 @@ func need(side gss.Side, uriScheme, host string, port uint16) gss.NeedCredential
 	return gss.NeedCredential{Scheme: scheme.Digest, Side: side, Target: gss.Target{Scheme: uriScheme, Host: host, Port: port}}
 }
 
-// R9110-11.5-1, V17: a login is shown to its own origin, and to nobody else.
+// R9110-11.5-1, V17: a login is used for its own origin only.
 func TestLoginIsForOneOrigin(t *testing.T) {
 	for _, c := range []struct {
 		url  string

@@ -25,7 +25,7 @@ func claim(domain, user string) gss.Question {
 	return gss.NeedVerifier{Scheme: scheme.NTLM, Realm: domain, User: user}
 }
 
-// TestNTHashes: who is found by which claim, in every case of letters.
+// TestNTHashes: which user is found by which claim, in any case of letters.
 func TestNTHashes(t *testing.T) {
 	text, key := hashText(t, "wonder")
 	file := "# users\r\n\r\nalice:" + strings.ToUpper(text) + "\r\n" +

@@ -61,7 +61,7 @@ func ExampleDialer() {
 	body, _ := io.ReadAll(response.Body)
 	fmt.Println(string(body))
 
-	// The port of a service that the proxy allows nobody to reach.
+	// A port that the proxy does not allow.
 	_, err = dialer.DialContext(context.Background(), "tcp", net.JoinHostPort("mail.example", "25"))
 	fmt.Println(err)
 	// Output:

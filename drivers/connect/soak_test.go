@@ -65,8 +65,8 @@ func (g *glass) Close() error {
 }
 
 // TestDialerSoak: a hundred tunnels at once of each scheme, through a proxy whose connections close
-// at random. Each asks for a host of its user's name; nobody gets one of another's, everybody gets a
-// tunnel when it is calm, and nothing is left.
+// at random. Each asks for a host named after its user. No user gets another one's tunnel, all
+// get one after the closes stop, and no connection or goroutine is left.
 func TestDialerSoak(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })

@@ -60,8 +60,8 @@ func (r *realm) take(token gss.Token) gss.Output {
 	return out
 }
 
-// A user who sends one request after the other with a ticket keeps no other out, and none of
-// the requests is taken a second time.
+// A user that sends one request after the other with a ticket locks out no other user, and
+// none of the requests is accepted twice.
 func TestFloodOfKerberos(t *testing.T) {
 	for name, memory := range map[string]answer.Source{"small": kdc.NewReplays(1000, 0), "default": kdc.NewReplays(0, 0), "shared with Digest": new(answer.Memory)} {
 		t.Run(name, func(t *testing.T) {

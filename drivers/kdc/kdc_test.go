@@ -69,7 +69,7 @@ func listen(t *testing.T, k *kdctest.KDC, datagram, stream mangling) *front {
 	var tcp net.Listener
 	var udp net.PacketConn
 	err := errors.New("not tried")
-	for range 100 { // the port of one may be somebody's of the other
+	for range 100 { // a port that is free for one may be in use for the other
 		if tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			break
 		}

@@ -54,7 +54,7 @@ func kitPair(t gsstoy.Toy) proptest.Pair {
 	return p
 }
 
-// answers are a user's who knows a password, and a store's that knows alice.
+// answers returns the answers of a client with a password and of a store with user alice.
 func answers(password string) func(gss.Question) gss.Answer {
 	return func(q gss.Question) gss.Answer {
 		switch q := q.(type) {

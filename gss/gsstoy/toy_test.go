@@ -536,9 +536,8 @@ func genToy(t *rapid.T, label string) Toy {
 	}
 }
 
-// Whatever the two sides are, whatever the driver answers, and whatever the
-// network does to the tokens: the laws hold, the talk ends, and an acceptor
-// completes only for one who knows its secret.
+// For any two sides, answers of the driver and changes of tokens by the network: the laws
+// hold, the exchange ends, and an acceptor completes only for an initiator with its secret.
 func TestAnyTwoSides(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		it, at := genToy(rt, "initiator"), genToy(rt, "acceptor")

@@ -112,7 +112,7 @@ func mutate(token string, how, where uint8, with []byte) string {
 }
 
 // fuzzExchange runs an exchange in which one side's nth token is altered. The oracle is
-// the rig's lawful, and that nobody completes with what nobody agreed upon.
+// the rig's lawful, and that neither side completes with a mechanism that was not negotiated.
 func fuzzExchange(t *testing.T, side int, kind, n, how, where uint8, with []byte) {
 	c, s := fuzzConfigs(kind)
 	p := newPair(t, c, s)

@@ -8,7 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
-// A man in the middle, against mechanisms whose proofs he cannot make.
+// An attacker in the middle, against mechanisms whose proofs it cannot make.
 
 func fresh(t gsstoy.Toy) gsstoy.Toy {
 	t.Fresh = true

@@ -10,8 +10,8 @@ import (
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
-// RFC 4178 section 5, which is section 3 of the working notes: who sends which MIC when. The toys
-// are called Kerberos and NTLM for their names alone.
+// RFC 4178 section 5: which side sends which MIC when. The toys have the OIDs of Kerberos and
+// NTLM for their names only.
 
 func kerberos(legs uint8) gsstoy.Toy { return toy(gss.Kerberos, legs) }
 func ntlmToy(legs uint8) gsstoy.Toy  { return toy(gss.NTLM, legs) }
@@ -438,7 +438,7 @@ func TestNotes3MechanismForcesMIC(t *testing.T) {
 		A complete accept-completed +MIC
 		I complete`)
 	p.mustComplete(gss.NTLM)
-	// Whoever strips one of the two is found out.
+	// An attacker that strips one of the two is detected.
 	for side := range 2 {
 		p := newPair(t, with(true), with(true))
 		p.mangle = func(s, n int, token string) string {
@@ -540,7 +540,7 @@ func TestNotes3NoSessionBeforeComplete(t *testing.T) {
 	requirement.Held(t, "prop:spnego_no_wrap_before_complete")
 }
 
-// slow is a toy that asks somebody about every token of its peer but the first one.
+// slow is a toy that asks a question about every token of its peer but the first one.
 type slow struct{ gsstoy.Toy }
 
 func (s slow) Initiate(t gss.Target) gss.Context { return slowContext{Context: s.Toy.Initiate(t)} }

@@ -242,7 +242,7 @@ func TestNotes2BlockedMechanismIsNoDowngrade(t *testing.T) {
 	if d := p.out[ours].Fault.Detail; !strings.Contains(d, "Kerberos") || !strings.Contains(d, gsstoy.OID.String()) {
 		t.Error(d)
 	}
-	// No entropy is nobody's doing but the caller's, and fails closed (HTA-3).
+	// Missing entropy is an error of the caller, and fails closed (HTA-3).
 	fresh := ntlmToy(1)
 	fresh.Fresh = true
 	for _, c := range []Config{over(fresh), over(kerberos(1), fresh), {Mechanisms: []gss.Mechanism{kerberos(1), fresh}, Fallback: true}} {
@@ -491,8 +491,8 @@ func TestNotes7HintAsInput(t *testing.T) {
 		// golden:nego2_unknown_mechtoken
 		"a token of a mechanism that we lack": hint(gss.TokenOf("NEGOEXTS"), gss.NegoEx, gss.NTLM),
 		"in another order":                    hint(gss.Token{}, gss.NTLM, gss.Kerberos),
-		// Nothing protects a hint. Who strips Kerberos from it does not strip it from
-		// our list (HTA-13).
+		// Nothing protects a hint. An attacker that strips Kerberos from it does not strip
+		// it from the initiator's list (HTA-13).
 		"a mechanism stripped": hint(gss.Token{}, gss.NTLM),
 		"no list at all":       {Token: gss.TokenOf(opening(tlv(tagField+3, tlv(tagSequence))))},
 	} {

@@ -94,8 +94,8 @@ func TestNotes5RawNTLM(t *testing.T) {
 	}
 }
 
-// Who strips Kerberos on its way to the acceptor, with the initiator's token for it, is
-// found out by NTLM's mechListMIC.
+// NTLM's mechListMIC detects an attacker that strips Kerberos and the initiator's token for it
+// on the way to the acceptor.
 func TestNTLMDowngradeDetected(t *testing.T) {
 	for name, with := range map[string]func(*Init){
 		"stripped": func(m *Init) { m.MechTypes, m.MechToken = MechTypesOf(gss.NTLM), gss.Token{} },

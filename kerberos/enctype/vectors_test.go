@@ -91,7 +91,7 @@ func TestVectors(t *testing.T) {
 	check("checksum", file.Checksum, 9, func(v vector) string {
 		kind, ok := sums[v.Sum]
 		if !ok {
-			return string(v.Want) // MD4 and DES, which nobody needs
+			return string(v.Want) // MD4 and DES, which are not implemented
 		}
 		k := key(v)
 		sum, ok := kind.Sum(k, v.Usage, string(v.Data))

@@ -263,8 +263,8 @@ func TestLateTimes(t *testing.T) {
 	}
 }
 
-// A KDC that lies, or somebody in its place, gets a fault out of the client and
-// nothing else, within bounds.
+// The client answers a hostile KDC, or an attacker in its place, with a fault and nothing
+// else, within bounds.
 func TestHostileKDC(t *testing.T) {
 	honest := newKDC(t, realms())
 	tgt := (&world{t: t, kdc: honest}).ok(ticket.Request{Client: alice, Password: secret("wonder")})
@@ -334,7 +334,7 @@ func TestHostileKDC(t *testing.T) {
 	if res := w.run(far); res.Fault.Code != gss.TooMany || len(w.asked) > ticket.MaxReferrals+1 {
 		t.Errorf("%v, asked %v", res.Fault, w.asked)
 	}
-	// Another user's ticket in place of ours: somebody between exchanges whole answers.
+	// Another user's ticket: an attacker in the middle exchanges whole replies.
 	stolen := (&world{t: t, kdc: honest}).ok(ticket.Request{Client: principal("open@A.TEST"), Password: secret("door")})
 	w = &world{t: t, kdc: honest}
 	swap := ticket.Request{Client: alice, Server: www, TGT: stolen}
@@ -343,7 +343,7 @@ func TestHostileKDC(t *testing.T) {
 	}
 }
 
-// RFC 6806 section 11: who takes strong types out of the request on its way is found out.
+// RFC 6806 section 11: the removal of strong types from the request in transit is detected.
 func TestDowngrade(t *testing.T) {
 	k := newKDC(t, realms())
 	x := ticket.New(ticket.Request{Client: principal("open@A.TEST"), Password: secret("door"), Types: types})

@@ -76,7 +76,7 @@ func lines(t *rapid.T, label string) []string {
 	return rapid.SliceOfN(rapid.Map(rapid.SliceOfN(part, 0, 8), func(s []string) string { return strings.Join(s, "") }), 0, 3).Draw(t, label)
 }
 
-// fill sets x to a value that anybody might make.
+// fill sets x to an arbitrary value.
 func fill(t *rapid.T, x reflect.Value, label string) {
 	var v any
 	switch x.Type() {

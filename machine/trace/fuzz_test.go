@@ -45,7 +45,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzEncoding reads hostile bytes as what is sealed, as one who has the key
+// FuzzEncoding decodes hostile bytes as the sealed part of a trace, as an attacker with the key
 // could make them.
 func FuzzEncoding(f *testing.F) {
 	v := all(f)
