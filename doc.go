@@ -1,24 +1,24 @@
-// Package countersign is the manual for those who drive the machines of this
-// module from a transport of their own. It holds no code; the code is in the
-// packages below, and drivers for net/http are in the nested module drivers.
+// Package countersign is the manual for drivers: for programs that run the machines of
+// this module over a transport of their own. It holds no code. The code is in the packages
+// below, and drivers for net/http and others are in the nested module drivers.
 //
-// # What there is
+// # Packages
 //
 //	header    field values to and from text
 //	gss       security contexts, questions and answers, as values
 //	scheme    HTTP authentication schemes, policy, Basic
 //	digest    the Digest scheme
 //	gss/spnego, ntlm   mechanisms for Negotiate, Nego2 and NTLM
-//	machine   Client, Server and Proxy: what to do next, for one connection
-//	hop       which connection a request goes out on, what becomes of it, which fields go
+//	machine   Client, Server and Proxy: the next actions for one connection
+//	hop       which connection a request goes over, what becomes of it, which fields are sent
 //	machine/trace   records of what machines did, replayed or drawn
 //	model     the worlds in which the machines are explored
 //	proptest  conformance kits for mechanisms, schemes and machines of your own
 //
-// Data flows one way. A driver reads a message, parses the fields of
-// authentication with header.ParseResponse or header.ParseRequest, and tells a
-// machine the event. Step returns the next machine and actions. The driver does
-// the actions in order; an Ask it answers with another event.
+// Data flows one way. A driver reads a message, parses the fields of authentication with
+// header.ParseResponse or header.ParseRequest, and passes the event to a machine. Step
+// returns the next machine and actions. The driver executes the actions in order, and
+// answers an Ask with another event.
 //
 //	wire text -> header.Parse... -> Event -> machine.Step -> Actions -> header text -> wire
 //	                                  ^                         |
@@ -26,57 +26,56 @@
 //
 // # Rules for a driver
 //
-// One machine per connection, or per stream of a multiplexed connection. A
-// machine is a value: keep the newest, drop the old, and never feed one from two
-// goroutines at once. What outlives a connection is in machine.Space, one per
-// origin and route and one per proxy, under the driver's lock.
+// There is one machine per connection, or per stream of a multiplexed connection. A machine
+// is a value: keep the newest, drop the old ones, and never step one from two goroutines at
+// once. State that outlives a connection is in machine.Space, one per origin and route and
+// one per proxy, under the driver's lock.
 //
-// Every Step gets a fresh gss.Env: the time now, and 32 bytes from a
-// cryptographic random source that are used once. With a zero seed everything
-// that needs entropy fails closed.
+// Every Step needs a fresh gss.Env: the current time, and 32 bytes from a cryptographic
+// random source that are used once. With a zero seed, steps that need entropy fail closed.
 //
-// A Go error from Step is a bug in the driver; the machine is as it was. Nothing
-// that a peer sends makes one. What the peer did wrong comes as an action.
+// A Go error from Step is a bug in the driver, and leaves the machine unchanged. Nothing
+// that a peer sends causes one. Errors of the peer are reported by actions.
 //
 // A client's loop:
 //
-//	Begin        the request is to be sent; take a Lease from each Space
-//	  Send       put the credentials in their fields and send; then tell Response.
-//	             Body says Omit, Whole or Expect. Pinned must use this connection;
-//	             if that is gone tell Lost, and so where no response comes.
-//	  Ask        answer with Answered{ID}. Declined is always an answer.
-//	  Deliver    give the response to the application, and Learn to the Space
-//	  Fail       the exchange is over; Fault says why, and what may help
-//	  Reopen     begin anew on another connection with a fresh machine and Resume
+//	Begin        starts a request; take a Lease from each Space
+//	  Send       put the credentials in their fields, send the request, and pass
+//	             the Response. Body is Omit, Whole or Expect. A Pinned leg must use
+//	             this connection. If that is closed, or no response comes, pass Lost.
+//	  Ask        answer with Answered{ID}. Declined is always a valid answer.
+//	  Deliver    return the response to the application, and pass Learn to the Space
+//	  Fail       the exchange has failed; Fault has the reason, and what may help
+//	  Reopen     begin again on another connection, with a fresh machine and Resume
 //	  Retire     do not use this connection again
 //
-// Before a leg goes out on the same connection the body of the last response has
-// to be read, up to a bound; beyond it, close and tell Lost.
+// Before a leg is sent on the same connection, read the body of the last response, up to a
+// bound. Beyond it, close the connection and pass Lost.
 //
 // A server's loop:
 //
-//	Received     a request came in
-//	  Reply      send that status with those challenges; the handler does not run.
-//	             Read what is left of the request body first, up to a bound.
+//	Received     a request was received
+//	  Reply      send the status with the challenges; the handler does not run.
+//	             Read the rest of the request body first, up to a bound.
 //	  Ask        as above
-//	  Accept     run the handler as Info.Name; when its status is known and nothing
-//	             has left yet, tell
+//	  Accept     run the handler as Info.Name; when its status is known and before
+//	             the response is sent, pass
 //	Responding
-//	  Finish     add these fields, then let the response go
+//	  Finish     add these fields, then send the response
 //
-// A proxy gets Received, and Response from its upstream, and says Reply, Ask,
-// Forward, Relay and Retire. Forward and Relay say which upstream connection is
-// whose; that is the part that keeps identities apart. hop.Front does what they say:
-// a proxy's driver tells it what happens, and carries out its orders.
+// A proxy takes Received, and Response from its upstream, and returns Reply, Ask, Forward,
+// Relay and Retire. Forward and Relay tell which upstream connection belongs to which
+// client, which keeps identities apart. hop.Front carries that out on values: a proxy's
+// driver passes it what happens, and does what it orders.
 //
-// # What only a driver can know
+// # Facts from the driver
 //
-// Four facts decide about safety and come from the driver alone, in
-// machine.Request and machine.Received. Multiplexed: other requests share the
-// connection. SharedFront: other clients do. Binding: the channel below, which is
-// one of none, bytes, or unavailable (the zero value; say NoBinding only where
-// there is no TLS), or at a server that does not know which of its certificates it
-// showed, one of several (gss.BindingAmong). And the identity on whose behalf a client acts.
+// Security depends on four facts that only the driver knows, in machine.Request and
+// machine.Received. Multiplexed: other requests share the connection. SharedFront: other
+// clients share it. Binding: that of the TLS channel, which is none, bytes, or unavailable
+// (the zero value; use NoBinding only without TLS), or at a server that does not know which
+// of its certificates it used, one of several (gss.BindingAmong). Identity: the one for
+// which a client acts.
 //
-// The example of this package is a whole driver over in-memory messages.
+// The example of this package is a complete driver over in-memory messages.
 package countersign
