@@ -11,9 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Tolerance names things that old clients do against the standard, and that a
-// server may put up with. None is on by default, but for what all clients do: see
-// PathToProxy.
+// Tolerance lists violations of the standard by old clients that a server can accept. All
+// are off by default; what all known clients do needs none, see PathToProxy.
 type Tolerance uint16
 
 const (
@@ -108,7 +107,7 @@ type ServerConfig struct {
 	// curl, Chromium, Firefox and all other clients that are known send the path;
 	// the host is then not part of the proof (RFC 7616 section 3.4.6, C29).
 	StrictURI bool
-	// Tolerate are the faults of old clients to put up with.
+	// Tolerate holds the violations of old clients to accept.
 	Tolerate Tolerance
 	// Microsoft is the profile of MS-DPSP for Windows clients: MD5-sess unless
 	// Algorithms says otherwise, MissingOpaque and LoneBackslash. That qop may come

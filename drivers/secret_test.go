@@ -80,7 +80,7 @@ var types = map[string]reflect.Type{
 var named = map[string]reflect.Type{
 	"drive.Certificates": reflect.TypeFor[drive.Certificates](),
 	"drive.Channel":      reflect.TypeFor[drive.Channel](),
-	"drive.Identity":     reflect.TypeFor[drive.Identity](), // who made a request
+	"drive.Identity":     reflect.TypeFor[drive.Identity](), // the client of a request
 	"drive.Result":       reflect.TypeFor[drive.Result](),   // for logs
 	"drive.Runner":       reflect.TypeFor[drive.Runner[machine.Client]](),
 	"drive.Way":          reflect.TypeFor[drive.Way](),   // places and a local name

@@ -86,10 +86,10 @@ type Config struct {
 	PAC PACRequest
 }
 
-// Realms is the map of realms that an initiator goes by: krb5conf.Config is one. It must be
-// a comparable value, and pure.
+// Realms maps hosts to realms for an initiator. krb5conf.Config implements it. It must be a
+// comparable value, and pure.
 type Realms interface {
-	// RealmOf is the realm of a host, "" if that is not known.
+	// RealmOf returns the realm of a host, "" if it is unknown.
 	RealmOf(host string) string
 }
 

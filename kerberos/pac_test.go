@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// KILE-3.4.5.3-1: a PAC is shown when its signature fits, and never decides whether
-// the user is let in.
+// KILE-3.4.5.3-1: a PAC is shown if its signature verifies, and never decides whether the
+// user is accepted.
 func TestPAC(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newForger(t, enctype.AES256SHA1)

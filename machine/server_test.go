@@ -177,7 +177,7 @@ func (n nobody) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.Acc
 	return n, scheme.AcceptorOutput{State: gss.Complete}, nil
 }
 
-// An anonymous context gets in only where anonymous requests do, and says so.
+// An anonymous context is accepted only if anonymous requests are, and is marked as such.
 func TestAnonymousContext(t *testing.T) {
 	r := newRig(t)
 	for _, optional := range []bool{false, true} {

@@ -60,7 +60,7 @@ type AVPairs struct{ raw string }
 // ParseAVPairs reads a list up to and including its terminator, which must be
 // there; what follows is ignored (Windows appends zeros). Refused are more than
 // [MaxAVPairs] pairs, a known pair that comes twice (a second MsvAvFlags would
-// leave open whether a MIC is due), and a flag word, time or binding of the
+// leave open whether a MIC is required), and a flag word, time or binding of the
 // wrong length.
 func ParseAVPairs(raw string) (AVPairs, gss.Fault) {
 	var seen uint16

@@ -881,7 +881,7 @@ func TestReplay(t *testing.T) {
 	refused(t, take(t, a.Context, w.env(), gss.Input{Token: token}), gss.Unexpected)
 	other := w.accept()
 	refused(t, w.judge(other.Context), gss.BadCredentials)
-	// The first message where a response is due, and the other way round.
+	// The first message in place of a response, and the other way round.
 	other = w.accept()
 	refused(t, take(t, other.Context, w.env(), gss.Input{Token: w.hello}), gss.Unexpected)
 	refused(t, take(t, w.server.Accept(target), w.env(), gss.Input{Token: token}), gss.Unexpected)
@@ -912,7 +912,7 @@ func TestUnexpected(t *testing.T) {
 	if again.Context != failed.Context || again.Fault != failed.Fault {
 		t.Error("a failed context goes on")
 	}
-	// So do the dead: the zero mechanism, and one that is no acceptor.
+	// So do unusable ones: the zero mechanism, and one that is no acceptor.
 	refused(t, take(t, Mechanism{}.Initiate(target), w.env(), gss.Input{}), gss.NotPermitted)
 	refused(t, take(t, Mechanism{}.Accept(target), w.env(), gss.Input{Token: w.hello}), gss.NotPermitted)
 	refused(t, take(t, w.client.Accept(target), w.env(), gss.Input{Token: w.hello}), gss.NotPermitted)

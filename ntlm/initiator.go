@@ -350,7 +350,7 @@ type reply struct {
 	challenge string
 	server    Nonce
 	flags     Flags
-	timed     bool // a MIC is due
+	timed     bool // a MIC is required
 }
 
 // nameless sends the AUTHENTICATE of an anonymous user (section 3.3.2). Its session key is

@@ -17,7 +17,7 @@ import (
 // "neg" or "spnego" were inside SPNEGO.
 type exchange struct {
 	Name                               string
-	Status                             int // of the final HTTP response: 200 let in
+	Status                             int // of the final HTTP response: 200 accepted
 	Domain, User, Password             string
 	Negotiate, Challenge, Authenticate []byte
 	Endpoints                          [][]byte // hashes of the certificate: SHA-256, SHA-384, SHA-512

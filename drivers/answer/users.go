@@ -27,7 +27,7 @@ type Users struct {
 func NewUsers(passwords map[string]string) *Users {
 	u := &Users{passwords: make(map[string]gss.Secret, len(passwords)), hashes: new(hashIndex)}
 	for name, p := range passwords {
-		if name != "" && p != "" { // never an open door
+		if name != "" && p != "" { // users without a name or a password never log in
 			u.passwords[name] = gss.NewSecret(p)
 		}
 	}

@@ -22,8 +22,8 @@ import (
 const (
 	// MaxHeader bounds the header of one response, in bytes.
 	MaxHeader = 256 << 10
-	// MaxBody bounds the part of a 407's content that is read for the sake of its
-	// connection, in bytes. Beyond it the connection is given up.
+	// MaxBody bounds the part of a 407's content that is read so that its connection can be
+	// used again, in bytes. Beyond it the connection is closed.
 	MaxBody = 64 << 10
 	// maxInformational bounds the 1xx responses before the final one.
 	maxInformational = 8

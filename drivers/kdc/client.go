@@ -24,8 +24,8 @@ import (
 const (
 	// DefaultTimeout is how long one try at one KDC may take.
 	DefaultTimeout = 3 * time.Second
-	// DefaultDatagram is the longest request that goes by UDP first, in bytes, where
-	// udp_preference_limit does not say.
+	// DefaultDatagram is the maximum size of a request that is sent by UDP first, in bytes,
+	// if udp_preference_limit is not set.
 	DefaultDatagram = 1465
 	// MaxReply bounds a KDC's answer, in bytes.
 	MaxReply = message.MaxMessage

@@ -386,7 +386,7 @@ func (c initiating) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.
 	return c.speak(out.Token)
 }
 
-// speak sends a token of the mechanism, and the MIC with the last one if it is due
+// speak sends a token of the mechanism, and the MIC with the last one if it is required
 // (RFC 4178 section 5 c).
 func (c initiating) speak(token gss.Token) (gss.Context, gss.Output, error) {
 	m := Resp{State: AcceptIncomplete, ResponseToken: token}

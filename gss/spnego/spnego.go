@@ -18,8 +18,8 @@ type Config struct {
 	// 1 to [MaxMechanisms], all different, none of them SPNEGO. What is to be
 	// refused is left out: NTLM stands here only where policy allows it (C33).
 	//
-	// Kerberos goes by two OIDs on the wire, its own and the one that Windows 2000
-	// made of it; configure gss.Kerberos, and both are offered and taken.
+	// Kerberos has two OIDs on the wire, its own and a malformed one of Windows 2000. With
+	// gss.Kerberos both are offered and accepted.
 	Mechanisms []gss.Mechanism
 
 	// Fallback allows a weaker mechanism without proof that no attacker forced it on the
@@ -97,9 +97,8 @@ func New(c Config) (Mechanism, error) {
 
 func compares(v any) bool { return v != nil && reflect.ValueOf(v).Comparable() }
 
-// appendOIDs adds the OIDs that a mechanism goes by. Windows offers the wrong one
-// of Kerberos first, and fails when it is answered by the right one (MS-SPNG
-// section 3.1.5.2, note 9).
+// appendOIDs adds the OIDs of a mechanism. Windows offers the malformed one of Kerberos
+// first, and fails if the response has the correct one (MS-SPNG section 3.1.5.2, note 9).
 func appendOIDs(list []gss.Mech, m gss.Mech) []gss.Mech {
 	if first := firstOID(m); first != m {
 		list = append(list, first)

@@ -76,7 +76,7 @@ func (r Request) Format(f fmt.State, _ rune) {
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
 func (r Request) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
 
-// Result is what a step comes to: a question, a ticket, or a fault.
+// Result is the result of a step: a question, a ticket, or a fault.
 type Result struct {
 	Ask        gss.Question
 	Credential ccache.Credential

@@ -48,8 +48,8 @@ early. With --world, vacuous properties are no failure.`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.world, "world", "", "explore only this `world`")
-	flags.StringVar(&c.property, "property", "", "check only this `property`")
+	flags.StringVar(&c.world, "world", "", "explore only the world with this `name`")
+	flags.StringVar(&c.property, "property", "", "check only the property with this `name`")
 	flags.Uint32Var(&c.maxStates, "max-states", 0, "stop a world after this `number` of states (0: no limit)")
 	flags.StringVar(&c.mermaid, "mermaid", "", "write counterexamples as Mermaid sequence diagrams into this `directory`")
 	flags.BoolVar(&c.full, "full", false, "explore the worlds in full size, which takes minutes instead of seconds")

@@ -30,7 +30,7 @@ type traceOptions struct{ file, keyFile string }
 
 func (o *traceOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.file, "trace", "", "`FILE` to record the machines' steps in, redacted unless --trace-key is given")
-	f.StringVar(&o.keyFile, "trace-key", "", "`FILE` with 32 random bytes in hex or base64, which encrypt the trace so that replay can run it again")
+	f.StringVar(&o.keyFile, "trace-key", "", "`FILE` with 32 random bytes in hex or base64: seals (encrypts) the trace with this key, so that replay can run it again")
 }
 
 // recorder writes a trace. A nil recorder records nothing.

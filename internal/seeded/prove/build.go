@@ -39,7 +39,7 @@ type prover struct {
 	golden    map[string]string
 }
 
-// wanted is the package to be built for a fall.
+// wanted returns the package to build for a fall.
 func wanted(f seeded.Fall) string {
 	if f.Property != "" {
 		return explorer
@@ -129,7 +129,7 @@ func (p *prover) write(name string, files map[string]string) (string, error) {
 	return file, os.WriteFile(file, b, 0o666)
 }
 
-// laid is where an overlay in dir has a file.
+// laid returns the path of a file in the overlay in dir.
 func laid(dir, file string) string { return filepath.Join(dir, strings.ReplaceAll(file, "/", "_")) }
 
 // compile builds the tests of a package, or the explorer.
@@ -160,7 +160,7 @@ func (p *prover) compile(ctx context.Context, pkg, overlay, file string) program
 // rapidFlags keep rapid's tests the same in each run, and from writing files.
 var rapidFlags = []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=0s"}
 
-// home is the directory in which the tests of a package run.
+// home returns the directory in which the tests of a package run.
 func (p *prover) home(pkg string) string { return filepath.Join(p.root, filepath.FromSlash(pkg)) }
 
 var compilerError = regexp.MustCompile(`(?m)^(.+?\.go):(\d+):\d+(: .*)$`)

@@ -127,7 +127,7 @@ func (o *options) prove(ctx context.Context) (bool, error) {
 	return len(bad) == 0, nil
 }
 
-// choose are the edits that the flags ask for.
+// choose returns the edits that the flags select.
 func (o *options) choose(all []seeded.Edit) []seeded.Edit {
 	var chosen []seeded.Edit
 	for _, e := range all {

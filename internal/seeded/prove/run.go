@@ -361,7 +361,7 @@ func (p *prover) writeMatrix(all []seeded.Edit, results []result) error {
 	return os.WriteFile(filepath.Join(p.root, filepath.FromSlash(seeded.Matrix)), []byte(out.String()), 0o666)
 }
 
-// tail is the end of an output, where failures are.
+// tail returns the end of an output, where failures are.
 func tail(out string) string {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	const most = 40
