@@ -65,17 +65,17 @@ type Fill struct{ Held, Max int }
 // DefaultMax is the room of the zero [Memory]: enough for 1,000 logins a second with
 // Kerberos at its default skew of 5 minutes, or with Digest at a nonce lifetime of up
 // to 20 minutes, even if all of them are one client's.
-const DefaultMax = 1000 * 600 * 2 / 16 * 17
+const DefaultMax = 1000 * 600 * 2 / 8 * 9
 
 // Room returns the [Memory].Max for a number of logins a second: twice as many as
-// happen while an entry lives, so that a single owner can make all of them, and a
-// sixteenth more, since the parts of a memory do not fill up evenly. An entry lives
+// happen while an entry lives, so that a single owner can make all of them, and an
+// eighth more, since the parts of a memory do not fill up evenly. An entry lives
 // as long as a Digest nonce (digest.ServerConfig.NonceLifetime), or twice as long as
 // the clocks of Kerberos may differ (kerberos.Config.MaxSkew), three times for clients
 // with clocks that are ahead.
 func Room(perSecond int, life time.Duration) int {
 	n := int64(perSecond) * int64((life+time.Second-1)/time.Second) * 2
-	return int(min(n+n/16+1, MaxRoom))
+	return int(min(n+n/8+1, MaxRoom))
 }
 
 // MaxRoom bounds Memory.Max, which is cut down to it.

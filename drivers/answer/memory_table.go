@@ -46,8 +46,9 @@ type chained struct {
 func (c *chained) chain() *chained { return c }
 
 // maxChain bounds the length of a chain: a value that would make one longer is not
-// taken. Among a million that is to be expected for one in a thousand tables.
-const maxChain = 12
+// accepted. Chains have two values on average just before their number doubles. Since
+// the key of the hash is drawn, one value in two billion then finds its chain full.
+const maxChain = 16
 
 // at returns the value with index i.
 func (t *table[T, P]) at(i uint32) P {
