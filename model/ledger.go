@@ -136,7 +136,9 @@ func (l *ledger) see(c *setup, v any) {
 			l.pin, l.keeper = true, l.client
 		}
 	case relayed:
-		l.vacant = v.from.close && v.from.status == 401 && !owned(l.on) && !l.crowd
+		if v.from.close && v.from.status == 401 && !owned(l.on) && !l.crowd {
+			l.vacant = true
+		}
 		if v.own && !owned(l.on) {
 			l.keeper = l.client
 		}
