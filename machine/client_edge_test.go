@@ -269,11 +269,11 @@ func TestOptimisticBodies(t *testing.T) {
 func TestBodyAfterAClosedLeg(t *testing.T) {
 	r := newRig(t)
 	c := clientOf(r, "NTLM", func(c *ClientConfig) { c.Policy.AnyProxy = true })
-	c, acts := must(r, c, begin(r, "POST http://a.example/ forwarded session body=replayable lease=NTLM proxy-lease=NTLM"))
+	c, _ = must(r, c, begin(r, "POST http://a.example/ forwarded session body=replayable lease=NTLM proxy-lease=NTLM"))
 	c, _ = must(r, c, response(407, "Proxy-Authenticate: NTLM <toy/NTLM:c1>"))
 	closing := response(200) // the proxy's side passed, and the origin let the empty leg through
 	closing.Close = true
-	_, acts = must(r, c, closing)
+	_, acts := must(r, c, closing)
 	s := first[Send](t, acts)
 	if !s.ProxyAuthorization.Present() {
 		t.Errorf("the proxy's credentials are missing: %v", acts)
