@@ -90,14 +90,21 @@ var hopProperties = []Property{
 	},
 	{
 		Name: "OwnedEndTogether",
-		Says: "Once the upstream connection that is a client's own has closed, the client's connection is about to close before the next request comes on it.",
+		Says: "Once the upstream connection that is a client's own has closed, the client's connection is about to close before the next request comes on it; a response with which it closes says so to the client.",
 		Rows: rows("R4559-6-5 RELAY-10"),
-		acceptor: on(func(_ *setup, l *ledger, _ arrived) Verdict {
-			if !l.up.ownGone {
-				return Idle
+		acceptor: func(_ *setup, l *ledger, v any) Verdict {
+			switch v := v.(type) {
+			case arrived:
+				if l.up.ownGone {
+					return Must(l.up.closing)
+				}
+			case relayed:
+				if l.pin && owned(l.on) && v.from.close {
+					return Must(v.to.close)
+				}
 			}
-			return Must(l.up.closing)
-		}),
+			return Idle
+		},
 	},
 	{
 		Name: "ClosingTakesNothing",
