@@ -1,29 +1,30 @@
-// Package hop decides what a party to HTTP does with connections and with fields on
-// its own hop: which connection a request goes out on, what becomes of that connection
-// afterwards, which fields leave with a message, and what a client does where a
-// connection is lost. Package machine decides about authentication; this package
-// decides about what a driver would otherwise have to work out around it.
+// Package hop decides what a party to HTTP does with connections and fields on its own
+// hop: which connection a request goes over, what happens to that connection afterwards,
+// which fields a message is sent with, and what a client does after the loss of a
+// connection. Package machine decides about authentication; this package decides what
+// every driver would otherwise have to work out around it.
 //
-// [Front] is a proxy's part on one client connection, the connections upstream
-// included: an immutable comparable value. Its Step takes what happened and gives
-// [Orders], which the driver carries out as they stand:
+// [Front] is a proxy's part on one client connection, together with the connections
+// upstream: an immutable comparable value. Its Step takes an event and returns [Orders],
+// which the driver carries out:
 //
-//	Received   a request came in
+//	Received   a request came
 //	  Ask      answer with Answered
-//	  Reply    send it in place of a response, then tell Ended
-//	  Send     send the request upstream, over the connection that Over says; then
-//	           tell Response, or Lost where none comes
+//	  Reply    respond with it, then pass Ended
+//	  Send     send the request upstream, over the connection that Over names; then pass
+//	           Response, or Lost if there is none
 //	Response
-//	  Pass     pass the response on, with the fields of Pass.Apply; then tell Ended
-//	  Abort    close the client's connection without a response, and tell Ended
+//	  Pass     pass the response on, with the fields of Pass.Apply; then pass Ended
+//	  Abort    close the client's connection without a response, and pass Ended
 //
-// Closed and OwnLost may be told at any time: the client's connection is gone, or the
-// one upstream that is this client's own.
+// Closed and OwnLost may come at any time: the client's connection is gone, or the one
+// upstream that is this client's own.
 //
-// A pool of idle connections asks [Pick] which of them a request gets, and [Evict]
-// which one makes room. A client asks [Loss.Next] what to do where a connection was
-// lost in place of a response. [ApplySend] and its like put the actions of machines
-// into fields.
+// A pool of idle connections asks [Pick] which of them a request gets, and [Evict] which
+// one makes room. A client asks [Loss.Next] what to do if a connection was lost in place
+// of a response. [ApplySend] and the functions beside it put actions of the machines into
+// fields.
 //
-// A driver adds nothing to these decisions: what package model explores is what ships.
+// A driver adds nothing to these decisions: package model explores the same values that
+// drivers carry out.
 package hop

@@ -8,44 +8,45 @@ import (
 // Event is what a driver tells a [Front]. The set is sealed.
 type Event interface{ event() }
 
-// Received: a request came in on the client's connection.
+// Received tells that a request came on the client's connection.
 type Received struct {
 	machine.Received
-	// Content: the request has content, which may be gone once it was sent.
+	// Content tells that the request has content, which may be gone once it was sent.
 	Content bool
 }
 
-// Answered: the answer to an Ask.
+// Answered delivers the answer to an Ask.
 type Answered struct{ machine.Answered }
 
-// Response: a response came from upstream. A tunnel that stands is one with status 200.
+// Response tells that a response came from upstream. An open tunnel is one with status
+// 200.
 type Response struct{ machine.Response }
 
-// Lost: the connection that was to carry the request upstream could not be had, or is
-// gone, and there is no response.
+// Lost tells that the connection for the request upstream could not be opened, or is gone,
+// and that there is no response.
 type Lost struct {
-	// Idle: it came out of the pool, where it had been idle.
+	// Idle tells that the connection came from the pool, where it had been idle.
 	Idle bool
-	// Unsent: not an octet of the request was written.
+	// Unsent tells that not an octet of the request was written.
 	Unsent bool
-	// Client: it is the client's fault, whose part of the request did not come whole.
+	// Client tells that the client caused it: the request's content broke off.
 	Client bool
 }
 
-// OwnLost: the upstream connection that is the client's own has closed. Where it carries
-// a request at that time, what becomes of that says the same.
+// OwnLost tells that the upstream connection that is the client's own has closed. If it
+// carries a request at that time, Lost or Response follows for that.
 type OwnLost struct{}
 
-// Ended: nothing more is to be done for the request.
+// Ended tells that nothing more is done for the request.
 type Ended struct {
-	// Broken: the client did not get the whole response.
+	// Broken tells that the client did not get the whole response.
 	Broken bool
-	// Usable: the upstream connection that carried the request can take another one, as
-	// far as is known.
+	// Usable tells that the upstream connection that carried the request can take
+	// another one, as far as is known.
 	Usable bool
 }
 
-// Closed: the client's connection is gone, or has become something other than HTTP.
+// Closed tells that the client's connection is gone, or no longer carries HTTP.
 type Closed struct{}
 
 func (Received) event() {}
@@ -61,15 +62,15 @@ type Over uint8
 
 const (
 	nowhere Over = iota
-	// Pooled: an idle one of the pool, or a new one where there is none.
+	// Pooled means an idle one of the pool, or a new one if there is none.
 	Pooled
-	// New: a new one, since the idle one that was tried had closed.
+	// New means a new one, since the idle one that was tried had closed.
 	New
-	// NewOwn: a new one, which is the client's own from now on.
+	// NewOwn means a new one, which is the client's own from now on.
 	NewOwn
-	// Own: the one that is the client's own.
+	// Own means the one that is the client's own.
 	Own
-	// Tunnel: a new one that carries no HTTP, to where the request's CONNECT leads.
+	// Tunnel means a new one that carries no HTTP, to the target of the CONNECT.
 	Tunnel
 )
 
@@ -77,22 +78,22 @@ var overNames = [...]string{"nowhere", "pooled", "new", "new own", "own", "tunne
 
 func (o Over) String() string { return overNames[o] }
 
-// own reports whether it is the client's.
+// own reports whether the connection is the client's.
 func (o Over) own() bool { return o == NewOwn || o == Own }
 
-// Use is what becomes of the connection that carries a request, or carried it.
+// Use is what a driver does with the connection that carries a request, or carried it.
 type Use uint8
 
 const (
-	// Stay: nothing.
+	// Stay means nothing.
 	Stay Use = iota
-	// Return: it goes back to the pool.
+	// Return means to put it back into the pool.
 	Return
-	// Keep: it is the client's own from now on.
+	// Keep means that it is the client's own from now on.
 	Keep
-	// Close: it is closed.
+	// Close means to close it.
 	Close
-	// Detach: it is not HTTP's any more, and as long as the client's connection.
+	// Detach means that it no longer carries HTTP, and ends with the client's connection.
 	Detach
 )
 
@@ -100,16 +101,16 @@ var useNames = [...]string{"stay", "return", "keep", "close", "detach"}
 
 func (u Use) String() string { return useNames[u] }
 
-// Action is what a [Front] has a driver do for the request. The set is sealed.
+// Action is what a [Front] tells a driver to do for the request. The set is sealed.
 type Action interface{ action() }
 
-// Ask: answer the question, with Answered.
+// Ask tells a driver to answer the question, with Answered.
 type Ask struct{ machine.Ask }
 
-// Reply: answer the request with it.
+// Reply tells a driver to respond to the request with it.
 type Reply struct{ machine.Reply }
 
-// Send: send the request upstream, with the fields of Apply.
+// Send tells a driver to send the request upstream, with the fields of Apply.
 type Send struct {
 	Over Over
 	// Scheme and Info say as what the client authenticated to this proxy, if it did. They are
@@ -118,15 +119,15 @@ type Send struct {
 	Info   gss.Info
 }
 
-// Pass: pass the response on, with the fields of Apply.
+// Pass tells a driver to pass the response on, with the fields of Apply.
 type Pass struct {
 	machine.Relay
 	conf *conf
 }
 
-// Abort: close the client's connection without a word. To the client that is a
-// connection that closed while it was idle, after which it may begin again on another
-// one, where a 502 would be taken for the answer.
+// Abort tells a driver to close the client's connection without a response. The client
+// sees a connection that closed while it was idle, and may begin again on another one; it
+// would take a 502 for the response.
 type Abort struct{}
 
 func (Ask) action()   {}
@@ -135,26 +136,27 @@ func (Send) action()  {}
 func (Pass) action()  {}
 func (Abort) action() {}
 
-// Told is a step that the machine of a [Front] took.
+// Told is one step that the machine of a [Front] took.
 type Told struct {
 	Event   machine.Event
 	Actions machine.Actions
 }
 
-// MaxTold is how many steps of the machine one Step of a [Front] can take.
+// MaxTold bounds the steps of the machine in one Step of a [Front].
 const MaxTold = 2
 
-// Orders are what a driver carries out after a Step, in the order of their fields.
+// Orders are what a driver does after a Step, in the order of their fields.
 type Orders struct {
-	// CloseOwn: close the upstream connection that was the client's own until now.
+	// CloseOwn tells to close the upstream connection that was the client's own until
+	// now.
 	CloseOwn bool
-	// Used is what becomes of the connection that carries the request. With a Send it is
-	// about the one before.
+	// Used is what to do with the connection that carries the request. With a Send it is
+	// about the previous one.
 	Used Use
-	// Do is what is to be done for the request, nil for nothing.
+	// Do is what to do for the request, nil for nothing.
 	Do Action
-	// CloseClient: close the client's connection as soon as it is idle.
+	// CloseClient tells to close the client's connection as soon as it is idle.
 	CloseClient bool
-	// Told are the steps of the machine, for an observer.
+	// Told holds the steps of the machine, for an observer.
 	Told [MaxTold]Told
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Header is a message's fields, as a driver's own library has them. http.Header is one.
+// Header is the fields of a message, as a driver's library has them. http.Header is one.
 type Header interface {
 	Values(name string) []string
 	Set(name, value string)
@@ -45,7 +45,7 @@ func ApplyReply(h Header, a machine.Reply) {
 	}
 }
 
-// ApplyFinish adds a server's last word to the handler's response.
+// ApplyFinish adds the server's fields to the handler's response.
 func ApplyFinish(h Header, a machine.Finish) {
 	AddChallenges(h, gss.Origin, a.Challenges)
 	if a.Info.Present() && a.Info.Text() != "" {

@@ -9,11 +9,10 @@ import (
 
 // Front is a proxy's part on one client connection: the machine, and which connections
 // upstream carry what. It is an immutable comparable value. Make the first with
-// [NewFront]; the zero Front takes nothing.
+// [NewFront]; the zero Front accepts no event.
 //
-// A connection upstream is in one of three places: in the pool, with the request that it
-// carries, or with the client whose own it is. A Front moves it from one place to another
-// by its orders, and never leaves it in two.
+// A connection upstream belongs to the pool, to the request that it carries, or to the
+// client. A Front moves it from one to another by its orders, and never leaves it with two.
 type Front struct {
 	conf    *conf
 	machine machine.Proxy
@@ -46,8 +45,8 @@ var stageNames = [...]string{"free", "judging", "out", "ending", "gone"}
 
 func (s stage) String() string { return stageNames[s] }
 
-// NewFront is a fresh Front for a fresh client connection. The error is a gss.Misuse, and
-// says what is wrong with the configuration.
+// NewFront returns a Front for a new client connection. The error is a gss.Misuse, and says
+// what is wrong with the configuration.
 func NewFront(c machine.ProxyConfig) (Front, error) {
 	m, err := machine.NewProxy(c)
 	if err != nil {
@@ -56,7 +55,7 @@ func NewFront(c machine.ProxyConfig) (Front, error) {
 	return Front{conf: &conf{m.Config()}, machine: m, told: true}, nil
 }
 
-// Machine is the machine as it is now, for observers.
+// Machine returns the machine as it is now, for observers.
 func (f Front) Machine() machine.Proxy { return f.machine }
 
 // Owns reports whether an upstream connection is the client's own.

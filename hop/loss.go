@@ -2,15 +2,15 @@ package hop
 
 import "github.com/countersign-auth/countersign/machine"
 
-// Loss is a client's connection that is gone while a request was to get its response.
+// Loss describes a client's connection that is gone before a request got its response.
 type Loss struct {
-	// Idle: it was idle before, and this was the first request on it since.
+	// Idle tells that it was idle before, and that this was the first request on it since.
 	Idle bool
-	// Served: a response came on it in this exchange.
+	// Served tells that a response came on it in this exchange.
 	Served bool
-	// Unsent: not an octet of the request was written.
+	// Unsent tells that not an octet of the request was written.
 	Unsent bool
-	// Heard: a part of a response came.
+	// Heard tells that a part of a response came.
 	Heard bool
 	// Pinned is that of the machine's Send.
 	Pinned bool
@@ -20,17 +20,18 @@ type Loss struct {
 type Next uint8
 
 const (
-	// Tell: tell the machine, with [Loss.Event].
+	// Tell means to tell the machine, with [Loss.Event].
 	Tell Next = iota
-	// Anew: begin the exchange on a new connection, as if this one had not been there.
+	// Anew means to begin the exchange on a new connection, as if this one had not been
+	// there.
 	Anew
-	// Again: send the same request on a new connection, for the same machine. Where
-	// there is none, or one that the machine could tell from the old one, tell the machine.
+	// Again means to send the same request on a new connection, for the same machine. If
+	// none can be opened, or the machine could tell it from the old one, tell the machine.
 	Again
 )
 
-// Next returns what to do. What was not written can go out elsewhere without being sent
-// twice, unless a handshake ties it to its connection.
+// Next returns what to do. A request that was not written can be sent elsewhere without
+// being sent twice, unless a handshake ties it to its connection.
 func (l Loss) Next() Next {
 	switch {
 	case !l.Unsent:
@@ -43,7 +44,7 @@ func (l Loss) Next() Next {
 	return Tell
 }
 
-// Event is what the machine is told.
+// Event returns the event for the machine.
 func (l Loss) Event() machine.Lost { // PROOF-1
 	return machine.Lost{Idle: l.Idle, Silent: !l.Heard, Unsent: l.Unsent}
 }

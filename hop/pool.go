@@ -6,15 +6,15 @@ type Fit uint8
 const (
 	// Unfit: it leads elsewhere, or belongs to another client.
 	Unfit Fit = iota
-	// Fits: it leads where the request goes.
+	// Fits means that it leads where the request goes.
 	Fits
-	// FitsBest: and it served the same origin last. A connection to a plain proxy may
-	// be bound to that.
+	// FitsBest means that it also served the same origin last. A connection to a plain
+	// proxy may be bound to that.
 	FitsBest
 )
 
 // Pick returns which of n idle connections a request gets, -1 for none. They are in the
-// order in which they became idle. The best fit counts, and among equals the one that
+// order in which they became idle. The best fit goes first, and among equals the one that
 // was used last, which has had the least time to be closed.
 func Pick(n int, fit func(i int) Fit) int { // CONN-1
 	at, best := -1, Unfit

@@ -1,3 +1,3 @@
-// Package attack has tests alone: of what this module's clients, servers and proxies do to each
-// other where somebody between them, or one of them, does not keep the rules.
+// Package attack has tests alone: of what this module's clients, servers and proxies do when
+// an attacker between them, or one of them, breaks the rules.
 package attack

@@ -86,7 +86,7 @@ func (l *List[C]) expire(e *entry[C]) {
 	}
 }
 
-// Len is how many connections there are.
+// Len returns the number of connections.
 func (l *List[C]) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
