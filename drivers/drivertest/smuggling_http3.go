@@ -146,7 +146,7 @@ func (k *kit) serverStreams() {
 		{"a right password", "Basic " + base64Of("alice:"+people["alice"]), "alice"},
 	} {
 		for n, x := range streams(inner) {
-			if c == nil || c.quic.Context().Err() != nil {
+			if c == nil {
 				c = k.dial(s.url, "alice")
 			}
 			tag := fmt.Sprintf("%s%d", credentials.user, n)
@@ -164,6 +164,10 @@ func (k *kit) serverStreams() {
 			seen.Take()
 			k.say(c, quicFrame(frameHeaders, section(fields...))+x.then)
 			k.judge(x, credentials.name, credentials.user, seen.Take())
+			if x.verdict != smuggle.Whole { // it may end its connection, and this side learns of that at any time
+				c.close()
+				c = nil
+			}
 		}
 	}
 }
