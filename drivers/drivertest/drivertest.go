@@ -266,6 +266,16 @@ func hung(ctx context.Context, grace time.Duration) <-chan struct{} {
 	return c
 }
 
+// maxFindings bounds the findings of a check that are kept.
+const maxFindings = 8
+
+// full reports whether no more findings are kept, so that a long check may end.
+func (k *kit) full() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.found) >= maxFindings
+}
+
 // errorf notes a finding. The first few of a check are kept.
 func (k *kit) errorf(format string, args ...any) {
 	k.mu.Lock()
@@ -276,7 +286,7 @@ func (k *kit) errorf(format string, args ...any) {
 			return
 		}
 	}
-	if len(k.found) < 8 {
+	if len(k.found) < maxFindings {
 		k.found = append(k.found, text)
 	}
 }

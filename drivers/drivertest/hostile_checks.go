@@ -170,6 +170,9 @@ func (k *kit) clientHostile() {
 	})
 	all := []pair{realNTLM(), digestPair(), oneLeg(), basic()}
 	for _, h := range hostiles() {
+		if k.full() {
+			return
+		}
 		var n atomic.Int32
 		s := k.raw(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
