@@ -54,5 +54,3 @@ var handshakeProperties = []Property{
 		}),
 	},
 }
-
-var _ = gss.Origin

@@ -31,7 +31,7 @@ func (u *upstream) see(v any) {
 		u.ownGone = u.ownGone && v.over != hop.NewOwn
 	case lostUpstream:
 		u.lost, u.loss = true, v
-		u.ownGone = u.ownGone || u.over == hop.Own || u.over == hop.NewOwn
+		u.ownGone = u.ownGone || owned(u.over)
 	case lostOwn:
 		u.ownGone = true
 	case machine.Retire:
