@@ -174,7 +174,7 @@ func (f *front) keepLocked(up *upstream) {
 	f.own = up
 	up.cc.SetStateHook(func(cc *http.ClientConn) {
 		if cc.Err() != nil {
-			go f.lost(up) // the hook may run under somebody's lock
+			go f.lost(up) // the hook may run under a lock of net/http
 		}
 	})
 }
