@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -216,7 +217,7 @@ type passage struct {
 	to      origin
 	send    hop.Send
 	idle    bool          // the connection that it went out on was idle before
-	written bool          // the request's header went upstream
+	written *atomic.Bool  // the request's header went upstream; each attempt has its own, which net/http may set after the attempt has ended
 	body    *clientBody   // that goes with it, nil for none
 	pass    hop.Pass      // once the response came
 	reply   machine.Reply // or in its place

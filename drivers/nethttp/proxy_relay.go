@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
@@ -102,7 +103,7 @@ func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 		var e hop.Event
 		blame, broke := x.body.blame()
 		if err != nil {
-			e = hop.Lost{Idle: x.idle, Unsent: !x.written, Client: broke}
+			e = hop.Lost{Idle: x.idle, Unsent: !x.written.Load(), Client: broke}
 		} else {
 			e = hop.Response{Response: machine.Response{
 				Status: res.StatusCode, Header: responseHeader(res.Header), BodySent: machine.SentAll, Close: res.Close,
@@ -136,13 +137,14 @@ func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 
 // exchange sends the request once.
 func (x *passage) exchange(out *http.Request) (*http.Response, error) {
-	x.idle, x.written = false, false
+	written := new(atomic.Bool)
+	x.idle, x.written = false, written
 	up, err := x.connect(out.Context())
 	if err != nil {
 		return nil, err
 	}
 	return up.cc.RoundTrip(out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
-		WroteHeaders: func() { x.written = true },
+		WroteHeaders: func() { written.Store(true) },
 	})))
 }
 
