@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // MaxToken bounds the token that an acceptor takes, in bytes. With all the groups that
@@ -74,7 +76,7 @@ func (acceptor) Session() (gss.Session, bool) { return nil, false }
 // Format implements fmt.Formatter.
 func (c acceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "kerberos acceptor(start)") }
 
-func (c *config) answersTo(p message.Principal) bool {
+func (c *config) answersTo(p krb.Principal) bool {
 	for _, s := range c.Services {
 		if s.Equal(p) {
 			return true
@@ -97,7 +99,7 @@ func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepa
 		if len(c.Services) > 0 {
 			return
 		}
-		for e, key := range c.Keys.Candidates(message.Principal{}, t.Enc.Type, t.Enc.Kvno) {
+		for e, key := range c.Keys.Candidates(krb.Principal{}, t.Enc.Type, t.Enc.Kvno) {
 			if e.Principal.Equal(t.Service) {
 				continue
 			}
@@ -169,8 +171,8 @@ func (f framing) reply(id message.TokenID, body []byte) gss.Token {
 
 // refusal returns a KRB-ERROR: its code and our time, by which the client can correct its
 // clock, and nothing else (RFC 4120 section 3.2.3).
-func (f framing) refusal(env gss.Env, code message.ErrorCode, service message.Principal) gss.Token {
-	e := message.Error{Time: message.TimeOf(env.Now), Micro: message.Micro(env.Now), Code: code, Service: service}
+func (f framing) refusal(env gss.Env, code message.ErrorCode, service krb.Principal) gss.Token {
+	e := message.Error{Time: krb.TimeOf(env.Now), Micro: message.Micro(env.Now), Code: code, Service: service}
 	return f.reply(message.TokenError, e.Append(nil))
 }
 
@@ -216,9 +218,9 @@ func (keyless) Format(f fmt.State, _ rune) {
 type judged struct {
 	established // what it becomes
 	answer      gss.Token
-	framing                       // for the refusal of a replay
-	service     message.Principal // as it is on the ticket
-	oldest      int64             // what the memory of requests has to reach back to, in nanoseconds
+	framing                   // for the refusal of a replay
+	service     krb.Principal // as it is on the ticket
+	oldest      int64         // what the memory of requests has to reach back to, in nanoseconds
 }
 
 // Step completes.

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // errorOf is the code of the KRB-ERROR that a refusal sends, ErrNone for none.
@@ -21,7 +23,7 @@ func errorOf(t *testing.T, r reached) message.ErrorCode {
 	}
 	mech, id, body, ok := message.Unframe(r.Token.Bytes())
 	e, fault := message.ParseError(body)
-	if !ok || mech != gss.Kerberos || id != message.TokenError || !fault.IsZero() || e.Time.Nano() != now || e.Client != (message.Principal{}) || e.Text != "" {
+	if !ok || mech != gss.Kerberos || id != message.TokenError || !fault.IsZero() || e.Time.Nano() != now || e.Client != (krb.Principal{}) || e.Text != "" {
 		t.Fatalf("%v %v %+v", id, fault, e)
 	}
 	return e.Code
@@ -29,7 +31,7 @@ func errorOf(t *testing.T, r reached) message.ErrorCode {
 
 // Each check of RFC 4120 section 3.2.3, one thing wrong at a time.
 func TestAccept(t *testing.T) {
-	at := message.TimeOf(now)
+	at := krb.TimeOf(now)
 	other := message.AuthorizationData("").Append(9999, "unknown")
 	for _, row := range []struct {
 		name string
@@ -49,20 +51,20 @@ func TestAccept(t *testing.T) {
 		{"not yet valid, within the skew", func(f *forger) { f.ticket.StartTime = at + 300 }, gss.NoFault, 0},
 		{"not yet valid", func(f *forger) { f.ticket.StartTime = at + 301 }, gss.Expired, message.ErrTicketNotYet},
 		{"first authenticated in the future", func(f *forger) { f.ticket.AuthTime = at + 301 }, gss.Expired, message.ErrTicketNotYet},
-		{"not validated", func(f *forger) { f.ticket.Flags |= message.Invalid }, gss.Expired, message.ErrTicketNotYet},
+		{"not validated", func(f *forger) { f.ticket.Flags |= krb.Invalid }, gss.Expired, message.ErrTicketNotYet},
 		{"another key version", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Kvno = 3 } }, gss.WrongResource, message.ErrNoKey},
 		{"no key version", func(f *forger) {
 			f.mangle = func(m *message.APReq) { m.Ticket.Enc.HasKvno, m.Ticket.Enc.Kvno = false, 0 }
 		}, gss.NoFault, 0},
-		{"another encryption type", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = enctype.AES128SHA1 } }, gss.WrongResource, message.ErrNoKey},
+		{"another encryption type", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = krb.AES128SHA1 } }, gss.WrongResource, message.ErrNoKey},
 		{"an unknown encryption type", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = 3 } }, gss.Unsupported, message.ErrETypeNoSupport},
-		{"an encryption type that policy bars", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = enctype.RC4 } }, gss.NotPermitted, message.ErrETypeNoSupport},
+		{"an encryption type that policy bars", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = krb.RC4 } }, gss.NotPermitted, message.ErrETypeNoSupport},
 		{"a changed ticket", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Cipher += "x" } }, gss.BadCredentials, message.ErrModified},
 		{"a changed authenticator", func(f *forger) { f.mangle = func(m *message.APReq) { m.Authenticator.Cipher += "x" } }, gss.BadCredentials, message.ErrBadIntegrity},
-		{"an authenticator under another key", func(f *forger) { f.session, _ = enctype.NewKey(f.kind, strings.Repeat("x", 32)) }, gss.BadCredentials, message.ErrBadIntegrity},
+		{"an authenticator under another key", func(f *forger) { f.session, _ = krb.NewKey(f.kind, strings.Repeat("x", 32)) }, gss.BadCredentials, message.ErrBadIntegrity},
 		{"user to user", func(f *forger) { f.options |= message.UseSessionKey }, gss.Unsupported, 0},
-		{"a weak session key", func(f *forger) { f.ticket.Key, _ = enctype.NewKey(enctype.RC4, strings.Repeat("s", 16)) }, gss.NotPermitted, message.ErrETypeNoSupport},
-		{"a weak subkey", func(f *forger) { f.auth.Subkey, _ = enctype.NewKey(enctype.RC4, strings.Repeat("s", 16)) }, gss.NotPermitted, message.ErrETypeNoSupport},
+		{"a weak session key", func(f *forger) { f.ticket.Key, _ = krb.NewKey(krb.RC4, strings.Repeat("s", 16)) }, gss.NotPermitted, message.ErrETypeNoSupport},
+		{"a weak subkey", func(f *forger) { f.auth.Subkey, _ = krb.NewKey(krb.RC4, strings.Repeat("s", 16)) }, gss.NotPermitted, message.ErrETypeNoSupport},
 		{"unknown authorization data in the ticket", func(f *forger) { f.ticket.AuthData = other }, gss.NotPermitted, message.ErrPolicy},
 		{"unknown authorization data in the authenticator", func(f *forger) { f.auth.AuthData = other }, gss.NotPermitted, message.ErrPolicy},
 		{"unknown authorization data that may be passed over", func(f *forger) { f.ticket.AuthData = other.IfRelevant() }, gss.NoFault, 0},
@@ -78,7 +80,7 @@ func TestAccept(t *testing.T) {
 		{"delegation that is none", func(f *forger) { f.sum.Flags |= uint32(gss.Delegate); f.sum.Delegation = "x" }, gss.Malformed, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newForger(t, enctype.AES256SHA1)
+			f := newForger(t, krb.AES256SHA1)
 			row.do(f)
 			r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token())
 			if row.code != gss.NoFault {
@@ -105,7 +107,7 @@ func TestAccept(t *testing.T) {
 
 // What is no token of ours.
 func TestFraming(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	bare := f.apreq()
 	for _, row := range []struct {
 		name  string
@@ -149,7 +151,7 @@ func TestFraming(t *testing.T) {
 // V21: a request that comes twice is refused, also under another of the service's
 // names, and so is one from before the memory began.
 func TestReplay(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	m := mechanism(t, Config{Keys: f.keys})
 	ask := func(f *forger) (reached, gss.NeedFirstSeen) {
 		r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
@@ -161,7 +163,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("%+v", first)
 	}
 	f.service = principal("HTTP/other.a.test@A.TEST")
-	f.options ^= message.Flags(1)
+	f.options ^= krb.Flags(1)
 	if _, again := ask(f); again != first {
 		t.Error("another name on the ticket escapes the memory of requests")
 	}
@@ -222,7 +224,7 @@ func TestChannelBinding(t *testing.T) {
 		{"zero", [16]byte{}, false, false, 0, gss.BadBinding, 0, 0},
 		{"no checksum", [16]byte{}, false, true, 0, gss.BadBinding, 0, 0},
 	} {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		f.sum.Binding, f.auth.HasChecksum = row.sum, !row.none
 		if row.aware {
 			f.auth.AuthData = message.ChannelBindingAware()
@@ -257,49 +259,49 @@ func TestChannelBinding(t *testing.T) {
 
 // A keytab that lacks the key is asked about, and a service that is not ours is not.
 func TestServiceKeys(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	m := mechanism(t, Config{})
 	r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
-	if r.Ask != (NeedServiceKey{Service: service, Type: enctype.AES256SHA1, Kvno: 2}) {
+	if r.Ask != (NeedServiceKey{Service: service, Type: krb.AES256SHA1, Kvno: 2}) {
 		t.Errorf("%+v", r.Ask)
 	}
-	got := step(t, r.Context, env, gss.Input{Answer: ServiceKey{f.serviceKey().Prepare(enctype.UsageTicket)}}, gss.Waiting)
+	got := step(t, r.Context, env, gss.Input{Answer: ServiceKey{enctype.Prepare(f.serviceKey(), enctype.UsageTicket)}}, gss.Waiting)
 	if _, ok := got.Ask.(gss.NeedFirstSeen); !ok {
 		t.Errorf("%+v", got.Ask)
 	}
-	otherKey, _ := enctype.NewKey(enctype.AES256SHA1, strings.Repeat("o", 32))
+	otherKey, _ := krb.NewKey(krb.AES256SHA1, strings.Repeat("o", 32))
 	for _, row := range []struct {
 		answer gss.Answer
 		want   gss.Code
-	}{{ServiceKey{otherKey.Prepare()}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongResource}, {gss.Declined{}, gss.WrongResource}, {gss.Unreachable{}, gss.Unavailable}} {
+	}{{ServiceKey{enctype.Prepare(otherKey)}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongResource}, {gss.Declined{}, gss.WrongResource}, {gss.Unreachable{}, gss.Unavailable}} {
 		refused(t, take(t, r.Context, env, gss.Input{Answer: row.answer}), row.want)
 	}
-	short, _ := enctype.NewKey(enctype.AES128SHA1, strings.Repeat("o", 16))
-	for _, misuse := range []gss.Answer{ServiceKey{}, ServiceKey{short.Prepare()}, gss.FirstSeen{}} {
+	short, _ := krb.NewKey(krb.AES128SHA1, strings.Repeat("o", 16))
+	for _, misuse := range []gss.Answer{ServiceKey{}, ServiceKey{enctype.Prepare(short)}, gss.FirstSeen{}} {
 		if next, _, err := r.Step(env, gss.Input{Answer: misuse}); err == nil || next != r.Context {
 			t.Errorf("%T is taken", misuse)
 		}
 	}
 	alias := principal("HTTP/alias.a.test@A.TEST")
 	f.service = alias
-	for services, want := range map[message.Principal]gss.Code{service: gss.WrongResource, alias: gss.WrongResource, {}: gss.NoFault} {
+	for services, want := range map[krb.Principal]gss.Code{service: gss.WrongResource, alias: gss.WrongResource, {}: gss.NoFault} {
 		c := Config{Keys: f.keys}
 		if !services.IsZero() {
-			c.Services = []message.Principal{services}
+			c.Services = []krb.Principal{services}
 		}
 		if r := accept(t, c, gss.NoBinding(), f.token()); r.Fault.Code != want {
 			t.Errorf("a ticket for an alias, services %v: %v", services, r.Fault)
 		}
 	}
 	// Two versions of a key, and a key of another principal, stand side by side.
-	old, _ := keytab.FromPassword(service, gss.NewSecret("old"), "", 1, enctype.AES256SHA1)
+	old, _ := keytab.FromPassword(service, gss.NewSecret("old"), "", 1, krb.AES256SHA1)
 	var entries []keytab.Entry
 	for e := range f.keys.All() {
 		entries = append(entries, e)
 	}
 	f.service = service
 	f.keys = keytab.New(append(entries, old...)...)
-	if r := accept(t, Config{Keys: f.keys, Services: []message.Principal{service}}, gss.NoBinding(), f.token()); r.State != gss.Complete {
+	if r := accept(t, Config{Keys: f.keys, Services: []krb.Principal{service}}, gss.NoBinding(), f.token()); r.State != gss.Complete {
 		t.Error(r.Fault)
 	}
 }
@@ -307,7 +309,7 @@ func TestServiceKeys(t *testing.T) {
 // Without mutual authentication there is no token, and both sides count from the
 // client's number.
 func TestNotMutual(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	f.options, f.sum.Flags = 0, uint32(gss.Integrity)
 	r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token())
 	if r.State != gss.Complete || r.Token.Present() || r.Info().Flags != gss.Integrity {
@@ -325,7 +327,7 @@ func TestNotMutual(t *testing.T) {
 }
 
 func TestNoEntropy(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	refused(t, take(t, mechanism(t, Config{Keys: f.keys}).Accept(gss.Target{}), gss.Env{Now: now}, gss.Input{Token: f.token()}), gss.NoEntropy)
 }
 
@@ -337,7 +339,7 @@ func TestStates(t *testing.T) {
 	if n := unsafe.Sizeof(established{}); n > 512 {
 		t.Errorf("an established context takes %d bytes", n)
 	}
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	m := mechanism(t, Config{Keys: f.keys})
 	r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
 	done := step(t, r.Context, env, gss.Input{Answer: gss.FirstSeen{First: true}}, gss.Complete)

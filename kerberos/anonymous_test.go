@@ -4,56 +4,58 @@ import (
 	"encoding/base64"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	fields "github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
 // as makes the forger's ticket and authenticator those of a client.
-func (f *forger) as(client message.Principal) *forger {
+func (f *forger) as(client krb.Principal) *forger {
 	f.ticket.Client, f.auth.Client = client, client
 	return f
 }
 
 // named is a principal with a name type of its own.
-func named(kind int32, realm string, components ...string) message.Principal {
-	return message.Principal{Name: message.NameOf(kind, components...), Realm: realm}
+func named(kind int32, realm string, components ...string) krb.Principal {
+	return krb.Principal{Name: krb.NameOf(kind, components...), Realm: realm}
 }
 
 // clients are principals and what an acceptor makes of them, by default and with
 // Config.RefuseAnonymous.
 var clients = []struct {
 	name   string
-	client message.Principal
-	flags  message.Flags
+	client krb.Principal
+	flags  krb.Flags
 	code   gss.Code // by default
 	strict gss.Code // with RefuseAnonymous
 	peer   string   // "" is anonymous
 }{
-	{"a user", named(message.NamePrincipal, "A.TEST", "alice"), 0, 0, 0, "alice"},
-	{"a service", named(message.NameServiceHost, "A.TEST", "HTTP", "other.a.test"), 0, 0, 0, "HTTP/other.a.test"},
-	{"a user of that name", named(message.NamePrincipal, "A.TEST", "ANONYMOUS"), 0, 0, 0, "ANONYMOUS"},
-	{"a host of that name", named(message.NameServiceHost, "A.TEST", "HTTP", "WELLKNOWN"), 0, 0, 0, "HTTP/WELLKNOWN"},
-	{"the anonymous principal", named(message.NameWellKnown, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), message.AnonymousTkt, 0, gss.NotPermitted, ""},
-	{"the anonymous principal without the flag", named(message.NameWellKnown, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), 0, 0, gss.NotPermitted, ""},
-	{"the anonymous principal, as a user's name", named(message.NamePrincipal, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), message.AnonymousTkt, 0, gss.NotPermitted, ""},
-	{"the anonymous principal, of no type", named(message.NameUnknown, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), 0, 0, gss.NotPermitted, ""},
-	{"the anonymous principal in small letters", named(message.NamePrincipal, "wellknown:anonymous", "wellknown", "anonymous"), 0, 0, gss.NotPermitted, ""},
-	{"any name of the anonymous realm", named(message.NamePrincipal, "WELLKNOWN:ANONYMOUS", "alice"), 0, 0, gss.NotPermitted, ""},
-	{"the anonymous name in a real realm", named(message.NameWellKnown, "A.TEST", "WELLKNOWN", "ANONYMOUS"), message.AnonymousTkt, 0, gss.NotPermitted, "WELLKNOWN/ANONYMOUS"},
-	{"the anonymous name in a real realm, in small letters", named(message.NamePrincipal, "A.TEST", "WellKnown", "Anonymous"), 0, 0, gss.NotPermitted, "WellKnown/Anonymous"},
-	{"a named client with the flag of anonymous tickets", named(message.NamePrincipal, "A.TEST", "alice"), message.AnonymousTkt, gss.NotPermitted, gss.NotPermitted, ""},
-	{"another well-known name", named(message.NameWellKnown, "A.TEST", "WELLKNOWN", "FEDERATED"), 0, gss.NotPermitted, gss.NotPermitted, ""},
-	{"another well-known name, as a service's", named(message.NameServiceHost, "A.TEST", "wellknown", "federated"), 0, gss.NotPermitted, gss.NotPermitted, ""},
-	{"a well-known name of one component", named(message.NamePrincipal, "A.TEST", "WELLKNOWN"), 0, gss.NotPermitted, gss.NotPermitted, ""},
-	{"more than the anonymous name", named(message.NameWellKnown, "A.TEST", "WELLKNOWN", "ANONYMOUS", "x"), 0, gss.NotPermitted, gss.NotPermitted, ""},
-	{"a name that says it is well known", named(message.NameWellKnown, "A.TEST", "alice"), 0, gss.NotPermitted, gss.NotPermitted, ""},
-	{"another well-known realm", named(message.NamePrincipal, "WELLKNOWN:FEDERATED", "alice"), 0, gss.NotPermitted, gss.NotPermitted, ""},
-	{"the anonymous name in another well-known realm", named(message.NameWellKnown, "WellKnown:Federated", "WELLKNOWN", "ANONYMOUS"), message.AnonymousTkt, gss.NotPermitted, gss.NotPermitted, ""},
+	{"a user", named(krb.NamePrincipal, "A.TEST", "alice"), 0, 0, 0, "alice"},
+	{"a service", named(krb.NameServiceHost, "A.TEST", "HTTP", "other.a.test"), 0, 0, 0, "HTTP/other.a.test"},
+	{"a user of that name", named(krb.NamePrincipal, "A.TEST", "ANONYMOUS"), 0, 0, 0, "ANONYMOUS"},
+	{"a host of that name", named(krb.NameServiceHost, "A.TEST", "HTTP", "WELLKNOWN"), 0, 0, 0, "HTTP/WELLKNOWN"},
+	{"the anonymous principal", named(krb.NameWellKnown, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), krb.AnonymousTkt, 0, gss.NotPermitted, ""},
+	{"the anonymous principal without the flag", named(krb.NameWellKnown, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), 0, 0, gss.NotPermitted, ""},
+	{"the anonymous principal, as a user's name", named(krb.NamePrincipal, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), krb.AnonymousTkt, 0, gss.NotPermitted, ""},
+	{"the anonymous principal, of no type", named(krb.NameUnknown, "WELLKNOWN:ANONYMOUS", "WELLKNOWN", "ANONYMOUS"), 0, 0, gss.NotPermitted, ""},
+	{"the anonymous principal in small letters", named(krb.NamePrincipal, "wellknown:anonymous", "wellknown", "anonymous"), 0, 0, gss.NotPermitted, ""},
+	{"any name of the anonymous realm", named(krb.NamePrincipal, "WELLKNOWN:ANONYMOUS", "alice"), 0, 0, gss.NotPermitted, ""},
+	{"the anonymous name in a real realm", named(krb.NameWellKnown, "A.TEST", "WELLKNOWN", "ANONYMOUS"), krb.AnonymousTkt, 0, gss.NotPermitted, "WELLKNOWN/ANONYMOUS"},
+	{"the anonymous name in a real realm, in small letters", named(krb.NamePrincipal, "A.TEST", "WellKnown", "Anonymous"), 0, 0, gss.NotPermitted, "WellKnown/Anonymous"},
+	{"a named client with the flag of anonymous tickets", named(krb.NamePrincipal, "A.TEST", "alice"), krb.AnonymousTkt, gss.NotPermitted, gss.NotPermitted, ""},
+	{"another well-known name", named(krb.NameWellKnown, "A.TEST", "WELLKNOWN", "FEDERATED"), 0, gss.NotPermitted, gss.NotPermitted, ""},
+	{"another well-known name, as a service's", named(krb.NameServiceHost, "A.TEST", "wellknown", "federated"), 0, gss.NotPermitted, gss.NotPermitted, ""},
+	{"a well-known name of one component", named(krb.NamePrincipal, "A.TEST", "WELLKNOWN"), 0, gss.NotPermitted, gss.NotPermitted, ""},
+	{"more than the anonymous name", named(krb.NameWellKnown, "A.TEST", "WELLKNOWN", "ANONYMOUS", "x"), 0, gss.NotPermitted, gss.NotPermitted, ""},
+	{"a name that says it is well known", named(krb.NameWellKnown, "A.TEST", "alice"), 0, gss.NotPermitted, gss.NotPermitted, ""},
+	{"another well-known realm", named(krb.NamePrincipal, "WELLKNOWN:FEDERATED", "alice"), 0, gss.NotPermitted, gss.NotPermitted, ""},
+	{"the anonymous name in another well-known realm", named(krb.NameWellKnown, "WellKnown:Federated", "WELLKNOWN", "ANONYMOUS"), krb.AnonymousTkt, gss.NotPermitted, gss.NotPermitted, ""},
 }
 
 // RFC 6112 sections 3 and 6, RFC 6111 section 3: an anonymous client is not a named one,
@@ -114,7 +116,7 @@ func TestAnonymousBringsNothing(t *testing.T) {
 		}
 		f := newForger(t, 18).as(row.client)
 		f.ticket.AuthData = message.AuthorizationData("").Append(message.ADPAC, "a PAC").IfRelevant()
-		f.delegate(message.CredInfo{Key: f.session, Client: row.client, Service: message.TGS("A.TEST", "A.TEST")})
+		f.delegate(message.CredInfo{Key: f.session, Client: row.client, Service: krb.TGS("A.TEST", "A.TEST")})
 		r := accept(t, Config{Keys: f.keys, KeepPAC: true}, gss.NoBinding(), f.token())
 		if r.State != gss.Complete {
 			t.Fatalf("%s: %v", row.name, r.Fault)

@@ -3,16 +3,17 @@ package kerberos
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Keys answers gss.NeedCredential: a principal with long-term keys in a keytab.
 type Keys struct {
-	Principal message.Principal
+	Principal krb.Principal
 	Keytab    *keytab.Keytab
 }
 
@@ -47,9 +48,9 @@ func (t Tickets) Subject() string {
 type NeedTicket struct {
 	// Identity as in gss.Target.
 	Identity       string
-	Client, Server message.Principal
+	Client, Server krb.Principal
 	// Until is when the ticket has to hold at least, in seconds since the epoch.
-	Until message.Time
+	Until krb.Time
 }
 
 func (NeedTicket) Question() {}
@@ -87,8 +88,8 @@ func (Kept) Answer() {}
 // gss.Unreachable.
 type NeedServiceKey struct {
 	// Service is the name on the ticket, hostile input.
-	Service message.Principal
-	Type    enctype.Type
+	Service krb.Principal
+	Type    krb.EType
 	Kvno    uint32 // 0 if the ticket does not say
 }
 

@@ -3,17 +3,18 @@ package kerberos_test
 import (
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Answers with pointers name the user that a service will see, also if a cache holds another
 // user's tickets.
 func TestSubjects(t *testing.T) {
-	principal := func(name string) message.Principal {
-		p, f := message.ParsePrincipal(name, "A.TEST")
+	principal := func(name string) krb.Principal {
+		p, f := krb.ParsePrincipal(name, "A.TEST")
 		if !f.IsZero() {
 			t.Fatal(f)
 		}

@@ -4,15 +4,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/pac"
 )
 
 // benchTypes are those that are measured.
-var benchTypes = []enctype.Type{enctype.AES128SHA1, enctype.AES256SHA1, enctype.AES256SHA384, enctype.RC4}
+var benchTypes = []krb.EType{krb.AES128SHA1, krb.AES256SHA1, krb.AES256SHA384, krb.RC4}
 
 // acceptOnce takes a request from bytes to identity, the replay question answered.
 func acceptOnce(tb testing.TB, mech gss.Mechanism, token gss.Token) gss.Context {
@@ -37,12 +39,12 @@ func BenchmarkAccept(b *testing.B) {
 		if !fault.IsZero() {
 			b.Fatal(fault)
 		}
-		service := f.serviceKey().Prepare(enctype.UsageTicket)
+		service := enctype.Prepare(f.serviceKey(), enctype.UsageTicket)
 		b.Run(kind.String()+"/floor", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, ok := service.Decrypt(enctype.UsageTicket, ap.Ticket.Enc.Cipher)
-				_, also := f.session.Decrypt(enctype.UsageAPReqAuth, ap.Authenticator.Cipher)
+				_, also := enctype.Decrypt(f.session, enctype.UsageAPReqAuth, ap.Authenticator.Cipher)
 				if !ok || !also {
 					b.Fatal("does not open")
 				}
@@ -77,7 +79,7 @@ func BenchmarkAcceptPAC(b *testing.B) {
 
 // withPAC is a request whose ticket has a signed PAC of a user with some groups.
 func withPAC(tb testing.TB) (gss.Mechanism, gss.Token) {
-	f := newForger(tb, enctype.AES256SHA1)
+	f := newForger(tb, krb.AES256SHA1)
 	f.options, f.sum.Flags = 0, f.sum.Flags&^uint32(gss.Mutual)
 	user := pac.User{Name: "alice", Domain: "A", Server: "DC", DomainSID: pac.SIDOf(5, 21, 1, 2, 3), RID: 1104, PrimaryGroupRID: 513, Groups: []uint32{513, 1200, 1201, 1202}, UPN: "alice@a.test", DNSDomain: "A.TEST"}
 	text := pac.Write(f.ticket.Client.Name, f.ticket.AuthTime, user, f.serviceKey(), f.serviceKey())
@@ -96,10 +98,10 @@ func initiateOnce(tb testing.TB, mech gss.Mechanism, tickets gss.Answer) gss.Tok
 }
 
 // ticketInHand is a cache with the ticket for the service.
-func ticketInHand(tb testing.TB, kind enctype.Type) Tickets {
+func ticketInHand(tb testing.TB, kind krb.EType) Tickets {
 	f := newForger(tb, kind)
 	ap, _ := message.ParseAPReq(f.apreq())
-	cred := ccache.Credential{Client: alice, Server: service, Key: f.session, AuthTime: message.TimeOf(now), EndTime: message.TimeOf(now) + 3600, Ticket: string(ap.Ticket.Append(nil))}
+	cred := ccache.Credential{Client: alice, Server: service, Key: f.session, AuthTime: krb.TimeOf(now), EndTime: krb.TimeOf(now) + 3600, Ticket: string(ap.Ticket.Append(nil))}
 	return Tickets{Cache: ccache.New(alice, cred)}
 }
 
@@ -111,7 +113,7 @@ func BenchmarkInitiate(b *testing.B) {
 		b.Run(kind.String()+"/floor", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				f.session.Encrypt(enctype.UsageAPReqAuth, strings.Repeat("c", kind.ConfounderSize()), plain)
+				enctype.Encrypt(f.session, enctype.UsageAPReqAuth, strings.Repeat("c", enctype.ConfounderSize(kind)), plain)
 			}
 		})
 		var mech gss.Mechanism = mechanism(b, Config{AllowRC4: true})
@@ -135,11 +137,11 @@ func TestAllocations(t *testing.T) {
 		do   func()
 		most float64
 	}{
-		{"accept aes256-sha1", acceptRow(t, enctype.AES256SHA1), 28},
-		{"accept aes256-sha384", acceptRow(t, enctype.AES256SHA384), 25},
-		{"accept rc4", acceptRow(t, enctype.RC4), 22},
+		{"accept aes256-sha1", acceptRow(t, krb.AES256SHA1), 28},
+		{"accept aes256-sha384", acceptRow(t, krb.AES256SHA384), 25},
+		{"accept rc4", acceptRow(t, krb.RC4), 22},
 		{"accept with PAC", func() { PAC(acceptOnce(t, pacMech, pacToken)) }, 40},
-		{"initiate", initiateRow(t, enctype.AES256SHA1), 26},
+		{"initiate", initiateRow(t, krb.AES256SHA1), 26},
 	} {
 		if n := testing.AllocsPerRun(100, row.do); n > row.most {
 			t.Errorf("%s: %v allocations, at most %v", row.name, n, row.most)
@@ -149,7 +151,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-func acceptRow(tb testing.TB, kind enctype.Type) func() {
+func acceptRow(tb testing.TB, kind krb.EType) func() {
 	f := newForger(tb, kind)
 	f.options, f.sum.Flags = 0, f.sum.Flags&^uint32(gss.Mutual)
 	token := f.token()
@@ -157,7 +159,7 @@ func acceptRow(tb testing.TB, kind enctype.Type) func() {
 	return func() { acceptOnce(tb, mech, token) }
 }
 
-func initiateRow(tb testing.TB, kind enctype.Type) func() {
+func initiateRow(tb testing.TB, kind krb.EType) func() {
 	var mech gss.Mechanism = mechanism(tb, Config{})
 	tickets := ticketInHand(tb, kind)
 	return func() { initiateOnce(tb, mech, tickets) }

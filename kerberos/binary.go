@@ -3,11 +3,12 @@ package kerberos
 import (
 	"encoding/binary"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Answers as bytes, for sealed traces: package trace asks for it, since files and
@@ -38,7 +39,7 @@ func (k Keys) MarshalBinary() ([]byte, error) {
 func (k *Keys) UnmarshalBinary(b []byte) error {
 	name, rest, ok := cutText(string(b))
 	realm, rest, also := cutText(rest)
-	if !ok || !also || !message.ValidText(realm) {
+	if !ok || !also || !krb.ValidText(realm) {
 		return unreadable("Keys")
 	}
 	t, fault := keytab.Parse(rest)
@@ -66,11 +67,11 @@ func (k *ServiceKey) UnmarshalBinary(b []byte) error {
 	if len(b) < 4 {
 		return unreadable("ServiceKey")
 	}
-	key, fault := enctype.NewKey(enctype.Type(binary.BigEndian.Uint32(b)), string(b[4:]))
+	key, fault := krb.NewKey(krb.EType(binary.BigEndian.Uint32(b)), string(b[4:]))
 	if !fault.IsZero() {
 		return fault
 	}
-	k.Key = key.Prepare(enctype.UsageTicket, enctype.UsageNonKerbChecksum)
+	k.Key = enctype.Prepare(key, enctype.UsageTicket, enctype.UsageNonKerbChecksum)
 	return nil
 }
 

@@ -7,24 +7,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/machine/trace"
 )
 
 // samples are one value of each question and answer, as full as it gets.
 func samples(t testing.TB) []any {
-	f := newForger(t, enctype.AES128SHA256)
-	cred := ccache.Credential{Client: alice, Server: service, Key: f.session, AuthTime: 1, EndTime: 2, Flags: message.Forwardable, Ticket: "ticket"}
+	f := newForger(t, krb.AES128SHA256)
+	cred := ccache.Credential{Client: alice, Server: service, Key: f.session, AuthTime: 1, EndTime: 2, Flags: krb.Forwardable, Ticket: "ticket"}
 	return []any{
 		Tickets{Cache: ccache.New(alice, cred, cred)}, Tickets{Cache: ccache.New(alice)},
 		Keys{Principal: alice, Keytab: f.keys},
-		ServiceKey{Key: f.serviceKey().Prepare(enctype.UsageTicket)},
+		ServiceKey{Key: enctype.Prepare(f.serviceKey(), enctype.UsageTicket)},
 		Ticket{cred}, KeepTicket{Identity: "alice", Credential: cred}, Delegated{cred}, Kept{},
 		NeedTicket{Identity: "alice", Client: alice, Server: service, Until: 7},
-		NeedServiceKey{Service: service, Type: enctype.AES128SHA256, Kvno: 2},
+		NeedServiceKey{Service: service, Type: krb.AES128SHA256, Kvno: 2},
 	}
 }
 
@@ -54,8 +55,8 @@ func TestBinary(t *testing.T) {
 		}
 	}
 	var key ServiceKey
-	f := newForger(t, enctype.AES256SHA1)
-	b, _ := ServiceKey{Key: f.serviceKey().Prepare()}.MarshalBinary()
+	f := newForger(t, krb.AES256SHA1)
+	b, _ := ServiceKey{Key: enctype.Prepare(f.serviceKey())}.MarshalBinary()
 	if err := key.UnmarshalBinary(b); err != nil || !key.Key.Key().Equal(f.serviceKey()) {
 		t.Error("another key")
 	}

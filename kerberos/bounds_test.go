@@ -4,15 +4,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // A token of MaxToken bytes is judged, with a ticket as long as that takes, and one of a byte
 // more is not.
 func TestMaxToken(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	padding := 0
 	grow := func(size int) gss.Token {
 		t.Helper()
@@ -37,13 +38,13 @@ func TestMaxToken(t *testing.T) {
 
 // With Config.Services a ticket for any other service is refused, though its key be here.
 func TestTicketOfAnotherService(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	other := principal("HTTP/other.a.test@A.TEST")
 	for _, row := range []struct {
-		services []message.Principal
+		services []krb.Principal
 		want     gss.Code
 	}{
-		{nil, gss.NoFault}, {[]message.Principal{f.service}, gss.NoFault}, {[]message.Principal{other, f.service}, gss.NoFault}, {[]message.Principal{other}, gss.WrongResource},
+		{nil, gss.NoFault}, {[]krb.Principal{f.service}, gss.NoFault}, {[]krb.Principal{other, f.service}, gss.NoFault}, {[]krb.Principal{other}, gss.WrongResource},
 	} {
 		r := accept(t, Config{Keys: f.keys, Services: row.services}, gss.NoBinding(), f.token())
 		if r.Fault.Code != row.want || (r.State == gss.Complete) != (row.want == gss.NoFault) {
@@ -58,7 +59,7 @@ func TestTicketOfAnotherService(t *testing.T) {
 // A ticket without a PAC is one without a fault, whether PACs are kept or not.
 func TestTicketWithoutPAC(t *testing.T) {
 	for _, keep := range []bool{false, true} {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		r := accept(t, Config{Keys: f.keys, KeepPAC: keep}, gss.NoBinding(), f.token())
 		if r.State != gss.Complete {
 			t.Fatal(r.Fault)

@@ -3,9 +3,9 @@ package kerberos
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Every state of a context is a type of its own, which holds what that state needs and
@@ -60,9 +60,9 @@ type established struct {
 	initiator      bool
 	acceptorSubkey bool
 	flags          gss.Flags
-	peer           message.Principal
-	expires        message.Time
-	key            enctype.Key // that of messages
+	peer           krb.Principal
+	expires        krb.Time
+	key            krb.Key // that of messages
 	send, recv     uint32
 	delegated      gss.Answer // nil, or Delegated
 	pac            signedPAC
@@ -79,7 +79,7 @@ func (c established) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, err
 // Info implements gss.Context.
 func (c established) Info() gss.Info {
 	info := pending{}.Info()
-	if info.Anonymous = !c.initiator && c.peer.Standing() == message.Anonymous; !info.Anonymous { // R6112-6-1
+	if info.Anonymous = !c.initiator && c.peer.Standing() == krb.Anonymous; !info.Anonymous { // R6112-6-1
 		info.Peer, info.Domain = c.peer.Name.String(), c.peer.Realm
 	}
 	info.Flags = c.flags

@@ -4,16 +4,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Delegated credentials are those of the client that authenticated, each of them: a cache
 // made of them is never another client's.
 func TestDelegatedCredentialsAreTheClients(t *testing.T) {
-	tgs := message.TGS("A.TEST", "A.TEST")
+	tgs := krb.TGS("A.TEST", "A.TEST")
 	bob := principal("bob@A.TEST")
 	www := principal("HTTP/back.a.test@A.TEST")
 	for _, row := range []struct {
@@ -23,11 +24,11 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 	}{
 		{"one", []message.CredInfo{{Client: alice, Service: tgs}}, gss.NoFault},
 		{"two, the second a ticket-granting ticket", []message.CredInfo{{Client: alice, Service: www}, {Client: alice, Service: tgs}}, gss.NoFault},
-		{"of the same name by another type", []message.CredInfo{{Client: named(message.NameUnknown, "A.TEST", "alice"), Service: tgs}}, gss.NoFault},
+		{"of the same name by another type", []message.CredInfo{{Client: named(krb.NameUnknown, "A.TEST", "alice"), Service: tgs}}, gss.NoFault},
 		{"another client's", []message.CredInfo{{Client: bob, Service: tgs}}, gss.BadCredentials},
 		{"of another realm", []message.CredInfo{{Client: principal("alice@B.TEST"), Service: tgs}}, gss.BadCredentials},
-		{"of no realm", []message.CredInfo{{Client: message.Principal{Name: alice.Name}, Service: tgs}}, gss.BadCredentials},
-		{"of no name", []message.CredInfo{{Client: message.Principal{Realm: "A.TEST"}, Service: tgs}}, gss.BadCredentials},
+		{"of no realm", []message.CredInfo{{Client: krb.Principal{Name: alice.Name}, Service: tgs}}, gss.BadCredentials},
+		{"of no name", []message.CredInfo{{Client: krb.Principal{Realm: "A.TEST"}, Service: tgs}}, gss.BadCredentials},
 		{"of no client", []message.CredInfo{{Service: tgs}}, gss.BadCredentials},
 		{"in other letters", []message.CredInfo{{Client: principal("Alice@A.TEST"), Service: tgs}}, gss.BadCredentials},
 		{"another client's behind the client's", []message.CredInfo{{Client: alice, Service: tgs}, {Client: bob, Service: tgs}}, gss.BadCredentials},
@@ -35,7 +36,7 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 		{"no ticket-granting ticket", []message.CredInfo{{Client: alice, Service: www}}, gss.Malformed},
 		{"none", nil, gss.Malformed},
 	} {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		for i := range row.infos {
 			row.infos[i].Key = f.session
 		}
@@ -54,10 +55,10 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 	for _, change := range []func(*message.Cred){
 		func(m *message.Cred) { m.Tickets += m.Tickets },
 		func(m *message.Cred) { m.Tickets = "" },
-		func(m *message.Cred) { m.Enc.Type = enctype.AES128SHA256 },
+		func(m *message.Cred) { m.Enc.Type = krb.AES128SHA256 },
 		func(m *message.Cred) { m.Enc.Type = 0 },
 	} {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		f.delegate(message.CredInfo{Key: f.session, Client: alice, Service: tgs})
 		m, fault := message.ParseCred(f.sum.Delegation)
 		if !fault.IsZero() {
@@ -70,7 +71,7 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 		}
 	}
 	// The fault does not repeat the name (law L10).
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	f.delegate(message.CredInfo{Key: f.session, Client: principal("canary@A.TEST"), Service: tgs})
 	if r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token()); strings.Contains(r.Fault.Detail, "canary") {
 		t.Error(r.Fault)

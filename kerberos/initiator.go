@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // initiator is the client before its first step (RFC 4120 section 3.2.2).
@@ -98,16 +100,16 @@ func (inquiring) Format(f fmt.State, _ rune) {
 // user returns the principal of a name as it is typed: alice in the default realm,
 // alice@REALM, or, with a suffix that is not in capitals, a user principal name that the
 // KDC looks up (RFC 6806 section 5).
-func (c *config) user(name, domain string) (message.Principal, gss.Fault) {
+func (c *config) user(name, domain string) (krb.Principal, gss.Fault) {
 	if domain != "" && !strings.Contains(name, "@") {
 		name += "@" + domain
 	}
-	p, fault := message.ParsePrincipal(name, c.Realm)
+	p, fault := krb.ParsePrincipal(name, c.Realm)
 	if !fault.IsZero() {
 		return p, gss.Fault{Code: gss.NoCredentials, Detail: fault.Detail}
 	}
 	if upper := strings.ToUpper(p.Realm); strings.Contains(name, "@") && upper != p.Realm {
-		p.Name = message.NameOf(message.NameEnterprise, name)
+		p.Name = krb.NameOf(krb.NameEnterprise, name)
 		if p.Realm = c.Realm; p.Realm == "" {
 			p.Realm = upper
 		}
@@ -117,8 +119,8 @@ func (c *config) user(name, domain string) (message.Principal, gss.Fault) {
 
 // service returns the principal that a ticket is needed for: a pure function of the
 // target (R4559-4.1-13). Its realm is "" if only KDCs know it.
-func (s *seeking) service() message.Principal {
-	p := message.Principal{Name: message.NameOf(message.NameServiceHost, s.target.Service, s.target.Host)}
+func (s *seeking) service() krb.Principal {
+	p := krb.Principal{Name: krb.NameOf(krb.NameServiceHost, s.target.Service, s.target.Host)}
 	if s.cfg.Realms != nil {
 		p.Realm = s.cfg.Realms.RealmOf(s.target.Host)
 	}
@@ -127,7 +129,7 @@ func (s *seeking) service() message.Principal {
 
 // login is the user's principal with its proof: a password, keys or tickets.
 type login struct {
-	client   message.Principal
+	client   krb.Principal
 	password gss.Secret
 	keys     *keytab.Keytab
 	cache    *ccache.Cache
@@ -151,7 +153,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 	at := message.Add(env.Now, s.offset)
 	next := asked{
 		cfg: s.cfg, service: cred.Server, key: cred.Key, subkey: subkey, expires: cred.EndTime,
-		time: message.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),
+		time: krb.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),
 		flags: gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity, // N2HT-5.1-1
 	}
 	options := message.MutualRequired
@@ -188,7 +190,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 // delegation returns a KRB-CRED with the forwarded ticket (RFC 4120 section 3.6).
 func (s *seeking) delegation(at int64, confounder string) string {
 	fwd, key := s.forwarded, s.got.Key
-	part := message.EncCred{Time: message.TimeOf(at), Micro: message.Micro(at)}.With(message.CredInfo{
+	part := message.EncCred{Time: krb.TimeOf(at), Micro: message.Micro(at)}.With(message.CredInfo{
 		Key: fwd.Key, Client: fwd.Client, Flags: fwd.Flags, AuthTime: fwd.AuthTime, StartTime: fwd.StartTime, EndTime: fwd.EndTime, RenewTill: fwd.RenewTill,
 		Service: fwd.Server, Addresses: fwd.Addresses,
 	})
@@ -201,14 +203,14 @@ func (s *seeking) delegation(at int64, confounder string) string {
 type asked struct {
 	pending
 	cfg      *config
-	service  message.Principal
-	key      enctype.Key // the session key
-	subkey   enctype.Key
-	time     message.Time
+	service  krb.Principal
+	key      krb.Key // the session key
+	subkey   krb.Key
+	time     krb.Time
 	micro    int32
 	sequence uint32
 	flags    gss.Flags
-	expires  message.Time
+	expires  krb.Time
 }
 
 // done returns the context if the service sends nothing more: it counts from the same
@@ -263,7 +265,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	}
 	// With rc4-hmac the tokens cannot say which side's subkey protects them, and peers use
 	// the initiator's.
-	if !part.Subkey.IsZero() && !(part.Subkey.Type() == enctype.RC4 && c.subkey.Type() == enctype.RC4) {
+	if !part.Subkey.IsZero() && !(part.Subkey.Type() == krb.RC4 && c.subkey.Type() == krb.RC4) {
 		if fault := c.cfg.allows(part.Subkey.Type()); !fault.IsZero() {
 			return failWith(fault)
 		}

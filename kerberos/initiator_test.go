@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 const (
@@ -20,13 +22,13 @@ const (
 	password = "c4nary-of-alice"
 )
 
-func principal(text string) message.Principal {
-	p, _ := message.ParsePrincipal(text, "")
+func principal(text string) krb.Principal {
+	p, _ := krb.ParsePrincipal(text, "")
 	return p
 }
 
 // home is a realm with a user and two services, one of them in another realm.
-func home(t testing.TB, types ...enctype.Type) *kdctest.KDC {
+func home(t testing.TB, types ...krb.EType) *kdctest.KDC {
 	t.Helper()
 	k, err := kdctest.New(kdctest.Config{Iterations: 1, Realms: []kdctest.Realm{
 		{Name: "A.TEST", Types: types, Trusts: []string{"B.TEST"}, Principals: []kdctest.Principal{
@@ -167,14 +169,14 @@ func (w *world) ok() (client, server gss.Context) {
 // Whatever the user has, whatever the realm of the service, and whatever the keys: both
 // sides end with each other's names, the same channel, and keys that fit.
 func TestWhole(t *testing.T) {
-	for _, kind := range []enctype.Type{enctype.AES128SHA1, enctype.AES256SHA1, enctype.AES128SHA256, enctype.AES256SHA384, enctype.Camellia128, enctype.RC4} {
+	for _, kind := range []krb.EType{krb.AES128SHA1, krb.AES256SHA1, krb.AES128SHA256, krb.AES256SHA384, krb.Camellia128, krb.RC4} {
 		for _, host := range []string{"www.a.test", "www.b.test"} {
 			for _, way := range []string{"password", "UPN", "keytab", "ccache"} {
 				t.Run(fmt.Sprint(kind, " ", host, " ", way), func(t *testing.T) {
 					w := newWorld(t, host)
 					w.kdc = home(t, kind)
 					w.server.Keys = w.kdc.Keytab(strings.TrimSuffix("HTTP/"+host+"@"+strings.ToUpper(host[4:]), ""))
-					w.client.AllowRC4, w.server.AllowRC4 = kind == enctype.RC4, kind == enctype.RC4
+					w.client.AllowRC4, w.server.AllowRC4 = kind == krb.RC4, kind == krb.RC4
 					switch way {
 					case "UPN":
 						w.login = gss.Password{User: "alice@a.test", Password: gss.NewSecret(password)}
@@ -259,7 +261,7 @@ func TestDelegation(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if !d.Credential.Flags.Has(message.Forwarded) || d.Credential.Client.String() != "alice@A.TEST" {
+		if !d.Credential.Flags.Has(krb.Forwarded) || d.Credential.Client.String() != "alice@A.TEST" {
 			t.Errorf("%v", d)
 		}
 		// The service goes on with it, as alice.
@@ -360,14 +362,14 @@ func TestInitiatorRefuses(t *testing.T) {
 
 // An AP-REP with another time, under the right key.
 func TestWrongTime(t *testing.T) {
-	key, _ := enctype.NewKey(enctype.AES256SHA1, strings.Repeat("k", 32))
+	key, _ := krb.NewKey(krb.AES256SHA1, strings.Repeat("k", 32))
 	tgt := principal("krbtgt/A.TEST@A.TEST")
-	cred := ccache.Credential{Client: principal("alice@A.TEST"), Server: principal("HTTP/www.a.test@A.TEST"), Key: key, EndTime: message.TimeOf(now) + 3600,
+	cred := ccache.Credential{Client: principal("alice@A.TEST"), Server: principal("HTTP/www.a.test@A.TEST"), Key: key, EndTime: krb.TimeOf(now) + 3600,
 		Ticket: string(message.Ticket{Service: tgt, Enc: message.EncryptedData{Cipher: "x"}}.Append(nil))}
 	w := newWorld(t, "www.a.test")
 	w.login = kerberos.Tickets{Cache: ccache.New(cred.Client, cred)}
 	for _, row := range []struct {
-		seconds message.Time
+		seconds krb.Time
 		micro   int32
 		want    gss.State
 	}{{0, 0, gss.Complete}, {1, 0, gss.Failed}, {0, 1, gss.Failed}} {
@@ -375,8 +377,8 @@ func TestWrongTime(t *testing.T) {
 		if out.State != gss.Ready {
 			t.Fatal(out.Fault)
 		}
-		part := message.EncAPRepPart{Time: message.TimeOf(now) + row.seconds, Micro: row.micro}
-		rep := message.APRep{Enc: message.EncryptedData{Type: key.Type(), Cipher: key.Encrypt(enctype.UsageAPRep, "0123456789abcdef", string(part.Append(nil)))}}
+		part := message.EncAPRepPart{Time: krb.TimeOf(now) + row.seconds, Micro: row.micro}
+		rep := message.APRep{Enc: message.EncryptedData{Type: key.Type(), Cipher: enctype.Encrypt(key, enctype.UsageAPRep, "0123456789abcdef", string(part.Append(nil)))}}
 		_, out = w.drive(c, 0, gss.Input{Token: gss.TokenOf(message.Frame(gss.Kerberos, message.TokenAPRep, rep.Append(nil)))})
 		if out.State != row.want || row.want == gss.Failed && out.Fault.Code != gss.NotAuthentic {
 			t.Errorf("%+v: %v", row, out.Fault)

@@ -5,21 +5,23 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // An acceptor tries the key of the service that the ticket names first, and no more than
 // MaxKeyTries keys, however many there are: a client chooses the name, the type and the
 // version that are written on it.
 func TestKeysTriedAreBounded(t *testing.T) {
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	right := keytab.Entry{Principal: service, Kvno: 2, Key: f.serviceKey()}
-	other := func(i int, p message.Principal) keytab.Entry {
-		key, _ := enctype.NewKey(enctype.AES256SHA1, fmt.Sprintf("%032d", i))
+	other := func(i int, p krb.Principal) keytab.Entry {
+		key, _ := krb.NewKey(krb.AES256SHA1, fmt.Sprintf("%032d", i))
 		return keytab.Entry{Principal: p, Kvno: 2, Key: key}
 	}
 	others := make([]keytab.Entry, 1000)
@@ -33,7 +35,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		keys    *keytab.Keytab
-		service message.Principal
+		service krb.Principal
 		want    gss.Code
 		tries   int
 	}{
@@ -75,7 +77,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 		versions[i] = other(i, service)
 	}
 	f.service = service
-	c := Config{Keys: keytab.New(append(others, versions...)...), Services: []message.Principal{service}}
+	c := Config{Keys: keytab.New(append(others, versions...)...), Services: []krb.Principal{service}}
 	ap, _ := message.ParseAPReq(f.apreq())
 	n := 0
 	for e := range mechanism(t, c).cfg.tries(&ap.Ticket) {

@@ -4,11 +4,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/proptest"
@@ -42,7 +43,7 @@ func kitAnswers(k *kdctest.KDC, user, password string) func(gss.Question) gss.An
 
 // The conformance kits, with Kerberos on both sides and a KDC between them.
 func TestKit(t *testing.T) {
-	for _, kind := range []enctype.Type{enctype.AES256SHA1, enctype.AES256SHA384} {
+	for _, kind := range []krb.EType{krb.AES256SHA1, krb.AES256SHA384} {
 		t.Run(kind.String(), func(t *testing.T) {
 			k := home(t, kind)
 			client := mech(t, kerberos.Config{Realm: "A.TEST", MinIterations: 1})

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // DefaultMaxSkew is how far apart the clocks of two sides may be (RFC 4120 section 3.2.3).
@@ -42,12 +43,12 @@ type Config struct {
 	// Services are the names of the acceptor, each with its realm. If it is empty, a key
 	// in Keys is enough, under any name on the ticket, since a directory gives one
 	// account many names.
-	Services []message.Principal
+	Services []krb.Principal
 	// ClientRealms lists the realms of accepted clients, compared byte by byte. An empty
 	// list accepts all: every realm that the service's KDC trusts, over a path of any
 	// length, can then name clients, and handlers must compare gss.Info.Name, which has
 	// the realm, and not Peer alone. The realm of the anonymous principal is
-	// message.AnonymousRealm.
+	// krb.AnonymousRealm.
 	ClientRealms []string
 	// RequireTransitedChecked refuses a client of another realm, or with a ticket that came
 	// through one, unless the KDC says that it checked the path (TRANSITED-POLICY-CHECKED,
@@ -123,8 +124,8 @@ type Mechanism struct{ cfg *config }
 type config struct {
 	Config
 	fips  bool
-	types message.ETypes // what initiators ask for
-	skew  int64          // nanoseconds
+	types krb.ETypes // what initiators ask for
+	skew  int64      // nanoseconds
 }
 
 // New makes a mechanism. The error is a gss.Fault: NotPermitted for a Config out of
@@ -139,23 +140,23 @@ func New(c Config) (Mechanism, error) {
 		}
 	}
 	for _, r := range c.ClientRealms {
-		if r == "" || !message.ValidText(r) {
+		if r == "" || !krb.ValidText(r) {
 			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of ClientRealms is empty or not a realm"}
 		}
 	}
-	c.Services = append([]message.Principal(nil), c.Services...)
+	c.Services = append([]krb.Principal(nil), c.Services...)
 	c.ClientRealms = append([]string(nil), c.ClientRealms...)
 	p := &config{Config: c, fips: fips140.Enforced(), skew: min(int64(c.MaxSkew), maxSkew)}
 	if p.skew == 0 {
 		p.skew = int64(DefaultMaxSkew)
 	}
-	var types []enctype.Type
+	var types []krb.EType
 	for _, t := range enctype.Preferred {
 		if p.allows(t).IsZero() {
 			types = append(types, t)
 		}
 	}
-	p.types = message.ETypesOf(types...)
+	p.types = krb.ETypesOf(types...)
 	return Mechanism{p}, nil
 }
 
@@ -174,7 +175,7 @@ func (c *config) realm() string {
 }
 
 // allows returns the fault of a type that policy or FIPS-only mode does not allow.
-func (c *config) allows(t enctype.Type) gss.Fault {
+func (c *config) allows(t krb.EType) gss.Fault {
 	if fault := t.Usable(); !fault.IsZero() {
 		return fault
 	}

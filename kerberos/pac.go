@@ -2,8 +2,9 @@ package kerberos
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/pac"
 )
 
@@ -11,8 +12,8 @@ import (
 type signedPAC struct {
 	data     string // "" if there is none
 	service  *enctype.Prepared
-	client   message.Name
-	authTime message.Time
+	client   krb.Name
+	authTime krb.Time
 }
 
 // findPAC looks for it in the ticket (MS-PAC section 2.1).

@@ -3,11 +3,12 @@ package kerberos
 import (
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/pac"
 	"pgregory.net/rapid"
 )
@@ -16,7 +17,7 @@ import (
 // user is accepted.
 func TestPAC(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		kept := rapid.Bool().Draw(rt, "kept")
 		what := rapid.SampledFrom([]string{"none", "good", "signed by another", "changed", "of another client", "of another time", "no PAC at all"}).Draw(rt, "PAC")
 		key, client, authTime := f.serviceKey(), f.ticket.Client.Name, f.ticket.AuthTime
@@ -24,7 +25,7 @@ func TestPAC(t *testing.T) {
 		case "signed by another":
 			key = f.session
 		case "of another client":
-			client = message.NameOf(message.NamePrincipal, "bob")
+			client = krb.NameOf(krb.NamePrincipal, "bob")
 		case "of another time":
 			authTime++
 		}

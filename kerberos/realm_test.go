@@ -3,10 +3,12 @@ package kerberos
 import (
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Config.ClientRealms lists the realms whose clients are accepted. What is written on the ticket, and
@@ -26,12 +28,12 @@ func TestClientRealms(t *testing.T) {
 		{"Administrator@A.TEST.EVIL.TEST", []string{"A.TEST"}, gss.NotPermitted},
 		{`Administrator@EVIL.TEST\@A.TEST`, []string{"A.TEST"}, gss.NotPermitted},
 		{"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", []string{"A.TEST"}, gss.NotPermitted},
-		{"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", []string{"A.TEST", message.AnonymousRealm}, gss.NoFault},
+		{"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", []string{"A.TEST", krb.AnonymousRealm}, gss.NoFault},
 	} {
-		f := newForger(t, enctype.AES256SHA1).as(principal(row.client))
+		f := newForger(t, krb.AES256SHA1).as(principal(row.client))
 		f.ticket.TransitedType, f.ticket.Transited = 1, "MALLORY.TEST"
 		for _, written := range []string{"A.TEST", f.ticket.Client.Realm} {
-			f.service = message.Principal{Name: service.Name, Realm: written}
+			f.service = krb.Principal{Name: service.Name, Realm: written}
 			r := accept(t, Config{Keys: f.keys, ClientRealms: row.welcome}, gss.NoBinding(), f.token())
 			if r.Fault.Code != row.want {
 				t.Errorf("%s where %q are welcome: %v", row.client, row.welcome, r.Fault)
@@ -58,28 +60,28 @@ func TestClientRealms(t *testing.T) {
 // the flag that says that its path was checked. Which realm is the service's own does
 // not come from the ticket.
 func TestRequireTransitedChecked(t *testing.T) {
-	away := message.Principal{Name: service.Name, Realm: "EVIL.TEST"}
+	away := krb.Principal{Name: service.Name, Realm: "EVIL.TEST"}
 	for _, row := range []struct {
 		name      string
 		client    string
 		transited string
-		flags     message.Flags
+		flags     krb.Flags
 		want      gss.Code
 	}{
 		{"at home", "alice@A.TEST", "", 0, gss.NoFault},
-		{"from a neighbour, checked", "alice@B.TEST", "", message.TransitedOK, gss.NoFault},
+		{"from a neighbour, checked", "alice@B.TEST", "", krb.TransitedOK, gss.NoFault},
 		{"from a neighbour", "alice@B.TEST", "", 0, gss.NotPermitted},
-		{"from afar, checked", "alice@C.TEST", "B.TEST", message.TransitedOK, gss.NoFault},
+		{"from afar, checked", "alice@C.TEST", "B.TEST", krb.TransitedOK, gss.NoFault},
 		{"from afar", "Administrator@EVIL.TEST", "MALLORY.TEST", 0, gss.NotPermitted},
 		{"at home, by way of others", "Administrator@A.TEST", "MALLORY.TEST", 0, gss.NotPermitted},
 		{"at home, by way of others, in an encoding that is not known", "Administrator@A.TEST", "\xFF\x00", 0, gss.NotPermitted},
 		{"anonymous", "WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", "MALLORY.TEST", 0, gss.NoFault},
 	} {
-		f := newForger(t, enctype.AES256SHA1).as(principal(row.client))
+		f := newForger(t, krb.AES256SHA1).as(principal(row.client))
 		f.ticket.Flags |= row.flags
 		f.ticket.TransitedType, f.ticket.Transited = 1, row.transited
 		for _, c := range []Config{{Keys: f.keys}, {Keys: f.keys, RequireTransitedChecked: true}} {
-			for _, written := range []message.Principal{service, away} {
+			for _, written := range []krb.Principal{service, away} {
 				f.service = written
 				want := row.want
 				if !c.RequireTransitedChecked {
@@ -97,7 +99,7 @@ func TestRequireTransitedChecked(t *testing.T) {
 		requirement.Held(t, "unit:krb_transited_checked", "R4120-2.7-1")
 	}
 	// With a key from elsewhere the realm is configured, or unknown.
-	two := []message.Principal{service, {Name: service.Name, Realm: "B.TEST"}}
+	two := []krb.Principal{service, {Name: service.Name, Realm: "B.TEST"}}
 	for _, row := range []struct {
 		c    Config
 		want gss.Code
@@ -105,10 +107,10 @@ func TestRequireTransitedChecked(t *testing.T) {
 		{Config{}, gss.NotPermitted}, {Config{Realm: "A.TEST"}, gss.NoFault}, {Config{Realm: "B.TEST"}, gss.NotPermitted},
 		{Config{Services: two[:1], Realm: "B.TEST"}, gss.NoFault}, {Config{Services: two}, gss.NotPermitted}, {Config{Services: two, Realm: "A.TEST"}, gss.NoFault},
 	} {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		row.c.RequireTransitedChecked = true
 		r := step(t, mechanism(t, row.c).Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
-		r = take(t, r.Context, env, gss.Input{Answer: ServiceKey{Key: f.serviceKey().Prepare(enctype.UsageTicket)}})
+		r = take(t, r.Context, env, gss.Input{Answer: ServiceKey{Key: enctype.Prepare(f.serviceKey(), enctype.UsageTicket)}})
 		if r.Fault.Code != row.want {
 			t.Errorf("Realm %q, %d services: %v", row.c.Realm, len(row.c.Services), r.Fault)
 		}
@@ -120,7 +122,7 @@ func TestNameHasRealm(t *testing.T) {
 	for client, want := range map[string]string{
 		"alice@A.TEST": "alice@A.TEST", "alice@EVIL.TEST": "alice@EVIL.TEST", `a\@b/c@R\/S\@T`: `a\@b/c@R\/S\@T`, "WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS": "",
 	} {
-		f := newForger(t, enctype.AES256SHA1).as(principal(client))
+		f := newForger(t, krb.AES256SHA1).as(principal(client))
 		if got := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token()).Info().Name(); got != want {
 			t.Errorf("%s is %q", client, got)
 		}

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // reached is what a step came to.
@@ -75,8 +77,8 @@ func mechanism(t testing.TB, c Config) Mechanism {
 	return m
 }
 
-func principal(text string) message.Principal {
-	p, _ := message.ParsePrincipal(text, "")
+func principal(text string) krb.Principal {
+	p, _ := krb.ParsePrincipal(text, "")
 	return p
 }
 
@@ -90,50 +92,50 @@ const now = int64(1_795_608_000_000_000_000)
 
 // forger makes tickets and requests by hand, so that each part can be wrong.
 type forger struct {
-	kind    enctype.Type
+	kind    krb.EType
 	keys    *keytab.Keytab
-	session enctype.Key
+	session krb.Key
 	ticket  message.EncTicketPart
 	auth    message.Authenticator
 	sum     message.GSSChecksum
-	service message.Principal
-	options message.Flags
+	service krb.Principal
+	options krb.Flags
 	mangle  func(*message.APReq)
 }
 
-func newForger(t testing.TB, kind enctype.Type) *forger {
+func newForger(t testing.TB, kind krb.EType) *forger {
 	t.Helper()
 	entries, fault := keytab.FromPassword(service, gss.NewSecret("service password"), "", 2, kind)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
 	f := &forger{kind: kind, keys: keytab.New(entries...), service: service, options: message.MutualRequired}
-	f.session, _ = enctype.NewKey(kind, strings.Repeat("s", kind.KeySize()))
-	at := message.TimeOf(now)
-	f.ticket = message.EncTicketPart{Flags: message.Forwardable, Key: f.session, Client: alice, AuthTime: at - 60, EndTime: at + 3600}
+	f.session, _ = krb.NewKey(kind, strings.Repeat("s", kind.KeySize()))
+	at := krb.TimeOf(now)
+	f.ticket = message.EncTicketPart{Flags: krb.Forwardable, Key: f.session, Client: alice, AuthTime: at - 60, EndTime: at + 3600}
 	f.auth = message.Authenticator{Client: alice, Time: at, HasSequence: true, Sequence: 77, HasChecksum: true}
 	f.sum = message.GSSChecksum{Flags: uint32(gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Integrity)}
 	return f
 }
 
-func (f *forger) serviceKey() enctype.Key {
+func (f *forger) serviceKey() krb.Key {
 	for e := range f.keys.All() {
 		return e.Key
 	}
-	return enctype.Key{}
+	return krb.Key{}
 }
 
 // apreq is the request without framing.
 func (f *forger) apreq() string {
-	conf := strings.Repeat("c", f.kind.ConfounderSize())
+	conf := strings.Repeat("c", enctype.ConfounderSize(f.kind))
 	auth := f.auth
 	if auth.HasChecksum && auth.Checksum.Type == 0 {
 		auth.Checksum = message.Checksum{Type: enctype.GSSChecksumNumber, Sum: string(f.sum.Append(nil))}
 	}
 	m := message.APReq{Options: f.options,
 		Ticket: message.Ticket{Service: f.service, Enc: message.EncryptedData{Type: f.kind, HasKvno: true, Kvno: 2,
-			Cipher: f.serviceKey().Encrypt(enctype.UsageTicket, conf, string(f.ticket.Append(nil)))}},
-		Authenticator: message.EncryptedData{Type: f.kind, Cipher: f.session.Encrypt(enctype.UsageAPReqAuth, conf, string(auth.Append(nil)))},
+			Cipher: enctype.Encrypt(f.serviceKey(), enctype.UsageTicket, conf, string(f.ticket.Append(nil)))}},
+		Authenticator: message.EncryptedData{Type: f.kind, Cipher: enctype.Encrypt(f.session, enctype.UsageAPReqAuth, conf, string(auth.Append(nil)))},
 	}
 	if f.mangle != nil {
 		f.mangle(&m)
@@ -147,14 +149,14 @@ func (f *forger) token() gss.Token {
 
 // delegate puts credentials into the authenticator's checksum, a ticket for each entry.
 func (f *forger) delegate(infos ...message.CredInfo) {
-	part, tickets := message.EncCred{Time: message.TimeOf(now)}, ""
+	part, tickets := message.EncCred{Time: krb.TimeOf(now)}, ""
 	for _, info := range infos {
 		part = part.With(info)
-		one := message.Ticket{Service: message.TGS("A.TEST", "A.TEST"), Enc: message.EncryptedData{Type: f.kind, Cipher: "the KDC's"}}
+		one := message.Ticket{Service: krb.TGS("A.TEST", "A.TEST"), Enc: message.EncryptedData{Type: f.kind, Cipher: "the KDC's"}}
 		tickets += string(one.Append(nil))
 	}
 	cred := message.Cred{Tickets: message.Tickets(tickets)}
-	cred.Enc = message.EncryptedData{Type: f.kind, Cipher: f.session.Encrypt(enctype.UsageCred, strings.Repeat("c", f.kind.ConfounderSize()), string(part.Append(nil)))}
+	cred.Enc = message.EncryptedData{Type: f.kind, Cipher: enctype.Encrypt(f.session, enctype.UsageCred, strings.Repeat("c", enctype.ConfounderSize(f.kind)), string(part.Append(nil)))}
 	f.sum.Flags |= uint32(gss.Delegate)
 	f.sum.Delegation = string(cred.Append(nil))
 }

@@ -6,27 +6,28 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // TestValuesShowNoKeys: keytabs, caches, prepared keys and a test KDC show no key and no
 // password, by value as by pointer.
 func TestValuesShowNoKeys(t *testing.T) {
 	const canary = "0123456789abcdef0123456789ABCDEF"
-	key, fault := enctype.NewKey(enctype.AES256SHA1, canary)
+	key, fault := krb.NewKey(krb.AES256SHA1, canary)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	name, fault := message.ParsePrincipal("HTTP/a.test", "A.TEST")
+	name, fault := krb.ParsePrincipal("HTTP/a.test", "A.TEST")
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	prepared := key.Prepare(enctype.UsageTicket)
+	prepared := enctype.Prepare(key, enctype.UsageTicket)
 	table := keytab.New(keytab.Entry{Principal: name, Kvno: 1, Key: key})
 	cache := ccache.New(name, ccache.Credential{Client: name, Server: name, Key: key})
 	kdc, err := kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{{Name: "alice", Password: canary}}}}})

@@ -3,9 +3,11 @@ package kerberos
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
@@ -47,8 +49,8 @@ func (s seeking) ask(at stage, q gss.Question) (gss.Context, gss.Output, error) 
 	return s, gss.Output{State: gss.Waiting, Ask: q}, nil
 }
 
-func (s *seeking) now(env gss.Env) message.Time {
-	return message.TimeOf(message.Add(env.Now, s.offset))
+func (s *seeking) now(env gss.Env) krb.Time {
+	return krb.TimeOf(message.Add(env.Now, s.offset))
 }
 
 // begin looks for the service's ticket.
@@ -63,7 +65,7 @@ func (s seeking) begin(env gss.Env) (gss.Context, gss.Output, error) {
 
 // withoutTicket looks for a ticket-granting ticket.
 func (s seeking) withoutTicket(env gss.Env) (gss.Context, gss.Output, error) {
-	tgs := message.TGS(s.client.Realm, s.client.Realm)
+	tgs := krb.TGS(s.client.Realm, s.client.Realm)
 	var ok bool
 	if s.tgt, ok = s.cache.Find(tgs, s.now(env)); ok {
 		return s.withTGT(env)
@@ -83,9 +85,9 @@ func (s seeking) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
 	default:
 		return fail(gss.NoCredentials, "the credential cache has no valid ticket; get one with kinit")
 	}
-	options := message.Flags(0)
+	options := krb.Flags(0)
 	if s.target.Want.Has(gss.Delegate) {
-		options = message.Forwardable
+		options = krb.Forwardable
 	}
 	return s.get(env, gettingTGT, ticket.Request{Client: s.client, Password: s.password, Keytab: s.keys, Options: options})
 }
@@ -94,14 +96,14 @@ func (s seeking) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
 // delegated.
 func (s seeking) withTGT(env gss.Env) (gss.Context, gss.Output, error) {
 	if s.got.IsZero() {
-		options := message.Flags(0)
-		if s.target.Want.Has(gss.Delegate) && s.tgt.Flags.Has(message.Forwardable) {
-			options = message.Forwardable
+		options := krb.Flags(0)
+		if s.target.Want.Has(gss.Delegate) && s.tgt.Flags.Has(krb.Forwardable) {
+			options = krb.Forwardable
 		}
 		return s.get(env, gettingService, ticket.Request{Client: s.tgt.Client, Server: s.service(), TGT: s.tgt, Options: options})
 	}
 	home, _ := s.tgt.Server.IsTGS()
-	return s.get(env, gettingForwarded, ticket.Request{Client: s.tgt.Client, Server: message.TGS(home, home), TGT: s.tgt, Options: message.Forwarded | message.Forwardable})
+	return s.get(env, gettingForwarded, ticket.Request{Client: s.tgt.Client, Server: krb.TGS(home, home), TGT: s.tgt, Options: krb.Forwarded | krb.Forwardable})
 }
 
 // withTicket delegates where it is to be, and sends.
@@ -112,7 +114,7 @@ func (s seeking) withTicket(env gss.Env) (gss.Context, gss.Output, error) {
 	if s.tgt.IsZero() {
 		return s.withoutTicket(env)
 	}
-	if !s.tgt.Flags.Has(message.Forwardable) {
+	if !s.tgt.Flags.Has(krb.Forwardable) {
 		return s.send(env)
 	}
 	return s.withTGT(env)
@@ -124,7 +126,7 @@ func (s *seeking) delegates() bool {
 	case !s.target.Want.Has(gss.Delegate):
 		return false
 	case s.cfg.Delegate == DelegateIfTrusted:
-		return s.got.Flags.Has(message.OKAsDelegate)
+		return s.got.Flags.Has(krb.OKAsDelegate)
 	}
 	return s.cfg.Delegate == DelegateAlways
 }
@@ -208,7 +210,7 @@ func (s seeking) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case Ticket:
 		wanted := s.service()
 		if s.stage == storedTGT {
-			wanted = message.TGS(s.client.Realm, s.client.Realm)
+			wanted = krb.TGS(s.client.Realm, s.client.Realm)
 		}
 		c := a.Credential
 		if c.IsZero() || c.Key.IsZero() || !c.Server.Name.Equal(wanted.Name) || wanted.Realm != "" && c.Server.Realm != wanted.Realm {

@@ -4,14 +4,16 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 )
 
 // session is message protection by RFC 4121 section 4.2, as a value of a key and two
 // sequence numbers. What a message needs is derived from the key when it comes.
 type session struct {
-	key            enctype.Key
+	key            krb.Key
 	initiator      bool // this side is the initiator
 	acceptorSubkey bool // the key is one that the acceptor chose
 	send, recv     uint64
@@ -40,11 +42,11 @@ func usagesOf(initiator bool) usages {
 
 // newSession makes a session with the tokens that belong to the key's type; false if there is
 // no key.
-func newSession(key enctype.Key, initiator, acceptorSubkey bool, send, recv uint64) (gss.Session, bool) {
+func newSession(key krb.Key, initiator, acceptorSubkey bool, send, recv uint64) (gss.Session, bool) {
 	switch {
 	case key.IsZero():
 		return nil, false
-	case key.Type() == enctype.RC4:
+	case key.Type() == krb.RC4:
 		return rc4Session{key, initiator, uint32(send), uint32(recv)}, true
 	}
 	return session{key, initiator, acceptorSubkey, send, recv}, true
@@ -74,7 +76,7 @@ func header(id string, flags byte, ec, rrc uint16, seq uint64) []byte {
 // MIC implements gss.Session (section 4.2.6.1).
 func (s session) MIC(message string) (gss.Session, string, gss.Fault) {
 	h := string(header(micTokenID, s.flags(s.initiator), 0xFFFF, 0xFFFF, s.send))
-	sum := s.key.Checksum(usagesOf(s.initiator).sign, message+h)
+	sum := enctype.Checksum(s.key, usagesOf(s.initiator).sign, message+h)
 	s.send++
 	return s, h + sum, gss.Fault{}
 }
@@ -87,7 +89,7 @@ func (s session) VerifyMIC(message, mic string) (gss.Session, gss.Fault) {
 	if mic[4:8] != "\xFF\xFF\xFF\xFF" {
 		return s, malformedToken("invalid filler")
 	}
-	if !s.key.Verify(usagesOf(!s.initiator).sign, message+mic[:tokenHeader], mic[tokenHeader:]) {
+	if !enctype.Verify(s.key, usagesOf(!s.initiator).sign, message+mic[:tokenHeader], mic[tokenHeader:]) {
 		return s, forged()
 	}
 	return s.received(mic)
@@ -98,18 +100,18 @@ func (s session) Wrap(env gss.Env, plain string, seal bool) (gss.Session, string
 	flags, use := s.flags(s.initiator), usagesOf(s.initiator).seal
 	if !seal {
 		h := header(wrapTokenID, flags, 0, 0, s.send)
-		sum := s.key.Checksum(use, plain+string(h))
+		sum := enctype.Checksum(s.key, use, plain+string(h))
 		binary.BigEndian.PutUint16(h[4:], uint16(len(sum)))
 		s.send++
 		return s, string(h) + plain + sum, gss.Fault{}
 	}
-	confounder, ok := env.Bytes(confounderLabel, s.key.Type().ConfounderSize())
+	confounder, ok := env.Bytes(confounderLabel, enctype.ConfounderSize(s.key.Type()))
 	if !ok {
 		return s, "", noEntropy()
 	}
 	h := string(header(wrapTokenID, flags|sealedToken, 0, 0, s.send))
 	s.send++
-	return s, h + s.key.Encrypt(use, confounder, plain+h), gss.Fault{}
+	return s, h + enctype.Encrypt(s.key, use, confounder, plain+h), gss.Fault{}
 }
 
 // Unwrap implements gss.Session. The data may be rotated by any number.
@@ -126,15 +128,15 @@ func (s session) Unwrap(token string) (next gss.Session, plain string, sealed bo
 	}
 	use := usagesOf(!s.initiator).seal
 	if !sealed {
-		if ec != s.key.Type().ChecksumSize() || ec > len(data) {
+		if ec != enctype.ChecksumSize(s.key.Type()) || ec > len(data) {
 			return s, "", false, malformedToken("a checksum of another length")
 		}
 		plain = data[:len(data)-ec]
-		if !s.key.Verify(use, plain+h, data[len(plain):]) {
+		if !enctype.Verify(s.key, use, plain+h, data[len(plain):]) {
 			return s, "", false, forged()
 		}
 	} else {
-		text, ok := s.key.Decrypt(use, data)
+		text, ok := enctype.Decrypt(s.key, use, data)
 		if !ok {
 			return s, "", false, forged()
 		}

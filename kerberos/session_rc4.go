@@ -7,15 +7,17 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // rc4Session is message protection for keys of rc4-hmac by RFC 4757 section 7: tokens
 // of RFC 1964 section 1.2 with other checksums.
 type rc4Session struct {
-	key        enctype.Key
+	key        krb.Key
 	initiator  bool // this side is the initiator
 	send, recv uint32
 }
@@ -112,7 +114,7 @@ func (s rc4Session) MIC(text string) (gss.Session, string, gss.Fault) {
 
 // Wrap implements gss.Session.
 func (s rc4Session) Wrap(env gss.Env, plain string, seal bool) (gss.Session, string, gss.Fault) {
-	confounder, ok := env.Bytes(confounderLabel, s.key.Type().ConfounderSize())
+	confounder, ok := env.Bytes(confounderLabel, enctype.ConfounderSize(s.key.Type()))
 	if !ok {
 		return s, "", noEntropy()
 	}
@@ -163,7 +165,7 @@ func (s rc4Session) VerifyMIC(text, mic string) (gss.Session, gss.Fault) {
 // Unwrap implements gss.Session.
 func (s rc4Session) Unwrap(token string) (next gss.Session, plain string, sealed bool, fault gss.Fault) {
 	head, n, sum, data, fault := s.open(rc4Wrap, token)
-	conf := s.key.Type().ConfounderSize()
+	conf := enctype.ConfounderSize(s.key.Type())
 	switch {
 	case !fault.IsZero():
 		return s, "", false, fault

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // toStore is an initiator that waits for the store of tickets: for the service's, or, after
@@ -49,7 +50,7 @@ func TestStoreTicketIsJudged(t *testing.T) {
 		c, need := w.toStore(granting)
 		name := "HTTP/www.a.test@A.TEST"
 		if granting {
-			name = message.TGS("A.TEST", "A.TEST").String()
+			name = krb.TGS("A.TEST", "A.TEST").String()
 		}
 		kept, ok := good.store[name]
 		if !ok {
@@ -62,12 +63,12 @@ func TestStoreTicketIsJudged(t *testing.T) {
 			"the one":                   {func(*ccache.Credential) {}, false, false},
 			"none":                      {func(c *ccache.Credential) { *c = ccache.Credential{} }, true, false},
 			"without a ticket":          {func(c *ccache.Credential) { c.Ticket = "" }, true, false},
-			"without a key":             {func(c *ccache.Credential) { c.Key = enctype.Key{} }, true, false},
+			"without a key":             {func(c *ccache.Credential) { c.Key = krb.Key{} }, true, false},
 			"another service's":         {func(c *ccache.Credential) { c.Server = principal("HTTP/plain.a.test@A.TEST") }, true, false},
 			"another realm's":           {func(c *ccache.Credential) { c.Server.Realm = "B.TEST" }, granting, false},
-			"one that ends now":         {func(c *ccache.Credential) { c.EndTime = message.TimeOf(now) }, false, true},
-			"one that ended":            {func(c *ccache.Credential) { c.EndTime = message.TimeOf(now - second) }, false, true},
-			"one that ends in a second": {func(c *ccache.Credential) { c.EndTime = message.TimeOf(now + second) }, false, false},
+			"one that ends now":         {func(c *ccache.Credential) { c.EndTime = krb.TimeOf(now) }, false, true},
+			"one that ended":            {func(c *ccache.Credential) { c.EndTime = krb.TimeOf(now - second) }, false, true},
+			"one that ends in a second": {func(c *ccache.Credential) { c.EndTime = krb.TimeOf(now + second) }, false, false},
 		} {
 			ticket := kept
 			test.change(&ticket)
@@ -98,7 +99,7 @@ func requestsService(t *testing.T, q gss.Question) bool {
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	_, tgs := message.Principal{Name: req.Body.Service, Realm: req.Body.Realm}.IsTGS()
+	_, tgs := krb.Principal{Name: req.Body.Service, Realm: req.Body.Realm}.IsTGS()
 	return !tgs
 }
 
@@ -113,7 +114,7 @@ func TestForwardableIsAskedFor(t *testing.T) {
 		}
 		w.ok()
 		for name, c := range w.store {
-			if c.Flags.Has(message.Forwardable) != want {
+			if c.Flags.Has(krb.Forwardable) != want {
 				t.Errorf("delegation wanted %t: the ticket %s is forwardable: %t", want, name, !want)
 			}
 		}
@@ -121,7 +122,7 @@ func TestForwardableIsAskedFor(t *testing.T) {
 		w.target.Want = 0
 		delete(w.store, "HTTP/www.a.test@A.TEST")
 		w.ok()
-		if c := w.store["HTTP/www.a.test@A.TEST"]; c.IsZero() || c.Flags.Has(message.Forwardable) {
+		if c := w.store["HTTP/www.a.test@A.TEST"]; c.IsZero() || c.Flags.Has(krb.Forwardable) {
 			t.Errorf("delegation not wanted, with a ticket-granting ticket that is forwardable %t: the service's is", want)
 		}
 	}

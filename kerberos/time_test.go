@@ -5,20 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // wrapped is the time that 64 bits of nanoseconds cannot tell from t: 584 years later.
-func wrapped(t message.Time) message.Time { return t + 18_446_744_073 }
+func wrapped(t krb.Time) krb.Time { return t + 18_446_744_073 }
 
 // RFC 4120 section 5.2.3: times go to the year 9999. Those that nanoseconds cannot count are
 // later than all that they can, and not earlier ones again.
 func TestTimesBeyondNanoseconds(t *testing.T) {
-	at := message.TimeOf(now)
-	const last = message.Time(253402300799) // the end of 9999
+	at := krb.TimeOf(now)
+	const last = krb.Time(253402300799) // the end of 9999
 	for _, row := range []struct {
 		name string
 		do   func(*forger)
@@ -34,7 +34,7 @@ func TestTimesBeyondNanoseconds(t *testing.T) {
 		{"an authenticator of the year 0", func(f *forger) { f.auth.Time = -62167219200 }, gss.ClockSkew},
 		{"a ticket of the year 0", func(f *forger) { f.ticket.AuthTime, f.ticket.EndTime = -62167219200, -62167219200 }, gss.Expired},
 	} {
-		f := newForger(t, enctype.AES256SHA1)
+		f := newForger(t, krb.AES256SHA1)
 		row.do(f)
 		r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token())
 		if r.Fault.Code != row.want {
@@ -46,7 +46,7 @@ func TestTimesBeyondNanoseconds(t *testing.T) {
 		requirement.Held(t, "unit:krb_times_saturate", "R4120-5.2.3-1")
 	}
 	// Clocks at both ends of what can be counted, and the widest skew that can be asked for.
-	f := newForger(t, enctype.AES256SHA1)
+	f := newForger(t, krb.AES256SHA1)
 	for _, clock := range []int64{math.MinInt64, 0, math.MaxInt64} {
 		for _, skew := range []time.Duration{0, 1, math.MaxInt64} {
 			c := Config{Keys: f.keys, MaxSkew: skew}

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // replayScope is the scope in the replay memory: one for all services, since a request can
@@ -68,7 +70,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if r.cfg.KeepPAC {
 		done.pac = findPAC(&ticket, service)
 	}
-	if ticket.Client.Standing() != message.Named { // KRB-2
+	if ticket.Client.Standing() != krb.Named { // KRB-2
 		done.pac, done.delegated = signedPAC{}, nil
 		done.flags &^= gss.Delegate
 	}
@@ -104,21 +106,21 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 		return bad(message.ErrBadMatch, gss.BadCredentials, "the authenticator is another client's than the ticket")
 	case message.Apart(theirs, now) > c.skew:
 		return bad(message.ErrSkew, gss.ClockSkew, "the client's clock is further from ours than Config.MaxSkew")
-	case ticket.Starts().Nano() > message.Add(now, c.skew) || ticket.Flags.Has(message.Invalid):
+	case ticket.Starts().Nano() > message.Add(now, c.skew) || ticket.Flags.Has(krb.Invalid):
 		return bad(message.ErrTicketNotYet, gss.Expired, "the ticket is not valid yet")
 	case ticket.EndTime.Nano() < message.Add(now, -c.skew):
 		return bad(message.ErrTicketExpired, gss.Expired, "the ticket has expired; the client has to get another one")
 	}
 	switch {
-	case standing == message.Reserved: // R6111-3.1-1
+	case standing == krb.Reserved: // R6111-3.1-1
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client has an unknown well-known name or realm")
-	case standing == message.Named && ticket.Flags.Has(message.AnonymousTkt):
+	case standing == krb.Named && ticket.Flags.Has(krb.AnonymousTkt):
 		return bad(message.ErrPolicy, gss.NotPermitted, "the ticket is flagged anonymous, but names a client")
-	case standing != message.Named && c.RefuseAnonymous: // KRB-1
+	case standing != krb.Named && c.RefuseAnonymous: // KRB-1
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client is anonymous, which Config.RefuseAnonymous refuses")
 	case len(c.ClientRealms) > 0 && !slices.Contains(c.ClientRealms, ticket.Client.Realm): // KRB-4
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client's realm is not in Config.ClientRealms")
-	case c.RequireTransitedChecked && standing != message.Anonymous && !ticket.Flags.Has(message.TransitedOK) &&
+	case c.RequireTransitedChecked && standing != krb.Anonymous && !ticket.Flags.Has(krb.TransitedOK) &&
 		(ticket.Client.Realm != realm || ticket.Transited != ""): // R4120-2.7-1; RFC 6112 section 4.3 excepts the anonymous realm
 		return bad(message.ErrPathRejected, gss.NotPermitted, "the client is of another realm, and no KDC checked the path (TRANSITED-POLICY-CHECKED), as Config.RequireTransitedChecked requires")
 	}
@@ -183,13 +185,13 @@ func (r *request) answer(env gss.Env, ticket *message.EncTicketPart, auth *messa
 	if !env.Fill("kerberos AP-REP", random[:]) {
 		return gss.Token{}, noEntropy()
 	}
-	subkey, fault := enctype.NewKey(kind, string(random[:kind.KeySize()]))
+	subkey, fault := krb.NewKey(kind, string(random[:kind.KeySize()]))
 	if !fault.IsZero() {
 		return gss.Token{}, fault
 	}
 	part := message.EncAPRepPart{Time: auth.Time, Micro: auth.Micro, HasSequence: true}
 	part.Sequence = sequence(random[48:])
-	if done.send = part.Sequence; kind != enctype.RC4 { // its tokens cannot say which side's subkey it is
+	if done.send = part.Sequence; kind != krb.RC4 { // its tokens cannot say which side's subkey it is
 		part.Subkey, done.key, done.acceptorSubkey = subkey, subkey, true
 	}
 	var room [256]byte
@@ -206,7 +208,7 @@ func sequence(random []byte) uint32 {
 // delegated reads the credentials that a client handed on (RFC 4121 section 4.1.1.1). They are
 // encrypted under the session key or the subkey, or, by some, not at all, as they
 // stand inside of what is encrypted. client is the one that authenticated.
-func delegated(der string, client message.Principal, keys ...enctype.Key) (gss.Answer, gss.Fault) {
+func delegated(der string, client krb.Principal, keys ...krb.Key) (gss.Answer, gss.Fault) {
 	cred, fault := message.ParseCred(der)
 	if !fault.IsZero() {
 		return nil, fault
@@ -249,7 +251,7 @@ func delegated(der string, client message.Principal, keys ...enctype.Key) (gss.A
 }
 
 // delegatedOf makes a credential of a delegated ticket and its entry.
-func delegatedOf(client message.Principal, info message.CredInfo, ticket string) Delegated {
+func delegatedOf(client krb.Principal, info message.CredInfo, ticket string) Delegated {
 	return Delegated{ccache.Credential{
 		Client: client, Server: info.Service, Key: info.Key,
 		AuthTime: info.AuthTime, StartTime: info.StartTime, EndTime: info.EndTime, RenewTill: info.RenewTill,

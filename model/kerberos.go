@@ -4,15 +4,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	rfc7616 "github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	wire "github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	krb "github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // realm is what the drivers and the network of a world with package kerberos hold: the
@@ -76,10 +78,10 @@ var (
 func keyOf(name string) *enctype.Prepared {
 	if kdc != nil {
 		for e := range kdc.Keytab(name + "@" + kerberosRealm).All() {
-			return e.Key.Prepare(enctype.UsageTicket)
+			return enctype.Prepare(e.Key, enctype.UsageTicket)
 		}
 	}
-	return enctype.Key{}.Prepare()
+	return enctype.Prepare(krb.Key{})
 }
 
 var (
@@ -246,17 +248,17 @@ func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {
 // apReq is an AP-REQ that was opened.
 type apReq struct {
 	service int // that has the key which opened it
-	ticket  krb.EncTicketPart
-	auth    krb.Authenticator
+	ticket  wire.EncTicketPart
+	auth    wire.Authenticator
 }
 
 // openAPReq opens an AP-REQ with whatever service's key fits.
 func openAPReq(leaf string) (r apReq, ok bool) {
-	mech, id, body, framed := krb.Unframe(leaf)
-	if !framed || mech != gss.Kerberos || id != krb.TokenAPReq {
+	mech, id, body, framed := wire.Unframe(leaf)
+	if !framed || mech != gss.Kerberos || id != wire.TokenAPReq {
 		return r, false
 	}
-	ap, fault := krb.ParseAPReq(body)
+	ap, fault := wire.ParseAPReq(body)
 	if !fault.IsZero() {
 		return r, false
 	}
@@ -267,9 +269,9 @@ func openAPReq(leaf string) (r apReq, ok bool) {
 		}
 		var fault2 gss.Fault
 		r.service = i
-		r.ticket, fault = krb.ParseEncTicketPart(text)
+		r.ticket, fault = wire.ParseEncTicketPart(text)
 		text, fits = ap.Authenticator.Open(r.ticket.Key, enctype.UsageAPReqAuth)
-		r.auth, fault2 = krb.ParseAuthenticator(text)
+		r.auth, fault2 = wire.ParseAuthenticator(text)
 		return r, fits && fault.IsZero() && fault2.IsZero()
 	}
 	return r, false
@@ -286,25 +288,25 @@ func (r *apReq) right(side gss.Side) bool {
 // proven tells whether a token is a reply, of whatever kind, and whether it is the one
 // of the service that the request's ticket is for, to this very request.
 func (r *apReq) proven(leaf string) (came, right bool) {
-	_, id, body, framed := krb.Unframe(leaf)
-	if !framed || id != krb.TokenAPRep {
+	_, id, body, framed := wire.Unframe(leaf)
+	if !framed || id != wire.TokenAPRep {
 		return leaf != "", false
 	}
-	rep, fault := krb.ParseAPRep(body)
+	rep, fault := wire.ParseAPRep(body)
 	text, ok := rep.Enc.Open(r.ticket.Key, enctype.UsageAPRep)
-	part, fault2 := krb.ParseEncAPRepPart(text)
+	part, fault2 := wire.ParseEncAPRepPart(text)
 	return true, ok && fault.IsZero() && fault2.IsZero() && part.Time == r.auth.Time && part.Micro == r.auth.Micro
 }
 
 // kerberosToken is what a toy would say in place of a message of Kerberos's, "" in place
 // of another.
 func kerberosToken(leaf string) string {
-	mech, id, _, framed := krb.Unframe(leaf)
+	mech, id, _, framed := wire.Unframe(leaf)
 	if !framed || mech != gss.Kerberos {
 		return ""
 	}
 	switch id {
-	case krb.TokenAPReq:
+	case wire.TokenAPReq:
 		r, ok := openAPReq(leaf)
 		if !ok {
 			return "toy:i1:p=" + hidden
@@ -314,9 +316,9 @@ func kerberosToken(leaf string) string {
 			return "toy:i1:u=" + user + ":p=" + hidden
 		}
 		return "toy:i1:u=" + user + ":p=" + secretOf(user, gss.Side(r.service)).Reveal()
-	case krb.TokenAPRep:
+	case wire.TokenAPRep:
 		return "toy:f"
-	case krb.TokenError:
+	case wire.TokenError:
 		return "toy:x"
 	}
 	return ""

@@ -12,13 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
@@ -117,14 +117,14 @@ func TestTicketHeimdal(t *testing.T) {
 	client := &kdc.Client{Config: heimdalConfig(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	who, _ := message.ParsePrincipal(alice, heimdalRealm)
-	service, _ := message.ParsePrincipal("HTTP/localhost", heimdalRealm)
-	types := message.ETypesOf(enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256)
-	tgt, err := client.Get(ctx, ticket.Request{Client: who, Password: gss.NewSecret(password), Types: types, Options: message.Forwardable})
+	who, _ := krb.ParsePrincipal(alice, heimdalRealm)
+	service, _ := krb.ParsePrincipal("HTTP/localhost", heimdalRealm)
+	types := krb.ETypesOf(krb.AES256SHA1, krb.AES128SHA1, krb.AES256SHA384, krb.AES128SHA256)
+	tgt, err := client.Get(ctx, ticket.Request{Client: who, Password: gss.NewSecret(password), Types: types, Options: krb.Forwardable})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, options := range []message.Flags{0, message.Forwardable} {
+	for _, options := range []krb.Flags{0, krb.Forwardable} {
 		if got, err := client.Get(ctx, ticket.Request{Client: who, Server: service, TGT: tgt, Types: types, Options: options}); err != nil || !got.Server.Equal(service) {
 			t.Errorf("%v, %v", got, err)
 		}

@@ -11,17 +11,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -33,15 +35,15 @@ const krbRealm = "INTEROP.TEST"
 // alone, to which tickets are encrypted in it.
 var krbTypes = []struct {
 	host, mit string
-	kind      enctype.Type
+	kind      krb.EType
 }{
-	{"aes256-sha1.interop.test", "aes256-cts-hmac-sha1-96", enctype.AES256SHA1},
-	{"aes128-sha1.interop.test", "aes128-cts-hmac-sha1-96", enctype.AES128SHA1},
-	{"aes256-sha2.interop.test", "aes256-cts-hmac-sha384-192", enctype.AES256SHA384},
-	{"aes128-sha2.interop.test", "aes128-cts-hmac-sha256-128", enctype.AES128SHA256},
-	{"camellia256.interop.test", "camellia256-cts-cmac", enctype.Camellia256},
-	{"camellia128.interop.test", "camellia128-cts-cmac", enctype.Camellia128},
-	{"rc4.interop.test", "arcfour-hmac", enctype.RC4},
+	{"aes256-sha1.interop.test", "aes256-cts-hmac-sha1-96", krb.AES256SHA1},
+	{"aes128-sha1.interop.test", "aes128-cts-hmac-sha1-96", krb.AES128SHA1},
+	{"aes256-sha2.interop.test", "aes256-cts-hmac-sha384-192", krb.AES256SHA384},
+	{"aes128-sha2.interop.test", "aes128-cts-hmac-sha256-128", krb.AES128SHA256},
+	{"camellia256.interop.test", "camellia256-cts-cmac", krb.Camellia256},
+	{"camellia128.interop.test", "camellia128-cts-cmac", krb.Camellia128},
+	{"rc4.interop.test", "arcfour-hmac", krb.RC4},
 }
 
 func mitNames() (names []string) {
@@ -176,9 +178,9 @@ func byKerberos(t testing.TB, c kerberos.Config, want ...gss.Flags) func(*nethtt
 	}
 }
 
-func krbPrincipal(t testing.TB, name string) message.Principal {
+func krbPrincipal(t testing.TB, name string) krb.Principal {
 	t.Helper()
-	p, fault := message.ParsePrincipal(name, krbRealm)
+	p, fault := krb.ParsePrincipal(name, krbRealm)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
@@ -190,12 +192,12 @@ func krbPrincipal(t testing.TB, name string) message.Principal {
 func TestTicketMIT(t *testing.T) {
 	t.Parallel()
 	mitKDC.up(t)
-	all := message.ETypesOf(enctype.Preferred[:]...)
+	all := krb.ETypesOf(enctype.Preferred[:]...)
 	client := &kdc.Client{Config: krbConfig(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	request := func(user, password string, types message.ETypes) ticket.Request {
-		return ticket.Request{Client: krbPrincipal(t, user), Password: gss.NewSecret(password), Types: types, Options: message.Forwardable, RenewLifetime: 3600 * 24}
+	request := func(user, password string, types krb.ETypes) ticket.Request {
+		return ticket.Request{Client: krbPrincipal(t, user), Password: gss.NewSecret(password), Types: types, Options: krb.Forwardable, RenewLifetime: 3600 * 24}
 	}
 	keys, err := (&kdc.Keytab{Path: krbFile("alice.keytab")}).Load()
 	if err != nil {
@@ -216,15 +218,15 @@ func TestTicketMIT(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if !tgt.Client.Equal(r.Client) || !tgt.Flags.Has(message.Forwardable|message.Renewable|message.Initial) {
+		if !tgt.Client.Equal(r.Client) || !tgt.Flags.Has(krb.Forwardable|krb.Renewable|krb.Initial) {
 			t.Errorf("%s: %v", name, tgt)
 		}
 		renewed, err := client.Get(ctx, ticket.Request{Client: tgt.Client, Server: tgt.Server, TGT: tgt, Types: all, Options: message.Renew})
 		if err != nil || renewed.Ticket == tgt.Ticket || renewed.EndTime < tgt.EndTime {
 			t.Errorf("%s: renewed %v, %v", name, renewed, err)
 		}
-		forwarded, err := client.Get(ctx, ticket.Request{Client: tgt.Client, Server: tgt.Server, TGT: tgt, Types: all, Options: message.Forwarded | message.Forwardable})
-		if err != nil || !forwarded.Flags.Has(message.Forwarded) {
+		forwarded, err := client.Get(ctx, ticket.Request{Client: tgt.Client, Server: tgt.Server, TGT: tgt, Types: all, Options: krb.Forwarded | krb.Forwardable})
+		if err != nil || !forwarded.Flags.Has(krb.Forwarded) {
 			t.Errorf("%s: forwarded %v, %v", name, forwarded, err)
 		}
 		for _, e := range krbTypes {
@@ -241,7 +243,7 @@ func TestTicketMIT(t *testing.T) {
 	}{
 		"wrong password": {request("carol", "wrong", all), gss.BadCredentials}, "no such user": {request("mallory", password, all), gss.UnknownUser},
 		"wrong password, no pre-authentication": {request(alice, "wrong", all), gss.BadCredentials},
-		"a type that nobody has":                {request(enctype.RC4.String(), password, message.ETypesOf(enctype.AES256SHA1)), gss.Unsupported},
+		"a type that nobody has":                {request(krb.RC4.String(), password, krb.ETypesOf(krb.AES256SHA1)), gss.Unsupported},
 	} {
 		_, err := client.Get(ctx, row.r)
 		if fault, ok := errors.AsType[gss.Fault](err); !ok || fault.Code != row.want {

@@ -12,11 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -62,10 +63,10 @@ func TestKDCTestMIT(t *testing.T) {
 	t.Parallel()
 	needCurl(t)
 	find(t, "kinit", "krb5-user")
-	for _, kind := range []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256} {
+	for _, kind := range []krb.EType{krb.AES256SHA1, krb.AES128SHA1, krb.AES256SHA384, krb.AES128SHA256} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
-			types := []enctype.Type{kind}
+			types := []krb.EType{kind}
 			k, err := kdctest.New(kdctest.Config{Iterations: 32768, Realms: []kdctest.Realm{
 				{Name: krbRealm, Types: types, Trusts: []string{"PARTNER.TEST"}, Principals: []kdctest.Principal{{Name: alice, Password: password}, {Name: "HTTP/localhost", Password: "service"}}},
 				{Name: "PARTNER.TEST", Types: types, Principals: []kdctest.Principal{{Name: "HTTP/partner.test", Password: "partner"}}},

@@ -13,15 +13,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 	"github.com/countersign-auth/countersign/ntlm"
 )
@@ -202,7 +203,7 @@ func TestKerberosDirectory(t *testing.T) {
 	t.Parallel()
 	upDirectory(t)
 	m := directoryMechanism(t)
-	types := message.ETypesOf(enctype.Preferred[:]...)
+	types := krb.ETypesOf(enctype.Preferred[:]...)
 	client := &kdc.Client{Config: directoryConfig(t)}
 	for _, name := range []string{alice, "alice@" + adRealm, "alice@ad.test", "ALICE@ad.test"} {
 		login := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
@@ -227,7 +228,7 @@ func TestKerberosDirectory(t *testing.T) {
 			t.Errorf("%s: %v %v", name, out.State, out.Fault)
 		}
 	}
-	who, _ := message.ParsePrincipal(alice, adRealm)
+	who, _ := krb.ParsePrincipal(alice, adRealm)
 	_, err := client.Get(t.Context(), ticket.Request{Client: who, Password: gss.NewSecret("wrong"), Types: types})
 	if fault, ok := errors.AsType[gss.Fault](err); !ok || fault.Code != gss.BadCredentials {
 		t.Error(err)
@@ -240,10 +241,10 @@ func TestKerberosDirectoryS4U(t *testing.T) {
 	t.Parallel()
 	upDirectory(t)
 	m := directoryMechanism(t)
-	types := message.ETypesOf(enctype.Preferred[:]...)
+	types := krb.ETypesOf(enctype.Preferred[:]...)
 	client := &kdc.Client{Config: directoryConfig(t)}
-	name := func(text string) message.Principal {
-		p, fault := message.ParsePrincipal(text, adRealm)
+	name := func(text string) krb.Principal {
+		p, fault := krb.ParsePrincipal(text, adRealm)
 		if !fault.IsZero() {
 			t.Fatal(fault)
 		}
@@ -253,15 +254,15 @@ func TestKerberosDirectoryS4U(t *testing.T) {
 		r.Client, r.Types = name("websvc"), types
 		return client.Get(t.Context(), r)
 	}
-	tgt, err := get(ticket.Request{Password: gss.NewSecret(password), Options: message.Forwardable})
+	tgt, err := get(ticket.Request{Password: gss.NewSecret(password), Options: krb.Forwardable})
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := get(ticket.Request{TGT: tgt, Server: name("websvc"), For: name(alice), Options: message.Forwardable})
+	self, err := get(ticket.Request{TGT: tgt, Server: name("websvc"), For: name(alice), Options: krb.Forwardable})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !self.Client.Equal(name(alice)) || !self.Flags.Has(message.Forwardable) {
+	if !self.Client.Equal(name(alice)) || !self.Flags.Has(krb.Forwardable) {
 		t.Errorf("to itself: %v", self)
 	}
 	back, err := get(ticket.Request{TGT: tgt, Server: name("HTTP/back.ad.test"), Evidence: self})

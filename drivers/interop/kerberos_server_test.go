@@ -13,12 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -95,7 +96,7 @@ func TestServerKerberosRefuses(t *testing.T) {
 		why  string
 	}{
 		"no binding":      {kerberos.Config{ChannelBinding: gss.Require}, "bad channel binding"},
-		"another service": {kerberos.Config{Services: []message.Principal{krbPrincipal(t, "HTTP/127.0.0.1")}}, "credentials for another resource"},
+		"another service": {kerberos.Config{Services: []krb.Principal{krbPrincipal(t, "HTTP/127.0.0.1")}}, "credentials for another resource"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

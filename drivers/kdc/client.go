@@ -17,8 +17,8 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 const (

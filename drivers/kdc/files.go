@@ -10,14 +10,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // ReadConfig reads krb5.conf: the files that KRB5_CONFIG names, or /etc/krb5.conf; what does
@@ -212,7 +213,7 @@ type Keytab struct {
 	Path string
 	// Principal is the principal that logs on with the keys. The zero Principal serves
 	// acceptors alone.
-	Principal message.Principal
+	Principal krb.Principal
 
 	mu      sync.Mutex
 	read    *keytab.Keytab
@@ -264,7 +265,7 @@ func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
 		// first: the named service's, or for an account with many names any key.
 		best, ok := newest(t, q.Service, q)
 		if !ok {
-			best, ok = newest(t, message.Principal{}, q)
+			best, ok = newest(t, krb.Principal{}, q)
 		}
 		if !ok {
 			return gss.Unknown{}
@@ -276,7 +277,7 @@ func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
 
 // newest returns the key of the highest version of a service, or of any principal for the
 // zero one.
-func newest(t *keytab.Keytab, service message.Principal, q kerberos.NeedServiceKey) (best *enctype.Prepared, ok bool) {
+func newest(t *keytab.Keytab, service krb.Principal, q kerberos.NeedServiceKey) (best *enctype.Prepared, ok bool) {
 	kvno := uint32(0)
 	for e, key := range t.Candidates(service, q.Type, q.Kvno) {
 		if !ok || e.Kvno > kvno {

@@ -18,13 +18,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/long"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
@@ -46,8 +47,8 @@ func bytesOf(name, text string) hostileKDC {
 
 // krbError is a KRB-ERROR of the realm.
 func krbError(code message.ErrorCode, tune func(*message.Error)) []byte {
-	e := message.Error{Code: code, Time: message.Time(time.Now().Unix())}
-	e.Service, _ = message.ParsePrincipal("krbtgt/A.TEST@A.TEST", "")
+	e := message.Error{Code: code, Time: krb.Time(time.Now().Unix())}
+	e.Service, _ = krb.ParsePrincipal("krbtgt/A.TEST@A.TEST", "")
 	if tune != nil {
 		tune(&e)
 	}
@@ -117,7 +118,7 @@ func hostileKDCs() []hostileKDC {
 			return krbError(message.ErrWrongRealm, func(e *message.Error) { e.Client.Realm = []string{"B.TEST", "C.TEST"}[realms.Add(1)%2] })
 		}),
 		replies("another time each time", func([]byte, func([]byte) []byte) []byte {
-			return krbError(37, func(e *message.Error) { e.Time += message.Time(realms.Add(1) * 1000) })
+			return krbError(37, func(e *message.Error) { e.Time += krb.Time(realms.Add(1) * 1000) })
 		}),
 		{"a reply that drips", func(c net.Conn, r []byte, ask func([]byte) []byte) {
 			slowly(c, frame(append(ask(r), make([]byte, 1000)...)))
@@ -222,13 +223,13 @@ func TestHostileKDCs(t *testing.T) {
 // TestMutatedKDCs: of replies in which something is changed none brings a ticket that was not asked for.
 func TestMutatedKDCs(t *testing.T) {
 	k := newKDC(t)
-	alice, _ := message.ParsePrincipal("alice@A.TEST", "")
+	alice, _ := krb.ParsePrincipal("alice@A.TEST", "")
 	got := 0
 	rounds := long.Of(150, 5000)
 	for seed := range rounds {
 		rnd := rand.New(rand.NewPCG(uint64(seed), 3))
 		nth := rnd.IntN(2)
-		x := ticket.New(ticket.Request{Client: alice, Password: gss.NewSecret("wonder"), Types: message.ETypesOf(enctype.AES256SHA1)})
+		x := ticket.New(ticket.Request{Client: alice, Password: gss.NewSecret("wonder"), Types: krb.ETypesOf(krb.AES256SHA1)})
 		var a gss.Answer
 		for n := 0; ; n++ {
 			next, r, err := x.Step(entropy.Env(), a)

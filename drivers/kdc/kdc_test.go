@@ -19,15 +19,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
@@ -148,8 +149,8 @@ func parsed(t *testing.T, text string) *krb5conf.Config {
 // login gets a ticket by way of c.
 func login(t *testing.T, c *Client) ticket.Result {
 	t.Helper()
-	alice, _ := message.ParsePrincipal("alice@A.TEST", "")
-	x := ticket.New(ticket.Request{Client: alice, Password: gss.NewSecret("wonder"), Types: message.ETypesOf(enctype.AES256SHA1)})
+	alice, _ := krb.ParsePrincipal("alice@A.TEST", "")
+	x := ticket.New(ticket.Request{Client: alice, Password: gss.NewSecret("wonder"), Types: krb.ETypesOf(krb.AES256SHA1)})
 	var a gss.Answer
 	for {
 		next, r, err := x.Step(entropy.Env(), a)
@@ -165,7 +166,7 @@ func login(t *testing.T, c *Client) ticket.Result {
 
 func tooBigError() []byte {
 	e := message.Error{Code: message.ErrResponseTooBig}
-	e.Service, _ = message.ParsePrincipal("krbtgt/A.TEST@A.TEST", "")
+	e.Service, _ = krb.ParsePrincipal("krbtgt/A.TEST@A.TEST", "")
 	return e.Append(nil)
 }
 
@@ -304,31 +305,31 @@ func TestReplays(t *testing.T) {
 	}
 }
 
-func credential(server string, end message.Time) ccache.Credential {
-	c, _ := message.ParsePrincipal("alice@A.TEST", "")
-	s, _ := message.ParsePrincipal(server, "")
-	key, _ := enctype.NewKey(enctype.AES128SHA1, "0123456789abcdef")
+func credential(server string, end krb.Time) ccache.Credential {
+	c, _ := krb.ParsePrincipal("alice@A.TEST", "")
+	s, _ := krb.ParsePrincipal(server, "")
+	key, _ := krb.NewKey(krb.AES128SHA1, "0123456789abcdef")
 	return ccache.Credential{Client: c, Server: s, Key: key, EndTime: end, Ticket: "ticket"}
 }
 
 func TestTickets(t *testing.T) {
 	var s Tickets
 	c := credential("HTTP/www@A.TEST", 1000)
-	ask := func(identity string, server message.Principal, until message.Time) gss.Answer {
+	ask := func(identity string, server krb.Principal, until krb.Time) gss.Answer {
 		return s.Answer(context.Background(), kerberos.NeedTicket{Identity: identity, Client: c.Client, Server: server, Until: until})
 	}
 	if ask("", c.Server, 1) != (gss.Unknown{}) {
 		t.Error("an empty store has something")
 	}
 	s.Answer(context.Background(), kerberos.KeepTicket{Identity: "one", Credential: c})
-	if ask("one", c.Server, 1) != (kerberos.Ticket{Credential: c}) || ask("one", message.Principal{Name: c.Server.Name}, 1) != (kerberos.Ticket{Credential: c}) {
+	if ask("one", c.Server, 1) != (kerberos.Ticket{Credential: c}) || ask("one", krb.Principal{Name: c.Server.Name}, 1) != (kerberos.Ticket{Credential: c}) {
 		t.Error("what was kept is not there")
 	}
-	if ask("two", c.Server, 1) != (gss.Unknown{}) || ask("one", c.Server, 1000) != (gss.Unknown{}) || ask("one", message.TGS("A", "A"), 1) != (gss.Unknown{}) {
+	if ask("two", c.Server, 1) != (gss.Unknown{}) || ask("one", c.Server, 1000) != (gss.Unknown{}) || ask("one", krb.TGS("A", "A"), 1) != (gss.Unknown{}) {
 		t.Error("another identity's, an ended one, or another service's is handed out")
 	}
 	for i := range MaxTickets + 10 {
-		s.Answer(context.Background(), kerberos.KeepTicket{Credential: credential(fmt.Sprintf("HTTP/%d@A.TEST", i), message.Time(time.Now().Unix()+1000+int64(i)))})
+		s.Answer(context.Background(), kerberos.KeepTicket{Credential: credential(fmt.Sprintf("HTTP/%d@A.TEST", i), krb.Time(time.Now().Unix()+1000+int64(i)))})
 	}
 	if len(s.kept) > MaxTickets {
 		t.Errorf("%d tickets are kept", len(s.kept))
@@ -404,9 +405,9 @@ func TestPaths(t *testing.T) {
 // Keys change without a restart.
 func TestKeytab(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kt")
-	www, _ := message.ParsePrincipal("HTTP/www@A.TEST", "")
-	write := func(password string, kvno uint32) enctype.Key {
-		e, fault := keytab.FromPassword(www, gss.NewSecret(password), "", kvno, enctype.AES128SHA1)
+	www, _ := krb.ParsePrincipal("HTTP/www@A.TEST", "")
+	write := func(password string, kvno uint32) krb.Key {
+		e, fault := keytab.FromPassword(www, gss.NewSecret(password), "", kvno, krb.AES128SHA1)
 		if !fault.IsZero() {
 			t.Fatal(fault)
 		}
@@ -416,7 +417,7 @@ func TestKeytab(t *testing.T) {
 		return e[0].Key
 	}
 	k := &Keytab{Path: path}
-	need := kerberos.NeedServiceKey{Service: www, Type: enctype.AES128SHA1}
+	need := kerberos.NeedServiceKey{Service: www, Type: krb.AES128SHA1}
 	if k.Answer(t.Context(), need) != (gss.Unreachable{}) {
 		t.Error("a file that does not exist")
 	}
@@ -430,12 +431,12 @@ func TestKeytab(t *testing.T) {
 	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != changed {
 		t.Error("the old key")
 	}
-	other, _ := message.ParsePrincipal("other@A.TEST", "")
-	if a := k.Answer(t.Context(), kerberos.NeedServiceKey{Service: other, Type: enctype.AES128SHA1}).(kerberos.ServiceKey); a.Key.Key() != changed {
+	other, _ := krb.ParsePrincipal("other@A.TEST", "")
+	if a := k.Answer(t.Context(), kerberos.NeedServiceKey{Service: other, Type: krb.AES128SHA1}).(kerberos.ServiceKey); a.Key.Key() != changed {
 		t.Error("a name that the keytab lacks is not tried with what is there")
 	}
-	mine, _ := keytab.FromPassword(www, gss.NewSecret("mine"), "", 3, enctype.AES128SHA1)
-	theirs, _ := keytab.FromPassword(other, gss.NewSecret("theirs"), "", 5, enctype.AES128SHA1)
+	mine, _ := keytab.FromPassword(www, gss.NewSecret("mine"), "", 3, krb.AES128SHA1)
+	theirs, _ := keytab.FromPassword(other, gss.NewSecret("theirs"), "", 5, krb.AES128SHA1)
 	if err := WriteKeytab(path, keytab.New(append(theirs, mine...)...)); err != nil {
 		t.Fatal(err)
 	}

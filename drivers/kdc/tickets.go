@@ -5,11 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // MaxTickets bounds how many tickets a store keeps; beyond it those that end first go.
@@ -55,7 +56,7 @@ func placeOf(identity string, c ccache.Credential) place {
 
 // fits reports whether a ticket's server is the one that is wanted; a wanted one
 // without a realm may be in any.
-func fits(has, wanted message.Principal) bool {
+func fits(has, wanted krb.Principal) bool {
 	return has.Name.Equal(wanted.Name) && (wanted.Realm == "" || wanted.Realm == has.Realm)
 }
 
@@ -65,9 +66,9 @@ func (t *Tickets) drop() {
 	if len(t.kept) <= MaxTickets {
 		return
 	}
-	now := message.Time(time.Now().Unix())
+	now := krb.Time(time.Now().Unix())
 	var first place
-	end := message.Time(1<<62 - 1)
+	end := krb.Time(1<<62 - 1)
 	for p, c := range t.kept {
 		if c.EndTime <= now {
 			delete(t.kept, p)

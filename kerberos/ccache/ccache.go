@@ -7,18 +7,19 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // Credential is a ticket and what its owner has to know of it. It is comparable.
 type Credential struct {
-	Client, Server                          message.Principal
-	Key                                     enctype.Key // the session key
-	AuthTime, StartTime, EndTime, RenewTill message.Time
+	Client, Server                          krb.Principal
+	Key                                     krb.Key // the session key
+	AuthTime, StartTime, EndTime, RenewTill krb.Time
 	SessionKeyed                            bool // the ticket is encrypted under another ticket's session key
-	Flags                                   message.Flags
+	Flags                                   krb.Flags
 	Addresses                               message.Addresses
 	AuthData                                message.AuthorizationData
 	Ticket                                  string // DER
@@ -37,7 +38,7 @@ type foreignKey struct {
 func (c Credential) IsZero() bool { return c.Ticket == "" }
 
 // Starts returns the start of the ticket's validity.
-func (c Credential) Starts() message.Time {
+func (c Credential) Starts() krb.Time {
 	if c.StartTime != 0 {
 		return c.StartTime
 	}
@@ -64,21 +65,21 @@ func (c Credential) isConfig() bool {
 
 // Cache is a principal and its credentials. It is immutable; the nil Cache is empty.
 type Cache struct {
-	principal message.Principal
+	principal krb.Principal
 	creds     []Credential // settings among them
 	offset    int64        // the KDC's clock minus ours, in microseconds
 	hasOffset bool
 }
 
 // New makes a cache.
-func New(principal message.Principal, creds ...Credential) *Cache {
+func New(principal krb.Principal, creds ...Credential) *Cache {
 	return &Cache{principal: principal, creds: append([]Credential(nil), creds...)}
 }
 
 // Principal returns the principal of the cache.
-func (c *Cache) Principal() message.Principal {
+func (c *Cache) Principal() krb.Principal {
 	if c == nil {
-		return message.Principal{}
+		return krb.Principal{}
 	}
 	return c.principal
 }
@@ -109,7 +110,7 @@ func (c *Cache) All() iter.Seq[Credential] {
 
 // Find returns the credential for a service that is valid longest after now. A service
 // without a realm is one of any realm.
-func (c *Cache) Find(service message.Principal, now message.Time) (best Credential, ok bool) {
+func (c *Cache) Find(service krb.Principal, now krb.Time) (best Credential, ok bool) {
 	for cred := range c.All() {
 		if service.Realm != "" && cred.Server.Realm != service.Realm || !cred.Server.Name.Equal(service.Name) || cred.EndTime <= now {
 			continue
@@ -163,7 +164,7 @@ func (c *Cache) WithConfig(key, principal, value string) *Cache {
 	}
 	return c.With(Credential{
 		Client: c.Principal(),
-		Server: message.Principal{Name: message.NameOf(message.NameUnknown, parts...), Realm: configRealm},
+		Server: krb.Principal{Name: krb.NameOf(krb.NameUnknown, parts...), Realm: configRealm},
 		Ticket: value,
 	})
 }

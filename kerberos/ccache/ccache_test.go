@@ -5,24 +5,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
-func cred(client, server string, end message.Time) Credential {
-	c, _ := message.ParsePrincipal(client, "A.TEST")
-	s, _ := message.ParsePrincipal(server, "A.TEST")
-	key, _ := enctype.NewKey(enctype.AES128SHA1, "canary-canary-16")
-	return Credential{Client: c, Server: s, Key: key, AuthTime: 100, EndTime: end, Flags: message.Forwardable, Ticket: "secret ticket",
+func cred(client, server string, end krb.Time) Credential {
+	c, _ := krb.ParsePrincipal(client, "A.TEST")
+	s, _ := krb.ParsePrincipal(server, "A.TEST")
+	key, _ := krb.NewKey(krb.AES128SHA1, "canary-canary-16")
+	return Credential{Client: c, Server: s, Key: key, AuthTime: 100, EndTime: end, Flags: krb.Forwardable, Ticket: "secret ticket",
 		Addresses: message.Addresses("").Append(2, "\x7F\x00\x00\x01"), AuthData: message.AuthorizationData("").Append(1, "x")}
 }
 
 func TestCache(t *testing.T) {
 	tgt := cred("alice", "krbtgt/A.TEST", 1000)
 	c := New(tgt.Client).With(tgt).With(cred("alice", "HTTP/www", 500)).WithConfig("fast_avail", "", "yes").WithConfig("pa_type", "krbtgt/A.TEST@A.TEST", "2")
-	www := message.Principal{Name: message.NameOf(3, "HTTP", "www")}
+	www := krb.Principal{Name: krb.NameOf(3, "HTTP", "www")}
 	if got, ok := c.Find(www, 499); !ok || got.EndTime != 500 {
 		t.Error("not found")
 	}
@@ -130,7 +131,7 @@ func FuzzParse(f *testing.F) {
 // What a file cannot count to is the last that it can, and not an early time again.
 func TestLateTimes(t *testing.T) {
 	const last = 1<<32 - 1
-	for end, want := range map[message.Time]message.Time{253402300799: last, last + 2: last, last: last, 1 << 31: 1 << 31, -5: 0, -1 << 40: 0} {
+	for end, want := range map[krb.Time]krb.Time{253402300799: last, last + 2: last, last: last, 1 << 31: 1 << 31, -5: 0, -1 << 40: 0} {
 		tgt := cred("alice", "krbtgt/A.TEST", end)
 		tgt.AuthTime, tgt.StartTime, tgt.RenewTill = end, end, end
 		c, fault := Parse(string(New(tgt.Client).With(tgt).Append(nil)))

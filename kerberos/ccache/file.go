@@ -3,9 +3,10 @@ package ccache
 import (
 	"encoding/binary"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // Bounds on a file.
@@ -85,7 +86,7 @@ func (r *reader) uint16() uint16 { return r.order.Uint16(r.fixed(2)) }
 func (r *reader) uint32() uint32 { return r.order.Uint32(r.fixed(4)) }
 func (r *reader) data() string   { return r.take(r.uint32()) }
 
-func (r *reader) time() message.Time { return message.Time(r.uint32()) }
+func (r *reader) time() krb.Time { return krb.Time(r.uint32()) }
 
 // header reads the tagged fields of version 4.
 func (r *reader) header(c *Cache) {
@@ -100,8 +101,8 @@ func (r *reader) header(c *Cache) {
 	r.ok = r.ok && fields.ok
 }
 
-func (r *reader) principal() message.Principal {
-	kind := message.NameUnknown
+func (r *reader) principal() krb.Principal {
+	kind := krb.NameUnknown
 	if r.version > 1 {
 		kind = int32(r.uint32())
 	}
@@ -110,30 +111,30 @@ func (r *reader) principal() message.Principal {
 		n-- // the realm counts
 	}
 	realm := r.data()
-	if n == 0 || n > message.MaxComponents {
+	if n == 0 || n > krb.MaxComponents {
 		r.ok, r.s = false, ""
-		return message.Principal{}
+		return krb.Principal{}
 	}
 	components := make([]string, n)
 	for i := range components {
 		components[i] = r.data()
 	}
-	p := message.Principal{Name: message.NameOf(kind, components...), Realm: realm}
-	r.ok = r.ok && !p.IsZero() && message.ValidText(realm)
+	p := krb.Principal{Name: krb.NameOf(kind, components...), Realm: realm}
+	r.ok = r.ok && !p.IsZero() && krb.ValidText(realm)
 	return p
 }
 
 func (r *reader) credential() (c Credential) {
 	c.Client = r.principal()
 	c.Server = r.principal()
-	kind := enctype.Type(int16(r.uint16()))
+	kind := krb.EType(int16(r.uint16()))
 	if r.version == 3 {
 		r.uint16()
 	}
 	value := r.data()
 	c.AuthTime, c.StartTime, c.EndTime, c.RenewTill = r.time(), r.time(), r.time(), r.time()
 	c.SessionKeyed = r.fixed(1)[0] != 0
-	c.Flags = message.Flags(r.uint32())
+	c.Flags = krb.Flags(r.uint32())
 	for range r.count() {
 		kind := int32(int16(r.uint16()))
 		c.Addresses = c.Addresses.Append(kind, r.data())
@@ -146,7 +147,7 @@ func (r *reader) credential() (c Credential) {
 	if kind == 0 && value == "" { // a setting
 		return c
 	}
-	key, fault := enctype.NewKey(kind, value)
+	key, fault := krb.NewKey(kind, value)
 	if c.Key = key; !fault.IsZero() {
 		c.foreign = foreignKey{int16(kind), gss.NewSecret(value)}
 	}
@@ -189,7 +190,7 @@ func (c Credential) append(b []byte) []byte {
 		kind, value = uint16(c.foreign.kind), c.foreign.value.Reveal()
 	}
 	b = appendData(binary.BigEndian.AppendUint16(b, kind), value)
-	for _, t := range [...]message.Time{c.AuthTime, c.StartTime, c.EndTime, c.RenewTill} {
+	for _, t := range [...]krb.Time{c.AuthTime, c.StartTime, c.EndTime, c.RenewTill} {
 		b = binary.BigEndian.AppendUint32(b, t.Uint32())
 	}
 	b = append(b, 0)
@@ -215,7 +216,7 @@ func (c Credential) append(b []byte) []byte {
 	return appendData(appendData(b, c.Ticket), c.SecondTicket)
 }
 
-func appendPrincipal(b []byte, p message.Principal) []byte {
+func appendPrincipal(b []byte, p krb.Principal) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(p.Name.Type))
 	b = binary.BigEndian.AppendUint32(b, uint32(p.Name.Len()))
 	b = appendData(b, p.Realm)

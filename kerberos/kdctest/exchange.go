@@ -4,17 +4,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // exchange is one request and its answer.
 type exchange struct {
 	*KDC
 	env   gss.Env
-	now   message.Time
+	now   krb.Time
 	realm *Realm
 	req   message.KDCReq
 	raw   string
@@ -27,24 +29,24 @@ const (
 
 func (x *exchange) refuse(code message.ErrorCode, data string) string {
 	e := message.Error{Time: x.now, Micro: message.Micro(x.env.Now), Code: code, Data: data,
-		Service: message.Principal{Name: x.req.Body.Service, Realm: x.req.Body.Realm}}
+		Service: krb.Principal{Name: x.req.Body.Service, Realm: x.req.Body.Realm}}
 	if e.Service.Name.IsZero() {
-		e.Service = message.TGS("NOWHERE", "NOWHERE")
+		e.Service = krb.TGS("NOWHERE", "NOWHERE")
 	}
 	if !x.req.Body.Client.IsZero() {
-		e.Client = message.Principal{Name: x.req.Body.Client, Realm: x.req.Body.Realm}
+		e.Client = krb.Principal{Name: x.req.Body.Client, Realm: x.req.Body.Realm}
 	}
 	return string(e.Append(nil))
 }
 
 // choose returns an account's key of the first type in the request for which it has one.
-func (x *exchange) choose(a *account) (enctype.Key, bool) {
+func (x *exchange) choose(a *account) (krb.Key, bool) {
 	for t := range x.req.Body.ETypes.All() {
 		if key, ok := a.key(t); ok {
 			return key, true
 		}
 	}
-	return enctype.Key{}, false
+	return krb.Key{}, false
 }
 
 // infos returns ETYPE-INFO2 for an account: the types of the request, in the account's
@@ -53,7 +55,7 @@ func (x *exchange) infos(a *account) string {
 	list := message.ETypeInfos("")
 	for _, key := range a.keys {
 		if x.req.Body.ETypes.Has(key.Type()) {
-			list = list.Append(message.ETypeInfo{Type: key.Type(), HasSalt: key.Type() != enctype.RC4, Salt: keytab.DefaultSalt(a.name), Params: x.params(key.Type())})
+			list = list.Append(message.ETypeInfo{Type: key.Type(), HasSalt: key.Type() != krb.RC4, Salt: keytab.DefaultSalt(a.name), Params: x.params(key.Type())})
 		}
 	}
 	return list.Encode()
@@ -62,16 +64,16 @@ func (x *exchange) infos(a *account) string {
 // as answers an AS-REQ (RFC 4120 section 3.1.3).
 func (x *exchange) as() string {
 	body := &x.req.Body
-	client := x.find(message.Principal{Name: body.Client, Realm: x.realm.Name})
-	service := x.find(message.Principal{Name: body.Service, Realm: x.realm.Name})
-	if client == nil && body.Client.Type == message.NameEnterprise && body.Options.Has(message.Canonicalize) {
+	client := x.find(krb.Principal{Name: body.Client, Realm: x.realm.Name})
+	service := x.find(krb.Principal{Name: body.Service, Realm: x.realm.Name})
+	if client == nil && body.Client.Type == krb.NameEnterprise && body.Options.Has(message.Canonicalize) {
 		var elsewhere string
 		if client, elsewhere = x.enterprise(body.Client.Component(0)); elsewhere != "" {
-			e := message.Error{Time: x.now, Code: message.ErrWrongRealm, Client: message.Principal{Name: body.Client, Realm: elsewhere},
-				Service: message.Principal{Name: body.Service, Realm: body.Realm}}
+			e := message.Error{Time: x.now, Code: message.ErrWrongRealm, Client: krb.Principal{Name: body.Client, Realm: elsewhere},
+				Service: krb.Principal{Name: body.Service, Realm: body.Realm}}
 			return string(e.Append(nil))
 		}
-		service = x.find(message.TGS(x.realm.Name, x.realm.Name))
+		service = x.find(krb.TGS(x.realm.Name, x.realm.Name))
 	}
 	switch {
 	case client == nil:
@@ -85,7 +87,7 @@ func (x *exchange) as() string {
 	if !ok {
 		return x.refuse(message.ErrETypeNoSupport, "")
 	}
-	flags := message.Initial
+	flags := krb.Initial
 	stamp, given := x.req.PAData.Find(message.PAEncTimestamp)
 	switch {
 	case given:
@@ -93,7 +95,7 @@ func (x *exchange) as() string {
 		if code != message.ErrNone {
 			return x.refuse(code, message.PAData("").Append(message.PAETypeInfo2, x.infos(client)).Encode())
 		}
-		flags |= message.PreAuthent
+		flags |= krb.PreAuthent
 	case !client.NoPreauth:
 		methods := message.PAData("").Append(message.PAEncTimestamp, "").Append(message.PAETypeInfo2, x.infos(client))
 		return x.refuse(message.ErrPreauthRequired, methods.Encode())
@@ -102,8 +104,8 @@ func (x *exchange) as() string {
 	r := reply{kind: message.ASRep, ticket: ticket, flags: flags, service: service, key: key, usage: enctype.UsageASRep,
 		pa: message.PAData("").Append(message.PAETypeInfo2, x.infos(client))}
 	if _, asked := x.req.PAData.Find(message.PAReqEncPARep); asked { // RFC 6806 section 11
-		sum := message.Checksum{Type: key.Type().Checksum(), Sum: key.Checksum(enctype.UsageASReq, x.raw)}
-		r.flags |= message.EncPARep
+		sum := message.Checksum{Type: enctype.ChecksumOf(key.Type()), Sum: enctype.Checksum(key, enctype.UsageASReq, x.raw)}
+		r.flags |= krb.EncPARep
 		r.encPA = message.PAData("").Append(message.PAReqEncPARep, string(sum.Append(nil)))
 	}
 	return x.issue(r)
@@ -125,7 +127,7 @@ func (x *exchange) enterprise(upn string) (a *account, elsewhere string) {
 
 // preauth looks at the timestamp. It may be under any of the client's keys, which the
 // answer is then encrypted with.
-func (x *exchange) preauth(client *account, stamp string, key *enctype.Key) message.ErrorCode {
+func (x *exchange) preauth(client *account, stamp string, key *krb.Key) message.ErrorCode {
 	sealed, fault := message.ParseEncryptedData(stamp)
 	if !fault.IsZero() {
 		return message.ErrPreauthFailed
@@ -149,7 +151,7 @@ func (x *exchange) preauth(client *account, stamp string, key *enctype.Key) mess
 	return message.ErrNone
 }
 
-func (x *exchange) away(t message.Time) bool {
+func (x *exchange) away(t krb.Time) bool {
 	return message.Apart(t.Nano(), x.env.Now) > int64(maxSkew)
 }
 
@@ -157,13 +159,13 @@ func (x *exchange) away(t message.Time) bool {
 type reply struct {
 	kind    uint8
 	ticket  message.EncTicketPart // client, first authentication, and what is copied
-	flags   message.Flags
+	flags   krb.Flags
 	service *account
-	key     enctype.Key
+	key     krb.Key
 	usage   enctype.Usage
 	pa      message.PAData
 	encPA   message.PAData
-	latest  message.Time // no ticket outlives the one that it came from
+	latest  krb.Time // no ticket outlives the one that it came from
 	noPAC   bool
 }
 
@@ -194,9 +196,9 @@ func (x *exchange) issue(r reply) string {
 	t := r.ticket
 	t.Key = session
 	t.StartTime = x.now
-	t.EndTime = min(body.Till, x.now+message.Time(x.Lifetime))
+	t.EndTime = min(body.Till, x.now+krb.Time(x.Lifetime))
 	if body.Till == 0 {
-		t.EndTime = x.now + message.Time(x.Lifetime)
+		t.EndTime = x.now + krb.Time(x.Lifetime)
 	}
 	if r.latest != 0 {
 		t.EndTime = min(t.EndTime, r.latest)
@@ -204,18 +206,18 @@ func (x *exchange) issue(r reply) string {
 	if t.EndTime <= x.now {
 		return x.refuse(message.ErrNeverValid, "")
 	}
-	t.Flags = r.flags | body.Options&(message.Forwardable|message.Proxiable)
-	if body.Options.Has(message.Renewable) && t.RenewTill == 0 {
+	t.Flags = r.flags | body.Options&(krb.Forwardable|krb.Proxiable)
+	if body.Options.Has(krb.Renewable) && t.RenewTill == 0 {
 		t.RenewTill = min(max(body.RTime, t.EndTime), x.now+renewable)
 	}
 	if t.RenewTill != 0 {
-		t.Flags |= message.Renewable
+		t.Flags |= krb.Renewable
 	}
 	if r.service.OKAsDelegate {
-		t.Flags |= message.OKAsDelegate
+		t.Flags |= krb.OKAsDelegate
 	}
 	if x.Authorize != nil && !r.noPAC {
-		t.AuthData += x.Authorize(t.Client, t.AuthTime, serviceKey, x.find(message.TGS(x.realm.Name, x.realm.Name)).keys[0])
+		t.AuthData += x.Authorize(t.Client, t.AuthTime, serviceKey, x.find(krb.TGS(x.realm.Name, x.realm.Name)).keys[0])
 	}
 	part := message.EncKDCRepPart{
 		TGS: r.kind == message.TGSRep, Key: session, LastReq: message.NothingLast(x.now), Nonce: body.Nonce, Flags: t.Flags,
@@ -234,7 +236,7 @@ func (x *exchange) issue(r reply) string {
 	return string(m.Append(nil))
 }
 
-func (x *exchange) seal(key enctype.Key, u enctype.Usage, text []byte) string {
-	confounder, _ := x.env.Bytes("confounder "+string(rune(u)), key.Type().ConfounderSize())
-	return key.Encrypt(u, confounder, string(text))
+func (x *exchange) seal(key krb.Key, u enctype.Usage, text []byte) string {
+	confounder, _ := x.env.Bytes("confounder "+string(rune(u)), enctype.ConfounderSize(key.Type()))
+	return enctype.Encrypt(key, u, confounder, string(text))
 }

@@ -10,10 +10,12 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Principal is an account of a realm.
@@ -21,7 +23,7 @@ type Principal struct {
 	Name     string // user, or service/host
 	Password string
 	// Types are the encryption types of its keys, the best first; none are the realm's.
-	Types []enctype.Type
+	Types []krb.EType
 	// NoPreauth gives out AS-REPs without pre-authentication.
 	NoPreauth bool
 	// Locked accounts get nothing.
@@ -43,14 +45,14 @@ type Realm struct {
 	Principals []Principal
 	// Types are the realm's encryption types, the best first; none are
 	// aes256-cts-hmac-sha1-96 alone.
-	Types []enctype.Type
+	Types []krb.EType
 	// Trusts are the realms to which it can send clients, the first one where it does not know
 	// better.
 	Trusts []string
 }
 
 // Authorize makes a ticket's authorization data, for instance a signed PAC. It must be pure.
-type Authorize func(client message.Principal, authTime message.Time, service, krbtgt enctype.Key) message.AuthorizationData
+type Authorize func(client krb.Principal, authTime krb.Time, service, krbtgt krb.Key) message.AuthorizationData
 
 // Config is a KDC of one or more realms.
 type Config struct {
@@ -80,9 +82,9 @@ type KDC struct {
 // account is a principal with its keys.
 type account struct {
 	Principal
-	name  message.Principal
+	name  krb.Principal
 	realm *Realm
-	keys  []enctype.Key
+	keys  []krb.Key
 }
 
 // New makes a KDC. Each realm has its ticket-granting service, and one for each realm that
@@ -97,7 +99,7 @@ func New(c Config) (*KDC, error) {
 	for i := range k.Realms {
 		r := &k.Realms[i]
 		if len(r.Types) == 0 {
-			r.Types = []enctype.Type{enctype.AES256SHA1}
+			r.Types = []krb.EType{krb.AES256SHA1}
 		}
 		all := append([]Principal{{Name: "krbtgt/" + r.Name, Password: "krbtgt of " + r.Name}}, r.Principals...)
 		for _, to := range r.Trusts {
@@ -106,7 +108,7 @@ func New(c Config) (*KDC, error) {
 		for _, p := range all {
 			a := account{Principal: p, realm: r}
 			var fault gss.Fault
-			if a.name, fault = message.ParsePrincipal(p.Name, r.Name); !fault.IsZero() {
+			if a.name, fault = krb.ParsePrincipal(p.Name, r.Name); !fault.IsZero() {
 				return nil, fault
 			}
 			types := p.Types
@@ -115,7 +117,7 @@ func New(c Config) (*KDC, error) {
 			}
 			for _, t := range types {
 				params := k.params(t)
-				if _, ours := a.name.IsTGS(); ours && t != enctype.RC4 {
+				if _, ours := a.name.IsTGS(); ours && t != krb.RC4 {
 					params = "\x00\x00\x00\x01" // no client makes these
 				}
 				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), params)
@@ -131,8 +133,8 @@ func New(c Config) (*KDC, error) {
 }
 
 // params returns the parameters of a key in ETYPE-INFO2 (RFC 3962 section 4).
-func (k *KDC) params(t enctype.Type) string {
-	if t == enctype.RC4 || k.Iterations == 0 {
+func (k *KDC) params(t krb.EType) string {
+	if t == krb.RC4 || k.Iterations == 0 {
 		return ""
 	}
 	return string(binary.BigEndian.AppendUint32(nil, k.Iterations))
@@ -152,7 +154,7 @@ func (k *KDC) Keytab(name string) *keytab.Keytab {
 }
 
 // find returns a principal's account, nil if there is none.
-func (k *KDC) find(p message.Principal) *account {
+func (k *KDC) find(p krb.Principal) *account {
 	for i := range k.accounts {
 		if a := &k.accounts[i]; a.name.Equal(p) {
 			return a
@@ -162,20 +164,20 @@ func (k *KDC) find(p message.Principal) *account {
 }
 
 // key returns an account's key of a type.
-func (a *account) key(t enctype.Type) (enctype.Key, bool) {
+func (a *account) key(t krb.EType) (krb.Key, bool) {
 	for _, key := range a.keys {
 		if key.Type() == t {
 			return key, true
 		}
 	}
-	return enctype.Key{}, false
+	return krb.Key{}, false
 }
 
 // Answer answers a request that came to the KDC of a realm; a broken one, and a realm
 // that is not here, get a KRB-ERROR like everything that is refused.
 func (k *KDC) Answer(env gss.Env, realm, request string) string {
 	m, fault := message.ParseKDCReq(request)
-	x := exchange{KDC: k, env: env, now: message.TimeOf(env.Now), req: m, raw: request}
+	x := exchange{KDC: k, env: env, now: krb.TimeOf(env.Now), req: m, raw: request}
 	for i := range k.Realms {
 		if k.Realms[i].Name == realm {
 			x.realm = &k.Realms[i]

@@ -3,10 +3,11 @@ package kdctest_test
 import (
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 var env = gss.Env{Now: 1_795_608_000_000_000_000, Seed: gss.Seed{1}}
@@ -24,9 +25,9 @@ func newKDC(t testing.TB) *kdctest.KDC {
 
 // request is an AS-REQ without pre-authentication.
 func request(client, server string) string {
-	c, _ := message.ParsePrincipal(client, "A.TEST")
-	s, _ := message.ParsePrincipal(server, "A.TEST")
-	m := message.KDCReq{Type: message.ASReq, Body: message.KDCReqBody{Client: c.Name, Realm: "A.TEST", Service: s.Name, Till: 2_000_000_000, Nonce: 7, ETypes: message.ETypesOf(enctype.AES256SHA1)}}
+	c, _ := krb.ParsePrincipal(client, "A.TEST")
+	s, _ := krb.ParsePrincipal(server, "A.TEST")
+	m := message.KDCReq{Type: message.ASReq, Body: message.KDCReqBody{Client: c.Name, Realm: "A.TEST", Service: s.Name, Till: 2_000_000_000, Nonce: 7, ETypes: krb.ETypesOf(krb.AES256SHA1)}}
 	return string(m.Append(nil))
 }
 
@@ -62,7 +63,7 @@ func TestRefusals(t *testing.T) {
 func TestNew(t *testing.T) {
 	for name, c := range map[string]kdctest.Config{
 		"a name that is none": {Realms: []kdctest.Realm{{Name: "A", Principals: []kdctest.Principal{{Name: "a@b@c"}}}}},
-		"a type that is none": {Realms: []kdctest.Realm{{Name: "A", Types: []enctype.Type{99}}}},
+		"a type that is none": {Realms: []kdctest.Realm{{Name: "A", Types: []krb.EType{99}}}},
 	} {
 		if k, err := kdctest.New(c); err == nil || k != nil {
 			t.Errorf("%s is taken", name)

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // tgs answers a TGS-REQ (RFC 4120 section 3.3.3).
@@ -25,19 +27,19 @@ func (x *exchange) tgs() string {
 		r.key, r.usage = auth.Subkey, enctype.UsageTGSRepSub
 	}
 	r.ticket = message.EncTicketPart{Client: tgt.Client, AuthTime: tgt.AuthTime, TransitedType: 1, Transited: tgt.Transited}
-	r.flags = tgt.Flags & (message.PreAuthent | message.Forwarded)
-	wanted := message.Principal{Name: body.Service, Realm: x.realm.Name}
+	r.flags = tgt.Flags & (krb.PreAuthent | krb.Forwarded)
+	wanted := krb.Principal{Name: body.Service, Realm: x.realm.Name}
 	if r.service = x.find(wanted); r.service == nil {
 		if r.service = x.refer(wanted); r.service == nil {
 			return x.refuse(message.ErrServiceUnknown, "")
 		}
 	}
-	for _, option := range []struct{ asked, needs message.Flags }{
-		{message.Forwardable, message.Forwardable}, {message.Forwarded, message.Forwardable}, {message.Renew, message.Renewable},
+	for _, option := range []struct{ asked, needs krb.Flags }{
+		{krb.Forwardable, krb.Forwardable}, {krb.Forwarded, krb.Forwardable}, {message.Renew, krb.Renewable},
 	} {
 		if body.Options.Has(option.asked) && !tgt.Flags.Has(option.needs) {
-			if option.asked == message.Forwardable {
-				body.Options &^= message.Forwardable
+			if option.asked == krb.Forwardable {
+				body.Options &^= krb.Forwardable
 				continue
 			}
 			return x.refuse(message.ErrBadOption, "")
@@ -49,8 +51,8 @@ func (x *exchange) tgs() string {
 			return x.refuse(message.ErrTicketExpired, "")
 		}
 		r.ticket.RenewTill, r.latest = tgt.RenewTill, tgt.RenewTill
-	case body.Options.Has(message.Forwarded):
-		r.flags |= message.Forwarded
+	case body.Options.Has(krb.Forwarded):
+		r.flags |= krb.Forwarded
 	}
 	if body.Options.Has(message.CNameInAddlTkt) {
 		if code := x.proxy(&r, &tgt); code != message.ErrNone {
@@ -101,7 +103,7 @@ func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, au
 // refer returns the ticket-granting service of a realm that is nearer to the service: the
 // one that has it, if this realm trusts it, or the first that this realm trusts (RFC 6806
 // section 8). A request for another realm's ticket-granting service is referred as well.
-func (x *exchange) refer(wanted message.Principal) *account {
+func (x *exchange) refer(wanted krb.Principal) *account {
 	to := ""
 	if realm, ok := wanted.IsTGS(); ok {
 		to = realm
@@ -124,12 +126,12 @@ func (x *exchange) refer(wanted message.Principal) *account {
 		}
 		to = x.realm.Trusts[0]
 	}
-	return x.find(message.TGS(to, x.realm.Name))
+	return x.find(krb.TGS(to, x.realm.Name))
 }
 
 // forUser does S4U2Self (MS-SFU section 3.2.5.1.1): a service asks for a ticket to itself.
 func (x *exchange) forUser(r *reply, tgt *message.EncTicketPart, auth *message.Authenticator) message.ErrorCode {
-	user := message.Principal{}
+	user := krb.Principal{}
 	if value, ok := x.req.PAData.Find(message.PAForUser); ok {
 		m, fault := message.ParseForUser(value)
 		if !fault.IsZero() || m.Checksum.Type != enctype.HMACMD5 || !m.Checksum.Type.Verify(tgt.Key, enctype.UsageNonKerbChecksum, m.Signed(), m.Checksum.Sum) {
@@ -156,7 +158,7 @@ func (x *exchange) forUser(r *reply, tgt *message.EncTicketPart, auth *message.A
 	}
 	r.ticket.Client = account.name
 	if !r.service.ForOthers {
-		x.req.Body.Options &^= message.Forwardable
+		x.req.Body.Options &^= krb.Forwardable
 	}
 	return message.ErrNone
 }
@@ -175,7 +177,7 @@ func (x *exchange) proxy(r *reply, tgt *message.EncTicketPart) message.ErrorCode
 		switch {
 		case !ok || !opens || !fault.IsZero():
 			return message.ErrModified
-		case !ticket.Flags.Has(message.Forwardable), !slices.ContainsFunc(front.DelegatesTo, func(s string) bool { return strings.EqualFold(s, r.service.Name) }):
+		case !ticket.Flags.Has(krb.Forwardable), !slices.ContainsFunc(front.DelegatesTo, func(s string) bool { return strings.EqualFold(s, r.service.Name) }):
 			return message.ErrBadOption
 		case ticket.EndTime <= x.now:
 			return message.ErrTicketExpired

@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 )
 
 // Bounds on a file.
@@ -23,10 +24,10 @@ const (
 
 // Entry is one key of one principal.
 type Entry struct {
-	Principal message.Principal
-	Time      message.Time // when it was written
-	Kvno      uint32       // key version number
-	Key       enctype.Key
+	Principal krb.Principal
+	Time      krb.Time // when it was written
+	Kvno      uint32   // key version number
+	Key       krb.Key
 }
 
 // Keytab is an immutable list of entries. The nil Keytab is empty.
@@ -39,14 +40,14 @@ type Keytab struct {
 func New(entries ...Entry) *Keytab {
 	k := &Keytab{entries: append([]Entry(nil), entries...)}
 	for _, e := range k.entries {
-		k.prepared = append(k.prepared, e.Key.Prepare(enctype.UsageTicket, enctype.UsageNonKerbChecksum))
+		k.prepared = append(k.prepared, enctype.Prepare(e.Key, enctype.UsageTicket, enctype.UsageNonKerbChecksum))
 	}
 	return k
 }
 
 // FromPassword returns the entries of a principal with keys from a password, one for each
 // type. The salt "" is the default one, realm and components joined (RFC 4120 section 4).
-func FromPassword(p message.Principal, password gss.Secret, salt string, kvno uint32, types ...enctype.Type) ([]Entry, gss.Fault) {
+func FromPassword(p krb.Principal, password gss.Secret, salt string, kvno uint32, types ...krb.EType) ([]Entry, gss.Fault) {
 	if salt == "" {
 		salt = DefaultSalt(p)
 	}
@@ -63,7 +64,7 @@ func FromPassword(p message.Principal, password gss.Secret, salt string, kvno ui
 
 // DefaultSalt returns the salt of a principal for which the KDC names none (RFC 4120
 // section 4): realm and components joined.
-func DefaultSalt(p message.Principal) string {
+func DefaultSalt(p krb.Principal) string {
 	salt := p.Realm
 	for c := range p.Name.Components() {
 		salt += c
@@ -96,7 +97,7 @@ func (k *Keytab) Len() int {
 // Candidates iterates over the keys that a ticket may be encrypted with: those of the
 // type, and of the version unless kvno is 0, that belong to service, or to any principal
 // if service is zero. Versions compare by their low eight bits if an old file has no more.
-func (k *Keytab) Candidates(service message.Principal, t enctype.Type, kvno uint32) iter.Seq2[Entry, *enctype.Prepared] {
+func (k *Keytab) Candidates(service krb.Principal, t krb.EType, kvno uint32) iter.Seq2[Entry, *enctype.Prepared] {
 	return func(yield func(Entry, *enctype.Prepared) bool) {
 		if k == nil {
 			return
@@ -117,7 +118,7 @@ func (k *Keytab) Candidates(service message.Principal, t enctype.Type, kvno uint
 }
 
 // Latest returns a principal's key of a type with the highest version.
-func (k *Keytab) Latest(p message.Principal, t enctype.Type) (best Entry, ok bool) {
+func (k *Keytab) Latest(p krb.Principal, t krb.EType) (best Entry, ok bool) {
 	for e := range k.Candidates(p, t, 0) {
 		if !ok || e.Kvno > best.Kvno {
 			best, ok = e, true
@@ -198,7 +199,7 @@ func parseEntry(b []byte, order binary.ByteOrder, first bool) (e Entry, usable, 
 	if first {
 		n-- // the realm counts
 	}
-	if n < 1 || n > message.MaxComponents {
+	if n < 1 || n > krb.MaxComponents {
 		return Entry{}, false, false
 	}
 	e.Principal.Realm = counted()
@@ -206,24 +207,24 @@ func parseEntry(b []byte, order binary.ByteOrder, first bool) (e Entry, usable, 
 	for i := range components {
 		components[i] = counted()
 	}
-	kind := message.NamePrincipal
+	kind := krb.NamePrincipal
 	if !first {
 		kind = int32(order.Uint32(take(4)))
 	}
-	e.Principal.Name = message.NameOf(kind, components...)
-	e.Time = message.Time(order.Uint32(take(4)))
+	e.Principal.Name = krb.NameOf(kind, components...)
+	e.Time = krb.Time(order.Uint32(take(4)))
 	e.Kvno = uint32(take(1)[0])
-	t := enctype.Type(int16(order.Uint16(take(2))))
+	t := krb.EType(int16(order.Uint16(take(2))))
 	value := counted()
 	if len(b) >= 4 {
 		if v := order.Uint32(b); v != 0 {
 			e.Kvno = v
 		}
 	}
-	if !ok || e.Principal.IsZero() || !message.ValidText(e.Principal.Realm) {
+	if !ok || e.Principal.IsZero() || !krb.ValidText(e.Principal.Realm) {
 		return Entry{}, false, false
 	}
-	key, fault := enctype.NewKey(t, value)
+	key, fault := krb.NewKey(t, value)
 	e.Key = key
 	return e, fault.IsZero(), true
 }

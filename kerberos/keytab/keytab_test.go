@@ -5,21 +5,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 func entries(t testing.TB) []Entry {
 	t.Helper()
-	www, _ := message.ParsePrincipal("HTTP/www.a.test@A.TEST", "")
-	old, fault := FromPassword(www, gss.NewSecret("old"), "", 1, enctype.AES128SHA1)
+	www, _ := krb.ParsePrincipal("HTTP/www.a.test@A.TEST", "")
+	old, fault := FromPassword(www, gss.NewSecret("old"), "", 1, krb.AES128SHA1)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	now, _ := FromPassword(www, gss.NewSecret("new"), "", 300, enctype.AES128SHA1, enctype.AES256SHA1)
+	now, _ := FromPassword(www, gss.NewSecret("new"), "", 300, krb.AES128SHA1, krb.AES256SHA1)
 	other := now[0]
-	other.Principal, _ = message.ParsePrincipal("other@A.TEST", "")
+	other.Principal, _ = krb.ParsePrincipal("other@A.TEST", "")
 	return append(append(old, now...), other)
 }
 
@@ -28,13 +28,13 @@ func TestFind(t *testing.T) {
 	k := New(list...)
 	www := list[0].Principal
 	for _, row := range []struct {
-		service message.Principal
-		kind    enctype.Type
+		service krb.Principal
+		kind    krb.EType
 		kvno    uint32
 		want    int
 	}{
-		{www, enctype.AES128SHA1, 0, 2}, {www, enctype.AES128SHA1, 1, 1}, {www, enctype.AES128SHA1, 300, 1}, {www, enctype.AES128SHA1, 257, 1}, // an old file's 1 may be 257
-		{www, enctype.AES128SHA1, 44, 0}, {www, enctype.RC4, 0, 0}, {message.Principal{}, enctype.AES128SHA1, 0, 3}, {message.Principal{Name: www.Name, Realm: "B.TEST"}, enctype.AES128SHA1, 0, 0},
+		{www, krb.AES128SHA1, 0, 2}, {www, krb.AES128SHA1, 1, 1}, {www, krb.AES128SHA1, 300, 1}, {www, krb.AES128SHA1, 257, 1}, // an old file's 1 may be 257
+		{www, krb.AES128SHA1, 44, 0}, {www, krb.RC4, 0, 0}, {krb.Principal{}, krb.AES128SHA1, 0, 3}, {krb.Principal{Name: www.Name, Realm: "B.TEST"}, krb.AES128SHA1, 0, 0},
 	} {
 		n := 0
 		for e, key := range k.Candidates(row.service, row.kind, row.kvno) {
@@ -46,7 +46,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%v %v %d: %d keys, want %d", row.service, row.kind, row.kvno, n, row.want)
 		}
 	}
-	if e, ok := k.Latest(www, enctype.AES128SHA1); !ok || e.Kvno != 300 {
+	if e, ok := k.Latest(www, krb.AES128SHA1); !ok || e.Kvno != 300 {
 		t.Error("latest")
 	}
 	var none *Keytab

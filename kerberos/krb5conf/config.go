@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
 // Config is an immutable configuration. The nil Config is empty, so that the defaults
@@ -192,19 +193,19 @@ func (c *Config) Number(name string, def int) int {
 }
 
 // family returns the types of a name.
-func family(name string) []enctype.Type {
+func family(name string) []krb.EType {
 	switch name {
 	case "default":
-		return []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256, enctype.Camellia256, enctype.Camellia128}
+		return []krb.EType{krb.AES256SHA1, krb.AES128SHA1, krb.AES256SHA384, krb.AES128SHA256, krb.Camellia256, krb.Camellia128}
 	case "aes":
-		return []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA1, enctype.AES256SHA384, enctype.AES128SHA256}
+		return []krb.EType{krb.AES256SHA1, krb.AES128SHA1, krb.AES256SHA384, krb.AES128SHA256}
 	case "rc4":
-		return []enctype.Type{enctype.RC4}
+		return []krb.EType{krb.RC4}
 	case "camellia":
-		return []enctype.Type{enctype.Camellia256, enctype.Camellia128}
+		return []krb.EType{krb.Camellia256, krb.Camellia128}
 	}
-	if t, ok := enctype.TypeOf(name); ok {
-		return []enctype.Type{t}
+	if t, ok := krb.ParseEType(name); ok {
+		return []krb.EType{t}
 	}
 	return nil
 }
@@ -213,12 +214,12 @@ func family(name string) []enctype.Type {
 // default_tkt_enctypes, default_tgs_enctypes), in its order. The relation has names and
 // families, with "-" before those to leave out; unknown names are skipped. It returns nil if
 // there is no such relation.
-func (c *Config) Types(name string) []enctype.Type {
+func (c *Config) Types(name string) []krb.EType {
 	text := c.get("libdefaults", name)
 	if text == "" {
 		return nil
 	}
-	list := []enctype.Type{}
+	list := []krb.EType{}
 	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ' ' || r == ',' || r == '\t' }) {
 		out := strings.HasPrefix(word, "-")
 		for _, t := range family(strings.TrimLeft(word, "+-")) {

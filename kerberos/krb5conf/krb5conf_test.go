@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 const file = `
@@ -83,7 +83,7 @@ func TestConfig(t *testing.T) {
 	if got := c.CAPath("A.TEST", "C.TEST"); !slices.Equal(got, []string{"B.TEST"}) || c.CAPath("A.TEST", "B.TEST") != nil || c.CAPath("X", "Y") != nil {
 		t.Errorf("%q", got)
 	}
-	if got := c.Types("permitted_enctypes"); !slices.Equal(got, []enctype.Type{enctype.AES256SHA1, enctype.AES256SHA384, enctype.AES128SHA256, enctype.RC4}) || c.Types("default_tkt_enctypes") != nil {
+	if got := c.Types("permitted_enctypes"); !slices.Equal(got, []krb.EType{krb.AES256SHA1, krb.AES256SHA384, krb.AES128SHA256, krb.RC4}) || c.Types("default_tkt_enctypes") != nil {
 		t.Errorf("%v", got)
 	}
 	if c.Duration("clockskew", 0) != 150*time.Second || c.Duration("ticket_lifetime", 0) != 10*time.Hour || c.Duration("none", time.Hour) != time.Hour {
@@ -117,12 +117,12 @@ func TestConfig(t *testing.T) {
 func TestLocalName(t *testing.T) {
 	c := parse(t, file)
 	for text, want := range map[string]string{"alice@A.TEST": "alice", "root@A.TEST": "nobody", "bob/admin@A.TEST": "bob", "foxx@B.TEST": "foyy", "alice@C.TEST": "", "bob/other@A.TEST": "", "a/b/c@A.TEST": ""} {
-		p, _ := message.ParsePrincipal(text, "")
+		p, _ := krb.ParsePrincipal(text, "")
 		if got, ok := c.LocalName(p); got != want || ok != (want != "") {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
-	p, _ := message.ParsePrincipal("alice@A.TEST", "")
+	p, _ := krb.ParsePrincipal("alice@A.TEST", "")
 	grow := "RULE:[1:$1]" + strings.Repeat("s//"+strings.Repeat("x", 200)+"/g", 4)
 	for _, rule := range []string{"RULE:", "RULE:[", "RULE:[1:$9]", "RULE:[x:$1]", "RULE:[1:$1](", "RULE:[1:$1]((", "RULE:[1:$1]s/a", "RULE:[1:$1]" + strings.Repeat("s/a/a/", maxReplacements+1), grow, "OTHER"} {
 		c := parse(t, "[libdefaults]\ndefault_realm = A.TEST\n[realms]\nA.TEST = {\nauth_to_local = "+rule+"\n}\n")
@@ -136,7 +136,7 @@ func TestLocalName(t *testing.T) {
 func TestBounds(t *testing.T) {
 	rule := func(name, rule string) bool {
 		c := parse(t, "[libdefaults]\ndefault_realm = A.TEST\n[realms]\nA.TEST = {\nauth_to_local = "+rule+"\n}\n")
-		p, _ := message.ParsePrincipal(name+"@A.TEST", "")
+		p, _ := krb.ParsePrincipal(name+"@A.TEST", "")
 		_, ok := c.LocalName(p)
 		return ok
 	}
@@ -230,7 +230,7 @@ func FuzzParse(f *testing.F) {
 		if !fault.IsZero() {
 			return
 		}
-		c.LocalName(message.Principal{Name: message.NameOf(1, name), Realm: realm})
+		c.LocalName(krb.Principal{Name: krb.NameOf(1, name), Realm: realm})
 		c.RealmOf(name)
 		c.Types("permitted_enctypes")
 		c.Duration("clockskew", 0)

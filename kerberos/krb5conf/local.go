@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // LocalName returns the name of a principal on this system: by auth_to_local_names of the
@@ -14,7 +14,7 @@ import (
 //
 //	RULE:[2:$1;$2](^.*;admin$)s/;admin$//   components, a pattern that must match, replacements
 //	DEFAULT                                 principals of one component in the default realm
-func (c *Config) LocalName(p message.Principal) (string, bool) {
+func (c *Config) LocalName(p krb.Principal) (string, bool) {
 	realm := c.DefaultRealm()
 	if p.Realm == realm && p.Name.Len() == 1 {
 		if name := c.get("realms", realm, "auth_to_local_names", p.Name.Component(0)); name != "" {
@@ -47,7 +47,7 @@ const (
 )
 
 // apply applies one rule: [n:format](pattern)s/from/to/g…
-func apply(rule string, p message.Principal) (string, bool) {
+func apply(rule string, p krb.Principal) (string, bool) {
 	if !strings.HasPrefix(rule, "[") {
 		return "", false
 	}

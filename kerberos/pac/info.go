@@ -2,7 +2,7 @@ package pac
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // epochGap is what FILETIME counts before the Unix epoch, in its units of 100 ns.
@@ -12,7 +12,7 @@ const (
 )
 
 type clientInfo struct {
-	time message.Time
+	time krb.Time
 	name string
 }
 
@@ -23,7 +23,7 @@ func (p PAC) clientInfo() (clientInfo, gss.Fault) {
 		return clientInfo{}, malformed("client information is missing or does not parse")
 	}
 	ticks := int64(le64(data)) - epochGap
-	return clientInfo{message.Time(ticks / unit), text(data[10 : 10+int(le16(data[8:]))])}, gss.Fault{}
+	return clientInfo{krb.Time(ticks / unit), text(data[10 : 10+int(le16(data[8:]))])}, gss.Fault{}
 }
 
 // UPN is what UPN_DNS_INFO says (section 2.10).

@@ -6,41 +6,42 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/pac"
 )
 
-const at = message.Time(1795608000)
+const at = krb.Time(1795608000)
 
 var (
-	alice  = message.NameOf(message.NamePrincipal, "alice")
+	alice  = krb.NameOf(krb.NamePrincipal, "alice")
 	domain = pac.SIDOf(5, 21, 1, 2, 3)
 	user   = pac.User{Name: "alice", FullName: "Alice Ünnamed", Domain: "A", Server: "DC", DomainSID: domain, RID: 1104, PrimaryGroupRID: 513,
 		Groups: []uint32{513, 1200}, Extra: []pac.SID{pac.SIDOf(18, 1), pac.SIDOf(5, 32, 544)}, UPN: "alice@a.test", DNSDomain: "A.TEST"}
 )
 
-func key(t testing.TB, kind enctype.Type, fill string) enctype.Key {
+func key(t testing.TB, kind krb.EType, fill string) krb.Key {
 	t.Helper()
-	k, fault := enctype.NewKey(kind, strings.Repeat(fill, kind.KeySize()))
+	k, fault := krb.NewKey(kind, strings.Repeat(fill, kind.KeySize()))
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
 	return k
 }
 
-func verify(b string, service enctype.Key) (pac.Verified, gss.Fault) {
+func verify(b string, service krb.Key) (pac.Verified, gss.Fault) {
 	p, fault := pac.Parse(b)
 	if !fault.IsZero() {
 		return pac.Verified{}, fault
 	}
-	return p.Verify(service.Prepare(enctype.UsageNonKerbChecksum), alice, at)
+	return p.Verify(enctype.Prepare(service, enctype.UsageNonKerbChecksum), alice, at)
 }
 
 func TestPAC(t *testing.T) {
-	for _, kind := range []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA256, enctype.AES256SHA384, enctype.RC4} {
-		service, krbtgt := key(t, kind, "s"), key(t, enctype.AES256SHA1, "k")
+	for _, kind := range []krb.EType{krb.AES256SHA1, krb.AES128SHA256, krb.AES256SHA384, krb.RC4} {
+		service, krbtgt := key(t, kind, "s"), key(t, krb.AES256SHA1, "k")
 		v, fault := verify(pac.Write(alice, at, user, service, krbtgt), service)
 		if !fault.IsZero() {
 			t.Fatal(kind, fault)
@@ -63,10 +64,10 @@ func TestPAC(t *testing.T) {
 		if v.ByKDC() {
 			t.Error("the KDC's signature was not looked at")
 		}
-		if v, fault := v.VerifyKDC(krbtgt.Prepare()); !fault.IsZero() || !v.ByKDC() {
+		if v, fault := v.VerifyKDC(enctype.Prepare(krbtgt)); !fault.IsZero() || !v.ByKDC() {
 			t.Error(fault)
 		}
-		if v, fault := v.VerifyKDC(service.Prepare()); fault.Code != gss.NotAuthentic || !v.IsZero() {
+		if v, fault := v.VerifyKDC(enctype.Prepare(service)); fault.Code != gss.NotAuthentic || !v.IsZero() {
 			t.Error("another key's signature is the KDC's")
 		}
 	}
@@ -74,7 +75,7 @@ func TestPAC(t *testing.T) {
 
 // Without logon information, as MIT's KDC has it, a PAC is as good.
 func TestWithoutLogon(t *testing.T) {
-	service, krbtgt := key(t, enctype.AES256SHA1, "s"), key(t, enctype.AES256SHA1, "k")
+	service, krbtgt := key(t, krb.AES256SHA1, "s"), key(t, krb.AES256SHA1, "k")
 	v, fault := verify(pac.Write(alice, at, pac.User{}, service, krbtgt), service)
 	if !fault.IsZero() {
 		t.Fatal(fault)
@@ -89,17 +90,17 @@ func TestWithoutLogon(t *testing.T) {
 
 // Nothing that was changed, and nothing of another ticket, says anything.
 func TestNotVerified(t *testing.T) {
-	service, krbtgt := key(t, enctype.AES256SHA1, "s"), key(t, enctype.AES256SHA1, "k")
+	service, krbtgt := key(t, krb.AES256SHA1, "s"), key(t, krb.AES256SHA1, "k")
 	good := pac.Write(alice, at, user, service, krbtgt)
 	if _, fault := verify(good, krbtgt); fault.Code != gss.NotAuthentic {
 		t.Error("another key")
 	}
 	p, _ := pac.Parse(good)
 	for _, row := range []struct {
-		name message.Name
-		time message.Time
-	}{{message.NameOf(1, "bob"), at}, {alice, at + 1}} {
-		if _, fault := p.Verify(service.Prepare(), row.name, row.time); fault.Code != gss.NotAuthentic {
+		name krb.Name
+		time krb.Time
+	}{{krb.NameOf(1, "bob"), at}, {alice, at + 1}} {
+		if _, fault := p.Verify(enctype.Prepare(service), row.name, row.time); fault.Code != gss.NotAuthentic {
 			t.Errorf("%v: %v", row, fault)
 		}
 	}
@@ -132,7 +133,7 @@ func TestNotVerified(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	service, krbtgt := key(f, enctype.AES256SHA1, "s"), key(f, enctype.AES256SHA1, "k")
+	service, krbtgt := key(f, krb.AES256SHA1, "s"), key(f, krb.AES256SHA1, "k")
 	f.Add(pac.Write(alice, at, user, service, krbtgt))
 	f.Add(pac.Write(alice, at, pac.User{}, service, krbtgt))
 	f.Fuzz(func(t *testing.T, b string) {
@@ -140,7 +141,7 @@ func FuzzParse(f *testing.F) {
 		if !fault.IsZero() {
 			return
 		}
-		if v, fault := p.Verify(service.Prepare(), alice, at); fault.IsZero() {
+		if v, fault := p.Verify(enctype.Prepare(service), alice, at); fault.IsZero() {
 			v.Logon()
 			v.UPN()
 		}
@@ -161,8 +162,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkPAC(b *testing.B) {
-	service, krbtgt := key(b, enctype.AES256SHA1, "s"), key(b, enctype.AES256SHA1, "k")
-	raw, prepared := pac.Write(alice, at, user, service, krbtgt), service.Prepare(enctype.UsageNonKerbChecksum)
+	service, krbtgt := key(b, krb.AES256SHA1, "s"), key(b, krb.AES256SHA1, "k")
+	raw, prepared := pac.Write(alice, at, user, service, krbtgt), enctype.Prepare(service, enctype.UsageNonKerbChecksum)
 	b.ReportAllocs()
 	for b.Loop() {
 		p, _ := pac.Parse(raw)

@@ -3,9 +3,11 @@ package pac
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // Verified is a PAC with a server signature that fits the service's key, and of the named
@@ -18,7 +20,7 @@ type Verified struct {
 // Verify checks the server signature with the service's key, and that the PAC belongs to
 // the ticket: its client and the time of its first authentication (MS-PAC sections 2.7 and
 // 2.8.1). The fault is NotAuthentic if one of them does not fit.
-func (p PAC) Verify(service *enctype.Prepared, client message.Name, authTime message.Time) (Verified, gss.Fault) { // KILE-3.4.5.3-1
+func (p PAC) Verify(service *enctype.Prepared, client krb.Name, authTime krb.Time) (Verified, gss.Fault) { // KILE-3.4.5.3-1
 	bad := func(what string) (Verified, gss.Fault) {
 		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: " + what}
 	}
@@ -52,7 +54,7 @@ func verify(key *enctype.Prepared, sum message.Checksum, data string) bool {
 	switch {
 	case !sum.Type.Keyed():
 		return false
-	case sum.Type == key.Key().Type().Checksum():
+	case sum.Type == enctype.ChecksumOf(key.Key().Type()):
 		return key.Verify(enctype.UsageNonKerbChecksum, data, sum.Sum)
 	}
 	return sum.Type.Verify(key.Key(), enctype.UsageNonKerbChecksum, data, sum.Sum)

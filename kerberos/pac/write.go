@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"unicode/utf16"
 
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 )
 
 // User is what [Write] says of one.
@@ -20,7 +21,7 @@ type User struct {
 
 // Write makes and signs a PAC for a ticket, as a KDC of a test does. Without a DomainSID
 // there is no logon information, as MIT's KDC writes it.
-func Write(client message.Name, authTime message.Time, u User, service, krbtgt enctype.Key) string {
+func Write(client krb.Name, authTime krb.Time, u User, service, krbtgt krb.Key) string {
 	type buffer struct {
 		kind Kind
 		data []byte
@@ -36,9 +37,9 @@ func Write(client message.Name, authTime message.Time, u User, service, krbtgt e
 	if u.UPN != "" {
 		list = append(list, buffer{UPNInfo, u.upn()})
 	}
-	blank := func(k enctype.Key) []byte {
-		b := binary.LittleEndian.AppendUint32(nil, uint32(k.Type().Checksum()))
-		return append(b, make([]byte, k.Type().ChecksumSize())...)
+	blank := func(k krb.Key) []byte {
+		b := binary.LittleEndian.AppendUint32(nil, uint32(enctype.ChecksumOf(k.Type())))
+		return append(b, make([]byte, enctype.ChecksumSize(k.Type()))...)
 	}
 	list = append(list, buffer{ServerChecksum, blank(service)}, buffer{KDCChecksum, blank(krbtgt)})
 
@@ -59,9 +60,9 @@ func Write(client message.Name, authTime message.Time, u User, service, krbtgt e
 			b = append(b, 0)
 		}
 	}
-	sum := service.Checksum(enctype.UsageNonKerbChecksum, string(b))
+	sum := enctype.Checksum(service, enctype.UsageNonKerbChecksum, string(b))
 	copy(b[places[ServerChecksum]+4:], sum)
-	copy(b[places[KDCChecksum]+4:], krbtgt.Checksum(enctype.UsageNonKerbChecksum, sum))
+	copy(b[places[KDCChecksum]+4:], enctype.Checksum(krbtgt, enctype.UsageNonKerbChecksum, sum))
 	return string(b)
 }
 

@@ -3,10 +3,12 @@ package ticket
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // askAS sends an AS-REQ (RFC 4120 section 3.1.1), with a timestamp under the client's
@@ -54,21 +56,21 @@ func (x Exchange) askAS(env gss.Env) (Exchange, Result) {
 }
 
 // canonicalizes reports whether the KDC may call the client something else.
-func (x *Exchange) canonicalizes() bool { return x.req.Client.Name.Type == message.NameEnterprise }
+func (x *Exchange) canonicalizes() bool { return x.req.Client.Name.Type == krb.NameEnterprise }
 
 // timestamp returns PA-ENC-TIMESTAMP (section 5.2.7.2).
-func (x *Exchange) timestamp(env gss.Env, key enctype.Key) (string, bool) {
-	confounder, ok := env.Bytes("kerberos timestamp", key.Type().ConfounderSize())
-	at := message.Timestamp{Time: message.TimeOf(x.now(env)), Micro: message.Micro(x.now(env))}
+func (x *Exchange) timestamp(env gss.Env, key krb.Key) (string, bool) {
+	confounder, ok := env.Bytes("kerberos timestamp", enctype.ConfounderSize(key.Type()))
+	at := message.Timestamp{Time: krb.TimeOf(x.now(env)), Micro: message.Micro(x.now(env))}
 	return string(message.AppendEncryptedData(nil, message.Seal(key, enctype.UsageASReqTimestamp, confounder, at.Append(nil)))), ok
 }
 
 // clientKey returns the client's key of a type.
-func (x *Exchange) clientKey(t enctype.Type, info message.ETypeInfo) (enctype.Key, gss.Fault) {
+func (x *Exchange) clientKey(t krb.EType, info message.ETypeInfo) (krb.Key, gss.Fault) {
 	if x.req.Keytab.Len() > 0 {
 		e, ok := x.req.Keytab.Latest(x.req.Client, t)
 		if !ok {
-			return enctype.Key{}, gss.Fault{Code: gss.NoCredentials, Detail: fmt.Sprintf("kerberos: the keytab has no key of the client of type %v, which the KDC wants", t)}
+			return krb.Key{}, gss.Fault{Code: gss.NoCredentials, Detail: fmt.Sprintf("kerberos: the keytab has no key of the client of type %v, which the KDC wants", t)}
 		}
 		return e.Key, gss.Fault{}
 	}
@@ -84,31 +86,31 @@ func (x *Exchange) clientKey(t enctype.Type, info message.ETypeInfo) (enctype.Ke
 
 // passwordKey is a key of the client's password, and what it was made with.
 type passwordKey struct {
-	kind         enctype.Type
+	kind         krb.EType
 	salt, params string
-	key          enctype.Key
+	key          krb.Key
 }
 
 // stringToKey derives a key as a KDC asks for it, within the bounds of RFC 3962 section 8:
 // enough iterations that what is sent under the key is expensive to guess at, and no more
 // than MaxIterations for the whole exchange. The KDC is not authenticated at this point.
-func (x *Exchange) stringToKey(from passwordKey) (enctype.Key, gss.Fault) {
+func (x *Exchange) stringToKey(from passwordKey) (krb.Key, gss.Fault) {
 	if from.key = x.made.key; from == x.made && !from.key.IsZero() {
 		return from.key, gss.Fault{}
 	}
-	n, fault := from.kind.Iterations(from.params)
+	n, fault := enctype.Iterations(from.kind, from.params)
 	if !fault.IsZero() {
-		return enctype.Key{}, fault
+		return krb.Key{}, fault
 	}
-	least := from.kind.DefaultIterations()
+	least := enctype.DefaultIterations(from.kind)
 	if x.req.MinIterations != 0 && least != 0 {
 		least = x.req.MinIterations
 	}
 	switch {
 	case n < least: // R3962-8-1
-		return enctype.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC's answer, which is not authenticated, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
+		return krb.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC's answer, which is not authenticated, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
 	case n > MaxIterations-x.spent: // R3962-8-2
-		return enctype.Key{}, gss.Fault{Code: gss.TooMany, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
+		return krb.Key{}, gss.Fault{Code: gss.TooMany, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
 	}
 	x.spent += n
 	from.key, fault = enctype.StringToKey(from.kind, x.req.Password, from.salt, from.params)
@@ -197,8 +199,8 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 // untouched checks the KDC's checksum over our request, so that no attacker on the path
 // removed the stronger encryption types from it (RFC 6806 section 11). A KDC that supports
 // it sets a flag in the protected part of its reply.
-func (x *Exchange) untouched(part message.EncKDCRepPart, key enctype.Key) gss.Fault {
-	if !part.Flags.Has(message.EncPARep) {
+func (x *Exchange) untouched(part message.EncKDCRepPart, key krb.Key) gss.Fault {
+	if !part.Flags.Has(krb.EncPARep) {
 		return gss.Fault{}
 	}
 	if value, ok := part.PAData.Find(message.PAReqEncPARep); ok {
@@ -245,7 +247,7 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 				return x.fail(gss.TooMany, "the KDCs send the client from realm to realm")
 			}
 			x.realm, x.info, x.preauth = e.Client.Realm, message.ETypeInfo{}, false
-			x.server = message.TGS(x.realm, x.realm)
+			x.server = krb.TGS(x.realm, x.realm)
 			return x.askAS(env)
 		}
 	}

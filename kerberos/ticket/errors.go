@@ -2,7 +2,7 @@ package ticket
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
 // faults maps a KDC's error codes to faults. Other codes are Refused.

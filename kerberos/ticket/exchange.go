@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Exchange is a conversation with KDCs as an immutable comparable value. The zero
@@ -21,10 +22,10 @@ type Exchange struct {
 
 	// Of the message that waits for its answer.
 	realm  string // the realm of the KDC
-	server message.Principal
+	server krb.Principal
 	nonce  uint32
 	sent   string // the AS-REQ
-	subkey enctype.Key
+	subkey krb.Key
 	fault  gss.Fault
 
 	// AS
@@ -53,7 +54,7 @@ const (
 // New returns an exchange that has not begun.
 func New(r Request) Exchange {
 	if r.Server.IsZero() {
-		r.Server = message.TGS(r.Client.Realm, r.Client.Realm)
+		r.Server = krb.TGS(r.Client.Realm, r.Client.Realm)
 	}
 	if r.Lifetime <= 0 {
 		r.Lifetime = defaultLifetime
@@ -136,18 +137,18 @@ func noEntropy() gss.Fault {
 
 // body returns the part that both requests have.
 func (x *Exchange) body(env gss.Env) message.KDCReqBody {
-	now := message.TimeOf(x.now(env))
+	now := krb.TimeOf(x.now(env))
 	b := message.KDCReqBody{Options: x.req.Options, Realm: x.realm, Service: x.server.Name, Till: after(now, x.req.Lifetime), Nonce: x.nonce, ETypes: x.req.Types}
 	if x.req.RenewLifetime > 0 {
-		b.Options |= message.Renewable
+		b.Options |= krb.Renewable
 		b.RTime = after(now, x.req.RenewLifetime)
 	}
 	return b
 }
 
 // after returns the time some seconds later.
-func after(t message.Time, seconds int64) message.Time {
-	return message.Time(message.Add(int64(t), seconds))
+func after(t krb.Time, seconds int64) krb.Time {
+	return krb.Time(message.Add(int64(t), seconds))
 }
 
 // correct takes over the KDC's time, once.
@@ -161,7 +162,7 @@ func (x *Exchange) correct(env gss.Env, e message.Error) bool {
 }
 
 // credential returns the ticket of a reply with its key, as a credential cache has it.
-func credential(client message.Principal, part message.EncKDCRepPart, ticket string) ccache.Credential {
+func credential(client krb.Principal, part message.EncKDCRepPart, ticket string) ccache.Credential {
 	return ccache.Credential{
 		Client: client, Server: part.Service, Key: part.Key,
 		AuthTime: part.AuthTime, StartTime: part.StartTime, EndTime: part.EndTime, RenewTill: part.RenewTill,

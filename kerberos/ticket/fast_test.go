@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
@@ -20,7 +22,7 @@ func TestFASTIsNamed(t *testing.T) {
 		for _, kind := range kinds {
 			value := ""
 			if kind == message.PAETypeInfo2 {
-				value = message.ETypeInfos("").Append(message.ETypeInfo{Type: enctype.AES256SHA1}).Encode()
+				value = message.ETypeInfos("").Append(message.ETypeInfo{Type: krb.AES256SHA1}).Encode()
 			}
 			list = list.Append(kind, value)
 		}
@@ -28,7 +30,7 @@ func TestFASTIsNamed(t *testing.T) {
 	}
 	refusal := func(code message.ErrorCode, data string) func(string, string) string {
 		return func(string, string) string {
-			return string(message.Error{Time: message.TimeOf(now), Code: code, Service: www, Data: data}.Append(nil))
+			return string(message.Error{Time: krb.TimeOf(now), Code: code, Service: www, Data: data}.Append(nil))
 		}
 	}
 	// armored is an answer to another client's request, inside of FAST: its key is not
@@ -94,9 +96,9 @@ func TestFASTIsNamed(t *testing.T) {
 func TestSessionKeyOfATypeNotAskedFor(t *testing.T) {
 	honest := newKDC(t, realms())
 	tgt := (&world{t: t, kdc: honest}).ok(ticket.Request{Client: alice, Password: secret("wonder")})
-	for _, kind := range []enctype.Type{enctype.RC4, enctype.AES128SHA1, enctype.Camellia256} {
+	for _, kind := range []krb.EType{krb.RC4, krb.AES128SHA1, krb.Camellia256} {
 		c := realms()
-		c.Fault = func(p *message.EncKDCRepPart) { p.Key, _ = enctype.NewKey(kind, strings.Repeat("k", kind.KeySize())) }
+		c.Fault = func(p *message.EncKDCRepPart) { p.Key, _ = krb.NewKey(kind, strings.Repeat("k", kind.KeySize())) }
 		k := newKDC(t, c)
 		for name, req := range map[string]ticket.Request{
 			"AS":                            {Client: alice, Password: secret("wonder")},
@@ -107,7 +109,7 @@ func TestSessionKeyOfATypeNotAskedFor(t *testing.T) {
 			if res := (&world{t: t, kdc: k}).run(req); res.Fault.Code != gss.NotPermitted {
 				t.Errorf("%s, a session key of %v: %v %v", name, kind, res.Credential, res.Fault)
 			}
-			if req.Types = message.ETypesOf(enctype.AES256SHA1, enctype.AES128SHA256, kind); !(&world{t: t, kdc: k}).run(req).Done() {
+			if req.Types = krb.ETypesOf(krb.AES256SHA1, krb.AES128SHA256, kind); !(&world{t: t, kdc: k}).run(req).Done() {
 				t.Errorf("%s, a session key of %v that was asked for: refused", name, kind)
 			}
 			requirement.Held(t, "unit:krb_session_key_type", "R4120-5.4.1-1")
@@ -129,7 +131,7 @@ func TestAnswerOfAnotherType(t *testing.T) {
 				m.Enc.Type = kind
 				return string(m.Append(nil))
 			}}
-			if res := w.run(req); res.Done() != (kind == enctype.AES256SHA1) {
+			if res := w.run(req); res.Done() != (kind == krb.AES256SHA1) {
 				t.Errorf("%v: an answer of type %v: %v", req, kind, res.Fault)
 			}
 			requirement.Held(t, "unit:krb_kdc_answer_type", "R4120-5.2.9-1")

@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
 // hashed are the types whose keys a password takes iterations for.
-var hashed = []enctype.Type{enctype.AES128SHA1, enctype.AES256SHA1, enctype.AES128SHA256, enctype.AES256SHA384, enctype.Camellia128, enctype.Camellia256}
+var hashed = []krb.EType{krb.AES128SHA1, krb.AES256SHA1, krb.AES128SHA256, krb.AES256SHA384, krb.Camellia128, krb.Camellia256}
 
 func count(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }
 
@@ -25,7 +27,7 @@ func preauthRequired(infos ...message.ETypeInfo) string {
 	for _, info := range infos {
 		list = list.Append(info)
 	}
-	e := message.Error{Time: message.TimeOf(now), Code: message.ErrPreauthRequired, Service: message.TGS("A.TEST", "A.TEST")}
+	e := message.Error{Time: krb.TimeOf(now), Code: message.ErrPreauthRequired, Service: krb.TGS("A.TEST", "A.TEST")}
 	e.Data = message.PAData("").Append(message.PAEncTimestamp, "").Append(message.PAETypeInfo2, list.Encode()).Encode()
 	return string(e.Append(nil))
 }
@@ -34,7 +36,7 @@ func preauthRequired(infos ...message.ETypeInfo) string {
 // iterations to guess at, whatever an unauthenticated answer asks for.
 func TestTooFewIterationsAreRefused(t *testing.T) {
 	for _, kind := range hashed {
-		least := kind.DefaultIterations()
+		least := enctype.DefaultIterations(kind)
 		for _, row := range []struct {
 			params string
 			min    uint32
@@ -54,7 +56,7 @@ func TestTooFewIterationsAreRefused(t *testing.T) {
 				}
 				return preauthRequired(message.ETypeInfo{Type: kind, HasSalt: true, Salt: "A.TESTalice", Params: row.params})
 			}
-			res := w.run(ticket.Request{Client: alice, Password: secret("wonder"), Types: message.ETypesOf(kind), MinIterations: row.min})
+			res := w.run(ticket.Request{Client: alice, Password: secret("wonder"), Types: krb.ETypesOf(kind), MinIterations: row.min})
 			if proof := sent > 1; proof != (row.want == gss.NoFault) || !proof && res.Fault.Code != row.want {
 				t.Errorf("%v, params %x, MinIterations %d: %d messages, %v", kind, row.params, row.min, sent, res.Fault)
 			}
@@ -63,7 +65,7 @@ func TestTooFewIterationsAreRefused(t *testing.T) {
 	}
 	// A first offer that is too cheap ends it, and the second is not taken instead.
 	w := &world{t: t, kdc: newKDC(t, realms()), mangle: func(string, string) string {
-		return preauthRequired(message.ETypeInfo{Type: enctype.AES256SHA1, Params: count(1)}, message.ETypeInfo{Type: enctype.AES128SHA256})
+		return preauthRequired(message.ETypeInfo{Type: krb.AES256SHA1, Params: count(1)}, message.ETypeInfo{Type: krb.AES128SHA256})
 	}}
 	if res := w.run(ticket.Request{Client: alice, Password: secret("wonder")}); res.Fault.Code != gss.NotPermitted || len(w.asked) != 1 {
 		t.Errorf("%v after %d messages", res.Fault, len(w.asked))
@@ -90,11 +92,11 @@ func TestTooFewIterationsAreRefused(t *testing.T) {
 
 // The default of kdctest's keys, which are MIT's, is taken for every type without asking.
 func TestDefaultIterationsAreTaken(t *testing.T) {
-	for _, kind := range append(hashed[:len(hashed):len(hashed)], enctype.RC4) {
-		for _, least := range []uint32{0, kind.DefaultIterations()} {
-			k := newKDC(t, kdctest.Config{Iterations: least, Realms: []kdctest.Realm{{Name: "A.TEST", Types: []enctype.Type{kind}, Principals: []kdctest.Principal{{Name: "alice", Password: "wonder"}}}}})
+	for _, kind := range append(hashed[:len(hashed):len(hashed)], krb.RC4) {
+		for _, least := range []uint32{0, enctype.DefaultIterations(kind)} {
+			k := newKDC(t, kdctest.Config{Iterations: least, Realms: []kdctest.Realm{{Name: "A.TEST", Types: []krb.EType{kind}, Principals: []kdctest.Principal{{Name: "alice", Password: "wonder"}}}}})
 			w := &world{t: t, kdc: k}
-			w.ok(ticket.Request{Client: alice, Password: secret("wonder"), Types: message.ETypesOf(kind)})
+			w.ok(ticket.Request{Client: alice, Password: secret("wonder"), Types: krb.ETypesOf(kind)})
 		}
 	}
 }
@@ -102,11 +104,11 @@ func TestDefaultIterationsAreTaken(t *testing.T) {
 // What is not asked for is not used: neither by an offer, nor by the older PA-ETYPE-INFO, which
 // has no parameters.
 func TestNoWeakTypeUnasked(t *testing.T) {
-	old := message.Error{Time: message.TimeOf(now), Code: message.ErrPreauthRequired, Service: message.TGS("A.TEST", "A.TEST")}
-	entry := message.AuthorizationData("").Append(int32(enctype.RC4), "A.TESTalice") // ETYPE-INFO-ENTRY has the same fields
+	old := message.Error{Time: krb.TimeOf(now), Code: message.ErrPreauthRequired, Service: krb.TGS("A.TEST", "A.TEST")}
+	entry := message.AuthorizationData("").Append(int32(krb.RC4), "A.TESTalice") // ETYPE-INFO-ENTRY has the same fields
 	old.Data = message.PAData("").Append(message.PAEncTimestamp, "").Append(11, entry.Encode()).Encode()
 	for name, reply := range map[string]string{
-		"rc4-hmac":      preauthRequired(message.ETypeInfo{Type: enctype.RC4}),
+		"rc4-hmac":      preauthRequired(message.ETypeInfo{Type: krb.RC4}),
 		"DES":           preauthRequired(message.ETypeInfo{Type: 3}),
 		"no type":       preauthRequired(message.ETypeInfo{}),
 		"PA-ETYPE-INFO": string(old.Append(nil)),
@@ -119,9 +121,9 @@ func TestNoWeakTypeUnasked(t *testing.T) {
 	}
 	// rc4-hmac has no parameters.
 	w := &world{t: t, kdc: newKDC(t, kdctest.Config{}), mangle: func(string, string) string {
-		return preauthRequired(message.ETypeInfo{Type: enctype.RC4, Params: count(4096)})
+		return preauthRequired(message.ETypeInfo{Type: krb.RC4, Params: count(4096)})
 	}}
-	if res := w.run(ticket.Request{Client: alice, Password: secret("wonder"), Types: message.ETypesOf(enctype.RC4)}); res.Fault.Code != gss.Malformed {
+	if res := w.run(ticket.Request{Client: alice, Password: secret("wonder"), Types: krb.ETypesOf(krb.RC4)}); res.Fault.Code != gss.Malformed {
 		t.Errorf("parameters of rc4-hmac: %v", res.Fault)
 	}
 }
@@ -130,7 +132,7 @@ func TestNoWeakTypeUnasked(t *testing.T) {
 // client to, and how often they want it to try again.
 func TestIterationsOfOneExchangeAreBounded(t *testing.T) {
 	const each = ticket.MaxIterations / 4
-	upn := message.Principal{Name: message.NameOf(message.NameEnterprise, "alice@evil.test"), Realm: "A.TEST"}
+	upn := krb.Principal{Name: krb.NameOf(krb.NameEnterprise, "alice@evil.test"), Realm: "A.TEST"}
 	hops := 0
 	w := &world{t: t, kdc: newKDC(t, kdctest.Config{})}
 	proofs := 0
@@ -140,10 +142,10 @@ func TestIterationsOfOneExchangeAreBounded(t *testing.T) {
 				return ""
 			}
 			hops++
-			e := message.Error{Time: message.TimeOf(now), Code: message.ErrWrongRealm, Service: www, Client: message.Principal{Name: upn.Name, Realm: fmt.Sprintf("R%d.TEST", hops)}}
+			e := message.Error{Time: krb.TimeOf(now), Code: message.ErrWrongRealm, Service: www, Client: krb.Principal{Name: upn.Name, Realm: fmt.Sprintf("R%d.TEST", hops)}}
 			return string(e.Append(nil))
 		}
-		return preauthRequired(message.ETypeInfo{Type: enctype.AES256SHA1, HasSalt: true, Salt: realm, Params: count(each)})
+		return preauthRequired(message.ETypeInfo{Type: krb.AES256SHA1, HasSalt: true, Salt: realm, Params: count(each)})
 	}
 	res := w.run(ticket.Request{Client: upn, Password: secret("wonder")})
 	if res.Fault.Code != gss.TooMany || !strings.Contains(res.Fault.Detail, "MaxIterations") || proofs != 4 {

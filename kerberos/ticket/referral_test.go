@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
 // A client is sent from realm to realm MaxReferrals times, and no further.
 func TestReferralsOfALogin(t *testing.T) {
 	x := ticket.New(ticket.Request{
-		Client:   message.Principal{Name: message.NameOf(message.NameEnterprise, "alice@here"), Realm: "R0"},
+		Client:   krb.Principal{Name: krb.NameOf(krb.NameEnterprise, "alice@here"), Realm: "R0"},
 		Password: gss.NewSecret("password"), Types: types,
 	})
 	var answer gss.Answer
@@ -30,7 +32,7 @@ func TestReferralsOfALogin(t *testing.T) {
 		if got, want := r.Ask.(gss.NeedExchange).Realm, fmt.Sprint("R", n); got != want {
 			t.Fatalf("request %d goes to %s, want %s", n+1, got, want)
 		}
-		away := message.Error{Time: message.TimeOf(now), Code: message.ErrWrongRealm, Service: message.TGS("R", "R"), Client: message.Principal{Realm: fmt.Sprint("R", n+1)}}
+		away := message.Error{Time: krb.TimeOf(now), Code: message.ErrWrongRealm, Service: krb.TGS("R", "R"), Client: krb.Principal{Realm: fmt.Sprint("R", n+1)}}
 		x, answer = next, gss.Reply{Data: string(away.Append(nil))}
 	}
 }

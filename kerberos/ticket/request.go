@@ -3,11 +3,12 @@ package ticket
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // Bounds on what a KDC can make a client do.
@@ -28,11 +29,11 @@ type Request struct {
 
 	// Client is the client of the ticket. It needs a realm, except with the name type
 	// NameEnterprise, which the KDC canonicalizes.
-	Client message.Principal
+	Client krb.Principal
 	// Server is the service that the ticket is for; the zero Principal is the
 	// ticket-granting service of the client's realm. Without a realm, KDCs refer the
 	// client to the right one.
-	Server message.Principal
+	Server krb.Principal
 
 	// Password or Keytab are for an AS exchange, TGT for a TGS exchange; TGT wins.
 	Password gss.Secret
@@ -42,14 +43,14 @@ type Request struct {
 	// Types are the encryption types to ask for, the best first. One that is weak is as weak
 	// as it is where a stronger one was asked for as well: an answer that is not
 	// authenticated yet chooses among them.
-	Types message.ETypes
+	Types krb.ETypes
 	// MinIterations is the least number of iterations of string-to-key that a KDC may ask
 	// for with a password, for every type that has them; 0 is the type's own default. With
 	// fewer, the client's first proof could be guessed at for less (RFC 3962 section 8), and
 	// the KDC is not authenticated when it asks.
 	MinIterations uint32
 	// Options are flags of the ticket, and Renew, Forwarded and the like.
-	Options message.Flags
+	Options krb.Flags
 	// Lifetime and RenewLifetime are in seconds; 0 is ten hours, and no renewal.
 	Lifetime, RenewLifetime int64
 	// PAC says whether to ask for a PAC (+1), or for none (-1).
@@ -60,7 +61,7 @@ type Request struct {
 
 	// For is the user of a service's request for a ticket to itself (S4U2Self, MS-SFU
 	// section 3.1.5.1.1), with Server the service.
-	For message.Principal
+	For krb.Principal
 	// Evidence is the user's ticket for the service that asks for one to Server in the
 	// user's name (S4U2Proxy, section 3.1.5.2.1).
 	Evidence ccache.Credential

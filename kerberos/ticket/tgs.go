@@ -2,8 +2,9 @@ package ticket
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // walk asks the KDC of the realm that the ticket-granting ticket is for: for the
@@ -19,7 +20,7 @@ func (x Exchange) walk(env gss.Env) (Exchange, Result) {
 	}
 	x.realm, x.server = realm, x.req.Server
 	if x.server.Realm != "" && x.server.Realm != realm {
-		x.server = message.TGS(x.server.Realm, realm)
+		x.server = krb.TGS(x.server.Realm, realm)
 	} else {
 		x.server.Realm = realm
 	}
@@ -32,7 +33,7 @@ func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
 	if !fault.IsZero() {
 		return x.failWith(fault)
 	}
-	confounder, ok := env.Bytes("kerberos TGS authenticator", x.tgt.Key.Type().ConfounderSize())
+	confounder, ok := env.Bytes("kerberos TGS authenticator", enctype.ConfounderSize(x.tgt.Key.Type()))
 	if !ok || !x.draw(env) {
 		return x.failWith(noEntropy())
 	}
@@ -53,8 +54,8 @@ func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
 	der := string(body.Append(nil))
 	now := x.now(env)
 	auth := message.Authenticator{
-		Client: x.tgt.Client, Time: message.TimeOf(now), Micro: message.Micro(now), Subkey: subkey,
-		HasChecksum: true, Checksum: message.Checksum{Type: x.tgt.Key.Type().Checksum(), Sum: x.tgt.Key.Checksum(enctype.UsageTGSReqChecksum, der)},
+		Client: x.tgt.Client, Time: krb.TimeOf(now), Micro: message.Micro(now), Subkey: subkey,
+		HasChecksum: true, Checksum: message.Checksum{Type: enctype.ChecksumOf(x.tgt.Key.Type()), Sum: enctype.Checksum(x.tgt.Key, enctype.UsageTGSReqChecksum, der)},
 	}
 	ap := message.AppendAPReq(nil, 0, x.tgt.Ticket, message.Seal(x.tgt.Key, enctype.UsageTGSReqAuth, confounder, auth.Append(nil)))
 	m := message.KDCReq{Type: message.TGSReq, PAData: message.PAData("").Append(message.PATGSReq, string(ap)) + pa, Body: body}
@@ -69,8 +70,8 @@ func (x *Exchange) onTheWay() bool { return !x.server.Name.Equal(x.req.Server.Na
 // forms that KDCs support.
 func (x *Exchange) forUser(pa message.PAData) message.PAData {
 	user := message.S4UUser{Nonce: x.nonce, User: x.req.For}
-	user.Checksum.Type = x.tgt.Key.Type().Checksum()
-	if x.tgt.Key.Type() == enctype.RC4 {
+	user.Checksum.Type = enctype.ChecksumOf(x.tgt.Key.Type())
+	if x.tgt.Key.Type() == krb.RC4 {
 		user.Checksum.Type = enctype.HMACMD5
 	}
 	if sum, ok := user.Checksum.Type.Sum(x.subkey, enctype.UsageS4UChecksum, user.UserID()); ok {
@@ -87,7 +88,7 @@ func (x *Exchange) forUser(pa message.PAData) message.PAData {
 }
 
 // client returns the client of the ticket that the KDC is asked for.
-func (x *Exchange) client() message.Principal {
+func (x *Exchange) client() krb.Principal {
 	switch {
 	case x.onTheWay():
 	case !x.req.Evidence.IsZero():

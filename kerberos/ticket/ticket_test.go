@@ -7,34 +7,35 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
 const now = int64(1_795_608_000_000_000_000)
 
-func principal(text string) message.Principal {
-	p, _ := message.ParsePrincipal(text, "")
+func principal(text string) krb.Principal {
+	p, _ := krb.ParsePrincipal(text, "")
 	return p
 }
 
 var (
 	alice = principal("alice@A.TEST")
 	www   = principal("HTTP/www.a.test@A.TEST")
-	types = message.ETypesOf(enctype.AES256SHA1, enctype.AES128SHA256)
+	types = krb.ETypesOf(krb.AES256SHA1, krb.AES128SHA256)
 )
 
 // realms are A, which trusts B, which trusts C.
 func realms() kdctest.Config {
 	return kdctest.Config{Realms: []kdctest.Realm{
-		{Name: "A.TEST", Trusts: []string{"B.TEST"}, Types: []enctype.Type{enctype.AES256SHA1, enctype.AES128SHA256}, Principals: []kdctest.Principal{
+		{Name: "A.TEST", Trusts: []string{"B.TEST"}, Types: []krb.EType{krb.AES256SHA1, krb.AES128SHA256}, Principals: []kdctest.Principal{
 			{Name: "alice", Password: "wonder"}, {Name: "open", Password: "door", NoPreauth: true}, {Name: "locked", Password: "out", Locked: true},
 			{Name: "HTTP/www.a.test", Password: "service", OKAsDelegate: true, ForOthers: true, DelegatesTo: []string{"HTTP/back.a.test"}},
-			{Name: "HTTP/back.a.test", Password: "back"}, {Name: "old", Password: "old", Types: []enctype.Type{enctype.RC4}},
+			{Name: "HTTP/back.a.test", Password: "back"}, {Name: "old", Password: "old", Types: []krb.EType{krb.RC4}},
 		}},
 		{Name: "B.TEST", Trusts: []string{"C.TEST"}, Principals: []kdctest.Principal{{Name: "HTTP/www.b.test", Password: "b"}, {Name: "bob", Password: "builder"}}},
 		{Name: "C.TEST", Principals: []kdctest.Principal{{Name: "HTTP/www.c.test", Password: "c"}}},
@@ -69,7 +70,7 @@ func (w *world) env() gss.Env {
 // run is a whole exchange.
 func (w *world) run(r ticket.Request) ticket.Result {
 	w.t.Helper()
-	if r.Types == "" {
+	if r.Types == (krb.ETypes{}) {
 		r.Types = types
 	}
 	x := ticket.New(r)
@@ -132,14 +133,14 @@ func TestAS(t *testing.T) {
 		{"nobody", ticket.Request{Client: principal("nobody@A.TEST"), Password: secret("x")}, 0, gss.UnknownUser, 1},
 		{"locked", ticket.Request{Client: principal("locked@A.TEST"), Password: secret("out")}, 0, gss.NotPermitted, 1},
 		{"a weak key only", ticket.Request{Client: principal("old@A.TEST"), Password: secret("old")}, 0, gss.Unsupported, 1},
-		{"a weak key, asked for", ticket.Request{Client: principal("old@A.TEST"), Password: secret("old"), Types: message.ETypesOf(enctype.RC4)}, 0, 0, 2},
+		{"a weak key, asked for", ticket.Request{Client: principal("old@A.TEST"), Password: secret("old"), Types: krb.ETypesOf(krb.RC4)}, 0, 0, 2},
 		{"another service", ticket.Request{Client: alice, Password: secret("wonder"), Server: www}, 0, 0, 2},
 		{"no service", ticket.Request{Client: alice, Password: secret("wonder"), Server: principal("HTTP/none@A.TEST")}, 0, gss.WrongResource, 1},
 		{"no realm", ticket.Request{Client: principal("alice"), Password: secret("wonder")}, 0, gss.NoCredentials, 0},
 		{"nothing", ticket.Request{Client: alice}, 0, gss.NoCredentials, 0},
 		{"keys of somebody else", ticket.Request{Client: alice, Keytab: k.Keytab("open@A.TEST")}, 0, gss.Unsupported, 1},
-		{"an enterprise name", ticket.Request{Client: message.Principal{Name: message.NameOf(message.NameEnterprise, "alice@a.test"), Realm: "A.TEST"}, Password: secret("wonder")}, 0, 0, 2},
-		{"an enterprise name of another realm", ticket.Request{Client: message.Principal{Name: message.NameOf(message.NameEnterprise, "bob@b.test"), Realm: "A.TEST"}, Password: secret("builder")}, 0, 0, 3},
+		{"an enterprise name", ticket.Request{Client: krb.Principal{Name: krb.NameOf(krb.NameEnterprise, "alice@a.test"), Realm: "A.TEST"}, Password: secret("wonder")}, 0, 0, 2},
+		{"an enterprise name of another realm", ticket.Request{Client: krb.Principal{Name: krb.NameOf(krb.NameEnterprise, "bob@b.test"), Realm: "A.TEST"}, Password: secret("builder")}, 0, 0, 3},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := &world{t: t, kdc: k, skew: row.skew}
@@ -147,7 +148,7 @@ func TestAS(t *testing.T) {
 			if res.Fault.Code != row.want || len(w.asked) != row.legs {
 				t.Fatalf("%v after %d messages", res.Fault, len(w.asked))
 			}
-			if row.want == gss.NoFault && (res.Credential.EndTime <= message.TimeOf(now) || res.Credential.Key.IsZero() || row.skew != 0 && res.Offset != row.skew) {
+			if row.want == gss.NoFault && (res.Credential.EndTime <= krb.TimeOf(now) || res.Credential.Key.IsZero() || row.skew != 0 && res.Offset != row.skew) {
 				t.Errorf("%v %v", res.Credential, res.Fault)
 			}
 		})
@@ -156,13 +157,13 @@ func TestAS(t *testing.T) {
 
 func TestTGS(t *testing.T) {
 	k := newKDC(t, realms())
-	tgt := (&world{t: t, kdc: k}).ok(ticket.Request{Client: alice, Password: secret("wonder"), Options: message.Forwardable, RenewLifetime: 100000})
-	if !tgt.Flags.Has(message.Forwardable | message.Renewable | message.Initial | message.PreAuthent | message.EncPARep) {
+	tgt := (&world{t: t, kdc: k}).ok(ticket.Request{Client: alice, Password: secret("wonder"), Options: krb.Forwardable, RenewLifetime: 100000})
+	if !tgt.Flags.Has(krb.Forwardable | krb.Renewable | krb.Initial | krb.PreAuthent | krb.EncPARep) {
 		t.Errorf("flags %v", tgt.Flags)
 	}
 	for _, row := range []struct {
 		name, server string
-		opts         message.Flags
+		opts         krb.Flags
 		want         gss.Code
 		realms       string
 		got          string
@@ -176,8 +177,8 @@ func TestTGS(t *testing.T) {
 		{"no such service", "HTTP/none.a.test@A.TEST", 0, gss.WrongResource, "A.TEST", ""},
 		{"no such service anywhere", "HTTP/none", 0, gss.WrongResource, "A.TEST", ""},
 		{"no such realm", "HTTP/www@D.TEST", 0, gss.WrongResource, "A.TEST B.TEST C.TEST", ""},
-		{"forwarded", "krbtgt/A.TEST@A.TEST", message.Forwarded | message.Forwardable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
-		{"renewed", "krbtgt/A.TEST@A.TEST", message.Renew | message.Renewable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
+		{"forwarded", "krbtgt/A.TEST@A.TEST", krb.Forwarded | krb.Forwardable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
+		{"renewed", "krbtgt/A.TEST@A.TEST", message.Renew | krb.Renewable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := &world{t: t, kdc: k}
@@ -188,17 +189,17 @@ func TestTGS(t *testing.T) {
 			if row.want == gss.NoFault && (res.Credential.Server.String() != row.got || !res.Credential.Client.Equal(alice)) {
 				t.Errorf("%v", res.Credential)
 			}
-			if row.opts.Has(message.Forwarded) && !res.Credential.Flags.Has(message.Forwarded) {
+			if row.opts.Has(krb.Forwarded) && !res.Credential.Flags.Has(krb.Forwarded) {
 				t.Errorf("flags %v", res.Credential.Flags)
 			}
 		})
 	}
 	w := &world{t: t, kdc: k}
-	if c := w.ok(ticket.Request{Client: alice, Server: www, TGT: tgt}); !c.Flags.Has(message.OKAsDelegate) {
+	if c := w.ok(ticket.Request{Client: alice, Server: www, TGT: tgt}); !c.Flags.Has(krb.OKAsDelegate) {
 		t.Errorf("flags %v", c.Flags)
 	}
 	expired := tgt
-	expired.EndTime = message.TimeOf(now)
+	expired.EndTime = krb.TimeOf(now)
 	if res := w.run(ticket.Request{Client: alice, Server: www, TGT: expired}); res.Fault.Code != gss.Expired {
 		t.Error(res.Fault)
 	}
@@ -212,9 +213,9 @@ func TestTGS(t *testing.T) {
 func TestForOthers(t *testing.T) {
 	k := newKDC(t, realms())
 	w := &world{t: t, kdc: k}
-	tgt := w.ok(ticket.Request{Client: www, Keytab: k.Keytab(www.String()), Options: message.Forwardable})
-	evidence := w.ok(ticket.Request{Client: www, Server: www, TGT: tgt, For: alice, Options: message.Forwardable})
-	if !evidence.Client.Equal(alice) || !evidence.Server.Equal(www) || !evidence.Flags.Has(message.Forwardable) {
+	tgt := w.ok(ticket.Request{Client: www, Keytab: k.Keytab(www.String()), Options: krb.Forwardable})
+	evidence := w.ok(ticket.Request{Client: www, Server: www, TGT: tgt, For: alice, Options: krb.Forwardable})
+	if !evidence.Client.Equal(alice) || !evidence.Server.Equal(www) || !evidence.Flags.Has(krb.Forwardable) {
 		t.Fatalf("%v", evidence)
 	}
 	back := principal("HTTP/back.a.test@A.TEST")
@@ -236,7 +237,7 @@ func TestForOthers(t *testing.T) {
 // Times that nanoseconds cannot count do not turn around: neither a ticket's that ends in
 // 9999, nor those that a KDC's clock or a caller's lifetime come to.
 func TestLateTimes(t *testing.T) {
-	const last = message.Time(253402300799) // the end of 9999
+	const last = krb.Time(253402300799) // the end of 9999
 	c := realms()
 	c.Fault = func(p *message.EncKDCRepPart) { p.EndTime, p.RenewTill = last, last }
 	w := &world{t: t, kdc: newKDC(t, c)}
@@ -247,7 +248,7 @@ func TestLateTimes(t *testing.T) {
 	w.ok(ticket.Request{Client: alice, Server: www, TGT: tgt})
 	w = &world{t: t, kdc: newKDC(t, realms())}
 	long := w.ok(ticket.Request{Client: alice, Password: secret("wonder"), Lifetime: math.MaxInt64, RenewLifetime: math.MaxInt64})
-	if at := message.TimeOf(now); long.EndTime <= at || long.RenewTill <= at {
+	if at := krb.TimeOf(now); long.EndTime <= at || long.RenewTill <= at {
 		t.Errorf("until %v, renewable until %v", long.EndTime, long.RenewTill)
 	}
 	// A clock of the year 9999 is not one of today.
@@ -274,7 +275,7 @@ func TestHostileKDC(t *testing.T) {
 		"another nonce":   func(p *message.EncKDCRepPart) { p.Nonce++ },
 		"another service": func(p *message.EncKDCRepPart) { p.Service = principal("HTTP/back.a.test@A.TEST") },
 		"another realm":   func(p *message.EncKDCRepPart) { p.Service.Realm = "B.TEST" },
-		"expired":         func(p *message.EncKDCRepPart) { p.EndTime = message.TimeOf(now) },
+		"expired":         func(p *message.EncKDCRepPart) { p.EndTime = krb.TimeOf(now) },
 	} {
 		c := realms()
 		c.Fault = f
@@ -288,10 +289,10 @@ func TestHostileKDC(t *testing.T) {
 		}
 	}
 	loud := func(code message.ErrorCode) string {
-		return string(message.Error{Time: message.TimeOf(now) + 3600, Code: code, Service: www, Client: alice}.Append(nil))
+		return string(message.Error{Time: krb.TimeOf(now) + 3600, Code: code, Service: www, Client: alice}.Append(nil))
 	}
 	methods := message.Error{Time: 1, Code: message.ErrPreauthRequired, Service: www}
-	methods.Data = message.PAData("").Append(message.PAETypeInfo2, message.ETypeInfos("").Append(message.ETypeInfo{Type: enctype.AES256SHA1, Params: "\x7F\xFF\xFF\xFF"}).Encode()).Encode()
+	methods.Data = message.PAData("").Append(message.PAETypeInfo2, message.ETypeInfos("").Append(message.ETypeInfo{Type: krb.AES256SHA1, Params: "\x7F\xFF\xFF\xFF"}).Encode()).Encode()
 	var last string
 	for name, row := range map[string]struct {
 		mangle func(realm, reply string) string
@@ -350,7 +351,7 @@ func TestDowngrade(t *testing.T) {
 	w := &world{t: t, kdc: k}
 	x, res, _ := x.Step(w.env(), nil)
 	m, _ := message.ParseKDCReq(res.Ask.(gss.NeedExchange).Request)
-	m.Body.ETypes = message.ETypesOf(enctype.AES128SHA256)
+	m.Body.ETypes = krb.ETypesOf(krb.AES128SHA256)
 	reply := k.Answer(w.env(), "A.TEST", string(m.Append(nil)))
 	_, res, _ = x.Step(w.env(), gss.Reply{Data: reply})
 	if res.Fault.Code != gss.NotAuthentic {

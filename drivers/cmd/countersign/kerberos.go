@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/spf13/pflag"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -14,7 +16,6 @@ import (
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // clientKerberos holds the flags for the source of a client's tickets.
@@ -79,16 +80,16 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 }
 
 // who returns the principal, in the default realm if --principal has no realm.
-func (o *clientKerberos) who() (message.Principal, error) {
+func (o *clientKerberos) who() (krb.Principal, error) {
 	conf, err := kdc.ReadConfig(o.krb5conf)
 	if err != nil {
-		return message.Principal{}, fmt.Errorf("krb5.conf: %w", err)
+		return krb.Principal{}, fmt.Errorf("krb5.conf: %w", err)
 	}
 	return parseWho(o.principal, conf)
 }
 
-func parseWho(text string, conf *krb5conf.Config) (message.Principal, error) {
-	p, fault := message.ParsePrincipal(text, conf.DefaultRealm())
+func parseWho(text string, conf *krb5conf.Config) (krb.Principal, error) {
+	p, fault := krb.ParsePrincipal(text, conf.DefaultRealm())
 	switch {
 	case !fault.IsZero():
 		return p, errors.New("invalid principal: expected user@REALM or service/host@REALM")
@@ -145,7 +146,7 @@ func (o *serverKerberos) source(m *setup.Machine, replays *kdc.Replays) (answer.
 // servicesOf returns the principals of a keytab that match a name, in any realm if the name
 // has none.
 func servicesOf(keys *keytab.Keytab, name string) (all []string) {
-	want, fault := message.ParsePrincipal(name, "")
+	want, fault := krb.ParsePrincipal(name, "")
 	if !fault.IsZero() {
 		return nil
 	}

@@ -9,15 +9,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
@@ -89,17 +91,17 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 
 // request returns the request for the KDC.
 func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, conf *krb5conf.Config) (r ticket.Request, err error) {
-	var types []enctype.Type
+	var types []krb.EType
 	for _, t := range enctype.Preferred {
 		if t.Usable().IsZero() && (o.allowRC4 || !t.Weak()) {
 			types = append(types, t)
 		}
 	}
-	r.Types = message.ETypesOf(types...)
+	r.Types = krb.ETypesOf(types...)
 	r.Lifetime = seconds(o.lifetime, conf.Duration("ticket_lifetime", 0))
 	r.RenewLifetime = seconds(o.renewable, conf.Duration("renew_lifetime", 0))
 	if o.forwardable || conf.Bool("forwardable", false) {
-		r.Options |= message.Forwardable
+		r.Options |= krb.Forwardable
 	}
 	if o.renew {
 		c, err := kdc.ReadCache(path)
@@ -107,7 +109,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 			return r, exit{exitTransport, err}
 		}
 		realm := c.Principal().Realm
-		tgt, ok := c.Find(message.TGS(realm, realm), message.TimeOf(time.Now().UnixNano()))
+		tgt, ok := c.Find(krb.TGS(realm, realm), krb.TimeOf(time.Now().UnixNano()))
 		if !ok {
 			return r, exit{exitAuth, fmt.Errorf("%s has no ticket that can be renewed", path)}
 		}
@@ -141,7 +143,7 @@ func seconds(ds ...time.Duration) int64 {
 }
 
 // password prompts for a password on a terminal, and otherwise reads a line.
-func password(cmd *cobra.Command, who message.Principal) (gss.Secret, error) {
+func password(cmd *cobra.Command, who krb.Principal) (gss.Secret, error) {
 	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Password for %v: ", who)
 		b, err := term.ReadPassword(int(f.Fd()))
@@ -159,7 +161,7 @@ func password(cmd *cobra.Command, who message.Principal) (gss.Secret, error) {
 }
 
 // clock returns t in local time for display.
-func clock(t message.Time) string {
+func clock(t krb.Time) string {
 	if t == 0 {
 		return "-"
 	}

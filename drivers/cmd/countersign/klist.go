@@ -6,10 +6,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/drivers/kdc"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 func newKlist() *cobra.Command {
@@ -49,7 +50,7 @@ func listTickets(w io.Writer, name string) error {
 	fmt.Fprintf(w, "%v in %s\n\n", c.Principal(), path)
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "from\tuntil\trenewable until\tservice\tkey\tflags")
-	now := message.TimeOf(time.Now().UnixNano())
+	now := krb.TimeOf(time.Now().UnixNano())
 	holds := false
 	for cred := range c.All() {
 		_, tgs := cred.Server.IsTGS()

@@ -4,12 +4,13 @@ import (
 	"crypto/fips140"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/kdc"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
@@ -114,7 +115,7 @@ const iterations = 1
 
 // newRealm returns a KDC with its services in the named realm, and its users in homeRealm.
 func newRealm(services string) *kdctest.KDC {
-	types := []enctype.Type{enctype.AES256SHA384}
+	types := []krb.EType{krb.AES256SHA384}
 	users := kdctest.Realm{Name: homeRealm, Types: types, Principals: []kdctest.Principal{
 		{Name: originUser, Password: originPassword}, {Name: proxyUser, Password: proxyPassword},
 	}}

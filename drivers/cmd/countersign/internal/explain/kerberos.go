@@ -6,10 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	krb5 "github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	krb5 "github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // kerberosBody returns a message without its GSS framing, and its offset in the token.
@@ -109,7 +111,7 @@ func sayKRBError(token string) string {
 	return m.Code.String()
 }
 
-func krbTime(t krb5.Time) string {
+func krbTime(t krb.Time) string {
 	if t == 0 {
 		return "not given"
 	}
@@ -134,7 +136,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 	m, _ := krb5.ParseAPReq(n.request)
 	var part krb5.EncTicketPart
 	opened := false
-	for _, service := range [...]krb5.Principal{m.Ticket.Service, {}} { // keys of its name first, then all
+	for _, service := range [...]krb.Principal{m.Ticket.Service, {}} { // keys of its name first, then all
 		for _, key := range keys.Candidates(service, m.Ticket.Enc.Type, m.Ticket.Enc.Kvno) {
 			if text, ok := m.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket); ok && !opened {
 				var fault gss.Fault
@@ -165,7 +167,7 @@ func (e *Explanation) openRequest(n *Node, keys *keytab.Keytab) {
 	e.openAuthenticator(child(n, "authenticator"), at, part.Key, &m)
 }
 
-func (e *Explanation) openAuthenticator(n *Node, at int, key enctype.Key, m *krb5.APReq) {
+func (e *Explanation) openAuthenticator(n *Node, at int, key krb.Key, m *krb5.APReq) {
 	text, ok := m.Authenticator.Open(key, enctype.UsageAPReqAuth)
 	auth, fault := krb5.ParseAuthenticator(text)
 	if !ok || !fault.IsZero() {

@@ -4,16 +4,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	krb5 "github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	krb5 "github.com/countersign-auth/countersign/kerberos/message"
 )
 
-func principal(t testing.TB, text string) krb5.Principal {
+func principal(t testing.TB, text string) krb.Principal {
 	t.Helper()
-	p, fault := krb5.ParsePrincipal(text, "A.TEST")
+	p, fault := krb.ParsePrincipal(text, "A.TEST")
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
@@ -24,26 +26,26 @@ func principal(t testing.TB, text string) krb5.Principal {
 func apReq(t testing.TB) (token string, keys *keytab.Keytab) {
 	t.Helper()
 	service, client := principal(t, "HTTP/www.a.test"), principal(t, "alice")
-	entries, fault := keytab.FromPassword(service, gss.NewSecret("service password"), "", 2, enctype.AES128SHA1)
+	entries, fault := keytab.FromPassword(service, gss.NewSecret("service password"), "", 2, krb.AES128SHA1)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	canary := func() enctype.Key {
-		k, fault := enctype.NewKey(enctype.AES128SHA1, "Canary-4711-key!")
+	canary := func() krb.Key {
+		k, fault := krb.NewKey(krb.AES128SHA1, "Canary-4711-key!")
 		if !fault.IsZero() {
 			t.Fatal(fault)
 		}
 		return k
 	}()
-	conf := strings.Repeat("c", enctype.AES128SHA1.ConfounderSize())
-	part := krb5.EncTicketPart{Flags: krb5.Forwardable | krb5.PreAuthent, Key: canary, Client: client, AuthTime: 1_700_000_000, EndTime: 1_700_036_000,
+	conf := strings.Repeat("c", enctype.ConfounderSize(krb.AES128SHA1))
+	part := krb5.EncTicketPart{Flags: krb.Forwardable | krb.PreAuthent, Key: canary, Client: client, AuthTime: 1_700_000_000, EndTime: 1_700_036_000,
 		AuthData: krb5.AuthorizationData("").Append(krb5.ADPAC, "Canary-4711-groups").IfRelevant()}
 	sum := krb5.GSSChecksum{Flags: uint32(gss.Mutual | gss.Delegate), Binding: [16]byte{1}, Delegation: "Canary-4711-ticket"}
 	auth := krb5.Authenticator{Client: client, Time: 1_700_000_100, Subkey: canary, HasSequence: true, Sequence: 77, HasChecksum: true,
 		Checksum: krb5.Checksum{Type: enctype.GSSChecksumNumber, Sum: string(sum.Append(nil))}}
 	m := krb5.APReq{Options: krb5.MutualRequired,
-		Ticket:        krb5.Ticket{Service: service, Enc: krb5.EncryptedData{Type: enctype.AES128SHA1, HasKvno: true, Kvno: 2, Cipher: entries[0].Key.Encrypt(enctype.UsageTicket, conf, string(part.Append(nil)))}},
-		Authenticator: krb5.EncryptedData{Type: enctype.AES128SHA1, Cipher: canary.Encrypt(enctype.UsageAPReqAuth, conf, string(auth.Append(nil)))},
+		Ticket:        krb5.Ticket{Service: service, Enc: krb5.EncryptedData{Type: krb.AES128SHA1, HasKvno: true, Kvno: 2, Cipher: enctype.Encrypt(entries[0].Key, enctype.UsageTicket, conf, string(part.Append(nil)))}},
+		Authenticator: krb5.EncryptedData{Type: krb.AES128SHA1, Cipher: enctype.Encrypt(canary, enctype.UsageAPReqAuth, conf, string(auth.Append(nil)))},
 	}
 	return krb5.Frame(gss.Kerberos, krb5.TokenAPReq, m.Append(nil)), keytab.New(entries...)
 }
@@ -52,7 +54,7 @@ func apReq(t testing.TB) (token string, keys *keytab.Keytab) {
 // show.
 func TestKerberos(t *testing.T) {
 	token, keys := apReq(t)
-	rep := krb5.Frame(gss.Kerberos, krb5.TokenAPRep, krb5.APRep{Enc: krb5.EncryptedData{Type: enctype.AES256SHA1, Cipher: "cipher"}}.Append(nil))
+	rep := krb5.Frame(gss.Kerberos, krb5.TokenAPRep, krb5.APRep{Enc: krb5.EncryptedData{Type: krb.AES256SHA1, Cipher: "cipher"}}.Append(nil))
 	refusal := krb5.Error{Code: krb5.ErrSkew, Time: 1_700_000_000, Service: principal(t, "HTTP/www.a.test"), Text: "late\n"}
 	for _, c := range []struct {
 		name, token string
@@ -89,7 +91,7 @@ func TestKerberos(t *testing.T) {
 		}
 	}
 	// Faults, with an offset: another keytab's keys, a ticket that was changed, an end too soon.
-	other, _ := keytab.FromPassword(principal(t, "HTTP/www.a.test"), gss.NewSecret("other"), "", 2, enctype.AES128SHA1)
+	other, _ := keytab.FromPassword(principal(t, "HTTP/www.a.test"), gss.NewSecret("other"), "", 2, krb.AES128SHA1)
 	for name, c := range map[string]struct {
 		token string
 		keys  *keytab.Keytab

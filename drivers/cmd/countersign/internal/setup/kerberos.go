@@ -3,10 +3,11 @@ package setup
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // kerberosInitiator returns Kerberos for clients.
@@ -30,7 +31,7 @@ func (o *Options) kerberosAcceptor() (gss.Mechanism, error) {
 		return nil, err
 	}
 	for _, name := range o.Services {
-		p, fault := message.ParsePrincipal(name, "")
+		p, fault := krb.ParsePrincipal(name, "")
 		if !fault.IsZero() || p.Realm == "" {
 			return nil, fmt.Errorf("invalid service %q: expected service/host@REALM", name)
 		}

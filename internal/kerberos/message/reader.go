@@ -2,14 +2,13 @@ package message
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Bounds on what a peer may send (law L9).
 const (
-	MaxMessage    = 1 << 17 // bytes of a message, above what KDCs send over TCP
-	MaxComponents = 16      // of a name
-	MaxText       = 1 << 12 // bytes of a realm, or of one component of a name
-	MaxElements   = 256     // of a list: pre-authentication data, tickets, addresses
+	MaxMessage  = 1 << 17 // bytes of a message, above what KDCs send over TCP
+	MaxElements = 256     // of a list: pre-authentication data, tickets, addresses
 )
 
 // Tags of X.690 section 8.1.2, as they stand in the first octet.
@@ -165,7 +164,7 @@ func (r reader) octets() string { return r.primitive(tagOctets) }
 // text reads a KerberosString: any bytes, since peers write UTF-8 in it, but no NUL.
 func (r reader) text() string {
 	s := r.primitive(tagGeneralString)
-	if !ValidText(s) {
+	if !krb.ValidText(s) {
 		r.broken("a string is longer than MaxText, or has a NUL")
 		return ""
 	}

@@ -1,6 +1,9 @@
 package enctype
 
-import "github.com/countersign-auth/countersign/gss"
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
+)
 
 // Sum returns a checksum of type t over data under k (RFC 3961 section 4): the type's own,
 // or HMAC-MD5 (RFC 4757) or MD5, which go with any key. It returns false for any other
@@ -8,14 +11,14 @@ import "github.com/countersign-auth/countersign/gss"
 //
 // MS-SFU and old PACs use HMAC-MD5. Plain MD5 protects nothing, and is for encrypted
 // messages alone.
-func (t ChecksumType) Sum(k Key, u Usage, data string) (string, bool) {
+func (t ChecksumType) Sum(k krb.Key, u Usage, data string) (string, bool) {
 	switch {
-	case t == k.kind.Checksum() && !k.IsZero():
-		return k.Checksum(u, data), true
-	case !RC4.Usable().IsZero():
+	case t == ChecksumOf(k.Type()) && !k.IsZero():
+		return Checksum(k, u, data), true
+	case !krb.RC4.Usable().IsZero():
 		return "", false
 	case t == HMACMD5 && !k.IsZero():
-		sum := rc4Checksum(k.value, u.message(), data)
+		sum := rc4Checksum(k.Reveal(), u.message(), data)
 		return string(sum[:16]), true
 	case t == RSAMD5:
 		sum, n := md5Digest.sum([]byte(data))
@@ -25,7 +28,7 @@ func (t ChecksumType) Sum(k Key, u Usage, data string) (string, bool) {
 }
 
 // Verify compares Sum with what came, in constant time.
-func (t ChecksumType) Verify(k Key, u Usage, data, checksum string) bool {
+func (t ChecksumType) Verify(k krb.Key, u Usage, data, checksum string) bool {
 	sum, ok := t.Sum(k, u, data)
 	return ok && gss.Equal(sum, checksum)
 }

@@ -10,6 +10,8 @@ import (
 	"hash"
 	"unicode/utf16"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 	//lint:ignore SA1019 rc4-hmac is what it is
 	"golang.org/x/crypto/md4"
@@ -17,7 +19,7 @@ import (
 
 // DefaultIterations returns the number of iterations of string-to-key if the KDC names none
 // (RFC 3962 section 4, RFC 8009 section 4, RFC 6803 section 4), and 0 for rc4-hmac.
-func (t Type) DefaultIterations() uint32 { return t.profile().iterations }
+func DefaultIterations(t krb.EType) uint32 { return profileOf(t).iterations }
 
 // Iterations returns how often string-to-key hashes with the given parameters, which are
 // those of ETYPE-INFO2: "" for the default, or four bytes of iterations. rc4-hmac has
@@ -25,11 +27,11 @@ func (t Type) DefaultIterations() uint32 { return t.profile().iterations }
 //
 // Unsupported for what NewKey refuses; Malformed for parameters of another length;
 // NotPermitted for no iterations (which RFC 3962 takes for 2^32) or more than MaxIterations.
-func (t Type) Iterations(params string) (uint32, gss.Fault) {
+func Iterations(t krb.EType, params string) (uint32, gss.Fault) {
 	if fault := t.Usable(); !fault.IsZero() {
 		return 0, fault
 	}
-	p := t.profile()
+	p := profileOf(t)
 	want := 4
 	if p.family == stream {
 		want = 0
@@ -49,21 +51,21 @@ func (t Type) Iterations(params string) (uint32, gss.Fault) {
 }
 
 // StringToKey returns the key of a password (RFC 3961 section 3, string-to-key). params and
-// faults are those of [Type.Iterations]. It accepts as few iterations
+// faults are those of [Iterations]. It accepts as few iterations
 // as the standards do: parameters from an unauthenticated KDC need a lower bound (RFC
 // 3962 section 8), which package ticket applies.
-func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fault) {
-	count, fault := t.Iterations(params)
+func StringToKey(t krb.EType, password gss.Secret, salt, params string) (krb.Key, gss.Fault) {
+	count, fault := Iterations(t, params)
 	if !fault.IsZero() {
-		return Key{}, fault
+		return krb.Key{}, fault
 	}
-	p := t.profile()
+	p := profileOf(t)
 	if p.family == stream {
-		return Key{t, ntHash(password.Reveal())}, gss.Fault{}
+		return krb.NewKey(t, ntHash(password.Reveal()))
 	}
 	seed, err := pbkdf2.Key(p.newHash(), password.Reveal(), []byte(p.salted+salt), int(count), p.key)
 	if err != nil { // FIPS-only mode has demands of its own
-		return Key{}, gss.Fault{Code: gss.Unsupported, Detail: "enctype: the platform's PBKDF2 refuses this password or salt"}
+		return krb.Key{}, gss.Fault{Code: gss.Unsupported, Detail: "enctype: the platform's PBKDF2 refuses this password or salt"}
 	}
 	switch p.family {
 	case sha1CTS: // RFC 3962 section 4: DK(seed, "kerberos")
@@ -73,7 +75,7 @@ func StringToKey(t Type, password gss.Secret, salt, params string) (Key, gss.Fau
 	case cmacCTS: // RFC 6803 section 4
 		feedbackKDF(string(seed), "kerberos", seed)
 	}
-	return Key{t, string(seed)}, gss.Fault{}
+	return krb.NewKey(t, string(seed))
 }
 
 var kerberosFold = fold([]byte(nfold("kerberos", 16)))

@@ -2,7 +2,7 @@ package message
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // APReq is (RFC 4120 section 5.5.1)
@@ -15,7 +15,7 @@ import (
 //	        authenticator [4] EncryptedData -- Authenticator
 //	}
 type APReq struct {
-	Options       Flags
+	Options       krb.Flags
 	Ticket        Ticket
 	Authenticator EncryptedData
 }
@@ -45,7 +45,7 @@ func (m APReq) Append(b []byte) []byte {
 
 // AppendAPReq writes an AP-REQ around a ticket that is DER already: it goes on byte for
 // byte.
-func AppendAPReq(b []byte, options Flags, ticket string, authenticator EncryptedData) []byte {
+func AppendAPReq(b []byte, options krb.Flags, ticket string, authenticator EncryptedData) []byte {
 	w := writer{b}
 	p := w.begin(application | 14)
 	w.integer(0, 5)
@@ -73,12 +73,12 @@ func AppendAPReq(b []byte, options Flags, ticket string, authenticator Encrypted
 //	        authorization-data [8] AuthorizationData OPTIONAL
 //	}
 type Authenticator struct {
-	Client      Principal
+	Client      krb.Principal
 	Checksum    Checksum
 	HasChecksum bool
 	Micro       int32 // microseconds, with Time
-	Time        Time
-	Subkey      enctype.Key // the zero Key if there is none
+	Time        krb.Time
+	Subkey      krb.Key // the zero Key if there is none
 	Sequence    uint32
 	HasSequence bool
 	AuthData    AuthorizationData
@@ -180,9 +180,9 @@ func (m APRep) Append(b []byte) []byte {
 //	        seq-number [3] UInt32 OPTIONAL
 //	}
 type EncAPRepPart struct {
-	Time        Time
+	Time        krb.Time
 	Micro       int32
-	Subkey      enctype.Key
+	Subkey      krb.Key
 	Sequence    uint32
 	HasSequence bool
 }

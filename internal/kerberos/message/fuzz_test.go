@@ -5,9 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // parsers are all of them: each gives what Append writes of what it read.
@@ -67,12 +69,12 @@ func check(t *testing.T, b string) {
 			t.Error("a token is framed as another one")
 		}
 	}
-	p, fault := message.ParsePrincipal(b, "REALM")
+	p, fault := krb.ParsePrincipal(b, "REALM")
 	if fault.IsZero() {
 		if strings.ContainsRune(p.Realm, 0) {
 			t.Errorf("%q has a realm with a NUL", p)
 		}
-		if q, fault := message.ParsePrincipal(p.String(), ""); !fault.IsZero() || !q.Equal(p) {
+		if q, fault := krb.ParsePrincipal(p.String(), ""); !fault.IsZero() || !q.Equal(p) {
 			t.Errorf("%q comes back as %q: %v", p, q, fault)
 		}
 	}

@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"iter"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
 // Types of pre-authentication data (RFC 4120 section 7.5.2, and later assignments).
@@ -86,7 +87,7 @@ func ParseEncryptedData(b string) (EncryptedData, gss.Fault) {
 //	        pausec      [1] Microseconds OPTIONAL
 //	}
 type Timestamp struct {
-	Time  Time
+	Time  krb.Time
 	Micro int32
 }
 
@@ -123,7 +124,7 @@ func (t Timestamp) Append(b []byte) []byte {
 //	}
 //	ETYPE-INFO2 ::= SEQUENCE SIZE (1..MAX) OF ETYPE-INFO2-ENTRY
 type ETypeInfo struct {
-	Type    enctype.Type
+	Type    krb.EType
 	Salt    string
 	HasSalt bool
 	Params  string
@@ -131,7 +132,7 @@ type ETypeInfo struct {
 
 func (r *reader) etypeInfo() (e ETypeInfo) {
 	in := r.next(tagSequence)
-	e.Type = enctype.Type(in.field(0).int32())
+	e.Type = krb.EType(in.field(0).int32())
 	if e.HasSalt = in.hasField(1); e.HasSalt {
 		e.Salt = in.field(1).text()
 	}
@@ -219,7 +220,7 @@ func PACOptions(bit int) string {
 }
 
 // ParsePACOptions reads it.
-func ParsePACOptions(b string) (Flags, gss.Fault) {
+func ParsePACOptions(b string) (krb.Flags, gss.Fault) {
 	var fail gss.Fault
 	in := start(b, &fail).sequence()
 	f := in.field(0).flags()
@@ -254,7 +255,7 @@ func (c Checksum) Append(b []byte) []byte {
 //	        auth-package [3] KerberosString
 //	}
 type ForUser struct {
-	User     Principal
+	User     krb.Principal
 	Checksum Checksum
 	Package  string
 }
@@ -309,9 +310,9 @@ func (m ForUser) Signed() string {
 //	}
 type S4UUser struct {
 	Nonce       uint32
-	User        Principal
+	User        krb.Principal
 	Certificate string
-	Options     Flags
+	Options     krb.Flags
 	HasOptions  bool
 	Checksum    Checksum
 	Signed      string // S4UUserID as it came: what the checksum covers

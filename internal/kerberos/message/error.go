@@ -3,6 +3,8 @@ package message
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -112,14 +114,14 @@ func (c ErrorCode) String() string {
 //	        e-data     [12] OCTET STRING OPTIONAL
 //	}
 type Error struct {
-	ClientTime     Time
+	ClientTime     krb.Time
 	ClientMicro    int32
 	HasClientMicro bool
-	Time           Time // the server's
+	Time           krb.Time // the server's
 	Micro          int32
 	Code           ErrorCode
-	Client         Principal
-	Service        Principal
+	Client         krb.Principal
+	Service        krb.Principal
 	Text           string // hostile input like everything else: not for logs
 	Data           string
 }

@@ -3,8 +3,9 @@ package message
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
 // Ticket is (RFC 4120 section 5.3)
@@ -18,7 +19,7 @@ import (
 //
 // Only the encrypted part is protected: a holder of a ticket can write another name on it.
 type Ticket struct {
-	Service Principal
+	Service krb.Principal
 	Enc     EncryptedData
 }
 
@@ -77,12 +78,12 @@ func (w *writer) ticket(t Ticket) {
 //	        contents [1] OCTET STRING
 //	}
 type EncTicketPart struct {
-	Flags                                   Flags
-	Key                                     enctype.Key // the session key
-	Client                                  Principal
+	Flags                                   krb.Flags
+	Key                                     krb.Key // the session key
+	Client                                  krb.Principal
 	TransitedType                           int32
 	Transited                               string
-	AuthTime, StartTime, EndTime, RenewTill Time
+	AuthTime, StartTime, EndTime, RenewTill krb.Time
 	Addresses                               Addresses
 	AuthData                                AuthorizationData
 }
@@ -144,7 +145,7 @@ func (t EncTicketPart) Append(b []byte) []byte {
 
 // Starts returns the start of the ticket's validity: its start time, or that of the first
 // authentication if it has none.
-func (t EncTicketPart) Starts() Time {
+func (t EncTicketPart) Starts() krb.Time {
 	if t.StartTime != 0 {
 		return t.StartTime
 	}

@@ -1,13 +1,15 @@
-package message_test
+package krb_test
 
 import (
 	"math"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"pgregory.net/rapid"
 
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 // A later Time is never an earlier number of nanoseconds, and sums end at the ends of what can
@@ -16,10 +18,10 @@ func TestTimesKeepTheirOrder(t *testing.T) {
 	any := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64, 9223372036, 9223372037, 18446744073}))
 	rapid.Check(t, func(rt *rapid.T) {
 		a, b := any.Draw(rt, "a"), any.Draw(rt, "b")
-		if x, y := message.Time(a), message.Time(b); x < y && x.Nano() > y.Nano() {
+		if x, y := krb.Time(a), krb.Time(b); x < y && x.Nano() > y.Nano() {
 			rt.Errorf("%d before %d, as nanoseconds %d and %d", a, b, x.Nano(), y.Nano())
 		}
-		if back := message.TimeOf(message.Time(a).Nano()); back != message.Time(a) && a >= -9223372036 && a <= 9223372036 {
+		if back := krb.TimeOf(krb.Time(a).Nano()); back != krb.Time(a) && a >= -9223372036 && a <= 9223372036 {
 			rt.Errorf("%d comes back as %d", a, back)
 		}
 		sum := message.Add(a, b)

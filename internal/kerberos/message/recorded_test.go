@@ -7,17 +7,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/message"
 )
 
 func load(t testing.TB, name string, into any) {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/" + name)
+	text, err := os.ReadFile("../../../kerberos/testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +70,14 @@ func TestRecordedAPReqs(t *testing.T) {
 				t.Error("the keytab is written again as something else")
 			}
 			text, ok := "", false
-			for _, key := range file.Candidates(message.Principal{}, m.Ticket.Enc.Type, m.Ticket.Enc.Kvno) {
+			for _, key := range file.Candidates(krb.Principal{}, m.Ticket.Enc.Type, m.Ticket.Enc.Kvno) {
 				text, ok = key.Decrypt(enctype.UsageTicket, m.Ticket.Enc.Cipher)
 			}
 			if !ok {
 				t.Fatal("the ticket does not open")
 			}
 			ticket := again(t, "EncTicketPart", text, message.ParseEncTicketPart)
-			if text, ok = ticket.Key.Decrypt(enctype.UsageAPReqAuth, m.Authenticator.Cipher); !ok {
+			if text, ok = enctype.Decrypt(ticket.Key, enctype.UsageAPReqAuth, m.Authenticator.Cipher); !ok {
 				t.Fatal("the authenticator does not open")
 			}
 			a := again(t, "Authenticator", text, message.ParseAuthenticator)
@@ -96,9 +98,9 @@ func TestRecordedAPReqs(t *testing.T) {
 				if !a.Subkey.IsZero() && cred.Enc.Type == a.Subkey.Type() {
 					key = a.Subkey
 				}
-				text, ok := key.Decrypt(enctype.UsageCred, cred.Enc.Cipher)
+				text, ok := enctype.Decrypt(key, enctype.UsageCred, cred.Enc.Cipher)
 				if !ok {
-					text, ok = ticket.Key.Decrypt(enctype.UsageCred, cred.Enc.Cipher)
+					text, ok = enctype.Decrypt(ticket.Key, enctype.UsageCred, cred.Enc.Cipher)
 				}
 				if !ok {
 					t.Fatal("the delegated credentials do not open")
@@ -115,7 +117,7 @@ func TestRecordedAPReqs(t *testing.T) {
 				replies++
 				_, id, body, _ := message.Unframe(string(row.Reply))
 				rep := again(t, "AP-REP", body, message.ParseAPRep)
-				text, ok := ticket.Key.Decrypt(enctype.UsageAPRep, rep.Enc.Cipher)
+				text, ok := enctype.Decrypt(ticket.Key, enctype.UsageAPRep, rep.Enc.Cipher)
 				if id != message.TokenAPRep || !ok {
 					t.Fatal("the reply does not open")
 				}
@@ -192,7 +194,7 @@ func TestRecordedKDC(t *testing.T) {
 					if !fault.IsZero() {
 						t.Fatal(fault)
 					}
-					text, ok := key.Decrypt(enctype.UsageASRep, rep.Enc.Cipher)
+					text, ok := enctype.Decrypt(key, enctype.UsageASRep, rep.Enc.Cipher)
 					if !ok {
 						t.Fatal("the reply does not open")
 					}
@@ -202,7 +204,7 @@ func TestRecordedKDC(t *testing.T) {
 					}
 				case "TGS-REP":
 					rep := again(t, m.Type, data, message.ParseKDCRep)
-					text, ok := tgt.Key.Decrypt(enctype.UsageTGSRep, rep.Enc.Cipher)
+					text, ok := enctype.Decrypt(tgt.Key, enctype.UsageTGSRep, rep.Enc.Cipher)
 					if !ok { // under the subkey of the request
 						break
 					}

@@ -2,72 +2,29 @@ package enctype
 
 import (
 	"crypto/cipher"
-	"fmt"
+
+	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Key is an encryption key (RFC 4120 section 5.2.9): a comparable value that does not
-// show its bytes. The zero Key is dead: it encrypts to nothing, opens nothing and
-// verifies nothing.
-type Key struct {
-	kind  Type
-	value string
-}
-
-// NewKey returns a key of the given bytes. The fault is Unsupported for an unknown type and
-// for one that FIPS-only mode does not allow, and Malformed for a wrong length.
-func NewKey(t Type, value string) (Key, gss.Fault) {
-	if fault := t.Usable(); !fault.IsZero() {
-		return Key{}, fault
-	}
-	if len(value) != t.KeySize() {
-		return Key{}, gss.Fault{Code: gss.Malformed, Detail: fmt.Sprintf("enctype: a key of %d bytes, where %v has %d", len(value), t, t.KeySize())}
-	}
-	return Key{t, value}, gss.Fault{}
-}
-
 // RandomKey draws a key of the given type for the purpose that label names. NoEntropy
 // for the zero seed, and what NewKey refuses.
-func RandomKey(t Type, env gss.Env, label string) (Key, gss.Fault) {
+func RandomKey(t krb.EType, env gss.Env, label string) (krb.Key, gss.Fault) {
 	if fault := t.Usable(); !fault.IsZero() {
-		return Key{}, fault
+		return krb.Key{}, fault
 	}
 	value, ok := env.Bytes(label, t.KeySize())
 	if !ok {
-		return Key{}, gss.Fault{Code: gss.NoEntropy, Detail: "enctype: the seed of this step is zero, and a key was to be derived from it"}
+		return krb.Key{}, gss.Fault{Code: gss.NoEntropy, Detail: "enctype: the seed of this step is zero, and a key was to be derived from it"}
 	}
-	return Key{t, value}, gss.Fault{}
+	return krb.NewKey(t, value)
 }
 
-// Type returns the key's type.
-func (k Key) Type() Type { return k.kind }
-
-// Reveal gives the key's bytes. The name is meant to stand out in a review.
-func (k Key) Reveal() string { return k.value }
-
-// IsZero reports whether there is no key.
-func (k Key) IsZero() bool { return k.value == "" }
-
-// Equal compares in a time that depends on the types and lengths alone.
-func (k Key) Equal(other Key) bool { return k.kind == other.kind && gss.Equal(k.value, other.value) }
-
-// Format implements fmt.Formatter: the type shows, the key does not.
-func (k Key) Format(f fmt.State, _ rune) {
-	if k.IsZero() {
-		fmt.Fprint(f, "no key")
-		return
-	}
-	fmt.Fprintf(f, "key(%v)", k.kind)
-}
-
-// MarshalText implements encoding.TextMarshaler, as Format shows it.
-func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
-
-// Encrypt protects plain (RFC 3961 section 5.3 and what took its place). confounder
-// is random and has Type().ConfounderSize() bytes; it is cut or filled up with zeros
+// Encrypt protects plain under k (RFC 3961 section 5.3 and what took its place). confounder
+// is random and has ConfounderSize bytes; it is cut or filled up with zeros
 // otherwise. "" from the zero Key.
-func (k Key) Encrypt(u Usage, confounder, plain string) string {
+func Encrypt(k krb.Key, u Usage, confounder, plain string) string {
 	if k.IsZero() {
 		return ""
 	}
@@ -78,8 +35,8 @@ func (k Key) Encrypt(u Usage, confounder, plain string) string {
 
 // Decrypt opens what Encrypt made; false for anything else. cipher is as it came from a
 // peer.
-func (k Key) Decrypt(u Usage, cipher string) (plain string, ok bool) {
-	if k.IsZero() || len(cipher) < k.kind.Overhead() {
+func Decrypt(k krb.Key, u Usage, cipher string) (plain string, ok bool) {
+	if k.IsZero() || len(cipher) < Overhead(k.Type()) {
 		return "", false
 	}
 	var s sealer
@@ -88,53 +45,53 @@ func (k Key) Decrypt(u Usage, cipher string) (plain string, ok bool) {
 }
 
 // Checksum returns the type's own checksum over data (RFC 3961 section 5.4 and its
-// successors), Type().ChecksumSize() bytes, and "" for the zero Key.
-func (k Key) Checksum(u Usage, data string) string {
-	sum, n := k.checksum(u, data)
+// successors), ChecksumSize bytes, and "" for the zero Key.
+func Checksum(k krb.Key, u Usage, data string) string {
+	sum, n := checksum(k, u, data)
 	return string(sum[:n])
 }
 
 // Verify compares in constant time. False from the zero Key.
-func (k Key) Verify(u Usage, data, checksum string) bool {
-	sum, n := k.checksum(u, data)
-	return n > 0 && gss.Equal(string(sum[:n]), checksum)
+func Verify(k krb.Key, u Usage, data, presented string) bool {
+	sum, n := checksum(k, u, data)
+	return n > 0 && gss.Equal(string(sum[:n]), presented)
 }
 
-func (k Key) checksum(u Usage, data string) (sum [maxSum]byte, n int) {
-	p := k.kind.profile()
+func checksum(k krb.Key, u Usage, data string) (sum [maxSum]byte, n int) {
+	p := profileOf(k.Type())
 	var kc [32]byte
 	switch p.family {
 	case unknown:
 		return sum, 0
 	case stream:
-		return rc4Checksum(k.value, u.message(), data), p.sum
+		return rc4Checksum(k.Reveal(), u.message(), data), p.sum
 	}
-	p.deriveOne(k.value, u, forChecksum, kc[:p.mac])
+	p.deriveOne(k.Reveal(), u, forChecksum, kc[:p.mac])
 	return p.macString(kc[:p.mac], data), p.sum
 }
 
 // PRF returns the pseudo-random function of the key's type over input (RFC 3961 section
 // 5.3, RFC 8009 section 5, RFC 6803 section 6; HMAC-SHA-1 for rc4-hmac), and "" for the
 // zero Key.
-func (k Key) PRF(input string) string {
-	p := k.kind.profile()
+func PRF(k krb.Key, input string) string {
+	p := profileOf(k.Type())
 	switch p.family {
 	case sha1CTS:
 		var key [32]byte
-		dk(newAES(k.value), prfFold, key[:p.key])
+		dk(newAES(k.Reveal()), prfFold, key[:p.key])
 		sum, _ := p.hash.sum([]byte(input))
 		newAES(string(key[:p.key])).Encrypt(sum[:blockSize], sum[:blockSize])
 		return string(sum[:blockSize])
 	case sha2CTS:
 		out := make([]byte, 2*p.mac) // 256 bits, or 384
-		p.hash.kdf([]byte(k.value), "prf", input, out)
+		p.hash.kdf([]byte(k.Reveal()), "prf", input, out)
 		return string(out)
 	case stream:
-		sum := sha1Digest.macString([]byte(k.value), input)
+		sum := sha1Digest.macString([]byte(k.Reveal()), input)
 		return string(sum[:20])
 	case cmacCTS:
 		var key [32]byte
-		feedbackKDF(k.value, "prf", key[:p.key])
+		feedbackKDF(k.Reveal(), "prf", key[:p.key])
 		sum := p.macString(key[:p.key], input)
 		return string(sum[:blockSize])
 	}
@@ -157,19 +114,19 @@ type sealer struct {
 	ki    [32]byte     // Ki; K1 for rc4
 }
 
-func (s *sealer) prepare(k Key, u Usage) {
-	s.p = k.kind.profile()
+func (s *sealer) prepare(k krb.Key, u Usage) {
+	s.p = profileOf(k.Type())
 	switch s.p.family {
 	case stream:
-		k1 := rc4MessageKey(k.value, u.message())
+		k1 := rc4MessageKey(k.Reveal(), u.message())
 		copy(s.ki[:], k1[:])
 	case cmacCTS:
 		var d derived
-		s.p.derive(k.value, u, &d)
+		s.p.derive(k.Reveal(), u, &d)
 		s.block, s.ki = newCamellia(string(d.ke[:s.p.key])), d.ki
 	default:
 		var d derived
-		s.p.derive(k.value, u, &d)
+		s.p.derive(k.Reveal(), u, &d)
 		s.block, s.ki = newAES(string(d.ke[:s.p.key])), d.ki
 	}
 }

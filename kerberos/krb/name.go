@@ -1,4 +1,4 @@
-package message
+package krb
 
 import (
 	"encoding/binary"
@@ -6,6 +6,12 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+)
+
+// Bounds on names that come from a peer (law L9).
+const (
+	MaxComponents = 16      // components of a name
+	MaxText       = 1 << 12 // bytes of a realm, or of one component of a name
 )
 
 // Name types (RFC 4120 section 6.2, RFC 6806 section 5).
@@ -30,12 +36,20 @@ func NameOf(kind int32, components ...string) Name {
 	if len(components) == 0 || len(components) > MaxComponents {
 		return Name{}
 	}
+	size := 0
 	for _, c := range components {
 		if !ValidText(c) {
 			return Name{}
 		}
+		size += len(c) + 1
 	}
-	return Name{kind, strings.Join(components, "\x00") + "\x00"}
+	var b strings.Builder
+	b.Grow(size)
+	for _, c := range components {
+		b.WriteString(c)
+		b.WriteByte(0)
+	}
+	return Name{kind, b.String()}
 }
 
 // ValidText reports whether s can be a component of a name, or a realm: up to MaxText
@@ -258,46 +272,6 @@ func (p Principal) IsTGS() (realm string, ok bool) {
 	return p.Name.Component(1), true
 }
 
-// name reads
-//
-//	PrincipalName ::= SEQUENCE {
-//	        name-type   [0] Int32,
-//	        name-string [1] SEQUENCE OF KerberosString
-//	}
-func (r reader) name() Name {
-	in := r.sequence()
-	n := Name{Type: in.field(0).int32()}
-	strs := in.field(1).sequence()
-	in.end()
-	var room [256]byte
-	b := room[:0]
-	for i := 0; strs.s != ""; i++ {
-		if i == MaxComponents {
-			strs.broken("a name of more than MaxComponents components")
-			return Name{}
-		}
-		one := strs.next(tagGeneralString)
-		if !ValidText(one.s) {
-			strs.broken("a name's component is longer than MaxText, or has a NUL")
-			return Name{}
-		}
-		b = append(append(b, one.s...), 0)
-	}
-	if len(b) == 0 {
-		r.broken("a name without components")
-		return Name{}
-	}
-	n.text = string(b)
-	return n
-}
-
-func (w *writer) name(n byte, name Name) {
-	p := w.begin(context | n)
-	w.integer(0, int64(name.Type))
-	strs := w.begin(context | 1)
-	for c := range name.Components() {
-		w.primitive(tagGeneralString, c)
-	}
-	w.finish(strs)
-	w.finish(p)
+func malformed(what string) gss.Fault {
+	return gss.Fault{Code: gss.Malformed, Detail: "kerberos: " + what}
 }

@@ -3,8 +3,9 @@ package message
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
 // Cred is KRB-CRED (RFC 4120 section 5.8.1): tickets for another principal, with their
@@ -64,11 +65,11 @@ func (m Cred) Append(b []byte) []byte {
 //	        caddr     [10] HostAddresses OPTIONAL
 //	}
 type CredInfo struct {
-	Key                                     enctype.Key
-	Client                                  Principal
-	Flags                                   Flags
-	AuthTime, StartTime, EndTime, RenewTill Time
-	Service                                 Principal
+	Key                                     krb.Key
+	Client                                  krb.Principal
+	Flags                                   krb.Flags
+	AuthTime, StartTime, EndTime, RenewTill krb.Time
+	Service                                 krb.Principal
 	Addresses                               Addresses
 }
 
@@ -84,7 +85,7 @@ func (r *reader) credInfo() (m CredInfo) {
 	if in.hasField(3) {
 		m.Flags = in.field(3).flags()
 	}
-	for i, t := range []*Time{&m.AuthTime, &m.StartTime, &m.EndTime, &m.RenewTill} {
+	for i, t := range []*krb.Time{&m.AuthTime, &m.StartTime, &m.EndTime, &m.RenewTill} {
 		if in.hasField(4 + byte(i)) {
 			*t = in.field(4 + byte(i)).time()
 		}
@@ -114,7 +115,7 @@ func (r *reader) credInfo() (m CredInfo) {
 //	}
 type EncCred struct {
 	infos string
-	Time  Time
+	Time  krb.Time
 	Micro int32
 }
 

@@ -8,23 +8,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
-	"github.com/countersign-auth/countersign/kerberos/message"
 	"pgregory.net/rapid"
 )
 
-func testKey(fill string) enctype.Key {
-	k, _ := enctype.NewKey(enctype.AES128SHA1, strings.Repeat(fill, 16))
+func testKey(fill string) krb.Key {
+	k, _ := krb.NewKey(krb.AES128SHA1, strings.Repeat(fill, 16))
 	return k
 }
 
 var (
-	alice   = message.Principal{Name: message.NameOf(message.NamePrincipal, "alice"), Realm: "A.TEST"}
-	service = message.Principal{Name: message.NameOf(message.NameServiceHost, "HTTP", "www.a.test"), Realm: "A.TEST"}
-	sealed  = message.EncryptedData{Type: enctype.AES128SHA1, Kvno: 3, HasKvno: true, Cipher: "ciphertext"}
-	noon    = message.Time(1795608000)
+	alice   = krb.Principal{Name: krb.NameOf(krb.NamePrincipal, "alice"), Realm: "A.TEST"}
+	service = krb.Principal{Name: krb.NameOf(krb.NameServiceHost, "HTTP", "www.a.test"), Realm: "A.TEST"}
+	sealed  = message.EncryptedData{Type: krb.AES128SHA1, Kvno: 3, HasKvno: true, Cipher: "ciphertext"}
+	noon    = krb.Time(1795608000)
 )
 
 // samples are one of each message, with everything in it that can be.
@@ -33,13 +35,13 @@ func samples() []string {
 	data := message.AuthorizationData("").Append(1, "x").Append(-5, strings.Repeat("y", 200))
 	pa := message.PAData("").Append(2, "stamp").Append(-1, "")
 	addresses := message.Addresses("").Append(2, "\x7F\x00\x00\x01")
-	body := message.KDCReqBody{Options: message.Forwardable | message.Canonicalize, Client: alice.Name, Realm: "A.TEST", Service: service.Name, From: noon, Till: noon + 1,
-		RTime: noon + 2, Nonce: 1 << 31, ETypes: message.ETypesOf(18, 17, -128), Addresses: addresses, EncAuthData: sealed, AdditionalTickets: message.TicketsOf(string(ticket.Append(nil)))}
-	info := message.CredInfo{Key: testKey("k"), Client: alice, Flags: message.Forwarded, AuthTime: noon, StartTime: noon, EndTime: noon + 9, RenewTill: noon + 99, Service: service, Addresses: addresses}
+	body := message.KDCReqBody{Options: krb.Forwardable | message.Canonicalize, Client: alice.Name, Realm: "A.TEST", Service: service.Name, From: noon, Till: noon + 1,
+		RTime: noon + 2, Nonce: 1 << 31, ETypes: krb.ETypesOf(18, 17, -128), Addresses: addresses, EncAuthData: sealed, AdditionalTickets: message.TicketsOf(string(ticket.Append(nil)))}
+	info := message.CredInfo{Key: testKey("k"), Client: alice, Flags: krb.Forwarded, AuthTime: noon, StartTime: noon, EndTime: noon + 9, RenewTill: noon + 99, Service: service, Addresses: addresses}
 	var list []string
 	for _, m := range []interface{ Append([]byte) []byte }{
 		ticket,
-		message.EncTicketPart{Flags: message.Initial, Key: testKey("s"), Client: alice, TransitedType: 1, Transited: "B.TEST", AuthTime: noon, StartTime: noon, EndTime: noon + 1, RenewTill: noon + 2, Addresses: addresses, AuthData: data},
+		message.EncTicketPart{Flags: krb.Initial, Key: testKey("s"), Client: alice, TransitedType: 1, Transited: "B.TEST", AuthTime: noon, StartTime: noon, EndTime: noon + 1, RenewTill: noon + 2, Addresses: addresses, AuthData: data},
 		message.APReq{Options: message.MutualRequired, Ticket: ticket, Authenticator: sealed},
 		message.Authenticator{Client: alice, HasChecksum: true, Checksum: message.Checksum{Type: enctype.GSSChecksumNumber, Sum: "sum"}, Micro: 999999, Time: noon, Subkey: testKey("u"), HasSequence: true, Sequence: 1<<32 - 1, AuthData: data},
 		message.APRep{Enc: sealed},
@@ -47,7 +49,7 @@ func samples() []string {
 		message.Error{ClientTime: noon, ClientMicro: 1, HasClientMicro: true, Time: noon, Micro: 2, Code: message.ErrSkew, Client: alice, Service: service, Text: "text", Data: "data"},
 		message.KDCReq{Type: message.ASReq, PAData: pa, Body: body}, message.KDCReq{Type: message.TGSReq, PAData: pa, Body: body},
 		message.KDCRep{Type: message.ASRep, PAData: pa, Client: alice, Ticket: ticket, Enc: sealed}, message.KDCRep{Type: message.TGSRep, Client: alice, Ticket: ticket, Enc: sealed},
-		message.EncKDCRepPart{Key: testKey("t"), Nonce: 5, KeyExpiration: noon, Flags: message.Renewable, AuthTime: noon, StartTime: noon, EndTime: noon, RenewTill: noon, Service: service, Addresses: addresses, PAData: pa},
+		message.EncKDCRepPart{Key: testKey("t"), Nonce: 5, KeyExpiration: noon, Flags: krb.Renewable, AuthTime: noon, StartTime: noon, EndTime: noon, RenewTill: noon, Service: service, Addresses: addresses, PAData: pa},
 		message.EncKDCRepPart{TGS: true, Key: testKey("t"), AuthTime: noon, EndTime: noon, Service: service},
 		message.Cred{Tickets: message.TicketsOf(string(ticket.Append(nil)), string(ticket.Append(nil))), Enc: sealed},
 		message.EncCred{Time: noon, Micro: 4}.With(info).With(info),
@@ -89,12 +91,12 @@ func TestRoundTrip(t *testing.T) {
 func TestTimes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := rapid.Int64Range(-62167219200, 253402300799).Draw(rt, "seconds")
-		b := message.Timestamp{Time: message.Time(s)}.Append(nil)
+		b := message.Timestamp{Time: krb.Time(s)}.Append(nil)
 		if !strings.Contains(string(b), time.Unix(s, 0).UTC().Format("20060102150405Z")) {
 			rt.Fatalf("%d is written as %q", s, b)
 		}
 		got, fault := message.ParseTimestamp(string(b))
-		if !fault.IsZero() || got.Time != message.Time(s) {
+		if !fault.IsZero() || got.Time != krb.Time(s) {
 			rt.Fatalf("%d comes back as %d: %v", s, got.Time, fault)
 		}
 	})
@@ -109,11 +111,11 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	for ns, want := range map[int64]struct {
-		t message.Time
+		t krb.Time
 		m int32
 	}{1_500_000_000: {1, 500_000}, -1: {-1, 999_999}, 0: {0, 0}} {
-		if message.TimeOf(ns) != want.t || message.Micro(ns) != want.m {
-			t.Errorf("%d is %d and %d µs", ns, message.TimeOf(ns), message.Micro(ns))
+		if krb.TimeOf(ns) != want.t || message.Micro(ns) != want.m {
+			t.Errorf("%d is %d and %d µs", ns, krb.TimeOf(ns), message.Micro(ns))
 		}
 	}
 }
@@ -123,26 +125,26 @@ func TestNames(t *testing.T) {
 		"alice@A.TEST": {"alice"}, "HTTP/www.a.test@A.TEST": {"HTTP", "www.a.test"}, `a\/b\@c\\@A.TEST`: {`a/b@c\`}, `a\nb@A.TEST`: {"a\nb"}, "krbtgt/B.TEST@A.TEST": {"krbtgt", "B.TEST"},
 		"/@A.TEST": {"", ""},
 	} {
-		p, fault := message.ParsePrincipal(text, "OTHER")
+		p, fault := krb.ParsePrincipal(text, "OTHER")
 		if !fault.IsZero() || !slices.Equal(slices.Collect(p.Name.Components()), want) || p.Realm != "A.TEST" || p.String() != text {
 			t.Errorf("%s: %q, %v", text, p, fault)
 		}
 	}
-	for _, bad := range []string{"", "@A.TEST", "alice@", "a@b@c", "a\\", "a\x00b", strings.Repeat("a/", message.MaxComponents) + "a", strings.Repeat("a", message.MaxText+1)} {
-		if p, fault := message.ParsePrincipal(bad, "OTHER"); fault.Code != gss.Malformed || p != (message.Principal{}) {
+	for _, bad := range []string{"", "@A.TEST", "alice@", "a@b@c", "a\\", "a\x00b", strings.Repeat("a/", krb.MaxComponents) + "a", strings.Repeat("a", krb.MaxText+1)} {
+		if p, fault := krb.ParsePrincipal(bad, "OTHER"); fault.Code != gss.Malformed || p != (krb.Principal{}) {
 			t.Errorf("%.20q is taken as %v", bad, p)
 		}
 	}
-	if p, _ := message.ParsePrincipal("alice", "OTHER"); p.Realm != "OTHER" || p.Name.Type != message.NamePrincipal {
+	if p, _ := krb.ParsePrincipal("alice", "OTHER"); p.Realm != "OTHER" || p.Name.Type != krb.NamePrincipal {
 		t.Error("no realm")
 	}
-	if realm, ok := message.TGS("B", "A").IsTGS(); !ok || realm != "B" {
+	if realm, ok := krb.TGS("B", "A").IsTGS(); !ok || realm != "B" {
 		t.Error("TGS")
 	}
-	if message.NameOf(1, "a", "b").Equal(message.NameOf(1, "a/b")) || !message.NameOf(1, "a").Equal(message.NameOf(10, "a")) {
+	if krb.NameOf(1, "a", "b").Equal(krb.NameOf(1, "a/b")) || !krb.NameOf(1, "a").Equal(krb.NameOf(10, "a")) {
 		t.Error("names compare by their components, whatever type they claim")
 	}
-	if message.NameOf(1) != (message.Name{}) || message.NameOf(1, "a\x00b") != (message.Name{}) {
+	if krb.NameOf(1) != (krb.Name{}) || krb.NameOf(1, "a\x00b") != (krb.Name{}) {
 		t.Error("a name that cannot be")
 	}
 }
@@ -223,14 +225,14 @@ func TestBounds(t *testing.T) {
 	if _, fault := message.ParseAuthorizationData(list.Append(1, "").Encode()); fault.Code != gss.Malformed {
 		t.Error("more than MaxElements")
 	}
-	ticket := string(message.Ticket{Service: message.Principal{Name: message.NameOf(1, slices.Repeat([]string{"x"}, message.MaxComponents)...)}, Enc: sealed}.Append(nil))
+	ticket := string(message.Ticket{Service: krb.Principal{Name: krb.NameOf(1, slices.Repeat([]string{"x"}, krb.MaxComponents)...)}, Enc: sealed}.Append(nil))
 	if _, fault := message.ParseTicket(ticket); !fault.IsZero() {
 		t.Error(fault)
 	}
-	if !message.NameOf(1, slices.Repeat([]string{"x"}, message.MaxComponents+1)...).IsZero() {
+	if !krb.NameOf(1, slices.Repeat([]string{"x"}, krb.MaxComponents+1)...).IsZero() {
 		t.Error("more than MaxComponents")
 	}
-	long := message.Ticket{Service: message.Principal{Name: service.Name, Realm: strings.Repeat("R", message.MaxText)}, Enc: sealed}
+	long := message.Ticket{Service: krb.Principal{Name: service.Name, Realm: strings.Repeat("R", krb.MaxText)}, Enc: sealed}
 	if _, fault := message.ParseTicket(string(long.Append(nil))); !fault.IsZero() {
 		t.Error(fault)
 	}

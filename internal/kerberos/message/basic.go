@@ -6,17 +6,11 @@ import (
 	"math"
 	"time"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 )
-
-// Time is a KerberosTime (RFC 4120 section 5.2.3): seconds since the Unix epoch. The
-// zero Time is absent where a time is optional, and the epoch where it is not, which
-// KDCs write for "no such time".
-type Time int64
-
-// TimeOf rounds nanoseconds since the Unix epoch down.
-func TimeOf(ns int64) Time { return Time(floor(ns, int64(time.Second))) }
 
 // Micro returns the part of ns below a second, in microseconds.
 func Micro(ns int64) int32 {
@@ -30,23 +24,6 @@ func floor(a, b int64) int64 {
 	}
 	return q
 }
-
-// Nano returns t in nanoseconds since the Unix epoch. Times before 1677 and after 2262,
-// which these cannot count, are the first and the last that they can: they compare as they should.
-func (t Time) Nano() int64 { // R4120-5.2.3-1
-	const first, last = math.MinInt64 / int64(time.Second), math.MaxInt64 / int64(time.Second)
-	switch {
-	case t > Time(last):
-		return math.MaxInt64
-	case t < Time(first):
-		return math.MinInt64
-	}
-	return int64(t) * int64(time.Second)
-}
-
-// Uint32 returns t as files hold it: times before 1970 are 0, and those after 2106 the last
-// that 32 bits count.
-func (t Time) Uint32() uint32 { return uint32(min(max(t, 0), math.MaxUint32)) } // R4120-5.2.3-1
 
 // Add returns a + b, or the number nearest to it that can be counted to: for times and
 // spans in one unit.
@@ -67,19 +44,11 @@ func Apart(a, b int64) int64 { // R4120-5.2.3-1
 	return int64(min(uint64(max(a, b))-uint64(min(a, b)), math.MaxInt64))
 }
 
-// String returns t in UTC by RFC 3339, "never" for the zero Time.
-func (t Time) String() string {
-	if t == 0 {
-		return "never"
-	}
-	return time.Unix(int64(t), 0).UTC().Format(time.RFC3339)
-}
-
 const timeSize = len("20060102150405Z")
 
 // time reads a GeneralizedTime in the one form that Kerberos has: in UTC, without
 // fractions.
-func (r reader) time() Time {
+func (r reader) time() krb.Time {
 	s := r.primitive(tagGeneralizedTime)
 	if len(s) != timeSize || s[timeSize-1] != 'Z' {
 		r.broken("a time that is not YYYYMMDDHHMMSSZ")
@@ -105,7 +74,7 @@ func (r reader) time() Time {
 		r.broken("a time that does not exist")
 		return 0
 	}
-	return Time(daysBefore(n[0], n[1], n[2])*86400 + int64(n[3]*3600+n[4]*60+n[5]))
+	return krb.Time(daysBefore(n[0], n[1], n[2])*86400 + int64(n[3]*3600+n[4]*60+n[5]))
 }
 
 func daysIn(year, month int) int {
@@ -133,7 +102,7 @@ func floorInt(a, b int) int { return int(floor(int64(a), int64(b))) }
 
 // time writes [n] KerberosTime. A time that four digits of a year cannot hold is
 // written as the nearest one.
-func (w *writer) time(n byte, t Time) {
+func (w *writer) time(n byte, t krb.Time) {
 	const first, last = -62167219200, 253402300799 // years 0 and 9999
 	t = min(max(t, first), last)
 	at := w.open(context | n)
@@ -143,95 +112,47 @@ func (w *writer) time(n byte, t Time) {
 	w.close(at)
 }
 
-func (w *writer) optionalTime(n byte, t Time) {
+func (w *writer) optionalTime(n byte, t krb.Time) {
 	if t != 0 {
 		w.time(n, t)
 	}
 }
 
-// Flags are TicketFlags, KDCOptions or APOptions (RFC 4120 section 5.2.8): bit 0 is the
-// highest. Further bits than 32 are not kept.
-type Flags uint32
-
-// Ticket flags, section 5.3; the same bits in KDCOptions ask for them.
-const (
-	Forwardable  Flags = 1 << (31 - 1)
-	Forwarded    Flags = 1 << (31 - 2)
-	Proxiable    Flags = 1 << (31 - 3)
-	Proxy        Flags = 1 << (31 - 4)
-	MayPostdate  Flags = 1 << (31 - 5)
-	Postdated    Flags = 1 << (31 - 6)
-	Invalid      Flags = 1 << (31 - 7)
-	Renewable    Flags = 1 << (31 - 8)
-	Initial      Flags = 1 << (31 - 9)
-	PreAuthent   Flags = 1 << (31 - 10)
-	HWAuthent    Flags = 1 << (31 - 11)
-	TransitedOK  Flags = 1 << (31 - 12) // transited-policy-checked
-	OKAsDelegate Flags = 1 << (31 - 13)
-	EncPARep     Flags = 1 << (31 - 15) // RFC 6806 section 11
-	AnonymousTkt Flags = 1 << (31 - 16) // RFC 8062
-)
-
 // KDC options, section 5.4.1, as far as they are no ticket flags.
 const (
-	CNameInAddlTkt Flags = 1 << (31 - 14) // MS-SFU section 2.2.3
-	Canonicalize   Flags = 1 << (31 - 15) // RFC 6806 section 3
-	RenewableOK    Flags = 1 << (31 - 27)
-	EncTktInSkey   Flags = 1 << (31 - 28)
-	Renew          Flags = 1 << (31 - 30)
-	Validate       Flags = 1
+	CNameInAddlTkt krb.Flags = 1 << (31 - 14) // MS-SFU section 2.2.3
+	Canonicalize   krb.Flags = 1 << (31 - 15) // RFC 6806 section 3
+	RenewableOK    krb.Flags = 1 << (31 - 27)
+	EncTktInSkey   krb.Flags = 1 << (31 - 28)
+	Renew          krb.Flags = 1 << (31 - 30)
+	Validate       krb.Flags = 1
 )
 
 // AP options, section 5.5.1.
 const (
-	UseSessionKey  Flags = 1 << (31 - 1)
-	MutualRequired Flags = 1 << (31 - 2)
+	UseSessionKey  krb.Flags = 1 << (31 - 1)
+	MutualRequired krb.Flags = 1 << (31 - 2)
 )
-
-// Has reports whether all of f are set.
-func (s Flags) Has(f Flags) bool { return s&f == f }
-
-var flagNames = [...]string{1: "forwardable", "forwarded", "proxiable", "proxy", "may-postdate", "postdated", "invalid", "renewable", "initial",
-	"pre-authent", "hw-authent", "transited-policy-checked", "ok-as-delegate", 15: "enc-pa-rep", 16: "anonymous"}
-
-// String lists ticket flags by name, others by number.
-func (s Flags) String() string {
-	var b []byte
-	for i := range 32 {
-		if s&(1<<(31-i)) == 0 {
-			continue
-		}
-		if len(b) > 0 {
-			b = append(b, ' ')
-		}
-		if i < len(flagNames) && flagNames[i] != "" {
-			b = append(b, flagNames[i]...)
-		} else {
-			b = fmt.Appendf(b, "flag%d", i)
-		}
-	}
-	return string(b)
-}
 
 // flags reads a KerberosFlags: at least 32 bits, section 5.2.8; shorter ones are filled
 // up.
-func (r reader) flags() Flags {
+func (r reader) flags() krb.Flags {
 	s := r.primitive(tagBits)
 	if s == "" || s[0] > 7 || len(s) == 1 && s[0] != 0 || len(s) > 1+16 {
 		r.broken("flags that are no BIT STRING, or of more than 128 bits")
 		return 0
 	}
-	var f Flags
+	var f krb.Flags
 	for i := range 4 {
 		f <<= 8
 		if 1+i < len(s) {
-			f |= Flags(s[1+i])
+			f |= krb.Flags(s[1+i])
 		}
 	}
 	return f
 }
 
-func (w *writer) flags(n byte, f Flags) {
+func (w *writer) flags(n byte, f krb.Flags) {
 	at := w.open(context | n)
 	in := w.open(tagBits)
 	w.b = append(w.b, 0, byte(f>>24), byte(f>>16), byte(f>>8), byte(f))
@@ -247,24 +168,24 @@ func (w *writer) flags(n byte, f Flags) {
 //	        cipher [2] OCTET STRING
 //	}
 type EncryptedData struct {
-	Type    enctype.Type
+	Type    krb.EType
 	Kvno    uint32
 	HasKvno bool
 	Cipher  string
 }
 
-// Seal encrypts text with a key. confounder is as in [enctype.Key.Encrypt].
-func Seal(key enctype.Key, u enctype.Usage, confounder string, text []byte) EncryptedData {
-	return EncryptedData{Type: key.Type(), Cipher: key.Encrypt(u, confounder, string(text))}
+// Seal encrypts text with a key. confounder is as in [krb.Key.Encrypt].
+func Seal(key krb.Key, u enctype.Usage, confounder string, text []byte) EncryptedData {
+	return EncryptedData{Type: key.Type(), Cipher: enctype.Encrypt(key, u, confounder, string(text))}
 }
 
 // Open decrypts with a key, which has to be of the type that e names (RFC 4120 section
 // 5.2.9). It reports false for any other key, and for what the key does not open.
-func (e EncryptedData) Open(key enctype.Key, u enctype.Usage) (text string, ok bool) {
+func (e EncryptedData) Open(key krb.Key, u enctype.Usage) (text string, ok bool) {
 	if e.Type != key.Type() { // R4120-5.2.9-1
 		return "", false
 	}
-	return key.Decrypt(u, e.Cipher)
+	return enctype.Decrypt(key, u, e.Cipher)
 }
 
 // OpenPrepared does what [EncryptedData.Open] does, with a prepared key.
@@ -277,7 +198,7 @@ func (e EncryptedData) OpenPrepared(key *enctype.Prepared, u enctype.Usage) (tex
 
 func (r reader) encrypted() (e EncryptedData) {
 	in := r.sequence()
-	e.Type = enctype.Type(in.field(0).int32())
+	e.Type = krb.EType(in.field(0).int32())
 	if e.HasKvno = in.hasField(1); e.HasKvno {
 		e.Kvno = in.field(1).uint32()
 	}
@@ -318,22 +239,22 @@ func (e EncryptedData) MarshalText() ([]byte, error) { return fmt.Append(nil, e)
 //	}
 //
 // A key of a type that cannot be used here is a fault of its own, Unsupported.
-func (r reader) key() enctype.Key {
+func (r reader) key() krb.Key {
 	in := r.sequence()
-	kind := enctype.Type(in.field(0).int32())
+	kind := krb.EType(in.field(0).int32())
 	value := in.field(1).octets()
 	in.end()
 	if !r.fail.IsZero() {
-		return enctype.Key{}
+		return krb.Key{}
 	}
-	k, fault := enctype.NewKey(kind, value)
+	k, fault := krb.NewKey(kind, value)
 	if !fault.IsZero() {
 		*r.fail = fault
 	}
 	return k
 }
 
-func (w *writer) key(n byte, k enctype.Key) {
+func (w *writer) key(n byte, k krb.Key) {
 	p := w.begin(context | n)
 	w.integer(0, int64(k.Type()))
 	w.octets(1, k.Reveal())

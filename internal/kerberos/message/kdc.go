@@ -3,8 +3,9 @@ package message
 import (
 	"iter"
 
+	"github.com/countersign-auth/countersign/kerberos/krb"
+
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/enctype"
 )
 
 // Message types (RFC 4120 section 7.5.7).
@@ -50,49 +51,16 @@ type KDCReq struct {
 //	        additional-tickets     [11] SEQUENCE OF Ticket OPTIONAL
 //	}
 type KDCReqBody struct {
-	Options           Flags
-	Client            Name // the zero Name if there is none
+	Options           krb.Flags
+	Client            krb.Name // the zero Name if there is none
 	Realm             string
-	Service           Name
-	From, Till, RTime Time
+	Service           krb.Name
+	From, Till, RTime krb.Time
 	Nonce             uint32
-	ETypes            ETypes
+	ETypes            krb.ETypes
 	Addresses         Addresses
 	EncAuthData       EncryptedData // Cipher is "" if there is none
 	AdditionalTickets Tickets
-}
-
-// ETypes is a list of encryption types, the best first. Compare with ==.
-type ETypes string
-
-// ETypesOf makes a list.
-func ETypesOf(types ...enctype.Type) ETypes {
-	w := writer{}
-	for _, t := range types {
-		w.bareInteger(int64(t))
-	}
-	return ETypes(w.b)
-}
-
-// All iterates over the list.
-func (e ETypes) All() iter.Seq[enctype.Type] {
-	return func(yield func(enctype.Type) bool) {
-		for r := trusted(string(e)); r.s != ""; {
-			if !yield(enctype.Type(r.one(tagInteger).int32())) {
-				return
-			}
-		}
-	}
-}
-
-// Has reports whether t is in the list.
-func (e ETypes) Has(t enctype.Type) bool {
-	for x := range e.All() {
-		if x == t {
-			return true
-		}
-	}
-	return false
 }
 
 // one returns the next element, with its tag and length, as a reader of its own.
@@ -172,7 +140,9 @@ func (r reader) kdcReqBody() (m KDCReqBody) {
 		m.RTime = in.field(6).time()
 	}
 	m.Nonce = in.field(7).uint32()
-	m.ETypes = ETypes(in.field(8).list(func(in *reader) { in.one(tagInteger).int32() }))
+	var types []krb.EType
+	in.field(8).list(func(in *reader) { types = append(types, krb.EType(in.one(tagInteger).int32())) })
+	m.ETypes = krb.ETypesOf(types...)
 	if in.hasField(9) {
 		m.Addresses = Addresses(in.field(9).list(typedFrom(0)))
 	}
@@ -216,7 +186,11 @@ func (m KDCReqBody) Append(b []byte) []byte {
 	w.time(5, m.Till)
 	w.optionalTime(6, m.RTime)
 	w.integer(7, int64(m.Nonce))
-	w.list(8, string(m.ETypes))
+	types := writer{}
+	for t := range m.ETypes.All() {
+		types.bareInteger(int64(t))
+	}
+	w.list(8, string(types.b))
 	w.optional(9, string(m.Addresses))
 	if m.EncAuthData.Cipher != "" {
 		w.encrypted(10, m.EncAuthData)
@@ -242,7 +216,7 @@ func (m KDCReqBody) Append(b []byte) []byte {
 type KDCRep struct {
 	Type      uint8 // ASRep or TGSRep
 	PAData    PAData
-	Client    Principal
+	Client    krb.Principal
 	Ticket    Ticket
 	RawTicket string // the ticket as it came; Append writes it where it is there
 	Enc       EncryptedData
@@ -317,19 +291,19 @@ func (m KDCRep) Append(b []byte) []byte {
 //	}
 type EncKDCRepPart struct {
 	TGS                                     bool // tagged as EncTGSRepPart, which some KDCs do for both
-	Key                                     enctype.Key
+	Key                                     krb.Key
 	LastReq                                 string // unchanged; "" when it is written without any
 	Nonce                                   uint32
-	KeyExpiration                           Time
-	Flags                                   Flags
-	AuthTime, StartTime, EndTime, RenewTill Time
-	Service                                 Principal
+	KeyExpiration                           krb.Time
+	Flags                                   krb.Flags
+	AuthTime, StartTime, EndTime, RenewTill krb.Time
+	Service                                 krb.Principal
 	Addresses                               Addresses
 	PAData                                  PAData
 }
 
 // NothingLast returns a LastReq without information (section 5.4.2): one entry of type 0.
-func NothingLast(t Time) string {
+func NothingLast(t krb.Time) string {
 	w := writer{}
 	p := w.open(tagSequence)
 	w.integer(0, 0)
