@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
@@ -489,19 +491,19 @@ func (r *rig) challenge(c header.Challenge) string {
 
 // angles shows a token: its text, of NTLM's messages what they are.
 func angles(token string) string {
-	if m, fault := ntlm.ParseNegotiate(token); fault.IsZero() {
-		return fmt.Sprintf("<NEGOTIATE, %d bytes, key exchange %t>", len(token), m.Flags.Has(ntlm.FlagKeyExchange))
+	if m, fault := ntlmssp.ParseNegotiate(token); fault.IsZero() {
+		return fmt.Sprintf("<NEGOTIATE, %d bytes, key exchange %t>", len(token), m.Flags.Has(ntlmssp.FlagKeyExchange))
 	}
-	if m, fault := ntlm.ParseChallenge(token); fault.IsZero() {
+	if m, fault := ntlmssp.ParseChallenge(token); fault.IsZero() {
 		name, _ := m.Flags.Text(m.TargetName)
 		return "<CHALLENGE of " + name + ">"
 	}
-	if m, fault := ntlm.ParseAuthenticate(token); fault.IsZero() {
+	if m, fault := ntlmssp.ParseAuthenticate(token); fault.IsZero() {
 		user, _ := m.Flags.Text(m.User)
 		s := "<AUTHENTICATE of " + user
-		if v2, fault := ntlm.ParseResponse(m.NT); fault.IsZero() {
-			b, aware := v2.Pairs.Get(ntlm.AVChannelBindings)
-			s += ", v2" + opt(v2.Pairs.Flags()&ntlm.AVFlagMIC != 0, "MIC") + opt(aware && strings.Trim(b, "\x00") != "", "bound")
+		if v2, fault := ntlmssp.ParseResponse(m.NT); fault.IsZero() {
+			b, aware := v2.Pairs.Get(ntlmssp.AVChannelBindings)
+			s += ", v2" + opt(v2.Pairs.Flags()&ntlmssp.AVFlagMIC != 0, "MIC") + opt(aware && strings.Trim(b, "\x00") != "", "bound")
 		}
 		return s + ">"
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -19,17 +21,17 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return c, gss.Output{}, err
 	}
 	token := in.Token.Bytes()
-	switch t := typeOf(token); {
+	switch t := ntlmssp.TypeOf(token); {
 	case c.cfg == nil:
 		return failWith(dead())
 	case !c.cfg.fault.IsZero():
 		return failWith(c.cfg.fault)
 	case !in.Token.Present():
 		return fail(gss.Unexpected, "expected a NEGOTIATE message, none came")
-	case t == typeChallenge, t == typeAuthenticate:
+	case t == ntlmssp.TypeChallenge, t == ntlmssp.TypeAuthenticate:
 		return fail(gss.Unexpected, "expected a NEGOTIATE message, a later one came")
 	}
-	m, fault := ParseNegotiate(token)
+	m, fault := ntlmssp.ParseNegotiate(token)
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
@@ -37,7 +39,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	next := challenged{cfg: c.cfg, binding: c.binding, hello: token, flags: flags, now: TimeOf(env.Now)}
+	next := challenged{cfg: c.cfg, binding: c.binding, hello: token, flags: flags, now: ntlmssp.TimeOf(env.Now)}
 	if !env.Fill("ntlm server challenge", next.server[:]) { // NLMP-3.2.5.1.1-1
 		return failWith(noEntropy())
 	}
@@ -58,21 +60,21 @@ func (acceptor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm acceptor(start
 // (NLMP-2.2.2.5-1). 128 and 56 are granted whenever they are asked for, as Windows does:
 // its clients require them even if they sign nothing. KEY_EXCH is granted only if the
 // key is used, LM_KEY never.
-func (c *config) grant(asked Flags) (Flags, gss.Fault) {
-	f := FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagTargetInfo | c.targetType
-	f |= asked & (FlagSign | FlagSeal | FlagESS | Flag128 | Flag56 | FlagVersion)
-	if asked.Any(FlagSign | FlagSeal) {
-		f |= asked & FlagKeyExchange
+func (c *config) grant(asked ntlmssp.Flags) (ntlmssp.Flags, gss.Fault) {
+	f := ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagTargetInfo | c.targetType
+	f |= asked & (ntlmssp.FlagSign | ntlmssp.FlagSeal | ntlmssp.FlagESS | ntlmssp.Flag128 | ntlmssp.Flag56 | ntlmssp.FlagVersion)
+	if asked.Any(ntlmssp.FlagSign | ntlmssp.FlagSeal) {
+		f |= asked & ntlmssp.FlagKeyExchange
 	}
 	switch {
-	case asked.Has(FlagUnicode):
-		f |= FlagUnicode
-	case asked.Has(FlagOEM):
-		f |= FlagOEM
+	case asked.Has(ntlmssp.FlagUnicode):
+		f |= ntlmssp.FlagUnicode
+	case asked.Has(ntlmssp.FlagOEM):
+		f |= ntlmssp.FlagOEM
 	default:
 		return 0, malformed("the NEGOTIATE message offers no character set")
 	}
-	if c.Require128 && !f.Has(Flag128|FlagESS) { // NLMP-3.2.5.1.1-1
+	if c.Require128 && !f.Has(ntlmssp.Flag128|ntlmssp.FlagESS) { // NLMP-3.2.5.1.1-1
 		return 0, gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the client does not ask for 128-bit keys and extended session security, which Config.Require128 demands"}
 	}
 	return f, gss.Fault{}
@@ -85,10 +87,10 @@ type challenged struct {
 	pending
 	cfg     *config
 	binding gss.Binding
-	hello   string // the NEGOTIATE as it came
-	flags   Flags  // of the CHALLENGE
-	server  Nonce
-	now     Time
+	hello   string        // the NEGOTIATE as it came
+	flags   ntlmssp.Flags // of the CHALLENGE
+	server  ntlmssp.Nonce
+	now     ntlmssp.Time
 }
 
 // challenge writes the CHALLENGE, a function of the state. It has target info and
@@ -97,16 +99,16 @@ type challenged struct {
 // (C28).
 func (c challenged) challenge(b []byte) []byte {
 	name := c.cfg.oemName
-	if c.flags.Has(FlagUnicode) {
+	if c.flags.Has(ntlmssp.FlagUnicode) {
 		name = c.cfg.unicodeName
 	}
-	var version Version
-	if c.flags.Has(FlagVersion) {
-		version = c.cfg.Version
+	var version ntlmssp.Version
+	if c.flags.Has(ntlmssp.FlagVersion) {
+		version = ntlmssp.Version(c.cfg.Version)
 	}
 	info := len(c.cfg.infoBefore) + 8 + 4
-	b = Challenge{Flags: c.flags, TargetName: name, Server: c.server, Version: version}.Append(b)
-	copy(b[40:], appendSpan(nil, info, len(b)))
+	b = ntlmssp.Challenge{Flags: c.flags, TargetName: name, Server: c.server, Version: version}.Append(b)
+	copy(b[40:], ntlmssp.AppendSpan(nil, info, len(b)))
 	b = append(b, c.cfg.infoBefore...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(c.now))
 	return append(b, 0, 0, 0, 0)
@@ -118,10 +120,10 @@ func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return c, gss.Output{}, err
 	}
 	token := in.Token.Bytes()
-	switch t := typeOf(token); {
+	switch t := ntlmssp.TypeOf(token); {
 	case !in.Token.Present():
 		return fail(gss.Unexpected, "expected an AUTHENTICATE message, none came")
-	case t == typeNegotiate, t == typeChallenge:
+	case t == ntlmssp.TypeNegotiate, t == ntlmssp.TypeChallenge:
 		return fail(gss.Unexpected, "expected an AUTHENTICATE message, another one came")
 	}
 	var p proof
@@ -146,7 +148,7 @@ func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	next := judging{c, token, user, domain}
 	var ask gss.Question
 	if c.cfg.PassThrough {
-		ask = NeedLogon{User: user, Domain: domain, Workstation: workstation, Server: c.server, NT: gss.NewSecret(p.m.NT), LM: gss.NewSecret(p.m.LM), Flags: p.flags}
+		ask = NeedLogon{User: user, Domain: domain, Workstation: workstation, Server: c.server, NT: gss.NewSecret(p.m.NT), LM: gss.NewSecret(p.m.LM), Flags: uint32(p.flags)}
 	} else {
 		ask = gss.NeedVerifier{Scheme: "NTLM", Realm: domain, User: user} // HTA-14
 	}

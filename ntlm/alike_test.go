@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
@@ -13,7 +15,7 @@ import (
 func TestMissingVerifierIsAlike(t *testing.T) {
 	w := newWorld(t, Config{}, acceptorConfig)
 	// Names that take the proof's computation an allocation, so that it can be counted.
-	w.login = gss.Password{User: strings.Repeat("u", MaxName/2), Domain: strings.Repeat("d", MaxName/2), Password: gss.NewSecret(userPassword)}
+	w.login = gss.Password{User: strings.Repeat("u", ntlmssp.MaxName/2), Domain: strings.Repeat("d", ntlmssp.MaxName/2), Password: gss.NewSecret(userPassword)}
 	c := w.greet()
 	a := w.accept()
 	w.respond(c.Context)

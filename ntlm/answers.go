@@ -58,7 +58,7 @@ type External struct{ User, Domain string }
 type NeedResponse struct {
 	User, Domain string
 	Target       gss.Target
-	Server       Nonce
+	Server       [8]byte
 	Temp         string // what NTProofStr covers beside the server's challenge
 }
 
@@ -77,9 +77,9 @@ type Computed struct {
 // Answers: [Logon], gss.Unknown, gss.Unverifiable, gss.Declined, gss.Unreachable.
 type NeedLogon struct {
 	User, Domain, Workstation string
-	Server                    Nonce
+	Server                    [8]byte
 	NT, LM                    gss.Secret
-	Flags                     Flags
+	Flags                     uint32 // NegotiateFlags (MS-NLMP section 2.2.2.5)
 }
 
 // Logon answers [NeedLogon]. A Logon without a SessionKey is refused where the

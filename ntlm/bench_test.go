@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	//lint:ignore SA1019 the floor is what the protocol asks for
 	"golang.org/x/crypto/md4"
@@ -65,9 +67,9 @@ func prepare(tb testing.TB, w *world) (in ingredients, challenge gss.Token, gree
 	c := w.greet()
 	w.accept()
 	w.respond(c.Context)
-	m, _ := ParseAuthenticate(w.token.Bytes())
-	ch, _ := ParseChallenge(w.challenge.Bytes())
-	in = ingredients{password: appendUTF16(nil, userPassword), userDomain: appendUTF16(nil, "ALICEEXAMPLE"), server: append([]byte(nil), ch.Server[:]...),
+	m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+	ch, _ := ntlmssp.ParseChallenge(w.challenge.Bytes())
+	in = ingredients{password: ntlmssp.AppendUTF16(nil, userPassword), userDomain: ntlmssp.AppendUTF16(nil, "ALICEEXAMPLE"), server: append([]byte(nil), ch.Server[:]...),
 		temp: []byte(m.NT[16:]), hello: []byte(w.hello.Bytes()), challenge: []byte(w.challenge.Bytes()), token: []byte(w.token.Bytes()), key: []byte(m.SessionKey)}
 	return in, w.challenge, c.Context
 }
@@ -196,8 +198,8 @@ func TestAllocations(t *testing.T) {
 	}
 	raw := w.token.Bytes()
 	if n := testing.AllocsPerRun(200, func() {
-		m, _ := ParseAuthenticate(raw)
-		r, _ := ParseResponse(m.NT)
+		m, _ := ntlmssp.ParseAuthenticate(raw)
+		r, _ := ntlmssp.ParseResponse(m.NT)
 		sinkByte += byte(r.Pairs.Flags())
 	}); n != 0 {
 		t.Errorf("parsing: %v allocations", n)

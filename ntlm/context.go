@@ -3,6 +3,8 @@ package ntlm
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -75,7 +77,7 @@ type established struct {
 	bound         bool // the channel bindings were compared, and are equal
 	passedThrough bool
 	mic           bool // the AUTHENTICATE had a MIC
-	flags         Flags
+	flags         ntlmssp.Flags
 	key           Key    // ExportedSessionKey
 	user, domain  string // of the peer, acceptors only
 	data          string // Logon.Data
@@ -99,7 +101,7 @@ func (c established) Info() gss.Info {
 	}
 	if c.protects() {
 		info.Flags |= gss.Integrity | gss.ReplayDetect | gss.Sequence
-		if c.flags.Has(FlagSeal) {
+		if c.flags.Has(ntlmssp.FlagSeal) {
 			info.Flags |= gss.Confidential
 		}
 	}
@@ -109,7 +111,7 @@ func (c established) Info() gss.Info {
 // protects reports whether there is message protection: never for an anonymous user,
 // since its key is no secret (MS-NLMP section 3.4).
 func (c established) protects() bool {
-	return c.flags.Any(FlagSign|FlagSeal) && !c.anonymous && !c.key.IsZero()
+	return c.flags.Any(ntlmssp.FlagSign|ntlmssp.FlagSeal) && !c.anonymous && !c.key.IsZero()
 }
 
 // Session implements gss.Context. The session is made here, so that a context without

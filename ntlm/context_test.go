@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/equalwork"
 	"github.com/countersign-auth/countersign/internal/requirement"
@@ -31,30 +33,30 @@ func TestExchange(t *testing.T) {
 	}
 	speak(t, c.Context, a.Context)
 	// What the client sent: a MIC, 24 zero bytes for LM, the SPN, the binding.
-	m, _ := ParseAuthenticate(w.token.Bytes())
-	r, fault := ParseResponse(m.NT)
-	if !fault.IsZero() || m.LM != strings.Repeat("\x00", 24) || r.Pairs.Flags() != AVFlagMIC || m.MIC == [16]byte{} {
+	m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+	r, fault := ntlmssp.ParseResponse(m.NT)
+	if !fault.IsZero() || m.LM != strings.Repeat("\x00", 24) || r.Pairs.Flags() != ntlmssp.AVFlagMIC || m.MIC == [16]byte{} {
 		t.Errorf("LM %x, flags %x, MIC %x, %v", m.LM, r.Pairs.Flags(), m.MIC, fault)
 	}
-	spn, _ := r.Pairs.Get(AVTargetName)
+	spn, _ := r.Pairs.Get(ntlmssp.AVTargetName)
 	sum, _ := target.Binding.Hash(false)
-	if binding, _ := r.Pairs.Get(AVChannelBindings); spn != string(appendUTF16(nil, "HTTP/www.example")) || binding != string(sum[:]) {
+	if binding, _ := r.Pairs.Get(ntlmssp.AVChannelBindings); spn != string(ntlmssp.AppendUTF16(nil, "HTTP/www.example")) || binding != string(sum[:]) {
 		t.Errorf("target %q, binding %x", spn, binding)
 	}
 	// What the server sent: names and time, nothing that makes peers stumble.
-	ch, _ := ParseChallenge(w.challenge.Bytes())
-	pairs, fault := ParseAVPairs(ch.TargetInfo)
+	ch, _ := ntlmssp.ParseChallenge(w.challenge.Bytes())
+	pairs, fault := ntlmssp.ParseAVPairs(ch.TargetInfo)
 	stamp, timed := pairs.Timestamp()
-	if !fault.IsZero() || !timed || stamp < TimeOf(w.now) {
+	if !fault.IsZero() || !timed || stamp < ntlmssp.TimeOf(w.now) {
 		t.Errorf("time %v, %v", stamp, fault)
 	}
 	for id := range pairs.All() {
-		if id == AVFlags || id == AVTargetName || id == AVChannelBindings {
+		if id == ntlmssp.AVFlags || id == ntlmssp.AVTargetName || id == ntlmssp.AVChannelBindings {
 			t.Errorf("the challenge has %v (C28)", id)
 		}
 	}
 	name, _ := ch.Flags.Text(ch.TargetName)
-	if computer, _ := pairs.Get(AVComputer); name != "EXAMPLE" || computer != string(appendUTF16(nil, "WWW")) || !ch.Flags.Has(FlagTargetDomain) {
+	if computer, _ := pairs.Get(ntlmssp.AVComputer); name != "EXAMPLE" || computer != string(ntlmssp.AppendUTF16(nil, "WWW")) || !ch.Flags.Has(ntlmssp.FlagTargetDomain) {
 		t.Errorf("%q %q %v", name, computer, ch.Flags)
 	}
 }
@@ -293,9 +295,9 @@ func TestBindingTable(t *testing.T) {
 		w := newWorld(t, Config{}, acceptorConfig)
 		w.clientTarget.Binding = row.client
 		w.run()
-		m, _ := ParseAuthenticate(w.token.Bytes())
-		r, _ := ParseResponse(m.NT)
-		value, sent := r.Pairs.Get(AVChannelBindings)
+		m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+		r, _ := ntlmssp.ParseResponse(m.NT)
+		value, sent := r.Pairs.Get(ntlmssp.AVChannelBindings)
 		sum, aware := row.client.Hash(false)
 		if sent != aware || sent && value != string(sum[:]) {
 			t.Errorf("client %v sends %x, %v", row.client, value, sent)
@@ -313,12 +315,12 @@ func TestBindingTable(t *testing.T) {
 
 // golden:ntlm_mic_stripped, kit:NTLM/mic (V22).
 func TestMIC(t *testing.T) {
-	rewrite := func(change func(m *Authenticate)) func(int, string) string {
+	rewrite := func(change func(m *ntlmssp.Authenticate)) func(int, string) string {
 		return func(kind int, token string) string {
-			if kind != typeAuthenticate {
+			if kind != ntlmssp.TypeAuthenticate {
 				return token
 			}
-			m, _ := ParseAuthenticate(token)
+			m, _ := ntlmssp.ParseAuthenticate(token)
 			change(&m)
 			return string(m.Append(nil))
 		}
@@ -330,36 +332,40 @@ func TestMIC(t *testing.T) {
 		want   gss.Code
 	}{
 		{"nothing is done", nil, gss.NoFault},
-		{"written anew", rewrite(func(*Authenticate) {}), gss.NoFault},
-		{"zeroed MIC", rewrite(func(m *Authenticate) { m.MIC = [16]byte{} }), gss.NotAuthentic},
-		{"no room for a MIC", rewrite(func(m *Authenticate) { m.HasMIC = false }), gss.NotAuthentic},
-		{"flag cleared", rewrite(func(m *Authenticate) { m.NT = strings.Replace(m.NT, flagWord, "\x06\x00\x04\x00\x00\x00\x00\x00", 1) }), gss.BadCredentials},
-		{"flag and MIC stripped", rewrite(func(m *Authenticate) {
+		{"written anew", rewrite(func(*ntlmssp.Authenticate) {}), gss.NoFault},
+		{"zeroed MIC", rewrite(func(m *ntlmssp.Authenticate) { m.MIC = [16]byte{} }), gss.NotAuthentic},
+		{"no room for a MIC", rewrite(func(m *ntlmssp.Authenticate) { m.HasMIC = false }), gss.NotAuthentic},
+		{"flag cleared", rewrite(func(m *ntlmssp.Authenticate) {
+			m.NT = strings.Replace(m.NT, flagWord, "\x06\x00\x04\x00\x00\x00\x00\x00", 1)
+		}), gss.BadCredentials},
+		{"flag and MIC stripped", rewrite(func(m *ntlmssp.Authenticate) {
 			m.NT, m.MIC, m.HasMIC = strings.Replace(m.NT, flagWord, "", 1), [16]byte{}, false
 		}), gss.BadCredentials},
-		{"flag pair made unknown", rewrite(func(m *Authenticate) { m.NT = strings.Replace(m.NT, flagWord, "\x66\x00\x04\x00\x02\x00\x00\x00", 1) }), gss.BadCredentials},
-		{"two flag words", rewrite(func(m *Authenticate) { m.NT = strings.Replace(m.NT, flagWord, flagWord+flagWord, 1) }), gss.Malformed},
-		{"no response", rewrite(func(m *Authenticate) { m.NT = "" }), gss.NotPermitted},
-		{"another user", rewrite(func(m *Authenticate) { m.User = string(appendUTF16(nil, "bob")) }), gss.UnknownUser},
-		{"another workstation", rewrite(func(m *Authenticate) { m.Workstation = "X\x00" }), gss.NotAuthentic},
-		{"sealing switched off", rewrite(func(m *Authenticate) { m.Flags &^= FlagSign }), gss.NotAuthentic},
-		{"no session key", rewrite(func(m *Authenticate) { m.SessionKey = "" }), gss.Malformed}, // golden:ntlm_keyexch_missing
-		{"a short session key", rewrite(func(m *Authenticate) { m.SessionKey = m.SessionKey[:15] }), gss.Malformed},
-		{"another session key", rewrite(func(m *Authenticate) { m.SessionKey = strings.Repeat("k", 16) }), gss.NotAuthentic},
+		{"flag pair made unknown", rewrite(func(m *ntlmssp.Authenticate) {
+			m.NT = strings.Replace(m.NT, flagWord, "\x66\x00\x04\x00\x02\x00\x00\x00", 1)
+		}), gss.BadCredentials},
+		{"two flag words", rewrite(func(m *ntlmssp.Authenticate) { m.NT = strings.Replace(m.NT, flagWord, flagWord+flagWord, 1) }), gss.Malformed},
+		{"no response", rewrite(func(m *ntlmssp.Authenticate) { m.NT = "" }), gss.NotPermitted},
+		{"another user", rewrite(func(m *ntlmssp.Authenticate) { m.User = string(ntlmssp.AppendUTF16(nil, "bob")) }), gss.UnknownUser},
+		{"another workstation", rewrite(func(m *ntlmssp.Authenticate) { m.Workstation = "X\x00" }), gss.NotAuthentic},
+		{"sealing switched off", rewrite(func(m *ntlmssp.Authenticate) { m.Flags &^= ntlmssp.FlagSign }), gss.NotAuthentic},
+		{"no session key", rewrite(func(m *ntlmssp.Authenticate) { m.SessionKey = "" }), gss.Malformed}, // golden:ntlm_keyexch_missing
+		{"a short session key", rewrite(func(m *ntlmssp.Authenticate) { m.SessionKey = m.SessionKey[:15] }), gss.Malformed},
+		{"another session key", rewrite(func(m *ntlmssp.Authenticate) { m.SessionKey = strings.Repeat("k", 16) }), gss.NotAuthentic},
 		{"a NEGOTIATE that asks for less", func(kind int, token string) string {
-			if kind != typeNegotiate {
+			if kind != ntlmssp.TypeNegotiate {
 				return token
 			}
-			m, _ := ParseNegotiate(token)
-			m.Flags &^= Flag128
+			m, _ := ntlmssp.ParseNegotiate(token)
+			m.Flags &^= ntlmssp.Flag128
 			return string(m.Append(nil))
 		}, gss.NotAuthentic},
 		{"a CHALLENGE that grants less", func(kind int, token string) string {
-			if kind != typeChallenge {
+			if kind != ntlmssp.TypeChallenge {
 				return token
 			}
-			m, _ := ParseChallenge(token)
-			m.Flags &^= Flag128
+			m, _ := ntlmssp.ParseChallenge(token)
+			m.Flags &^= ntlmssp.Flag128
 			return string(m.Append(nil))
 		}, gss.NotAuthentic},
 		// Without the time the client sends no MIC, but the time does not come back.
@@ -402,10 +408,10 @@ func TestMIC(t *testing.T) {
 
 // timeless takes the time out of the challenge.
 func timeless(kind int, token string) string {
-	if kind != typeChallenge {
+	if kind != ntlmssp.TypeChallenge {
 		return token
 	}
-	m, _ := ParseChallenge(token)
+	m, _ := ntlmssp.ParseChallenge(token)
 	at := strings.Index(m.TargetInfo, "\x07\x00\x08\x00")
 	m.TargetInfo = m.TargetInfo[:at] + m.TargetInfo[at+12:]
 	return string(m.Append(nil))
@@ -417,8 +423,8 @@ func TestTimelessChallenge(t *testing.T) {
 	w := newWorld(t, Config{}, acceptorConfig)
 	w.mangle = func(kind int, token string) string {
 		token = timeless(kind, token)
-		if kind == typeChallenge {
-			m, _ := ParseChallenge(token)
+		if kind == ntlmssp.TypeChallenge {
+			m, _ := ntlmssp.ParseChallenge(token)
 			m.TargetInfo = "\x06\x00\x04\x00\x03\x00\x00\x00\x09\x00\x02\x00x\x00\x0a\x00\x10\x00" + strings.Repeat("z", 16) + m.TargetInfo
 			token = string(m.Append(nil))
 		}
@@ -426,9 +432,9 @@ func TestTimelessChallenge(t *testing.T) {
 	}
 	_, a := w.run()
 	refused(t, a, gss.NotAuthentic) // our acceptor sent a time
-	m, _ := ParseAuthenticate(w.token.Bytes())
-	r, fault := ParseResponse(m.NT)
-	if !fault.IsZero() || r.Pairs.Flags() != AVFlagConstrained || m.MIC != [16]byte{} {
+	m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+	r, fault := ntlmssp.ParseResponse(m.NT)
+	if !fault.IsZero() || r.Pairs.Flags() != ntlmssp.AVFlagConstrained || m.MIC != [16]byte{} {
 		t.Errorf("flags %x, MIC %x, %v", r.Pairs.Flags(), m.MIC, fault)
 	}
 	if m.LM[16:] != string(r.Client[:]) || m.LM[:16] == strings.Repeat("\x00", 16) {
@@ -437,7 +443,7 @@ func TestTimelessChallenge(t *testing.T) {
 	if ns, ok := r.Time.Unix(); !ok || ns < w.now-1000 || ns > w.now+1_000_000 {
 		t.Errorf("time %d", ns)
 	}
-	if spn, _ := r.Pairs.Get(AVTargetName); spn != string(appendUTF16(nil, "HTTP/www.example")) {
+	if spn, _ := r.Pairs.Get(ntlmssp.AVTargetName); spn != string(ntlmssp.AppendUTF16(nil, "HTTP/www.example")) {
 		t.Errorf("the server's target name came back: %q", spn)
 	}
 }
@@ -469,10 +475,10 @@ func TestNoKeyNoMIC(t *testing.T) {
 	w := newWorld(t, Config{}, server)
 	w.users = func(gss.Question) gss.Answer { return Logon{Accepted: true} }
 	w.mangle = func(kind int, token string) string {
-		if kind != typeAuthenticate {
+		if kind != ntlmssp.TypeAuthenticate {
 			return token
 		}
-		m, _ := ParseAuthenticate(token)
+		m, _ := ntlmssp.ParseAuthenticate(token)
 		var key Key
 		copy(key[:], m.SessionKey)
 		mic := micOf(rc4Once(Key{}, key), w.hello.Bytes(), w.challenge.Bytes(), token)
@@ -482,7 +488,7 @@ func TestNoKeyNoMIC(t *testing.T) {
 	_, a := w.run()
 	refused(t, a, gss.NotAuthentic)
 	w.mangle = nil // no MIC at all: accepted, but without a session
-	a = w.plainRun(plainUnicode|FlagSign|Flag128|FlagKeyExchange, nil, nil)
+	a = w.plainRun(plainUnicode|ntlmssp.FlagSign|ntlmssp.Flag128|ntlmssp.FlagKeyExchange, nil, nil)
 	if _, ok := a.Context.Session(); a.State != gss.Complete || ok {
 		t.Errorf("session %v, %v", ok, a.Fault)
 	}
@@ -495,14 +501,14 @@ func TestWeakResponse(t *testing.T) {
 	server.Require128 = true
 	w := newWorld(t, Config{}, server)
 	w.mangle = func(kind int, token string) string {
-		if kind == typeAuthenticate {
-			m, _ := ParseAuthenticate(token)
-			m.Flags &^= Flag128
+		if kind == ntlmssp.TypeAuthenticate {
+			m, _ := ntlmssp.ParseAuthenticate(token)
+			m.Flags &^= ntlmssp.Flag128
 			token = string(m.Append(nil))
 		}
 		return token
 	}
-	refused(t, w.plainRun(plainUnicode|Flag128, nil, nil), gss.NotPermitted)
+	refused(t, w.plainRun(plainUnicode|ntlmssp.Flag128, nil, nil), gss.NotPermitted)
 }
 
 // KEY_EXCH is for keys that are used: where the server grants neither signing nor
@@ -510,16 +516,16 @@ func TestWeakResponse(t *testing.T) {
 func TestKeyExchangeWithoutUse(t *testing.T) {
 	w := newWorld(t, Config{}, acceptorConfig)
 	w.mangle = func(kind int, token string) string {
-		if kind == typeChallenge {
-			m, _ := ParseChallenge(token)
-			m.Flags &^= FlagSign
+		if kind == ntlmssp.TypeChallenge {
+			m, _ := ntlmssp.ParseChallenge(token)
+			m.Flags &^= ntlmssp.FlagSign
 			token = string(m.Append(nil))
 		}
 		return token
 	}
 	c, _ := w.run()
-	m, _ := ParseAuthenticate(w.token.Bytes())
-	if _, ok := c.Context.Session(); ok || c.State != gss.Complete || m.Flags.Has(FlagKeyExchange) || m.SessionKey != "" {
+	m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+	if _, ok := c.Context.Session(); ok || c.State != gss.Complete || m.Flags.Has(ntlmssp.FlagKeyExchange) || m.SessionKey != "" {
 		t.Errorf("flags %v, session key of %d bytes, session %v", m.Flags, len(m.SessionKey), ok)
 	}
 }
@@ -531,51 +537,51 @@ func TestSingleHost(t *testing.T) {
 	if _, a := w.run(); a.State != gss.Complete {
 		t.Fatal(a.Fault)
 	}
-	m, _ := ParseAuthenticate(w.token.Bytes())
-	r, _ := ParseResponse(m.NT)
-	if v, _ := r.Pairs.Get(AVSingleHost); len(v) != 48 || v[0] != 48 || !strings.HasPrefix(v[16:], "machine") {
+	m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+	r, _ := ntlmssp.ParseResponse(m.NT)
+	if v, _ := r.Pairs.Get(ntlmssp.AVSingleHost); len(v) != 48 || v[0] != 48 || !strings.HasPrefix(v[16:], "machine") {
 		t.Errorf("%q", v)
 	}
 }
 
 // unit:ntlm_flag_table (NLMP-2.2.2.5-1): what a challenge grants.
 func TestFlagTable(t *testing.T) {
-	always := FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagTargetInfo | FlagTargetDomain
-	for _, row := range []struct{ asked, granted Flags }{
-		{FlagUnicode, FlagUnicode},
-		{FlagUnicode | FlagOEM, FlagUnicode},
-		{FlagOEM, FlagOEM},
-		{FlagUnicode | FlagSign | FlagSeal | FlagKeyExchange | Flag128 | Flag56, FlagUnicode | FlagSign | FlagSeal | FlagKeyExchange | Flag128 | Flag56},
-		{FlagUnicode | Flag128 | Flag56, FlagUnicode | Flag128 | Flag56}, // as Windows
-		{FlagUnicode | FlagKeyExchange, FlagUnicode},
-		{FlagUnicode | FlagESS | FlagLMKey, FlagUnicode | FlagESS},
-		{FlagUnicode | FlagLMKey | FlagNonNTKey | FlagDatagram | FlagIdentify | 8, FlagUnicode},
-		{FlagUnicode | FlagVersion | FlagOEMDomain, FlagUnicode | FlagVersion},
+	always := ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagTargetInfo | ntlmssp.FlagTargetDomain
+	for _, row := range []struct{ asked, granted ntlmssp.Flags }{
+		{ntlmssp.FlagUnicode, ntlmssp.FlagUnicode},
+		{ntlmssp.FlagUnicode | ntlmssp.FlagOEM, ntlmssp.FlagUnicode},
+		{ntlmssp.FlagOEM, ntlmssp.FlagOEM},
+		{ntlmssp.FlagUnicode | ntlmssp.FlagSign | ntlmssp.FlagSeal | ntlmssp.FlagKeyExchange | ntlmssp.Flag128 | ntlmssp.Flag56, ntlmssp.FlagUnicode | ntlmssp.FlagSign | ntlmssp.FlagSeal | ntlmssp.FlagKeyExchange | ntlmssp.Flag128 | ntlmssp.Flag56},
+		{ntlmssp.FlagUnicode | ntlmssp.Flag128 | ntlmssp.Flag56, ntlmssp.FlagUnicode | ntlmssp.Flag128 | ntlmssp.Flag56}, // as Windows
+		{ntlmssp.FlagUnicode | ntlmssp.FlagKeyExchange, ntlmssp.FlagUnicode},
+		{ntlmssp.FlagUnicode | ntlmssp.FlagESS | ntlmssp.FlagLMKey, ntlmssp.FlagUnicode | ntlmssp.FlagESS},
+		{ntlmssp.FlagUnicode | ntlmssp.FlagLMKey | ntlmssp.FlagNonNTKey | ntlmssp.FlagDatagram | ntlmssp.FlagIdentify | 8, ntlmssp.FlagUnicode},
+		{ntlmssp.FlagUnicode | ntlmssp.FlagVersion | ntlmssp.FlagOEMDomain, ntlmssp.FlagUnicode | ntlmssp.FlagVersion},
 	} {
-		a := step(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(Negotiate{Flags: row.asked}.Append(nil)))}, gss.Continue)
-		ch, fault := ParseChallenge(a.Token.Bytes())
-		if !fault.IsZero() || ch.Flags != always|row.granted || (ch.Version == Version{}) != !row.asked.Has(FlagVersion) {
+		a := step(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: row.asked}.Append(nil)))}, gss.Continue)
+		ch, fault := ntlmssp.ParseChallenge(a.Token.Bytes())
+		if !fault.IsZero() || ch.Flags != always|row.granted || (ch.Version == ntlmssp.Version{}) != !row.asked.Has(ntlmssp.FlagVersion) {
 			t.Errorf("asked %v, granted %v (%v)", row.asked, ch.Flags, fault)
 		}
 		requirement.Held(t, "unit:ntlm_flag_table")
 	}
-	a := take(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(Negotiate{Flags: FlagNTLM}.Append(nil)))})
+	a := take(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagNTLM}.Append(nil)))})
 	refused(t, a, gss.Malformed)
 	alone := Config{Computer: "Ω"}
-	a = step(t, mechanism(t, alone).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(Negotiate{Flags: FlagOEM}.Append(nil)))}, gss.Continue)
-	if ch, _ := ParseChallenge(a.Token.Bytes()); !ch.Flags.Has(FlagTargetServer) || ch.TargetName != "" {
+	a = step(t, mechanism(t, alone).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagOEM}.Append(nil)))}, gss.Continue)
+	if ch, _ := ntlmssp.ParseChallenge(a.Token.Bytes()); !ch.Flags.Has(ntlmssp.FlagTargetServer) || ch.TargetName != "" {
 		t.Errorf("%+v", ch)
 	}
 }
 
 // golden:ntlm_weak_challenge (NLMP-3.1.5.1.2-1).
 func TestWeakChallenge(t *testing.T) {
-	without := func(f Flags) func(int, string) string {
+	without := func(f ntlmssp.Flags) func(int, string) string {
 		return func(kind int, token string) string {
-			if kind != typeChallenge {
+			if kind != ntlmssp.TypeChallenge {
 				return token
 			}
-			m, _ := ParseChallenge(token)
+			m, _ := ntlmssp.ParseChallenge(token)
 			m.Flags &^= f
 			return string(m.Append(nil))
 		}
@@ -587,19 +593,19 @@ func TestWeakChallenge(t *testing.T) {
 		mangle func(int, string) string
 		code   gss.Code
 	}{
-		{"no character set", Config{}, 0, without(FlagUnicode | FlagOEM), gss.Malformed},
-		{"no signing, asked for", Config{}, gss.Integrity, without(FlagSign), gss.NotPermitted},
-		{"no signing, for order", Config{}, gss.Sequence, without(FlagSign), gss.NotPermitted},
-		{"no sealing, asked for", Config{}, gss.Confidential, without(FlagSeal), gss.NotPermitted},
-		{"no 128 bits, demanded", Config{Require128: true}, 0, without(Flag128), gss.NotPermitted},
-		{"no 128 bits, signing asked for", Config{}, gss.Integrity, without(Flag128), gss.NotPermitted},
-		{"no extended session security, signing asked for", Config{}, gss.Integrity, without(FlagESS), gss.NotPermitted},
-		{"no extended session security, at that level", Config{Level: V1Session}, 0, without(FlagESS), gss.NotPermitted},
+		{"no character set", Config{}, 0, without(ntlmssp.FlagUnicode | ntlmssp.FlagOEM), gss.Malformed},
+		{"no signing, asked for", Config{}, gss.Integrity, without(ntlmssp.FlagSign), gss.NotPermitted},
+		{"no signing, for order", Config{}, gss.Sequence, without(ntlmssp.FlagSign), gss.NotPermitted},
+		{"no sealing, asked for", Config{}, gss.Confidential, without(ntlmssp.FlagSeal), gss.NotPermitted},
+		{"no 128 bits, demanded", Config{Require128: true}, 0, without(ntlmssp.Flag128), gss.NotPermitted},
+		{"no 128 bits, signing asked for", Config{}, gss.Integrity, without(ntlmssp.Flag128), gss.NotPermitted},
+		{"no extended session security, signing asked for", Config{}, gss.Integrity, without(ntlmssp.FlagESS), gss.NotPermitted},
+		{"no extended session security, at that level", Config{Level: V1Session}, 0, without(ntlmssp.FlagESS), gss.NotPermitted},
 		{"no names, signing asked for", Config{}, gss.Integrity, func(kind int, token string) string {
-			if kind != typeChallenge {
+			if kind != ntlmssp.TypeChallenge {
 				return token
 			}
-			m, _ := ParseChallenge(token)
+			m, _ := ntlmssp.ParseChallenge(token)
 			m.TargetInfo = "\x00\x00\x00\x00"
 			return string(m.Append(nil))
 		}, gss.NotPermitted},
@@ -617,7 +623,7 @@ func TestWeakChallenge(t *testing.T) {
 	}
 	strong := acceptorConfig
 	strong.Require128 = true
-	a := take(t, mechanism(t, strong).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(Negotiate{Flags: FlagUnicode | FlagESS}.Append(nil)))})
+	a := take(t, mechanism(t, strong).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagUnicode | ntlmssp.FlagESS}.Append(nil)))})
 	refused(t, a, gss.NotPermitted)
 }
 
@@ -628,10 +634,10 @@ func TestSeeds(t *testing.T) {
 	a := take(t, w.server.Accept(target), gss.Env{Now: 1}, gss.Input{Token: w.hello})
 	refused(t, a, gss.NoEntropy)
 	requirement.Held(t, "prop:zero_seed_fails_closed")
-	seen := map[Nonce]bool{}
+	seen := map[ntlmssp.Nonce]bool{}
 	for n := range 50 {
 		a = step(t, w.server.Accept(target), gss.Env{Seed: gss.Seed{byte(n + 1)}}, gss.Input{Token: w.hello}, gss.Continue)
-		ch, _ := ParseChallenge(a.Token.Bytes())
+		ch, _ := ntlmssp.ParseChallenge(a.Token.Bytes())
 		if seen[ch.Server] {
 			t.Fatal("a challenge comes twice")
 		}
@@ -646,8 +652,8 @@ func TestSeeds(t *testing.T) {
 	tokens := map[string]bool{}
 	for n := range 50 {
 		r := step(t, c.Context, gss.Env{Seed: gss.Seed{byte(n + 1)}}, gss.Input{Token: a.Token}, gss.Complete)
-		m, _ := ParseAuthenticate(r.Token.Bytes())
-		resp, _ := ParseResponse(m.NT)
+		m, _ := ntlmssp.ParseAuthenticate(r.Token.Bytes())
+		resp, _ := ntlmssp.ParseResponse(m.NT)
 		if tokens[string(resp.Client[:])] || tokens[m.SessionKey] {
 			t.Fatal("a client challenge or a session key comes twice")
 		}
@@ -770,9 +776,9 @@ func TestCredentials(t *testing.T) {
 	}
 	// A server that chose OEM gets what fits.
 	oem := func(kind int, token string) string {
-		if kind == typeNegotiate {
-			m, _ := ParseNegotiate(token)
-			m.Flags &^= FlagUnicode
+		if kind == ntlmssp.TypeNegotiate {
+			m, _ := ntlmssp.ParseNegotiate(token)
+			m.Flags &^= ntlmssp.FlagUnicode
 			return string(m.Append(nil))
 		}
 		return token
@@ -794,16 +800,16 @@ func TestUngrantedUnicode(t *testing.T) {
 	w.login = gss.Password{User: "alice", Domain: "EXAMPLE", Password: gss.NewSecret(userPassword)}
 	w.mangle = func(kind int, token string) string {
 		switch kind {
-		case typeNegotiate:
-			m, _ := ParseNegotiate(token)
-			m.Flags &^= FlagUnicode
+		case ntlmssp.TypeNegotiate:
+			m, _ := ntlmssp.ParseNegotiate(token)
+			m.Flags &^= ntlmssp.FlagUnicode
 			return string(m.Append(nil))
-		case typeAuthenticate:
-			m, _ := ParseAuthenticate(token)
-			if !m.Flags.Has(FlagOEM) || m.User != "alice" {
+		case ntlmssp.TypeAuthenticate:
+			m, _ := ntlmssp.ParseAuthenticate(token)
+			if !m.Flags.Has(ntlmssp.FlagOEM) || m.User != "alice" {
 				t.Fatalf("the client did not write OEM: %v", m.Flags)
 			}
-			m.Flags |= FlagUnicode
+			m.Flags |= ntlmssp.FlagUnicode
 			return string(m.Append(nil))
 		}
 		return token
@@ -835,8 +841,8 @@ func TestLevels(t *testing.T) {
 			if a.Fault.Code != want || want == gss.NotPermitted && !strings.Contains(a.Fault.Detail, "Config.Level") {
 				t.Errorf("client %d, server %d: %v", client, server, a.Fault)
 			}
-			m, _ := ParseAuthenticate(w.token.Bytes())
-			if (m.LM == m.NT) != (client == V1) || (len(m.NT) == v1Size) != (client != V2) {
+			m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+			if (m.LM == m.NT) != (client == V1) || (len(m.NT) == ntlmssp.V1Size) != (client != V2) {
 				t.Errorf("level %d sends LM %x, NT %x", client, m.LM, m.NT)
 			}
 		}
@@ -845,8 +851,8 @@ func TestLevels(t *testing.T) {
 	w := newWorld(t, Config{Level: LM}, Config{Computer: "WWW", Level: LM})
 	w.login = gss.Password{User: "alice", Password: gss.NewSecret("short")}
 	w.mangle = func(kind int, token string) string {
-		if kind == typeAuthenticate {
-			m, _ := ParseAuthenticate(token)
+		if kind == ntlmssp.TypeAuthenticate {
+			m, _ := ntlmssp.ParseAuthenticate(token)
 			m.NT = ""
 			token = string(m.Append(nil))
 		}
@@ -973,7 +979,7 @@ func TestTargets(t *testing.T) {
 		{"www.example", "cifs", []string{"HTTP/www.example"}, false, gss.WrongResource},
 		{"", "HTTP", []string{"HTTP/www.example"}, false, gss.NoFault},
 		{"", "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
-		{strings.Repeat("h", MaxName), "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
+		{strings.Repeat("h", ntlmssp.MaxName), "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
 	} {
 		c := acceptorConfig
 		c.Targets, c.RequireTarget = row.targets, row.require
@@ -985,8 +991,8 @@ func TestTargets(t *testing.T) {
 	}
 	// A name from a source that the client does not trust counts as none.
 	cfg := mechanism(t, Config{Computer: "WWW", Targets: []string{"HTTP/www.example"}, RequireTarget: true}).cfg
-	pairs, _ := ParseAVPairs("\x06\x00\x04\x00\x04\x00\x00\x00" + string(appendAVText(nil, AVTargetName, "HTTP/www.example")) + "\x00\x00\x00\x00")
-	p := proof{v2: true, response: Response{Pairs: pairs}}
+	pairs, _ := ntlmssp.ParseAVPairs("\x06\x00\x04\x00\x04\x00\x00\x00" + string(ntlmssp.AppendAVText(nil, ntlmssp.AVTargetName, "HTTP/www.example")) + "\x00\x00\x00\x00")
+	p := proof{v2: true, response: ntlmssp.Response{Pairs: pairs}}
 	if fault := cfg.judgeTarget(&p); fault.Code != gss.NotPermitted {
 		t.Error(fault)
 	}
@@ -1001,7 +1007,7 @@ func TestSkew(t *testing.T) {
 		c := acceptorConfig
 		c.MaxSkew = hour
 		w := newWorld(t, Config{}, c)
-		w.hello = gss.TokenOf(string(Negotiate{Flags: plainUnicode}.Append(nil)))
+		w.hello = gss.TokenOf(string(ntlmssp.Negotiate{Flags: plainUnicode}.Append(nil)))
 		a := w.accept()
 		w.now += row.off
 		token, _ := w.plain(w.challenge.Bytes(), plainUnicode, nil) // a client that sends its own time
@@ -1046,7 +1052,7 @@ func TestConfig(t *testing.T) {
 // prop: with a MIC no flipped bit of any message lets a client in.
 func TestPropertyBitFlips(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		kind := rapid.IntRange(typeNegotiate, typeAuthenticate).Draw(rt, "message")
+		kind := rapid.IntRange(ntlmssp.TypeNegotiate, ntlmssp.TypeAuthenticate).Draw(rt, "message")
 		at := rapid.IntRange(0, 1<<20).Draw(rt, "bit")
 		w := newWorld(t, Config{}, acceptorConfig)
 		w.clientTarget.Want = gss.Confidential

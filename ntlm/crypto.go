@@ -6,6 +6,8 @@ import (
 	"crypto/subtle"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	//lint:ignore SA1019 MS-NLMP is built on MD4
 	"golang.org/x/crypto/md4"
 )
@@ -68,7 +70,7 @@ func appendPad(b []byte, key *Key, pad byte) []byte {
 // ntowfv1 returns NTOWFv1, the MD4 of the password in UTF-16LE (MS-NLMP section 3.3.1).
 func ntowfv1(password string) Key {
 	var room [128]byte
-	return md4Sum(appendUTF16(room[:0], password))
+	return md4Sum(ntlmssp.AppendUTF16(room[:0], password))
 }
 
 func md4Sum(b []byte) (k Key) {
@@ -120,7 +122,7 @@ func desOnce(dst, key, block []byte) {
 }
 
 // desl returns DESL: the response of the versions before NTLMv2.
-func desl(key Key, block []byte) (out [v1Size]byte) {
+func desl(key Key, block []byte) (out [ntlmssp.V1Size]byte) {
 	last := [7]byte{key[14], key[15]}
 	desOnce(out[:8], key[:7], block)
 	desOnce(out[8:16], key[7:14], block)

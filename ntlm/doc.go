@@ -1,5 +1,5 @@
 // Package ntlm implements NTLM (MS-NLMP) as a gss.Mechanism: both sides as immutable
-// contexts. It exports the message types for inspection.
+// contexts.
 //
 //	mech, err := ntlm.New(ntlm.Config{Computer: "WWW", Domain: "EXAMPLE"})
 //	ctx := mech.Accept(gss.Target{Binding: gss.EndPoint(certificate)})
@@ -37,8 +37,8 @@
 //     see Config.ChannelBinding.
 //   - Every refusal is a gss.Fault that says why. The peer cannot tell refusals
 //     apart, and an unknown user costs the work of a wrong password.
-//   - All input is bounded, see [MaxAuthenticate] and the other constants.
-//   - In FIPS-only mode there is no NTLM: [New], [HashOf] and [NewSession] fail with
+//   - All input is bounded, by constants with a name.
+//   - In FIPS-only mode there is no NTLM: [New] and [HashOf] fail with
 //     gss.Unsupported.
 //
 // # Message protection

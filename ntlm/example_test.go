@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/ntlm"
 )
@@ -63,9 +65,9 @@ func Example() {
 
 // Looking at a message, here a client's first.
 func ExampleParseNegotiate() {
-	m, fault := ntlm.ParseNegotiate("NTLMSSP\x00\x01\x00\x00\x00\x07\x82\x08\xa2" + strings.Repeat("\x00", 16) + "\x06\x03\x80\x25\x00\x00\x00\x0f")
+	m, fault := ntlmssp.ParseNegotiate("NTLMSSP\x00\x01\x00\x00\x00\x07\x82\x08\xa2" + strings.Repeat("\x00", 16) + "\x06\x03\x80\x25\x00\x00\x00\x0f")
 	fmt.Println(m.Flags, m.Version.Build, fault.IsZero())
-	_, fault = ntlm.ParseNegotiate("NTLMSSP\x00\x01")
+	_, fault = ntlmssp.ParseNegotiate("NTLMSSP\x00\x01")
 	fmt.Println(fault)
 	// Output:
 	// UNICODE|OEM|REQUEST_TARGET|NTLM|ALWAYS_SIGN|EXTENDED_SESSIONSECURITY|VERSION|128|56 9600 true

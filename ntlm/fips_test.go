@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -47,10 +49,10 @@ func TestInFIPSOnly(t *testing.T) {
 	}
 	_, fault := HashOf(gss.NewSecret("password"))
 	barred("a hash", fault)
-	_, fault = NewSession(sessionFlags, specExported, true)
+	_, fault = NewSession(uint32(sessionFlags), specExported, true)
 	barred("a session", fault)
 	// Messages can still be read.
-	if _, fault := ParseAuthenticate(unhex(t, windowsAuthenticate)); !fault.IsZero() {
+	if _, fault := ntlmssp.ParseAuthenticate(unhex(t, windowsAuthenticate)); !fault.IsZero() {
 		t.Error(fault)
 	}
 	m, _ := New(Config{Computer: "WWW"})

@@ -3,6 +3,8 @@ package ntlm
 import (
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
@@ -13,17 +15,17 @@ func FuzzNegotiate(f *testing.F) {
 	f.Add([]byte(unhex(f, windowsNegotiate)))
 	f.Add([]byte(unhex(f, fullNegotiate))[:32])
 	f.Add([]byte(unhex(f, fullNegotiate))[:16])
-	f.Add(Negotiate{Flags: FlagOEMDomain, Domain: "D", Workstation: "W"}.Append(nil))
+	f.Add(ntlmssp.Negotiate{Flags: ntlmssp.FlagOEMDomain, Domain: "D", Workstation: "W"}.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, fault := ParseNegotiate(string(b))
+		m, fault := ntlmssp.ParseNegotiate(string(b))
 		if !fault.IsZero() {
-			if fault.Code != gss.Malformed || m != (Negotiate{}) {
+			if fault.Code != gss.Malformed || m != (ntlmssp.Negotiate{}) {
 				t.Fatal(fault)
 			}
 			return
 		}
 		// What is read is a part of what came, and at most as long.
-		if again, fault := ParseNegotiate(string(m.Append(nil))); len(m.Append(nil)) <= MaxNegotiate && (again != m || !fault.IsZero()) {
+		if again, fault := ntlmssp.ParseNegotiate(string(m.Append(nil))); len(m.Append(nil)) <= ntlmssp.MaxNegotiate && (again != m || !fault.IsZero()) {
 			t.Fatalf("%+v became %+v, %v", m, again, fault)
 		}
 		_ = m.Flags.String()
@@ -35,14 +37,14 @@ func FuzzChallenge(f *testing.F) {
 		f.Add([]byte(unhex(f, hex)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, fault := ParseChallenge(string(b))
+		m, fault := ntlmssp.ParseChallenge(string(b))
 		if !fault.IsZero() {
-			if fault.Code != gss.Malformed || m != (Challenge{}) {
+			if fault.Code != gss.Malformed || m != (ntlmssp.Challenge{}) {
 				t.Fatal(fault)
 			}
 			return
 		}
-		if again, fault := ParseChallenge(string(m.Append(nil))); len(m.Append(nil)) <= MaxChallenge && (again != m || !fault.IsZero()) {
+		if again, fault := ntlmssp.ParseChallenge(string(m.Append(nil))); len(m.Append(nil)) <= ntlmssp.MaxChallenge && (again != m || !fault.IsZero()) {
 			t.Fatalf("%+v became %+v, %v", m, again, fault)
 		}
 		m.Flags.Text(m.TargetName)
@@ -54,23 +56,23 @@ func FuzzAuthenticate(f *testing.F) {
 		f.Add([]byte(unhex(f, hex)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, fault := ParseAuthenticate(string(b))
+		m, fault := ntlmssp.ParseAuthenticate(string(b))
 		if !fault.IsZero() {
-			if fault.Code != gss.Malformed || m != (Authenticate{}) {
+			if fault.Code != gss.Malformed || m != (ntlmssp.Authenticate{}) {
 				t.Fatal(fault)
 			}
 			return
 		}
 		wire := m.Append(nil)
-		again, fault := ParseAuthenticate(string(wire))
+		again, fault := ntlmssp.ParseAuthenticate(string(wire))
 		if again.MIC == m.MIC {
 			m.HasMIC = again.HasMIC // an empty payload leaves the header's length to tell
 		}
-		if len(wire) <= MaxAuthenticate && (again != m || !fault.IsZero()) {
+		if len(wire) <= ntlmssp.MaxAuthenticate && (again != m || !fault.IsZero()) {
 			t.Fatalf("%#v became %#v, %v", m, again, fault)
 		}
-		if len(m.NT) > v1Size {
-			ParseResponse(m.NT)
+		if len(m.NT) > ntlmssp.V1Size {
+			ntlmssp.ParseResponse(m.NT)
 		}
 		m.Flags.Text(m.User)
 	})
@@ -81,9 +83,9 @@ func FuzzAVPairs(f *testing.F) {
 	f.Add([]byte(unhex(f, "02000c0044006f006d00610069006e0001000c0053006500720076006500720000000000")))
 	f.Add([]byte("\x06\x00\x04\x00\x02\x00\x00\x00\x06\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, fault := ParseAVPairs(string(b))
+		p, fault := ntlmssp.ParseAVPairs(string(b))
 		if !fault.IsZero() {
-			if fault.Code != gss.Malformed || p != (AVPairs{}) {
+			if fault.Code != gss.Malformed || p != (ntlmssp.AVPairs{}) {
 				t.Fatal(fault)
 			}
 			return
@@ -91,10 +93,10 @@ func FuzzAVPairs(f *testing.F) {
 		var raw []byte
 		n := 0
 		for id, v := range p.All() {
-			raw = append(appendAV(raw, id, len(v)), v...)
+			raw = append(ntlmssp.AppendAV(raw, id, len(v)), v...)
 			n++
 		}
-		if raw = append(raw, 0, 0, 0, 0); string(raw) != p.Raw() || n > MaxAVPairs {
+		if raw = append(raw, 0, 0, 0, 0); string(raw) != p.Raw() || n > ntlmssp.MaxAVPairs {
 			t.Fatalf("%d pairs, %x became %x", n, p.Raw(), raw)
 		}
 		if _, timed := p.Timestamp(); p.Flags() != 0 || timed {
@@ -121,12 +123,12 @@ func FuzzInitiator(f *testing.F) {
 		w.challenge = gss.TokenOf(string(challenge))
 		c = w.respond(c.Context)
 		if c.State == gss.Complete {
-			m, fault := ParseAuthenticate(c.Token.Bytes())
+			m, fault := ntlmssp.ParseAuthenticate(c.Token.Bytes())
 			if !fault.IsZero() {
 				t.Fatalf("our own message does not parse: %v", fault)
 			}
-			if len(m.NT) > v1Size {
-				if _, fault := ParseResponse(m.NT); !fault.IsZero() && fault.Code != gss.Malformed {
+			if len(m.NT) > ntlmssp.V1Size {
+				if _, fault := ntlmssp.ParseResponse(m.NT); !fault.IsZero() && fault.Code != gss.Malformed {
 					t.Fatal(fault)
 				}
 			}
@@ -154,7 +156,7 @@ func FuzzAcceptor(f *testing.F) {
 		if a.State != gss.Continue {
 			return
 		}
-		if _, fault := ParseChallenge(a.Token.Bytes()); !fault.IsZero() {
+		if _, fault := ntlmssp.ParseChallenge(a.Token.Bytes()); !fault.IsZero() {
 			t.Fatalf("our own message does not parse: %v", fault)
 		}
 		w.users = func(gss.Question) gss.Answer {

@@ -3,6 +3,8 @@ package ntlm
 import (
 	"fmt"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -103,7 +105,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return c, gss.Output{}, gss.Misuse("ntlm: gss.NeedCredential takes gss.Password, ntlm.Hash, ntlm.External, ntlm.Anonymous, gss.Declined or gss.Unreachable")
 	}
 	next := greeted{cfg: c.cfg, target: c.target, login: l}
-	var room [negotiateFull]byte
+	var room [ntlmssp.NegotiateFull]byte
 	return next, gss.Output{State: gss.Continue, Token: gss.TokenOf(string(next.negotiate(room[:0])))}, nil
 }
 
@@ -126,19 +128,19 @@ func (c greeted) wants() bool { return c.target.Want&protection != 0 }
 
 // offer returns the flags of our NEGOTIATE (section 3.1.5.1.1). It asks for SIGN and
 // KEY_EXCH in any case: SPNEGO's mechListMIC needs them, and some acceptors require them.
-func (c greeted) offer() Flags {
-	f := FlagUnicode | FlagOEM | FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagSign | FlagVersion | Flag128 | FlagKeyExchange | Flag56
+func (c greeted) offer() ntlmssp.Flags {
+	f := ntlmssp.FlagUnicode | ntlmssp.FlagOEM | ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagSign | ntlmssp.FlagVersion | ntlmssp.Flag128 | ntlmssp.FlagKeyExchange | ntlmssp.Flag56
 	switch c.cfg.Level {
 	case V2, V1Session:
-		f |= FlagESS
+		f |= ntlmssp.FlagESS
 	case LM:
-		f |= FlagLMKey
+		f |= ntlmssp.FlagLMKey
 	}
 	if c.target.Want.Has(gss.Confidential) {
-		f |= FlagSeal
+		f |= ntlmssp.FlagSeal
 	}
 	if c.login.kind == asNobody {
-		f |= FlagAnonymous
+		f |= ntlmssp.FlagAnonymous
 	}
 	return f
 }
@@ -146,42 +148,42 @@ func (c greeted) offer() Flags {
 // negotiate writes the NEGOTIATE. It is a function of the state, and so is not
 // kept for the MIC.
 func (c greeted) negotiate(b []byte) []byte {
-	return Negotiate{Flags: c.offer(), Version: c.cfg.Version}.Append(b)
+	return ntlmssp.Negotiate{Flags: c.offer(), Version: ntlmssp.Version(c.cfg.Version)}.Append(b)
 }
 
 // agree returns the flags of our AUTHENTICATE, those of both sides, or why the challenge
 // is too weak to be answered (NLMP-3.1.5.1.2-1).
-func (c greeted) agree(ch Challenge, pairs AVPairs) (Flags, gss.Fault) {
-	f := c.offer() & ch.Flags &^ (FlagUnicode | FlagOEM)
-	f |= FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagVersion | ch.Flags&FlagTargetInfo
+func (c greeted) agree(ch ntlmssp.Challenge, pairs ntlmssp.AVPairs) (ntlmssp.Flags, gss.Fault) {
+	f := c.offer() & ch.Flags &^ (ntlmssp.FlagUnicode | ntlmssp.FlagOEM)
+	f |= ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagVersion | ch.Flags&ntlmssp.FlagTargetInfo
 	switch { // NLMP-2.2.2.5-1
-	case ch.Flags.Has(FlagUnicode):
-		f |= FlagUnicode
-	case ch.Flags.Has(FlagOEM):
-		f |= FlagOEM
+	case ch.Flags.Has(ntlmssp.FlagUnicode):
+		f |= ntlmssp.FlagUnicode
+	case ch.Flags.Has(ntlmssp.FlagOEM):
+		f |= ntlmssp.FlagOEM
 	default:
 		return 0, malformed("the CHALLENGE chooses no character set")
 	}
-	if f.Has(FlagESS) {
-		f &^= FlagLMKey
+	if f.Has(ntlmssp.FlagESS) {
+		f &^= ntlmssp.FlagLMKey
 	} else if c.cfg.Level == LM {
-		f |= ch.Flags & FlagNonNTKey
+		f |= ch.Flags & ntlmssp.FlagNonNTKey
 	}
-	if !f.Any(FlagSign | FlagSeal) {
-		f &^= FlagKeyExchange
+	if !f.Any(ntlmssp.FlagSign | ntlmssp.FlagSeal) {
+		f &^= ntlmssp.FlagKeyExchange
 	}
-	weak := func(detail string) (Flags, gss.Fault) {
+	weak := func(detail string) (ntlmssp.Flags, gss.Fault) {
 		return 0, gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: the server's CHALLENGE is too weak: " + detail}
 	}
-	_, computer := pairs.Get(AVComputer)
-	_, domain := pairs.Get(AVDomain)
+	_, computer := pairs.Get(ntlmssp.AVComputer)
+	_, domain := pairs.Get(ntlmssp.AVDomain)
 	_, timed := pairs.Timestamp()
 	switch {
-	case c.wants() && !f.Has(FlagSign), c.target.Want.Has(gss.Confidential) && !f.Has(FlagSeal):
+	case c.wants() && !f.Has(ntlmssp.FlagSign), c.target.Want.Has(gss.Confidential) && !f.Has(ntlmssp.FlagSeal):
 		return weak("it does not grant the message protection that was asked for")
-	case (c.cfg.Require128 || c.wants() && c.cfg.Level == V2) && !f.Has(Flag128|FlagESS):
+	case (c.cfg.Require128 || c.wants() && c.cfg.Level == V2) && !f.Has(ntlmssp.Flag128|ntlmssp.FlagESS):
 		return weak("it does not grant 128-bit keys and extended session security")
-	case c.cfg.Level == V1Session && !f.Has(FlagESS):
+	case c.cfg.Level == V1Session && !f.Has(ntlmssp.FlagESS):
 		return weak("it does not grant extended session security")
 	case c.cfg.Level == V2 && c.wants() && !(computer && domain):
 		return weak("it does not name its computer and domain, as message protection with NTLMv2 demands")
@@ -193,7 +195,7 @@ func (c greeted) agree(ch Challenge, pairs AVPairs) (Flags, gss.Fault) {
 
 // fresh is what an AUTHENTICATE needs of randomness.
 type fresh struct {
-	client   Nonce
+	client   ntlmssp.Nonce
 	exported Key
 }
 
@@ -212,10 +214,10 @@ func (c greeted) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return c, gss.Output{}, err
 	}
 	token := in.Token.Bytes()
-	switch t := typeOf(token); {
+	switch t := ntlmssp.TypeOf(token); {
 	case !in.Token.Present():
 		return fail(gss.Refused, "the peer went on without a challenge")
-	case t == typeNegotiate, t == typeAuthenticate:
+	case t == ntlmssp.TypeNegotiate, t == ntlmssp.TypeAuthenticate:
 		return fail(gss.Unexpected, "expected a CHALLENGE, a message of a client came")
 	}
 	random, ok := draw(env)
@@ -227,18 +229,18 @@ func (c greeted) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 
 // answer makes the AUTHENTICATE, or asks for the response in it.
 func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss.Output, error) {
-	ch, fault := ParseChallenge(token)
+	ch, fault := ntlmssp.ParseChallenge(token)
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	var pairs AVPairs
+	var pairs ntlmssp.AVPairs
 	switch {
-	case ch.TargetInfo == "" && ch.Flags.Has(FlagTargetInfo): // NLMP-2.2.2.5-2
+	case ch.TargetInfo == "" && ch.Flags.Has(ntlmssp.FlagTargetInfo): // NLMP-2.2.2.5-2
 		// Not one of an old server: an offset may have been changed on its way, so that
 		// the client misses the time, and sends no MIC.
 		return failWith(malformed("the CHALLENGE announces target info, and has none"))
 	case ch.TargetInfo != "":
-		if pairs, fault = ParseAVPairs(ch.TargetInfo); !fault.IsZero() {
+		if pairs, fault = ntlmssp.ParseAVPairs(ch.TargetInfo); !fault.IsZero() {
 			return failWith(fault)
 		}
 	}
@@ -254,7 +256,7 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 		return r.old(random)
 	}
 	var room [scratch]byte
-	temp, mic, fault := c.temp(room[:0], TimeOf(now), pairs, random.client)
+	temp, mic, fault := c.temp(room[:0], ntlmssp.TimeOf(now), pairs, random.client)
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
@@ -265,11 +267,11 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 		return d, gss.Output{State: gss.Waiting, Ask: ask}, nil
 	}
 	var names [scratch]byte
-	both := appendUTF16(names[:0], c.login.user)
+	both := ntlmssp.AppendUTF16(names[:0], c.login.user)
 	user := len(both)
-	key := ntowfv2(c.login.nt, appendUTF16(both, c.login.domain), user)
+	key := ntowfv2(c.login.nt, ntlmssp.AppendUTF16(both, c.login.domain), user)
 	proof := proofV2(key, ch.Server, temp)
-	var lm [v1Size]byte
+	var lm [ntlmssp.V1Size]byte
 	if !mic { // NLMP-3.1.5.1.2-2: otherwise 24 zero bytes
 		sum := proofV2(key, ch.Server, random.client[:])
 		copy(lm[:], sum[:])
@@ -282,7 +284,7 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 // 3.3.2), and tells whether there is to be a MIC: exactly when the challenge has
 // a timestamp. The server's pairs are sent back but for those that are a
 // client's to send.
-func (c greeted) temp(b []byte, now Time, pairs AVPairs, client Nonce) (_ []byte, mic bool, _ gss.Fault) {
+func (c greeted) temp(b []byte, now ntlmssp.Time, pairs ntlmssp.AVPairs, client ntlmssp.Nonce) (_ []byte, mic bool, _ gss.Fault) {
 	if theirs, timed := pairs.Timestamp(); timed {
 		now, mic = theirs, true
 	}
@@ -292,26 +294,26 @@ func (c greeted) temp(b []byte, now Time, pairs AVPairs, client Nonce) (_ []byte
 	}
 	b = append(b, client[:]...)
 	b = append(b, 0, 0, 0, 0)
-	flags, flagged := pairs.Flags()&^AVFlagMIC, false
+	flags, flagged := pairs.Flags()&^ntlmssp.AVFlagMIC, false
 	if mic {
-		flags |= AVFlagMIC // NLMP-3.1.5.1.2-2
+		flags |= ntlmssp.AVFlagMIC // NLMP-3.1.5.1.2-2
 	}
 	word := [4]byte{byte(flags), byte(flags >> 8), byte(flags >> 16), byte(flags >> 24)}
 	for id, value := range pairs.All() {
 		switch id {
-		case AVSingleHost, AVTargetName, AVChannelBindings:
+		case ntlmssp.AVSingleHost, ntlmssp.AVTargetName, ntlmssp.AVChannelBindings:
 			continue
-		case AVFlags: // never sent back as it was: the bit would promise a MIC
-			b, flagged = append(appendAV(b, AVFlags, 4), word[:]...), true
+		case ntlmssp.AVFlags: // never sent back as it was: the bit would promise a MIC
+			b, flagged = append(ntlmssp.AppendAV(b, ntlmssp.AVFlags, 4), word[:]...), true
 			continue
 		}
-		b = append(appendAV(b, id, len(value)), value...)
+		b = append(ntlmssp.AppendAV(b, id, len(value)), value...)
 	}
 	if mic && !flagged {
-		b = append(appendAV(b, AVFlags, 4), word[:]...)
+		b = append(ntlmssp.AppendAV(b, ntlmssp.AVFlags, 4), word[:]...)
 	}
 	if c.cfg.SingleHost != ([40]byte{}) {
-		b = append(appendAV(b, AVSingleHost, 48), 48, 0, 0, 0, 0, 0, 0, 0)
+		b = append(ntlmssp.AppendAV(b, ntlmssp.AVSingleHost, 48), 48, 0, 0, 0, 0, 0, 0, 0)
 		b = append(b, c.cfg.SingleHost[:]...)
 	}
 	if c.cfg.ChannelBinding != gss.Ignore {
@@ -320,18 +322,18 @@ func (c greeted) temp(b []byte, now Time, pairs AVPairs, client Nonce) (_ []byte
 			return nil, false, gss.Fault{Code: gss.BadBinding, Detail: "ntlm: Config.ChannelBinding is Require, but there is no channel binding"}
 		}
 		if aware { // NLMP-3.1.5.1.2-3; left out when it is unavailable (HTA-19)
-			b = append(appendAV(b, AVChannelBindings, len(sum)), sum[:]...)
+			b = append(ntlmssp.AppendAV(b, ntlmssp.AVChannelBindings, len(sum)), sum[:]...)
 		}
 	}
 	name := len(b)
-	b = appendAV(b, AVTargetName, 0)
+	b = ntlmssp.AppendAV(b, ntlmssp.AVTargetName, 0)
 	start := len(b)
 	if c.target.Host != "" {
-		b = appendUTF16(b, c.target.Service)
+		b = ntlmssp.AppendUTF16(b, c.target.Service)
 		b = append(b, '/', 0)
-		b = appendUTF16(b, c.target.Host)
+		b = ntlmssp.AppendUTF16(b, c.target.Host)
 	}
-	if len(b)-start > MaxName {
+	if len(b)-start > ntlmssp.MaxName {
 		b = b[:name]
 	} else {
 		b[start-2], b[start-1] = byte(len(b)-start), byte((len(b)-start)>>8)
@@ -348,8 +350,8 @@ func (greeted) Format(f fmt.State, _ rune) {
 type reply struct {
 	greeted
 	challenge string
-	server    Nonce
-	flags     Flags
+	server    ntlmssp.Nonce
+	flags     ntlmssp.Flags
 	timed     bool // a MIC is required
 }
 
@@ -359,7 +361,7 @@ func (r reply) nameless() (gss.Context, gss.Output, error) {
 	if r.wants() || r.cfg.RequireMIC || r.cfg.ChannelBinding == gss.Require {
 		return fail(gss.NotPermitted, "an anonymous user has no message protection, MIC or channel binding, but policy asks for it")
 	}
-	r.flags = r.flags&^FlagKeyExchange | FlagAnonymous
+	r.flags = r.flags&^ntlmssp.FlagKeyExchange | ntlmssp.FlagAnonymous
 	return r.send([]byte{0}, nil, Key{}, Key{})
 }
 
@@ -369,8 +371,8 @@ func (r reply) old(random fresh) (gss.Context, gss.Output, error) {
 		return fail(gss.NotPermitted, "responses before NTLMv2 have no room for the channel binding that policy requires")
 	}
 	nt, base := r.login.nt, baseKeyV1(r.login.nt)
-	var response, lm [v1Size]byte
-	if r.flags.Has(FlagESS) {
+	var response, lm [ntlmssp.V1Size]byte
+	if r.flags.Has(ntlmssp.FlagESS) {
 		copy(lm[:], random.client[:])
 		mixed := sessionChallenge(r.server, random.client)
 		response = desl(nt, mixed[:])
@@ -395,7 +397,7 @@ func (r reply) v2(random, proof, base Key, temp, lm []byte) (gss.Context, gss.Ou
 // exchange puts random in the place of the session key, if that is ours to
 // choose, and sends.
 func (r reply) exchange(random, key Key, nt, lm []byte) (gss.Context, gss.Output, error) {
-	if !r.flags.Has(FlagKeyExchange) {
+	if !r.flags.Has(ntlmssp.FlagKeyExchange) {
 		return r.send(lm, nt, key, Key{})
 	}
 	return r.send(lm, nt, random, rc4Once(key, random))
@@ -404,25 +406,25 @@ func (r reply) exchange(random, key Key, nt, lm []byte) (gss.Context, gss.Output
 // send writes the AUTHENTICATE and its MIC.
 func (r reply) send(lm, nt []byte, exported, encrypted Key) (gss.Context, gss.Output, error) {
 	var names [scratch]byte
-	b, okD := r.flags.appendText(names[:0], r.login.domain)
+	b, okD := r.flags.AppendText(names[:0], r.login.domain)
 	domain := len(b)
-	b, okU := r.flags.appendText(b, r.login.user)
+	b, okU := r.flags.AppendText(b, r.login.user)
 	user := len(b)
-	b, okW := r.flags.appendText(b, r.cfg.Workstation)
+	b, okW := r.flags.AppendText(b, r.cfg.Workstation)
 	if !okD || !okU || !okW {
 		return fail(gss.Unsupported, "the server chose the OEM character set, which lacks characters of the user's name")
 	}
 	payload := [...][]byte{b[:domain], b[domain:user], b[user:], lm, nt, nil}
-	if max(domain, user-domain, len(b)-user) > MaxName || len(nt) > MaxAuthenticate/2 {
+	if max(domain, user-domain, len(b)-user) > ntlmssp.MaxName || len(nt) > ntlmssp.MaxAuthenticate/2 {
 		return fail(gss.TooMany, "a name, or what the server sent, is too long for an AUTHENTICATE message")
 	}
-	if r.flags.Has(FlagKeyExchange) {
+	if r.flags.Has(ntlmssp.FlagKeyExchange) {
 		payload[5] = encrypted[:]
 	}
 	var room [2 * scratch]byte
-	out := Authenticate{Flags: r.flags, Version: r.cfg.Version, HasMIC: true}.append(room[:0], payload)
+	out := ntlmssp.Authenticate{Flags: r.flags, Version: ntlmssp.Version(r.cfg.Version), HasMIC: true}.AppendWith(room[:0], payload)
 	if r.timed {
-		var hello [negotiateFull]byte
+		var hello [ntlmssp.NegotiateFull]byte
 		mic := micOf(exported, r.negotiate(hello[:0]), r.challenge, out)
 		copy(out[72:], mic[:])
 	}
@@ -450,7 +452,7 @@ func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 		if !ok {
 			return failWith(noEntropy())
 		}
-		var lm [v1Size]byte // the agent is not asked for an LMv2 response as well
+		var lm [ntlmssp.V1Size]byte // the agent is not asked for an LMv2 response as well
 		return c.v2(random.exported, a.Proof, a.SessionKey, []byte(c.temp), lm[:])
 	case gss.Declined:
 		return fail(gss.NoCredentials, "the computation of the response was declined")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -87,6 +89,13 @@ type Config struct {
 	AllowUnechoed bool
 }
 
+// Version is the VERSION structure (MS-NLMP section 2.2.2.10), for debugging only: nothing is ever decided by it.
+type Version struct {
+	Major, Minor uint8
+	Build        uint16
+	Revision     uint8 // of NTLM; 15 everywhere
+}
+
 // Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is dead.
 type Mechanism struct{ cfg *config }
 
@@ -96,9 +105,9 @@ type config struct {
 	// The challenge's target name and target info up to the time, for both
 	// character sets.
 	unicodeName, oemName string
-	names                AVPairs
+	names                ntlmssp.AVPairs
 	infoBefore           string
-	targetType           Flags
+	targetType           ntlmssp.Flags
 	fault                gss.Fault // of an acceptor that cannot be
 }
 
@@ -139,28 +148,28 @@ func (c *config) prepare() {
 		return
 	}
 	name, domain := c.Domain, c.Domain
-	c.targetType = FlagTargetDomain
+	c.targetType = ntlmssp.FlagTargetDomain
 	if domain == "" {
 		name, domain = c.Computer, c.Computer
-		c.targetType = FlagTargetServer
+		c.targetType = ntlmssp.FlagTargetServer
 	}
-	c.unicodeName = string(appendUTF16(nil, name))
-	oem, ok := FlagOEM.appendText(nil, name)
+	c.unicodeName = string(ntlmssp.AppendUTF16(nil, name))
+	oem, ok := ntlmssp.FlagOEM.AppendText(nil, name)
 	if !ok { // old clients do without the name
 		oem = nil
 	}
 	c.oemName = string(oem)
 	var b []byte
 	for _, pair := range [...]struct {
-		id   AVID
+		id   ntlmssp.AVID
 		text string
-	}{{AVDomain, domain}, {AVComputer, c.Computer}, {AVDNSDomain, c.DNSDomain}, {AVDNSComputer, c.DNSComputer}, {AVDNSTree, c.DNSTree}} {
+	}{{ntlmssp.AVDomain, domain}, {ntlmssp.AVComputer, c.Computer}, {ntlmssp.AVDNSDomain, c.DNSDomain}, {ntlmssp.AVDNSComputer, c.DNSComputer}, {ntlmssp.AVDNSTree, c.DNSTree}} {
 		if pair.text != "" {
-			b = appendAVText(b, pair.id, pair.text)
+			b = ntlmssp.AppendAVText(b, pair.id, pair.text)
 		}
 	}
-	c.names = AVPairs{string(append(b, 0, 0, 0, 0))}
-	c.infoBefore = string(appendAV(b, AVTimestamp, 8))
+	c.names = ntlmssp.PairsOf(string(append(b, 0, 0, 0, 0)))
+	c.infoBefore = string(ntlmssp.AppendAV(b, ntlmssp.AVTimestamp, 8))
 }
 
 // Mech implements gss.Mechanism.

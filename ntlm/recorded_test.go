@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
@@ -50,11 +52,11 @@ func recordings(t testing.TB, file string) (all []exchange) {
 // recorded CHALLENGE.
 func (x exchange) verify(t testing.TB, c Config, b gss.Binding, password string) (p proof, fault gss.Fault) {
 	t.Helper()
-	ch, fault := ParseChallenge(string(x.Challenge))
+	ch, fault := ntlmssp.ParseChallenge(string(x.Challenge))
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	shown, fault := ParseAVPairs(ch.TargetInfo + "\x00\x00\x00\x00")
+	shown, fault := ntlmssp.ParseAVPairs(ch.TargetInfo + "\x00\x00\x00\x00")
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
@@ -89,13 +91,13 @@ func TestRecordedExchanges(t *testing.T) {
 		t.Run(x.Name, func(t *testing.T) {
 			if strings.Contains(x.Name, "fake") {
 				// V13 in the wild: the target name of this helper lies outside of its message.
-				if _, fault := ParseChallenge(string(x.Challenge)); fault.Code != gss.Malformed {
+				if _, fault := ntlmssp.ParseChallenge(string(x.Challenge)); fault.Code != gss.Malformed {
 					t.Error(fault)
 				}
 				return
 			}
 			if len(x.Negotiate) > 0 {
-				if _, fault := ParseNegotiate(string(x.Negotiate)); !fault.IsZero() {
+				if _, fault := ntlmssp.ParseNegotiate(string(x.Negotiate)); !fault.IsZero() {
 					t.Error(fault)
 				}
 			}
@@ -156,7 +158,7 @@ func TestRecordedExchanges(t *testing.T) {
 			if len(x.Key) > 0 && string(p.exported[:]) != string(x.Key) {
 				t.Errorf("exported session key %x, want %x", p.exported[:], x.Key)
 			}
-			if len(x.MICHello) == 0 || !p.flags.Any(FlagSign|FlagSeal) {
+			if len(x.MICHello) == 0 || !p.flags.Any(ntlmssp.FlagSign|ntlmssp.FlagSeal) {
 				return
 			}
 			s := gss.Session(newSession(p.flags, p.exported, true))
@@ -210,7 +212,7 @@ func TestRecordedSessions(t *testing.T) {
 				} else {
 					// This peer seals whatever it was asked for and whatever was agreed.
 					s := (*from).(session)
-					s.flags |= FlagSeal
+					s.flags |= ntlmssp.FlagSeal
 					next, token, refusal := s.Wrap(gss.Env{}, string(m.Message), true)
 					if !refusal.IsZero() {
 						t.Fatalf("message %d: %v", n, refusal)
@@ -251,18 +253,18 @@ func TestRecordedMessages(t *testing.T) {
 	}
 	for _, m := range all {
 		var fault gss.Fault
-		switch raw := string(m.Message); typeOf(raw) {
-		case typeNegotiate:
-			_, fault = ParseNegotiate(raw)
-		case typeChallenge:
-			var ch Challenge
-			if ch, fault = ParseChallenge(raw); fault.IsZero() && ch.TargetInfo != "" {
-				_, fault = ParseAVPairs(ch.TargetInfo)
+		switch raw := string(m.Message); ntlmssp.TypeOf(raw) {
+		case ntlmssp.TypeNegotiate:
+			_, fault = ntlmssp.ParseNegotiate(raw)
+		case ntlmssp.TypeChallenge:
+			var ch ntlmssp.Challenge
+			if ch, fault = ntlmssp.ParseChallenge(raw); fault.IsZero() && ch.TargetInfo != "" {
+				_, fault = ntlmssp.ParseAVPairs(ch.TargetInfo)
 			}
-		case typeAuthenticate:
-			var au Authenticate
-			if au, fault = ParseAuthenticate(raw); fault.IsZero() && len(au.NT) > v1Size {
-				_, fault = ParseResponse(au.NT)
+		case ntlmssp.TypeAuthenticate:
+			var au ntlmssp.Authenticate
+			if au, fault = ntlmssp.ParseAuthenticate(raw); fault.IsZero() && len(au.NT) > ntlmssp.V1Size {
+				_, fault = ntlmssp.ParseResponse(au.NT)
 			}
 		default:
 			t.Errorf("%s is no NTLM message", m.Name)

@@ -1,6 +1,10 @@
 package ntlm
 
-import "crypto/md5"
+import (
+	"crypto/md5"
+
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+)
 
 // The computations of MS-NLMP sections 3.3 and 3.4.5.1.
 
@@ -10,12 +14,12 @@ func ntowfv2(nt Key, userDomain []byte, user int) Key {
 	var room [scratch]byte
 	b := hmacStart(room[:0], &nt)
 	b = append(b, userDomain...)
-	upperUTF16(b[md5.BlockSize : md5.BlockSize+user])
+	ntlmssp.UpperUTF16(b[md5.BlockSize : md5.BlockSize+user])
 	return hmacEnd(b, &nt)
 }
 
 // proofV2 returns NTProofStr: the HMAC over the server's challenge and temp.
-func proofV2[T string | []byte](key Key, server Nonce, temp T) Key {
+func proofV2[T string | []byte](key Key, server ntlmssp.Nonce, temp T) Key {
 	var room [scratch]byte
 	b := hmacStart(room[:0], &key)
 	b = append(b, server[:]...)
@@ -36,7 +40,7 @@ func baseKeyV1(nt Key) Key {
 
 // sessionChallenge returns what NTLMv1 with extended session security responds to, in
 // place of the server's challenge alone.
-func sessionChallenge(server, client Nonce) (n Nonce) {
+func sessionChallenge(server, client ntlmssp.Nonce) (n ntlmssp.Nonce) {
 	var both [16]byte
 	copy(both[:], server[:])
 	copy(both[8:], client[:])
@@ -48,19 +52,19 @@ func sessionChallenge(server, client Nonce) (n Nonce) {
 // kxkeyV1 returns KXKEY for the versions before NTLMv2; with NTLMv2 the key exchange key
 // is the session base key. lm is the LM response, lmowf the LM hash, zero if there is
 // none.
-func kxkeyV1(flags Flags, base, lmowf Key, server Nonce, lm *[v1Size]byte) (k Key) {
+func kxkeyV1(flags ntlmssp.Flags, base, lmowf Key, server ntlmssp.Nonce, lm *[ntlmssp.V1Size]byte) (k Key) {
 	switch {
-	case flags.Has(FlagESS):
+	case flags.Has(ntlmssp.FlagESS):
 		var both [16]byte
 		copy(both[:], server[:])
 		copy(both[8:], lm[:8])
 		return hmac(base, both[:])
-	case flags.Has(FlagLMKey):
+	case flags.Has(ntlmssp.FlagLMKey):
 		second := [7]byte{lmowf[7], 0xbd, 0xbd, 0xbd, 0xbd, 0xbd, 0xbd}
 		desOnce(k[:8], lmowf[:7], lm[:8])
 		desOnce(k[8:], second[:], lm[:8])
 		return k
-	case flags.Has(FlagNonNTKey):
+	case flags.Has(ntlmssp.FlagNonNTKey):
 		copy(k[:8], lmowf[:8])
 		return k
 	}
@@ -83,6 +87,6 @@ func micOf[A, B, C string | []byte](key Key, negotiate A, challenge B, authentic
 	b = append(b, challenge...)
 	at := len(b)
 	b = append(b, authenticate...)
-	clear(b[at+72 : at+authenticateMIC])
+	clear(b[at+72 : at+ntlmssp.AuthenticateMIC])
 	return hmacEnd(b, &key)
 }

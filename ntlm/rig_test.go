@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -109,9 +111,9 @@ func knowing(name, password string) func(gss.Question) gss.Answer {
 }
 
 func equalFold(a, b string) bool {
-	x, y := appendUTF16(nil, a), appendUTF16(nil, b)
-	upperUTF16(x)
-	upperUTF16(y)
+	x, y := ntlmssp.AppendUTF16(nil, a), ntlmssp.AppendUTF16(nil, b)
+	ntlmssp.UpperUTF16(x)
+	ntlmssp.UpperUTF16(y)
 	return string(x) == string(y)
 }
 
@@ -142,7 +144,7 @@ func (w *world) greet() reached {
 // accept is the server with its CHALLENGE out.
 func (w *world) accept() reached {
 	w.tb.Helper()
-	a := take(w.tb, w.server.Accept(w.serverTarget), w.env(), gss.Input{Token: w.sent(typeNegotiate, w.hello)})
+	a := take(w.tb, w.server.Accept(w.serverTarget), w.env(), gss.Input{Token: w.sent(ntlmssp.TypeNegotiate, w.hello)})
 	w.challenge = a.Token
 	return a
 }
@@ -165,7 +167,7 @@ func (w *world) run() (c, a reached) {
 // respond answers the challenge.
 func (w *world) respond(c gss.Context) reached {
 	w.tb.Helper()
-	r := take(w.tb, c, w.env(), gss.Input{Token: w.sent(typeChallenge, w.challenge)})
+	r := take(w.tb, c, w.env(), gss.Input{Token: w.sent(ntlmssp.TypeChallenge, w.challenge)})
 	for r.State == gss.Waiting {
 		r = take(w.tb, r.Context, w.env(), gss.Input{Answer: agent(r.Ask)})
 	}
@@ -176,7 +178,7 @@ func (w *world) respond(c gss.Context) reached {
 // judge gives the response to the server.
 func (w *world) judge(a gss.Context) reached {
 	w.tb.Helper()
-	r := take(w.tb, a, w.env(), gss.Input{Token: w.sent(typeAuthenticate, w.token)})
+	r := take(w.tb, a, w.env(), gss.Input{Token: w.sent(ntlmssp.TypeAuthenticate, w.token)})
 	if r.State == gss.Waiting {
 		r = take(w.tb, r.Context, w.env(), gss.Input{Answer: w.users(r.Ask)})
 	}

@@ -8,30 +8,33 @@ import (
 	"hash/crc32"
 	"math"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// SignatureSize is the length of a message signature: of a MIC, and of what Wrap
+// signatureSize is the length of a message signature: of a MIC, and of what Wrap
 // puts before the message.
-const SignatureSize = 16
+const signatureSize = 16
 
-// NewSession returns message protection (MS-NLMP section 3.4) under an exported session
-// key that was negotiated elsewhere; contexts make their own. flags are those of the
+// NewSession returns message protection (MS-NLMP section 3.4) under an exported session key
+// that was negotiated elsewhere; contexts make their own. flags are those of the
 // AUTHENTICATE message, at least one of SIGN and SEAL among them: without them there is
 // no protection, and the fault is Unsupported, as always in FIPS-only mode.
 //
-// With [FlagDatagram] messages may arrive in any order: each is sealed under a key of its
-// own, and accepted once ([gss.Window]). That needs [FlagESS], without which a receiver
+// With FlagDatagram messages may arrive in any order: each is sealed under a key of its
+// own, and accepted once ([gss.Window]). That needs FlagESS, without which a receiver
 // cannot read the sequence number before it knows it; without it datagrams must arrive
 // in order.
-func NewSession(flags Flags, exported Key, initiator bool) (gss.Session, gss.Fault) {
+func NewSession(flags uint32, exported Key, initiator bool) (gss.Session, gss.Fault) {
 	if fips140.Enforced() {
 		return nil, barred()
 	}
-	if !flags.Any(FlagSign | FlagSeal) {
+	negotiated := ntlmssp.Flags(flags)
+	if !negotiated.Any(ntlmssp.FlagSign | ntlmssp.FlagSeal) {
 		return nil, gss.Fault{Code: gss.Unsupported, Detail: "ntlm: neither signing nor sealing was negotiated"}
 	}
-	return newSession(flags, exported, initiator), gss.Fault{}
+	return newSession(negotiated, exported, initiator), gss.Fault{}
 }
 
 // barred returns the fault of everything that FIPS-only mode does not allow.
@@ -45,7 +48,7 @@ func barred() gss.Fault {
 // Without extended session security there is one key, one stream and one
 // sequence number for both directions (section 3.4: half-duplex), which is out.
 type session struct {
-	flags   Flags
+	flags   ntlmssp.Flags
 	out, in direction
 }
 
@@ -58,13 +61,13 @@ type direction struct {
 	stream rc4
 }
 
-func newSession(flags Flags, exported Key, initiator bool) session {
+func newSession(flags ntlmssp.Flags, exported Key, initiator bool) session {
 	s := session{flags: flags}
 	s.out, s.in = newDirection(flags, exported, initiator), newDirection(flags, exported, !initiator)
 	return s
 }
 
-func newDirection(flags Flags, exported Key, fromClient bool) direction {
+func newDirection(flags ntlmssp.Flags, exported Key, fromClient bool) direction {
 	d := direction{sign: signKey(flags, exported, fromClient)}
 	d.seal, d.size = sealKey(flags, exported, fromClient)
 	d.stream = newRC4(d.seal[:d.size])
@@ -80,8 +83,8 @@ const (
 )
 
 // signKey returns SIGNKEY (section 3.4.5.2).
-func signKey(flags Flags, exported Key, fromClient bool) Key {
-	if !flags.Has(FlagESS) {
+func signKey(flags ntlmssp.Flags, exported Key, fromClient bool) Key {
+	if !flags.Has(ntlmssp.FlagESS) {
 		return Key{}
 	}
 	magic := magicServerSign
@@ -92,13 +95,13 @@ func signKey(flags Flags, exported Key, fromClient bool) Key {
 }
 
 // sealKey returns SEALKEY (section 3.4.5.3), and how many of its bytes count.
-func sealKey(flags Flags, exported Key, fromClient bool) (k Key, size uint8) {
+func sealKey(flags ntlmssp.Flags, exported Key, fromClient bool) (k Key, size uint8) {
 	n := len(exported)
 	switch {
-	case flags.Has(FlagESS):
-		if !flags.Has(Flag128) {
+	case flags.Has(ntlmssp.FlagESS):
+		if !flags.Has(ntlmssp.Flag128) {
 			n = 5
-			if flags.Has(Flag56) {
+			if flags.Has(ntlmssp.Flag56) {
 				n = 7
 			}
 		}
@@ -107,9 +110,9 @@ func sealKey(flags Flags, exported Key, fromClient bool) (k Key, size uint8) {
 			magic = magicClientSeal
 		}
 		return keyFrom(exported[:n], magic), uint8(len(k))
-	case flags.Any(FlagLMKey | FlagDatagram):
+	case flags.Any(ntlmssp.FlagLMKey | ntlmssp.FlagDatagram):
 		copy(k[:], exported[:8])
-		if flags.Has(Flag56) {
+		if flags.Has(ntlmssp.Flag56) {
 			k[7] = 0xa0
 		} else {
 			k[5], k[6], k[7] = 0xe5, 0x38, 0xb0
@@ -126,7 +129,7 @@ func keyFrom(key []byte, magic string) Key {
 
 // receiving returns the direction of the peer's messages.
 func (s *session) receiving() *direction {
-	if s.flags.Has(FlagESS) {
+	if s.flags.Has(ntlmssp.FlagESS) {
 		return &s.in
 	}
 	return &s.out
@@ -134,7 +137,7 @@ func (s *session) receiving() *direction {
 
 // rekey gives a datagram its own stream (section 3.4).
 func (s *session) rekey(d *direction, seq uint32) {
-	if !s.flags.Has(FlagDatagram) {
+	if !s.flags.Has(ntlmssp.FlagDatagram) {
 		return
 	}
 	var room [20]byte
@@ -145,9 +148,9 @@ func (s *session) rekey(d *direction, seq uint32) {
 // mac returns MAC (section 3.4.4) of message under sequence number seq. With seal it
 // also runs the message through the stream, in place; the checksum is that of the plain
 // text, but goes through the stream after it (section 3.4.3).
-func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig [SignatureSize]byte) {
+func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig [signatureSize]byte) {
 	sig[0] = 1
-	if s.flags.Has(FlagESS) {
+	if s.flags.Has(ntlmssp.FlagESS) {
 		binary.LittleEndian.PutUint32(sig[12:], seq)
 		var room [scratch]byte
 		b := append(append(hmacStart(room[:0], &d.sign), sig[12:]...), message...)
@@ -160,7 +163,7 @@ func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig 
 		d.stream.xor(message)
 	}
 	switch {
-	case !s.flags.Has(FlagESS):
+	case !s.flags.Has(ntlmssp.FlagESS):
 		// A pad of zeros, the CRC and a zero run through the stream; the sequence
 		// number goes on top. The pad is zero again in the end, as section 3.4.4.1
 		// and Windows have it; the example in 4.2.2.4 leaves it encrypted.
@@ -169,7 +172,7 @@ func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig 
 		for i := range 4 {
 			sig[12+i] ^= byte(seq >> (8 * i))
 		}
-	case s.flags.Has(FlagKeyExchange):
+	case s.flags.Has(ntlmssp.FlagKeyExchange):
 		d.stream.xor(sig[4:12])
 	}
 	return sig
@@ -178,7 +181,7 @@ func (s *session) mac(d *direction, seq uint32, message []byte, seal bool) (sig 
 // protect returns the next token: the signature, followed by the message if along is
 // set.
 func (s session) protect(message string, along, seal bool) (gss.Session, string, gss.Fault) {
-	if seal && !s.flags.Has(FlagSeal) {
+	if seal && !s.flags.Has(ntlmssp.FlagSeal) {
 		return s, "", gss.Fault{Code: gss.Unsupported, Detail: "ntlm: confidentiality was not negotiated"}
 	}
 	next := s
@@ -187,13 +190,13 @@ func (s session) protect(message string, along, seal bool) (gss.Session, string,
 		return s, "", gss.Fault{Code: gss.TooMany, Detail: "ntlm: no sequence numbers left, make a new context"}
 	}
 	var room [scratch]byte
-	b := append(room[:SignatureSize], message...)
+	b := append(room[:signatureSize], message...)
 	next.rekey(d, d.seq)
-	sig := next.mac(d, d.seq, b[SignatureSize:], seal)
+	sig := next.mac(d, d.seq, b[signatureSize:], seal)
 	copy(b, sig[:])
 	d.seq++ // NLMP-3.4.4-1
 	if !along {
-		b = b[:SignatureSize]
+		b = b[:signatureSize]
 	}
 	return next, string(b), gss.Fault{}
 }
@@ -201,19 +204,19 @@ func (s session) protect(message string, along, seal bool) (gss.Session, string,
 // open checks sig over data, which it unseals first if it is sealed. The session
 // comes back as it was when there is a fault (NLMP-3.4.4-1).
 func (s session) open(sig, data string, sealed bool) (gss.Session, []byte, gss.Fault) {
-	if len(sig) != SignatureSize || u32(sig, 0) != 1 {
+	if len(sig) != signatureSize || ntlmssp.Uint32(sig, 0) != 1 {
 		return s, nil, malformed("expected a message signature of 16 bytes")
 	}
 	next := s
 	d := next.receiving()
-	seq, datagram := d.seq, s.flags.Has(FlagDatagram)
-	if s.flags.Has(FlagESS) {
-		seq = u32(sig, 12)
+	seq, datagram := d.seq, s.flags.Has(ntlmssp.FlagDatagram)
+	if s.flags.Has(ntlmssp.FlagESS) {
+		seq = ntlmssp.Uint32(sig, 12)
 	}
 	switch {
 	case seq == math.MaxUint32:
 		return s, nil, gss.Fault{Code: gss.TooMany, Detail: "ntlm: no sequence numbers left, make a new context"}
-	case datagram && s.flags.Has(FlagESS):
+	case datagram && s.flags.Has(ntlmssp.FlagESS):
 		var fresh bool
 		if d.taken, fresh = d.taken.Admit(seq + 1); !fresh {
 			return s, nil, gss.Fault{Code: gss.Replayed, Detail: "ntlm: replayed datagram, or one that is too old to check"}
@@ -230,7 +233,7 @@ func (s session) open(sig, data string, sealed bool) (gss.Session, []byte, gss.F
 	}
 	want := next.mac(d, seq, plain, false)
 	from := 4
-	if !s.flags.Has(FlagESS) { // receivers ignore the pad
+	if !s.flags.Has(ntlmssp.FlagESS) { // receivers ignore the pad
 		from = 8
 	}
 	if !gss.Equal(sig[from:], string(want[from:])) {
@@ -253,11 +256,11 @@ func (s session) Wrap(_ gss.Env, plain string, seal bool) (gss.Session, string, 
 // depend on the key stream, and a message of a byte or two may read the same
 // either way: there a sender had better not mix the two.
 func (s session) Unwrap(token string) (gss.Session, string, bool, gss.Fault) {
-	if len(token) < SignatureSize {
+	if len(token) < signatureSize {
 		return s, "", false, malformed("expected a wrapped message of at least 16 bytes")
 	}
-	sig, data := token[:SignatureSize], token[SignatureSize:]
-	sealed := s.flags.Has(FlagSeal)
+	sig, data := token[:signatureSize], token[signatureSize:]
+	sealed := s.flags.Has(ntlmssp.FlagSeal)
 	next, plain, fault := s.open(sig, data, sealed)
 	if fault.Code == gss.NotAuthentic {
 		sealed = !sealed

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -60,7 +62,7 @@ func TestNoBitCanBeChanged(t *testing.T) {
 			if sound.a.State != gss.Complete {
 				t.Fatal(sound.c.Fault, sound.a.Fault)
 			}
-			for kind, message := range map[int]gss.Token{typeNegotiate: sound.hello, typeChallenge: sound.challenge, typeAuthenticate: sound.token} {
+			for kind, message := range map[int]gss.Token{ntlmssp.TypeNegotiate: sound.hello, ntlmssp.TypeChallenge: sound.challenge, ntlmssp.TypeAuthenticate: sound.token} {
 				for bit := range 8 * len(message.Bytes()) {
 					if r := run(flip(kind, bit)); r.a.State == gss.Complete {
 						t.Errorf("message %d, byte %d, bit %d was changed, and the client let in", kind, bit/8, bit%8)
@@ -81,14 +83,14 @@ type worldRun struct {
 // plain is a client as curl and Firefox are: it sends the target info back as it
 // is, with neither MIC nor flags of its own. It answers any challenge that it can
 // read.
-func (w *world) plain(challenge string, flags Flags, echo func(AVPairs) string) (string, bool) {
-	ch, fault := ParseChallenge(challenge)
+func (w *world) plain(challenge string, flags ntlmssp.Flags, echo func(ntlmssp.AVPairs) string) (string, bool) {
+	ch, fault := ntlmssp.ParseChallenge(challenge)
 	if !fault.IsZero() {
 		return "", false
 	}
-	var pairs AVPairs
+	var pairs ntlmssp.AVPairs
 	if ch.TargetInfo != "" {
-		if pairs, fault = ParseAVPairs(ch.TargetInfo); !fault.IsZero() {
+		if pairs, fault = ntlmssp.ParseAVPairs(ch.TargetInfo); !fault.IsZero() {
 			return "", false
 		}
 	}
@@ -96,24 +98,24 @@ func (w *world) plain(challenge string, flags Flags, echo func(AVPairs) string) 
 	if echo != nil {
 		info = echo(pairs)
 	}
-	temp := "\x01\x01\x00\x00\x00\x00\x00\x00" + string(binary.LittleEndian.AppendUint64(nil, uint64(TimeOf(w.now)))) + "cccccccc\x00\x00\x00\x00" + info
+	temp := "\x01\x01\x00\x00\x00\x00\x00\x00" + string(binary.LittleEndian.AppendUint64(nil, uint64(ntlmssp.TimeOf(w.now)))) + "cccccccc\x00\x00\x00\x00" + info
 	key := ntowfv2Of(ntowfv1(userPassword), "alice", "EXAMPLE")
 	proof := proofV2(key, ch.Server, temp)
-	m := Authenticate{Flags: flags & ch.Flags, NT: string(proof[:]) + temp}
-	if m.Flags.Has(FlagKeyExchange) {
+	m := ntlmssp.Authenticate{Flags: flags & ch.Flags, NT: string(proof[:]) + temp}
+	if m.Flags.Has(ntlmssp.FlagKeyExchange) {
 		m.SessionKey = strings.Repeat("k", 16)
 	}
 	m.User, m.Domain = "alice", "EXAMPLE"
-	if m.Flags.Has(FlagUnicode) {
-		m.User, m.Domain = string(appendUTF16(nil, m.User)), string(appendUTF16(nil, m.Domain))
+	if m.Flags.Has(ntlmssp.FlagUnicode) {
+		m.User, m.Domain = string(ntlmssp.AppendUTF16(nil, m.User)), string(ntlmssp.AppendUTF16(nil, m.Domain))
 	}
 	return string(m.Append(nil)), true
 }
 
 // plainRun is an exchange with that client.
-func (w *world) plainRun(flags Flags, challenge func(string) string, echo func(AVPairs) string) reached {
+func (w *world) plainRun(flags ntlmssp.Flags, challenge func(string) string, echo func(ntlmssp.AVPairs) string) reached {
 	w.tb.Helper()
-	w.hello = gss.TokenOf(string(Negotiate{Flags: flags}.Append(nil)))
+	w.hello = gss.TokenOf(string(ntlmssp.Negotiate{Flags: flags}.Append(nil)))
 	a := w.accept()
 	seen := a.Token.Bytes()
 	if challenge != nil {
@@ -128,22 +130,22 @@ func (w *world) plainRun(flags Flags, challenge func(string) string, echo func(A
 }
 
 const (
-	plainUnicode = FlagUnicode | FlagOEM | FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagESS
-	plainOEM     = FlagOEM | FlagRequestTarget | FlagNTLM | FlagAlwaysSign | FlagESS
+	plainUnicode = ntlmssp.FlagUnicode | ntlmssp.FlagOEM | ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagESS
+	plainOEM     = ntlmssp.FlagOEM | ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagESS
 )
 
 // A client without a MIC still returns parts of the challenge: an attacker cannot change what
 // it says about the server, or its nonce. What else a CHALLENGE holds is
 // covered by a MIC only; these bytes are listed by their reason.
 func TestWhatAClientWithoutMICWasShown(t *testing.T) {
-	for name, flags := range map[string]Flags{"UTF-16": plainUnicode, "OEM": plainOEM} {
+	for name, flags := range map[string]ntlmssp.Flags{"UTF-16": plainUnicode, "OEM": plainOEM} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, Config{}, acceptorConfig)
 			if a := w.plainRun(flags, nil, nil); a.State != gss.Complete || a.Context.(established).mic {
 				t.Fatal(a.Fault)
 			}
 			raw := w.challenge.Bytes()
-			ch, _ := ParseChallenge(raw)
+			ch, _ := ntlmssp.ParseChallenge(raw)
 			harmless := func(at int) string {
 				info := len(raw) - len(ch.TargetInfo)
 				switch {
@@ -163,7 +165,7 @@ func TestWhatAClientWithoutMICWasShown(t *testing.T) {
 			refused := 0
 			for bit := range 8 * len(raw) {
 				w := newWorld(t, Config{}, acceptorConfig)
-				a := w.plainRun(flags, func(token string) string { return flip(typeChallenge, bit)(typeChallenge, token) }, nil)
+				a := w.plainRun(flags, func(token string) string { return flip(ntlmssp.TypeChallenge, bit)(ntlmssp.TypeChallenge, token) }, nil)
 				if a.State != gss.Complete {
 					refused++
 				} else if harmless(bit/8) == "" {
@@ -180,18 +182,18 @@ func TestWhatAClientWithoutMICWasShown(t *testing.T) {
 
 // What a response may send back, and what Config.AllowUnechoed makes of it.
 func TestEcho(t *testing.T) {
-	raw := func(pairs AVPairs, keep func(AVID, string) (string, bool)) string {
+	raw := func(pairs ntlmssp.AVPairs, keep func(ntlmssp.AVID, string) (string, bool)) string {
 		var b []byte
 		for id, v := range pairs.All() {
 			if v, ok := keep(id, v); ok {
-				b = append(appendAV(b, id, len(v)), v...)
+				b = append(ntlmssp.AppendAV(b, id, len(v)), v...)
 			}
 		}
 		return string(append(b, 0, 0, 0, 0))
 	}
-	without := func(gone ...AVID) func(AVPairs) string {
-		return func(p AVPairs) string {
-			return raw(p, func(id AVID, v string) (string, bool) {
+	without := func(gone ...ntlmssp.AVID) func(ntlmssp.AVPairs) string {
+		return func(p ntlmssp.AVPairs) string {
+			return raw(p, func(id ntlmssp.AVID, v string) (string, bool) {
 				for _, g := range gone {
 					if g == id {
 						return "", false
@@ -201,9 +203,9 @@ func TestEcho(t *testing.T) {
 			})
 		}
 	}
-	with := func(change AVID, value string) func(AVPairs) string {
-		return func(p AVPairs) string {
-			return raw(p, func(id AVID, v string) (string, bool) {
+	with := func(change ntlmssp.AVID, value string) func(ntlmssp.AVPairs) string {
+		return func(p ntlmssp.AVPairs) string {
+			return raw(p, func(id ntlmssp.AVID, v string) (string, bool) {
 				if id == change {
 					return value, true
 				}
@@ -211,47 +213,47 @@ func TestEcho(t *testing.T) {
 			})
 		}
 	}
-	added := func(id AVID, value string) func(AVPairs) string {
-		return func(p AVPairs) string {
-			return string(append(append(appendAV(nil, id, len(value)), value...), p.Raw()...))
+	added := func(id ntlmssp.AVID, value string) func(ntlmssp.AVPairs) string {
+		return func(p ntlmssp.AVPairs) string {
+			return string(append(append(ntlmssp.AppendAV(nil, id, len(value)), value...), p.Raw()...))
 		}
 	}
-	backwards := func(p AVPairs) string {
+	backwards := func(p ntlmssp.AVPairs) string {
 		var b []byte
 		for id, v := range p.All() {
-			b = append(append(appendAV(nil, id, len(v)), v...), b...)
+			b = append(append(ntlmssp.AppendAV(nil, id, len(v)), v...), b...)
 		}
 		return string(append(b, 0, 0, 0, 0))
 	}
-	nothing := func(AVPairs) string { return "\x00\x00\x00\x00" }
-	flagsOnly := func(AVPairs) string { return "\x06\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00" }
+	nothing := func(ntlmssp.AVPairs) string { return "\x00\x00\x00\x00" }
+	flagsOnly := func(ntlmssp.AVPairs) string { return "\x06\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00" }
 	for _, row := range []struct {
 		name             string
-		echo             func(AVPairs) string
+		echo             func(ntlmssp.AVPairs) string
 		strict, tolerant gss.Code
 	}{
 		{"all of it", nil, gss.NoFault, gss.NoFault},
 		{"in another order, as gss-ntlmssp sends it", backwards, gss.NoFault, gss.NoFault},
-		{"with zeros behind it, as Windows sends it", func(p AVPairs) string { return p.Raw() + "\x00\x00\x00\x00" }, gss.NoFault, gss.NoFault},
-		{"with flags", added(AVFlags, "\x00\x00\x00\x00"), gss.NoFault, gss.NoFault},
-		{"with a target name", added(AVTargetName, "H\x00"), gss.NoFault, gss.NoFault},
-		{"with Single_Host_Data", added(AVSingleHost, strings.Repeat("s", 48)), gss.NoFault, gss.NoFault},
+		{"with zeros behind it, as Windows sends it", func(p ntlmssp.AVPairs) string { return p.Raw() + "\x00\x00\x00\x00" }, gss.NoFault, gss.NoFault},
+		{"with flags", added(ntlmssp.AVFlags, "\x00\x00\x00\x00"), gss.NoFault, gss.NoFault},
+		{"with a target name", added(ntlmssp.AVTargetName, "H\x00"), gss.NoFault, gss.NoFault},
+		{"with Single_Host_Data", added(ntlmssp.AVSingleHost, strings.Repeat("s", 48)), gss.NoFault, gss.NoFault},
 		{"with a pair that we do not know", added(77, "x"), gss.NoFault, gss.NoFault},
 		{"nothing", nothing, gss.NotAuthentic, gss.NoFault},
 		{"flags only", flagsOnly, gss.NotAuthentic, gss.NoFault},
-		{"without the time", without(AVTimestamp), gss.NotAuthentic, gss.NotAuthentic},
-		{"without the time and a name", without(AVTimestamp, AVDNSComputer), gss.NotAuthentic, gss.NotAuthentic},
-		{"the time only", without(AVComputer, AVDomain, AVDNSComputer, AVDNSDomain), gss.NotAuthentic, gss.NotAuthentic},
-		{"another time", with(AVTimestamp, "\x01\x02\x03\x04\x05\x06\x07\x08"), gss.NotAuthentic, gss.NotAuthentic},
-		{"a zero time", with(AVTimestamp, "\x00\x00\x00\x00\x00\x00\x00\x00"), gss.NotAuthentic, gss.NotAuthentic},
-		{"without the computer", without(AVComputer), gss.NotAuthentic, gss.NotAuthentic},
-		{"without the domain", without(AVDomain), gss.NotAuthentic, gss.NotAuthentic},
-		{"without a DNS name", without(AVDNSDomain), gss.NotAuthentic, gss.NotAuthentic},
-		{"another computer", with(AVComputer, "X\x00W\x00W\x00"), gss.NotAuthentic, gss.NotAuthentic},
-		{"the computer in lower case", with(AVComputer, "w\x00w\x00w\x00"), gss.NotAuthentic, gss.NotAuthentic},
-		{"another domain", with(AVDomain, "D\x00"), gss.NotAuthentic, gss.NotAuthentic},
-		{"an empty DNS name", with(AVDNSComputer, ""), gss.NotAuthentic, gss.NotAuthentic},
-		{"a forest that we did not name", added(AVDNSTree, "f\x00"), gss.NotAuthentic, gss.NotAuthentic},
+		{"without the time", without(ntlmssp.AVTimestamp), gss.NotAuthentic, gss.NotAuthentic},
+		{"without the time and a name", without(ntlmssp.AVTimestamp, ntlmssp.AVDNSComputer), gss.NotAuthentic, gss.NotAuthentic},
+		{"the time only", without(ntlmssp.AVComputer, ntlmssp.AVDomain, ntlmssp.AVDNSComputer, ntlmssp.AVDNSDomain), gss.NotAuthentic, gss.NotAuthentic},
+		{"another time", with(ntlmssp.AVTimestamp, "\x01\x02\x03\x04\x05\x06\x07\x08"), gss.NotAuthentic, gss.NotAuthentic},
+		{"a zero time", with(ntlmssp.AVTimestamp, "\x00\x00\x00\x00\x00\x00\x00\x00"), gss.NotAuthentic, gss.NotAuthentic},
+		{"without the computer", without(ntlmssp.AVComputer), gss.NotAuthentic, gss.NotAuthentic},
+		{"without the domain", without(ntlmssp.AVDomain), gss.NotAuthentic, gss.NotAuthentic},
+		{"without a DNS name", without(ntlmssp.AVDNSDomain), gss.NotAuthentic, gss.NotAuthentic},
+		{"another computer", with(ntlmssp.AVComputer, "X\x00W\x00W\x00"), gss.NotAuthentic, gss.NotAuthentic},
+		{"the computer in lower case", with(ntlmssp.AVComputer, "w\x00w\x00w\x00"), gss.NotAuthentic, gss.NotAuthentic},
+		{"another domain", with(ntlmssp.AVDomain, "D\x00"), gss.NotAuthentic, gss.NotAuthentic},
+		{"an empty DNS name", with(ntlmssp.AVDNSComputer, ""), gss.NotAuthentic, gss.NotAuthentic},
+		{"a forest that we did not name", added(ntlmssp.AVDNSTree, "f\x00"), gss.NotAuthentic, gss.NotAuthentic},
 	} {
 		for _, tolerant := range []bool{false, true} {
 			want := row.strict
@@ -292,7 +294,7 @@ func TestPropertyEditedChallenge(t *testing.T) {
 		w := newWorld(t, Config{}, server)
 		var seen string
 		w.mangle = func(kind int, token string) string {
-			if kind == typeChallenge {
+			if kind == ntlmssp.TypeChallenge {
 				token = edit(token)
 				seen = token
 			}
@@ -303,14 +305,14 @@ func TestPropertyEditedChallenge(t *testing.T) {
 		}
 		w = newWorld(t, Config{}, server)
 		if a := w.plainRun(plainUnicode, edit, nil); a.State == gss.Complete {
-			m, _ := ParseAuthenticate(w.token.Bytes())
-			r, _ := ParseResponse(m.NT)
-			ch, _ := ParseChallenge(w.challenge.Bytes())
-			sent, _ := ParseAVPairs(ch.TargetInfo)
-			for id := range AVID(20) {
+			m, _ := ntlmssp.ParseAuthenticate(w.token.Bytes())
+			r, _ := ntlmssp.ParseResponse(m.NT)
+			ch, _ := ntlmssp.ParseChallenge(w.challenge.Bytes())
+			sent, _ := ntlmssp.ParseAVPairs(ch.TargetInfo)
+			for id := range ntlmssp.AVID(20) {
 				ours, a := sent.Get(id)
 				theirs, b := r.Pairs.Get(id)
-				if (id <= AVDNSTree || id == AVTimestamp) && (ours != theirs || a != b) {
+				if (id <= ntlmssp.AVDNSTree || id == ntlmssp.AVTimestamp) && (ours != theirs || a != b) {
 					rt.Fatalf("%v came back as %x, was %x", id, theirs, ours)
 				}
 			}
@@ -322,10 +324,10 @@ func TestPropertyEditedChallenge(t *testing.T) {
 // editChallenge edits ids, lengths, values and order of the pairs, the offsets and
 // lengths of both fields, and the flags.
 func editChallenge(rt *rapid.T, token string) string {
-	m, _ := ParseChallenge(token)
-	pairs, _ := ParseAVPairs(m.TargetInfo)
+	m, _ := ntlmssp.ParseChallenge(token)
+	pairs, _ := ntlmssp.ParseAVPairs(m.TargetInfo)
 	type pair struct {
-		id    AVID
+		id    ntlmssp.AVID
 		n     int
 		value string
 	}
@@ -333,12 +335,12 @@ func editChallenge(rt *rapid.T, token string) string {
 	for id, v := range pairs.All() {
 		list = append(list, pair{id, len(v), v})
 	}
-	ids := rapid.SampledFrom([]AVID{AVEnd, AVComputer, AVDomain, AVDNSComputer, AVDNSDomain, AVDNSTree, AVFlags, AVTimestamp, AVSingleHost, AVTargetName, AVChannelBindings, 11, 0x107, 0x8007})
+	ids := rapid.SampledFrom([]ntlmssp.AVID{ntlmssp.AVEnd, ntlmssp.AVComputer, ntlmssp.AVDomain, ntlmssp.AVDNSComputer, ntlmssp.AVDNSDomain, ntlmssp.AVDNSTree, ntlmssp.AVFlags, ntlmssp.AVTimestamp, ntlmssp.AVSingleHost, ntlmssp.AVTargetName, ntlmssp.AVChannelBindings, 11, 0x107, 0x8007})
 	for range rapid.IntRange(0, 4).Draw(rt, "edits") {
 		at := rapid.IntRange(0, len(list)).Draw(rt, "pair")
 		switch what := rapid.SampledFrom([]string{"id", "length", "value", "drop", "insert", "swap", "flags"}).Draw(rt, "edit"); {
 		case what == "flags":
-			m.Flags ^= Flags(rapid.Uint32().Draw(rt, "flags"))
+			m.Flags ^= ntlmssp.Flags(rapid.Uint32().Draw(rt, "flags"))
 		case what == "insert":
 			v := rapid.SampledFrom([]string{"", "x\x00", "\x04\x00\x00\x00", "\x02\x00\x00\x00", "timetime", strings.Repeat("b", 16)}).Draw(rt, "value")
 			list = append(list[:at:at], append([]pair{{ids.Draw(rt, "id"), len(v), v}}, list[at:]...)...)
@@ -359,7 +361,7 @@ func editChallenge(rt *rapid.T, token string) string {
 	}
 	var info []byte
 	for _, p := range list {
-		info = append(appendAV(info, p.id, p.n), p.value...)
+		info = append(ntlmssp.AppendAV(info, p.id, p.n), p.value...)
 	}
 	m.TargetInfo = string(append(info, 0, 0, 0, 0))
 	b := m.Append(nil)
@@ -374,40 +376,40 @@ func editChallenge(rt *rapid.T, token string) string {
 // A CHALLENGE that announces target info and has none is not taken for one of an old
 // server, which would be answered without a MIC. One that announces none is.
 func TestChallengeWithoutItsTargetInfo(t *testing.T) {
-	short := func(m Challenge) string { // as servers before Windows 2000 wrote it: no field for the info
+	short := func(m ntlmssp.Challenge) string { // as servers before Windows 2000 wrote it: no field for the info
 		b := append([]byte(nil), m.Append(nil)[:32]...)
-		copy(b[12:], appendSpan(nil, len(m.TargetName), 32))
+		copy(b[12:], ntlmssp.AppendSpan(nil, len(m.TargetName), 32))
 		return string(append(b, m.TargetName...))
 	}
 	for _, row := range []struct {
 		name    string
-		rewrite func(Challenge) string
+		rewrite func(ntlmssp.Challenge) string
 		old     bool
 	}{
 		{"a header without the field", short, false},
-		{"a header without the field, and no name", func(m Challenge) string { m.TargetName = ""; return short(m) }, false},
-		{"an empty field", func(m Challenge) string { m.TargetInfo = ""; return string(m.Append(nil)) }, false},
-		{"the name where the field should be", func(m Challenge) string {
+		{"a header without the field, and no name", func(m ntlmssp.Challenge) string { m.TargetName = ""; return short(m) }, false},
+		{"an empty field", func(m ntlmssp.Challenge) string { m.TargetInfo = ""; return string(m.Append(nil)) }, false},
+		{"the name where the field should be", func(m ntlmssp.Challenge) string {
 			b := m.Append(nil)
-			copy(b[12:], appendSpan(nil, len(m.TargetName), 40))
+			copy(b[12:], ntlmssp.AppendSpan(nil, len(m.TargetName), 40))
 			return string(b)
 		}, false},
-		{"an old header, and no announcement", func(m Challenge) string { m.Flags &^= FlagTargetInfo; return short(m) }, true},
-		{"an empty field, and no announcement", func(m Challenge) string {
-			m.Flags &^= FlagTargetInfo
+		{"an old header, and no announcement", func(m ntlmssp.Challenge) string { m.Flags &^= ntlmssp.FlagTargetInfo; return short(m) }, true},
+		{"an empty field, and no announcement", func(m ntlmssp.Challenge) string {
+			m.Flags &^= ntlmssp.FlagTargetInfo
 			m.TargetInfo = ""
 			return string(m.Append(nil))
 		}, true},
 	} {
 		for _, level := range []Level{V2, V1Session} {
-			for _, ess := range []Flags{FlagESS, 0} {
+			for _, ess := range []ntlmssp.Flags{ntlmssp.FlagESS, 0} {
 				w := newWorld(t, Config{Level: level}, acceptorConfig)
 				w.mangle = func(kind int, token string) string {
-					if kind != typeChallenge {
+					if kind != ntlmssp.TypeChallenge {
 						return token
 					}
-					m, _ := ParseChallenge(token)
-					m.Flags = m.Flags&^FlagESS | ess
+					m, _ := ntlmssp.ParseChallenge(token)
+					m.Flags = m.Flags&^ntlmssp.FlagESS | ess
 					return row.rewrite(m)
 				}
 				c := w.greet()

@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // The inputs of MS-NLMP section 4.2.1.
 var (
-	specServer   = Nonce{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}
-	specClient   = Nonce{0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa}
+	specServer   = ntlmssp.Nonce{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}
+	specClient   = ntlmssp.Nonce{0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa}
 	specExported = Key{0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55}
-	specPlain    = string(appendUTF16(nil, "Plaintext"))
+	specPlain    = string(ntlmssp.AppendUTF16(nil, "Plaintext"))
 )
 
 const (
@@ -42,8 +44,8 @@ func same[T ~string | ~[]byte](t testing.TB, what string, got T, want string) {
 }
 
 func userDomain(user, domain string) ([]byte, int) {
-	b := appendUTF16(nil, user)
-	return appendUTF16(b, domain), len(b)
+	b := ntlmssp.AppendUTF16(nil, user)
+	return ntlmssp.AppendUTF16(b, domain), len(b)
 }
 
 func ntowfv2Of(nt Key, user, domain string) Key {
@@ -72,7 +74,7 @@ func TestVectorHashes(t *testing.T) {
 
 // MS-NLMP section 4.2.2: NTLMv1 without extended session security.
 func TestVectorV1(t *testing.T) {
-	const flags Flags = 0xe2028233
+	const flags ntlmssp.Flags = 0xe2028233
 	nt := ntowfv1(specPassword)
 	lmowf, _ := lmowfv1(specPassword)
 	base := baseKeyV1(nt)
@@ -81,25 +83,25 @@ func TestVectorV1(t *testing.T) {
 	same(t, "NT response", response[:], "67c43011f30298a2ad35ece64f16331c44bdbed927841f94")
 	same(t, "LM response", lm[:], "98def7b87f88aa5dafe2df779688a172def11c7d5ccdef13")
 	for _, row := range []struct {
-		extra          Flags
+		extra          ntlmssp.Flags
 		key, encrypted string
 	}{
 		{0, "d87262b0cde4b1cb7499becccdf10784", "518822b1b3f350c8958682ecbb3e3cb7"},
-		{FlagNonNTKey, "e52cac67419a9a220000000000000000", "7452ca55c225a1ca04b48fae32cf56fc"},
-		{FlagLMKey, "b09e379f7fbecb1eaf0afdcb0383c8a0", "4cd7bb57d697ef9b549f02b8f9b37864"},
+		{ntlmssp.FlagNonNTKey, "e52cac67419a9a220000000000000000", "7452ca55c225a1ca04b48fae32cf56fc"},
+		{ntlmssp.FlagLMKey, "b09e379f7fbecb1eaf0afdcb0383c8a0", "4cd7bb57d697ef9b549f02b8f9b37864"},
 	} {
 		key := kxkeyV1(flags|row.extra, base, lmowf, specServer, &lm)
 		same(t, "KeyExchangeKey", key[:], row.key)
 		encrypted := rc4Once(key, specExported)
 		same(t, "EncryptedRandomSessionKey", encrypted[:], row.encrypted)
 	}
-	s, fault := NewSession(flags, specExported, true)
+	s, fault := NewSession(uint32(flags), specExported, true)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
 	_, sealed, _ := s.Wrap(gss.Env{}, specPlain, true)
 	same(t, "the wrapped message", sealed, "010000000000000009dcd1df2e459d36 56fe04d861f9319af0d7238a2e3b4d457fb8")
-	server, _ := NewSession(flags, specExported, false)
+	server, _ := NewSession(uint32(flags), specExported, false)
 	if _, plain, conf, fault := server.Unwrap(sealed); plain != specPlain || !conf || !fault.IsZero() {
 		t.Errorf("unwrapped %q, sealed %v, %v", plain, conf, fault)
 	}
@@ -112,23 +114,23 @@ func TestVectorV1(t *testing.T) {
 // MS-NLMP section 4.2.3: NTLMv1 with extended session security, 56 bits, no key
 // exchange.
 func TestVectorV1Session(t *testing.T) {
-	const flags Flags = 0x820a8233
+	const flags ntlmssp.Flags = 0x820a8233
 	nt := ntowfv1(specPassword)
 	mixed := sessionChallenge(specServer, specClient)
 	response := desl(nt, mixed[:])
 	same(t, "NT response", response[:], "7537f803ae367128ca458204bde7caf81e97ed2683267232")
-	var lm [v1Size]byte
+	var lm [ntlmssp.V1Size]byte
 	copy(lm[:], specClient[:])
 	key := kxkeyV1(flags, baseKeyV1(nt), Key{}, specServer, &lm)
 	same(t, "KeyExchangeKey", key[:], "eb93429a8bd952f8b89c55b87f475edc")
 	testKeys(t, flags, key, "60e799be5c72fc92922ae8ebe961fb8d", "04dd7f014d8504d265a25cc86a3a7c06",
 		"10df49862ab2dab51f62c27e93bb655d", "7ae2bf1af0ad5c0d008a158624847414")
-	s, _ := NewSession(flags, key, true)
+	s, _ := NewSession(uint32(flags), key, true)
 	_, sealed, _ := s.Wrap(gss.Env{}, specPlain, true)
 	same(t, "the wrapped message", sealed, "01000000ff2aeb52f681793a00000000 a02372f6530273f3aa1eb90190ce5200c99d")
 }
 
-func testKeys(t *testing.T, flags Flags, exported Key, sign, seal, serverSign, serverSeal string) {
+func testKeys(t *testing.T, flags ntlmssp.Flags, exported Key, sign, seal, serverSign, serverSeal string) {
 	t.Helper()
 	for _, row := range []struct {
 		client     bool
@@ -148,7 +150,7 @@ const (
 
 // MS-NLMP section 4.2.4: NTLMv2.
 func TestVectorV2(t *testing.T) {
-	const flags Flags = 0xe28a8233
+	const flags ntlmssp.Flags = 0xe28a8233
 	info := unhex(t, "02000c0044006f006d00610069006e0001000c0053006500720076006500720000000000")
 	temp := unhex(t, `01010000000000000000000000000000aaaaaaaaaaaaaaaa00000000`) + info + "\x00\x00\x00\x00"
 	key := ntowfv2Of(ntowfv1(specPassword), specUser, specDomain)
@@ -161,11 +163,11 @@ func TestVectorV2(t *testing.T) {
 	encrypted := rc4Once(base, specExported)
 	same(t, "EncryptedRandomSessionKey", encrypted[:], "c5dad2544fc9799094ce1ce90bc9d03e")
 	testKeys(t, flags, specExported, specSign, specSeal, specServerSign, specServerSeal)
-	s, _ := NewSession(flags, specExported, true)
+	s, _ := NewSession(uint32(flags), specExported, true)
 	_, sealed, _ := s.Wrap(gss.Env{}, specPlain, true)
 	same(t, "the wrapped message", sealed, "010000007fb38ec5c55d497600000000 54e50165bf1936dc996020c1811b0f06fb5f")
 	// The checksum before it is encrypted: the same keys without KEY_EXCH.
-	s, _ = NewSession(flags&^FlagKeyExchange, specExported, true)
+	s, _ = NewSession(uint32(flags&^ntlmssp.FlagKeyExchange), specExported, true)
 	_, mic, _ := s.MIC(specPlain)
 	same(t, "the clear signature", mic, "0100000070352851f256430900000000")
 	requirement.Held(t, "unit:ntlm_vectors")
@@ -175,7 +177,7 @@ func TestVectorV2(t *testing.T) {
 var specMessages = []struct {
 	name                    string
 	challenge, authenticate string
-	flags, answer           Flags
+	flags, answer           ntlmssp.Flags
 	lm, nt, key             string // hexadecimal; nt of NTLMv2 is the proof alone
 }{
 	{"NTLMv1", `4e544c4d53535000020000000c000c003800000033820 2e20123456789abcdef00000000000000000000000000000000
@@ -203,26 +205,26 @@ func TestVectorMessages(t *testing.T) {
 	for _, row := range specMessages {
 		t.Run(row.name, func(t *testing.T) {
 			raw := unhex(t, row.challenge)
-			ch, fault := ParseChallenge(raw)
+			ch, fault := ntlmssp.ParseChallenge(raw)
 			if !fault.IsZero() {
 				t.Fatal(fault)
 			}
 			name, ok := ch.Flags.Text(ch.TargetName)
-			if ch.Flags != row.flags || ch.Server != specServer || name != "Server" || !ok || ch.Version != (Version{6, 0, 6000, 15}) {
+			if ch.Flags != row.flags || ch.Server != specServer || name != "Server" || !ok || ch.Version != (ntlmssp.Version{Major: 6, Minor: 0, Build: 6000, Revision: 15}) {
 				t.Errorf("%+v", ch)
 			}
 			if got := ch.Append(nil); string(got) != raw {
 				t.Errorf("CHALLENGE is written as\n%x, want\n%x", got, raw)
 			}
 			raw = unhex(t, row.authenticate)
-			m, fault := ParseAuthenticate(raw)
+			m, fault := ntlmssp.ParseAuthenticate(raw)
 			if !fault.IsZero() {
 				t.Fatal(fault)
 			}
 			user, _ := m.Flags.Text(m.User)
 			domain, _ := m.Flags.Text(m.Domain)
 			workstation, _ := m.Flags.Text(m.Workstation)
-			if m.Flags != row.answer || user != specUser || domain != specDomain || workstation != "COMPUTER" || m.HasMIC || m.Version != (Version{5, 1, 2600, 15}) {
+			if m.Flags != row.answer || user != specUser || domain != specDomain || workstation != "COMPUTER" || m.HasMIC || m.Version != (ntlmssp.Version{Major: 5, Minor: 1, Build: 2600, Revision: 15}) {
 				t.Errorf("%q %q %q %v %+v", user, domain, workstation, m, m.Version)
 			}
 			same(t, "LM", m.LM, row.lm)
@@ -254,7 +256,7 @@ func TestVectorMessages(t *testing.T) {
 // Provider" by Eric Glass.
 func TestVectorDavenport(t *testing.T) {
 	const password = "SecREt01"
-	client := Nonce{0xff, 0xff, 0xff, 0, 0x11, 0x22, 0x33, 0x44}
+	client := ntlmssp.Nonce{0xff, 0xff, 0xff, 0, 0x11, 0x22, 0x33, 0x44}
 	nt := ntowfv1(password)
 	lmowf, _ := lmowfv1(password)
 	same(t, "LM hash", lmowf[:], "ff3750bcc2b22412c2265b23734e0dac")
@@ -272,10 +274,10 @@ func TestVectorDavenport(t *testing.T) {
 	var temp []byte
 	temp = append(temp, unhex(t, "01010000000000000090d336b734c301ffffff001122334400000000")...)
 	for _, av := range []struct {
-		id   AVID
+		id   ntlmssp.AVID
 		text string
-	}{{AVDomain, "DOMAIN"}, {AVComputer, "SERVER"}, {AVDNSDomain, "domain.com"}, {AVDNSComputer, "server.domain.com"}} {
-		temp = appendAVText(temp, av.id, av.text)
+	}{{ntlmssp.AVDomain, "DOMAIN"}, {ntlmssp.AVComputer, "SERVER"}, {ntlmssp.AVDNSDomain, "domain.com"}, {ntlmssp.AVDNSComputer, "server.domain.com"}} {
+		temp = ntlmssp.AppendAVText(temp, av.id, av.text)
 	}
 	temp = append(temp, 0, 0, 0, 0, 0, 0, 0, 0)
 	proof := proofV2(key, specServer, temp)
@@ -300,15 +302,15 @@ const (
 
 func TestVectorWindows(t *testing.T) {
 	hello, challenge, token := unhex(t, windowsNegotiate), unhex(t, windowsChallenge), unhex(t, windowsAuthenticate)
-	n, fault := ParseNegotiate(hello)
-	if !fault.IsZero() || n.Flags != 0xa2088207 || n.Version != (Version{6, 3, 9600, 15}) || n.Domain != "" {
+	n, fault := ntlmssp.ParseNegotiate(hello)
+	if !fault.IsZero() || n.Flags != 0xa2088207 || n.Version != (ntlmssp.Version{Major: 6, Minor: 3, Build: 9600, Revision: 15}) || n.Domain != "" {
 		t.Errorf("%+v %v", n, fault)
 	}
-	ch, fault := ParseChallenge(challenge)
+	ch, fault := ntlmssp.ParseChallenge(challenge)
 	if !fault.IsZero() || string(ch.Append(nil)) != challenge {
 		t.Errorf("%+v %v", ch, fault)
 	}
-	m, fault := ParseAuthenticate(token)
+	m, fault := ntlmssp.ParseAuthenticate(token)
 	if !fault.IsZero() || string(m.Append(nil)) != token || !m.HasMIC {
 		t.Errorf("%+v %v", m, fault)
 	}
@@ -325,11 +327,11 @@ func TestVectorWindows(t *testing.T) {
 	p.keys(ch.Server, base)
 	mic := micOf(p.exported, hello, challenge, token)
 	same(t, "MIC", mic[:], "12e55af580ee3f29e1de904d73770625")
-	spn, _ := p.response.Pairs.Get(AVTargetName)
-	if text, _ := decodeUTF16(spn); !ok || !p.announced || text != "HTTP/rw.local" {
+	spn, _ := p.response.Pairs.Get(ntlmssp.AVTargetName)
+	if text, _ := ntlmssp.DecodeUTF16(spn); !ok || !p.announced || text != "HTTP/rw.local" {
 		t.Errorf("verified %v, MIC announced %v, for %q", ok, p.announced, text)
 	}
-	if host, there := p.response.Pairs.Get(AVSingleHost); len(host) != 48 || !there {
+	if host, there := p.response.Pairs.Get(ntlmssp.AVSingleHost); len(host) != 48 || !there {
 		t.Error("no Single_Host_Data")
 	}
 }

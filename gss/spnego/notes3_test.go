@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/internal/requirement"
@@ -643,7 +645,7 @@ func TestNotes3CompletedWithMIC(t *testing.T) {
 func TestNotes3HalfDuplex(t *testing.T) {
 	var leaves [2]done
 	for side := range leaves {
-		session, fault := ntlm.NewSession(ntlm.FlagSign|ntlm.FlagNTLM, ntlm.Key{1, 2, 3}, side == ours)
+		session, fault := ntlm.NewSession(uint32(ntlmssp.FlagSign|ntlmssp.FlagNTLM), ntlm.Key{1, 2, 3}, side == ours)
 		if !fault.IsZero() {
 			t.Fatal(fault)
 		}

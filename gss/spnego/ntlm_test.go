@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
@@ -135,7 +137,7 @@ func TestRecordedMICs(t *testing.T) {
 			t.Fatal(fault)
 		}
 		// The flags are those of the AUTHENTICATE, at offset 60.
-		var flags ntlm.Flags
+		var flags ntlmssp.Flags
 		var mics [2]string // of the initiator, of the acceptor
 		for n, m := range s.Tokens[1:] {
 			r, fault := ParseResp(unbase64(t, m.Token))
@@ -143,14 +145,14 @@ func TestRecordedMICs(t *testing.T) {
 				t.Fatal(fault)
 			}
 			if b := r.ResponseToken.Bytes(); len(b) > 64 && b[8] == 3 {
-				flags = ntlm.Flags(uint32(b[60]) | uint32(b[61])<<8 | uint32(b[62])<<16 | uint32(b[63])<<24)
+				flags = ntlmssp.Flags(uint32(b[60]) | uint32(b[61])<<8 | uint32(b[62])<<16 | uint32(b[63])<<24)
 			}
 			if r.MechListMIC.Present() {
 				mics[(n+1)%2] = r.MechListMIC.Bytes()
 			}
 		}
 		for side := range 2 {
-			session, fault := ntlm.NewSession(flags, key, side == ours)
+			session, fault := ntlm.NewSession(uint32(flags), key, side == ours)
 			if !fault.IsZero() {
 				t.Fatal(s.Name, fault)
 			}

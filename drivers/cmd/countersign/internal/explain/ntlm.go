@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/countersign-auth/countersign/ntlm"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // message explains an NTLM message (MS-NLMP section 2.2.1). Package ntlm reports faults of
@@ -81,7 +81,7 @@ func (m *message) span(at, fixed int, name string) (f field, ok bool) {
 }
 
 // text adds a line for a name in the character set of flags.
-func (m *message) text(n *Node, name string, at, fixed int, flags ntlm.Flags) {
+func (m *message) text(n *Node, name string, at, fixed int, flags ntlmssp.Flags) {
 	f, ok := m.span(at, fixed, name)
 	if !ok {
 		n.add(m.line(name, "", "outside of the message", at))
@@ -89,44 +89,44 @@ func (m *message) text(n *Node, name string, at, fixed int, flags ntlm.Flags) {
 	}
 	value, ok := flags.Text(f.bytes)
 	if !ok { // the character set that was negotiated counts, which this message alone does not tell
-		value, _ = ntlm.FlagOEM.Text(f.bytes)
+		value, _ = ntlmssp.FlagOEM.Text(f.bytes)
 		f.where += ", in the OEM character set whatever the flags say"
 	}
 	n.add(m.line(name, strconv.Quote(value), f.where, f.at))
 }
 
 // flagNotes describes what a flag asks for or grants.
-var flagNotes = map[ntlm.Flags]string{
-	ntlm.FlagUnicode:        "names are UTF-16",
-	ntlm.FlagOEM:            "names are in the OEM character set, unless UNICODE is there too",
-	ntlm.FlagRequestTarget:  "asks the challenge to name its target",
-	ntlm.FlagSign:           "messages are signed",
-	ntlm.FlagSeal:           "messages are encrypted",
-	ntlm.FlagDatagram:       "without a connection",
-	ntlm.FlagLMKey:          "the session key comes from the LM hash",
-	ntlm.FlagNTLM:           "NTLM",
-	ntlm.FlagAnonymous:      "the client is anonymous",
-	ntlm.FlagOEMDomain:      "the client names its domain",
-	ntlm.FlagOEMWorkstation: "the client names its computer",
-	ntlm.FlagAlwaysSign:     "there is a session key in any case",
-	ntlm.FlagTargetDomain:   "the target is a domain",
-	ntlm.FlagTargetServer:   "the target is a server",
-	ntlm.FlagESS:            "extended session security",
-	ntlm.FlagIdentify:       "identify, do not impersonate",
-	ntlm.FlagNonNTKey:       "the session key comes from the LM hash",
-	ntlm.FlagTargetInfo:     "there is target info",
-	ntlm.FlagVersion:        "the version is filled in",
-	ntlm.Flag128:            "128-bit keys",
-	ntlm.FlagKeyExchange:    "the client chooses the session key",
-	ntlm.Flag56:             "56-bit keys, where 128 are not agreed",
+var flagNotes = map[ntlmssp.Flags]string{
+	ntlmssp.FlagUnicode:        "names are UTF-16",
+	ntlmssp.FlagOEM:            "names are in the OEM character set, unless UNICODE is there too",
+	ntlmssp.FlagRequestTarget:  "asks the challenge to name its target",
+	ntlmssp.FlagSign:           "messages are signed",
+	ntlmssp.FlagSeal:           "messages are encrypted",
+	ntlmssp.FlagDatagram:       "without a connection",
+	ntlmssp.FlagLMKey:          "the session key comes from the LM hash",
+	ntlmssp.FlagNTLM:           "NTLM",
+	ntlmssp.FlagAnonymous:      "the client is anonymous",
+	ntlmssp.FlagOEMDomain:      "the client names its domain",
+	ntlmssp.FlagOEMWorkstation: "the client names its computer",
+	ntlmssp.FlagAlwaysSign:     "there is a session key in any case",
+	ntlmssp.FlagTargetDomain:   "the target is a domain",
+	ntlmssp.FlagTargetServer:   "the target is a server",
+	ntlmssp.FlagESS:            "extended session security",
+	ntlmssp.FlagIdentify:       "identify, do not impersonate",
+	ntlmssp.FlagNonNTKey:       "the session key comes from the LM hash",
+	ntlmssp.FlagTargetInfo:     "there is target info",
+	ntlmssp.FlagVersion:        "the version is filled in",
+	ntlmssp.Flag128:            "128-bit keys",
+	ntlmssp.FlagKeyExchange:    "the client chooses the session key",
+	ntlmssp.Flag56:             "56-bit keys, where 128 are not agreed",
 }
 
 // flags adds the flags at a byte.
-func (m *message) flags(n *Node, at int) ntlm.Flags {
-	f := ntlm.Flags(binary.LittleEndian.Uint32([]byte(m.b[at : at+4])))
+func (m *message) flags(n *Node, at int) ntlmssp.Flags {
+	f := ntlmssp.Flags(binary.LittleEndian.Uint32([]byte(m.b[at : at+4])))
 	line := m.line("flags", fmt.Sprintf("0x%08x", uint32(f)), "", at)
 	for bit := range 32 {
-		if one := ntlm.Flags(1) << bit; f.Has(one) {
+		if one := ntlmssp.Flags(1) << bit; f.Has(one) {
 			note := flagNotes[one]
 			if note == "" {
 				note = "undefined"
@@ -139,7 +139,7 @@ func (m *message) flags(n *Node, at int) ntlm.Flags {
 }
 
 // version adds the version, if the header has room for one.
-func (m *message) version(n *Node, at int, flags ntlm.Flags) {
+func (m *message) version(n *Node, at int, flags ntlmssp.Flags) {
 	switch {
 	case m.start < at+8 || len(m.b) < at+8:
 		n.add(m.line("version", "none", "the payload begins at byte "+strconv.Itoa(min(m.start, len(m.b))), at))
@@ -150,7 +150,7 @@ func (m *message) version(n *Node, at int, flags ntlm.Flags) {
 	}
 	v := m.b[at : at+8]
 	note := ""
-	if !flags.Has(ntlm.FlagVersion) {
+	if !flags.Has(ntlmssp.FlagVersion) {
 		note = "though no flag announces it"
 	}
 	n.add(m.line("version", fmt.Sprintf("%d.%d build %d, NTLM revision %d", v[0], v[1], binary.LittleEndian.Uint16([]byte(v[2:4])), v[7]), note, at))
@@ -162,21 +162,21 @@ func lookNegotiate(token string, n *Node) []Fault {
 		flags := m.flags(n, 12)
 		if len(token) >= 32 {
 			// These names are in the OEM character set, whatever the flags ask for.
-			m.text(n, "domain", 16, 32, ntlm.FlagOEM)
-			m.text(n, "workstation", 24, 32, ntlm.FlagOEM)
+			m.text(n, "domain", 16, 32, ntlmssp.FlagOEM)
+			m.text(n, "workstation", 24, 32, ntlmssp.FlagOEM)
 			m.version(n, 32, flags)
 		} else {
 			n.add(m.line("form", count(len(token), "byte"), "flags only: neither names nor version", 16))
 		}
 	}
-	_, fault := ntlm.ParseNegotiate(token)
+	_, fault := ntlmssp.ParseNegotiate(token)
 	return m.judge(fault.Detail)
 }
 
 func lookChallenge(token string, n *Node) []Fault {
 	m := newMessage(token, n)
 	if m.has(32, "a CHALLENGE message") {
-		flags := ntlm.Flags(binary.LittleEndian.Uint32([]byte(token[20:24])))
+		flags := ntlmssp.Flags(binary.LittleEndian.Uint32([]byte(token[20:24])))
 		m.text(n, "target name", 12, 32, flags)
 		m.flags(n, 20)
 		n.add(m.line("server challenge", hex.EncodeToString([]byte(token[24:32])), "", 24))
@@ -187,7 +187,7 @@ func lookChallenge(token string, n *Node) []Fault {
 			m.version(n, 48, flags)
 		}
 	}
-	_, fault := ntlm.ParseChallenge(token)
+	_, fault := ntlmssp.ParseChallenge(token)
 	return m.judge(fault.Detail)
 }
 
@@ -196,7 +196,7 @@ func lookAuthenticate(token string, n *Node) []Fault {
 	if m.has(52, "an AUTHENTICATE message") {
 		m.authenticate(n)
 	}
-	_, fault := ntlm.ParseAuthenticate(token)
+	_, fault := ntlmssp.ParseAuthenticate(token)
 	return m.judge(fault.Detail)
 }
 
@@ -212,9 +212,9 @@ func (m *message) authenticate(n *Node) {
 	}
 	m.faults = nil
 
-	var flags ntlm.Flags
+	var flags ntlmssp.Flags
 	if m.start >= 64 && len(m.b) >= 64 {
-		flags = ntlm.Flags(binary.LittleEndian.Uint32([]byte(m.b[60:64])))
+		flags = ntlmssp.Flags(binary.LittleEndian.Uint32([]byte(m.b[60:64])))
 	}
 	m.text(n, "domain", 28, 52, flags)
 	m.text(n, "user", 36, 52, flags)
@@ -239,7 +239,7 @@ func (m *message) authenticate(n *Node) {
 	}
 	m.flags(n, 60)
 	m.version(n, 64, flags)
-	m.mic(n, pairs.flags&ntlm.AVFlagMIC != 0)
+	m.mic(n, pairs.flags&ntlmssp.AVFlagMIC != 0)
 	binding := m.line("channel binding", pairs.binding, pairs.bindingNote, pairs.at)
 	if pairs.binding == "" {
 		binding.Value = "none"
@@ -266,13 +266,13 @@ func (m *message) mic(n *Node, announced bool) {
 }
 
 // lmResponse describes the content of the LM response.
-func lmResponse(b string, flags ntlm.Flags) string {
+func lmResponse(b string, flags ntlmssp.Flags) string {
 	switch {
 	case b == "":
 		return "none"
 	case len(b) == 24 && strings.Trim(b, "\x00") == "":
 		return "24 zeros"
-	case len(b) == 24 && flags.Has(ntlm.FlagESS) && strings.Trim(b[8:], "\x00") == "":
+	case len(b) == 24 && flags.Has(ntlmssp.FlagESS) && strings.Trim(b[8:], "\x00") == "":
 		return "client challenge " + hex.EncodeToString([]byte(b[:8]))
 	}
 	return "***"
@@ -286,7 +286,7 @@ type pairsSeen struct {
 }
 
 // response explains the NT response (sections 2.2.2.6 to 2.2.2.8).
-func (m *message) response(n *Node, f field, flags ntlm.Flags) (seen pairsSeen) {
+func (m *message) response(n *Node, f field, flags ntlmssp.Flags) (seen pairsSeen) {
 	seen.at = f.at
 	switch {
 	case f.bytes == "":
@@ -294,7 +294,7 @@ func (m *message) response(n *Node, f field, flags ntlm.Flags) (seen pairsSeen) 
 		return seen
 	case len(f.bytes) <= 24:
 		kind := "NTLMv1"
-		if flags.Has(ntlm.FlagESS) {
+		if flags.Has(ntlmssp.FlagESS) {
 			kind = "NTLMv1 with extended session security"
 		}
 		n.add(m.line("NT response", kind, "weak: the password's hash can be found from it; "+f.where, f.at))
@@ -316,7 +316,7 @@ func (m *message) response(n *Node, f field, flags ntlm.Flags) (seen pairsSeen) 
 	line.add(m.line("client challenge", hex.EncodeToString([]byte(f.bytes[32:40])), "", temp+16))
 	seen = m.pairs(&line, "AV pairs", field{bytes: f.bytes[44:], at: f.at + 44, where: count(len(f.bytes)-44, "byte")})
 	n.add(line)
-	if r, fault := ntlm.ParseResponse(f.bytes); !fault.IsZero() && len(m.faults) == 0 {
+	if r, fault := ntlmssp.ParseResponse(f.bytes); !fault.IsZero() && len(m.faults) == 0 {
 		m.fault(f.at, strings.TrimPrefix(fault.Detail, "ntlm: "))
 	} else if fault.IsZero() {
 		seen.flags = r.Pairs.Flags()
@@ -334,14 +334,14 @@ func (m *message) pairs(n *Node, name string, f field) (seen pairsSeen) {
 		return seen
 	}
 	rest, at := f.bytes, f.at
-	for range ntlm.MaxAVPairs + 1 {
+	for range ntlmssp.MaxAVPairs + 1 {
 		if len(rest) < 4 {
 			m.fault(at, "the AV pairs end here without their terminator")
 			return seen
 		}
-		id, size := ntlm.AVID(binary.LittleEndian.Uint16([]byte(rest))), int(binary.LittleEndian.Uint16([]byte(rest[2:])))
-		if id == ntlm.AVEnd {
-			if _, fault := ntlm.ParseAVPairs(f.bytes); !fault.IsZero() && len(m.faults) == 0 {
+		id, size := ntlmssp.AVID(binary.LittleEndian.Uint16([]byte(rest))), int(binary.LittleEndian.Uint16([]byte(rest[2:])))
+		if id == ntlmssp.AVEnd {
+			if _, fault := ntlmssp.ParseAVPairs(f.bytes); !fault.IsZero() && len(m.faults) == 0 {
 				m.fault(f.at, strings.TrimPrefix(fault.Detail, "ntlm: "))
 			}
 			return seen
@@ -352,52 +352,52 @@ func (m *message) pairs(n *Node, name string, f field) (seen pairsSeen) {
 		}
 		value, note := m.pair(id, rest[4:4+size], at)
 		line.add(m.line(pairName(id), value, note, at))
-		if id == ntlm.AVChannelBindings {
+		if id == ntlmssp.AVChannelBindings {
 			seen.binding, seen.bindingNote, seen.at = value, note, at
 		}
 		rest, at = rest[4+size:], at+4+size
 	}
-	m.fault(at, fmt.Sprintf("more than %d AV pairs", ntlm.MaxAVPairs))
+	m.fault(at, fmt.Sprintf("more than %d AV pairs", ntlmssp.MaxAVPairs))
 	return seen
 }
 
-func pairName(id ntlm.AVID) string {
-	if id > ntlm.AVChannelBindings {
+func pairName(id ntlmssp.AVID) string {
+	if id > ntlmssp.AVChannelBindings {
 		return fmt.Sprintf("AV pair %d", id)
 	}
 	return id.String()
 }
 
 // pair returns the value of an AV pair, with a note.
-func (m *message) pair(id ntlm.AVID, v string, at int) (value, note string) {
+func (m *message) pair(id ntlmssp.AVID, v string, at int) (value, note string) {
 	switch {
 	case id.IsText():
-		text, ok := ntlm.FlagUnicode.Text(v)
+		text, ok := ntlmssp.FlagUnicode.Text(v)
 		if !ok {
 			m.fault(at, id.String()+" is not valid UTF-16")
 			return count(len(v), "byte"), ""
 		}
-		if id == ntlm.AVTargetName {
+		if id == ntlmssp.AVTargetName {
 			note = "the service that the client expects"
 		}
 		return strconv.Quote(text), note
-	case id == ntlm.AVFlags && len(v) == 4:
+	case id == ntlmssp.AVFlags && len(v) == 4:
 		bits := binary.LittleEndian.Uint32([]byte(v))
 		var notes []string
 		for _, f := range []struct {
 			bit  uint32
 			note string
-		}{{ntlm.AVFlagConstrained, "constrained"}, {ntlm.AVFlagMIC, "with a MIC"}, {ntlm.AVFlagUntrustedTarget, "the target name is not from a trusted source"}} {
+		}{{ntlmssp.AVFlagConstrained, "constrained"}, {ntlmssp.AVFlagMIC, "with a MIC"}, {ntlmssp.AVFlagUntrustedTarget, "the target name is not from a trusted source"}} {
 			if bits&f.bit != 0 {
 				notes = append(notes, f.note)
 			}
 		}
 		return fmt.Sprintf("0x%08x", bits), strings.Join(notes, ", ")
-	case id == ntlm.AVTimestamp && len(v) == 8:
+	case id == ntlmssp.AVTimestamp && len(v) == 8:
 		return clock(v), "clients must send a MIC"
-	case id == ntlm.AVSingleHost && len(v) == 48:
+	case id == ntlmssp.AVSingleHost && len(v) == 48:
 		return "machine " + hex.EncodeToString([]byte(v[16:48])), "custom data " + hex.EncodeToString([]byte(v[8:16]))
-	case id == ntlm.AVChannelBindings && len(v) == 16:
+	case id == ntlmssp.AVChannelBindings && len(v) == 16:
 		if strings.Trim(v, "\x00") == "" {
 			return "zero", "the client supports channel bindings, and has no TLS"
 		}
@@ -408,7 +408,7 @@ func (m *message) pair(id ntlm.AVID, v string, at int) (value, note string) {
 
 // clock returns a FILETIME for display.
 func clock(v string) string {
-	t := ntlm.Time(binary.LittleEndian.Uint64([]byte(v)))
+	t := ntlmssp.Time(binary.LittleEndian.Uint64([]byte(v)))
 	if t == 0 {
 		return "zero"
 	}
@@ -423,7 +423,7 @@ func clock(v string) string {
 func sayNegotiate(string) string { return "the client's capabilities" }
 
 func sayChallenge(token string) string {
-	c, fault := ntlm.ParseChallenge(token)
+	c, fault := ntlmssp.ParseChallenge(token)
 	if !fault.IsZero() {
 		return "broken"
 	}
@@ -431,7 +431,7 @@ func sayChallenge(token string) string {
 	if name, ok := c.Flags.Text(c.TargetName); ok {
 		say += " from " + strconv.Quote(name)
 	}
-	if p, fault := ntlm.ParseAVPairs(c.TargetInfo); fault.IsZero() {
+	if p, fault := ntlmssp.ParseAVPairs(c.TargetInfo); fault.IsZero() {
 		if _, ok := p.Timestamp(); ok {
 			say += ", with the time, so that the client protects the handshake"
 		}
@@ -440,7 +440,7 @@ func sayChallenge(token string) string {
 }
 
 func sayAuthenticate(token string) string {
-	a, fault := ntlm.ParseAuthenticate(token)
+	a, fault := ntlmssp.ParseAuthenticate(token)
 	if !fault.IsZero() {
 		return "broken"
 	}
@@ -453,14 +453,14 @@ func sayAuthenticate(token string) string {
 		return say + ", a proof by NTLMv1"
 	}
 	say += ", a proof by NTLMv2"
-	r, fault := ntlm.ParseResponse(a.NT)
+	r, fault := ntlmssp.ParseResponse(a.NT)
 	if !fault.IsZero() {
 		return say + " that is broken"
 	}
-	if a.HasMIC && r.Pairs.Flags()&ntlm.AVFlagMIC != 0 {
+	if a.HasMIC && r.Pairs.Flags()&ntlmssp.AVFlagMIC != 0 {
 		say += ", a MIC over the whole handshake"
 	}
-	if b, ok := r.Pairs.Get(ntlm.AVChannelBindings); ok && strings.Trim(b, "\x00") != "" {
+	if b, ok := r.Pairs.Get(ntlmssp.AVChannelBindings); ok && strings.Trim(b, "\x00") != "" {
 		say += ", bound to the TLS channel"
 	}
 	return say

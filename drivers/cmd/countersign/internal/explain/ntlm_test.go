@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/ntlm"
 )
@@ -86,7 +88,7 @@ func TestNTLM(t *testing.T) {
 			}
 		}
 		raw, _ := base64.StdEncoding.DecodeString(c.text[strings.LastIndexByte(c.text, ' ')+1:])
-		if a, fault := ntlm.ParseAuthenticate(string(raw)); fault.IsZero() {
+		if a, fault := ntlmssp.ParseAuthenticate(string(raw)); fault.IsZero() {
 			for _, secret := range []string{a.NT[:8], a.SessionKey} {
 				if secret != "" && strings.Contains(got, hexOf(secret)) {
 					t.Errorf("%s: a proof or a key shows", c.name)
@@ -109,7 +111,7 @@ func hexOf(s string) string {
 // TestNTLMBroken: what is broken is told with its byte.
 func TestNTLMBroken(t *testing.T) {
 	messages := ours(t)
-	authenticate, fault := ntlm.ParseAuthenticate(messages[2])
+	authenticate, fault := ntlmssp.ParseAuthenticate(messages[2])
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
@@ -169,12 +171,12 @@ func FuzzNTLM(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, rest string) {
 		token := "NTLMSSP\x00" + rest
-		if len(token) < 12 || !ntlmssp(1)(token) && !ntlmssp(2)(token) && !ntlmssp(3)(token) {
+		if len(token) < 12 || !messageOf(1)(token) && !messageOf(2)(token) && !messageOf(3)(token) {
 			return
 		}
-		_, bad1 := ntlm.ParseNegotiate(token)
-		_, bad2 := ntlm.ParseChallenge(token)
-		_, bad3 := ntlm.ParseAuthenticate(token)
+		_, bad1 := ntlmssp.ParseNegotiate(token)
+		_, bad2 := ntlmssp.ParseChallenge(token)
+		_, bad3 := ntlmssp.ParseAuthenticate(token)
 		refused := !bad1.IsZero() && !bad2.IsZero() && !bad3.IsZero()
 		var e Explanation
 		var n Node

@@ -31,9 +31,9 @@ type decoder struct {
 // It is a function since tokens contain tokens: a variable would refer to itself.
 func decoders() []decoder {
 	return []decoder{
-		{kind: "NTLMSSP NEGOTIATE", note: "type 1: the client's capabilities", is: ntlmssp(1), look: lookNegotiate, say: sayNegotiate},
-		{kind: "NTLMSSP CHALLENGE", note: "type 2: the server's challenge", is: ntlmssp(2), look: lookChallenge, say: sayChallenge},
-		{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's response", is: ntlmssp(3), look: lookAuthenticate, say: sayAuthenticate},
+		{kind: "NTLMSSP NEGOTIATE", note: "type 1: the client's capabilities", is: messageOf(1), look: lookNegotiate, say: sayNegotiate},
+		{kind: "NTLMSSP CHALLENGE", note: "type 2: the server's challenge", is: messageOf(2), look: lookChallenge, say: sayChallenge},
+		{kind: "NTLMSSP AUTHENTICATE", note: "type 3: the client's response", is: messageOf(3), look: lookAuthenticate, say: sayAuthenticate},
 		{kind: "SPNEGO NegTokenInit", note: "the first token, with the mechanisms on offer", is: framed(gss.SPNEGO, ""), look: lookInit, say: sayInit, alone: true},
 		{kind: "SPNEGO NegTokenInit", note: "the first token, without GSS framing", is: starts("\xa0"), look: lookInit, say: sayInit, alone: true},
 		{kind: "SPNEGO NegTokenResp", note: "a later token of a negotiation", is: starts("\xa1"), look: lookResp, say: sayResp, alone: true},
@@ -83,9 +83,9 @@ func starts(prefix string) func(string) bool {
 	return func(token string) bool { return strings.HasPrefix(token, prefix) }
 }
 
-// ntlmssp returns a function that matches NTLM messages by signature and type (MS-NLMP section
+// messageOf returns a function that matches NTLM messages by signature and type (MS-NLMP section
 // 2.2.1).
-func ntlmssp(kind uint32) func(string) bool {
+func messageOf(kind uint32) func(string) bool {
 	return func(token string) bool {
 		rest, ok := strings.CutPrefix(token, "NTLMSSP\x00")
 		return ok && len(rest) >= 4 && binary.LittleEndian.Uint32([]byte(rest[:4])) == kind

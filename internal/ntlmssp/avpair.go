@@ -1,4 +1,4 @@
-package ntlm
+package ntlmssp
 
 import (
 	"encoding/binary"
@@ -56,6 +56,9 @@ var avSizes = [...]struct {
 // AVPairs is a list of AV_PAIRs that was looked through: it ends with its
 // terminator, and no pair of a known kind is there twice.
 type AVPairs struct{ raw string }
+
+// PairsOf returns the list of raw, which this side has written itself.
+func PairsOf(raw string) AVPairs { return AVPairs{raw} }
 
 // ParseAVPairs reads a list up to and including its terminator, which must be
 // there; what follows is ignored (Windows appends zeros). Refused are more than
@@ -126,7 +129,7 @@ func (p AVPairs) Get(id AVID) (string, bool) {
 // Flags returns the word of MsvAvFlags, 0 without one.
 func (p AVPairs) Flags() uint32 {
 	if v, ok := p.Get(AVFlags); ok {
-		return u32(v, 0)
+		return Uint32(v, 0)
 	}
 	return 0
 }
@@ -140,16 +143,16 @@ func (p AVPairs) Timestamp() (Time, bool) {
 }
 
 // appendAV writes the head of a pair; its value follows.
-func appendAV(b []byte, id AVID, n int) []byte {
+func AppendAV(b []byte, id AVID, n int) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(id))
 	return binary.LittleEndian.AppendUint16(b, uint16(n))
 }
 
 // appendAVText writes a pair of text.
-func appendAVText(b []byte, id AVID, text string) []byte {
-	b = appendAV(b, id, 0)
+func AppendAVText(b []byte, id AVID, text string) []byte {
+	b = AppendAV(b, id, 0)
 	start := len(b)
-	b = appendUTF16(b, text)
+	b = AppendUTF16(b, text)
 	binary.LittleEndian.PutUint16(b[start-2:], uint16(len(b)-start))
 	return b
 }
@@ -167,22 +170,22 @@ type Response struct {
 }
 
 const (
-	proofSize = 16
-	tempPairs = 28 // offset of the AV pairs in Temp
-	v1Size    = 24 // length of every response before NTLMv2
+	ProofSize = 16
+	TempPairs = 28 // offset of the AV pairs in Temp
+	V1Size    = 24 // length of every response before NTLMv2
 )
 
 // ParseResponse reads an NT response that is longer than the 24 bytes of the
 // versions before NTLMv2.
 func ParseResponse(nt string) (r Response, fault gss.Fault) {
-	if len(nt) < proofSize+tempPairs || nt[proofSize] != 1 || nt[proofSize+1] != 1 {
+	if len(nt) < ProofSize+TempPairs || nt[ProofSize] != 1 || nt[ProofSize+1] != 1 {
 		return r, malformed("expected an NTLMv2 response")
 	}
 	copy(r.Proof[:], nt)
-	r.Temp = nt[proofSize:]
+	r.Temp = nt[ProofSize:]
 	r.Time = Time(u64(r.Temp, 8))
 	copy(r.Client[:], r.Temp[16:24])
-	r.Pairs, fault = ParseAVPairs(r.Temp[tempPairs:])
+	r.Pairs, fault = ParseAVPairs(r.Temp[TempPairs:])
 	if !fault.IsZero() {
 		return Response{}, fault
 	}

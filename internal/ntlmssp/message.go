@@ -1,4 +1,4 @@
-package ntlm
+package ntlmssp
 
 import (
 	"encoding/binary"
@@ -20,28 +20,28 @@ type Negotiate struct {
 // with the version as well. All three are sent by real clients; ours is the
 // longest.
 const (
-	negotiateBare  = 16
-	negotiateNamed = 32
-	negotiateFull  = 40
+	NegotiateBare  = 16
+	NegotiateNamed = 32
+	NegotiateFull  = 40
 )
 
 // ParseNegotiate reads a NEGOTIATE_MESSAGE of up to [MaxNegotiate] bytes.
 func ParseNegotiate(b string) (m Negotiate, fault gss.Fault) {
-	if typeOf(b) != typeNegotiate || len(b) < negotiateBare || len(b) > MaxNegotiate {
+	if TypeOf(b) != TypeNegotiate || len(b) < NegotiateBare || len(b) > MaxNegotiate {
 		return m, malformed("expected a NEGOTIATE message of 16 to 1024 bytes")
 	}
-	m.Flags = Flags(u32(b, 12))
-	if len(b) < negotiateNamed {
+	m.Flags = Flags(Uint32(b, 12))
+	if len(b) < NegotiateNamed {
 		return m, gss.Fault{}
 	}
 	domain, workstation := spanAt(b, 16), spanAt(b, 24)
 	var okD, okW bool
-	m.Domain, okD = domain.in(b, negotiateNamed)
-	m.Workstation, okW = workstation.in(b, negotiateNamed)
+	m.Domain, okD = domain.in(b, NegotiateNamed)
+	m.Workstation, okW = workstation.in(b, NegotiateNamed)
 	if !okD || !okW {
 		return Negotiate{}, malformed("a name of the NEGOTIATE message lies outside of it")
 	}
-	if start := workstation.before(domain.before(len(b))); start >= negotiateFull {
+	if start := workstation.before(domain.before(len(b))); start >= NegotiateFull {
 		m.Version = versionAt(b, 32)
 	}
 	return m, gss.Fault{}
@@ -49,11 +49,11 @@ func ParseNegotiate(b string) (m Negotiate, fault gss.Fault) {
 
 // Append writes the message in the 40-byte form, names behind it.
 func (m Negotiate) Append(b []byte) []byte {
-	b = append(b, signature...)
-	b = binary.LittleEndian.AppendUint32(b, typeNegotiate)
+	b = append(b, Signature...)
+	b = binary.LittleEndian.AppendUint32(b, TypeNegotiate)
 	b = binary.LittleEndian.AppendUint32(b, uint32(m.Flags))
-	b = appendSpan(b, len(m.Domain), negotiateFull)
-	b = appendSpan(b, len(m.Workstation), negotiateFull+len(m.Domain))
+	b = AppendSpan(b, len(m.Domain), NegotiateFull)
+	b = AppendSpan(b, len(m.Workstation), NegotiateFull+len(m.Domain))
 	b = m.Version.append(b)
 	b = append(b, m.Domain...)
 	return append(b, m.Workstation...)
@@ -72,27 +72,27 @@ type Challenge struct {
 // The lengths of the fixed part of a CHALLENGE: old servers leave out the
 // version, very old ones the target info as well.
 const (
-	challengeBare = 32
-	challengeInfo = 48
-	challengeFull = 56
+	ChallengeBare = 32
+	ChallengeInfo = 48
+	ChallengeFull = 56
 )
 
 // ParseChallenge reads a CHALLENGE_MESSAGE of up to [MaxChallenge] bytes. It
 // does not look into the target info.
 func ParseChallenge(b string) (m Challenge, fault gss.Fault) {
-	if typeOf(b) != typeChallenge || len(b) < challengeBare || len(b) > MaxChallenge {
+	if TypeOf(b) != TypeChallenge || len(b) < ChallengeBare || len(b) > MaxChallenge {
 		return m, malformed("expected a CHALLENGE message of 32 to 16384 bytes")
 	}
-	m.Flags = Flags(u32(b, 20))
+	m.Flags = Flags(Uint32(b, 20))
 	copy(m.Server[:], b[24:32])
 	name := spanAt(b, 12)
 	var okN bool
 	okI := true
-	m.TargetName, okN = name.in(b, challengeBare)
-	if start := name.before(len(b)); start >= challengeInfo {
+	m.TargetName, okN = name.in(b, ChallengeBare)
+	if start := name.before(len(b)); start >= ChallengeInfo {
 		info := spanAt(b, 40)
-		m.TargetInfo, okI = info.in(b, challengeInfo)
-		if start = info.before(start); start >= challengeFull {
+		m.TargetInfo, okI = info.in(b, ChallengeInfo)
+		if start = info.before(start); start >= ChallengeFull {
 			m.Version = versionAt(b, 48)
 		}
 	}
@@ -106,16 +106,16 @@ func ParseChallenge(b string) (m Challenge, fault gss.Fault) {
 // header. Without [FlagTargetInfo] the descriptor of an empty target info is
 // zero.
 func (m Challenge) Append(b []byte) []byte {
-	b = append(b, signature...)
-	b = binary.LittleEndian.AppendUint32(b, typeChallenge)
-	b = appendSpan(b, len(m.TargetName), challengeFull)
+	b = append(b, Signature...)
+	b = binary.LittleEndian.AppendUint32(b, TypeChallenge)
+	b = AppendSpan(b, len(m.TargetName), ChallengeFull)
 	b = binary.LittleEndian.AppendUint32(b, uint32(m.Flags))
 	b = append(b, m.Server[:]...)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
 	if m.TargetInfo == "" && !m.Flags.Has(FlagTargetInfo) {
-		b = appendSpan(b, 0, 0)
+		b = AppendSpan(b, 0, 0)
 	} else {
-		b = appendSpan(b, len(m.TargetInfo), challengeFull+len(m.TargetName))
+		b = AppendSpan(b, len(m.TargetInfo), ChallengeFull+len(m.TargetName))
 	}
 	b = m.Version.append(b)
 	b = append(b, m.TargetName...)
@@ -142,31 +142,31 @@ type Authenticate struct {
 // The lengths of the fixed part of an AUTHENTICATE: names and responses only,
 // with session key and flags, with the version, with the MIC.
 const (
-	authenticateBare  = 52
-	authenticateFlags = 64
-	authenticateOld   = 72
-	authenticateMIC   = 88
+	AuthenticateBare  = 52
+	AuthenticateFlags = 64
+	AuthenticateOld   = 72
+	AuthenticateMIC   = 88
 )
 
 // ParseAuthenticate reads an AUTHENTICATE_MESSAGE of up to [MaxAuthenticate]
 // bytes. It does not look into the responses.
 func ParseAuthenticate(b string) (m Authenticate, fault gss.Fault) {
-	if typeOf(b) != typeAuthenticate || len(b) < authenticateBare || len(b) > MaxAuthenticate {
+	if TypeOf(b) != TypeAuthenticate || len(b) < AuthenticateBare || len(b) > MaxAuthenticate {
 		return m, malformed("expected an AUTHENTICATE message of 52 to 32768 bytes")
 	}
 	start, whole := len(b), true
 	for i, field := range [...]*string{&m.LM, &m.NT, &m.Domain, &m.User, &m.Workstation} {
 		s := spanAt(b, 12+8*i)
 		var ok bool
-		*field, ok = s.in(b, authenticateBare)
+		*field, ok = s.in(b, AuthenticateBare)
 		whole = whole && ok
 		start = s.before(start)
 	}
-	if start >= authenticateFlags {
-		m.Flags = Flags(u32(b, 60))
+	if start >= AuthenticateFlags {
+		m.Flags = Flags(Uint32(b, 60))
 		s := spanAt(b, 52)
 		var ok bool
-		m.SessionKey, ok = s.in(b, authenticateFlags)
+		m.SessionKey, ok = s.in(b, AuthenticateFlags)
 		whole = whole && ok
 		start = s.before(start)
 	}
@@ -176,10 +176,10 @@ func ParseAuthenticate(b string) (m Authenticate, fault gss.Fault) {
 	if max(len(m.Domain), len(m.User), len(m.Workstation)) > MaxName {
 		return Authenticate{}, malformed("a name in the AUTHENTICATE message is longer than 1024 bytes")
 	}
-	if start >= authenticateOld {
+	if start >= AuthenticateOld {
 		m.Version = versionAt(b, 64)
 	}
-	if start >= authenticateMIC {
+	if start >= AuthenticateMIC {
 		copy(m.MIC[:], b[72:88])
 		m.HasMIC = true
 	}
@@ -189,24 +189,24 @@ func ParseAuthenticate(b string) (m Authenticate, fault gss.Fault) {
 // Append writes the message with all fields of the header, the MIC only where
 // HasMIC says so; then domain, user, workstation, LM, NT, session key.
 func (m Authenticate) Append(b []byte) []byte {
-	return m.append(b, [...][]byte{[]byte(m.Domain), []byte(m.User), []byte(m.Workstation), []byte(m.LM), []byte(m.NT), []byte(m.SessionKey)})
+	return m.AppendWith(b, [...][]byte{[]byte(m.Domain), []byte(m.User), []byte(m.Workstation), []byte(m.LM), []byte(m.NT), []byte(m.SessionKey)})
 }
 
 // append writes m with the given payload in place of its strings.
-func (m Authenticate) append(b []byte, payload [6][]byte) []byte {
-	header := authenticateOld
+func (m Authenticate) AppendWith(b []byte, payload [6][]byte) []byte {
+	header := AuthenticateOld
 	if m.HasMIC {
-		header = authenticateMIC
+		header = AuthenticateMIC
 	}
 	var at [len(payload)]int
 	for i, end := 0, header; i < len(payload); i++ {
 		at[i] = end
 		end += len(payload[i])
 	}
-	b = append(b, signature...)
-	b = binary.LittleEndian.AppendUint32(b, typeAuthenticate)
+	b = append(b, Signature...)
+	b = binary.LittleEndian.AppendUint32(b, TypeAuthenticate)
 	for _, i := range [...]int{3, 4, 0, 1, 2, 5} { // LM, NT, domain, user, workstation, session key
-		b = appendSpan(b, len(payload[i]), at[i])
+		b = AppendSpan(b, len(payload[i]), at[i])
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(m.Flags))
 	b = m.Version.append(b)

@@ -1,4 +1,4 @@
-package ntlm
+package ntlmssp
 
 import (
 	"encoding/binary"
@@ -10,13 +10,13 @@ import (
 )
 
 // signature starts every message; the message type follows as a 32-bit integer.
-const signature = "NTLMSSP\x00"
+const Signature = "NTLMSSP\x00"
 
 // The message types.
 const (
-	typeNegotiate    = 1
-	typeChallenge    = 2
-	typeAuthenticate = 3
+	TypeNegotiate    = 1
+	TypeChallenge    = 2
+	TypeAuthenticate = 3
 )
 
 // Bounds on what a peer may send, in bytes (law L9). Real messages keep far
@@ -38,19 +38,19 @@ func malformed(detail string) gss.Fault {
 
 // typeOf returns the message type of b, 0 if it is no NTLM message (NTHT-1.3-1: a SPNEGO
 // or Kerberos token is none).
-func typeOf(b string) uint32 {
-	if len(b) < 12 || b[:len(signature)] != signature {
+func TypeOf(b string) uint32 {
+	if len(b) < 12 || b[:len(Signature)] != Signature {
 		return 0
 	}
-	return u32(b, 8)
+	return Uint32(b, 8)
 }
 
 // u16 and u32 read little-endian integers; the caller has checked the length.
 func u16(b string, at int) uint16 { return uint16(b[at]) | uint16(b[at+1])<<8 }
 
-func u32(b string, at int) uint32 { return uint32(u16(b, at)) | uint32(u16(b, at+2))<<16 }
+func Uint32(b string, at int) uint32 { return uint32(u16(b, at)) | uint32(u16(b, at+2))<<16 }
 
-func u64(b string, at int) uint64 { return uint64(u32(b, at)) | uint64(u32(b, at+4))<<32 }
+func u64(b string, at int) uint64 { return uint64(Uint32(b, at)) | uint64(Uint32(b, at+4))<<32 }
 
 // span is a field descriptor (MS-NLMP section 2.2.1.1 and others): a length, a
 // maximum that receivers ignore, and an offset from the start of the message.
@@ -59,7 +59,7 @@ type span struct {
 	off uint32
 }
 
-func spanAt(b string, at int) span { return span{u16(b, at), u32(b, at+4)} }
+func spanAt(b string, at int) span { return span{u16(b, at), Uint32(b, at+4)} }
 
 // in cuts the field out of message b. It must lie behind the header's first
 // fixed bytes and within the message; the sum is taken in 64 bits, where it
@@ -85,7 +85,7 @@ func (s span) before(start int) int {
 }
 
 // appendSpan writes a descriptor for n bytes at off.
-func appendSpan(b []byte, n, off int) []byte {
+func AppendSpan(b []byte, n, off int) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(n))
 	b = binary.LittleEndian.AppendUint16(b, uint16(n))
 	return binary.LittleEndian.AppendUint32(b, uint32(off))
@@ -114,7 +114,7 @@ type Nonce [8]byte
 type Time uint64
 
 // epoch is 1970 as a FILETIME.
-const epoch = 116444736000000000
+const Epoch = 116444736000000000
 
 // TimeOf converts from nanoseconds since the Unix epoch.
 func TimeOf(ns int64) Time {
@@ -122,16 +122,16 @@ func TimeOf(ns int64) Time {
 	if ns%100 < 0 { // round down before 1970 as well
 		ticks--
 	}
-	return Time(ticks + epoch)
+	return Time(ticks + Epoch)
 }
 
 // Unix returns t in nanoseconds since the Unix epoch, and false if that does not fit.
 func (t Time) Unix() (int64, bool) {
 	const limit = (1<<63 - 1) / 100
-	if t > epoch+limit || t < epoch-limit {
+	if t > Epoch+limit || t < Epoch-limit {
 		return 0, false
 	}
-	return (int64(t) - epoch) * 100, true
+	return (int64(t) - Epoch) * 100, true
 }
 
 // Text decodes a name of a message that carries flags f: UTF-16LE, or the OEM
@@ -139,7 +139,7 @@ func (t Time) Unix() (int64, bool) {
 // means. It is false for bytes that are no text in that encoding.
 func (f Flags) Text(raw string) (string, bool) {
 	if f.Has(FlagUnicode) { // NLMP-2.2.2.5-1: both set means Unicode
-		return decodeUTF16(raw)
+		return DecodeUTF16(raw)
 	}
 	return decodeOEM(raw), true
 }
@@ -157,9 +157,9 @@ func decodeOEM(raw string) string {
 
 // appendText encodes a name; false when it has characters that the OEM
 // character set lacks.
-func (f Flags) appendText(b []byte, s string) ([]byte, bool) {
+func (f Flags) AppendText(b []byte, s string) ([]byte, bool) {
 	if f.Has(FlagUnicode) {
-		return appendUTF16(b, s), true
+		return AppendUTF16(b, s), true
 	}
 	for _, r := range s {
 		if r > 0xff {
@@ -180,7 +180,7 @@ func isASCII(s string) bool {
 }
 
 // appendUTF16 encodes s as UTF-16LE.
-func appendUTF16(b []byte, s string) []byte {
+func AppendUTF16(b []byte, s string) []byte {
 	for _, r := range s {
 		if r < 0x10000 {
 			b = append(b, byte(r), byte(r>>8))
@@ -194,7 +194,7 @@ func appendUTF16(b []byte, s string) []byte {
 
 // decodeUTF16 decodes UTF-16LE. It returns false for an odd length and for unpaired
 // surrogates: two different names must not decode to the same one.
-func decodeUTF16(raw string) (string, bool) {
+func DecodeUTF16(raw string) (string, bool) {
 	if len(raw)%2 != 0 {
 		return "", false
 	}
@@ -219,7 +219,7 @@ func decodeUTF16(raw string) (string, bool) {
 // upperUTF16 puts UTF-16LE text into upper case where it is, by single
 // characters as Windows does: no special casing, nothing outside the basic
 // plane, and no letter beyond ASCII becomes one of ASCII.
-func upperUTF16(b []byte) {
+func UpperUTF16(b []byte) {
 	for i := 0; i+1 < len(b); i += 2 {
 		if b[i+1] == 0 && b[i] < utf8.RuneSelf {
 			if 'a' <= b[i] && b[i] <= 'z' {
