@@ -1,6 +1,7 @@
 // Package countersign is the manual for drivers: for programs that run the machines of
 // this module over a transport of their own. It holds no code. The code is in the packages
-// below, and drivers for net/http and others are in the nested module drivers.
+// below, and drivers for net/http and others are in the nested modules drivers,
+// drivers/fasthttp and drivers/http3.
 //
 // # Packages
 //

@@ -3,10 +3,12 @@ package countersign
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -66,11 +68,12 @@ func TestModuleOf(t *testing.T) {
 		"kerberos/ticket":          {".", "kerberos/ticket"},
 		"drivers/nethttp":          {"drivers", "nethttp"},
 		"drivers/cmd/countersign":  {"drivers", "cmd/countersign"},
+		"drivers/http3/http3test":  {"drivers/http3", "http3test"},
 		"drivers/interop":          {"drivers/interop", "."},
 		"drivers/interop/internal": {"drivers/interop", "internal"},
 		"drivers/interoperable":    {"drivers", "interoperable"},
 	} {
-		if m, pkg := moduleOf([]string{".", "drivers", "drivers/interop"}, dir); m != want[0] || pkg != want[1] {
+		if m, pkg := moduleOf([]string{".", "drivers", "drivers/http3", "drivers/interop"}, dir); m != want[0] || pkg != want[1] {
 			t.Errorf("%s belongs to %s, as %s; want %s", dir, m, pkg, want)
 		}
 	}
@@ -130,8 +133,38 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// forTests are the modules that drivers may require for its tests alone: goleak requires nothing at
-// run time, and x/net's websocket is an example of what runs in a tunnel.
+// mayRequire are the modules of this repository that each of them may require.
+var mayRequire = map[string][]string{
+	".":                       nil,
+	"drivers":                 {"."},
+	"drivers/fasthttp":        {".", "drivers"},
+	"drivers/http3":           {".", "drivers"},
+	"drivers/cmd/countersign": {".", "drivers", "drivers/fasthttp", "drivers/http3"},
+	interop:                   {".", "drivers", "drivers/fasthttp", "drivers/http3"},
+}
+
+// TestModulesRequire: what a module does not require it does not import either, nor do its tests, because each builds
+// alone.
+func TestModulesRequire(t *testing.T) {
+	for _, dir := range modules(t) {
+		may, known := mayRequire[dir]
+		if !known {
+			t.Errorf("%s is new: say what it may require", dir)
+		}
+		for _, r := range readManifest(t, dir).Require {
+			own, ok := strings.CutPrefix(r.Path, modulePath)
+			if own = path.Clean("./" + strings.TrimPrefix(own, "/")); ok && !slices.Contains(may, own) {
+				t.Errorf("%s/go.mod requires %s of this repository; it may require %q", dir, own, may)
+			}
+		}
+	}
+}
+
+// interop is the module of the tests with other implementations, which no program imports.
+const interop = "drivers/interop"
+
+// forTests are the modules that a driver's module may require for its tests alone: goleak requires nothing at run time,
+// and x/net writes the frames of HTTP/2 that net/http would not.
 var forTests = []string{"go.uber.org/goleak", "golang.org/x/net"}
 
 // TestDriversRequire checks that a program with one of the drivers gets no module into its graph that
@@ -140,17 +173,95 @@ func TestDriversRequire(t *testing.T) {
 	if len(modules(t)) == 1 {
 		t.Skip("the drivers are not here: this is the core module alone")
 	}
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
-	cmd.Dir = "drivers"
-	out, err := cmd.Output()
+	for _, dir := range modules(t) {
+		if dir == "." || dir == interop {
+			continue
+		}
+		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		built := strings.Fields(string(out))
+		for _, r := range readManifest(t, dir).Require {
+			if !r.Indirect && !slices.Contains(built, r.Path) && !slices.Contains(forTests, r.Path) {
+				t.Errorf("%s/go.mod requires %s, which only tests import: move them to %s", dir, r.Path, interop)
+			}
+		}
+	}
+}
+
+// heavy are the modules that a program has in its graph only with the driver that is built on them.
+var heavy = regexp.MustCompile(`fasthttp|quic-go|cobra|pflag|grpc|gokrb5`)
+
+// programs are packages that a program may import, each with its module and the heavy ones that it brings.
+var programs = []struct {
+	module, pkg string
+	heavy       []string
+}{
+	{"drivers", "drivers/nethttp", nil},
+	{"drivers/fasthttp", "drivers/fasthttp", []string{"fasthttp"}},
+	{"drivers/http3", "drivers/http3", []string{"quic-go"}},
+}
+
+// TestProgramGraph makes a module of a program with one of the drivers, and looks at what the go command then has in
+// its graph: what a driver does not need, its users need not know of.
+func TestProgramGraph(t *testing.T) {
+	if len(modules(t)) == 1 {
+		t.Skip("the drivers are not here: this is the core module alone")
+	}
+	root, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	built := strings.Fields(string(out))
-	for _, r := range readManifest(t, "drivers").Require {
-		if !r.Indirect && !slices.Contains(built, r.Path) && !slices.Contains(forTests, r.Path) {
-			t.Errorf("drivers/go.mod requires %s, which only tests import: move them to drivers/interop", r.Path)
-		}
+	for _, p := range programs {
+		t.Run(p.pkg, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) {
+				t.Helper()
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			goTool := func(args ...string) string {
+				t.Helper()
+				cmd := exec.Command("go", args...)
+				cmd.Dir = dir
+				// What the workspace needs is in the module cache, and this needs less.
+				cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off", "GOSUMDB=off")
+				var stderr strings.Builder
+				cmd.Stderr = &stderr
+				out, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+				}
+				return string(out)
+			}
+			mod := "module example.org/program\n\ngo 1.26.0\n\nrequire " + path.Join(modulePath, p.module) + " v0.0.0\n"
+			for _, m := range modules(t) {
+				mod += "replace " + path.Join(modulePath, m) + " => " + filepath.ToSlash(filepath.Join(root, filepath.FromSlash(m))) + "\n"
+			}
+			write("go.mod", mod)
+			write("main.go", "package main\n\nimport _ \""+path.Join(modulePath, p.pkg)+"\"\n\nfunc main() {}\n")
+			goTool("list", "-deps", ".") // which completes go.mod
+			found := map[string]bool{}
+			graph := goTool("mod", "graph")
+			for _, m := range strings.Fields(graph) {
+				if strings.HasPrefix(m, modulePath) { // drivers/fasthttp has its library's name
+					continue
+				}
+				if name := heavy.FindString(m); name != "" {
+					found[name] = true
+				}
+			}
+			if !strings.Contains(graph, path.Join(modulePath, p.module)+"@") {
+				t.Fatalf("the graph has no %s:\n%s", p.module, graph)
+			}
+			if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, p.heavy) {
+				t.Errorf("a program that imports %s has %q in its graph, want %q", p.pkg, got, p.heavy)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -8,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-
-	"golang.org/x/net/websocket"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
@@ -85,7 +84,7 @@ func exampleDialer(proxy *httptest.Server) (*connect.Dialer, error) {
 	})
 }
 
-// A websocket's handshake runs inside the tunnel.
+// A tunnel carries any protocol; here the client sends a line, and the server sends it back.
 func ExampleDialer_Dial() {
 	proxy := exampleProxy()
 	defer proxy.Close()
@@ -94,30 +93,28 @@ func ExampleDialer_Dial() {
 		fmt.Println(err)
 		return
 	}
-	origin := httptest.NewServer(websocket.Handler(func(ws *websocket.Conn) { io.Copy(ws, ws) }))
+	origin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer origin.Close()
+	go func() {
+		if conn, err := origin.Accept(); err == nil {
+			io.Copy(conn, conn)
+			conn.Close()
+		}
+	}()
 
-	address := origin.Listener.Addr().String()
-	tunnel, err := dialer.Dial(address)
+	tunnel, err := dialer.Dial(origin.Addr().String())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer tunnel.Close()
-	config, err := websocket.NewConfig("ws://"+address+"/echo", origin.URL)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	ws, err := websocket.NewClient(config, tunnel)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Fprint(ws, "through the proxy")
-	text := make([]byte, 32)
-	n, _ := ws.Read(text)
-	fmt.Println(string(text[:n]))
+	fmt.Fprintln(tunnel, "through the proxy")
+	line, _ := bufio.NewReader(tunnel).ReadString('\n')
+	fmt.Print(line)
 	// Output:
 	// through the proxy
 }

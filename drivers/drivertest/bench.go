@@ -33,7 +33,7 @@ func Benchmark(b *testing.B, d Driver, open func(ServerSetup) (stop func(), err 
 		{"Basic", basic(), true},
 		{"kept", twoLegs(), true}, // the connection's identity, requests carry nothing
 	} {
-		if d.HTTP3 && c.pair.bound {
+		if d.HTTP3 != nil && c.pair.bound {
 			continue
 		}
 		b.Run(c.name+"/impl=floor", func(b *testing.B) { measure(b, Driver{Server: open, HTTP3: d.HTTP3}, d, c.pair, c.bare) })
@@ -61,7 +61,7 @@ func measure(b *testing.B, server, ours Driver, p pair, bare bool) {
 		}
 		return http.ReadResponse(c.r, nil)
 	}
-	if server.HTTP3 {
+	if server.HTTP3 != nil {
 		send = func() (*http.Response, error) { return c.stream("GET", "", fields) }
 	}
 	b.ReportAllocs()
@@ -97,7 +97,7 @@ func benchKit(d Driver) *kit {
 		return gss.Declined{}
 	})
 	k := &kit{d: d, ctx: context.Background(), goesOn: func() {}, source: answer.Chain(answer.NewUsers(people), again)}
-	if !d.HTTP3 {
+	if d.HTTP3 == nil {
 		k.pipes = newPipes()
 	}
 	return k

@@ -14,9 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/quic-go/quic-go"
-	quichttp3 "github.com/quic-go/quic-go/http3"
-
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
@@ -34,8 +31,7 @@ type caller struct {
 	k      *kit
 	conn   net.Conn // nil over HTTP/3
 	r      *bufio.Reader
-	quic   *quic.Conn // nil over HTTP/1.1
-	http3  *quichttp3.ClientConn
+	http3  HTTP3Conn // nil over HTTP/1.1
 	client machine.Client
 	source answer.Source
 	to     machine.Request // where requests go, without a method
@@ -91,7 +87,7 @@ func (c *caller) connect() (err error) {
 	switch {
 	case c.k.pipes != nil:
 		c.conn = c.k.pipes.dial()
-	case !c.k.d.HTTP3:
+	case c.k.d.HTTP3 == nil:
 		c.conn, err = net.Dial("tcp", to)
 	}
 	config := c.tls
@@ -109,9 +105,8 @@ func (c *caller) connect() (err error) {
 		c.r = bufio.NewReader(c.conn)
 		return err
 	}
-	if c.quic, err = quic.DialAddr(c.k.ctx, to, overQUIC(config), unhurried()); err == nil {
-		c.http3 = (&quichttp3.Transport{}).NewClientConn(c.quic)
-		c.showed(c.quic.ConnectionState().TLS)
+	if c.http3, err = c.k.d.HTTP3.Dial(c.k.ctx, to, config, 0); err == nil {
+		c.showed(c.http3.TLS())
 	}
 	c.to.Multiplexed, c.to.Binding = true, gss.Binding{}
 	return err
@@ -119,16 +114,6 @@ func (c *caller) connect() (err error) {
 
 // callerTLS returns the usual configuration for https.
 func callerTLS() *tls.Config { return &tls.Config{RootCAs: certificate().roots} }
-
-// overQUIC returns a client's configuration for HTTP/3.
-func overQUIC(config *tls.Config) *tls.Config {
-	config = config.Clone()
-	config.NextProtos = []string{quichttp3.NextProtoH3}
-	return config
-}
-
-// unhurried returns a configuration in which a handshake of QUIC has the time that a check has.
-func unhurried() *quic.Config { return &quic.Config{HandshakeIdleTimeout: patience} }
 
 // showed notes the certificate of an https server, and binds to nothing yet.
 func (c *caller) showed(state tls.ConnectionState) {
@@ -142,7 +127,7 @@ func (c *caller) close() {
 	if c.conn != nil {
 		c.conn.Close()
 	} else {
-		c.quic.CloseWithError(quic.ApplicationErrorCode(quichttp3.ErrCodeNoError), "")
+		c.http3.Close()
 	}
 }
 

@@ -34,6 +34,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/patience"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -46,10 +47,10 @@ type Driver struct {
 	// HTTP2: Client speaks HTTP/2 over TLS, and goes on over HTTP/1.1 with schemes
 	// that are bound to a connection.
 	HTTP2 bool
-	// HTTP3: Client speaks HTTP/3 to every https site, and goes on over HTTP/1.1, on the same
+	// HTTP3, if not nil: Client speaks HTTP/3 to every https site, and goes on over HTTP/1.1, on the same
 	// port, with schemes that are bound to a connection. Server serves HTTP/3, and does not offer
-	// those.
-	HTTP3 bool
+	// those. The kit speaks HTTP/3 by it.
+	HTTP3 HTTP3
 	// Proxied: Client reaches http sites through a proxy, which answers 502 (Bad Gateway) where it cannot
 	// pass on what they say.
 	Proxied bool
@@ -120,13 +121,13 @@ type check struct {
 	only       func(Driver) bool // the drivers that it is for, nil for all
 }
 
-func overHTTP1(d Driver) bool  { return !d.HTTP3 }
+func overHTTP1(d Driver) bool  { return d.HTTP3 == nil }
 func overHTTP2(d Driver) bool  { return d.HTTP2 }
-func overHTTP3(d Driver) bool  { return d.HTTP3 }
+func overHTTP3(d Driver) bool  { return d.HTTP3 != nil }
 func hearing(d Driver) bool    { return !d.Deaf }
 func binding(d Driver) bool    { return d.Binds }
-func ownTargets(d Driver) bool { return !d.HTTP3 && !d.Absolute }
-func limiting(d Driver) bool   { return !d.HTTP3 && !d.Unlimited }
+func ownTargets(d Driver) bool { return d.HTTP3 == nil && !d.Absolute }
+func limiting(d Driver) bool   { return d.HTTP3 == nil && !d.Unlimited }
 
 // Run looks at a driver. driver is called once for each check. Goroutines that are
 // left after a check are found too, so nothing that starts any may run beside it:
@@ -140,7 +141,7 @@ func Run(t *testing.T, driver func() Driver) {
 	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
 			t.Helper()
-			if found := c.on(driver(), patience); len(found) > 0 {
+			if found := c.on(driver(), patience.Bound); len(found) > 0 {
 				t.Errorf("%s: %s", c.name, c.says)
 				for _, f := range found {
 					t.Errorf("  - %s", f)
@@ -159,7 +160,7 @@ func Check(driver func() Driver) error {
 	}
 	var errs []error
 	for _, c := range list {
-		for _, f := range c.on(driver(), patience) {
+		for _, f := range c.on(driver(), patience.Bound) {
 			errs = append(errs, fmt.Errorf("%s: %s: %s", c.name, c.says, f))
 		}
 	}
@@ -184,10 +185,6 @@ func checks(d Driver) (list []check) {
 	}
 	return list
 }
-
-// patience is how long nothing may happen in a check of Run. It bounds no work: how long a hundred handshakes
-// take is for the machine to say, and what else it is busy with.
-const patience = time.Minute
 
 // kit is one run of a check.
 type kit struct {

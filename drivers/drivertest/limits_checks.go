@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/patience"
 )
 
 // shortly are limits that a check can wait for, and that a right request keeps on a slow machine.
@@ -19,7 +18,7 @@ var shortly = drive.Limits{Header: 2 * time.Second, Idle: 2 * time.Second, Reque
 
 // unlimited are limits that no check comes to: how long a request takes when a hundred are under way is for the
 // machine to say.
-var unlimited = drive.Limits{Header: 2 * patience, Idle: 2 * patience, Request: 2 * patience}
+var unlimited = drive.Limits{Header: 2 * patience.Bound, Idle: 2 * patience.Bound, Request: 2 * patience.Bound}
 
 // drop is how often a client that drips sends a byte.
 const drop = 100 * time.Millisecond
@@ -117,7 +116,7 @@ func (k *kit) serverEndsStreams() {
 		{"a body", "\x01\x0e\x00\x00\xd4\xd7\x50\x01h\xc1\x50\x03h:1\x00\x80\x3f\xff\xff\xff"}, // POST https://h/, DATA
 	} {
 		c := k.dial(s.url, "alice")
-		str, err := c.quic.OpenStreamSync(k.ctx)
+		str, err := c.http3.Open(k.ctx)
 		if err != nil {
 			k.errorf("no stream: %v", err)
 			return
@@ -129,19 +128,19 @@ func (k *kit) serverEndsStreams() {
 			if k.ctx.Err() != nil {
 				k.errorf("%s stays", h.name)
 			}
-			str.CancelWrite(quic.StreamErrorCode(0))
+			str.Reset()
 		})
 	}
 	all.Wait()
-	idle, err := quic.DialAddr(k.ctx, strings.TrimPrefix(s.url, "https://"), overQUIC(callerTLS()), &quic.Config{KeepAlivePeriod: drop})
+	idle, err := k.d.HTTP3.Dial(k.ctx, strings.TrimPrefix(s.url, "https://"), callerTLS(), drop)
 	if err != nil {
 		k.errorf("no connection: %v", err)
 		return
 	}
 	select {
-	case <-idle.Context().Done():
+	case <-idle.Done():
 	case <-k.ctx.Done():
 		k.errorf("a connection without a request stays")
-		idle.CloseWithError(0, "")
+		idle.Close()
 	}
 }

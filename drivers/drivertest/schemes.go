@@ -74,7 +74,7 @@ func pairs() []pair {
 
 // offered are those that a server under test offers.
 func (k *kit) offered() []pair {
-	return slices.DeleteFunc(pairs(), func(p pair) bool { return k.d.HTTP3 && p.bound })
+	return slices.DeleteFunc(pairs(), func(p pair) bool { return k.d.HTTP3 != nil && p.bound })
 }
 
 // logins are everybody's own passwords: an identity is its own name.

@@ -52,7 +52,7 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	s := &served{}
 	setup := ServerSetup{Source: k.source, Handler: s.handle, Limits: unlimited}
 	var err error
-	if k.d.HTTP3 {
+	if k.d.HTTP3 != nil {
 		setup.Packets, err = net.ListenPacket("udp", "127.0.0.1:0")
 		setup.TLS = &tls.Config{Certificates: certificate().certificates}
 	} else {
@@ -61,7 +61,7 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	switch {
 	case err != nil:
 		k.fatalf("no listener: %v", err)
-	case k.d.HTTP3:
+	case k.d.HTTP3 != nil:
 		k.cleanup(func() { setup.Packets.Close() })
 		s.url = "https://" + setup.Packets.LocalAddr().String()
 	default:
@@ -73,7 +73,7 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	if tune != nil {
 		tune(&setup)
 	}
-	if setup.TLS != nil && !k.d.HTTP3 {
+	if setup.TLS != nil && k.d.HTTP3 == nil {
 		s.url = "https://" + setup.Listener.Addr().String()
 	}
 	stop, err := k.d.Server(setup)
@@ -125,7 +125,7 @@ func (k *kit) serverRefuses() {
 		field := strings.Join(response.Header.Values("WWW-Authenticate"), ", ")
 		for _, p := range all {
 			name := p.server.Traits().Name
-			if want := !(p.bound && k.d.HTTP3); strings.Contains(field, name) != want {
+			if want := !(p.bound && k.d.HTTP3 != nil); strings.Contains(field, name) != want {
 				k.errorf("no credentials: that there is a challenge of %s is %v, want %v", name, !want, want)
 			}
 		}

@@ -16,9 +16,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/quic-go/quic-go"
-	quichttp3 "github.com/quic-go/quic-go/http3"
-
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
@@ -66,6 +63,9 @@ type connState struct {
 }
 
 type connKey struct{}
+
+// aborter closes a connection of HTTP/3.
+type aborter func()
 
 // site starts a server that offers the schemes. tune may change it before.
 func (k *kit) site(tune func(*site), ps ...pair) *site {
@@ -116,7 +116,7 @@ func (s *site) start(h http.Handler) {
 		s.Close()
 	})
 	switch {
-	case s.k.d.HTTP3:
+	case s.k.d.HTTP3 != nil:
 		s.startHTTP3(h)
 	case s.http2:
 		s.EnableHTTP2 = true
@@ -143,21 +143,12 @@ func (s *site) startHTTP3(h http.Handler) {
 		panic(err)
 	}
 	s.StartTLS()
-	server := &quichttp3.Server{
-		Handler: h, TLSConfig: quichttp3.ConfigureTLSConfig(s.TLS.Clone()), QUICConfig: unhurried(),
-		ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
-	}
-	served := make(chan struct{})
-	go func() {
-		server.Serve(packets)
-		close(served)
-	}()
+	stop := s.k.d.HTTP3.Serve(packets, s.TLS.Clone(), h, func(ctx context.Context, abort func()) context.Context {
+		return context.WithValue(ctx, connKey{}, aborter(abort))
+	})
 	s.k.cleanup(func() {
-		server.Close()
+		stop()
 		packets.Close()
-		<-served
 	})
 }
 
@@ -198,8 +189,8 @@ func (s *site) stumbles() bool { return s.rough.Load() && rand.IntN(12) == 0 }
 
 // abort closes the request's connection, whatever was said on it, or else its stream.
 func abort(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*quic.Conn); ok && rand.IntN(2) == 0 {
-		c.CloseWithError(quic.ApplicationErrorCode(quichttp3.ErrCodeInternalError), "")
+	if abort, ok := r.Context().Value(connKey{}).(aborter); ok && rand.IntN(2) == 0 {
+		abort()
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -174,7 +174,7 @@ func (k *kit) serverStreams() {
 
 // say opens a stream, says a text on it, and reads to the end of what comes.
 func (k *kit) say(c *caller, text string) {
-	stream, err := c.quic.OpenStreamSync(k.ctx)
+	stream, err := c.http3.Open(k.ctx)
 	if err != nil {
 		k.errorf("no stream: %v", err)
 		return

@@ -15,13 +15,14 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/http3"
+	"github.com/countersign-auth/countersign/drivers/http3/http3test"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine"
 )
 
 // kitDriver is this package as a driver.
 func kitDriver() drivertest.Driver {
-	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: true, Binds: true}
+	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: http3test.Kit{}, Binds: true}
 }
 
 // left are the connections that clients kept when they were closed.
@@ -133,7 +134,7 @@ func kitReverse(s drivertest.ServerSetup) (func(), error) {
 
 // TestKitReverse: HTTP/3 in front, HTTP/1.1 behind.
 func TestKitReverse(t *testing.T) {
-	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: kitReverse, HTTP3: true} })
+	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: kitReverse, HTTP3: http3test.Kit{}} })
 }
 
 // BenchmarkServer is P14.

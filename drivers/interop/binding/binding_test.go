@@ -1,4 +1,4 @@
-package drive_test
+package binding
 
 import (
 	"crypto/tls"
