@@ -286,6 +286,31 @@ func newServer(s drivertest.ServerSetup) (func(), error) {
 			}
 		},
 	},
+	"package drivers/http3/http3test": {
+		after: `func newServer(s drivertest.ServerSetup) (func(), error) {
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
+	if err != nil {
+		return nil, err
+	}
+	server := &quichttp3.Server{TLSConfig: s.TLS, Handler: auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := nethttp.IdentityFrom(r.Context())
+		s.Handler(id.Info.Peer, w, r)
+	}))}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		http3.Serve(ctx, s.Packets, server, s.Limits, 0)
+	}()
+	return func() {
+		stop()
+		<-served
+	}, nil
+}`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantTests(t, program("package drivers/http3/http3test"), "TestKit/server_(completes|refuses)")
+		},
+	},
 	"package drivers/nethttp": {
 		before: `addr := os.Getenv("ADDR")
 	auth, app := made()`,

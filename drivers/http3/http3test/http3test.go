@@ -1,9 +1,11 @@
 // Package http3test lets package drivertest look at drivers that speak HTTP/3: it is the kit's own HTTP/3, by quic-go.
 // A driver's tests hand it in:
 //
-//	drivertest.Run(t, func() drivertest.Driver {
-//		return drivertest.Driver{Client: newClient, Server: newServer, HTTP3: http3test.Kit{}}
-//	})
+//	func TestKit(t *testing.T) {
+//		drivertest.Run(t, func() drivertest.Driver {
+//			return drivertest.Driver{Server: newServer, HTTP3: http3test.Kit{}}
+//		})
+//	}
 package http3test
 
 import (
