@@ -16,6 +16,72 @@ import (
 	"time"
 )
 
+// failing is the variable that tells TestFailing how to end, in a process of TestFailuresLeaveNothing.
+const failing = "INTEROP_FAILING"
+
+// TestFailing starts a peer with a daemon, and ends as it is told.
+func TestFailing(t *testing.T) {
+	how := os.Getenv(failing)
+	if how == "" {
+		return
+	}
+	var home string
+	p := &peer{
+		name: "sleeper", program: "sh", debian: "dash",
+		configure: func(dir string, _ []string) ([]string, error) {
+			home = dir
+			return []string{"-c", "setsid -f sleep 1000; echo > up; exec sleep 1000"}, nil
+		},
+		ready: func([]string) error {
+			_, err := os.Stat(filepath.Join(home, "up"))
+			return err
+		},
+	}
+	p.up(t)
+	fmt.Println("the peer is up")
+	switch how {
+	case "fails":
+		t.Fatal("as told")
+	case "panics":
+		panic("as told")
+	case "exits":
+		os.Exit(1)
+	case "is killed":
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	time.Sleep(patience)
+}
+
+// TestFailuresLeaveNothing: however a run of these tests ends, nothing that it started goes on.
+func TestFailuresLeaveNothing(t *testing.T) {
+	for _, how := range []string{"fails", "panics", "exits", "is killed", "takes too long"} {
+		before := descendants() // peers of other tests
+		cmd := exec.Command("/proc/self/exe", "-test.run", "^TestFailing$", "-test.timeout", "3s")
+		cmd.Env = append(os.Environ(), failing+"="+how)
+		cmd.SysProcAttr = detached
+		out, err := cmd.CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("the peer is up")) {
+			t.Errorf("a run that %s: %v\n%s", how, err, out)
+		}
+		for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+			var left []string
+			for pid, line := range descendants() {
+				command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // empty for one that has ended, and was not waited for
+				if before[pid] == "" && len(command) > 0 {
+					left = append(left, line)
+				}
+			}
+			if len(left) == 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Errorf("a run that %s leaves %q", how, left)
+				break
+			}
+		}
+	}
+}
+
 // supervising is the variable that makes this program a peer's supervisor.
 const supervising = "INTEROP_SUPERVISE"
 
