@@ -462,3 +462,13 @@ func inCredentials(c header.Credentials, with map[string]string) header.Credenti
 	}
 	return header.ParamCredentials(scheme.Digest, string(b))
 }
+
+// offers reports whether a parameter of the server's own challenges has a value.
+func (d *digestPeers) offers(side gss.Side, name, value string) bool {
+	for c := range d.offered[side].All() {
+		if v, _ := c.Param(name); v == value {
+			return true
+		}
+	}
+	return false
+}

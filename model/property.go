@@ -1,7 +1,6 @@
 package model
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -24,21 +23,61 @@ type Property struct {
 // rows splits a list of requirement ids.
 func rows(ids string) []string { return strings.Fields(ids) }
 
-// on makes a judgement of one type of observation out of a function for it. The
-// history is what was before it.
-func on[H, T any](f func(c *setup, h *H, v T) Verdict) func(*setup, *H, any) Verdict {
-	return func(c *setup, h *H, v any) Verdict {
-		if v, ok := v.(T); ok {
-			return f(c, h, v)
-		}
-		return Idle
-	}
-}
-
-// Properties are all of them: those of clients, of acceptors (origins and
-// proxies), of shipped mechanisms, and of whole worlds.
+// Properties returns all properties. Each is a variable with its judgement, in the file of
+// the chapter of docs/requirements.md that its first row is of. Their order is that of a
+// [Set], of the outcomes of [System.Check] and of the golden files.
 func Properties() []Property {
-	return slices.Concat(clientProperties, acceptorProperties, hopProperties, hostileProperties, timeProperties, memoryProperties, handshakeProperties, shippedProperties, worldProperties)
+	return []Property{
+		// Of clients.
+		driverKeepsContract, tooEarlyIsRetriedOnce, nego2OnlyWhenOffered, nego2WhenOffered, negotiateWhenNoNego2,
+		status401ResetsPersistence, status407ResetsProxyPersistence, sidesIndependent, persistentSendsNoCredentials,
+		persistOnlyAfterComplete, flagNeverCrossesConnections, newConnNotPersistent, zeroValueNotPersistent,
+		persistNeverTouchesProxySide, noDeliverBeforeFinalLeg, failedMutualNeverDelivered, legsStayOnConnection,
+		continuationFeedsContext, challengeTokenReachesMechanism, contextNeverCrossesConnections,
+		identityNeverCrosses, noNegotiateThroughUnsupportingProxy, noNegotiateToFoundProxy, repeatedOnlyWhenSafe,
+		repeatedOnce, unexpectedStopsClient, onceBodyOnlyWhenSafe, onceBodyAtMostOnce, emptyLegHasToken,
+		noSuccessWithoutBody, legsBounded, noConnMechOnMultiplexed, headerDirection, oneTokenPerCredentials,
+		proxyCredentialsConsumed, failedAbsorbs, noSilentDowngrade, onlyChallengeStatusIsAuthError,
+		nonChallengeMidHandshakeIsNotAuth, ntlmMessageOrder, ntlmNeverReportsMutual, preemptiveOnlyWithKnowledge,
+		askBeforeCredentialUse, noThirdLegForDigest, preemptiveSend, preemptiveDigestOnePair, persistTrueSkipsAuth,
+
+		// Of origins and proxies.
+		acceptorTakesAll, noAcceptWithoutContext, protectedNeverLeaks, noForwardWithoutContext, identityIsTheSenders,
+		noHarmInEarlyData, tooEarlyChangesNothing, every401HasChallenge, every407HasChallenge,
+		initialNegotiateIsBare, initialNTLMIsBare, nego2ChallengeCarriesToken, continueIs401WithToken,
+		credentialTokenReachesMechanism, acceptorTokenIsSent, finalTokenOnFinalResponse, finalLegOn200,
+		acceptorLegsBounded, unexpectedGets401, unexpectedNeverAuthenticates, askVerifierBeforeAccept,
+		askFirstSeenBeforeAccept, replayQuestionNamesOwner, unavailableAcceptsNothing, digestIndependentOfConnection,
+		noPersistBeforeAccept, serverEmitsOnlyTrueFalse, acceptCarriesPersist, persistentAuthEmitted,
+		persistTrueIffConnAuth, noPersistThroughSharedFront, bareRequestKeepsNoContext, restartDropsIdentity,
+		oneConnectionOneIdentity, upstreamNeverShared, proxySupportIffPinned, upstream407IsNotOurs,
+		proxyForwardsChallengesUntouched, proxyForwardsCredentialsUntouched, boundCredentialsArePinned,
+
+		// Of what drivers do with connections and fields.
+		saidIsWritten, onlyUnsentGoesElsewhere, proxyCredentialsStay, ownedEndTogether, closingTakesNothing,
+		repeatedUpstreamOnce, untouchedIsNotAnswered, stripTakesBoundOnly, pooledIsOpen,
+
+		// Of acceptors with hostile clients, and of their other clients.
+		proofIsOfOneUser, refusalForgets, noHandshakeOnStreams, noPinForSharedClients, pinFollowsUser,
+		hostileClientsDoNoHarm,
+
+		// Of time.
+		noIdentityAfterItsEnd,
+
+		// Of what exchanges learn.
+		leasesCountUp, leaseStaysInScope, learnsOnlyWhatWorked,
+
+		// Of handshakes that break off, and of requests that prove themselves.
+		brokenHandshakeEndsConnection, nothingAfterTheEnd, eachRequestProvesItself,
+
+		// Of the shipped mechanisms: whether a proof is right is computed from the secrets of the world, and not taken from any context.
+		digestAnswersItsChallenge, digestTakesTheStrongest, digestCountsUp, digestProvesItsRequest,
+		mutualMeansProven, acceptedProofIsRight, replayQuestionIsOfARightProof, staleMeansRightProof,
+		serverProofIsRight,
+
+		// Of whole worlds.
+		eventuallyDecided,
+	}
 }
 
 // hear judges one observation by every property, against the history before it:
@@ -85,18 +124,4 @@ func (w *System) checks() []Check {
 		}
 	}
 	return list
-}
-
-var worldProperties = []Property{
-	{
-		Name: "EventuallyDecided", Kind: Eventually,
-		Says: "Every request ends: the application gets a response or a failure, whatever the peers say and the network does within its budget.",
-		Rows: rows("HTA-7 N2HT-2.2.2-2 N2HT-2.2.3-1 N2HT-3.2.5-11 R4559-4.1-9"),
-		state: func(w *System, s []uint32) Verdict {
-			if w.undecided(s) {
-				return Open
-			}
-			return Idle
-		},
-	},
 }

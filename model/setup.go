@@ -188,3 +188,49 @@ func (c *setup) toyFor(side gss.Side, name string) (toy, bool) {
 	}
 	return toy{}, false
 }
+
+// open reports whether a side asks nobody who it is.
+func (c *setup) open(side gss.Side) bool { return side == gss.Proxy && len(c.proxy) == 0 }
+
+// dry reports whether a side lacks the entropy for one of its offers, so that it makes
+// none.
+func (c *setup) dry(side gss.Side) bool {
+	toy, _ := c.acceptorToy(side, scheme.Digest)
+	return toy.mute == gss.NoEntropy
+}
+
+// acceptorToy is the toy that a side offers a scheme with.
+func (c *setup) acceptorToy(side gss.Side, name string) (toy, bool) {
+	list := c.origin
+	if side == gss.Proxy {
+		list = c.proxy
+	}
+	for _, t := range list {
+		if setOf(t.name) == setOf(name) {
+			return t, true
+		}
+	}
+	return toy{}, false
+}
+
+// isKerberos reports whether a scheme is package kerberos on a side.
+func (c *setup) isKerberos(side gss.Side, s schemes) bool {
+	t, _ := c.toyFor(side, nameOf(s))
+	return t.shipped != nil && t.shipped.kdc != nil
+}
+
+// crowded reports whether a request's connection may carry other clients' requests as
+// well. Fronts that pin are those of origins.
+func (c *setup) crowded(q *request, side gss.Side) bool {
+	if side == gss.Origin {
+		return q.r.Multiplexed || (q.header.Via || q.shared) && !c.pinnedFront
+	}
+	return q.r.Multiplexed || q.header.Via || q.shared || c.sharedFront
+}
+
+func bound8(n, otherwise uint8) uint8 {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}

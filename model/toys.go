@@ -285,3 +285,37 @@ func offersOf(offers header.Challenges) (s schemes) {
 func legged(c header.Credentials) bool {
 	return c.Present() && setOf(c.Scheme())&(setOf(scheme.Nego2)|setOf(scheme.Negotiate)|setOf(scheme.NTLM)) != 0
 }
+
+// rawToken is the token of a scheme's challenge.
+func rawToken(offers header.Challenges, s schemes) (string, bool) {
+	for c := range offers.All() {
+		if setOf(c.Scheme()) == s {
+			if t, ok := c.Token(); ok {
+				return t, true
+			}
+		}
+	}
+	return "", false
+}
+
+// nameOf is the name of the one scheme in s.
+func nameOf(s schemes) string {
+	for i, n := range schemeNames {
+		if s == 1<<i {
+			return n
+		}
+	}
+	return ""
+}
+
+var (
+	nego2     = setOf(scheme.Nego2)
+	negotiate = setOf(scheme.Negotiate)
+	ntlm      = setOf(scheme.NTLM)
+	digest    = setOf(scheme.Digest)
+)
+
+var sides = [...]gss.Side{gss.Origin, gss.Proxy}
+
+// mayProve reports whether a toy's acceptor may prove itself, be it that it need not.
+func (t toy) mayProve() bool { return t.mech.Mutual || t.shipped != nil && t.shipped.digest != nil }

@@ -1,9 +1,12 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
+	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -144,3 +147,42 @@ type (
 		own      bool
 	}
 )
+
+// owned reports whether a connection upstream is a client's own.
+func owned(over hop.Over) bool { return over == hop.NewOwn || over == hop.Own }
+
+// binds reports whether credentials may be of a scheme that binds a connection: those
+// that do not parse may be of any.
+func binds(c header.Credentials) bool {
+	return c.Present() && (legged(c) || c.Form() == header.Malformed)
+}
+
+// sameLines reports whether two lists are the same challenges, whether they were made one
+// by one or read from a field.
+func sameLines(a, b header.Challenges) bool { return slices.Equal(texts(a), texts(b)) }
+
+// target is the request-target of a request on a side.
+func target(q machine.Request, side gss.Side) string {
+	if side == gss.Proxy && q.Method != "CONNECT" {
+		return q.Scheme + "://" + q.Host + q.URI
+	}
+	return q.URI
+}
+
+// grants reports whether an answer gives a user's credentials.
+func grants(a gss.Answer) bool {
+	switch a.(type) {
+	case gss.Password, kerberos.Tickets:
+		return true
+	}
+	return false
+}
+
+// verifies reports whether an answer gives what a proof is verified with.
+func verifies(a gss.Answer) bool {
+	switch a.(type) {
+	case gss.Password, kerberos.ServiceKey:
+		return true
+	}
+	return false
+}

@@ -425,3 +425,20 @@ func infoOf(r header.Response, side gss.Side) header.Info {
 	}
 	return r.AuthenticationInfo
 }
+
+// count is the nonce that a client of Digest used last, and its count.
+type count struct{ nonce, nc string }
+
+// ahead takes note of the nonces that a response gives ahead, which begin at 1.
+func (t *trail) ahead(c *setup, h header.Response) {
+	for side, info := range [...]header.Info{gss.Origin: h.AuthenticationInfo, gss.Proxy: h.ProxyAuthenticationInfo} {
+		next, _ := info.Param("nextnonce")
+		if next == "" || c.digestPeers(gss.Side(side)) == nil {
+			continue
+		}
+		t.side[side].next = next
+		if t.counts[side].nonce == next {
+			t.counts[side] = count{}
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -216,4 +218,59 @@ func (c *setup) identityOf(i gss.Info) string {
 		return i.Peer
 	}
 	return i.Domain + `\` + i.Peer
+}
+
+// finished reports whether the request's own credentials ran to the end of
+// their handshake: all legs in order on this connection, the last with a proof.
+func (l *ledger) finished(c *setup) bool {
+	if !l.with || l.odd {
+		return false
+	}
+	if !bound.has(l.scheme) {
+		return l.scheme != 0
+	}
+	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
+	return ok && l.token.proof && l.legs == toy.mech.Legs
+}
+
+// late reports whether the request's leg is the last one, or the last that may
+// be.
+func (l *ledger) late(c *setup) bool {
+	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
+	return !ok || l.legs >= min(toy.mech.Legs, bound8(c.acceptorLegs, machine.DefaultMaxLegs)) || l.request.r.Multiplexed
+}
+
+// owner is the client that an entry of a memory is charged to.
+func (l *ledger) owner(c *setup, q gss.NeedFirstSeen) string {
+	creds := l.creds(&l.request)
+	if p, ok := claimOf(creds); ok {
+		return gss.OwnerOf(p.user, digestRealm)
+	}
+	if c.isKerberos(l.side, l.scheme) {
+		return gss.OwnerOf(l.token.user, kerberosRealm)
+	}
+	user, _ := creds.Param("username")
+	return gss.OwnerOf(user, q.Scope)
+}
+
+// rightClaim reports whether a claim is right for the request that it came with, whatever
+// its nonce is worth.
+func (l *ledger) rightClaim(d *digestPeers, p claim) bool {
+	q := l.request.r
+	return slices.Contains(d.algs, p.alg) && slices.Contains(d.qops, p.qop) && p.realm == digestRealm && p.user != "" &&
+		p.uri == target(q, l.side) && p.proves(secretOf(p.user, l.side), q.Method, l.hashed[0])
+}
+
+// apReq is the request's AP-REQ.
+func (l *ledger) apReq() (apReq, bool) {
+	token, _ := l.creds(&l.request).Token()
+	return openAPReq(leafToken(token))
+}
+
+// schemeName is the scheme of what was admitted; a proxy's word does not say.
+func (a admitted) schemeName(l *ledger) string {
+	if a.scheme != "" {
+		return a.scheme
+	}
+	return nameOf(l.scheme)
 }

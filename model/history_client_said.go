@@ -1,0 +1,92 @@
+package model
+
+import (
+	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/machine"
+)
+
+// leaseFor is the lease that an exchange began with, for a side that it has.
+func (t *trail) leaseFor(side gss.Side) machine.Lease {
+	switch {
+	case side == gss.Proxy && t.begin.Via.Route != machine.Direct:
+		return t.begin.ProxyLease
+	case side == gss.Origin && t.begin.Via.Route != machine.Tunneling:
+		return t.begin.Lease
+	}
+	return machine.Lease{}
+}
+
+// silent reports whether the client takes this side for authenticated already:
+// it could open with what the lease knows, and nothing has been asked for yet,
+// but it sends nothing.
+func (t *trail) silent(c *setup, side gss.Side, creds header.Credentials) bool {
+	a := &t.side[side]
+	l := t.leaseFor(side)
+	s := setOf(l.Scheme)
+	if s == 0 || t.spoke || creds.Present() || a.challenged || a.rounds > 0 || a.asked != 0 || a.sentEver || s == nego2 || t.begin.Request.Multiplexed {
+		return false
+	}
+	if _, can := c.toyFor(side, l.Scheme); !can {
+		return false
+	}
+	switch {
+	case side == gss.Proxy && s == negotiate && !t.begin.Via.Explicit:
+		return false
+	case side == gss.Origin && t.begin.Via.Route == machine.Forwarded && bound.has(s) && !l.SessionBased:
+		return false
+	}
+	return true
+}
+
+// stays reports whether by all that was said a side's authentication lasts.
+func (s *standing) stays() bool { return s.proven && s.lasting && !s.reset }
+
+// goesOn reports whether credentials of s only carry on what was begun before
+// the newest challenge: nothing was given anew.
+func (a *attempt) goesOn(s schemes) bool { return s == a.scheme && !a.anew }
+
+// answering is the side that a Deliver speaks for.
+func (t *trail) answering() gss.Side {
+	if t.begin.Via.Route == machine.Tunneling {
+		return gss.Proxy
+	}
+	return gss.Origin
+}
+
+// owned reports whether what the connection holds of a side is for this request.
+func (t *trail) owned(side gss.Side) bool {
+	return t.begin.Identity == t.holder && (side == gss.Proxy || originOf(&t.begin.Request) == t.holderTo)
+}
+
+// affine reports whether connection-bound schemes may run with the origin.
+func (t *trail) affine() bool { return t.affineFor(gss.Origin) }
+
+func (t *trail) affineFor(side gss.Side) bool {
+	return side == gss.Proxy || t.begin.Via.Route != machine.Forwarded || t.session == supported || t.session == leased
+}
+
+// denied reports whether a credential question of this exchange was not granted.
+func (t *trail) denied(side gss.Side) bool { return t.side[side].denied != 0 }
+
+// proven tells whether the response that was taken has a proof of the side's peer, and
+// whether that is the right one for the credentials last sent.
+func (t *trail) proven(c *setup, side gss.Side) (came, right bool) {
+	a := &t.side[side]
+	if p, ok := claimOf(a.proof); ok {
+		info := t.answer.Header.AuthenticationInfo
+		if side == gss.Proxy {
+			info = t.answer.Header.ProxyAuthenticationInfo
+		}
+		return p.proven(info, side, t.hashed[1])
+	}
+	token, came := rawToken(field(t.answer.Header, side), a.scheme)
+	if c.isKerberos(side, a.scheme) {
+		request, _ := a.proof.Token()
+		r, _ := openAPReq(leafToken(request))
+		_, right = r.proven(leafToken(token))
+		return came, right
+	}
+	m := read(token, side)
+	return came, m.kind == 'f' && m.proof && m.ours && m.user == a.token.user
+}
