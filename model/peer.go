@@ -239,21 +239,6 @@ func (w *System) now() gss.Env {
 	return e
 }
 
-// share lets the other clients know what client i does.
-func (w *System) share(n []uint32, i int) {
-	known, leased := w.peers.values[n[w.peer(i)]].known, w.trails.values[n[w.trail(i)]].leased
-	for j := range w.clients {
-		if p := w.peers.At(n[w.peer(j)]); p.known != known {
-			p.known = known
-			n[w.peer(j)] = w.peers.ID(p)
-		}
-		if t := w.trails.At(n[w.trail(j)]); t.leased != leased {
-			t.leased = leased
-			n[w.trail(j)] = w.trails.ID(t)
-		}
-	}
-}
-
 // peerStep is what event e does to peer number id.
 func (w *System) peerStep(id, e uint32) peerOut {
 	r := peerRun{w: w, p: w.peers.At(id)}

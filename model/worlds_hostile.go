@@ -50,138 +50,172 @@ func inEarly(d *word)   { d.early = true }
 // hostileWorlds are those of hostile clients, and of clients whose connections are not
 // theirs alone.
 func hostileWorlds() []Scenario {
-	ntlmOnly := []toy{legs(scheme.NTLM, 2)}
 	return []Scenario{
-		{
-			Name: "hostile", Says: "A hostile client before an origin: every leg of Negotiate, Nego2 and NTLM for two users, a wrong one and a stranger's, in any order.",
-			quick: size{0, 0}, full: size{0, 2},
-			setup: func() *setup {
-				toys := []toy{legs(scheme.Nego2, 2, proves), legs(scheme.Negotiate, 2, ends), legs(scheme.NTLM, 2)}
-				return &setup{
-					canOrigin: toys, origin: toys, statuses: []int{200, 401, 500},
-					orders: [][]order{nil}, vocabulary: towards(gss.Origin, vocabularyOf(gss.Origin, toys, "alice", "bob")...),
-				}
-			},
+		hostileWorld(), hostileRequestsWorld(), hostileStreamsWorld(), hostileProxyWorld(), hostileGateWorld(),
+		hostileBesideWorld(), hostileOpenWorld(), hostileReverseWorld(), laxWorld(), hostileBothWorld(), crowdWorld(),
+	}
+}
+
+func hostileWorld() Scenario {
+	return Scenario{
+		Name: "hostile", Says: "A hostile client before an origin: every leg of Negotiate, Nego2 and NTLM for two users, a wrong one and a stranger's, in any order.",
+		quick: size{0, 0}, full: size{0, 2},
+		setup: func() *setup {
+			toys := []toy{legs(scheme.Nego2, 2, proves), legs(scheme.Negotiate, 2, ends), legs(scheme.NTLM, 2)}
+			return &setup{
+				canOrigin: toys, origin: toys, statuses: []int{200, 401, 500},
+				orders: [][]order{nil}, vocabulary: towards(gss.Origin, vocabularyOf(gss.Origin, toys, "alice", "bob")...),
+			}
 		},
-		{
-			Name: "hostile-requests", Says: "The same with Digest and Basic beside NTLM, and Negotiate of more legs than the origin takes, where anonymous is let in and every identity kept.",
-			quick: size{0, 1}, full: size{0, 2},
-			setup: func() *setup {
-				toys := []toy{legs(scheme.Negotiate, 3), legs(scheme.NTLM, 2), {name: scheme.Digest}, {name: scheme.Basic}}
-				return &setup{
-					canOrigin: toys, origin: toys, statuses: []int{200, 401}, optional: true, keep: machine.KeepAlways, acceptorLegs: 2,
-					orders: [][]order{nil}, vocabulary: towards(gss.Origin, vocabularyOf(gss.Origin, toys, "alice", "bob")...),
-				}
-			},
+	}
+}
+
+func hostileRequestsWorld() Scenario {
+	return Scenario{
+		Name: "hostile-requests", Says: "The same with Digest and Basic beside NTLM, and Negotiate of more legs than the origin takes, where anonymous is let in and every identity kept.",
+		quick: size{0, 1}, full: size{0, 2},
+		setup: func() *setup {
+			toys := []toy{legs(scheme.Negotiate, 3), legs(scheme.NTLM, 2), {name: scheme.Digest}, {name: scheme.Basic}}
+			return &setup{
+				canOrigin: toys, origin: toys, statuses: []int{200, 401}, optional: true, keep: machine.KeepAlways, acceptorLegs: 2,
+				orders: [][]order{nil}, vocabulary: towards(gss.Origin, vocabularyOf(gss.Origin, toys, "alice", "bob")...),
+			}
 		},
-		{
-			Name: "hostile-streams", Says: "A hostile client whose requests come directly, over streams, through fronts or early, before an origin that keeps every identity.",
-			quick: size{0, 0}, full: size{0, 1},
-			setup: func() *setup {
-				toys := []toy{legs(scheme.Nego2, 1, isNTLM), legs(scheme.Negotiate, 2, isNTLM), legs(scheme.NTLM, 1)}
-				words := towards(gss.Origin, slices.Concat(legsOf(gss.Origin, toys[0], "alice"), legsOf(gss.Origin, toys[0], "bob"),
-					legsOf(gss.Origin, toys[1], "alice"), legsOf(gss.Origin, toys[1], "bob"), legsOf(gss.Origin, toys[2], "alice"))...)
-				return &setup{
-					canOrigin: toys, origin: toys, statuses: []int{200}, keep: machine.KeepAlways,
-					orders: [][]order{nil}, vocabulary: append(asWell(words, viaFront, fromFront, onStream, inEarly), word{method: "POST", early: true}),
-				}
-			},
+	}
+}
+
+func hostileStreamsWorld() Scenario {
+	return Scenario{
+		Name: "hostile-streams", Says: "A hostile client whose requests come directly, over streams, through fronts or early, before an origin that keeps every identity.",
+		quick: size{0, 0}, full: size{0, 1},
+		setup: func() *setup {
+			toys := []toy{legs(scheme.Nego2, 1, isNTLM), legs(scheme.Negotiate, 2, isNTLM), legs(scheme.NTLM, 1)}
+			words := towards(gss.Origin, slices.Concat(legsOf(gss.Origin, toys[0], "alice"), legsOf(gss.Origin, toys[0], "bob"),
+				legsOf(gss.Origin, toys[1], "alice"), legsOf(gss.Origin, toys[1], "bob"), legsOf(gss.Origin, toys[2], "alice"))...)
+			return &setup{
+				canOrigin: toys, origin: toys, statuses: []int{200}, keep: machine.KeepAlways,
+				orders: [][]order{nil}, vocabulary: append(asWell(words, viaFront, fromFront, onStream, inEarly), word{method: "POST", early: true}),
+			}
 		},
-		{
-			Name: "hostile-proxy", Says: "A hostile client before a proxy that authenticates it with NTLM and Basic, in any combination with credentials for the origin.",
-			quick: size{0, 0}, full: size{0, 1},
-			setup: func() *setup {
-				front := []toy{legs(scheme.NTLM, 2), {name: scheme.Basic}}
-				words := crossed(
-					slices.Concat(legsOf(gss.Proxy, front[0], "alice"), legsOf(gss.Proxy, front[0], "bob"), legsOf(gss.Proxy, front[1], "alice"), legsOf(gss.Proxy, front[1], "bob"), foreign),
-					legsOf(gss.Origin, ntlmOnly[0], "alice"))
-				words = append(words, towards(gss.Origin, unreadable...)[1:]...)
-				words = append(words, toTunnel(towards(gss.Proxy, legsOf(gss.Proxy, front[1], "alice")...))...)
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, canProxy: front, proxy: front, proxied: true, pinnedFront: true, optional: true, statuses: []int{200}, closes: true,
-					orders: [][]order{nil}, vocabulary: words,
-				}
-			},
+	}
+}
+
+func hostileProxyWorld() Scenario {
+	return Scenario{
+		Name: "hostile-proxy", Says: "A hostile client before a proxy that authenticates it with NTLM and Basic, in any combination with credentials for the origin.",
+		quick: size{0, 0}, full: size{0, 1},
+		setup: func() *setup {
+			front := []toy{legs(scheme.NTLM, 2), {name: scheme.Basic}}
+			words := crossed(
+				slices.Concat(legsOf(gss.Proxy, front[0], "alice"), legsOf(gss.Proxy, front[0], "bob"), legsOf(gss.Proxy, front[1], "alice"), legsOf(gss.Proxy, front[1], "bob"), foreign),
+				legsOf(gss.Origin, ntlmToys()[0], "alice"))
+			words = append(words, towards(gss.Origin, unreadable...)[1:]...)
+			words = append(words, toTunnel(towards(gss.Proxy, legsOf(gss.Proxy, front[1], "alice")...))...)
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), canProxy: front, proxy: front, proxied: true, pinnedFront: true, optional: true, statuses: []int{200}, closes: true,
+				orders: [][]order{nil}, vocabulary: words,
+			}
 		},
-		{
-			Name: "hostile-gate", Says: "A hostile client whose requests come to such a proxy directly, over streams, through fronts or early.",
-			quick: size{0, 0}, full: size{0, 1},
-			setup: func() *setup {
-				front := []toy{legs(scheme.NTLM, 2)}
-				words := crossed(legsOf(gss.Proxy, front[0], "alice"), append(legsOf(gss.Origin, ntlmOnly[0], "alice"), unreadable...))
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, canProxy: front, proxy: front, proxied: true, pinnedFront: true, statuses: []int{200}, closes: true,
-					orders: [][]order{nil}, vocabulary: asWell(words, viaFront, fromFront, onStream, inEarly),
-				}
-			},
+	}
+}
+
+func hostileGateWorld() Scenario {
+	return Scenario{
+		Name: "hostile-gate", Says: "A hostile client whose requests come to such a proxy directly, over streams, through fronts or early.",
+		quick: size{0, 0}, full: size{0, 1},
+		setup: func() *setup {
+			front := []toy{legs(scheme.NTLM, 2)}
+			words := crossed(legsOf(gss.Proxy, front[0], "alice"), append(legsOf(gss.Origin, ntlmToys()[0], "alice"), unreadable...))
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), canProxy: front, proxy: front, proxied: true, pinnedFront: true, statuses: []int{200}, closes: true,
+				orders: [][]order{nil}, vocabulary: asWell(words, viaFront, fromFront, onStream, inEarly),
+			}
 		},
-		{
-			Name: "hostile-beside", Says: "A hostile client, who is mallory, beside alice at one origin.",
-			quick: size{1, 0}, full: size{2, 0},
-			setup: func() *setup {
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, statuses: []int{200},
-					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, nil}, vocabulary: mallorys(ntlmOnly[0]),
-				}
-			},
+	}
+}
+
+func hostileBesideWorld() Scenario {
+	return Scenario{
+		Name: "hostile-beside", Says: "A hostile client, who is mallory, beside alice at one origin.",
+		quick: size{1, 0}, full: size{2, 0},
+		setup: func() *setup {
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), statuses: []int{200},
+				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, nil}, vocabulary: mallorys(ntlmToys()[0]),
+			}
 		},
-		{
-			Name: "hostile-open", Says: "The same two behind one open proxy, whose upstream connections they might share.",
-			quick: size{1, 0}, full: size{2, 1},
-			setup: func() *setup {
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, statuses: []int{200}, closes: true, proxied: true, pinnedFront: true,
-					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, nil}, vocabulary: append(mallorys(ntlmOnly[0]), toTunnel(towards(gss.Origin))...),
-				}
-			},
+	}
+}
+
+func hostileOpenWorld() Scenario {
+	return Scenario{
+		Name: "hostile-open", Says: "The same two behind one open proxy, whose upstream connections they might share.",
+		quick: size{1, 0}, full: size{2, 1},
+		setup: func() *setup {
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), statuses: []int{200}, closes: true, proxied: true, pinnedFront: true,
+				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, nil}, vocabulary: append(mallorys(ntlmToys()[0]), toTunnel(towards(gss.Origin))...),
+			}
 		},
-		{
-			Name: "hostile-reverse", Says: "The same two before a reverse proxy.",
-			quick: size{1, 0}, full: size{2, 1},
-			setup: func() *setup {
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, statuses: []int{200}, closes: true, proxied: true, reverse: true, strip: true, pinnedFront: true,
-					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, nil}, vocabulary: mallorys(ntlmOnly[0]),
-				}
-			},
+	}
+}
+
+func hostileReverseWorld() Scenario {
+	return Scenario{
+		Name: "hostile-reverse", Says: "The same two before a reverse proxy.",
+		quick: size{1, 0}, full: size{2, 1},
+		setup: func() *setup {
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), statuses: []int{200}, closes: true, proxied: true, reverse: true, strip: true, pinnedFront: true,
+				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, nil}, vocabulary: mallorys(ntlmToys()[0]),
+			}
 		},
-		{
-			Name: "lax", Says: "A client whose mechanism takes anything after its end, and a network that sends it something.",
-			quick: size{1, 1}, full: size{2, 2},
-			setup: func() *setup {
-				toys := []toy{legs(scheme.NTLM, 2)}
-				toys[0].lax = true
-				return &setup{
-					canOrigin: toys, origin: toys, statuses: []int{200}, tricks: trickSet("adds a token to a success", "takes the tokens out"),
-					orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
-				}
-			},
+	}
+}
+
+func laxWorld() Scenario {
+	return Scenario{
+		Name: "lax", Says: "A client whose mechanism takes anything after its end, and a network that sends it something.",
+		quick: size{1, 1}, full: size{2, 2},
+		setup: func() *setup {
+			toys := []toy{legs(scheme.NTLM, 2)}
+			toys[0].lax = true
+			return &setup{
+				canOrigin: toys, origin: toys, statuses: []int{200}, tricks: trickSet("adds a token to a success", "takes the tokens out"),
+				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
+			}
 		},
-		{
-			Name: "hostile-both", Says: "A hostile client beside alice behind one proxy that authenticates both, before an open origin.",
-			quick: size{1, 0}, full: size{2, 1},
-			setup: func() *setup {
-				words := towards(gss.Proxy, append(legsOf(gss.Proxy, ntlmOnly[0], "mallory"), tokenOf(ntlmOnly[0], "i1", "alice", ""), tokenOf(ntlmOnly[0], "i2", "alice", "wrong"))...)
-				words = append(words, word{proxy: words[1].proxy, via: true}, word{proxy: words[2].proxy, origin: words[1].proxy}, word{proxy: words[2].proxy, origin: unreadable[0]})
-				words = append(words, toTunnel(towards(gss.Proxy))...)
-				for i := range words {
-					words[i].as = "mallory"
-				}
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, canProxy: ntlmOnly, proxy: ntlmOnly, statuses: []int{200}, closes: true, proxied: true, optional: true,
-					orders: [][]order{{alice(), alice(knowsProxy(scheme.NTLM))}, nil}, vocabulary: words,
-				}
-			},
+	}
+}
+
+func hostileBothWorld() Scenario {
+	return Scenario{
+		Name: "hostile-both", Says: "A hostile client beside alice behind one proxy that authenticates both, before an open origin.",
+		quick: size{1, 0}, full: size{2, 1},
+		setup: func() *setup {
+			words := towards(gss.Proxy, append(legsOf(gss.Proxy, ntlmToys()[0], "mallory"), tokenOf(ntlmToys()[0], "i1", "alice", ""), tokenOf(ntlmToys()[0], "i2", "alice", "wrong"))...)
+			words = append(words, word{proxy: words[1].proxy, via: true}, word{proxy: words[2].proxy, origin: words[1].proxy}, word{proxy: words[2].proxy, origin: unreadable[0]})
+			words = append(words, toTunnel(towards(gss.Proxy))...)
+			for i := range words {
+				words[i].as = "mallory"
+			}
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), canProxy: ntlmToys(), proxy: ntlmToys(), statuses: []int{200}, closes: true, proxied: true, optional: true,
+				orders: [][]order{{alice(), alice(knowsProxy(scheme.NTLM))}, nil}, vocabulary: words,
+			}
 		},
-		{
-			Name: "crowd", Says: "Two users of a front that puts all requests on one connection to a proxy, which it says, or over streams; all of them know that the origin takes NTLM.",
-			quick: size{3, 0}, full: size{4, 1},
-			setup: func() *setup {
-				return &setup{
-					canOrigin: ntlmOnly, origin: ntlmOnly, statuses: []int{200}, proxied: true, pinnedFront: true, careless: true, sharedFront: true,
-					orders: [][]order{{alice(), alice(knows(scheme.NTLM)), alice(as("bob"), knows(scheme.NTLM)), alice(overH2, knows(scheme.NTLM))}},
-				}
-			},
+	}
+}
+
+func crowdWorld() Scenario {
+	return Scenario{
+		Name: "crowd", Says: "Two users of a front that puts all requests on one connection to a proxy, which it says, or over streams; all of them know that the origin takes NTLM.",
+		quick: size{3, 0}, full: size{4, 1},
+		setup: func() *setup {
+			return &setup{
+				canOrigin: ntlmToys(), origin: ntlmToys(), statuses: []int{200}, proxied: true, pinnedFront: true, careless: true, sharedFront: true,
+				orders: [][]order{{alice(), alice(knows(scheme.NTLM)), alice(as("bob"), knows(scheme.NTLM)), alice(overH2, knows(scheme.NTLM))}},
+			}
 		},
 	}
 }

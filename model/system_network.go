@@ -1,0 +1,89 @@
+package model
+
+// What the network does, as a label's outcome: a trick, or one of these.
+const (
+	netClosesLink = 1000 + iota
+	netClosesSlot
+	netLoses
+	netWaits // an hour
+)
+
+// trouble is what the network can do for one unit of its budget.
+func (w *System) trouble(s []uint32, yield yielder) {
+	net := func(what, number int) uint32 {
+		return w.labels.ID(label{agent: aNet, number: uint8(number), outcome: uint32(what)})
+	}
+	bend := func(at, number int) {
+		for _, t := range w.setup.tricks {
+			k := s[at]
+			if w.packets.values[k].kind != tricks[t].kind {
+				continue
+			}
+			_, bent, ok := w.bent.get(k, uint32(t))
+			if !ok {
+				_, bent = w.bent.put(k, uint32(t), w.packets.ID(tricks[t].do(w, w.packets.At(k))))
+			}
+			if *bent == k {
+				continue
+			}
+			n := w.from(s, 1)
+			n[at] = *bent
+			yield(net(t, number), n)
+		}
+	}
+	for i := range w.clients {
+		bend(w.link(i), i)
+		p := &w.peers.values[s[w.peer(i)]]
+		alive, lost, inside := p.alive, p.lost, p.inside
+		k := &w.packets.values[s[w.link(i)]]
+		if alive && !lost && k.kind == asks {
+			n := w.from(s, 1)
+			w.hangUp(n, i, inside)
+			n[w.link(i)] = w.unsent
+			yield(net(netLoses, i), n)
+		}
+		if alive && !lost && w.setup.closes && w.packets.values[s[w.link(i)]].kind != closed {
+			n := w.from(s, 1)
+			w.hangUp(n, i, inside)
+			n[w.link(i)] = w.gone
+			yield(net(netClosesLink, i), n)
+		}
+	}
+	if !w.setup.proxied {
+		return
+	}
+	for k := range w.slots {
+		l := s[w.lease(k)]
+		if l == 0 {
+			continue
+		}
+		bend(w.wire(k), k)
+		if !w.setup.closes {
+			continue
+		}
+		if owner, user := ownerOf(l), userOf(l); user >= 0 {
+			event := evLost
+			if l&slotReused != 0 {
+				event |= idle
+			}
+			w.loseSlot(s, k, user, event, yield)
+			if owner == user && w.packets.values[s[w.wire(k)]].kind == asks {
+				w.loseSlot(s, k, user, event|unsent, yield)
+			}
+		} else if owner >= 0 {
+			w.loseSlot(s, k, owner, evOwnLost, yield)
+		} else {
+			n := w.from(s, 1)
+			w.closeSlot(n, k)
+			yield(net(netClosesSlot, k), n)
+		}
+	}
+}
+
+// loseSlot closes upstream connection k, which is client i's for the time being or for
+// good.
+func (w *System) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
+	n := w.from(s, 1)
+	w.closeSlot(n, k)
+	w.gateMove(n, i, event, yield)
+}
