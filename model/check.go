@@ -15,7 +15,7 @@ const (
 
 var kindNames = [...]string{Always: "always", Eventually: "eventually", Sometimes: "sometimes"}
 
-// String is the kind's name in lower case.
+// String returns the kind's name in lower case.
 func (k Kind) String() string { return kindNames[k] }
 
 // Verdict is what a check says of one state or one transition.
@@ -33,7 +33,7 @@ const (
 	Open = Falls
 )
 
-// Must is Holds or Falls.
+// Must returns Holds or Falls.
 func Must(ok bool) Verdict {
 	if ok {
 		return Holds
@@ -69,7 +69,7 @@ const (
 
 var statusNames = [...]string{Vacuous: "vacuous", Held: "holds", Fell: "FALLS", Unfinished: "unfinished"}
 
-// String is the status as a table shows it.
+// String returns the status as a table shows it.
 func (s Status) String() string { return statusNames[s] }
 
 // Outcome is what became of one check.

@@ -28,8 +28,8 @@ const digestRealm = "r"
 // users are those that the stores of all worlds know.
 var users = [...]string{"alice", "bob"}
 
-// digestOf is package digest in a toy's place; both halves are dead if a configuration
-// is none. The world gives the realm and the keys.
+// digestOf puts package digest in a toy's place, with the world's realm and keys. Where a
+// configuration is refused both halves are nil, and the world cannot be made.
 func digestOf(c rfc7616.ClientConfig, s rfc7616.ServerConfig) toy {
 	d := &digestPeers{algs: s.Algorithms, qops: s.QOPs}
 	s.Realm, s.Keys = digestRealm, []gss.Secret{gss.NewSecret("a key for nonces, of thirty-two b")}
@@ -49,7 +49,7 @@ func digestOf(c rfc7616.ClientConfig, s rfc7616.ServerConfig) toy {
 	return toy{name: scheme.Digest, mech: gsstoy.Toy{Mutual: c.RequireProof}, shipped: &shipped{digest: d}}
 }
 
-// digestPeers are those of a side, nil where its Digest is a toy, or there is none.
+// digestPeers returns those of a side, nil where its Digest is a toy or there is none.
 func (c *setup) digestPeers(side gss.Side) *digestPeers {
 	if t, ok := c.toyFor(side, scheme.Digest); ok && t.shipped != nil {
 		return t.shipped.digest
@@ -66,7 +66,7 @@ func rememberingProxy(offers header.Challenges) func(*order) {
 	return func(o *order) { o.proxyLease.Scheme, o.proxyLease.Memory = scheme.Digest, memoryOf(offers) }
 }
 
-// memoryOf is what a client remembers that answered the first of some challenges.
+// memoryOf returns what a client remembers that answered the first of some challenges.
 func memoryOf(offers header.Challenges) scheme.Memory {
 	for c := range offers.All() {
 		return scheme.Memory{Offer: c, Count: 2}
@@ -82,8 +82,8 @@ const (
 	changedBody  = "what became of it"
 )
 
-// bodyAnswers are the answers to the question for a body's hash: it is there, it cannot
-// be hashed, and it was changed on its way.
+// bodyAnswers returns the answers to the question for a body's hash: it is there, it cannot be
+// hashed, or it was changed on its way.
 func bodyAnswers(q rfc7616.NeedBodyHash) []gss.Answer {
 	text := requestBody
 	if q.Response {
@@ -146,7 +146,7 @@ func claimOf(c header.Credentials) (p claim, ok bool) {
 	return p, p.uri != ""
 }
 
-// algorithmOf is the algorithm of a parameter, which there need not be.
+// algorithmOf returns the algorithm that a parameter names, which may be absent.
 func algorithmOf(text string, there bool) rfc7616.Algorithm {
 	if !there {
 		return rfc7616.MD5
@@ -155,7 +155,7 @@ func algorithmOf(text string, there bool) rfc7616.Algorithm {
 	return a
 }
 
-// qopOf is the qop of a name, one that does not exist for another name.
+// qopOf returns the qop of a name, one that does not exist for another name.
 func qopOf(name string) rfc7616.QOP {
 	for _, q := range [...]rfc7616.QOP{rfc7616.Auth, rfc7616.AuthInt} {
 		if q.String() == name {
@@ -165,7 +165,7 @@ func qopOf(name string) rfc7616.QOP {
 	return rfc7616.AuthInt + 1
 }
 
-// hashedUser is the user whose name has a hash by the named algorithm, "" for none.
+// hashedUser returns the user whose name has a hash by the named algorithm, "" if none has.
 func hashedUser(algorithm, hash string) string {
 	f, _ := rfc7616.For(algorithmOf(algorithm, true))
 	for _, user := range users {
@@ -176,7 +176,7 @@ func hashedUser(algorithm, hash string) string {
 	return ""
 }
 
-// params are what is computed over.
+// params returns what the proof is computed over.
 func (p *claim) params(f rfc7616.Function, qop rfc7616.QOP, method, body string) rfc7616.Params {
 	return rfc7616.Params{Nonce: p.nonce, CNonce: p.cnonce, NC: p.nc, QOP: qop, Method: method, URI: p.uri, BodyHash: f.BodyHash([]byte(body))}
 }
@@ -223,7 +223,7 @@ func (p *claim) answers(c header.Challenge, creds header.Credentials) bool {
 	return p.qop != rfc7616.Legacy && slices.Contains(listed(list), p.qop.String())
 }
 
-// message is the claim as a toy's message would say it.
+// message returns the claim as a toy's message would say it.
 func (p *claim) message(side gss.Side, method string) message {
 	m := message{kind: 'i', leg: 1, user: p.user, proof: true}
 	for _, body := range [...]string{requestBody, changedBody} {
@@ -307,7 +307,7 @@ var digestTricks = []trick{
 	})},
 }
 
-// listed are the items of a list.
+// listed returns the items of a list.
 func listed(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
@@ -338,7 +338,7 @@ func instead(name, value string) func([]byte, header.Param) []byte {
 	}
 }
 
-// garbled is a hash with another last digit.
+// garbled returns a hash with another last digit.
 func garbled(hash string) string {
 	if hash == "" {
 		return hash
@@ -435,7 +435,7 @@ func replayedClaim(change func(p *claim, method *string)) func(*System, packet) 
 	})
 }
 
-// again are the credentials that the user of others makes of a claim.
+// again returns the credentials that an attacker with a user's secret makes of a claim.
 func (p *claim) again(side gss.Side, method string, c header.Credentials) header.Credentials {
 	f, err := rfc7616.For(p.alg)
 	if err != nil {
@@ -451,7 +451,7 @@ func (p *claim) again(side gss.Side, method string, c header.Credentials) header
 	return inCredentials(c, with)
 }
 
-// inCredentials are credentials with other values.
+// inCredentials returns a trick that gives credentials other values.
 func inCredentials(c header.Credentials, with map[string]string) header.Credentials {
 	var b []byte
 	for p := range c.Params() {

@@ -26,7 +26,7 @@ func (digestToy) Offer(env gss.Env, _ scheme.Exchange) (header.Challenges, gss.F
 	return header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r", nonce="`+nonceAt(env.Now)+`"`)), gss.Fault{}
 }
 
-// nonceAt is the nonce of an hour. The one before it is stale.
+// nonceAt returns the nonce of an hour. The one before it is stale.
 func nonceAt(now int64) string {
 	if now <= env.Now {
 		return "n"

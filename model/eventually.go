@@ -147,8 +147,8 @@ func (e *explorer) fair(component []uint32) bool {
 	return cycle && always&^taken == 0
 }
 
-// cycle is a shortest way from a state back to it within its component: enough to
-// see how it goes round, though a fair run may have to wander further.
+// cycle returns a shortest way from a state back to it within its component. It shows how the run
+// goes round, though a fair run may have to wander further.
 func (e *explorer) cycle(from uint32, component []uint32) []uint32 {
 	in := map[uint32]bool{}
 	for _, i := range component {

@@ -76,7 +76,7 @@ func Explore(w World, checks []Check, o Options) Report {
 	return r
 }
 
-// canonical is the state that stands for s.
+// canonical returns the state that stands for s.
 func (e *explorer) canonical(s []uint32) []uint32 {
 	if e.symm == nil {
 		return s
@@ -173,7 +173,7 @@ func (e *explorer) judge(c *Check, complete bool) Outcome {
 	return out
 }
 
-// wanted is the verdict for which a kind of check wants a path.
+// wanted returns the verdict for which a kind of check wants a path.
 func wanted(k Kind) Verdict {
 	if k == Sometimes {
 		return Holds
@@ -232,7 +232,7 @@ func status(k Kind, count uint64, found bool) Status {
 	return Held
 }
 
-// path is the way on which state i was found, a shortest one.
+// path returns a shortest way to state i, the one on which it was found.
 func (e *explorer) path(i uint32) (p Path) {
 	for i >= e.starts {
 		p.Labels = append(p.Labels, e.by[i])

@@ -11,7 +11,7 @@ import (
 
 // ledger is the history of an acceptor's connection: of an origin's, or of the
 // one between a client and a proxy. It is kept from what came and what went.
-type ledger struct {
+type acceptorHistory struct {
 	side gss.Side
 	by   uint8 // the client whose handshake ran over this connection
 
@@ -56,16 +56,16 @@ type ledger struct {
 	out    bool     // and it has no response
 }
 
-// creds are what a request carries for this side.
-func (l *ledger) creds(q *request) header.Credentials {
+// creds returns what a request carries for this side.
+func (l *acceptorHistory) creds(q *request) header.Credentials {
 	if l.side == gss.Proxy {
 		return q.header.ProxyAuthorization
 	}
 	return q.header.Authorization
 }
 
-// see takes note of what happened.
-func (l *ledger) see(c *setup, v any) {
+// see updates the history by one observation. Properties were judged before it.
+func (l *acceptorHistory) see(c *setup, v any) {
 	l.up.see(v)
 	switch v := v.(type) {
 	case arrived:
@@ -151,7 +151,7 @@ func (l *ledger) see(c *setup, v any) {
 		}
 	case machine.Closed:
 		if v.End == machine.Downstream {
-			*l = ledger{side: l.side}
+			*l = acceptorHistory{side: l.side}
 			return
 		}
 		if !l.out || owned(l.on) {
@@ -160,7 +160,9 @@ func (l *ledger) see(c *setup, v any) {
 	}
 }
 
-func (l *ledger) arrive(c *setup, q request) {
+// arrive notes a request, and whether its token is the one that may come now: a first leg, or the
+// next one of the handshake in progress by the same user.
+func (l *acceptorHistory) arrive(c *setup, q request) {
 	creds := l.creds(&q)
 	l.busy, l.request, l.with, l.admit, l.odd, l.kept = true, q, creds.Present(), false, false, l.identity
 	l.token = message{}
@@ -201,18 +203,18 @@ func (l *ledger) arrive(c *setup, q request) {
 }
 
 // end forgets the handshake in progress.
-func (l *ledger) end() {
+func (l *acceptorHistory) end() {
 	l.scheme, l.legs, l.user, l.verified, l.fresh = 0, 0, "", false, false
 }
 
 // rest ends a request.
-func (l *ledger) rest() {
+func (l *acceptorHistory) rest() {
 	l.busy, l.request, l.token, l.with, l.odd, l.kept, l.admit, l.outage, l.probed, l.ended, l.out = false, request{}, message{}, false, false, "", false, false, false, false, false
 	l.hashed = bodies{}
 }
 
-// identityOf is a client's name as an order has it. A domain is a part of it in worlds
-// that have several.
+// identityOf returns a client's name as an order has it. A domain is part of it in worlds that have
+// several.
 func (c *setup) identityOf(i gss.Info) string {
 	if i.Domain == "" || !c.domains {
 		return i.Peer
@@ -222,7 +224,7 @@ func (c *setup) identityOf(i gss.Info) string {
 
 // finished reports whether the request's own credentials ran to the end of
 // their handshake: all legs in order on this connection, the last with a proof.
-func (l *ledger) finished(c *setup) bool {
+func (l *acceptorHistory) finished(c *setup) bool {
 	if !l.with || l.odd {
 		return false
 	}
@@ -235,13 +237,13 @@ func (l *ledger) finished(c *setup) bool {
 
 // late reports whether the request's leg is the last one, or the last that may
 // be.
-func (l *ledger) late(c *setup) bool {
+func (l *acceptorHistory) late(c *setup) bool {
 	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
 	return !ok || l.legs >= min(toy.mech.Legs, bound8(c.acceptorLegs, machine.DefaultMaxLegs)) || l.request.r.Multiplexed
 }
 
-// owner is the client that an entry of a memory is charged to.
-func (l *ledger) owner(c *setup, q gss.NeedFirstSeen) string {
+// owner returns the client that an entry of a replay memory is to be charged to.
+func (l *acceptorHistory) owner(c *setup, q gss.NeedFirstSeen) string {
 	creds := l.creds(&l.request)
 	if p, ok := claimOf(creds); ok {
 		return gss.OwnerOf(p.user, digestRealm)
@@ -255,20 +257,21 @@ func (l *ledger) owner(c *setup, q gss.NeedFirstSeen) string {
 
 // rightClaim reports whether a claim is right for the request that it came with, whatever
 // its nonce is worth.
-func (l *ledger) rightClaim(d *digestPeers, p claim) bool {
+func (l *acceptorHistory) rightClaim(d *digestPeers, p claim) bool {
 	q := l.request.r
 	return slices.Contains(d.algs, p.alg) && slices.Contains(d.qops, p.qop) && p.realm == digestRealm && p.user != "" &&
 		p.uri == target(q, l.side) && p.proves(secretOf(p.user, l.side), q.Method, l.hashed[0])
 }
 
-// apReq is the request's AP-REQ.
-func (l *ledger) apReq() (apReq, bool) {
+// apReq returns the request's AP-REQ.
+func (l *acceptorHistory) apReq() (apReq, bool) {
 	token, _ := l.creds(&l.request).Token()
 	return openAPReq(leafToken(token))
 }
 
-// schemeName is the scheme of what was admitted; a proxy's word does not say.
-func (a admitted) schemeName(l *ledger) string {
+// schemeName returns the scheme of what was admitted. A Forward of a proxy does not say it, so the
+// history does.
+func (a admitted) schemeName(l *acceptorHistory) string {
 	if a.scheme != "" {
 		return a.scheme
 	}

@@ -12,7 +12,7 @@ import (
 // trail is the history of a client as its connection saw it: what was said on
 // the wire, what the user was asked, what the application got. It knows nothing
 // of what goes on inside the machine.
-type trail struct {
+type clientHistory struct {
 	// This connection.
 	inside   bool
 	holder   string // whose proof a server took here
@@ -59,7 +59,8 @@ type leases struct {
 	counts uint32 // bit n: one of them had the count n
 }
 
-// with are the leases and one more.
+// with returns the leases and one more. Counts are kept modulo 32, and no world has that many
+// requests.
 func (l leases) with(m *scheme.Memory) leases {
 	if l.offer != m.Offer {
 		l = leases{offer: m.Offer}
@@ -112,31 +113,8 @@ type attempt struct {
 
 func sideOfScheme(c header.Credentials) schemes { return setOf(c.Scheme()) }
 
-// credentials are what a Send carries for a side.
-func credentials(s machine.Send, side gss.Side) header.Credentials {
-	if side == gss.Proxy {
-		return s.ProxyAuthorization
-	}
-	return s.Authorization
-}
-
-// field are the challenges for a side.
-func field(r header.Response, side gss.Side) header.Challenges {
-	if side == gss.Proxy {
-		return r.ProxyAuthenticate
-	}
-	return r.WWWAuthenticate
-}
-
-func challengeStatus(side gss.Side) int {
-	if side == gss.Proxy {
-		return 407
-	}
-	return 401
-}
-
 // challengedBy tells which side a status is an authentication error of.
-func (t *trail) challengedBy(status int) (gss.Side, bool) {
+func (t *clientHistory) challengedBy(status int) (gss.Side, bool) {
 	switch {
 	case status == 407 && t.begin.Via.Route != machine.Direct:
 		return gss.Proxy, true
@@ -152,8 +130,8 @@ func (a *attempt) due(m message) bool {
 	return m.kind == 'c' && a.token.kind == 'i' && m.leg == a.token.leg && !a.token.proof
 }
 
-// see takes note of what happened.
-func (t *trail) see(c *setup, v any) {
+// see updates the history by one observation. Properties were judged before it.
+func (t *clientHistory) see(c *setup, v any) {
 	switch v := v.(type) {
 	case connected:
 		t.leave()
@@ -223,8 +201,9 @@ func (t *trail) see(c *setup, v any) {
 	}
 }
 
-// leave forgets a connection: what an exchange heard on it counts no more.
-func (t *trail) leave() {
+// leave forgets a connection. What an exchange heard on it does not count on the next one; the
+// bounds of the exchange and what the user gave do.
+func (t *clientHistory) leave() {
 	t.holder, t.holderTo, t.sides, t.left = "", "", [2]standing{}, false
 	for s := range t.side {
 		a := &t.side[s]
@@ -235,8 +214,9 @@ func (t *trail) leave() {
 	t.answer = machine.Response{}
 }
 
-// lose takes note of a request that gets no answer any more.
-func (t *trail) lose(l machine.Lost) {
+// lose notes that a request gets no answer any more. One of which nothing was written counts as not
+// sent.
+func (t *clientHistory) lose(l machine.Lost) {
 	switch {
 	case !t.waiting:
 	case l.Unsent: // as if it had not been tried
@@ -255,19 +235,19 @@ func (t *trail) lose(l machine.Lost) {
 }
 
 // close forgets an exchange.
-func (t *trail) close() {
+func (t *clientHistory) close() {
 	*t = t.between()
 }
 
-// between is what outlives an exchange.
-func (t *trail) between() trail {
-	return trail{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides, counts: t.counts, leased: t.leased, left: t.left}
+// between returns what outlives an exchange.
+func (t *clientHistory) between() clientHistory {
+	return clientHistory{inside: t.inside, holder: t.holder, holderTo: t.holderTo, sides: t.sides, counts: t.counts, leased: t.leased, left: t.left}
 }
 
 // halfway reports whether the last request carried credentials of a handshake that
 // its response neither completed nor refused. A proxy that need not prove itself does
 // so with any response but a 407.
-func (t *trail) halfway(c *setup) bool {
+func (t *clientHistory) halfway(c *setup) bool {
 	for s := range t.side {
 		a := &t.side[s]
 		if a.with && bound.has(a.scheme) && !a.worked.has(a.scheme) && (t.status != challengeStatus(gss.Side(s)) || a.due(a.heard)) {
@@ -277,7 +257,8 @@ func (t *trail) halfway(c *setup) bool {
 	return false
 }
 
-func (t *trail) send(s machine.Send) {
+// send notes a request, and for each side what its credentials are.
+func (t *clientHistory) send(s machine.Send) {
 	t.late = t.late || t.status == 425
 	t.status, t.answer, t.spoke, t.waiting = 0, machine.Response{}, true, true
 	if s.Body != machine.Omit {
@@ -309,7 +290,9 @@ func (t *trail) send(s machine.Send) {
 	t.safe = t.begin.Request.Method != "POST" || t.empty || t.probe || o.with && bound.has(o.scheme) && !o.token.proof
 }
 
-func (t *trail) response(c *setup, r machine.Response) {
+// response notes a response: which side it challenges, which one it passes, and whether its token
+// is one that may come now.
+func (t *clientHistory) response(c *setup, r machine.Response) {
 	if r.Status < 200 && r.Status != 101 {
 		return
 	}
@@ -365,9 +348,10 @@ func (t *trail) response(c *setup, r machine.Response) {
 	}
 }
 
-// pass takes note of a response that is no error of a side's: where its
-// handshake came to its end with it, what the connection holds from now on.
-func (t *trail) pass(c *setup, side gss.Side) {
+// pass notes a response that is no challenge of a side. If the handshake of that side is complete
+// with it, pass notes what the connection holds from now on: for the origin Persistent-Auth says
+// so, and without it, and for a proxy, NTLM lasts by nature.
+func (t *clientHistory) pass(c *setup, side gss.Side) {
 	a, st := &t.side[side], &t.sides[side]
 	if a.with && !bound.has(a.scheme) && (t.status != 425 || t.late) {
 		a.worked |= a.scheme
@@ -406,7 +390,7 @@ func (t *trail) pass(c *setup, side gss.Side) {
 	}
 }
 
-// originOf is where a request goes.
+// originOf returns where a request goes, with scheme, host and port.
 func originOf(q *machine.Request) string {
 	return q.Scheme + "://" + q.Host + ":" + strconv.Itoa(int(q.Port))
 }
@@ -418,19 +402,11 @@ func (a *attempt) leafNTLM() bool {
 	return prefixOf(toyToken(token)) == "toy/NTLM"
 }
 
-// infoOf is what a response says of a side's authentication.
-func infoOf(r header.Response, side gss.Side) header.Info {
-	if side == gss.Proxy {
-		return r.ProxyAuthenticationInfo
-	}
-	return r.AuthenticationInfo
-}
-
 // count is the nonce that a client of Digest used last, and its count.
 type count struct{ nonce, nc string }
 
-// ahead takes note of the nonces that a response gives ahead, which begin at 1.
-func (t *trail) ahead(c *setup, h header.Response) {
+// ahead notes the nonces that a response gives ahead, whose counts begin at 1.
+func (t *clientHistory) ahead(c *setup, h header.Response) {
 	for side, info := range [...]header.Info{gss.Origin: h.AuthenticationInfo, gss.Proxy: h.ProxyAuthenticationInfo} {
 		next, _ := info.Param("nextnonce")
 		if next == "" || c.digestPeers(gss.Side(side)) == nil {

@@ -6,8 +6,9 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// leaseFor is the lease that an exchange began with, for a side that it has.
-func (t *trail) leaseFor(side gss.Side) machine.Lease {
+// leaseFor returns the lease that an exchange began with for a side, the zero Lease where the
+// request does not reach that side.
+func (t *clientHistory) leaseFor(side gss.Side) machine.Lease {
 	switch {
 	case side == gss.Proxy && t.begin.Via.Route != machine.Direct:
 		return t.begin.ProxyLease
@@ -20,7 +21,7 @@ func (t *trail) leaseFor(side gss.Side) machine.Lease {
 // silent reports whether the client takes this side for authenticated already:
 // it could open with what the lease knows, and nothing has been asked for yet,
 // but it sends nothing.
-func (t *trail) silent(c *setup, side gss.Side, creds header.Credentials) bool {
+func (t *clientHistory) silent(c *setup, side gss.Side, creds header.Credentials) bool {
 	a := &t.side[side]
 	l := t.leaseFor(side)
 	s := setOf(l.Scheme)
@@ -46,8 +47,8 @@ func (s *standing) stays() bool { return s.proven && s.lasting && !s.reset }
 // the newest challenge: nothing was given anew.
 func (a *attempt) goesOn(s schemes) bool { return s == a.scheme && !a.anew }
 
-// answering is the side that a Deliver speaks for.
-func (t *trail) answering() gss.Side {
+// answering returns the side that a Deliver speaks for.
+func (t *clientHistory) answering() gss.Side {
 	if t.begin.Via.Route == machine.Tunneling {
 		return gss.Proxy
 	}
@@ -55,23 +56,25 @@ func (t *trail) answering() gss.Side {
 }
 
 // owned reports whether what the connection holds of a side is for this request.
-func (t *trail) owned(side gss.Side) bool {
+func (t *clientHistory) owned(side gss.Side) bool {
 	return t.begin.Identity == t.holder && (side == gss.Proxy || originOf(&t.begin.Request) == t.holderTo)
 }
 
 // affine reports whether connection-bound schemes may run with the origin.
-func (t *trail) affine() bool { return t.affineFor(gss.Origin) }
+func (t *clientHistory) affine() bool { return t.affineFor(gss.Origin) }
 
-func (t *trail) affineFor(side gss.Side) bool {
+// affineFor reports whether schemes of handshakes may run with a side: through a forwarding proxy
+// only where that is known to support it.
+func (t *clientHistory) affineFor(side gss.Side) bool {
 	return side == gss.Proxy || t.begin.Via.Route != machine.Forwarded || t.session == supported || t.session == leased
 }
 
 // denied reports whether a credential question of this exchange was not granted.
-func (t *trail) denied(side gss.Side) bool { return t.side[side].denied != 0 }
+func (t *clientHistory) denied(side gss.Side) bool { return t.side[side].denied != 0 }
 
 // proven tells whether the response that was taken has a proof of the side's peer, and
 // whether that is the right one for the credentials last sent.
-func (t *trail) proven(c *setup, side gss.Side) (came, right bool) {
+func (t *clientHistory) proven(c *setup, side gss.Side) (came, right bool) {
 	a := &t.side[side]
 	if p, ok := claimOf(a.proof); ok {
 		info := t.answer.Header.AuthenticationInfo

@@ -18,7 +18,7 @@ type upstream struct {
 	loss lostUpstream // in this way
 }
 
-// see takes note of what happened.
+// see updates it by one observation.
 func (u *upstream) see(v any) {
 	switch v := v.(type) {
 	case arrived:

@@ -21,29 +21,12 @@ import (
 // "Connection: close" is not in the vocabulary. It is no affair of an acceptor's
 // machine, and what a client does after it is to close.
 
-// word is a request of a vocabulary.
-type word struct {
-	as            string // the only identity that it may be served under, "" for any that is proven
-	origin, proxy header.Credentials
-	method        string
-	via           bool // it came through an intermediary
-	front         bool // it came from one that the driver knows
-	stream        bool // it came over a multiplexed connection
-	early         bool
-}
-
 // What is observed of a hostile client. It has no history.
 type (
 	said struct{ request }  // it sent a request
 	told struct{ response } // it got a response
 	left struct{}           // it closed its connection, or saw it closed
 )
-
-// stranger is a user that no store knows.
-const stranger = "stranger"
-
-// hostile reports whether client i is.
-func (c *setup) hostile(i int) bool { return len(c.orders[i]) == 0 }
 
 // evSay is a peer's event, besides those in peer.go: a word of its vocabulary.
 const evSay = 15 << 24
@@ -54,27 +37,10 @@ const (
 	forTunnel
 )
 
-// hostileMoves are what client i can do, which is hostile.
-func (w *System) hostileMoves(s []uint32, i int, yield yielder) {
-	p := w.peers.values[s[w.peer(i)]]
-	link := s[w.link(i)]
-	switch k := &w.packets.values[link]; {
-	case k.kind == answers || k.kind == interims:
-		w.peerMove(s, i, evTake+link, 0, k.then, yield)
-	case k.kind == quiet && p.order == 0 && !p.inside:
-		for n := range w.setup.vocabulary {
-			w.peerMove(s, i, evSay+uint32(n), 0, 0, yield)
-		}
-	}
-	if p.alive {
-		w.peerMove(s, i, evClosed, 0, 0, yield)
-	}
-}
-
-// hostileStep is what event e does to peer number id, which is hostile.
-func (w *System) hostileStep(id, e uint32) peerOut {
-	p := w.peers.At(id)
-	var out peerOut
+// hostileStep returns what event e does to hostile client number id.
+func (w *System) hostileStep(id, e uint32) clientOut {
+	p := w.clientNodes.At(id)
+	var out clientOut
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
 	case evSay:
 		q := w.say(&w.setup.vocabulary[arg], p.who)
@@ -90,20 +56,20 @@ func (w *System) hostileStep(id, e uint32) peerOut {
 		switch {
 		case k.kind == interims:
 		case k.resp.close:
-			p, out.fresh = peer{who: p.who}, true
+			p, out.fresh = clientNode{who: p.who}, true
 		default:
 			p.inside = p.order == forTunnel && k.resp.status/100 == 2 // what runs in there is another connection's
 			p.order = 0
 		}
 	case evClosed:
 		out.saw = []any{left{}}
-		p, out.fresh = peer{who: p.who}, true
+		p, out.fresh = clientNode{who: p.who}, true
 	}
-	out.peer = w.peers.ID(p)
+	out.node = w.clientNodes.ID(p)
 	return out
 }
 
-// say is the request of a word.
+// say returns the request of a word.
 func (w *System) say(d *word, who uint8) request {
 	q := request{who: who, identity: d.as, pinned: true, shared: d.front, r: w.request(order{method: d.method, connect: d.method == "CONNECT"}, d.stream, false)}
 	q.r.EarlyData = d.early
@@ -111,14 +77,8 @@ func (w *System) say(d *word, who uint8) request {
 	return q
 }
 
-// answeredTo reports whether client i has its answer, or its connection is gone.
-func (w *System) answeredTo(s []uint32, i int) bool {
-	k := w.packets.values[s[w.link(i)]].kind
-	return k == answers || k == closed
-}
-
-// vocabularyOf is all that a client may say to a side that offers some toys: a client
-// that has the secrets of the known users.
+// vocabularyOf returns all that a client with the secrets of the known users may say to a side that
+// offers some toys.
 func vocabularyOf(side gss.Side, toys []toy, known ...string) (all []header.Credentials) {
 	add := func(c ...header.Credentials) { all = append(all, c...) }
 	for _, t := range toys {
@@ -139,8 +99,8 @@ func vocabularyOf(side gss.Side, toys []toy, known ...string) (all []header.Cred
 	return all
 }
 
-// proofsOf are the legs of the known users, one of them also with a wrong proof, and of
-// a stranger.
+// proofsOf returns the legs of the known users, one of them also with a wrong proof, and of a
+// stranger.
 func proofsOf(side gss.Side, t toy, known ...string) (all []header.Credentials) {
 	for _, user := range append(slices.Clone(known), stranger) {
 		all = append(all, legsOf(side, t, user)...)
@@ -148,8 +108,8 @@ func proofsOf(side gss.Side, t toy, known ...string) (all []header.Credentials) 
 	return append(all, proofOf(t, known[0], "wrong"))
 }
 
-// legsOf are a user's tokens of a toy in order, or its credentials where each request is
-// proven alone.
+// legsOf returns a user's tokens of a toy in order, or its credentials where each request is proven
+// alone.
 func legsOf(side gss.Side, t toy, user string) (all []header.Credentials) {
 	for leg := 1; leg < int(t.mech.Legs); leg++ {
 		all = append(all, tokenOf(t, "i"+strconv.Itoa(leg), user, ""))
@@ -157,7 +117,7 @@ func legsOf(side gss.Side, t toy, user string) (all []header.Credentials) {
 	return append(all, proofOf(t, user, secretOf(user, side).Reveal()))
 }
 
-// proofOf is the last of them, with a secret.
+// proofOf returns the last of them, with a secret.
 func proofOf(t toy, user, secret string) header.Credentials {
 	switch t.name {
 	case scheme.Basic:
@@ -171,7 +131,7 @@ func proofOf(t toy, user, secret string) header.Credentials {
 	return tokenOf(t, "i"+strconv.Itoa(int(t.mech.Legs)), user, secret)
 }
 
-// tokenOf is a toy's token.
+// tokenOf returns credentials with a toy's token.
 func tokenOf(t toy, kind, user, secret string) header.Credentials {
 	tag := "toy"
 	if t.mech.OID == gss.NTLM {
@@ -184,8 +144,8 @@ func tokenOf(t toy, kind, user, secret string) header.Credentials {
 	return header.TokenCredentials(t.name, text)
 }
 
-// claimIn is whose identity credentials claim for a side, and whether they prove it
-// alone, or are the leg that does.
+// claimIn returns the user that credentials name for a side, and reports whether they prove it,
+// alone or as the last leg of a handshake.
 func claimIn(c header.Credentials, side gss.Side) (user string, proven bool) {
 	token, _ := c.Token()
 	secret := ""
@@ -204,3 +164,9 @@ func claimIn(c header.Credentials, side gss.Side) (user string, proven bool) {
 	}
 	return user, user != stranger && secret == secretOf(user, side).Reveal()
 }
+
+// Credentials of no scheme that any side has, and those that do not parse.
+var (
+	foreign    = []header.Credentials{header.TokenCredentials("Unheard", "token")}
+	unreadable = []header.Credentials{header.ParseCredentials("?")}
+)

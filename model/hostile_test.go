@@ -13,7 +13,7 @@ type watched struct {
 }
 
 func (w watched) Next(s []uint32, yield func(uint32, []uint32)) {
-	w.seen[[3]uint32{s[w.peer(0)], s[w.link(0)], s[w.trail(0)]}] = true
+	w.seen[[3]uint32{s[w.clientNode(0)], s[w.link(0)], s[w.clientHistory(0)]}] = true
 	w.System.Next(s, yield)
 }
 
@@ -41,13 +41,13 @@ func TestHostileClientIsUnseen(t *testing.T) {
 		}
 		for v := range beside {
 			if !alone[v] {
-				t.Errorf("%s: beside the hostile client it comes to see %+v, %+v", s.Name, w.packets.At(v[1]), w.trails.At(v[2]))
+				t.Errorf("%s: beside the hostile client it comes to see %+v, %+v", s.Name, w.packets.At(v[1]), w.clientHistories.At(v[2]))
 				break
 			}
 		}
 		for v := range alone {
 			if !beside[v] {
-				t.Errorf("%s: beside the hostile client it never comes to see %+v, %+v", s.Name, w.packets.At(v[1]), w.trails.At(v[2]))
+				t.Errorf("%s: beside the hostile client it never comes to see %+v, %+v", s.Name, w.packets.At(v[1]), w.clientHistories.At(v[2]))
 				break
 			}
 		}

@@ -7,7 +7,7 @@ type Table[T comparable] struct {
 	values []T
 }
 
-// ID is the number of v.
+// ID returns the number of v, a new one if v is new.
 func (t *Table[T]) ID(v T) uint32 {
 	if id, ok := t.ids[v]; ok {
 		return id
@@ -21,10 +21,10 @@ func (t *Table[T]) ID(v T) uint32 {
 	return id
 }
 
-// At is the value with a number that ID gave.
+// At returns the value with a number that ID gave.
 func (t *Table[T]) At(id uint32) T { return t.values[id] }
 
-// Len is how many values there are.
+// Len returns how many values there are.
 func (t *Table[T]) Len() int { return len(t.values) }
 
 // memo remembers what a pure function of two numbers gave.
@@ -33,7 +33,7 @@ type memo[T any] struct {
 	done  []T
 }
 
-// get is what was remembered for (a, b), and its number.
+// get returns what was remembered for (a, b), and its number.
 func (m *memo[T]) get(a, b uint32) (uint32, *T, bool) {
 	if i, ok := m.slots[uint64(a)<<32|uint64(b)]; ok {
 		return i, &m.done[i], true

@@ -20,10 +20,11 @@ func on[H, T any](f func(c *setup, h *H, v T) Verdict) func(*setup, *H, any) Ver
 	}
 }
 
-// worst is the verdict of several: one that falls counts most.
+// worst returns the verdict of several: one that falls counts most, and one that holds more than
+// none.
 func worst(vs ...Verdict) Verdict { return slices.Max(vs) }
 
-// sometimes is a witness, or nothing.
+// sometimes returns Holds for a witness, and Idle for anything else.
 func sometimes(ok bool) Verdict {
 	if ok {
 		return Holds
@@ -32,8 +33,8 @@ func sometimes(ok bool) Verdict {
 }
 
 // eachSide judges a Send for both sides.
-func eachSide(f func(c *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict) func(*setup, *trail, any) Verdict {
-	return on(func(c *setup, t *trail, s machine.Send) Verdict {
+func eachSide(f func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict) func(*setup, *clientHistory, any) Verdict {
+	return on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		v := Idle
 		for _, side := range sides {
 			v = worst(v, f(c, t, &t.side[side], side, credentials(s, side)))
@@ -42,10 +43,10 @@ func eachSide(f func(c *setup, t *trail, a *attempt, side gss.Side, creds header
 	})
 }
 
-// withCredentials is eachSide where there are credentials; with tells their
-// scheme and token.
-func withCredentials(f func(c *setup, t *trail, a *attempt, side gss.Side, s schemes, m message) Verdict) func(*setup, *trail, any) Verdict {
-	return eachSide(func(c *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+// withCredentials judges a Send for each side that has credentials in it, and hands in their scheme
+// and their token.
+func withCredentials(f func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict) func(*setup, *clientHistory, any) Verdict {
+	return eachSide(func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if !creds.Present() {
 			return Idle
 		}
@@ -56,8 +57,8 @@ func withCredentials(f func(c *setup, t *trail, a *attempt, side gss.Side, s sch
 // believed judges whenever a client acts on a side as authenticated without
 // credentials in this exchange: it keeps silent where it could open, or delivers
 // as authenticated.
-func believed(f func(c *setup, t *trail, side gss.Side) Verdict) func(*setup, *trail, any) Verdict {
-	return func(c *setup, t *trail, v any) Verdict {
+func believed(f func(c *setup, t *clientHistory, side gss.Side) Verdict) func(*setup, *clientHistory, any) Verdict {
+	return func(c *setup, t *clientHistory, v any) Verdict {
 		switch v := v.(type) {
 		case machine.Send:
 			verdict := Idle
@@ -76,8 +77,10 @@ func believed(f func(c *setup, t *trail, side gss.Side) Verdict) func(*setup, *t
 	}
 }
 
-func onChallenges(f func(c *setup, l *ledger, offers header.Challenges) Verdict) func(*setup, *ledger, any) Verdict {
-	return func(c *setup, l *ledger, v any) Verdict {
+// onChallenges judges the challenges that an acceptor sends, with its own response or with the
+// handler's.
+func onChallenges(f func(c *setup, l *acceptorHistory, offers header.Challenges) Verdict) func(*setup, *acceptorHistory, any) Verdict {
+	return func(c *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case refused:
 			return f(c, l, v.Challenges)
@@ -90,8 +93,8 @@ func onChallenges(f func(c *setup, l *ledger, offers header.Challenges) Verdict)
 
 // digestSent judges credentials of the shipped Digest, with the challenges that they may
 // answer: the newest ones, or the one that was remembered.
-func digestSent(f func(c *setup, t *trail, side gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict) func(*setup, *trail, any) Verdict {
-	return eachSide(func(c *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+func digestSent(f func(c *setup, t *clientHistory, side gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict) func(*setup, *clientHistory, any) Verdict {
+	return eachSide(func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		p, ok := claimOf(creds)
 		if !ok {
 			return Idle
@@ -108,7 +111,7 @@ func digestSent(f func(c *setup, t *trail, side gss.Side, p claim, creds header.
 	})
 }
 
-// renewed are challenges with another nonce.
+// renewed returns challenges with another nonce.
 func renewed(offers header.Challenges, nonce string) header.Challenges {
 	var cs []header.Challenge
 	for c := range offers.Of(scheme.Digest) {

@@ -61,7 +61,7 @@ var kdc, _ = kdctest.New(kdctest.Config{Iterations: 1, Realms: []kdctest.Realm{{
 	{Name: "HTTP/" + services[otherService], Password: "the other's"},
 }}}})
 
-// kdcReply is what the KDC answers.
+// kdcReply returns what the KDC answers.
 func kdcReply(e gss.Env, q gss.NeedExchange) gss.Answer {
 	if kdc == nil {
 		return gss.Unreachable{}
@@ -156,8 +156,8 @@ func kerberosTarget(host string) gss.Target {
 	return gss.Target{Service: "HTTP", Scheme: "http", Host: host, Port: 80, Binding: gss.NoBinding()}
 }
 
-// ticketOf is a user's ticket for a service, as a client gets it. Each has a session key
-// of its own.
+// ticketOf returns a user's ticket for a service, as a client gets it. Each has a session key of
+// its own.
 func ticketOf(user string, service int, e gss.Env) (got ccache.Credential) {
 	e.Seed[0], e.Seed[1] = user[0], byte(service)
 	runKerberos(kerberosClient.Initiate(kerberosTarget(services[service])), e, gss.Input{}, func(q gss.Question) gss.Answer {
@@ -177,7 +177,7 @@ func ticketOf(user string, service int, e gss.Env) (got ccache.Credential) {
 	return got
 }
 
-// requestWith is the AP-REQ that a client makes of tickets.
+// requestWith returns the AP-REQ that a client makes of tickets.
 func requestWith(tickets gss.Answer, side gss.Side, e gss.Env) string {
 	out := runKerberos(kerberosClient.Initiate(kerberosTarget(services[side])), e, gss.Input{}, func(q gss.Question) gss.Answer {
 		if _, ok := q.(gss.NeedCredential); ok {
@@ -188,7 +188,7 @@ func requestWith(tickets gss.Answer, side gss.Side, e gss.Env) string {
 	return out.Token.Bytes()
 }
 
-// replyTo is what a service answers to an AP-REQ, be it the first time or not.
+// replyTo returns what a service answers to an AP-REQ, whether or not it saw it before.
 func replyTo(request string, service int, first bool, e gss.Env) string {
 	out := runKerberos(kerberosService.Accept(kerberosTarget(services[service])), e, gss.Input{Token: gss.TokenOf(request)}, func(q gss.Question) gss.Answer {
 		if _, ok := q.(gss.NeedFirstSeen); ok {
@@ -199,7 +199,7 @@ func replyTo(request string, service int, first bool, e gss.Env) string {
 	return out.Token.Bytes()
 }
 
-// realm is that of a world, nil where there is none.
+// realm returns the Kerberos realm of a world, nil where there is none.
 func (c *setup) realm(side gss.Side) *realm {
 	for _, t := range c.can(side) {
 		if t.shipped != nil && t.shipped.kdc != nil {
@@ -209,7 +209,7 @@ func (c *setup) realm(side gss.Side) *realm {
 	return nil
 }
 
-// kerberosCredentials are the answers to the question for a user's credentials.
+// kerberosCredentials returns the answers to the question for a user's credentials.
 func (c *setup) kerberosCredentials(q gss.NeedCredential) []gss.Answer {
 	user, k := q.Target.Identity, c.realm(q.Side)
 	good, bad := k.tickets[user][q.Side][0], k.tickets[user][q.Side][1]
@@ -219,8 +219,8 @@ func (c *setup) kerberosCredentials(q gss.NeedCredential) []gss.Answer {
 	return []gss.Answer{good, gss.Declined{}, gss.Unreachable{}, bad}
 }
 
-// memoryAnswers are the answers to the question whether something is new. A memory that
-// began only now, and cannot know, is one for the shipped packages: toys do not ask since when.
+// memoryAnswers returns the answers to the question whether something is new. That the memory began
+// only now, and cannot know, is an answer for the shipped packages: toys do not ask since when.
 func (c *setup) memoryAnswers(q gss.NeedFirstSeen) []gss.Answer {
 	all := []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
 	for _, side := range sides {
@@ -231,8 +231,8 @@ func (c *setup) memoryAnswers(q gss.NeedFirstSeen) []gss.Answer {
 	return all
 }
 
-// mechanismAnswers are the answers to questions that only shipped mechanisms ask: the
-// first is the good one. Their number does not depend on the side.
+// mechanismAnswers returns the answers to questions that only shipped mechanisms ask, the good one
+// first. Their number does not depend on the side.
 func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {
 	switch q := q.(type) {
 	case gss.NeedExchange:
@@ -298,8 +298,8 @@ func (r *apReq) proven(leaf string) (came, right bool) {
 	return true, ok && fault.IsZero() && fault2.IsZero() && part.Time == r.auth.Time && part.Micro == r.auth.Micro
 }
 
-// kerberosToken is what a toy would say in place of a message of Kerberos's, "" in place
-// of another.
+// kerberosToken returns what a toy would say in place of a message of Kerberos, "" in place of
+// another message.
 func kerberosToken(leaf string) string {
 	mech, id, _, framed := wire.Unframe(leaf)
 	if !framed || mech != gss.Kerberos {
@@ -342,7 +342,7 @@ var kerberosTricks = []trick{
 	{"changes the request", asks, kerberosAsk(func(_ *realm, _ gss.Side, leaf string) string { return flipped(leaf) })},
 }
 
-// flipped is a token with another last byte.
+// flipped returns a token with another last byte.
 func flipped(token string) string {
 	if token == "" {
 		return ""

@@ -9,12 +9,11 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// MechanismWorlds are worlds like [Worlds], in which the contexts are shipped ones,
-// too: those of gss/spnego around the toys of Negotiate and Nego2, and those of
-// ntlm, digest and kerberos in place of a toy. Their entropy is one and the same seed
-// and their time stands still, so that states stay few; messages of other times and
-// runs are made beforehand, for the network to put in place of what is under way. Tickets
-// come from package kdctest, once for each world.
+// MechanismWorlds returns worlds like [Worlds] in which the contexts are shipped ones too: those of
+// gss/spnego around the toys of Negotiate and Nego2, and those of ntlm, digest and kerberos in
+// place of a toy. Their entropy is one and the same seed and their clock does not move, so that
+// states stay few. Messages of other times and runs are made beforehand, for the network to put in
+// place of what is under way. Tickets come from package kdctest, once for each world.
 func MechanismWorlds() []Scenario {
 	return []Scenario{
 		spnegoWorld(), spnegoNTLMWorld(), ntlmWorld(), ntlmProxyWorld(), spnegoNTLMWholeWorld(), digestWorld(),
@@ -30,7 +29,7 @@ func spnegoWorld() Scenario {
 		setup: func() *setup {
 			toys := negotiated(legs(scheme.Nego2, 2, proves), legs(scheme.Negotiate, 2, proves), toy{name: scheme.Basic})
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: mechanismLies(), closes: true, statuses: []int{200, 404}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: mechanismAttacks(), closes: true, statuses: []int{200, 404}, wrong: true,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.Nego2)), alice(as("bob"))}},
 			}
 		},
@@ -44,7 +43,7 @@ func spnegoNTLMWorld() Scenario {
 		setup: func() *setup {
 			toys := negotiated(legs(scheme.Nego2, 2, isNTLM), legs(scheme.Negotiate, 2, isNTLM), legs(scheme.NTLM, 2))
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: mechanismLies(), closes: true, statuses: []int{200, 500}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: mechanismAttacks(), closes: true, statuses: []int{200, 500}, wrong: true,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.NTLM)), alice(posts(machine.Once))}},
 			}
 		},
@@ -58,7 +57,7 @@ func ntlmWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{whole(legs(scheme.NTLM, 2))}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: mechanismLies(), closes: true, statuses: []int{200, 401, 500}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: mechanismAttacks(), closes: true, statuses: []int{200, 401, 500}, wrong: true,
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM)), alice(as("bob")), alice(posts(machine.Once))}},
 			}
 		},
@@ -73,7 +72,7 @@ func ntlmProxyWorld() Scenario {
 			toys := []toy{whole(legs(scheme.NTLM, 2))}
 			return &setup{
 				canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, closes: true, statuses: []int{200}, proxied: true, pinnedFront: true,
-				tricks: append(slices.Clone(mechanismLies()), trickSet("forges Proxy-Support", "removes Proxy-Support", "swaps the status for 407")...),
+				tricks: append(slices.Clone(mechanismAttacks()), trickSet("forges Proxy-Support", "removes Proxy-Support", "swaps the status for 407")...),
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM), knowsProxy(scheme.NTLM))}},
 			}
 		},
@@ -87,7 +86,7 @@ func spnegoNTLMWholeWorld() Scenario {
 		setup: func() *setup {
 			toys := negotiated(whole(legs(scheme.Negotiate, 2, isNTLM)), toy{name: scheme.Basic})
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: mechanismLies(), closes: true, statuses: []int{200, 500}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: mechanismAttacks(), closes: true, statuses: []int{200, 500}, wrong: true,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(as("bob"))}},
 			}
 		},
@@ -104,7 +103,7 @@ func digestWorld() Scenario {
 			})
 			toys, known := []toy{d, {name: scheme.Basic}}, d.shipped.digest
 			return &setup{
-				canOrigin: toys, origin: toys, closes: true, statuses: []int{200, 401, 404}, wrong: true, tricks: digestLies(),
+				canOrigin: toys, origin: toys, closes: true, statuses: []int{200, 401, 404}, wrong: true, tricks: digestAttacks(),
 				orders: [][]order{{alice(), alice(remembering(known.offered[gss.Origin])), alice(remembering(known.expired[gss.Origin])), alice(as("bob")), alice(posts(machine.Once))}},
 			}
 		},
@@ -122,7 +121,7 @@ func digestIntWorld() Scenario {
 			})
 			toys := []toy{d}
 			return &setup{
-				canOrigin: toys, origin: toys, statuses: []int{200, 404}, wrong: true, tricks: digestLies(),
+				canOrigin: toys, origin: toys, statuses: []int{200, 404}, wrong: true, tricks: digestAttacks(),
 				orders: [][]order{{alice(), alice(remembering(d.shipped.digest.alien[gss.Origin])), alice(posts(machine.Replayable))}},
 			}
 		},
@@ -137,7 +136,7 @@ func digestMemoryWorld() Scenario {
 			d := digestOf(rfc7616.ClientConfig{}, rfc7616.ServerConfig{Algorithms: []rfc7616.Algorithm{rfc7616.SHA256}, QOPs: []rfc7616.QOP{rfc7616.Auth}})
 			toys := []toy{d}
 			return &setup{
-				canOrigin: toys, origin: toys, closes: true, statuses: []int{200}, remembers: true, tricks: digestLies(),
+				canOrigin: toys, origin: toys, closes: true, statuses: []int{200}, remembers: true, tricks: digestAttacks(),
 				orders: [][]order{{alice()}},
 			}
 		},
@@ -153,7 +152,7 @@ func digestProxyWorld() Scenario {
 			toys, known := []toy{d}, d.shipped.digest
 			return &setup{
 				canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, closes: true, statuses: []int{200}, wrong: true, proxied: true,
-				tricks: append(digestLies(), trickSet("swaps the status for 407")...),
+				tricks: append(digestAttacks(), trickSet("swaps the status for 407")...),
 				orders: [][]order{{alice(), alice(remembering(known.offered[gss.Origin]), rememberingProxy(known.expired[gss.Proxy]))}},
 			}
 		},
@@ -167,7 +166,7 @@ func kerberosWorld() Scenario {
 		setup: func() *setup {
 			toys := negotiated(kerberosOf(legs(scheme.Negotiate, 1), false), toy{name: scheme.Basic})
 			return &setup{
-				canOrigin: toys, origin: toys, closes: true, statuses: []int{200, 401, 404}, wrong: true, tricks: kerberosLies(),
+				canOrigin: toys, origin: toys, closes: true, statuses: []int{200, 401, 404}, wrong: true, tricks: kerberosAttacks(),
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(as("bob")), alice(posts(machine.Once))}},
 			}
 		},
@@ -181,7 +180,7 @@ func kerberosNego2World() Scenario {
 		setup: func() *setup {
 			toys := negotiated(kerberosOf(legs(scheme.Nego2, 1), false), kerberosOf(legs(scheme.Negotiate, 1), false))
 			return &setup{
-				canOrigin: toys, origin: toys, closes: true, statuses: []int{200, 404}, wrong: true, tricks: kerberosLies(),
+				canOrigin: toys, origin: toys, closes: true, statuses: []int{200, 404}, wrong: true, tricks: kerberosAttacks(),
 				orders: [][]order{{alice(), alice(knows(scheme.Nego2)), alice(as("bob"))}},
 			}
 		},
@@ -195,7 +194,7 @@ func kerberosRawWorld() Scenario {
 		setup: func() *setup {
 			t := kerberosOf(legs(scheme.Negotiate, 1), true)
 			return &setup{
-				canOrigin: []toy{t}, origin: negotiated(t), closes: true, statuses: []int{200, 500}, wrong: true, tricks: kerberosLies(),
+				canOrigin: []toy{t}, origin: negotiated(t), closes: true, statuses: []int{200, 500}, wrong: true, tricks: kerberosAttacks(),
 				orders: [][]order{{alice(), alice(overH2, knows(scheme.Negotiate))}},
 			}
 		},
@@ -210,28 +209,28 @@ func kerberosProxyWorld() Scenario {
 			toys := negotiated(kerberosOf(legs(scheme.Negotiate, 1), true))
 			return &setup{
 				canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, closes: true, statuses: []int{200}, proxied: true, pinnedFront: true,
-				tricks: append(kerberosLies(), trickSet("forges Proxy-Support", "removes Proxy-Support", "swaps the status for 407")...),
+				tricks: append(kerberosAttacks(), trickSet("forges Proxy-Support", "removes Proxy-Support", "swaps the status for 407")...),
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate), knowsProxy(scheme.Negotiate))}},
 			}
 		},
 	}
 }
 
-// mechanismLies returns what a network does to all of them.
-func mechanismLies() []int {
+// mechanismAttacks returns what a network does to every mechanism.
+func mechanismAttacks() []int {
 	return trickSet("strips all challenges", "drops the first challenge", "drops the last challenge", "reorders the challenges", "adds bare challenges",
 		"adds an offer of Nego2", "takes the tokens out", "swaps the status for 200", "swaps the status for 401", "swaps the status for 500",
 		"forges Persistent-Auth: true", "forges Persistent-Auth: false", "takes the credentials out")
 }
 
-// digestLies are what a network does to Digest.
-func digestLies() []int {
+// digestAttacks returns what a network does to Digest.
+func digestAttacks() []int {
 	set := trickSet("drops the first challenge", "adds bare challenges", "swaps the status for 200", "swaps the status for 401", "takes the credentials out")
 	return append(set, tricksAmong(digestTricks)...)
 }
 
-// kerberosLies are what a network does to Kerberos.
-func kerberosLies() []int {
+// kerberosAttacks returns what a network does to Kerberos.
+func kerberosAttacks() []int {
 	set := trickSet("drops the first challenge", "adds bare challenges", "takes the tokens out", "swaps the status for 200", "swaps the status for 401",
 		"swaps the status for 500", "forges Persistent-Auth: true", "takes the credentials out")
 	return append(set, tricksAmong(kerberosTricks)...)

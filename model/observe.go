@@ -14,7 +14,7 @@ func (w *System) Observe(f func(before any, e machine.Event, acts machine.Action
 	w.observer = f
 }
 
-// stepOf is how the drivers of a world step their machines.
+// stepOf steps a machine for a driver of a world, and lets the observer see the step.
 func stepOf[M machine.Machine[M]](w *System, env gss.Env, m M, e machine.Event) (M, machine.Actions, error) {
 	next, acts, err := m.Step(env, e)
 	if w.observer != nil && err == nil {

@@ -10,7 +10,7 @@ var brokenHandshakeEndsConnection = Property{
 	Name: "BrokenHandshakeEndsConnection",
 	Says: "A connection on which an exchange ended in the middle of a handshake, or without the proof that the peer owed, carries no further request.",
 	Rows: rows("CONN-8"),
-	client: func(_ *setup, t *trail, v any) Verdict {
+	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		if !t.left {
 			return Idle
 		}
@@ -29,7 +29,7 @@ var noIdentityAfterItsEnd = Property{
 	Name: "NoIdentityAfterItsEnd",
 	Says: "No request is admitted under an identity that has ended: neither one that the connection carries, nor one that the request's own credentials proved.",
 	Rows: rows("CONN-7"),
-	acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		end := a.info.Expires
 		if !l.with {
 			end = l.until

@@ -14,7 +14,7 @@ var noThirdLegForDigest = Property{
 	Name: "NoThirdLegForDigest",
 	Says: "Credentials of Digest that were refused are answered anew only with stale=true, once, or with credentials that were asked for anew.",
 	Rows: rows("MSDIG-13 R7616-3.3-2"),
-	client: withCredentials(func(c *setup, _ *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(c *setup, _ *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if toy, ok := c.toyFor(side, scheme.Digest); s != digest || !a.tried.has(digest) || ok && !toy.asks() {
 			return Idle
 		}
@@ -30,7 +30,7 @@ var preemptiveDigestOnePair = Property{
 	Name: "PreemptiveDigestOnePair", Kind: Sometimes,
 	Says: "Digest authenticates a request with one pair of messages.",
 	Rows: rows("MSDIG-2"),
-	client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[gss.Origin]
 		return sometimes(d.Authenticated && a.scheme == digest && a.rounds == 0)
 	}),
@@ -42,7 +42,7 @@ var digestIndependentOfConnection = Property{
 	Name: "DigestIndependentOfConnection",
 	Says: "Good credentials of Digest are accepted on a connection that never saw the challenge.", Kind: Sometimes,
 	Rows: rows("MSDIG-3"),
-	acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		return sometimes(l.scheme == digest && l.with && !l.ever && !l.challenged)
 	}),
 }
@@ -53,7 +53,7 @@ var digestAnswersItsChallenge = Property{
 	Name: "DigestAnswersItsChallenge", Shipped: true,
 	Says: "Credentials of Digest answer one of the newest challenges, or the one that was remembered: with its realm, nonce, opaque and algorithm as they came, and one of its qops, or none where it has none.",
 	Rows: rows("R7616-3.4-1 R7616-3.4-2 MSDIG-10"),
-	client: digestSent(func(_ *setup, _ *trail, _ gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict {
+	client: digestSent(func(_ *setup, _ *clientHistory, _ gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict {
 		for c := range offers.Of(scheme.Digest) {
 			if p.answers(c, creds) {
 				return Holds
@@ -69,7 +69,7 @@ var digestTakesTheStrongest = Property{
 	Name: "DigestTakesTheStrongest", Shipped: true,
 	Says: "Of the challenges of Digest the one with the strongest algorithm is answered, and with a new nonce for the same password no weaker algorithm or qop than before is taken.",
 	Rows: rows("R7616-5.6-1 HTA-13"),
-	client: digestSent(func(_ *setup, t *trail, side gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict {
+	client: digestSent(func(_ *setup, t *clientHistory, side gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict {
 		a := &t.side[side]
 		for c := range offers.Of(scheme.Digest) {
 			alg := algorithmOf(c.Param("algorithm"))
@@ -90,7 +90,7 @@ var digestCountsUp = Property{
 	Name: "DigestCountsUp", Shipped: true,
 	Says: "A client that uses a nonce again counts up with each request, unless the server gave it anew.",
 	Rows: rows("R7616-3.4-3"),
-	client: digestSent(func(_ *setup, t *trail, side gss.Side, p claim, creds header.Credentials, _ header.Challenges) Verdict {
+	client: digestSent(func(_ *setup, t *clientHistory, side gss.Side, p claim, creds header.Credentials, _ header.Challenges) Verdict {
 		was := t.counts[side]
 		if was.nonce != p.nonce || p.nc == "" || creds == t.side[side].proof {
 			return Idle
@@ -105,7 +105,7 @@ var digestProvesItsRequest = Property{
 	Name: "DigestProvesItsRequest", Shipped: true,
 	Says: "The response of credentials is computed with what the user gave for this side, over this request's method and target, and over its body where the qop covers that.",
 	Rows: rows("MSDIG-10 MSDIG-11 R7616-3.4.6-1"),
-	client: digestSent(func(_ *setup, t *trail, side gss.Side, p claim, _ header.Credentials, _ header.Challenges) Verdict {
+	client: digestSent(func(_ *setup, t *clientHistory, side gss.Side, p claim, _ header.Credentials, _ header.Challenges) Verdict {
 		q := t.begin.Request
 		right := p.proves(secretOf(p.user, side), q.Method, t.hashed[0]) || p.proves(wrongSecret(side), q.Method, t.hashed[0])
 		return Must(right && p.uri == target(q, side) && p.user == t.begin.Identity)
@@ -118,7 +118,7 @@ var acceptedProofIsRight = Property{
 	Name: "AcceptedProofIsRight", Shipped: true,
 	Says: "Credentials are accepted only if they prove this very request: of Digest the response is right for its method, target and body, for a nonce that the server made for this side and that has not run out, with an algorithm and a qop that were offered; of Kerberos the ticket is for this service and holds, and the authenticator is its client's and made now.",
 	Rows: rows("MSDIG-12 R7616-3.4-2 R7616-3.4.6-1 R4120-3.2.3-1"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.anonymous || !l.with {
 			return Idle
 		}
@@ -141,7 +141,7 @@ var staleMeansRightProof = Property{
 	Name: "StaleMeansRightProof", Shipped: true,
 	Says: "A server says stale=true exactly where the proof was right and the nonce could not be taken: guesses at passwords gain nothing by old nonces.",
 	Rows: rows("R7616-3.3-2 MSDIG-13"),
-	acceptor: on(func(c *setup, l *ledger, r refused) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, r refused) Verdict {
 		d := c.digestPeers(l.side)
 		creds := l.creds(&l.request)
 		if d == nil || !creds.Is(scheme.Digest) || r.Status != challengeStatus(l.side) {
@@ -158,7 +158,7 @@ var serverProofIsRight = Property{
 	Name: "ServerProofIsRight", Shipped: true,
 	Says: "The response to a request that was accepted has the right proof of the server, but for Digest where its body, which the qop covers, cannot be hashed.",
 	Rows: rows("R7616-3.5-1 R4120-3.2.4-1"),
-	acceptor: on(func(c *setup, l *ledger, f finished) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
 		if !l.with || !l.admit || f.status == challengeStatus(l.side) {
 			return Idle
 		}

@@ -15,7 +15,7 @@ var driverKeepsContract = Property{
 	Name: "DriverKeepsContract",
 	Says: "No event that the peers or the network bring about is misuse: a machine takes all that a well-behaved driver tells it.",
 	Rows: rows("HTA-1 HTA-2"),
-	client: func(_ *setup, _ *trail, v any) Verdict {
+	client: func(_ *setup, _ *clientHistory, v any) Verdict {
 		_, bad := v.(misused)
 		return Must(!bad)
 	},
@@ -36,7 +36,7 @@ var sidesIndependent = Property{
 	Name: "SidesIndependent",
 	Says: "The challenge status of one side does not take away what the connection holds of the other.",
 	Rows: rows("HTA-10"),
-	client: eachSide(func(_ *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+	client: eachSide(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		st := &t.sides[side]
 		if !st.stays() || !st.crossed || a.rounds > 0 || t.begin.Request.Multiplexed || !t.owned(side) {
 			return Idle
@@ -51,7 +51,7 @@ var persistNeverTouchesProxySide = Property{
 	Name: "PersistNeverTouchesProxySide",
 	Says: "Persistent-Auth speaks for the origin: the proxy is taken for authenticated only where NTLM ran with it.",
 	Rows: rows("HTA-16"),
-	client: eachSide(func(c *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+	client: eachSide(func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		st := &t.sides[gss.Proxy]
 		if side != gss.Proxy || !t.sides[gss.Origin].saidTrue || st.proven && st.lasting {
 			return Idle
@@ -69,7 +69,7 @@ var legsStayOnConnection = Property{
 	Name: "LegsStayOnConnection",
 	Says: "A later leg goes out pinned, on the connection that carried the challenge which it answers.",
 	Rows: rows("HTA-5"),
-	client: on(func(_ *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		v := Idle
 		for _, side := range sides {
 			c := credentials(s, side)
@@ -91,7 +91,7 @@ var identityNeverCrosses = Property{
 	Name: "IdentityNeverCrosses",
 	Says: "A connection on which one identity was proven carries no request of another one, nor for another origin, be it the same host and port under the other of http and https.",
 	Rows: rows("HTA-9 R9110-11.5-1"),
-	client: on(func(_ *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.holder == "" {
 			return Idle
 		}
@@ -109,7 +109,7 @@ var onceBodyAtMostOnce = Property{
 	Name: "OnceBodyAtMostOnce",
 	Says: "A body that cannot be sent again is put on the wire at most once, whatever connections the exchange uses up.",
 	Rows: rows("HTA-22"),
-	client: on(func(_ *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Body != machine.Once || s.Body == machine.Omit {
 			return Idle
 		}
@@ -123,7 +123,7 @@ var emptyLegHasToken = Property{
 	Name: "EmptyLegHasToken",
 	Says: "A request goes without the body that belongs to it only as a probe, or with a token of a handshake.",
 	Rows: rows("HTA-22"),
-	client: on(func(_ *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Body == machine.NoBody || s.Body != machine.Omit || s.Probe {
 			return Idle
 		}
@@ -137,7 +137,7 @@ var noSuccessWithoutBody = Property{
 	Name: "NoSuccessWithoutBody",
 	Says: "A success is delivered only for a request that the body went with, where there is one.",
 	Rows: rows("HTA-22"),
-	client: on(func(_ *setup, t *trail, _ machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, _ machine.Deliver) Verdict {
 		if t.begin.Body == machine.NoBody || t.status >= 300 {
 			return Idle
 		}
@@ -150,7 +150,7 @@ var legsBounded = Property{
 	Name: "LegsBounded",
 	Says: "The challenges that an exchange answers, the credentials that it asks for and the connections that it uses up stay within their bounds.",
 	Rows: rows("HTA-6"),
-	client: on(func(c *setup, t *trail, _ machine.Send) Verdict {
+	client: on(func(c *setup, t *clientHistory, _ machine.Send) Verdict {
 		ok := t.reconnects <= bound8(c.maxReconnects, machine.DefaultMaxReconnects)
 		for _, side := range sides {
 			a := &t.side[side]
@@ -166,7 +166,7 @@ var noConnMechOnMultiplexed = Property{
 	Name: "NoConnMechOnMultiplexed",
 	Says: "On a multiplexed connection no leg goes out that belongs to a connection: none of NTLM, and no leg that is not the last.",
 	Rows: rows("HTA-4"),
-	client: on(func(c *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		if !t.begin.Request.Multiplexed {
 			return Idle
 		}
@@ -191,14 +191,14 @@ var failedAbsorbs = Property{
 	Name: "FailedAbsorbs",
 	Says: "After a refusal nothing is taken for authenticated before a handshake began anew and ran to its end.",
 	Rows: rows("HTA-8 R4178-5-3"),
-	client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if a.rounds == 0 || !d.Authenticated {
 			return Idle
 		}
 		return Must(a.since && (a.token.proof || !bound.has(a.scheme)))
 	}),
-	acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		if !l.broken || a.anonymous {
 			return Idle
 		}
@@ -212,7 +212,7 @@ var noSilentDowngrade = Property{
 	Name: "NoSilentDowngrade",
 	Says: "Without leave (Policy.Fallback) no scheme is taken up that is weaker than one that was offered in this exchange, unless there are no credentials for that one.",
 	Rows: rows("HTA-13 R7616-5.6-1"),
-	client: withCredentials(func(c *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		// A handshake that is under way goes on.
 		if c.policy.Fallback || a.rounds == 0 || a.goesOn(s) {
 			return Idle
@@ -252,7 +252,7 @@ var acceptorTakesAll = Property{
 	Name: "AcceptorTakesAll",
 	Says: "No request, answer or response is misuse of a server or a proxy.",
 	Rows: rows("HTA-1 HTA-2"),
-	acceptor: func(_ *setup, _ *ledger, v any) Verdict {
+	acceptor: func(_ *setup, _ *acceptorHistory, v any) Verdict {
 		_, bad := v.(misused)
 		return Must(!bad)
 	},
@@ -264,7 +264,7 @@ var identityIsTheSenders = Property{
 	Name: "IdentityIsTheSenders",
 	Says: "A request is served under the identity that it was sent under, and no other.",
 	Rows: rows("HTA-9 R9110-3.3-1"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.anonymous || l.request.identity == "" { // a hostile client's, that has several
 			return Idle
 		}
@@ -277,7 +277,7 @@ var acceptorLegsBounded = Property{
 	Name: "AcceptorLegsBounded",
 	Says: "A handshake of more legs than an acceptor's bound is refused with the last that may be.",
 	Rows: rows("HTA-6"),
-	acceptor: func(c *setup, l *ledger, v any) Verdict {
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		if !l.with || !bound.has(l.scheme) || l.odd {
 			return Idle
 		}
@@ -298,7 +298,7 @@ var askVerifierBeforeAccept = Property{
 	Name: "AskVerifierBeforeAccept",
 	Says: "Credentials are accepted only after the question for what verifies them was answered, in this very handshake.",
 	Rows: rows("HTA-14 NTHT-1.5-1 MSDIG-5"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		toy, ok := c.toyFor(l.side, a.schemeName(l))
 		if a.anonymous || !l.with || !ok || !toy.asks() {
 			return Idle
@@ -313,7 +313,7 @@ var noPersistThroughSharedFront = Property{
 	Name: "NoPersistThroughSharedFront",
 	Says: "Through an intermediary that is not known to pin, each request proves itself, and Persistent-Auth is never true; so on a multiplexed connection.",
 	Rows: rows("HTA-18 R9110-3.3-1"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		if !l.crowd {
 			return Idle
 		}
@@ -333,7 +333,7 @@ var bareRequestKeepsNoContext = Property{
 	Name: "BareRequestKeepsNoContext",
 	Says: "A request without credentials, on a connection that has none of any request, leaves a server as it was.",
 	Rows: rows("HTA-20"),
-	acceptor: on(func(_ *setup, l *ledger, r refused) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, r refused) Verdict {
 		if l.side == gss.Proxy || l.with || l.legs > 0 || l.ever || r.Status != challengeStatus(l.side) {
 			return Idle
 		}
@@ -347,7 +347,7 @@ var restartDropsIdentity = Property{
 	Name: "RestartDropsIdentity",
 	Says: "A first message on a connection that belongs to somebody drops that identity, whatever comes of it.",
 	Rows: rows("HTA-21"),
-	acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		if !l.ever || l.with || a.anonymous {
 			return Idle
 		}
@@ -361,7 +361,7 @@ var oneConnectionOneIdentity = Property{
 	Name: "OneConnectionOneIdentity",
 	Says: "A connection that belongs to one identity is not handed to another one, be it the same name in another domain, before that one has ended.",
 	Rows: rows("HTA-9"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if l.kept == "" || l.ended || a.anonymous || l.said != header.PersistTrue {
 			return Idle
 		}
@@ -376,7 +376,7 @@ var proofIsOfOneUser = Property{
 	Name: "ProofIsOfOneUser",
 	Says: "A request is served under an identity only if it brings the last leg of a handshake all of whose legs name that user, or credentials of its own, with that user's secret for this side; without credentials only under the identity that was proven last on its connection.",
 	Rows: rows("HTA-14 HTA-9 NTHT-1.5-1"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.anonymous {
 			return Idle
 		}
@@ -397,7 +397,7 @@ var refusalForgets = Property{
 	Name: "RefusalForgets",
 	Says: "What an acceptor refuses leaves nothing behind: no handshake, no identity, nothing of the request. A server is as at first, and so is a proxy that neither has an upstream connection for its client alone nor is to open one.",
 	Rows: rows("HTA-20 HTA-21 NTHT-3.1.5.1-1"),
-	acceptor: on(func(c *setup, l *ledger, r refused) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, r refused) Verdict {
 		if r.Fault == (gss.Fault{}) || r.Status == 425 { // one more leg, or not looked at
 			return Idle
 		}
@@ -414,7 +414,7 @@ var noHandshakeOnStreams = Property{
 	Name: "NoHandshakeOnStreams",
 	Says: "On a multiplexed connection an acceptor asks for no further leg, takes no last one of several, nothing of NTLM's, and serves no request for what another one proved.",
 	Rows: rows("HTA-4 HTA-18"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		if !l.request.r.Multiplexed {
 			return Idle
 		}

@@ -14,7 +14,7 @@ var tooEarlyIsRetriedOnce = Property{
 	Name: "TooEarlyIsRetriedOnce",
 	Says: "A 425 is answered with the same request, once, to be sent after the handshake; over another connection if this one closes; unless its body is spent, or a side fails. No other request waits for one.",
 	Rows: rows("R8470-5.2-2"),
-	client: func(_ *setup, t *trail, v any) Verdict {
+	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		switch v := v.(type) {
 		case machine.Send:
 			if t.status == 425 {
@@ -39,7 +39,7 @@ var repeatedOnlyWhenSafe = Property{
 	Name: "RepeatedOnlyWhenSafe",
 	Says: "A request that is not idempotent, and that the peer may have carried out, is not sent again after its connection closed without an answer.",
 	Rows: rows("R9110-9.2.2-1"),
-	client: on(func(_ *setup, t *trail, _ machine.Reopen) Verdict {
+	client: on(func(_ *setup, t *clientHistory, _ machine.Reopen) Verdict {
 		if !t.spoke || t.status != 0 {
 			return Idle
 		}
@@ -53,7 +53,7 @@ var repeatedOnce = Property{
 	Name: "RepeatedOnce",
 	Says: "A request whose connection was lost in place of a response is sent once more at most, and not at all if it carried the proof of a handshake.",
 	Rows: rows("R9110-9.2.2-2 PROOF-1"),
-	client: on(func(_ *setup, t *trail, _ machine.Send) Verdict {
+	client: on(func(_ *setup, t *clientHistory, _ machine.Send) Verdict {
 		if t.losses == 0 {
 			return Idle
 		}
@@ -67,13 +67,13 @@ var proxyCredentialsConsumed = Property{
 	Name: "ProxyCredentialsConsumed",
 	Says: "Proxy-Authorization goes to a proxy alone: not to an origin, and not through a tunnel.",
 	Rows: rows("R9110-11.7.2-1"),
-	client: on(func(_ *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Via.Route != machine.Direct && !s.ProxyAuthorization.Present() {
 			return Idle
 		}
 		return Must(t.begin.Via.Route != machine.Direct || !s.ProxyAuthorization.Present())
 	}),
-	acceptor: on(func(_ *setup, l *ledger, a arrived) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, a arrived) Verdict {
 		if l.side == gss.Proxy {
 			return Idle
 		}
@@ -87,7 +87,7 @@ var noHarmInEarlyData = Property{
 	Name: "NoHarmInEarlyData",
 	Says: "A request in early data, which may be a replay, reaches no handler and no upstream with credentials, with a method that is not safe, or under an identity that its connection carries; and a proxy forwards nothing that came early on its own connection.",
 	Rows: rows("R8470-5.2-1"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		q := &l.request
 		if !q.early() {
 			return Idle
@@ -102,7 +102,7 @@ var tooEarlyChangesNothing = Property{
 	Name: "TooEarlyChangesNothing",
 	Says: "A 425 carries no challenge, closes nothing, and leaves a server or proxy as it was.",
 	Rows: rows("R8470-5.2-1"),
-	acceptor: on(func(_ *setup, l *ledger, r refused) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, r refused) Verdict {
 		if r.Status != 425 {
 			return Idle
 		}
@@ -116,7 +116,7 @@ var upstream407IsNotOurs = Property{
 	Name:     "Upstream407IsNotOurs",
 	Says:     "A 407 that comes from upstream is not passed on as if it were this proxy's own, but by one in a chain.",
 	Rows:     rows("R9110-11.7.1-1"),
-	acceptor: on(func(c *setup, _ *ledger, r relayed) Verdict { return Must(r.to.status != 407 || c.chain) }),
+	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict { return Must(r.to.status != 407 || c.chain) }),
 }
 
 // proxyForwardsChallengesUntouched checks RFC 9110 section 11.6.1 and RFC 7616 section 3.6.
@@ -124,7 +124,7 @@ var proxyForwardsChallengesUntouched = Property{
 	Name: "ProxyForwardsChallengesUntouched",
 	Says: "A forward proxy passes the origin's challenges and Authentication-Info on as they are.",
 	Rows: rows("R9110-11.6.1-1 R7616-3.6-1"),
-	acceptor: on(func(c *setup, _ *ledger, r relayed) Verdict {
+	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict {
 		if c.reverse || r.from.header.WWWAuthenticate.Empty() && !r.from.header.AuthenticationInfo.Present() {
 			return Idle
 		}
@@ -137,7 +137,7 @@ var proxyForwardsCredentialsUntouched = Property{
 	Name: "ProxyForwardsCredentialsUntouched",
 	Says: "A proxy passes the client's Authorization on as it is.",
 	Rows: rows("R9110-11.6.2-1 R7616-3.6-1"),
-	acceptor: on(func(_ *setup, _ *ledger, f forwarded) Verdict {
+	acceptor: on(func(_ *setup, _ *acceptorHistory, f forwarded) Verdict {
 		if !f.from.header.Authorization.Present() {
 			return Idle
 		}
@@ -151,7 +151,7 @@ var eachRequestProvesItself = Property{
 	Name: "EachRequestProvesItself",
 	Says: "After a side took credentials that prove one request each, the exchange's next request over the same connection has its own for that side.",
 	Rows: rows("R9110-11.5-1"),
-	client: eachSide(func(_ *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+	client: eachSide(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if !a.passed {
 			return Idle
 		}
@@ -165,7 +165,7 @@ var hostileClientsDoNoHarm = Property{
 	Name: "HostileClientsDoNoHarm",
 	Says: "Whatever a hostile client says and does on its own connections, the requests of another one are served, over a network that does nothing wrong.",
 	Rows: rows("R9110-3.3-1 HTA-7"),
-	client: func(c *setup, t *trail, v any) Verdict {
+	client: func(c *setup, t *clientHistory, v any) Verdict {
 		if len(c.vocabulary) == 0 || c.trouble > 0 {
 			return Idle
 		}
@@ -185,7 +185,7 @@ var leaseStaysInScope = Property{
 	Name: "LeaseStaysInScope",
 	Says: "What was learned for one part of an origin is used below that path and nowhere else.",
 	Rows: rows("R9110-11.5-1"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		scope := t.leaseFor(side).Memory.Scope
 		if a.rounds > 0 || scope == "" {
 			return Idle

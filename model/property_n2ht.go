@@ -13,7 +13,7 @@ var nego2OnlyWhenOffered = Property{
 	Name: "Nego2OnlyWhenOffered",
 	Says: "Credentials of Nego2 answer an offer of Nego2 that came in a 401 of this exchange on this connection.",
 	Rows: rows("N2HT-2.2.3-4"),
-	client: withCredentials(func(_ *setup, _ *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(_ *setup, _ *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if s != nego2 {
 			return Idle
 		}
@@ -28,7 +28,7 @@ var nego2WhenOffered = Property{
 	Name: "Nego2WhenOffered",
 	Says: "Where a 401 offers Nego2, and it was neither tried nor given up for want of credentials, it is Nego2 that answers.",
 	Rows: rows("N2HT-2.2.3-5"),
-	client: withCredentials(func(c *setup, t *trail, a *attempt, side gss.Side, s schemes, m message) Verdict {
+	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		_, can := c.toyFor(side, scheme.Nego2)
 		if side != gss.Origin || !can || !a.newest.has(nego2) || a.newestClosed || a.since ||
 			(a.tried | a.denied).has(nego2) || a.closing > 1 || !t.affine() || a.goesOn(s) || t.begin.Request.Multiplexed {
@@ -44,7 +44,7 @@ var negotiateWhenNoNego2 = Property{
 	Name: "NegotiateWhenNoNego2",
 	Says: "Where a 401 offers Negotiate and no Nego2, and Negotiate was neither tried nor given up for want of credentials, it is Negotiate that answers.",
 	Rows: rows("N2HT-2.2.3-6"),
-	client: withCredentials(func(c *setup, t *trail, a *attempt, side gss.Side, s schemes, m message) Verdict {
+	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		_, can := c.toyFor(side, scheme.Negotiate)
 		if side != gss.Origin || !can || !a.newest.has(negotiate) || a.everOffered.has(nego2) || a.since ||
 			(a.tried | a.denied).has(negotiate) || !t.affine() || a.goesOn(s) || t.begin.Request.Multiplexed {
@@ -68,7 +68,7 @@ var persistentSendsNoCredentials = Property{
 	Name: "PersistentSendsNoCredentials",
 	Says: "While a side's authentication lasts on the connection, requests carry no credentials for it. Over a multiplexed one nothing lasts.",
 	Rows: rows("N2HT-3.2.5-9 N2HT-3.2.5-10"),
-	client: eachSide(func(_ *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+	client: eachSide(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if !t.sides[side].stays() || a.rounds > 0 || t.leaseFor(side).Scheme == "" || !t.owned(side) || t.begin.Request.Multiplexed {
 			return Idle
 		}
@@ -82,7 +82,7 @@ var persistOnlyAfterComplete = Property{
 	Name: "PersistOnlyAfterComplete",
 	Says: "A side is taken for authenticated without credentials of this exchange only where an earlier exchange completed a handshake, and its final response, or NTLM by nature, said that it lasts.",
 	Rows: rows("N2HT-3.2.5-3"),
-	client: believed(func(_ *setup, t *trail, side gss.Side) Verdict {
+	client: believed(func(_ *setup, t *clientHistory, side gss.Side) Verdict {
 		st := &t.sides[side]
 		return Must(st.proven && st.lasting)
 	}),
@@ -93,7 +93,7 @@ var flagNeverCrossesConnections = Property{
 	Name:   "FlagNeverCrossesConnections",
 	Says:   "A side is taken for authenticated without credentials of this exchange only on the connection on which it was.",
 	Rows:   rows("N2HT-3.2.1-1"),
-	client: believed(func(_ *setup, t *trail, side gss.Side) Verdict { return Must(t.sides[side].proven) }),
+	client: believed(func(_ *setup, t *clientHistory, side gss.Side) Verdict { return Must(t.sides[side].proven) }),
 }
 
 // newConnNotPersistent checks MS-N2HT section 3.2.3: the persistent-auth value of a new connection is 0.
@@ -101,7 +101,7 @@ var newConnNotPersistent = Property{
 	Name: "NewConnNotPersistent",
 	Says: "On a connection on which nothing was proven yet, a request that knows a scheme opens with credentials.",
 	Rows: rows("N2HT-3.2.3-1"),
-	client: eachSide(func(c *setup, t *trail, a *attempt, side gss.Side, creds header.Credentials) Verdict {
+	client: eachSide(func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if t.sides[side].proven || t.leaseFor(side).Scheme == "" || a.rounds > 0 {
 			return Idle
 		}
@@ -115,7 +115,7 @@ var zeroValueNotPersistent = Property{
 	Name: "ZeroValueNotPersistent",
 	Says: "A response that needed no credentials, on a connection that never carried any, is not delivered as authenticated.",
 	Rows: rows("N2HT-3.2.3-1"),
-	client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		if t.sides[gss.Origin].proven || t.sides[gss.Proxy].proven || t.side[gss.Origin].sentEver || t.side[gss.Proxy].sentEver {
 			return Idle
 		}
@@ -129,7 +129,7 @@ var challengeTokenReachesMechanism = Property{
 	Name: "ChallengeTokenReachesMechanism",
 	Says: "The mechanism of a context that is delivered took in the tokens of the challenges, each once and in order.",
 	Rows: rows("N2HT-2.2.3-3"),
-	client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if d.Context == nil || !a.with || c.mute(t.answering(), a.scheme) {
 			return Idle
@@ -154,7 +154,7 @@ var headerDirection = Property{
 	Name: "HeaderDirection",
 	Says: "What proves the user to the origin goes into Authorization and nowhere else, what proves it to a proxy into Proxy-Authorization; a client's requests have no other fields.",
 	Rows: rows("N2HT-3.2.5-1 N2HT-3.2.5-2 N2HT-3.3.5-1 NTHT-3.1.5-1 NTHT-3.1.5-2"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, m message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		return Must((!m.proof || m.ours) && (a.challenged || t.leaseFor(side).Scheme != "" || a.rounds > 0))
 	}),
 }
@@ -164,7 +164,7 @@ var oneTokenPerCredentials = Property{
 	Name: "OneTokenPerCredentials",
 	Says: "Credentials of Negotiate, Nego2 and NTLM are the scheme and exactly one token.",
 	Rows: rows("N2HT-2.2.3-2 R4559-4.2-2"),
-	client: eachSide(func(_ *setup, _ *trail, _ *attempt, side gss.Side, creds header.Credentials) Verdict {
+	client: eachSide(func(_ *setup, _ *clientHistory, _ *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if !legged(creds) {
 			return Idle
 		}
@@ -180,7 +180,7 @@ var onlyChallengeStatusIsAuthError = Property{
 	Name: "OnlyChallengeStatusIsAuthError",
 	Says: "A final response that is no challenge ends the exchange: nothing is sent again, but for the body that an empty leg left out, and for what came too early.",
 	Rows: rows("N2HT-2.2.3-7"),
-	client: func(_ *setup, t *trail, v any) Verdict {
+	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		if !t.open || t.status == 0 || t.status == 407 {
 			return Idle
 		}
@@ -212,7 +212,7 @@ var persistTrueSkipsAuth = Property{
 	Name: "PersistTrueSkipsAuth", Kind: Sometimes,
 	Says: "After Persistent-Auth: true a request without credentials is delivered as authenticated.",
 	Rows: rows("N2HT-3.2.1-2 N2HT-3.2.5-4"),
-	client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		return sometimes(d.Authenticated && !t.side[gss.Origin].sentEver && t.sides[gss.Origin].saidTrue)
 	}),
 }
@@ -224,7 +224,7 @@ var noAcceptWithoutContext = Property{
 	Name: "NoAcceptWithoutContext",
 	Says: "A protected resource is served only to a request whose own credentials came to the end of their handshake on this connection, or on a connection where a request's did and no challenge status came since.",
 	Rows: rows("N2HT-2.2.1-1 R4559-4.1-1 NTHT-2.2.1-1 MSDIG-16"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.anonymous {
 			return Idle
 		}
@@ -238,7 +238,7 @@ var protectedNeverLeaks = Property{
 	Name: "ProtectedNeverLeaks",
 	Says: "A response of the handler leaves only after the request was admitted, and as anonymous only where anonymous is allowed.",
 	Rows: rows("N2HT-2.2.1-1"),
-	acceptor: func(c *setup, l *ledger, v any) Verdict {
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case finished:
 			return Must(l.admit)
@@ -273,7 +273,7 @@ var nego2ChallengeCarriesToken = Property{
 	Name: "Nego2ChallengeCarriesToken",
 	Says: "Every challenge of Nego2 carries a token.",
 	Rows: rows("N2HT-2.1-2 N2HT-2.2.1-4"),
-	acceptor: onChallenges(func(_ *setup, l *ledger, offers header.Challenges) Verdict {
+	acceptor: onChallenges(func(_ *setup, l *acceptorHistory, offers header.Challenges) Verdict {
 		if !offersOf(offers).has(nego2) {
 			return Idle
 		}
@@ -288,7 +288,7 @@ var noPersistBeforeAccept = Property{
 	Name: "NoPersistBeforeAccept",
 	Says: "Persistent-Auth leaves only with the final response of a request that proved an identity itself, never with a 401.",
 	Rows: rows("N2HT-2.2.2-5"),
-	acceptor: on(func(_ *setup, l *ledger, f finished) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, f finished) Verdict {
 		if f.PersistentAuth == header.PersistAbsent {
 			return Idle
 		}
@@ -301,7 +301,7 @@ var serverEmitsOnlyTrueFalse = Property{
 	Name: "ServerEmitsOnlyTrueFalse",
 	Says: "Persistent-Auth is true, false, or not there.",
 	Rows: rows("N2HT-2.2.2-4"),
-	acceptor: on(func(_ *setup, _ *ledger, f finished) Verdict {
+	acceptor: on(func(_ *setup, _ *acceptorHistory, f finished) Verdict {
 		return Must(f.PersistentAuth <= header.PersistFalse)
 	}),
 }
@@ -311,7 +311,7 @@ var acceptCarriesPersist = Property{
 	Name: "AcceptCarriesPersist",
 	Says: "The final response of a request that completed a handshake carries Persistent-Auth.",
 	Rows: rows("N2HT-3.3.5-2"),
-	acceptor: on(func(_ *setup, l *ledger, f finished) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, f finished) Verdict {
 		if l.side != gss.Origin || !l.with || !l.admit || !legged(l.creds(&l.request)) || f.status == 401 {
 			return Idle
 		}
@@ -324,7 +324,7 @@ var persistentAuthEmitted = Property{
 	Name: "PersistentAuthEmitted", Kind: Sometimes,
 	Says: "A response says Persistent-Auth: true.",
 	Rows: rows("N2HT-2.2.2-1"),
-	acceptor: on(func(_ *setup, _ *ledger, f finished) Verdict {
+	acceptor: on(func(_ *setup, _ *acceptorHistory, f finished) Verdict {
 		return sometimes(f.PersistentAuth == header.PersistTrue)
 	}),
 }
@@ -336,7 +336,7 @@ var persistTrueIffConnAuth = Property{
 	Name: "PersistTrueIffConnAuth",
 	Says: "After Persistent-Auth: true the next request of the connection needs no credentials until the identity ends, after false it does.",
 	Rows: rows("N2HT-3.3.5-3 N2HT-3.3.5-4"),
-	acceptor: func(c *setup, l *ledger, v any) Verdict {
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		if l.side != gss.Origin || l.with || l.odd || l.request.early() || l.said == header.PersistAbsent || l.restarted || l.identity == "" {
 			return Idle
 		}
@@ -355,9 +355,9 @@ var persistTrueIffConnAuth = Property{
 	},
 }
 
-// resets is the claim that a side's challenge status ends its persistence.
-func resets(side gss.Side) func(*setup, *trail, any) Verdict {
-	return believed(func(_ *setup, t *trail, s gss.Side) Verdict {
+// resets judges that a side's challenge status ends its persistence.
+func resets(side gss.Side) func(*setup, *clientHistory, any) Verdict {
+	return believed(func(_ *setup, t *clientHistory, s gss.Side) Verdict {
 		if s != side || !t.sides[side].proven {
 			return Idle
 		}
@@ -365,8 +365,10 @@ func resets(side gss.Side) func(*setup, *trail, any) Verdict {
 	})
 }
 
-func everyChallenge(side gss.Side) func(*setup, *ledger, any) Verdict {
-	return func(c *setup, l *ledger, v any) Verdict {
+// everyChallenge judges that a side's challenge status comes with a challenge. A proxy's handler is
+// the origin, and a 407 of that is not its own.
+func everyChallenge(side gss.Side) func(*setup, *acceptorHistory, any) Verdict {
+	return func(c *setup, l *acceptorHistory, v any) Verdict {
 		if l.side != side {
 			return Idle
 		}
@@ -384,10 +386,10 @@ func everyChallenge(side gss.Side) func(*setup, *ledger, any) Verdict {
 	}
 }
 
-// initialBare is the claim that a scheme's challenge has a token only in answer
-// to its credentials.
-func initialBare(s schemes) func(*setup, *ledger, any) Verdict {
-	return onChallenges(func(_ *setup, l *ledger, offers header.Challenges) Verdict {
+// initialBare judges that a scheme's challenge has a token only in answer to credentials of that
+// scheme.
+func initialBare(s schemes) func(*setup, *acceptorHistory, any) Verdict {
+	return onChallenges(func(_ *setup, l *acceptorHistory, offers header.Challenges) Verdict {
 		if !offersOf(offers).has(s) || l.with && setOf(l.creds(&l.request).Scheme()) == s {
 			return Idle
 		}

@@ -12,7 +12,7 @@ var unexpectedStopsClient = Property{
 	Name: "UnexpectedStopsClient",
 	Says: "A challenge with a token that cannot come now, on a connection that stays open and may carry handshakes, ends the exchange in a failure: no further request is sent, and nothing is delivered.",
 	Rows: rows("NTHT-3.1.5.1-1 NTHT-3.1.5.1-3"),
-	client: func(_ *setup, t *trail, v any) Verdict {
+	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		odd := false
 		for _, side := range sides {
 			a := &t.side[side]
@@ -37,7 +37,7 @@ var nonChallengeMidHandshakeIsNotAuth = Property{
 	Name: "NonChallengeMidHandshakeIsNotAuth",
 	Says: "A response that is no challenge is delivered, and where it comes in the middle of a handshake, not as authenticated.",
 	Rows: rows("NTHT-2.2.2-4"),
-	client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if !a.with || !bound.has(a.scheme) || a.token.proof {
 			return Idle
@@ -52,13 +52,13 @@ var ntlmMessageOrder = Property{
 	Name: "NTLMMessageOrder",
 	Says: "NTLM sends its first message first, and the second only in answer to a challenge message, on either side.",
 	Rows: rows("NTHT-2.2.1-4 NTHT-2.2.2-3 NTHT-2.2.3-4 NTHT-2.2.4-3"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, m message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		if s != ntlm {
 			return Idle
 		}
 		return Must(m.leg == 1 || m.leg == 2 && a.scheme == ntlm && (a.token.leg == 1 && a.heard.kind == 'c' || a.token == m))
 	}),
-	acceptor: on(func(_ *setup, l *ledger, r refused) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, r refused) Verdict {
 		t, ok := rawToken(r.Challenges, ntlm)
 		if !ok {
 			return Idle
@@ -73,7 +73,7 @@ var ntlmNeverReportsMutual = Property{
 	Name: "NTLMNeverReportsMutual",
 	Says: "A context of NTLM does not tell the application that the server proved itself.",
 	Rows: rows("NTHT-5.1-1"),
-	client: on(func(_ *setup, _ *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, _ *clientHistory, d machine.Deliver) Verdict {
 		if d.Info.Mech != gss.NTLM {
 			return Idle
 		}
@@ -87,7 +87,7 @@ var noForwardWithoutContext = Property{
 	Name: "NoForwardWithoutContext",
 	Says: "A proxy that authenticates sends a request on only after its own credentials came to the end of their handshake, or on a connection where a request's did.",
 	Rows: rows("NTHT-2.2.3-1"),
-	acceptor: on(func(c *setup, l *ledger, f forwarded) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, f forwarded) Verdict {
 		if c.open(gss.Proxy) {
 			return Idle
 		}
@@ -119,7 +119,7 @@ var unexpectedGets401 = Property{
 	Name: "UnexpectedGets401",
 	Says: "A request that cannot come now in the middle of a handshake, a later leg without the ones before it, and credentials that do not parse get the challenge status, unless they came too early to be looked at.",
 	Rows: rows("NTHT-3.1.5.1-2"),
-	acceptor: func(c *setup, l *ledger, v any) Verdict {
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		if !l.odd || c.open(l.side) {
 			return Idle
 		}
@@ -138,7 +138,7 @@ var unexpectedNeverAuthenticates = Property{
 	Name: "UnexpectedNeverAuthenticates",
 	Says: "A leg that is out of order is not accepted, and drops what was there.",
 	Rows: rows("NTHT-3.1.5.1-1"),
-	acceptor: on(func(_ *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		if !l.handshakes || a.anonymous {
 			return Idle
 		}
@@ -152,7 +152,7 @@ var nothingAfterTheEnd = Property{
 	Name: "NothingAfterTheEnd",
 	Says: "A response with one more token for a context that was complete is not delivered.",
 	Rows: rows("NTHT-3.1.5.1-3"),
-	client: on(func(c *setup, t *trail, _ machine.Deliver) Verdict {
+	client: on(func(c *setup, t *clientHistory, _ machine.Deliver) Verdict {
 		v := Idle
 		for _, side := range sides {
 			a := &t.side[side]

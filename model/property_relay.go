@@ -12,7 +12,7 @@ var boundCredentialsArePinned = Property{
 	Name: "BoundCredentialsArePinned",
 	Says: "A proxy sends credentials of a handshake on over a connection that is the client's alone, or refuses them; so those that do not parse.",
 	Rows: rows("R4559-6-5 RELAY-4"),
-	acceptor: on(func(_ *setup, _ *ledger, f forwarded) Verdict {
+	acceptor: on(func(_ *setup, _ *acceptorHistory, f forwarded) Verdict {
 		if !binds(f.from.header.Authorization) {
 			return Idle
 		}
@@ -26,11 +26,11 @@ var saidIsWritten = Property{
 	Name: "SaidIsWritten",
 	Says: "The fields that a machine says leave with its message, and none of them besides.",
 	Rows: rows("R4559-4.1-5 R4559-5-8 N2HT-2.2.2-1 HTA-17"),
-	client: on(func(_ *setup, _ *trail, w wrote) Verdict {
+	client: on(func(_ *setup, _ *clientHistory, w wrote) Verdict {
 		a := w.action.(machine.Send)
 		return Must(w.request.Authorization == a.Authorization && w.request.ProxyAuthorization == a.ProxyAuthorization)
 	}),
-	acceptor: on(func(c *setup, _ *ledger, w wrote) Verdict {
+	acceptor: on(func(c *setup, _ *acceptorHistory, w wrote) Verdict {
 		r := &w.response
 		switch a := w.action.(type) {
 		case machine.Reply:
@@ -50,7 +50,7 @@ var onlyUnsentGoesElsewhere = Property{
 	Name: "OnlyUnsentGoesElsewhere",
 	Says: "A request goes out once more without its machine's word only where nothing of it was written, and one that a handshake ties to its connection only where that handshake begins anew with it.",
 	Rows: rows("HTA-5 PROOF-1"),
-	client: on(func(_ *setup, _ *trail, r resent) Verdict {
+	client: on(func(_ *setup, _ *clientHistory, r resent) Verdict {
 		return Must(r.loss.Unsent && (!r.loss.Pinned || r.anew && r.loss.Idle))
 	}),
 }
@@ -60,7 +60,7 @@ var proxyCredentialsStay = Property{
 	Name: "ProxyCredentialsStay",
 	Says: "What a client proves to a proxy does not go upstream.",
 	Rows: rows("R9110-11.7.2-1"),
-	acceptor: on(func(_ *setup, _ *ledger, f forwarded) Verdict {
+	acceptor: on(func(_ *setup, _ *acceptorHistory, f forwarded) Verdict {
 		if !f.from.header.ProxyAuthorization.Present() {
 			return Idle
 		}
@@ -74,7 +74,7 @@ var ownedEndTogether = Property{
 	Name: "OwnedEndTogether",
 	Says: "Once the upstream connection that is a client's own has closed, the client's connection is about to close before the next request comes on it; a response with which it closes says so to the client.",
 	Rows: rows("R4559-6-5 RELAY-10"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case arrived:
 			if l.up.ownGone {
@@ -95,7 +95,7 @@ var closingTakesNothing = Property{
 	Name: "ClosingTakesNothing",
 	Says: "A request on a connection that is about to close is neither forwarded nor answered.",
 	Rows: rows("RELAY-10"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		if !l.up.late {
 			return Idle
 		}
@@ -115,7 +115,7 @@ var repeatedUpstreamOnce = Property{
 	Name: "RepeatedUpstreamOnce",
 	Says: "A request goes upstream a second time only where it is idempotent and has no content, and the connection had been idle; then over a new one, and not a third time.",
 	Rows: rows("RELAY-11"),
-	acceptor: on(func(_ *setup, l *ledger, f forwarded) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, f forwarded) Verdict {
 		if l.up.sent == 0 {
 			return Idle
 		}
@@ -130,7 +130,7 @@ var untouchedIsNotAnswered = Property{
 	Name: "UntouchedIsNotAnswered",
 	Says: "Where the client's own upstream connection was gone before the request touched it, its connection closes without an answer; every other request gets one.",
 	Rows: rows("RELAY-12"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		switch u := &l.up; v.(type) {
 		case aborted:
 			return Must(u.late || u.untouched() || u.ownGone && u.sent == 0)
@@ -149,7 +149,7 @@ var stripTakesBoundOnly = Property{
 	Name: "StripTakesBoundOnly",
 	Says: "Where a proxy strips, the challenges of connection-bound schemes go if no connection can be kept for their handshakes, and no others.",
 	Rows: rows("RELAY-13"),
-	acceptor: on(func(c *setup, _ *ledger, r relayed) Verdict {
+	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict {
 		from, to := r.from.header.WWWAuthenticate, r.to.header.WWWAuthenticate
 		if !c.strip || r.from.close || offersOf(from)&bound == 0 {
 			return Idle
@@ -190,7 +190,7 @@ var noPinForSharedClients = Property{
 	Name: "NoPinForSharedClients",
 	Says: "For a request whose client connection is not one client's own a proxy keeps no upstream connection, uses none that it kept, and sends no credentials on that would bind one.",
 	Rows: rows("R4559-6-5 R9110-3.3-1"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		if !l.crowd {
 			return Idle
 		}
@@ -211,7 +211,7 @@ var pinFollowsUser = Property{
 	Name: "PinFollowsUser",
 	Says: "The upstream connection that a proxy keeps for a client connection carries requests to one origin alone, of the user alone that was authenticated to the proxy when it was kept.",
 	Rows: rows("RELAY-5"),
-	acceptor: on(func(_ *setup, l *ledger, f forwarded) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, f forwarded) Verdict {
 		if f.over != hop.Own {
 			return Idle
 		}

@@ -14,7 +14,7 @@ var askFirstSeenBeforeAccept = Property{
 	Name: "AskFirstSeenBeforeAccept",
 	Says: "Where a scheme remembers what it has seen, credentials are accepted only after that memory said that they are new.",
 	Rows: rows("R4120-3.2.3-2 R7616-3.4-3"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		toy, ok := c.acceptorToy(l.side, scheme.Digest)
 		if a.anonymous || !l.with || l.scheme != digest && !c.isKerberos(l.side, l.scheme) || l.scheme == digest && ok && toy.pedant {
 			return Idle
@@ -29,7 +29,7 @@ var replayQuestionNamesOwner = Property{
 	Name: "ReplayQuestionNamesOwner",
 	Says: "The question whether something is new names the client that the entry is charged to, which is the one that is accepted.",
 	Rows: rows("REPLAY-1"),
-	acceptor: func(c *setup, l *ledger, v any) Verdict {
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case machine.Ask:
 			if need, ok := v.Question.(gss.NeedFirstSeen); ok {
@@ -47,7 +47,7 @@ var unavailableAcceptsNothing = Property{
 	Name: "UnavailableAcceptsNothing",
 	Says: "Where a question has no answer for any client, and for that of a user store that is one about a user that does not exist, the request is refused with 503 and no other one is: without a challenge, with the time after which to try again.",
 	Rows: rows("REPLAY-3 REPLAY-4"),
-	acceptor: func(c *setup, l *ledger, v any) Verdict {
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case admitted:
 			return Must(!l.outage && !l.probed)
@@ -67,7 +67,7 @@ var leasesCountUp = Property{
 	Name: "LeasesCountUp",
 	Says: "No two requests are given the same count of the nonce that was given last, in whatever order requests that go out side by side come to their end.",
 	Rows: rows("REPLAY-7"),
-	client: on(func(c *setup, t *trail, b machine.Begin) Verdict {
+	client: on(func(c *setup, t *clientHistory, b machine.Begin) Verdict {
 		if l := &b.Lease.Memory; c.streams && l.Offer.Form() != header.Malformed {
 			return Must(t.leased.with(l) != t.leased)
 		}
@@ -81,7 +81,7 @@ var replayQuestionIsOfARightProof = Property{
 	Name: "ReplayQuestionIsOfARightProof", Shipped: true,
 	Says: "Whether something is new is asked only about a proof that is right: for Digest about its nonce and its count, for Kerberos about the authenticator, for as long as a copy could be taken.",
 	Rows: rows("REPLAY-1 R4120-3.2.3-2 R7616-3.4-3"),
-	acceptor: on(func(c *setup, l *ledger, a machine.Ask) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a machine.Ask) Verdict {
 		q, ok := a.Question.(gss.NeedFirstSeen)
 		if !ok {
 			return Idle

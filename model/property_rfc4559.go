@@ -14,7 +14,7 @@ var noDeliverBeforeFinalLeg = Property{
 	Name: "NoDeliverBeforeFinalLeg",
 	Says: "A response is delivered as authenticated only after the final token that came with it went through the context.",
 	Rows: rows("R4559-4.1-8 R4559-5-9"),
-	client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		side := t.answering()
 		a := &t.side[side]
 		if !d.Authenticated || !a.with || d.Context == nil || c.mute(side, a.scheme) {
@@ -36,7 +36,7 @@ var failedMutualNeverDelivered = Property{
 	Name: "FailedMutualNeverDelivered",
 	Says: "Where the peer can prove itself, a response below 400 without its proof is not delivered, unless the peer is a proxy and may do without; nor is any response with a final token that is no proof.",
 	Rows: rows("R4559-4.1-10 R4559-4.1-11"),
-	client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		v := Idle
 		for _, side := range sides {
 			a := &t.side[side]
@@ -69,7 +69,7 @@ var continuationFeedsContext = Property{
 	Name: "ContinuationFeedsContext",
 	Says: "A leg after the first answers the challenge token that came with the last challenge; a challenge token that is due is answered with the next leg.",
 	Rows: rows("R4559-4.2-5 R4559-5-5"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, m message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		if m.kind != 'i' || !a.challenged || a.since {
 			return Idle
 		}
@@ -90,7 +90,7 @@ var contextNeverCrossesConnections = Property{
 	Name: "ContextNeverCrossesConnections",
 	Says: "A context that is delivered ran all its legs on the connection of the response.",
 	Rows: rows("R4559-5-9"),
-	client: on(func(_ *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if d.Context == nil {
 			return Idle
@@ -107,7 +107,7 @@ var noNegotiateThroughUnsupportingProxy = Property{
 	Name: "NoNegotiateThroughUnsupportingProxy",
 	Says: "Through a forwarding proxy no handshake runs with the origin unless this 401 came with Proxy-Support, or before any 401 a lease for this path knows of it.",
 	Rows: rows("R4559-6-7"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if side != gss.Origin || !bound.has(s) || t.begin.Via.Route != machine.Forwarded {
 			return Idle
 		}
@@ -122,7 +122,7 @@ var noNegotiateToFoundProxy = Property{
 	Name: "NoNegotiateToFoundProxy",
 	Says: "Negotiate is used towards a proxy only where the user named the proxy, never towards one that the network named.",
 	Rows: rows("R4559-6-4"),
-	client: withCredentials(func(_ *setup, t *trail, _ *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, _ *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if side != gss.Proxy || s != negotiate {
 			return Idle
 		}
@@ -136,7 +136,7 @@ var onceBodyOnlyWhenSafe = Property{
 	Name: "OnceBodyOnlyWhenSafe",
 	Says: "A body that cannot be sent again goes out only with the leg after which at most the peer's proof is missing, or with none; under Strict only after the context is complete.",
 	Rows: rows("R4559-6-8 R4559-6-9"),
-	client: on(func(c *setup, t *trail, s machine.Send) Verdict {
+	client: on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Body != machine.Once || s.Body == machine.Omit {
 			return Idle
 		}
@@ -164,7 +164,7 @@ var preemptiveOnlyWithKnowledge = Property{
 	Name: "PreemptiveOnlyWithKnowledge",
 	Says: "Credentials go out before any challenge of this exchange only where a lease knows the scheme.",
 	Rows: rows("R4559-4.2-6"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if a.rounds > 0 {
 			return Idle
 		}
@@ -178,7 +178,7 @@ var askBeforeCredentialUse = Property{
 	Name: "AskBeforeCredentialUse",
 	Says: "Credentials go out only after the user, or who speaks for it, gave some for that scheme in this exchange.",
 	Rows: rows("R4559-5-2 MSDIG-9"),
-	client: withCredentials(func(c *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if toy, ok := c.toyFor(side, nameOf(s)); ok && !toy.asks() {
 			return Idle
 		}
@@ -192,7 +192,7 @@ var preemptiveSend = Property{
 	Name: "PreemptiveSend", Kind: Sometimes,
 	Says: "A request opens with credentials, without being asked.",
 	Rows: rows("R4559-4.2-6"),
-	client: withCredentials(func(_ *setup, t *trail, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		return sometimes(a.rounds == 0 && s == negotiate)
 	}),
 }
@@ -203,7 +203,7 @@ var continueIs401WithToken = Property{
 	Name: "ContinueIs401WithToken",
 	Says: "A leg that is in order and not the last is answered with the challenge status and the acceptor's token.",
 	Rows: rows("R4559-5-4 R4559-4.1-5"),
-	acceptor: on(func(c *setup, l *ledger, r refused) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, r refused) Verdict {
 		if !l.with || l.odd || l.token.kind != 'i' || l.token.proof || l.late(c) {
 			return Idle
 		}
@@ -219,7 +219,7 @@ var credentialTokenReachesMechanism = Property{
 	Name: "CredentialTokenReachesMechanism",
 	Says: "The context of a request that is served took in the tokens of the credentials, in order, and no others.",
 	Rows: rows("R4559-5-3"),
-	acceptor: on(func(c *setup, l *ledger, a admitted) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.context == nil || !l.with || l.token.kind == 0 || c.mute(l.side, l.scheme) {
 			return Idle
 		}
@@ -242,7 +242,7 @@ var acceptorTokenIsSent = Property{
 	Name: "AcceptorTokenIsSent",
 	Says: "The token that a context ends with leaves with the response of the request that it admitted.",
 	Rows: rows("R4559-4.1-5 R4559-5-8"),
-	acceptor: on(func(c *setup, l *ledger, f finished) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
 		toy, ok := c.toyFor(l.side, nameOf(l.scheme))
 		if !l.with || !ok || !toy.mech.Final || !l.token.proof || f.status == challengeStatus(l.side) {
 			return Idle
@@ -258,7 +258,7 @@ var finalTokenOnFinalResponse = Property{
 	Name: "FinalTokenOnFinalResponse",
 	Says: "A final token leaves with the handler's response, and with no challenge status.",
 	Rows: rows("R4559-5-8"),
-	acceptor: func(_ *setup, l *ledger, v any) Verdict {
+	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		final := func(cs header.Challenges) bool {
 			for _, s := range []schemes{nego2, negotiate, ntlm} {
 				if t, ok := rawToken(cs, s); ok && read(t, l.side).kind == 'f' {
@@ -286,7 +286,7 @@ var finalLegOn200 = Property{
 	Name: "FinalLegOn200", Kind: Sometimes,
 	Says: "A 200 carries the acceptor's final token.",
 	Rows: rows("R4559-4.1-7 R4559-5-7"),
-	acceptor: on(func(_ *setup, l *ledger, f finished) Verdict {
+	acceptor: on(func(_ *setup, l *acceptorHistory, f finished) Verdict {
 		t, ok := rawToken(f.Challenges, l.scheme)
 		return sometimes(f.status == 200 && ok && read(t, l.side).kind == 'f')
 	}),
@@ -298,7 +298,7 @@ var upstreamNeverShared = Property{
 	Name: "UpstreamNeverShared",
 	Says: "An upstream connection over which one client's handshake ran carries no other client's requests.",
 	Rows: rows("R4559-6-5 R9110-3.3-1"),
-	acceptor: on(func(c *setup, l *ledger, a arrived) Verdict {
+	acceptor: on(func(c *setup, l *acceptorHistory, a arrived) Verdict {
 		if l.side == gss.Proxy || !c.proxied || l.by == 0 {
 			return Idle
 		}
@@ -312,7 +312,7 @@ var proxySupportIffPinned = Property{
 	Name: "ProxySupportIffPinned",
 	Says: "A forward proxy says Proxy-Support exactly when the upstream connection of the response is this client's alone; what came from upstream is removed.",
 	Rows: rows("R4559-6-6 HTA-17"),
-	acceptor: on(func(c *setup, _ *ledger, r relayed) Verdict {
+	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict {
 		if c.reverse {
 			return Must(!r.to.header.SessionBased)
 		}
@@ -330,7 +330,7 @@ var learnsOnlyWhatWorked = Property{
 	Name: "LearnsOnlyWhatWorked",
 	Says: "An exchange teaches that a scheme works with a peer only where its credentials passed that peer, to the end of their handshake; that of a proxy that need not prove itself ends without a proof.",
 	Rows: rows("R4559-4.2-6"),
-	client: func(_ *setup, t *trail, v any) Verdict {
+	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		var learned [2]machine.Facts
 		switch v := v.(type) {
 		case machine.Deliver:
@@ -355,7 +355,7 @@ var mutualMeansProven = Property{
 	Name: "MutualMeansProven", Shipped: true,
 	Says: "The application is told that the peer proved itself exactly where a response that is delivered as authenticated has the right proof.",
 	Rows: rows("R4559-4.1-11 R7616-3.5-1 R4120-3.2.4-1"),
-	client: on(func(c *setup, t *trail, d machine.Deliver) Verdict {
+	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		side := t.answering()
 		a := &t.side[side]
 		if toy, _ := c.toyFor(side, nameOf(a.scheme)); !a.with || toy.shipped == nil || toy.shipped.digest == nil && toy.shipped.kdc == nil {

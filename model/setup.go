@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -80,30 +81,6 @@ type order struct {
 	proxyLease  machine.Lease
 }
 
-// request is the request of an order.
-func (w *System) request(o order, h2, inside bool) machine.Request {
-	q := machine.Request{Method: o.method, URI: "/", Scheme: "http", Host: o.host, Port: 80, Binding: gss.NoBinding(), Multiplexed: h2}
-	if q.Method == "" {
-		q.Method = "GET"
-	}
-	if q.Host == "" {
-		q.Host = "o"
-	}
-	if o.secure {
-		q.Scheme = "https"
-	}
-	if o.uri != "" {
-		q.URI = o.uri
-	}
-	if o.connect {
-		q.Scheme, q.Port = "https", 443
-		if !inside {
-			q.Method, q.URI = "CONNECT", q.Host+":443"
-		}
-	}
-	return q
-}
-
 func clients(toys []toy) (all []scheme.Client) {
 	for _, t := range toys {
 		all = append(all, t.client())
@@ -151,7 +128,7 @@ func (c *setup) proxyConfig() machine.ProxyConfig {
 	return m
 }
 
-// can are the toys that clients answer a side with.
+// can returns the toys that clients answer a side with.
 func (c *setup) can(side gss.Side) []toy {
 	if side == gss.Proxy {
 		return c.canProxy
@@ -159,8 +136,8 @@ func (c *setup) can(side gss.Side) []toy {
 	return c.canOrigin
 }
 
-// asker is the scheme that asks for credentials of the named one: a mechanism
-// within a negotiation asks under its own name.
+// asker returns the scheme that asks for credentials of the named one. A mechanism within a
+// negotiation asks under its own name.
 func (c *setup) asker(side gss.Side, name string) schemes {
 	if _, ok := c.toyFor(side, name); ok {
 		return setOf(name)
@@ -179,7 +156,7 @@ func (c *setup) mute(side gss.Side, s schemes) bool {
 	return t.shipped != nil || t.lax
 }
 
-// toyFor is the toy that serves a scheme on a side.
+// toyFor returns the toy that a client answers a scheme of a side with.
 func (c *setup) toyFor(side gss.Side, name string) (toy, bool) {
 	for _, t := range c.can(side) {
 		if setOf(t.name) == setOf(name) {
@@ -189,7 +166,7 @@ func (c *setup) toyFor(side gss.Side, name string) (toy, bool) {
 	return toy{}, false
 }
 
-// open reports whether a side asks nobody who it is.
+// open reports whether a side admits every request without authentication.
 func (c *setup) open(side gss.Side) bool { return side == gss.Proxy && len(c.proxy) == 0 }
 
 // dry reports whether a side lacks the entropy for one of its offers, so that it makes
@@ -199,7 +176,7 @@ func (c *setup) dry(side gss.Side) bool {
 	return toy.mute == gss.NoEntropy
 }
 
-// acceptorToy is the toy that a side offers a scheme with.
+// acceptorToy returns the toy that a side offers a scheme with.
 func (c *setup) acceptorToy(side gss.Side, name string) (toy, bool) {
 	list := c.origin
 	if side == gss.Proxy {
@@ -233,4 +210,18 @@ func bound8(n, otherwise uint8) uint8 {
 		return otherwise
 	}
 	return n
+}
+
+// hostile reports whether client i is.
+func (c *setup) hostile(i int) bool { return len(c.orders[i]) == 0 }
+
+// word is a request of a vocabulary.
+type word struct {
+	as            string // the only identity that it may be served under, "" for any that is proven
+	origin, proxy header.Credentials
+	method        string
+	via           bool // it came through an intermediary
+	front         bool // it came from one that the driver knows
+	stream        bool // it came over a multiplexed connection
+	early         bool
 }

@@ -24,7 +24,7 @@ type Negotiation struct {
 	trouble [2]uint8
 }
 
-// Negotiations are all of them.
+// Negotiations returns all of them.
 func Negotiations() []Negotiation {
 	trouble := [2]uint8{Quick: 2, Full: 5}
 	return []Negotiation{
@@ -54,25 +54,6 @@ func Negotiations() []Negotiation {
 		},
 	}
 }
-
-// negotiating is gss/spnego over toys. Where that cannot be, it is dead, and
-// BothComplete says so.
-func negotiating[M gss.Mechanism](c spnego.Config, toys ...M) gss.Mechanism {
-	for _, t := range toys {
-		c.Mechanisms = append(c.Mechanisms, t)
-	}
-	m, err := spnego.New(c)
-	if err != nil {
-		return spnego.Mechanism{}
-	}
-	return m
-}
-
-// The two sides, by their place in a state.
-const (
-	initiating = iota
-	accepting
-)
 
 var partyNames = [...]string{initiating: "initiator", accepting: "acceptor"}
 
@@ -219,36 +200,6 @@ func (b *bargain) story(p Path) string {
 		t.WriteString(b.labels.At(l) + "\n")
 	}
 	return t.String()
-}
-
-// negotiationMessage says what a message is.
-func negotiationMessage(token string) string {
-	if m, fault := spnego.ParseInit(token); fault.IsZero() {
-		say := "init"
-		for mech := range m.MechTypes.All() {
-			say += " " + mech.String()
-		}
-		return say + parts(m.MechToken, m.MechListMIC)
-	}
-	m, fault := spnego.ParseResp(token)
-	if !fault.IsZero() {
-		return "nonsense"
-	}
-	say := m.State.String()
-	if m.SupportedMech != "" {
-		say += " " + m.SupportedMech.String()
-	}
-	return say + parts(m.ResponseToken, m.MechListMIC)
-}
-
-func parts(token, mic gss.Token) (say string) {
-	if token.Present() {
-		say += " <" + toyToken(token.Bytes()) + ">"
-	}
-	if mic.Present() {
-		say += " +MIC"
-	}
-	return say
 }
 
 // forgery is one thing that the man in the middle does to what is under way. It gives

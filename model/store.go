@@ -20,20 +20,20 @@ func newStore(width int) *store {
 	return &store{width: width, table: make([]uint32, 1<<12)}
 }
 
-// at is state i. It is not to be written to.
+// at returns state i, which must not be written to.
 func (s *store) at(i uint32) []uint32 {
 	c := s.chunks[i>>chunkBits]
 	o := int(i&(1<<chunkBits-1)) * s.width
 	return c[o : o+s.width : o+s.width]
 }
 
-// find is the number of a state, false if it is new.
+// find returns the number of a state, and reports whether it is known.
 func (s *store) find(state []uint32) (uint32, bool) {
 	i, ok := s.slot(state)
 	return s.table[i] - 1, ok
 }
 
-// slot is where a state's number stands in the table, or would stand.
+// slot returns the place in the table of a state's number, or the empty place where it would go.
 func (s *store) slot(state []uint32) (int, bool) {
 	mask := len(s.table) - 1
 	for i := int(hash(state)) & mask; ; i = (i + 1) & mask {
@@ -46,7 +46,7 @@ func (s *store) slot(state []uint32) (int, bool) {
 	}
 }
 
-// add is the number of a state, and whether it is new.
+// add returns the number of a state, and reports whether it is new.
 func (s *store) add(state []uint32) (uint32, bool) {
 	i, ok := s.slot(state)
 	if ok {
@@ -77,7 +77,7 @@ func (s *store) grow() {
 	}
 }
 
-// bytes is what the set takes, in bytes.
+// bytes returns the size of the set in bytes.
 func (s *store) bytes() int { return 4*len(s.table) + 4*s.width<<chunkBits*len(s.chunks) }
 
 // hash mixes a tuple. Its quality decides about speed only.

@@ -38,10 +38,10 @@ func (w *System) Story(p Path) Story {
 	return s
 }
 
-// name is an agent's name, numbered where there are several.
+// name returns an agent's name, numbered where there are several.
 func (w *System) name(a agent, n uint8) string {
-	s := [...]string{aPeer: "client", aHost: "origin", aGate: "proxy", aNet: "network"}[a]
-	if a != aNet && (w.clients > 1 || a == aHost && w.slots > 1) {
+	s := [...]string{aClient: "client", aServer: "origin", aProxy: "proxy", aNet: "network"}[a]
+	if a != aNet && (w.clients > 1 || a == aServer && w.slots > 1) {
 		s += fmt.Sprint(n + 1)
 	}
 	return s
@@ -55,23 +55,23 @@ func (w *System) tell(s *Story, id uint32) {
 	var saw []any
 	up, down := "", ""
 	switch l.agent {
-	case aPeer:
-		saw = w.peerMemo.done[l.outcome].saw
+	case aClient:
+		saw = w.clientMemo.done[l.outcome].saw
 		up = "origin"
 		if w.setup.proxied {
-			up = w.name(aGate, l.number)
+			up = w.name(aProxy, l.number)
 		} else if w.slots > 1 {
-			up = w.name(aHost, l.number)
+			up = w.name(aServer, l.number)
 		}
-	case aHost:
-		saw = w.hostMemo.done[l.outcome].saw
-		down = w.name(aPeer, l.number)
+	case aServer:
+		saw = w.serverMemo.done[l.outcome].saw
+		down = w.name(aClient, l.number)
 		if w.setup.proxied {
 			down = "proxy"
 		}
-	case aGate:
-		saw = w.gateMemo.done[l.outcome].saw
-		down = w.name(aPeer, l.number)
+	case aProxy:
+		saw = w.proxyMemo.done[l.outcome].saw
+		down = w.name(aClient, l.number)
 		up = "origin"
 	case aNet:
 		switch l.outcome {
@@ -144,7 +144,7 @@ func (w *System) tell(s *Story, id uint32) {
 				note("admits " + v.info.Peer)
 			}
 		case finished:
-			if l.agent == aHost {
+			if l.agent == aServer {
 				send(down, fmt.Sprintf("%d%s%s", v.status, fields(header.Response{WWWAuthenticate: v.Challenges, AuthenticationInfo: v.Info, PersistentAuth: v.PersistentAuth}), opt(v.Close, ", closing")))
 			}
 		case forwarded:
@@ -209,7 +209,7 @@ func creds(field string, c header.Credentials) string {
 	return s + "]"
 }
 
-// written is a token as people can read it.
+// written returns a token in a form that people can read.
 func written(token string) string {
 	if leafToken(token) == token {
 		return toyToken(token)
@@ -246,7 +246,7 @@ func fields(r header.Response) string {
 	return s + opt(r.SessionBased, " Proxy-Support")
 }
 
-// Text is the story as numbered lines.
+// Text returns the story as numbered lines.
 func (s Story) Text() string {
 	var b strings.Builder
 	for i, l := range s.Lines {
@@ -265,7 +265,7 @@ func (s Story) Text() string {
 	return b.String()
 }
 
-// Mermaid is the story as a Mermaid sequence diagram.
+// Mermaid returns the story as a Mermaid sequence diagram.
 func (s Story) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("sequenceDiagram\n")

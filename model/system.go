@@ -2,7 +2,6 @@ package model
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -21,28 +20,28 @@ type System struct {
 	properties []Property
 	layout
 
-	client []machine.Client // as each client's connections begin
-	peers  Table[peer]
-	hosts  Table[host]
-	gates  Table[gate]
+	client      []machine.Client // as each client's connections begin
+	clientNodes Table[clientNode]
+	serverNodes Table[serverNode]
+	proxyNodes  Table[proxyNode]
 
-	packets Table[packet]
-	trails  Table[trail]
-	ledgers Table[ledger]
-	labels  Table[label]
+	packets           Table[packet]
+	clientHistories   Table[clientHistory]
+	acceptorHistories Table[acceptorHistory]
+	labels            Table[label]
 
-	peerMemo memo[peerOut]
-	hostMemo memo[hostOut]
-	gateMemo memo[gateOut]
+	clientMemo memo[clientOut]
+	serverMemo memo[serverOut]
+	proxyMemo  memo[proxyOut]
 	// What an outcome means to the history beside it.
 	seen [agents]memo[judged]
 	// bent are the results of the tricks.
 	bent memo[uint32]
 
-	freshHost, freshGate uint32
-	gone, unsent         uint32 // closed connections
-	hour                 uint32 // of the state whose transitions are being computed
-	next                 []uint32
+	freshServer, freshProxy uint32
+	gone, unsent            uint32 // closed connections
+	hour                    uint32 // of the state whose transitions are being computed
+	next                    []uint32
 
 	observer func(before any, e machine.Event, acts machine.Actions, after any)
 }
@@ -51,9 +50,9 @@ type System struct {
 type agent uint8
 
 const (
-	aPeer agent = iota
-	aHost
-	aGate
+	aClient agent = iota
+	aServer
+	aProxy
 	aNet
 	agents = aNet
 )
@@ -76,19 +75,21 @@ type judged struct {
 
 const maxAgents = 4
 
-// layout tells where what stands in a state.
+// layout holds the places of a state: first the budget, then for each client its node, its
+// connection, its history and those of its proxy, then for each slot its server, the history of
+// that and the connection, and the clock.
 type layout struct{ clients, slots, perClient, perSlot, width int }
 
-func (l *layout) peer(i int) int   { return 1 + i*l.perClient }
-func (l *layout) link(i int) int   { return l.peer(i) + 1 }
-func (l *layout) trail(i int) int  { return l.peer(i) + 2 }
-func (l *layout) gate(i int) int   { return l.peer(i) + 3 }
-func (l *layout) front(i int) int  { return l.peer(i) + 4 }
-func (l *layout) host(k int) int   { return 1 + l.clients*l.perClient + k*l.perSlot }
-func (l *layout) ledger(k int) int { return l.host(k) + 1 }
-func (l *layout) wire(k int) int   { return l.host(k) + 2 }
-func (l *layout) lease(k int) int  { return l.host(k) + 3 }
-func (l *layout) clock() int       { return l.width - 1 }
+func (l *layout) clientNode(i int) int      { return 1 + i*l.perClient }
+func (l *layout) link(i int) int            { return l.clientNode(i) + 1 }
+func (l *layout) clientHistory(i int) int   { return l.clientNode(i) + 2 }
+func (l *layout) proxyNode(i int) int       { return l.clientNode(i) + 3 }
+func (l *layout) front(i int) int           { return l.clientNode(i) + 4 }
+func (l *layout) serverNode(k int) int      { return 1 + l.clients*l.perClient + k*l.perSlot }
+func (l *layout) acceptorHistory(k int) int { return l.serverNode(k) + 1 }
+func (l *layout) wire(k int) int            { return l.serverNode(k) + 2 }
+func (l *layout) lease(k int) int           { return l.serverNode(k) + 3 }
+func (l *layout) clock() int                { return l.width - 1 }
 
 // A slot's lease is who owns it and who uses it, client numbers from 1, whether it is
 // open at all, and whether it was idle before it came into use.
@@ -105,142 +106,18 @@ func leaseOf(owner, user int) uint32 {
 	return slotOpen | uint32(owner+1)<<ownerBits | uint32(user+1)<<userBits
 }
 
-// newSystem makes the world that a setup describes.
-func newSystem(c *setup) (*System, error) {
-	w := &System{setup: c, properties: Properties()}
-	w.clients, w.slots, w.perClient, w.perSlot = len(c.orders), len(c.orders), 3, 2
-	if c.proxied {
-		w.perClient, w.perSlot = 5, 4
-		if w.clients > 1 && !c.tunnels || c.spare {
-			w.slots++
-		}
-	}
-	w.width = 1 + w.clients*w.perClient + w.slots*w.perSlot + 1
-	w.next = make([]uint32, w.width)
-	w.packets.ID(packet{})
-	w.trails.ID(trail{})
-	w.ledgers.ID(ledger{})
-	w.gone, w.unsent = w.packets.ID(packet{kind: closed}), w.packets.ID(packet{kind: closed, unsent: true})
-	m, err := machine.NewClient(c.clientConfig())
-	if err != nil {
-		return nil, err
-	}
-	for range c.orders {
-		w.client = append(w.client, m)
-	}
-	s, err := machine.NewServer(c.serverConfig())
-	if err != nil {
-		return nil, err
-	}
-	w.freshHost, c.fresh[gss.Origin] = w.hosts.ID(host{m: s}), s
-	if c.proxied {
-		p, err := hop.NewFront(c.proxyConfig())
-		if err != nil {
-			return nil, err
-		}
-		w.freshGate, c.fresh[gss.Proxy] = w.gates.ID(gate{front: p}), p.Machine()
-	}
-	return w, nil
-}
+type yielder func(label uint32, next []uint32)
 
-// Width implements [World].
-func (w *System) Width() int { return w.width }
-
-// Start implements [World].
-func (w *System) Start(yield func([]uint32)) {
-	s := make([]uint32, w.width)
-	s[0] = uint32(w.setup.trouble)
-	for i := range w.clients {
-		s[w.peer(i)] = w.peers.ID(peer{who: uint8(i + 1)})
-		if w.setup.proxied {
-			s[w.gate(i)] = w.freshGate
-		}
-	}
-	for k := range w.slots {
-		s[w.host(k)] = w.freshHost
-	}
-	yield(s)
-}
-
-// Actor implements [Fair]: everybody who can go on does, but the network and hostile
-// clients need not do anything.
-func (w *System) Actor(id uint32) uint32 {
-	l := w.labels.At(id)
-	if l.agent == aNet || l.agent == aPeer && w.setup.hostile(int(l.number)) {
-		return 0
-	}
-	return 1 << (uint(l.agent)*maxAgents + uint(l.number))
-}
-
-// Canonical implements [Symmetric]: upstream connections have no names, so they
-// stand in order.
-func (w *System) Canonical(s []uint32) {
-	if !w.setup.proxied || w.setup.tunnels {
-		return
-	}
-	for k := 1; k < w.slots; k++ {
-		for j := k; j > 0 && w.less(s, j, j-1); j-- {
-			for o := range w.perSlot {
-				a, b := w.host(j)+o, w.host(j-1)+o
-				s[a], s[b] = s[b], s[a]
-			}
-		}
-	}
-}
-
-func (w *System) less(s []uint32, j, k int) bool {
-	for o := w.perSlot - 1; o >= 0; o-- {
-		if a, b := s[w.host(j)+o], s[w.host(k)+o]; a != b {
-			return a > b // open ones, in use, come first
-		}
-	}
-	return false
-}
-
-// undecided reports whether a client's exchange is under way, or a hostile client's
-// request without an answer.
-func (w *System) undecided(s []uint32) bool {
-	for i := range w.clients {
-		if w.peers.values[s[w.peer(i)]].order != 0 && !(w.setup.hostile(i) && w.answeredTo(s, i)) {
-			return true
-		}
-	}
-	return false
-}
-
-// Next implements [World].
-func (w *System) Next(s []uint32, yield func(label uint32, next []uint32)) {
-	w.hour = s[w.clock()]
-	if w.hour < uint32(w.setup.hours) {
-		n := w.from(s, 0)
-		n[w.clock()]++
-		yield(w.labels.ID(label{agent: aNet, outcome: netWaits}), n)
-	}
-	for i := range w.clients {
-		w.peerMoves(s, i, yield)
-	}
-	if w.setup.proxied {
-		for i := range w.clients {
-			w.gateMoves(s, i, yield)
-		}
-	}
-	for k := range w.slots {
-		w.hostMoves(s, k, yield)
-	}
-	if s[0] > 0 {
-		w.trouble(s, yield)
-	}
-}
-
-// from is a copy of a state to be changed, with cost off the network's budget.
+// from returns a copy of a state to be changed, with cost off the network's budget. There is one
+// copy: it is overwritten by the next call.
 func (w *System) from(s []uint32, cost uint32) []uint32 {
 	copy(w.next, s)
 	w.next[0] -= cost
 	return w.next
 }
 
-// see lets the history at place at see an outcome, and gives the transition's
-// label.
+// see lets the history at a place see an outcome, and returns the transition's label. The result is
+// remembered for each pair of history and outcome.
 func (w *System) see(n []uint32, a agent, number, at int, outcome uint32, saw []any) uint32 {
 	_, j, ok := w.seen[a].get(n[at], outcome)
 	if !ok {
@@ -255,20 +132,20 @@ func (w *System) see(n []uint32, a agent, number, at int, outcome uint32, saw []
 	return id
 }
 
-// judge computes the next history and what the properties say.
+// judge computes the next history, and the verdicts of the properties on the way to it.
 func (w *System) judge(a agent, id uint32, saw []any) (j judged) {
-	if a == aPeer {
-		t := w.trails.At(id)
+	if a == aClient {
+		t := w.clientHistories.At(id)
 		for _, v := range saw {
 			j.hear(w, v, &t, nil)
 			t.see(w.setup, v)
 		}
-		j.history = w.trails.ID(t)
+		j.history = w.clientHistories.ID(t)
 		return j
 	}
-	l := w.ledgers.At(id)
+	l := w.acceptorHistories.At(id)
 	l.side = gss.Origin
-	if a == aGate {
+	if a == aProxy {
 		l.side = gss.Proxy
 	}
 	for _, v := range saw {
@@ -276,8 +153,45 @@ func (w *System) judge(a agent, id uint32, saw []any) (j judged) {
 		l.see(w.setup, v)
 	}
 	l.side = gss.Origin
-	j.history = w.ledgers.ID(l)
+	j.history = w.acceptorHistories.ID(l)
 	return j
 }
 
-type yielder func(label uint32, next []uint32)
+// hear judges one observation by every property, against the history before it: a client's, or an
+// acceptor's.
+func (j *judged) hear(w *System, v any, t *clientHistory, l *acceptorHistory) {
+	for i := range w.properties {
+		p := &w.properties[i]
+		verdict := Idle
+		switch {
+		case t != nil && p.client != nil:
+			verdict = p.client(w.setup, t, v)
+		case l != nil && p.acceptor != nil:
+			verdict = p.acceptor(w.setup, l, v)
+		}
+		switch verdict {
+		case Holds:
+			j.held.add(i)
+		case Falls:
+			j.held.add(i)
+			j.fell.add(i)
+		}
+	}
+}
+
+// undecided reports whether a client's exchange is under way, or a hostile client's request without
+// an answer.
+func (w *System) undecided(s []uint32) bool {
+	for i := range w.clients {
+		if w.clientNodes.values[s[w.clientNode(i)]].order != 0 && !(w.setup.hostile(i) && w.answeredTo(s, i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// answeredTo reports whether client i has its answer, or its connection is gone.
+func (w *System) answeredTo(s []uint32, i int) bool {
+	k := w.packets.values[s[w.link(i)]].kind
+	return k == answers || k == closed
+}

@@ -2,17 +2,18 @@ package model
 
 import "github.com/countersign-auth/countersign/hop"
 
-// wireOf is the connection that host k listens on.
+// wireOf returns the place of the connection that server k reads from.
 func (w *System) wireOf(s []uint32, k int) int {
-	if !w.setup.proxied || k < w.clients && w.peers.values[s[w.peer(k)]].inside {
+	if !w.setup.proxied || k < w.clients && w.clientNodes.values[s[w.clientNode(k)]].inside {
 		return w.link(k)
 	}
 	return w.wire(k)
 }
 
-// served is the number under which host k moves: that of the client whose request it
-// deals with where upstream connections have no names, and so no fixed places, since
-// otherwise no host would be seen to be able to move all the time.
+// served returns the number under which server k moves. Where upstream connections have no names
+// they have no fixed places either, and a server that changed its place would never be seen to be
+// able to move all the time, as weak fairness asks. It then has the number of the client that it
+// serves.
 func (w *System) served(s []uint32, k int) int {
 	if !w.setup.proxied || w.setup.tunnels {
 		return k
@@ -20,23 +21,25 @@ func (w *System) served(s []uint32, k int) int {
 	return max(userOf(s[w.lease(k)]), 0)
 }
 
-// hostMoves are what host k can do.
-func (w *System) hostMoves(s []uint32, k int, yield yielder) {
-	if ask := w.hosts.values[s[w.host(k)]].ask.Question; ask != nil {
+// serverMoves yields what server k can do.
+func (w *System) serverMoves(s []uint32, k int, yield yielder) {
+	if ask := w.serverNodes.values[s[w.serverNode(k)]].ask.Question; ask != nil {
 		for n := range w.choices(ask) {
 			if cost := uint32(min(n, 1)); cost <= s[0] {
-				w.hostMove(s, k, evAnswer+uint32(n), cost, yield)
+				w.serverMove(s, k, evAnswer+uint32(n), cost, yield)
 			}
 		}
 		return
 	}
 	if at := s[w.wireOf(s, k)]; w.packets.values[at].kind == asks {
-		w.hostMove(s, k, evReceived+at, 0, yield)
+		w.serverMove(s, k, evReceived+at, 0, yield)
 	}
 }
 
-func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) {
-	was, at := s[w.host(k)], w.wireOf(s, k)
+// serverMove yields the transitions of one event of server k: one for each status that the handler
+// may answer with, where it runs.
+func (w *System) serverMove(s []uint32, k int, event, cost uint32, yield yielder) {
+	was, at := s[w.serverNode(k)], w.wireOf(s, k)
 	for i, status := range w.setup.statuses {
 		if i > 0 {
 			if cost++; cost > s[0] {
@@ -44,25 +47,25 @@ func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) 
 			}
 		}
 		key := w.timed(event) | uint32(i)<<28
-		idx, out, ok := w.hostMemo.get(was, key)
+		idx, out, ok := w.serverMemo.get(was, key)
 		if !ok {
-			idx, out = w.hostMemo.put(was, key, w.hostStep(was, event, status))
+			idx, out = w.serverMemo.put(was, key, w.serverStep(was, event, status))
 		}
 		if i > 0 && !out.admitted {
 			return
 		}
 		admitted := out.admitted
 		n := w.from(s, cost)
-		n[w.host(k)] = out.host
+		n[w.serverNode(k)] = out.node
 		if event&(0xf<<24) == evReceived {
 			n[at] = 0
 		}
 		if out.sent != 0 {
 			n[at] = out.sent
 		}
-		label := w.see(n, aHost, w.served(s, k), w.ledger(k), idx, out.saw)
+		label := w.see(n, aServer, w.served(s, k), w.acceptorHistory(k), idx, out.saw)
 		if out.close {
-			n[w.host(k)], n[w.ledger(k)] = w.freshHost, 0
+			n[w.serverNode(k)], n[w.acceptorHistory(k)] = w.freshServer, 0
 		}
 		yield(label, n)
 		if !admitted {
@@ -74,31 +77,31 @@ func (w *System) hostMove(s []uint32, k int, event, cost uint32, yield yielder) 
 	}
 }
 
-// gateMoves are what client i's gate can do.
-func (w *System) gateMoves(s []uint32, i int, yield yielder) {
-	if w.peers.values[s[w.peer(i)]].inside {
+// proxyMoves yields what the proxy of client i can do.
+func (w *System) proxyMoves(s []uint32, i int, yield yielder) {
+	if w.clientNodes.values[s[w.clientNode(i)]].inside {
 		return
 	}
-	g := &w.gates.values[s[w.gate(i)]]
+	g := &w.proxyNodes.values[s[w.proxyNode(i)]]
 	if ask := g.ask.Question; ask != nil {
 		for n := range w.choices(ask) {
 			if cost := uint32(min(n, 1)); cost <= s[0] {
-				w.gateMove(w.from(s, cost), i, evAnswer+uint32(n), yield)
+				w.proxyMove(w.from(s, cost), i, evAnswer+uint32(n), yield)
 			}
 		}
 		return
 	}
-	at, shuts := s[w.link(i)], g.closing && !w.peers.values[s[w.peer(i)]].lost // else it is gone already
+	at, shuts := s[w.link(i)], g.closing && !w.clientNodes.values[s[w.clientNode(i)]].lost // else it is gone already
 	kind := w.packets.values[at].kind
 	if kind == asks {
 		n := w.from(s, 0)
 		n[w.link(i)] = 0
-		w.gateMove(n, i, evReceived+at, yield)
+		w.proxyMove(n, i, evReceived+at, yield)
 	}
 	if shuts && (kind == quiet || kind == asks) {
 		n := w.from(s, 0)
 		n[w.link(i)] = w.gone
-		w.gateMove(n, i, evShut, yield)
+		w.proxyMove(n, i, evShut, yield)
 	}
 	for k := range w.slots {
 		l := s[w.lease(k)]
@@ -115,26 +118,26 @@ func (w *System) gateMoves(s []uint32, i int, yield yielder) {
 		if ownerOf(l) == i {
 			event |= own
 		}
-		w.gateMove(n, i, event, yield)
+		w.proxyMove(n, i, event, yield)
 	}
 }
 
-// gateOutcome is what an event does to a gate, remembered.
-func (w *System) gateOutcome(id, event uint32) (uint32, *gateOut) {
-	idx, out, ok := w.gateMemo.get(id, w.timed(event))
+// proxyOutcome returns what an event does to a proxy, remembered.
+func (w *System) proxyOutcome(id, event uint32) (uint32, *proxyOut) {
+	idx, out, ok := w.proxyMemo.get(id, w.timed(event))
 	if !ok {
-		idx, out = w.gateMemo.put(id, w.timed(event), w.gateStep(id, event))
+		idx, out = w.proxyMemo.put(id, w.timed(event), w.proxyStep(id, event))
 	}
 	return idx, out
 }
 
-// gateMove lets gate i have an event, in state n, which it changes.
-func (w *System) gateMove(n []uint32, i int, event uint32, yield yielder) {
-	was := n[w.gate(i)]
-	idx, out := w.gateOutcome(was, event)
-	n[w.gate(i)] = out.gate
+// proxyMove yields the transition of one event of proxy i in state n, which it changes.
+func (w *System) proxyMove(n []uint32, i int, event uint32, yield yielder) {
+	was := n[w.proxyNode(i)]
+	idx, out := w.proxyOutcome(was, event)
+	n[w.proxyNode(i)] = out.node
 	w.useSlots(n, i, out.does)
-	label := w.see(n, aGate, i, w.front(i), idx, out.saw)
+	label := w.see(n, aProxy, i, w.front(i), idx, out.saw)
 	switch {
 	case out.sent != 0:
 		n[w.link(i)] = out.sent
@@ -147,8 +150,8 @@ func (w *System) gateMove(n []uint32, i int, event uint32, yield yielder) {
 	yield(label, n)
 }
 
-// forward sends a request over the connection that it is to go on. It reports false where
-// there is none, which cannot be: there is one slot more than clients.
+// forward puts a request on the connection that it is to go over. It reports false where there is
+// none, which cannot happen: there is one slot more than clients.
 func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool {
 	// Slots have no order of their own; those that are most in use are looked at last, where
 	// a pick that does not look at all would show.
@@ -193,7 +196,7 @@ func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool 
 	return true
 }
 
-// useSlots does to the upstream connections of client i what its gate says.
+// useSlots does to the upstream connections of client i what its proxy says.
 func (w *System) useSlots(n []uint32, i int, does []slotUse) {
 	for _, do := range does {
 		for k := range w.slots {
@@ -212,8 +215,9 @@ func (w *System) useSlots(n []uint32, i int, does []slotUse) {
 	}
 }
 
+// closeSlot gives upstream connection k a fresh server behind it.
 func (w *System) closeSlot(n []uint32, k int) {
-	n[w.host(k)], n[w.ledger(k)] = w.freshHost, 0
+	n[w.serverNode(k)], n[w.acceptorHistory(k)] = w.freshServer, 0
 	if w.setup.proxied {
 		n[w.wire(k)], n[w.lease(k)] = 0, 0
 	}

@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // What the network does, as a label's outcome: a trick, or one of these.
 const (
 	netClosesLink = 1000 + iota
@@ -8,7 +10,7 @@ const (
 	netWaits // an hour
 )
 
-// trouble is what the network can do for one unit of its budget.
+// trouble yields what the network can do for one unit of its budget.
 func (w *System) trouble(s []uint32, yield yielder) {
 	net := func(what, number int) uint32 {
 		return w.labels.ID(label{agent: aNet, number: uint8(number), outcome: uint32(what)})
@@ -33,7 +35,7 @@ func (w *System) trouble(s []uint32, yield yielder) {
 	}
 	for i := range w.clients {
 		bend(w.link(i), i)
-		p := &w.peers.values[s[w.peer(i)]]
+		p := &w.clientNodes.values[s[w.clientNode(i)]]
 		alive, lost, inside := p.alive, p.lost, p.inside
 		k := &w.packets.values[s[w.link(i)]]
 		if alive && !lost && k.kind == asks {
@@ -80,10 +82,20 @@ func (w *System) trouble(s []uint32, yield yielder) {
 	}
 }
 
-// loseSlot closes upstream connection k, which is client i's for the time being or for
-// good.
+// loseSlot closes upstream connection k, which client i uses for one request or owns.
 func (w *System) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
 	n := w.from(s, 1)
 	w.closeSlot(n, k)
-	w.gateMove(n, i, event, yield)
+	w.proxyMove(n, i, event, yield)
+}
+
+// tricks are all of them; a world names the ones that it uses.
+var tricks = slices.Concat(networkTricks, digestTricks, kerberosTricks)
+
+// trickSet returns the named tricks by their place in the list, -1 for a name that does not exist.
+func trickSet(names ...string) (set []int) {
+	for _, n := range names {
+		set = append(set, slices.IndexFunc(tricks, func(t trick) bool { return t.name == n }))
+	}
+	return set
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// bodyWorlds are about when a request's body goes, where more than one side has a say.
+// bodyWorlds returns worlds about when a request's body goes, where more than one side decides it.
 func bodyWorlds() []Scenario {
 	return []Scenario{
 		bothBodyWorld(), bothBodyProxyWorld(),

@@ -5,6 +5,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
+// commonWorlds returns worlds of what is likely and of what is dangerous.
 func commonWorlds() []Scenario {
 	return []Scenario{
 		originWorld(), originNTLMWorld(), originLegsWorld(), originRequestWorld(), originBodyWorld(),
@@ -22,7 +23,7 @@ func originWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Nego2, 2, proves), legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 404, 304}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 404, 304}, wrong: true,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.Nego2)), alice(as("bob"))}},
 			}
 		},
@@ -36,7 +37,7 @@ func originNTLMWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Negotiate, 2, isNTLM), legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 500}, wrong: true,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.NTLM)), alice(as("bob")), alice(at("p"))}},
 			}
 		},
@@ -54,7 +55,7 @@ func originLegsWorld() Scenario {
 				// A forged word that nothing lasts is left out: against it there is nothing
 				// to be done but to trust no such word, and who can forge it on a
 				// connection can as well use it.
-				tricks:   without(append(lies(), trickSet("replays the second leg's challenge")...), "forges Persistent-Auth: false"),
+				tricks:   without(append(attacks(), trickSet("replays the second leg's challenge")...), "forges Persistent-Auth: false"),
 				statuses: []int{200, 401}, wrong: true, optional: true, keep: machine.KeepAlways, policy: scheme.Policy{Fallback: true, AcceptHint: true},
 				maxLegs: 4, maxReconnects: 2,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(as("bob"))}},
@@ -70,7 +71,7 @@ func originRequestWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{{name: scheme.Digest}, {name: scheme.Basic}}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 500}, wrong: true,
 				orders: [][]order{{alice(), alice(knowsDigest), alice(as("bob"))}},
 			}
 		},
@@ -84,7 +85,7 @@ func originBodyWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Negotiate, 2, ends, retracts), legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500},
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 500},
 				orders: [][]order{{alice(posts(machine.Once)), alice(posts(machine.Replayable)), alice(posts(machine.Once), knows(scheme.Negotiate))}},
 			}
 		},
@@ -98,7 +99,7 @@ func originStrictWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Negotiate, 2, ends), legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500},
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 500},
 				bodies: machine.Strict, keep: machine.KeepAlways,
 				orders: [][]order{{alice(posts(machine.Once)), alice(posts(machine.Replayable)), alice(posts(machine.Once), knows(scheme.Negotiate))}},
 			}
@@ -113,7 +114,7 @@ func multiplexedWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Nego2, 1, proves), legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 500}, wrong: true,
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 500}, wrong: true,
 				policy: scheme.Policy{Fallback: true},
 				orders: [][]order{{alice(overH2), alice(overH2, knows(scheme.NTLM)), alice(overH2, knows(scheme.Negotiate))}},
 			}
@@ -128,7 +129,7 @@ func forwardedWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2), {name: scheme.Digest}}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: proxyLies(), closes: true, statuses: []int{200, 500},
+				canOrigin: toys, origin: toys, tricks: proxyAttacks(), closes: true, statuses: []int{200, 500},
 				proxied: true, pinnedFront: true, policy: scheme.Policy{Fallback: true},
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(guesses(scheme.NTLM)), alice(at("p"))}},
 			}
@@ -144,7 +145,7 @@ func proxyWorld() Scenario {
 			front := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
 			return &setup{
 				canOrigin: []toy{legs(scheme.NTLM, 2)}, origin: []toy{legs(scheme.NTLM, 2)}, optional: true,
-				canProxy: front, proxy: front, tricks: proxyLies(), closes: true, statuses: []int{200, 500}, wrong: true,
+				canProxy: front, proxy: front, tricks: proxyAttacks(), closes: true, statuses: []int{200, 500}, wrong: true,
 				proxied: true,
 				orders:  [][]order{{alice(), alice(knowsProxy(scheme.NTLM)), alice(knowsProxy(scheme.Negotiate)), alice(as("bob")), alice(transparent)}},
 			}
@@ -159,7 +160,7 @@ func bothWorld() Scenario {
 		setup: func() *setup {
 			return &setup{
 				canOrigin: []toy{legs(scheme.NTLM, 2), {name: scheme.Digest}}, origin: []toy{legs(scheme.NTLM, 2), {name: scheme.Digest}},
-				canProxy: []toy{legs(scheme.NTLM, 2)}, proxy: []toy{legs(scheme.NTLM, 2)}, tricks: proxyLies(), closes: true, statuses: []int{200, 500},
+				canProxy: []toy{legs(scheme.NTLM, 2)}, proxy: []toy{legs(scheme.NTLM, 2)}, tricks: proxyAttacks(), closes: true, statuses: []int{200, 500},
 				proxied: true, pinnedFront: true,
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM), knowsProxy(scheme.NTLM))}},
 			}
@@ -175,7 +176,7 @@ func connectWorld() Scenario {
 			return &setup{
 				canOrigin: []toy{legs(scheme.NTLM, 2)}, origin: []toy{legs(scheme.NTLM, 2)},
 				canProxy: []toy{legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}}, proxy: []toy{legs(scheme.Negotiate, 2, proves), {name: scheme.Basic}},
-				tricks: proxyLies(), closes: true, statuses: []int{200, 500}, proxied: true, tunnels: true, strictProxy: true,
+				tricks: proxyAttacks(), closes: true, statuses: []int{200, 500}, proxied: true, tunnels: true, strictProxy: true,
 				orders: [][]order{{alice(byConnect), alice(byConnect, knowsProxy(scheme.Negotiate), knows(scheme.NTLM))}},
 			}
 		},
@@ -189,7 +190,7 @@ func twoWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
+				canOrigin: toys, origin: toys, tricks: someAttacks(), closes: true, statuses: []int{200},
 				proxied: true, pinnedFront: true,
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, {alice(as("bob")), alice(as("bob"), knows(scheme.NTLM))}},
 			}
@@ -204,7 +205,7 @@ func reverseWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
+				canOrigin: toys, origin: toys, tricks: someAttacks(), closes: true, statuses: []int{200},
 				proxied: true, reverse: true, strip: true, pinnedFront: true,
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}, {alice(as("bob")), alice(as("bob"), knows(scheme.NTLM))}},
 			}
@@ -219,7 +220,7 @@ func reverseSharedWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.NTLM, 2), {name: scheme.Digest}}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: someLies(), closes: true, statuses: []int{200},
+				canOrigin: toys, origin: toys, tricks: someAttacks(), closes: true, statuses: []int{200},
 				proxied: true, reverse: true, strip: true, sharedFront: true,
 				orders: [][]order{{alice(), alice(posts(machine.Replayable))}},
 			}
@@ -248,7 +249,7 @@ func sharedFrontWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Negotiate, 1, proves), legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200},
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200},
 				sharedFront: true, careless: true, keep: machine.KeepAlways,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(as("bob"))}},
 			}
@@ -310,7 +311,7 @@ func boundsWorld() Scenario {
 			return &setup{
 				canOrigin: []toy{legs(scheme.Negotiate, 3), legs(scheme.NTLM, 2)},
 				origin:    []toy{legs(scheme.Negotiate, 3), legs(scheme.NTLM, 2, refuses)},
-				tricks:    lies(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
+				tricks:    attacks(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
 				maxLegs: 5, maxAttempts: 9, maxReconnects: 1, acceptorLegs: 2,
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate))}},
 			}

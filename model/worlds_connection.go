@@ -6,10 +6,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-func secure(o *order) { o.secure = true }
-
-// connectionWorlds are about whose a connection is, and in what state an exchange leaves
-// it.
+// connectionWorlds returns worlds about which identity a connection has, and in what state an
+// exchange leaves it.
 func connectionWorlds() []Scenario {
 	return []Scenario{
 		httpAndHttpsWorld(), twoDomainsWorld(), wrongProofWorld(), wrongProofProxyWorld(), closingOffersWorld(),
@@ -25,7 +23,7 @@ func httpAndHttpsWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.Negotiate, 2, proves), legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, keep: machine.KeepAlways, closes: true, statuses: []int{200}, tricks: lies(),
+				canOrigin: toys, origin: toys, keep: machine.KeepAlways, closes: true, statuses: []int{200}, tricks: attacks(),
 				orders: [][]order{{alice(), alice(secure), alice(knows(scheme.NTLM)), alice(secure, knows(scheme.NTLM))}},
 			}
 		},
@@ -97,7 +95,7 @@ func multiplexedNTLMWorld() Scenario {
 		setup: func() *setup {
 			toys := []toy{legs(scheme.NTLM, 2)}
 			return &setup{
-				canOrigin: toys, origin: toys, keep: machine.KeepAlways, closes: true, statuses: []int{200}, tricks: lies(), wrong: true,
+				canOrigin: toys, origin: toys, keep: machine.KeepAlways, closes: true, statuses: []int{200}, tricks: attacks(), wrong: true,
 				orders: [][]order{{alice(overH2), alice(overH2, knows(scheme.NTLM)), alice()}},
 			}
 		},

@@ -10,13 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Credentials of no scheme that any side has, and those that do not parse.
-var (
-	foreign    = []header.Credentials{header.TokenCredentials("Unheard", "token")}
-	unreadable = []header.Credentials{header.ParseCredentials("?")}
-)
-
-// towards are the requests of a hostile client that carry each of the credentials to
+// towards returns the requests of a hostile client that carry each of the credentials to
 // one side, and the one that carries none.
 func towards(side gss.Side, creds ...header.Credentials) []word {
 	words := []word{{}}
@@ -30,7 +24,7 @@ func towards(side gss.Side, creds ...header.Credentials) []word {
 	return words
 }
 
-// asWell are words, and each of them once more with something done to it.
+// asWell returns words, and each of them once more with something done to it.
 func asWell(words []word, do ...func(*word)) []word {
 	all := slices.Clone(words)
 	for _, f := range do {
@@ -47,8 +41,7 @@ func fromFront(d *word) { d.front = true }
 func onStream(d *word)  { d.stream = true }
 func inEarly(d *word)   { d.early = true }
 
-// hostileWorlds are those of hostile clients, and of clients whose connections are not
-// theirs alone.
+// hostileWorlds returns worlds of hostile clients, and of clients that share their connections.
 func hostileWorlds() []Scenario {
 	return []Scenario{
 		hostileWorld(), hostileRequestsWorld(), hostileStreamsWorld(), hostileProxyWorld(), hostileGateWorld(),
@@ -220,8 +213,8 @@ func crowdWorld() Scenario {
 	}
 }
 
-// crossed are the requests with each of some credentials for a proxy, or none, and
-// each of some for the origin, or none.
+// crossed returns the requests with each of some credentials for a proxy, or none, and each of some
+// for the origin, or none.
 func crossed(proxy, origin []header.Credentials) (words []word) {
 	for _, p := range append(proxy, header.Credentials{}) {
 		for _, o := range append(origin, header.Credentials{}) {
@@ -231,7 +224,7 @@ func crossed(proxy, origin []header.Credentials) (words []word) {
 	return words
 }
 
-// toTunnel are words that ask for a tunnel.
+// toTunnel returns words that ask for a tunnel.
 func toTunnel(words []word) []word {
 	for i := range words {
 		words[i].method = "CONNECT"
@@ -239,8 +232,8 @@ func toTunnel(words []word) []word {
 	return words
 }
 
-// mallorys are what a client of that name says to an origin with one scheme: it has
-// its own secret, and knows the name of alice.
+// mallorys returns what a client of that name says to an origin with one scheme: it has its own
+// secret, and knows the name of alice.
 func mallorys(t toy) []word {
 	mine := legsOf(gss.Origin, t, "mallory")
 	token, _ := mine[0].Token()

@@ -2,9 +2,7 @@ package model
 
 import "github.com/countersign-auth/countersign/scheme"
 
-func below(uri string) func(*order) { return func(o *order) { o.uri = uri } }
-
-// memoryWorlds are about what a client remembers of a peer between its requests.
+// memoryWorlds returns worlds about what a client remembers of a peer between its requests.
 func memoryWorlds() []Scenario {
 	return []Scenario{
 		streamsWorld(), scopesWorld(), unprovenWorld(),

@@ -8,22 +8,19 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-func put(o *order) { o.method = "PUT" }
-
-// pedants are toys with a pedant among them.
+// pedants returns toys with a pedant among them.
 func pedants(besides ...toy) []toy {
 	return append(slices.Clone(besides), toy{name: scheme.Digest, pedant: true})
 }
 
-// mutes are toys with a pedant among them that cannot make an offer.
+// mutes returns toys with a pedant among them that cannot make an offer.
 func mutes(why gss.Code, besides ...toy) []toy {
 	return append(slices.Clone(besides), toy{name: scheme.Digest, pedant: true, mute: why})
 }
 
-// rareWorlds are for what is merely possible, where commonWorlds are for what is likely
-// and what is dangerous: schemes that ask no question, schemes that ask one when all is
-// over, a proxy in a chain, a request that comes through one more intermediary than the
-// one before it.
+// rareWorlds returns worlds of what is merely possible: schemes that ask no question, schemes that
+// ask one when all is over, a proxy in a chain, a request that comes through one more intermediary
+// than the one before it.
 func rareWorlds() []Scenario {
 	return []Scenario{
 		silentWorld(), silentLegWorld(), silentBodyWorld(), silentBothWorld(), putOnceWorld(), tunnelBodyWorld(),
@@ -42,7 +39,7 @@ func silentWorld() Scenario {
 		setup: func() *setup {
 			toys := silent(gss.Origin, askingToys()...)
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 401}, orders: [][]order{knowingOrders()},
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 401}, orders: [][]order{knowingOrders()},
 			}
 		},
 	}
@@ -55,7 +52,7 @@ func silentLegWorld() Scenario {
 		setup: func() *setup {
 			toys := silent(gss.Origin, oneLegToys()...)
 			return &setup{
-				canOrigin: toys, origin: toys, tricks: lies(), closes: true, statuses: []int{200, 401},
+				canOrigin: toys, origin: toys, tricks: attacks(), closes: true, statuses: []int{200, 401},
 				keep: machine.KeepAlways, orders: [][]order{knowingOrders()},
 			}
 		},
@@ -85,7 +82,7 @@ func silentBothWorld() Scenario {
 			origin, proxy := silent(gss.Origin, askingToys()...), silent(gss.Proxy, askingToys()...)
 			return &setup{
 				canOrigin: origin, origin: origin, canProxy: proxy, proxy: proxy, proxied: true, pinnedFront: true,
-				tricks: someLies(), closes: true, statuses: []int{200, 401},
+				tricks: someAttacks(), closes: true, statuses: []int{200, 401},
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM), knowsProxy(scheme.Negotiate))}},
 			}
 		},
@@ -112,7 +109,7 @@ func tunnelBodyWorld() Scenario {
 		setup: func() *setup {
 			return &setup{
 				canOrigin: ntlmToys(), origin: ntlmToys(), canProxy: askingToys(), proxy: askingToys(), proxied: true, tunnels: true, bodies: machine.Strict,
-				tricks: proxyLies(), closes: true, statuses: []int{200},
+				tricks: proxyAttacks(), closes: true, statuses: []int{200},
 				orders: [][]order{{alice(byConnect, posts(machine.Once))}},
 			}
 		},
@@ -125,7 +122,7 @@ func lastWordsWorld() Scenario {
 		quick: size{2, 1}, full: size{2, 2},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: pedants(), origin: pedants(), closes: true, tricks: lies(), statuses: []int{200, 401}, orders: [][]order{temperedOrders()},
+				canOrigin: pedants(), origin: pedants(), closes: true, tricks: attacks(), statuses: []int{200, 401}, orders: [][]order{temperedOrders()},
 			}
 		},
 	}
@@ -137,7 +134,7 @@ func lastWordsAnonymousWorld() Scenario {
 		quick: size{2, 1}, full: size{3, 2},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: pedants(), origin: pedants(), optional: true, tricks: lies(), statuses: []int{200, 401}, orders: [][]order{temperedOrders()},
+				canOrigin: pedants(), origin: pedants(), optional: true, tricks: attacks(), statuses: []int{200, 401}, orders: [][]order{temperedOrders()},
 			}
 		},
 	}
@@ -150,7 +147,7 @@ func lastWordsProxyWorld() Scenario {
 		setup: func() *setup {
 			return &setup{
 				canOrigin: pedants(), origin: pedants(), canProxy: pedants(), proxy: pedants(), proxied: true, optional: true,
-				closes: true, tricks: proxyLies(), statuses: []int{200, 401}, orders: [][]order{temperedOrders()},
+				closes: true, tricks: proxyAttacks(), statuses: []int{200, 401}, orders: [][]order{temperedOrders()},
 			}
 		},
 	}
@@ -178,7 +175,7 @@ func lastWordsBodyWorld() Scenario {
 		setup: func() *setup {
 			return &setup{
 				canOrigin: ntlmToys(), origin: ntlmToys(), canProxy: pedants(), proxy: pedants(), proxied: true, pinnedFront: true, bodies: machine.Strict,
-				closes: true, tricks: proxyLies(), statuses: []int{200},
+				closes: true, tricks: proxyAttacks(), statuses: []int{200},
 				orders: [][]order{{alice(posts(machine.Once)), alice(posts(machine.Once), knows(scheme.NTLM))}},
 			}
 		},
@@ -319,7 +316,7 @@ func muteWorld() Scenario {
 		quick: size{2, 1}, full: size{3, 3},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: askingToys(), origin: mutes(gss.Unsupported), tricks: lies(), closes: true, statuses: []int{200},
+				canOrigin: askingToys(), origin: mutes(gss.Unsupported), tricks: attacks(), closes: true, statuses: []int{200},
 				orders: [][]order{{alice(), alice(as("bob"), knows(scheme.NTLM))}},
 			}
 		},
@@ -332,7 +329,7 @@ func muteProxyWorld() Scenario {
 		quick: size{2, 1}, full: size{3, 3},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: askingToys(), origin: askingToys(), canProxy: askingToys(), proxy: mutes(gss.Unsupported), proxied: true, tricks: proxyLies(), closes: true,
+				canOrigin: askingToys(), origin: askingToys(), canProxy: askingToys(), proxy: mutes(gss.Unsupported), proxied: true, tricks: proxyAttacks(), closes: true,
 				statuses: []int{200}, orders: [][]order{{alice(), alice(as("bob"), knowsProxy(scheme.NTLM))}},
 			}
 		},
@@ -345,7 +342,7 @@ func dryWorld() Scenario {
 		quick: size{2, 1}, full: size{2, 3},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: pedants(askingToys()...), origin: mutes(gss.NoEntropy, askingToys()...), tricks: lies(), closes: true, statuses: []int{200},
+				canOrigin: pedants(askingToys()...), origin: mutes(gss.NoEntropy, askingToys()...), tricks: attacks(), closes: true, statuses: []int{200},
 				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.NTLM)), alice(as("grace"), knowsDigest)}},
 			}
 		},
@@ -359,7 +356,7 @@ func dryProxyWorld() Scenario {
 		setup: func() *setup {
 			return &setup{
 				canOrigin: askingToys(), origin: askingToys(), canProxy: askingToys(), proxy: mutes(gss.NoEntropy, askingToys()...), proxied: true,
-				tricks: proxyLies(), closes: true, statuses: []int{200},
+				tricks: proxyAttacks(), closes: true, statuses: []int{200},
 				orders: [][]order{{alice(), alice(knowsProxy(scheme.Negotiate)), alice(knowsProxy(scheme.NTLM))}},
 			}
 		},
@@ -372,7 +369,7 @@ func oneMoreHopWorld() Scenario {
 		quick: size{2, 1}, full: size{3, 3},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: askingToys(), origin: askingToys(), tricks: append(lies(), trickSet("adds Via")...), closes: true, statuses: []int{200},
+				canOrigin: askingToys(), origin: askingToys(), tricks: append(attacks(), trickSet("adds Via")...), closes: true, statuses: []int{200},
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM))}},
 			}
 		},
@@ -436,7 +433,7 @@ func bothEachWorld() Scenario {
 		quick: size{2, 1}, full: size{3, 2},
 		setup: func() *setup {
 			return &setup{
-				canOrigin: digestToys(), origin: digestToys(), canProxy: digestToys(), proxy: digestToys(), proxied: true, tricks: proxyLies(), closes: true,
+				canOrigin: digestToys(), origin: digestToys(), canProxy: digestToys(), proxy: digestToys(), proxied: true, tricks: proxyAttacks(), closes: true,
 				statuses: []int{200}, wrong: true, orders: [][]order{{alice()}},
 			}
 		},
@@ -451,7 +448,7 @@ func bothAnyWorld() Scenario {
 			toys := slices.Concat(askingToys(), digestToys())
 			return &setup{
 				canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, proxied: true, pinnedFront: true,
-				tricks: proxyLies(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
+				tricks: proxyAttacks(), closes: true, statuses: []int{200}, wrong: true, policy: scheme.Policy{Fallback: true},
 				orders: [][]order{{alice(), alice(knows(scheme.NTLM), knowsProxy(scheme.NTLM))}},
 			}
 		},

@@ -8,14 +8,14 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// lasts is how many hours a toy's contexts are good for; those of a negative number
-// ended before they began.
+// lasts returns an option for a toy whose contexts are good for so many hours. A negative number
+// means that they ended before they began.
 func lasts(hours int64) func(*gsstoy.Toy) {
 	return func(t *gsstoy.Toy) { t.Lasts = hours }
 }
 
-// timeWorlds are those in which time passes: contexts, what a connection keeps of them
-// and what a client remembers come to their end.
+// timeWorlds returns worlds in which time passes: contexts, what a connection keeps of them and
+// what a client remembers end.
 func timeWorlds() []Scenario {
 	return []Scenario{
 		timeWorld(), timeEndedWorld(), timeProxyWorld(), timeCarelessWorld(), timeNoncesWorld(),

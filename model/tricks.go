@@ -16,9 +16,6 @@ type trick struct {
 	do   func(w *System, k packet) packet
 }
 
-// tricks are all of them; a world names the ones that it uses.
-var tricks = slices.Concat(networkTricks, digestTricks, kerberosTricks)
-
 // networkTricks work on what all schemes share, and on the tokens of toys.
 var networkTricks = []trick{
 	{"strips all challenges", answers, func(_ *System, k packet) packet {
@@ -138,15 +135,7 @@ var networkTricks = []trick{
 	}},
 }
 
-// trickSet are the named tricks by their place in the list, -1 for one that is
-// not there.
-func trickSet(names ...string) (set []int) {
-	for _, n := range names {
-		set = append(set, slices.IndexFunc(tricks, func(t trick) bool { return t.name == n }))
-	}
-	return set
-}
-
+// swapped returns a trick that puts another status in the place of a response's.
 func swapped(n int) func(*System, packet) packet {
 	return func(_ *System, k packet) packet {
 		k.resp.status = n
@@ -169,8 +158,8 @@ func challenges(do func([]header.Challenge) []header.Challenge) func(*System, pa
 	}
 }
 
-// forged puts a final token that proves nothing in the place of every token of a side,
-// or where there was none, on responses that do not ask for its credentials.
+// forged returns a trick that puts a final token which proves nothing in the place of every token
+// of a side, on responses that do not ask for its credentials.
 func forged(challenge int) func(*System, packet) packet {
 	return func(w *System, k packet) packet {
 		side, field := gss.Origin, &k.resp.header.WWWAuthenticate
@@ -210,7 +199,7 @@ func tokens(text string) func(*System, packet) packet {
 	})
 }
 
-// mechTag is how the tokens of a challenge's mechanism begin.
+// mechTag returns how the tokens of a challenge's mechanism begin.
 func mechTag(name, token string) string {
 	if token != "" {
 		return prefixOf(token)
@@ -219,13 +208,4 @@ func mechTag(name, token string) string {
 		return "toy/NTLM"
 	}
 	return "toy"
-}
-
-func prefixOf(token string) string {
-	for i := range len(token) {
-		if token[i] == ':' {
-			return token[:i]
-		}
-	}
-	return token
 }
