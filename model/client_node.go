@@ -6,7 +6,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// peerRun is one event being dealt with.
+// clientRun is one event that a client deals with.
 type clientRun struct {
 	w    *System
 	node clientNode
@@ -19,11 +19,11 @@ func (r *clientRun) saw(v any) { r.out.saw = append(r.out.saw, v) }
 // fresh one.
 func (r *clientRun) begin(order uint8, resume machine.Resume) {
 	p := &r.node
-	o := r.w.setup.orders[p.who-1][order-1]
+	o := r.w.setup.orders[p.number-1][order-1]
 	p.order, p.status = order, 0
-	p.idle, p.talked = p.alive && !r.w.setup.careless, false
-	if !p.alive || r.w.setup.careless {
-		p.m, p.alive, p.lost = r.w.client[p.who-1], true, false
+	p.idle, p.talked = p.hasConn && !r.w.setup.careless, false
+	if !p.hasConn || r.w.setup.careless {
+		p.m, p.hasConn, p.lost = r.w.client[p.number-1], true, false
 		p.h2 = o.multiplexed && resume == (machine.Resume{}) || o.multiplexed && p.h2
 		r.saw(connected{p.inside})
 	}
@@ -90,14 +90,14 @@ func (r *clientRun) step(e machine.Event) {
 	case machine.Deliver:
 		r.learn(a.Learn, a.LearnProxy)
 		status := p.status
-		connect := r.w.setup.orders[p.who-1][p.order-1].connect
+		connect := r.w.setup.orders[p.number-1][p.order-1].connect
 		p.order, p.status, p.heard = 0, 0, machine.NotHeard
 		if acts.Len() > 1 || p.lost {
 			r.drop()
 		} else if connect && 200 <= status && status < 300 && !p.inside {
 			// What runs inside is another connection, to the origin itself (HTA-15).
 			p.inside = true
-			p.m = r.w.client[p.who-1]
+			p.m = r.w.client[p.number-1]
 			r.saw(connected{true})
 		}
 	case machine.Fail:
@@ -141,7 +141,7 @@ func (r *clientRun) learn(origin, proxy machine.Facts) {
 func (r *clientRun) drop() {
 	p := &r.node
 	r.out.fresh = r.out.fresh || p.lost || !r.w.setup.careless
-	p.m, p.alive, p.lost, p.ask, p.sent = machine.Client{}, r.w.setup.careless && !p.lost, false, machine.Ask{}, 0
+	p.m, p.hasConn, p.lost, p.ask, p.sent = machine.Client{}, r.w.setup.careless && !p.lost, false, machine.Ask{}, 0
 	if p.order == 0 {
 		p.h2 = false
 	}
@@ -150,8 +150,8 @@ func (r *clientRun) drop() {
 // send puts a request on the connection.
 func (r *clientRun) send(a machine.Send) {
 	p := &r.node
-	o := r.w.setup.orders[p.who-1][p.order-1]
-	q := request{who: p.who, identity: o.identity, r: r.w.request(o, p.h2, p.inside), body: a.Body, pinned: a.Pinned}
+	o := r.w.setup.orders[p.number-1][p.order-1]
+	q := request{client: p.number, identity: o.identity, r: r.w.request(o, p.h2, p.inside), body: a.Body, pinned: a.Pinned}
 	q.r.EarlyData = o.early && !a.AfterHandshake
 	q.header = requestAfter(q.header, func(h hop.Header) { hop.ApplySend(h, a) })
 	r.saw(wrote{action: a, request: q.header})
@@ -187,7 +187,7 @@ func (r *clientRun) lose(unsent bool) {
 // clientStep returns what event e does to client number id.
 func (w *System) clientStep(id, e uint32) clientOut {
 	r := clientRun{w: w, node: w.clientNodes.At(id)}
-	if w.setup.hostile(int(r.node.who) - 1) {
+	if w.setup.hostile(int(r.node.number) - 1) {
 		return w.hostileStep(id, e)
 	}
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
@@ -206,9 +206,9 @@ func (w *System) clientStep(id, e uint32) clientOut {
 		}
 		r.step(k.resp.event())
 	case evClosed:
-		if r.node.m == (machine.Client{}) { // a front that nobody uses just now
+		if r.node.m == (machine.Client{}) { // a front without an exchange
 			r.saw(machine.Closed{})
-			r.node.alive, r.out.fresh = false, true
+			r.node.hasConn, r.out.fresh = false, true
 			break
 		}
 		if r.node.order != 0 {

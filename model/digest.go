@@ -97,7 +97,7 @@ func bodyHash(a rfc7616.Algorithm, text string) rfc7616.BodyHash {
 	return rfc7616.BodyHash{Sum: f.BodyHash([]byte(text)).String()}
 }
 
-// bodies are the texts whose hashes a driver gave for an exchange: of the request, and of
+// bodies are the texts that a driver gave the hashes of, for an exchange: of the request, and of
 // the response.
 type bodies [2]string
 
@@ -165,7 +165,7 @@ func qopOf(name string) rfc7616.QOP {
 	return rfc7616.AuthInt + 1
 }
 
-// hashedUser returns the user whose name has a hash by the named algorithm, "" if none has.
+// hashedUser returns the user that a hash by the named algorithm is the name of, "" if none.
 func hashedUser(algorithm, hash string) string {
 	f, _ := rfc7616.For(algorithmOf(algorithm, true))
 	for _, user := range users {

@@ -1,7 +1,7 @@
 // Package model is an explicit-state model checker, and the worlds in which the
 // shipped machines of this module are checked.
 //
-// A [World] is a transition system whose states are short tuples of numbers.
+// A [World] is a transition system. Its states are short tuples of numbers.
 // [Explore] walks all of it, breadth first and exactly (states are compared
 // whole, never by fingerprint), and judges a list of [Check]s: what always
 // holds, what eventually happens, what can happen at all. Every check gets its
@@ -14,7 +14,7 @@
 // mechanism of gss/gsstoy, and a network between that is hostile within a budget;
 // [MechanismWorlds] have the shipped mechanisms and schemes inside in its place:
 // gss/spnego, ntlm, kerberos and digest. In
-// [Negotiations] the contexts of gss/spnego stand alone, with a man in the middle. No
+// [Negotiations] the contexts of gss/spnego run without HTTP, with a man in the middle. No
 // second description of the protocol is written down anywhere: what is checked
 // is the code that runs. That it can be done at all rests on the machines being
 // comparable values with a pure Step. A machine's value is interned to a small

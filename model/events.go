@@ -2,7 +2,8 @@ package model
 
 import "github.com/countersign-auth/countersign/gss"
 
-// The events of a peer, as they are numbered for the memo.
+// The events of clients, servers and proxies, as they are numbered for the memo. The low
+// 24 bits are for what is said beside each, bits 28 and up for what timed and serverMove add.
 const (
 	evBegin    uint32 = iota << 24 // + order
 	evTake                         // + packet

@@ -3,7 +3,7 @@ package model
 import "slices"
 
 // eventually looks for runs on which an obligation stays open for ever: a state
-// without successors, or a fair cycle, all of whose states are open. Cycles are
+// without successors, or a fair cycle with nothing but open states. Cycles are
 // found as strongly connected components of the open states (Tarjan 1972, with a
 // stack of its own, since runs are long). For weak fairness the largest
 // component is all that has to be looked at: any smaller one has fewer of the

@@ -18,11 +18,11 @@ type World interface {
 // turns a state, in place, into the one that stands for all that look alike.
 type Symmetric interface{ Canonical(state []uint32) }
 
-// Fair is a world that says which of its labels belong to whom, so that
-// Eventually leaves out runs in which somebody who could move all the time never
-// does (weak fairness). Actors are bits; a label of nobody (0), as of a network
-// that may lose things, needs never happen. In a world that is not Fair, one
-// actor owns all labels: it can only not stop.
+// Fair is a world that says which of its labels belong to which actor, so that
+// Eventually leaves out runs in which an actor that could move all the time never
+// does (weak fairness). Actors are bits. A label without an actor (0), as that of a
+// network which may lose things, need never happen. In a world that is not Fair one
+// actor owns all labels, so that it must not stop while it can go on.
 type Fair interface {
 	Actor(label uint32) (bits uint32)
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // graph is a world given by its edges. Labels below 10 belong to actor 1, those
-// from 10 on to actor 2, and label 99 to nobody.
+// from 10 on to actor 2, and label 99 to no actor.
 type graph struct {
 	starts []uint32
 	edges  map[uint32][]edge

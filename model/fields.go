@@ -8,7 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// This file is all that stands between the shipped values and the worlds: packets and
+// This file is all that is between the shipped values and the worlds: packets and
 // what happens to connections become events, and orders become packets and what
 // becomes of connections. It decides nothing.
 

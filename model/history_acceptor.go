@@ -9,11 +9,11 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// ledger is the history of an acceptor's connection: of an origin's, or of the
+// acceptorHistory is the history of an acceptor's connection: of an origin's, or of the
 // one between a client and a proxy. It is kept from what came and what went.
 type acceptorHistory struct {
 	side gss.Side
-	by   uint8 // the client whose handshake ran over this connection
+	by   uint8 // the client that ran a handshake over this connection
 
 	identity   string // last proven here by a handshake, with its domain
 	until      int64  // when that ends, 0 for never
@@ -29,7 +29,7 @@ type acceptorHistory struct {
 	scheme   schemes
 	legs     uint8  // taken in order, without a gap
 	broken   bool   // it was refused, and nothing new began
-	user     string // whom its legs name
+	user     string // the one that its legs name
 	verified bool   // the verifier question was answered well
 	fresh    bool   // and the replay question
 
@@ -97,7 +97,7 @@ func (l *acceptorHistory) see(c *setup, v any) {
 			l.rest()
 			return
 		}
-		if v.Status != challengeStatus(l.side) { // nothing to do with who asks
+		if v.Status != challengeStatus(l.side) { // a refusal of the request, not of its credentials
 			if v.Status != 425 {
 				l.end()
 			}
@@ -179,7 +179,7 @@ func (l *acceptorHistory) arrive(c *setup, q request) {
 	l.verified, l.fresh = false, false
 	if legged(creds) {
 		l.handshakes = true
-		l.by = q.who
+		l.by = q.client
 	}
 	if !legged(creds) {
 		l.scheme, l.legs = setOf(creds.Scheme()), 1

@@ -9,14 +9,14 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// trail is the history of a client as its connection saw it: what was said on
-// the wire, what the user was asked, what the application got. It knows nothing
-// of what goes on inside the machine.
+// clientHistory records what was observable on a client's connection: what was said on
+// the wire, what the user was asked, what the application got. It knows nothing of the
+// machine's inside.
 type clientHistory struct {
 	// This connection.
 	inside   bool
-	holder   string // whose proof a server took here
-	holderTo string // and which one, host and all
+	holder   string // the identity that a server took a proof of here
+	holderTo string // and the origin of that server
 	sides    [2]standing
 	counts   [2]count // the nonces of Digest that were used last, on whatever connections
 	leased   leases
@@ -31,7 +31,7 @@ type clientHistory struct {
 	bodies     uint8 // how often a body was put on the wire
 	reconnects uint8
 	waiting    bool  // a request has no response so far
-	losses     uint8 // requests whose connection was lost in place of a response
+	losses     uint8 // requests that lost their connection in place of a response
 	proofLost  bool  // and with it the last proof of a handshake
 	empty      bool  // the last request went without the body that belongs to it
 	probe      bool  // or was a probe
@@ -102,7 +102,7 @@ type attempt struct {
 	rounds       uint8
 	heardCount   uint8              // tokens of challenges, on this connection since the first leg
 	refusals     uint8              // times that credentials were asked for
-	closing      uint8              // offers of Nego2 whose connection closed with them
+	closing      uint8              // offers of Nego2 that closed their connection
 	anew         bool               // something was given since the newest challenge
 	uses         uint8              // answers to a challenge with what was given last
 	odd          bool               // the newest challenge carries a token that cannot come now
@@ -405,7 +405,7 @@ func (a *attempt) leafNTLM() bool {
 // count is the nonce that a client of Digest used last, and its count.
 type count struct{ nonce, nc string }
 
-// ahead notes the nonces that a response gives ahead, whose counts begin at 1.
+// ahead notes the nonces that a response gives ahead. Their counts begin at 1.
 func (t *clientHistory) ahead(c *setup, h header.Response) {
 	for side, info := range [...]header.Info{gss.Origin: h.AuthenticationInfo, gss.Proxy: h.ProxyAuthenticationInfo} {
 		next, _ := info.Param("nextnonce")

@@ -5,7 +5,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// upstream is the part of a ledger that is about a proxy's connections upstream, and what
+// upstream is the part of an acceptor's history that is about a proxy's connections upstream, and what
 // they mean to the one that its client has.
 type upstream struct {
 	ownGone bool // the upstream connection that was the client's own has closed

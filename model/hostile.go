@@ -17,7 +17,7 @@ import (
 // every connection from the start, and can answer those of one on another.
 //
 // It keeps nothing, so the number of its requests has no bound: whatever it does,
-// an acceptor comes to one of finitely many states, and all of them are explored.
+// an acceptor reaches one of finitely many states, and all of them are explored.
 // "Connection: close" is not in the vocabulary. It is no affair of an acceptor's
 // machine, and what a client does after it is to close.
 
@@ -28,7 +28,7 @@ type (
 	left struct{}           // it closed its connection, or saw it closed
 )
 
-// evSay is a peer's event, besides those in peer.go: a word of its vocabulary.
+// evSay is an event of hostile clients, beside those in events.go: a word of the vocabulary.
 const evSay = 15 << 24
 
 // What a hostile client waits for, as its order under way.
@@ -43,8 +43,8 @@ func (w *System) hostileStep(id, e uint32) clientOut {
 	var out clientOut
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
 	case evSay:
-		q := w.say(&w.setup.vocabulary[arg], p.who)
-		p.alive, p.order = true, forAnswer
+		q := w.say(&w.setup.vocabulary[arg], p.number)
+		p.hasConn, p.order = true, forAnswer
 		if q.r.Method == "CONNECT" {
 			p.order = forTunnel
 		}
@@ -56,14 +56,14 @@ func (w *System) hostileStep(id, e uint32) clientOut {
 		switch {
 		case k.kind == interims:
 		case k.resp.close:
-			p, out.fresh = clientNode{who: p.who}, true
+			p, out.fresh = clientNode{number: p.number}, true
 		default:
 			p.inside = p.order == forTunnel && k.resp.status/100 == 2 // what runs in there is another connection's
 			p.order = 0
 		}
 	case evClosed:
 		out.saw = []any{left{}}
-		p, out.fresh = clientNode{who: p.who}, true
+		p, out.fresh = clientNode{number: p.number}, true
 	}
 	out.node = w.clientNodes.ID(p)
 	return out
@@ -71,7 +71,7 @@ func (w *System) hostileStep(id, e uint32) clientOut {
 
 // say returns the request of a word.
 func (w *System) say(d *word, who uint8) request {
-	q := request{who: who, identity: d.as, pinned: true, shared: d.front, r: w.request(order{method: d.method, connect: d.method == "CONNECT"}, d.stream, false)}
+	q := request{client: who, identity: d.as, pinned: true, shared: d.front, r: w.request(order{method: d.method, connect: d.method == "CONNECT"}, d.stream, false)}
 	q.r.EarlyData = d.early
 	q.header.Via, q.header.Authorization, q.header.ProxyAuthorization = d.via, d.origin, d.proxy
 	return q

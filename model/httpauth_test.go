@@ -6,7 +6,7 @@ import "testing"
 // which is also written down in Promela; spin's verifier (6.5.2, -DNOREDUCE)
 // counts it as 282,040 states and 666,556 transitions. This is the same
 // transition system statement by statement, as the verifier sees it: locals
-// that nobody reads any more are zero, and an atomic sequence is one
+// that are not read any more are zero, and an atomic sequence is one
 // transition. The explorer has to find the very same numbers.
 type httpauth struct{}
 

@@ -53,8 +53,8 @@ const (
 	badReplies
 )
 
-// The KDC of all worlds, which is dead if it cannot be, with one iteration to make a key
-// of a password: nothing depends on how long that takes.
+// kdc is the KDC of all worlds, with one iteration to make a key of a password, since
+// nothing depends on how long that takes.
 var kdc, _ = kdctest.New(kdctest.Config{Iterations: 1, Realms: []kdctest.Realm{{Name: kerberosRealm, Principals: []kdctest.Principal{
 	{Name: users[0], Password: secretOf(users[0], gss.Origin).Reveal()}, {Name: users[1], Password: secretOf(users[1], gss.Origin).Reveal()},
 	{Name: "HTTP/" + services[gss.Origin], Password: "the origin's"}, {Name: "HTTP/" + services[gss.Proxy], Password: "the proxy's"},

@@ -2,7 +2,7 @@ package model
 
 import "github.com/countersign-auth/countersign/gss"
 
-// lax is a mechanism whose initiators take whatever comes after their end for nothing.
+// lax is a mechanism with initiators that ignore whatever comes after their end.
 // No mechanism may do that; what drives it is not to depend on it.
 type lax struct{ gss.Mechanism }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // negotiating returns gss/spnego over toys. Where that cannot be it returns the zero
-// Mechanism, whose contexts fail, and BothComplete says so.
+// Mechanism: its contexts fail, and BothComplete says so.
 func negotiating[M gss.Mechanism](c spnego.Config, toys ...M) gss.Mechanism {
 	for _, t := range toys {
 		c.Mechanisms = append(c.Mechanisms, t)

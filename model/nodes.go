@@ -5,35 +5,35 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// peer is a client with its driver: the shipped machine on one connection, and
+// clientNode is a client with its driver: the shipped machine on one connection, and
 // what a driver has to remember besides.
 type clientNode struct {
-	m      machine.Client
-	who    uint8
-	alive  bool // there is a connection
-	lost   bool // it is gone, and an exchange still has to be told by its end
-	inside bool // a tunnel stands, and exchanges run inside it
-	h2     bool // the connection is multiplexed
-	begun  uint8
-	order  uint8               // of the exchange under way, index+1
-	status int                 // of the last response in it
-	idle   bool                // the connection was, before the request on its way
-	talked bool                // a 1xx came since that was sent
-	heard  machine.SessionWord // what Reopen taught about Proxy-Support
-	known  [2]machine.Space    // where a client remembers: of the origin, by this route, and of the proxy
-	ask    machine.Ask         // open question
-	sent   uint32              // the packet of the request that has no response yet
+	m       machine.Client
+	number  uint8
+	hasConn bool // there is a connection
+	lost    bool // it is gone, and an exchange still has to be told by its end
+	inside  bool // there is a tunnel, and exchanges run inside it
+	h2      bool // the connection is multiplexed
+	begun   uint8
+	order   uint8               // of the exchange under way, index+1
+	status  int                 // of the last response in it
+	idle    bool                // the connection was, before the request on its way
+	talked  bool                // a 1xx came since that was sent
+	heard   machine.SessionWord // what Reopen taught about Proxy-Support
+	known   [2]machine.Space    // where a client remembers: of the origin, by this route, and of the proxy
+	ask     machine.Ask         // open question
+	sent    uint32              // the packet of the request that has no response yet
 }
 
-// peerOut is what one event does to a peer.
+// clientOut is what one event does to a client.
 type clientOut struct {
 	node  uint32
 	sent  uint32 // packet to put on the connection, 0 for none
-	fresh bool   // the old connection is gone, and so is who was behind it
+	fresh bool   // the old connection is gone, and with it the node behind it
 	saw   []any
 }
 
-// host is an origin with its driver: the shipped machine on one connection, and
+// serverNode is an origin with its driver: the shipped machine on one connection, and
 // the request that it deals with.
 type serverNode struct {
 	m   machine.Server
@@ -43,7 +43,7 @@ type serverNode struct {
 	status int
 }
 
-// hostOut is what one event does to a host.
+// serverOut is what one event does to a server.
 type serverOut struct {
 	node     uint32
 	sent     uint32 // packet to put on the connection, 0 for none
@@ -52,7 +52,7 @@ type serverOut struct {
 	saw      []any
 }
 
-// gate is a proxy with its driver on one client connection: the shipped value, the
+// proxyNode is a proxy with its driver on one client connection: the shipped value, the
 // request that it deals with, and while its last word on a response waits for an
 // answer, that response.
 type proxyNode struct {
@@ -67,7 +67,7 @@ type proxyNode struct {
 	closing bool
 }
 
-// gateOut is what one event does to a gate.
+// proxyOut is what one event does to a proxy.
 type proxyOut struct {
 	node    uint32
 	sent    uint32   // packet for the client, 0 for none

@@ -24,14 +24,14 @@ const (
 	quiet    packetKind = iota // nothing is under way
 	asks                       // a request, on its way up
 	answers                    // a response, on its way down
-	interims                   // a 1xx that somebody forged, before what was under way
+	interims                   // a forged 1xx, before what was under way
 	closed                     // the connection is gone, and the one below has yet to see it
 )
 
-// request is a request on the wire. who tells from which client it really
-// comes, and identity for whom: history, that no machine sees.
+// request is a request on the wire. The fields client and identity tell from which client
+// and under which identity it really comes. No machine sees them: they are for histories.
 type request struct {
-	who      uint8
+	client   uint8
 	identity string
 	r        machine.Request
 	header   header.Request

@@ -24,7 +24,7 @@ var brokenHandshakeEndsConnection = Property{
 	},
 }
 
-// noIdentityAfterItsEnd checks that an identity ends when it says, in worlds whose clock moves.
+// noIdentityAfterItsEnd checks that an identity ends when it says, in worlds with a clock that moves.
 var noIdentityAfterItsEnd = Property{
 	Name: "NoIdentityAfterItsEnd",
 	Says: "No request is admitted under an identity that has ended: neither one that the connection carries, nor one that the request's own credentials proved.",

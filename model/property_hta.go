@@ -76,7 +76,7 @@ var legsStayOnConnection = Property{
 			token, _ := c.Token()
 			if m := read(token, side); m.kind == 'i' && m.leg > 1 {
 				a := &t.side[side]
-				again := a.proof == c // it was not the one who was to judge it that answered
+				again := a.proof == c // the answer did not come from the server that was to judge it
 				v = worst(v, Must(s.Pinned && a.scheme == setOf(c.Scheme()) && (a.token.leg == m.leg-1 || again)))
 			}
 		}
@@ -234,7 +234,7 @@ var noSilentDowngrade = Property{
 }
 
 // eventuallyDecided checks liveness over fair runs: of RFC 4559 section 4.1 and MS-N2HT sections 2.2.2, 2.2.3 and
-// 3.2.5 that a client which goes on comes to an end, and of the bounds of the design that no lie keeps it from there.
+// 3.2.5 that a client which goes on comes to an end, and of the bounds of the design that no false response keeps it going.
 var eventuallyDecided = Property{
 	Name: "EventuallyDecided", Kind: Eventually,
 	Says: "Every request ends: the application gets a response or a failure, whatever the peers say and the network does within its budget.",

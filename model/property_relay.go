@@ -184,7 +184,7 @@ var pooledIsOpen = Property{
 	},
 }
 
-// noPinForSharedClients checks RFC 4559 section 6 and RFC 9110 section 3.3 for a proxy whose client is a front of
+// noPinForSharedClients checks RFC 4559 section 6 and RFC 9110 section 3.3 for a proxy with a client that is a front of
 // several: an upstream connection that it kept would serve them all.
 var noPinForSharedClients = Property{
 	Name: "NoPinForSharedClients",

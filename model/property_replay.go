@@ -62,7 +62,7 @@ var unavailableAcceptsNothing = Property{
 }
 
 // leasesCountUp checks that requests which go out side by side do not get the same nonce count from a machine.Space,
-// in worlds whose clients are streams of one connection.
+// in worlds with streams of one connection for clients.
 var leasesCountUp = Property{
 	Name: "LeasesCountUp",
 	Says: "No two requests are given the same count of the nonce that was given last, in whatever order requests that go out side by side come to their end.",

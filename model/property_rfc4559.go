@@ -302,7 +302,7 @@ var upstreamNeverShared = Property{
 		if l.side == gss.Proxy || !c.proxied || l.by == 0 {
 			return Idle
 		}
-		return Must(a.who == l.by)
+		return Must(a.client == l.by)
 	}),
 }
 
@@ -316,7 +316,7 @@ var proxySupportIffPinned = Property{
 		if c.reverse {
 			return Must(!r.to.header.SessionBased)
 		}
-		// A connection that ends with this response is nobody's any more.
+		// A connection that ends with this response belongs to no client any more.
 		if r.from.close {
 			return Idle
 		}

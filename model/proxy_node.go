@@ -6,7 +6,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Bits beside the events of a gate.
+// Bits beside the events of a proxy.
 const (
 	own    = 1 << 23 // evUpstream: the connection is the client's own
 	idle   = 1 << 0  // evLost: it was idle before
@@ -103,7 +103,7 @@ func (r *proxyRun) step(e hop.Event) {
 		r.saw(wrote{action: a.Reply, response: to.header, close: to.close})
 		r.reply(to)
 	case hop.Send:
-		if a.Over == hop.Tunnel { // it stands at once
+		if a.Over == hop.Tunnel { // it is open at once
 			g.resp, g.own = response{status: 200}, false
 			r.step(hop.Response{Response: g.resp.event()})
 			return

@@ -14,7 +14,7 @@ const (
 // Scenario is one of the worlds by name.
 type Scenario struct {
 	Name string
-	// Says is who is there, and what is special about it.
+	// Says describes its parties, and what is special about it.
 	Says string
 
 	quick, full size

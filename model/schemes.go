@@ -35,7 +35,7 @@ func nameOf(s schemes) string {
 	return ""
 }
 
-// bound are the schemes whose handshakes belong to one connection.
+// bound are the schemes with handshakes, which belong to one connection.
 var bound = setOf("Nego2") | setOf("Negotiate") | setOf("NTLM")
 
 var (

@@ -7,8 +7,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// setup is a world as it is configured: who is there, what the clients' users
-// may want, and what the network may do.
+// setup is a world as it is configured: its clients, origins and proxies, what the
+// clients' users may want, and what the network may do.
 type setup struct {
 	// What the clients can answer an origin and a proxy with, and what those two
 	// offer.
@@ -27,7 +27,7 @@ type setup struct {
 
 	proxied, reverse bool
 	tunnels          bool // clients ask for tunnels
-	sharedFront      bool // who comes to the first server is a front of several
+	sharedFront      bool // the client of the first server is a front of several clients
 	strip            bool
 	chain            bool // the proxy passes on the 407 of the next one
 	domains          bool // clients are in several domains
@@ -36,7 +36,7 @@ type setup struct {
 	// learns the others know.
 	streams bool
 	spare   bool // there is an upstream connection more than clients
-	// careless: who connects is a front that puts each user's requests, made by a
+	// careless: the client is a front that puts each user's requests, made by a
 	// client that knows nothing of the others, on one and the same connection.
 	careless bool
 

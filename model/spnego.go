@@ -10,11 +10,11 @@ import (
 )
 
 // Negotiation is a world of another kind: the two shipped contexts of gss/spnego over
-// toy mechanisms, without HTTP around them, and a man in the middle who rewrites their
+// toy mechanisms, without HTTP around them, and a man in the middle that rewrites their
 // messages as he likes, but can make no MIC and no proof.
 type Negotiation struct {
 	Name string
-	// Says is who is there.
+	// Says describes the two parties in a sentence.
 	Says string
 
 	sides  [2]gss.Mechanism // initiator, acceptor
@@ -66,7 +66,7 @@ type party struct {
 }
 
 // parcel is the message that is under way, if to is a side, and what each side sent
-// last, for whoever wants to send it again.
+// last, so that it can be sent again.
 type parcel struct {
 	to    int8 // -1: nothing is under way
 	token string

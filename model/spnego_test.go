@@ -50,7 +50,7 @@ func TestNegotiations(t *testing.T) {
 	}
 }
 
-// bent is a mechanism whose contexts tell lies about themselves.
+// bent is a mechanism with contexts that report what is not so.
 type bent struct {
 	gss.Mechanism
 	lie lie

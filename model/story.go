@@ -9,8 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Line is one thing that happened, in words. From and To are the same where it
-// is nobody's message.
+// Line is one thing that happened, in words. From and To are the same where it is
+// not a message.
 type Line struct{ From, To, Text string }
 
 // Story is a path in words.
@@ -133,7 +133,7 @@ func (w *System) tell(s *Story, id uint32) {
 		case left:
 			note("is rid of its connection")
 		case arrived:
-			note(fmt.Sprintf("takes %s from client %d%s%s%s", v.r.Method, v.who, creds("Authorization", v.header.Authorization),
+			note(fmt.Sprintf("takes %s from client %d%s%s%s", v.r.Method, v.client, creds("Authorization", v.header.Authorization),
 				creds("Proxy-Authorization", v.header.ProxyAuthorization), opt(v.header.Via, " Via")))
 		case refused:
 			send(down, fmt.Sprintf("%d%s%s", v.Status, list(v.Challenges), opt(v.Close, ", closing")))

@@ -9,12 +9,12 @@ import (
 // implements [World], [Fair] and [Symmetric]; it fills its tables as it is
 // explored, so one System belongs to one explorer at a time.
 //
-//	client 1 --link-- [gate 1] --wire-- host 1
-//	client 2 --link-- [gate 2] --wire-- host 2 ...
+//	client 1 --link-- [proxy 1] --wire-- server 1
+//	client 2 --link-- [proxy 2] --wire-- server 2 ...
 //
-// Without gates the link leads to the host of the same number. With them a host
-// stands at the end of each upstream connection (slot), and any gate may come
-// to use any slot.
+// Without proxies the link leads to the server of the same number. With them there is
+// a server at the end of each upstream connection (slot), and any proxy may come to use
+// any slot.
 type System struct {
 	setup      *setup
 	properties []Property
@@ -40,13 +40,13 @@ type System struct {
 
 	freshServer, freshProxy uint32
 	gone, unsent            uint32 // closed connections
-	hour                    uint32 // of the state whose transitions are being computed
+	hour                    uint32 // of the state that Next computes the transitions of
 	next                    []uint32
 
 	observer func(before any, e machine.Event, acts machine.Actions, after any)
 }
 
-// agent is who a label belongs to.
+// agent is the part of a world that a label belongs to.
 type agent uint8
 
 const (
@@ -91,8 +91,8 @@ func (l *layout) wire(k int) int            { return l.serverNode(k) + 2 }
 func (l *layout) lease(k int) int           { return l.serverNode(k) + 3 }
 func (l *layout) clock() int                { return l.width - 1 }
 
-// A slot's lease is who owns it and who uses it, client numbers from 1, whether it is
-// open at all, and whether it was idle before it came into use.
+// A slot's lease holds the client that owns it and the one that uses it, numbered from 1,
+// whether it is open at all, and whether it was idle before it came into use.
 const (
 	slotOpen   = 1
 	slotReused = 2

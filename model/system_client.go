@@ -110,7 +110,7 @@ func (w *System) hostileMoves(s []uint32, i int, yield yielder) {
 			w.clientMove(s, i, evSay+uint32(n), 0, 0, yield)
 		}
 	}
-	if p.alive {
+	if p.hasConn {
 		w.clientMove(s, i, evClosed, 0, 0, yield)
 	}
 }

@@ -52,7 +52,7 @@ func (w *System) Start(yield func([]uint32)) {
 	s := make([]uint32, w.width)
 	s[0] = uint32(w.setup.trouble)
 	for i := range w.clients {
-		s[w.clientNode(i)] = w.clientNodes.ID(clientNode{who: uint8(i + 1)})
+		s[w.clientNode(i)] = w.clientNodes.ID(clientNode{number: uint8(i + 1)})
 		if w.setup.proxied {
 			s[w.proxyNode(i)] = w.freshProxy
 		}

@@ -36,7 +36,7 @@ func (w *System) trouble(s []uint32, yield yielder) {
 	for i := range w.clients {
 		bend(w.link(i), i)
 		p := &w.clientNodes.values[s[w.clientNode(i)]]
-		alive, lost, inside := p.alive, p.lost, p.inside
+		alive, lost, inside := p.hasConn, p.lost, p.inside
 		k := &w.packets.values[s[w.link(i)]]
 		if alive && !lost && k.kind == asks {
 			n := w.from(s, 1)

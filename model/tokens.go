@@ -11,7 +11,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// message is a toy's token as anybody on the wire can read it.
+// message is a toy's token as it can be read on the wire.
 type message struct {
 	kind   byte  // 'h', 'i', 'c', 'f' or 'x'; 0 for what is no toy's token
 	leg    uint8 // of 'i' and 'c'
@@ -84,7 +84,7 @@ func toyToken(token string) string {
 	return leaf
 }
 
-// hidden stands for a proof that does not show for whom it is meant.
+// hidden stands for a proof that does not show which side it is meant for.
 const hidden = "hidden"
 
 // leafToken returns the mechanism's own token in one of gss/spnego. An acceptor's opening stands

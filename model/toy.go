@@ -10,7 +10,7 @@ import (
 type toy struct {
 	name string
 	mech gsstoy.Toy
-	// inside: the mechanism is negotiated by gss/spnego, whose only one it is.
+	// inside: the mechanism is negotiated by gss/spnego, as the only one.
 	inside bool
 	// shipped is what stands in the toy's place, nil for the toy itself.
 	shipped *shipped

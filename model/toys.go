@@ -28,7 +28,7 @@ func proves(t *gsstoy.Toy)   { t.Final, t.Mutual = true, true } // the acceptor 
 func ends(t *gsstoy.Toy)     { t.Final = true }                 // the acceptor ends with a token
 func isNTLM(t *gsstoy.Toy)   { t.OID, t.Bound = gss.NTLM, true }
 func retracts(t *gsstoy.Toy) { t.Early = true }
-func refuses(t *gsstoy.Toy)  { t.Refuses = true } // the acceptor refuses everybody
+func refuses(t *gsstoy.Toy)  { t.Refuses = true } // the acceptor refuses every client
 
 // silent returns toys that need not ask: they know the secret of alice for a side, and nothing
 // else.
@@ -87,8 +87,8 @@ func (t toy) mechanism(side int) gss.Mechanism {
 	return m
 }
 
-// shippedNTLM is what package ntlm makes of an ordinary configuration; dead if
-// it would not.
+// shippedNTLM is package ntlm with an ordinary configuration. If that were refused it would
+// be the zero Mechanism: its contexts fail, and no world with it would complete.
 var shippedNTLM, _ = nlmp.New(nlmp.Config{Computer: "O", DNSComputer: "o"})
 
 // whole puts package ntlm in the place of a toy of NTLM's.

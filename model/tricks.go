@@ -143,7 +143,7 @@ func swapped(n int) func(*System, packet) packet {
 	}
 }
 
-// challenges works on the challenges of the side whose status it is.
+// challenges returns a trick on the challenges of the side that the status is of.
 func challenges(do func([]header.Challenge) []header.Challenge) func(*System, packet) packet {
 	return func(_ *System, k packet) packet {
 		field := &k.resp.header.WWWAuthenticate

@@ -53,7 +53,7 @@ func originLegsWorld() Scenario {
 			return &setup{
 				canOrigin: toys, origin: toys, closes: true,
 				// A forged word that nothing lasts is left out: against it there is nothing
-				// to be done but to trust no such word, and who can forge it on a
+				// to be done but to trust no such word, and an attacker that can forge it on a
 				// connection can as well use it.
 				tricks:   without(append(attacks(), trickSet("replays the second leg's challenge")...), "forges Persistent-Auth: false"),
 				statuses: []int{200, 401}, wrong: true, optional: true, keep: machine.KeepAlways, policy: scheme.Policy{Fallback: true, AcceptHint: true},

@@ -475,8 +475,8 @@ func travellingOrders() []order {
 	return []order{alice(), alice(knows(scheme.NTLM)), alice(at("p")), alice(at("p"), knows(scheme.NTLM))}
 }
 
-// temperedOrders returns a request of each of the users in tempers, but of grace, for
-// whom a world of its own has no entropy.
+// temperedOrders returns a request of each of the users in tempers but grace: she has a
+// world without entropy.
 func temperedOrders() []order {
 	all := []order{alice()}
 	for _, name := range []string{"bob", "carol", "dave", "erin", "frank", "heidi", "ivan"} {

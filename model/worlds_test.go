@@ -185,7 +185,7 @@ func TestTrickNames(t *testing.T) {
 func TestStory(t *testing.T) {
 	s := Worlds()[slices.IndexFunc(Worlds(), func(s Scenario) bool { return s.Name == "shared-front" })]
 	c := s.setup()
-	c.requests, c.trouble, c.sharedFront = 2, 0, false // nobody told the origin about the front
+	c.requests, c.trouble, c.sharedFront = 2, 0, false // the origin does not know about the front
 	w, err := newSystem(c)
 	if err != nil {
 		t.Fatal(err)
