@@ -7,7 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/header"
-	nlmp "github.com/countersign-auth/countersign/ntlm"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -71,13 +71,13 @@ func toyToken(token string) string {
 	if text := kerberosToken(leaf); text != "" {
 		return text
 	}
-	if _, fault := nlmp.ParseNegotiate(leaf); fault.IsZero() {
+	if _, fault := ntlmssp.ParseNegotiate(leaf); fault.IsZero() {
 		return "toy/NTLM:i1"
 	}
-	if _, fault := nlmp.ParseChallenge(leaf); fault.IsZero() {
+	if _, fault := ntlmssp.ParseChallenge(leaf); fault.IsZero() {
 		return "toy/NTLM:c1"
 	}
-	if m, fault := nlmp.ParseAuthenticate(leaf); fault.IsZero() {
+	if m, fault := ntlmssp.ParseAuthenticate(leaf); fault.IsZero() {
 		user, _ := m.Flags.Text(m.User)
 		return "toy/NTLM:i2:u=" + user + ":p=" + hidden
 	}
