@@ -122,7 +122,7 @@ func TestHostClientsOfOneConfiguration(t *testing.T) {
 }
 
 // A URI whose port is none leads nowhere.
-func TestPortsThatAreNone(t *testing.T) {
+func TestInvalidPorts(t *testing.T) {
 	tr := newTransport(t, nil)
 	for _, authority := range []string{"h.example:99999", "h.example:0", "[::1]:65536", "a:b:80"} {
 		dialed := false

@@ -22,18 +22,18 @@ import (
 // content is a request's body over all legs of its exchange.
 type content struct {
 	kind   machine.Body
-	length int64                         // -1 if not known
-	open   func() (io.ReadCloser, error) // Replayable: from the start
+	length int64                         // -1 if unknown
+	open   func() (io.ReadCloser, error) // Replayable: opens the body from its start
 	once   io.ReadCloser                 // Once
 	closed sync.Once
 }
 
-// newContent looks at how often a request's body can be sent. With buffer > 0 a
-// body of up to that many bytes that cannot be read twice is read into memory.
-// An error is the body's own, or the context's.
+// newContent determines how often a request's body can be sent. A body without GetBody
+// of at most buffer bytes is read into memory. An error is that of the body or of the
+// context.
 func newContent(ctx context.Context, r *http.Request, buffer int64) (*content, error) {
 	c := &content{length: r.ContentLength}
-	if c.length == 0 { // net/http: not known, where there is a body
+	if c.length == 0 { // in net/http, unknown if there is a body
 		c.length = -1
 	}
 	switch {
@@ -53,7 +53,8 @@ func newContent(ctx context.Context, r *http.Request, buffer int64) (*content, e
 	return c, nil
 }
 
-// buffer reads a body whole, or gives back what it read where that is too much.
+// buffer reads a body completely, or puts back what it read if the body is longer than
+// limit.
 func (c *content) buffer(ctx context.Context, body io.ReadCloser, limit int64) error {
 	stop := context.AfterFunc(ctx, func() { body.Close() })
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
@@ -78,20 +79,20 @@ func (c *content) buffer(ctx context.Context, body io.ReadCloser, limit int64) e
 	return nil
 }
 
-// joined reads from one and closes another.
+// joined reads from one value and closes another.
 type joined struct {
 	io.Reader
 	io.Closer
 }
 
-// close closes a body of which there is only one.
+// close closes a body that can be sent only once.
 func (c *content) close() {
 	if c.once != nil {
 		c.closed.Do(func() { c.once.Close() })
 	}
 }
 
-// sum answers the question for the body's hash.
+// sum answers a question for the body's hash.
 func (c *content) sum(a digest.Algorithm) gss.Answer {
 	switch c.kind {
 	case machine.NoBody:
@@ -111,8 +112,8 @@ func (c *content) sum(a digest.Algorithm) gss.Answer {
 	return digest.BodyHash{Sum: hex.EncodeToString(h.Sum(nil))}
 }
 
-// newHash is the algorithm's hash for what is too long to be held in memory; nil
-// where it may not be used.
+// newHash returns the algorithm's hash function for a body that is too long to hold in
+// memory. It returns nil if the algorithm may not be used.
 func newHash(a digest.Algorithm) hash.Hash {
 	if _, err := digest.For(a); err != nil { // unknown, or barred in FIPS-only mode
 		return nil
@@ -126,22 +127,21 @@ func newHash(a digest.Algorithm) hash.Hash {
 	return sha512.New512_256()
 }
 
-// upload is a body on its way with one leg's request, or its absence. It knows how much of it went
-// out, and a one-shot body it can hold back. net/http reads request bodies in
-// goroutines of its own, and goes on doing so after the response came; and where
-// a final status answers Expect: 100-continue, it sends the body nevertheless, to
-// keep the connection. That would spend a body which the next leg needs
-// (HTA-22).
+// upload is the request body of one leg, or the absence of one. It knows how much of
+// the body was sent, and can hold back a one-shot body. net/http reads request bodies
+// in its own goroutines and continues to do so after the response has arrived. If a
+// final status answers Expect: 100-continue, it sends the body nevertheless, to keep
+// the connection. That would consume a body that the next leg needs (HTA-22).
 type upload struct {
 	content *content
-	body    io.ReadCloser // nil: this leg sends none
+	body    io.ReadCloser // nil if this leg sends none
 
 	mu        sync.Mutex
 	wake      sync.Cond
-	expecting bool // the body waits for 100 (Continue), as long as net/http lets it
-	early     bool // a response began to come in before any 100
+	expecting bool // the body waits for 100 (Continue), as long as net/http allows
+	early     bool // a response began to arrive before any 100
 	state     uploadState
-	started   bool // a Read was let through
+	started   bool // a Read was allowed
 	read      int64
 	ended     bool // all of it was read
 	closed    bool // net/http closed it
@@ -152,15 +152,15 @@ type uploadState uint8
 
 const (
 	flowing uploadState = iota
-	held                // the machine has the word
-	halted              // this leg's body goes no further
-	settled             // the exchange is over, and the body net/http's alone
+	held                // waiting for the machine's decision
+	halted              // this leg sends no more of the body
+	settled             // the exchange is over; the body belongs to net/http
 )
 
-// errHalted ends the sending of a body that another leg takes over.
+// errHalted ends the sending of a body that another leg will send.
 var errHalted = errors.New("nethttp: the server answered before the request's body was sent")
 
-// upload readies the body for a leg that sends it, or none for one that does not.
+// upload prepares the body for a leg. If the leg sends no body, the upload has none.
 func (c *content) upload(sends, expecting bool) (u *upload, err error) {
 	u = &upload{content: c}
 	u.wake.L = &u.mu
@@ -174,7 +174,7 @@ func (c *content) upload(sends, expecting bool) (u *upload, err error) {
 	return u, err
 }
 
-// once reports whether this is a body that other legs may need.
+// once reports whether this is a one-shot body, which another leg may need.
 func (u *upload) once() bool { return u.body != nil && u.content.kind == machine.Once }
 
 // Read implements io.Reader.
@@ -201,8 +201,8 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refused reports whether a response came in place of the 100 that the body
-// waits for.
+// refused reports whether a response arrived in place of the 100 that the body waits
+// for.
 func (u *upload) refused() bool { return u.expecting && u.early && !u.started }
 
 // Close implements io.Closer. A one-shot body that was not touched stays open
@@ -221,8 +221,8 @@ func (u *upload) Close() error {
 	return nil
 }
 
-// hold stops a one-shot body, and says how much of it is on the wire. A read that
-// was begun counts: its bytes are lost for another leg.
+// hold stops a one-shot body and returns how much of it was sent. A Read that has begun
+// counts, since its bytes are lost to another leg.
 func (u *upload) hold() machine.Sent {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -238,14 +238,15 @@ func (u *upload) hold() machine.Sent {
 	return machine.SentSome
 }
 
-// began reports whether some of the body went out.
+// began reports whether some of the body was sent.
 func (u *upload) began() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.read > 0
 }
 
-// resolve lets a held body go on, or not. What was resolved stays so.
+// resolve releases a held body or ends it. A later state is never replaced by an
+// earlier one.
 func (u *upload) resolve(to uploadState) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -258,22 +259,22 @@ func (u *upload) resolve(to uploadState) {
 	u.wake.Broadcast()
 }
 
-// touched reports whether a one-shot body is not whole any more.
+// touched reports whether some of a one-shot body has been consumed.
 func (u *upload) touched() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.once() && u.started
 }
 
-// failure is what the body itself failed with.
+// failure returns the error of reading the body, if any.
 func (u *upload) failure() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.err
 }
 
-// responding notes the first byte of a response, and continued the 100 that it
-// may have been the first byte of.
+// responding records the first byte of a response; continued records that it was a 100
+// (Continue).
 func (u *upload) responding() { u.note(true) }
 func (u *upload) continued()  { u.note(false) }
 

@@ -20,8 +20,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// V15: whatever the scheme, and however often a body can be read, the handler
-// gets all of it, once.
+// V15: with every scheme, and whether or not a body can be read again, the handler
+// receives all of it, once.
 func TestBodyArrivesOnce(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	two, twoClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
@@ -62,7 +62,7 @@ func TestBodyArrivesOnce(t *testing.T) {
 					}, tune, sc.server)
 					c := newClient(t, func(c *nethttp.ClientConfig) {
 						c.BufferBody = b.buffer
-						c.Base = &http.Transport{ExpectContinueTimeout: time.Hour} // a wait for it would not go unnoticed
+						c.Base = &http.Transport{ExpectContinueTimeout: time.Hour} // a test that waited for it would time out
 						if tune != nil {
 							c.Base.TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
 						}
@@ -85,8 +85,8 @@ func TestBodyArrivesOnce(t *testing.T) {
 	}
 }
 
-// HTA-22: one more leg after a body of which there is only one is a typed
-// failure.
+// HTA-22: if a one-shot body is needed for another leg, the exchange fails with a typed
+// fault.
 func TestBodySpent(t *testing.T) {
 	early, earlyClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 3, Early: true})
 	s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +98,7 @@ func TestBodySpent(t *testing.T) {
 	<-body.closed
 }
 
-// A body is closed, whatever becomes of its request.
+// A body is closed, whatever the outcome of its request.
 func TestBodyIsClosed(t *testing.T) {
 	server, client := digestPair(t)
 	site := newSite(t, hello, nil, server)
@@ -111,7 +111,7 @@ func TestBodyIsClosed(t *testing.T) {
 		"delivered":            {site.URL, client},
 		"failed":               {site.URL, other},
 		"refused by a 403":     {forbidden.URL, client},
-		"nobody listens":       {"http://127.0.0.1:1", client},
+		"refused connection":   {"http://127.0.0.1:1", client},
 		"no scheme of http":    {"gopher://example.com", client},
 		"a host that is empty": {"http://", client},
 	} {
@@ -135,7 +135,7 @@ func TestBodyIsClosed(t *testing.T) {
 	}
 }
 
-// What a body fails with is what the application gets.
+// An error of reading the body is returned to the application.
 func TestBodyFails(t *testing.T) {
 	server, client := digestPair(t)
 	s := newSite(t, hello, nil, server)
@@ -153,8 +153,8 @@ type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
-// A server that looks at neither Expect nor the body, and answers at once, costs
-// the connection and not the body.
+// If a server ignores Expect and the body, and answers at once, the connection is lost
+// but not the body.
 func TestBodyHeldBack(t *testing.T) {
 	_, client := digestPair(t)
 	got := make(chan string, 1)
@@ -179,8 +179,8 @@ func TestBodyHeldBack(t *testing.T) {
 	<-body.closed
 }
 
-// A server that keeps the connection open after its 401 would get the body from
-// net/http all the same: that costs the connection here, and not the body.
+// If a server keeps the connection open after its 401, net/http would still send it the
+// body. The transport closes the connection instead and keeps the body.
 func TestBodyNotWastedOnChallenge(t *testing.T) {
 	_, client := digestPair(t)
 	l := listen(t)
@@ -228,9 +228,9 @@ func TestBodyNotWastedOnChallenge(t *testing.T) {
 	}
 }
 
-// A connection that breaks while a body waits for 100 (Continue), after a
-// response began, is noticed.
-func TestBodyWaitsForNobody(t *testing.T) {
+// If a connection fails after a response has begun, while a body waits for 100
+// (Continue), the wait ends.
+func TestBodyConnectionLost(t *testing.T) {
 	_, client := digestPair(t)
 	l := listen(t)
 	go func() {
@@ -259,7 +259,7 @@ func TestBodyWaitsForNobody(t *testing.T) {
 	<-body.closed
 }
 
-// Strict authenticates first, by a request without the body.
+// A scheme with Strict authenticates first, with a request without the body.
 func TestBodyStrict(t *testing.T) {
 	two, twoClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	s := newSite(t, hello, nil, two)

@@ -16,9 +16,9 @@ import (
 
 // The defaults of a [ClientConfig].
 const (
-	// DefaultClientDrain bounds, in bytes, what is read of a challenge's content.
+	// DefaultClientDrain bounds, in bytes, how much of a challenge's content is read.
 	DefaultClientDrain = 256 << 10
-	// DefaultExpectTimeout is how long a body waits for 100 (Continue) where
+	// DefaultExpectTimeout is how long a body waits for 100 (Continue) if
 	// Base.ExpectContinueTimeout is 0.
 	DefaultExpectTimeout = time.Second
 
@@ -29,82 +29,87 @@ const (
 type ClientConfig struct {
 	_ struct{}
 
-	// Machine are the schemes and the policy. Without schemes every challenge ends
-	// in an [*Error].
+	// Machine configures the schemes and the policy. Without schemes every challenge
+	// results in an [*Error].
 	Machine machine.ClientConfig
-	// Source answers what the schemes ask, with the request's context. Nil declines
-	// everything.
+	// Source answers the schemes' questions, with the request's context. A nil Source
+	// declines every question.
 	//
-	// A Source may answer by that context, and so for several users. Where requests
-	// carry no name ([WithIdentity]) it is asked again before a connection that was
-	// authenticated by its answers, or that runs in a tunnel which was, serves another
-	// request: the same questions, once for each request, with the new request's
-	// context. Any other answer takes another connection, and so does an answer that
-	// holds a pointer and is no gss.Subject. A Source that answers one user's password
-	// from memory need not care; one that prompts or looks things up should keep its
-	// answers, or name identities.
+	// A Source may base its answers on that context, and so serve several users. For
+	// requests without an identity ([WithIdentity]) it is asked again before a
+	// connection that was authenticated by its answers, or that runs in a tunnel
+	// authenticated by them, serves another request: the same questions, once for each
+	// request, with the new request's context. If an answer differs, or if it holds a
+	// pointer and is not a gss.Subject, the request gets another connection. This does
+	// not matter to a Source that answers with one user's password from memory; a
+	// Source that prompts or looks things up should cache its answers, or requests
+	// should have identities.
 	Source answer.Source
-	// Base says how to connect, and bounds: its dialer, TLS configuration,
-	// protocols, timeouts, limits on idle connections (MaxIdleConns,
-	// MaxIdleConnsPerHost, IdleConnTimeout) and on headers. It is copied, and never
-	// carries a request itself. Nil is http.DefaultTransport without its proxy. Its
-	// Proxy is not used; custom TLS dialers, which hide what channel bindings are
-	// made of, are refused.
+	// Base configures how connections are made: dialer, TLS configuration, protocols,
+	// timeouts, and the limits on idle connections (MaxIdleConns, MaxIdleConnsPerHost,
+	// IdleConnTimeout) and headers. It is copied, and never carries a request itself.
+	// Nil means http.DefaultTransport without its proxy. Base.Proxy is not used. Custom
+	// TLS dialers are refused, because they hide the TLS state that channel bindings
+	// are computed from.
 	//
-	// Its functions are called when a connection is made, and not when it is used
-	// again. A DialContext, or a GetClientCertificate of its TLSClientConfig, that
-	// serves several users by the context needs [WithIdentity].
+	// The functions of Base are called when a connection is made, not when it is
+	// reused. If DialContext, or GetClientCertificate of TLSClientConfig, serves
+	// several users by the context, requests need [WithIdentity].
 	Base *http.Transport
-	// Proxy gives a request's proxy, as http.Transport.Proxy does, and with the
-	// same schemes. Requests for http origins are forwarded by an HTTP proxy, those
-	// for https go through a tunnel. Nil, or a nil URL, is none. User information in
-	// the URL answers the proxy's questions that Source declines.
+	// Proxy returns the proxy for a request, as http.Transport.Proxy does, and with the
+	// same URL schemes. Requests for http origins are forwarded by an HTTP proxy, those
+	// for https go through a tunnel. If Proxy or the returned URL is nil, no proxy is
+	// used. User information in the URL answers the proxy's questions that Source
+	// declines.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Multiplexed, if not nil, connects to https origins that no proxy stands before, in place of
-	// Base: by HTTP/3, see drivers/http3. Base still connects where an exchange needs a connection of
-	// its own, as NTLM does; with OnlyMultiplexed such an exchange ends in an [*Error] with
-	// gss.Unsupported.
+	// Multiplexed, if not nil, connects to https origins that are reached without a
+	// proxy, in place of Base, for example by HTTP/3: see drivers/http3. Base still
+	// connects if an exchange needs a connection of its own, as NTLM does; with
+	// OnlyMultiplexed such an exchange ends in an [*Error] with gss.Unsupported.
 	Multiplexed     func(ctx context.Context, host string, port uint16) (Multiplexed, error)
 	OnlyMultiplexed bool
-	// Discovered: proxies were found by the network, not configured by hand, and
-	// get no Negotiate (C1).
+	// Discovered says that proxies were discovered from the network, not configured
+	// manually. Such proxies get no Negotiate credentials.
 	Discovered bool
-	// BufferBody makes request bodies that cannot be read twice replayable, by
-	// reading as many bytes of them into memory before anything is sent. What is
-	// longer, and every such body where it is 0, goes out once at most.
+	// BufferBody makes request bodies without GetBody replayable: up to so many bytes
+	// of the body are read into memory before anything is sent. A longer body, and
+	// every such body if BufferBody is 0, is sent at most once.
 	BufferBody int64
-	// MaxDrain bounds, in bytes, what is read of a challenge's content to keep its
-	// connection; beyond it the connection is closed. 0 is DefaultClientDrain.
+	// MaxDrain bounds, in bytes, how much of a challenge's content is read so that the
+	// connection can be reused; a connection with more is closed. 0 means
+	// DefaultClientDrain.
 	MaxDrain int64
-	// MaxBody bounds, in bytes, the content of a response that is held in memory to
-	// verify a proof over it (Digest's qop=auth-int). A longer one, or one that Base
-	// decompressed, cannot be verified, and fails. 0 is DefaultMaxBody.
+	// MaxBody bounds, in bytes, the response content that is held in memory to verify a
+	// proof over it (Digest's qop=auth-int). Longer content, and content that Base
+	// decompressed, cannot be verified, so that the exchange fails. 0 means
+	// DefaultMaxBody.
 	MaxBody int64
-	// Observer, if not nil, sees every step of every machine. Steps of one machine
-	// come in order.
+	// Observer, if not nil, is called for every step of every machine. The steps of one
+	// machine are reported in order.
 	Observer Observer
 }
 
-// Transport is an http.RoundTripper that authenticates: it answers 401 and 407
-// by as many requests as the scheme takes, over connections of its own that
-// belong to one user each: of one identity (see [WithIdentity]) or, without a name,
-// of one set of answers (see ClientConfig.Source), and of one user of the proxy. It
-// may be used by several goroutines at once. Make one with [NewTransport].
+// Transport is an http.RoundTripper that authenticates. It answers 401 and 407
+// responses with as many requests as the scheme needs, over connections of its own. A
+// connection belongs to one user: to one identity (see [WithIdentity]) or, without an
+// identity, to one set of answers (see ClientConfig.Source), and to one user of the
+// proxy. A Transport may be used by several goroutines at once. It must be made by
+// [NewTransport].
 //
-// A request whose connection is lost before a response is sent once more at most
-// (RFC 9110 section 9.2.2): if its method is idempotent, with credentials made anew,
-// and not if it carried the proof of a handshake such as NTLM's, which the server
-// may have counted.
+// If the connection of a request is lost before the response, the request is sent again
+// at most once (RFC 9110 section 9.2.2): if its method is idempotent, with new
+// credentials. It is not sent again if it carried the proof of a handshake such as
+// NTLM's, which the server may have counted as a login.
 //
-// A response that comes back is the last one of its exchange; [Delivered] tells
-// what was established. A challenge that could not be met is an [*Error], not a
-// response, and so is a proxy's refusal to open a tunnel, with a zero Fault.
-// Credentials are asked for by origin, so a redirect takes none along
-// (V17).
+// The response that RoundTrip returns is the last one of its exchange; [Delivered]
+// returns what was established. A challenge that could not be met is returned as an
+// [*Error], not as a response. So is a proxy's refusal to open a tunnel, with a zero
+// Fault. Credentials are obtained for each origin, so that a redirect to another origin
+// takes none along.
 //
-// A request that carries an Authorization field of its own (Proxy-Authorization
-// for a plain proxy) is passed through as it is, and that side is not
-// authenticated: its challenge is a response like any other.
+// A request that has an Authorization field (or Proxy-Authorization, with a plain
+// proxy) is sent unchanged and that side is not authenticated: its challenge is
+// returned like any other response.
 type Transport struct {
 	hidden.In[Transport] // no output shows what is in it
 
@@ -112,11 +117,11 @@ type Transport struct {
 	client  drive.Client[*conn]
 	multi   *http.Transport // connects with any protocol of Base
 	single  *http.Transport // with HTTP/1 only
-	idle    time.Duration   // how long a connection may be, 0 for ever
+	idle    time.Duration   // how long a connection may be idle, 0 for ever
 	tunnels tunnels
 }
 
-// NewTransport makes a Transport. The error says what is wrong with the
+// NewTransport returns a Transport. The error describes what is wrong with the
 // configuration.
 func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.Base == nil {
@@ -128,7 +133,7 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 	}
 	//lint:ignore SA1019 they are refused, not used
 	if c.Base.DialTLSContext != nil || c.Base.DialTLS != nil || c.Base.Dial != nil {
-		return nil, errors.New("nethttp: Base must connect by DialContext and TLSClientConfig: what other dialers establish cannot be seen")
+		return nil, errors.New("nethttp: Base must connect by DialContext and TLSClientConfig: other dialers hide the TLS state that channel bindings need")
 	}
 	client, err := machine.NewClient(c.Machine)
 	if err != nil {
@@ -160,21 +165,21 @@ func (t *Transport) CloseIdleConnections() { t.client.Pool.CloseIdle() }
 
 type identityName struct{}
 
-// WithIdentity makes requests with the returned context act under a local name.
-// Sources see it as gss.Target.Identity, and must answer for the same user whenever
-// they see the same name: connections of a named identity are used again without
-// asking. Connections and what was learned from peers are never shared between
-// identities (HTA-9). The default is "", whose connections are told apart by asking
-// the Source again, see ClientConfig.Source.
+// WithIdentity returns a context for requests that act under a local name. A Source
+// sees the name as gss.Target.Identity and must answer for the same user whenever it
+// sees the same name, because connections with an identity are reused without asking
+// again. Connections and facts learned from peers are never shared between identities.
+// The default is "": such connections are reused only after asking the Source again,
+// see ClientConfig.Source.
 func WithIdentity(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, identityName{}, name)
 }
 
 type deliveredKey struct{}
 
-// Delivered tells what was established with the peer that sent a response of a
-// [Transport]: whether it is authenticated, who it is, and the security context.
-// False for any other response.
+// Delivered returns what was established with the peer that sent a response of a
+// [Transport]: whether the peer is authenticated, its identity, and the security
+// context. It reports false for any other response.
 func Delivered(r *http.Response) (machine.Deliver, bool) {
 	if r == nil || r.Request == nil {
 		return machine.Deliver{}, false
@@ -186,17 +191,17 @@ func Delivered(r *http.Response) (machine.Deliver, bool) {
 // RoundTrip implements http.RoundTripper. It honours the request's context in
 // every leg and question.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	x, err := t.newTrip(r)
+	x, err := t.newExchange(r)
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
-		return nil, hidden.Error(err) // of Proxy, which may quote a password
+		return nil, hidden.Error(err) // from Proxy; it may quote a password
 	}
 	response, err := x.run()
 	if err != nil {
 		x.body.close()
-		if ctx := r.Context(); ctx.Err() != nil { // whatever broke, this is why
+		if ctx := r.Context(); ctx.Err() != nil { // the cause, whatever else failed
 			return nil, context.Cause(ctx)
 		}
 		return nil, hidden.Error(err)
@@ -204,7 +209,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func (t *Transport) newTrip(r *http.Request) (*trip, error) {
+func (t *Transport) newExchange(r *http.Request) (*clientExchange, error) {
 	switch {
 	case r.URL == nil || r.URL.Host == "":
 		return nil, errors.New("nethttp: the request's URL has no host")
@@ -218,9 +223,9 @@ func (t *Transport) newTrip(r *http.Request) (*trip, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &trip{t: t, request: r, route: way, url: r.URL}
+	x := &clientExchange{t: t, request: r, route: way, url: r.URL}
 	identity, _ := r.Context().Value(identityName{}).(string)
-	if way.via == machine.Forwarded && r.Host != "" { // it goes where its absolute form says
+	if way.via == machine.Forwarded && r.Host != "" { // its absolute form names the origin
 		u := *r.URL
 		u.Host = r.Host
 		x.url = &u
@@ -233,7 +238,7 @@ func (t *Transport) newTrip(r *http.Request) (*trip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nethttp: the request's URL or proxy: %w", err)
 	}
-	x.keys.Via.Explicit = x.keys.Via.Route != machine.Direct && !t.config.Discovered
+	x.keys.Via.Explicit = x.keys.Via.Route != machine.Direct && !t.config.Discovered // C1
 	x.source = answer.Chain(t.config.Source, way.login(identity))
 	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
 	return x, err

@@ -10,7 +10,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// clientConn is what there is of a connection: an http.ClientConn, or a [Multiplexed].
+// clientConn is the library's side of a connection: an http.ClientConn or a
+// [Multiplexed].
 type clientConn interface {
 	http.RoundTripper
 	drive.Streams
@@ -52,28 +53,29 @@ func (c *conn) Streams() drive.Streams {
 	return nil
 }
 
-// wire is what this package must know of the network below http.Transport.
+// wire holds what this package needs to know about the network connection below
+// http.Transport.
 type wire struct {
-	wrote  atomic.Int64           // bytes
-	upload atomic.Pointer[upload] // HTTP/1: whose body is being sent
+	wrote  atomic.Int64           // bytes written
+	upload atomic.Pointer[upload] // HTTP/1: the body that is being sent
 }
 
-// watched is the network's end of a connection.
-type watched struct {
+// countingConn is a network connection that counts the bytes written to it.
+type countingConn struct {
 	net.Conn
 	wire *wire
 }
 
 // Write implements net.Conn.
-func (w watched) Write(p []byte) (int, error) {
+func (w countingConn) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
 	w.wire.wrote.Add(int64(n))
 	return n, err
 }
 
-// Close implements net.Conn. http.Transport waits for the goroutine that sends a body,
-// which may be waiting for us.
-func (w watched) Close() error {
+// Close implements net.Conn. It ends an upload that is held back: http.Transport waits
+// for the goroutine that sends the body, which waits for the machine.
+func (w countingConn) Close() error {
 	if u := w.wire.upload.Load(); u != nil {
 		u.resolve(halted)
 	}

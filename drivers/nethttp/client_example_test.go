@@ -54,7 +54,7 @@ func ExampleTransport() {
 	// Output: 200 alice sent a message true
 }
 
-// What went wrong is an Error, with the reason in a gss.Fault.
+// An Error describes what failed, with the reason in a gss.Fault.
 func ExampleError() {
 	server := exampleServer()
 	defer server.Close()
@@ -76,7 +76,7 @@ func ExampleError() {
 	// Output: origin 401 no credentials true
 }
 
-// exampleServer wants Digest, and says who sent what.
+// exampleServer requires Digest and responds with the user and the request's body.
 func exampleServer() *httptest.Server {
 	offers, err := digest.NewServer(digest.ServerConfig{Realm: "example", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("key ", 8))}})
 	if err != nil {
@@ -90,9 +90,9 @@ func exampleServer() *httptest.Server {
 		panic(err)
 	}
 	server := httptest.NewUnstartedServer(auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, _ := nethttp.IdentityFrom(r.Context())
+		id, _ := nethttp.IdentityFrom(r.Context())
 		body, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(w, "%s sent %s", who.Name(), body)
+		fmt.Fprintf(w, "%s sent %s", id.Name(), body)
 	})))
 	auth.Install(server.Config)
 	server.Start()

@@ -22,8 +22,8 @@ import (
 
 type loginKey struct{}
 
-// loginProxy gives each request the proxy with the user information that its context
-// has, as http.Transport.Proxy may.
+// loginProxy returns a Proxy function that adds the user information in a request's
+// context to the proxy's URL, as http.Transport.Proxy may.
 func loginProxy(raw string) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
 		u, err := url.Parse(raw)
@@ -34,7 +34,7 @@ func loginProxy(raw string) func(*http.Request) (*url.URL, error) {
 	}
 }
 
-// as sends a request whose proxy is used with the given user information.
+// as sends a request through the proxy with the given user information.
 func as(t *testing.T, c *http.Client, user *url.Userinfo, to string) (status int, body string, err error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(context.WithValue(t.Context(), loginKey{}, user), "GET", to, nil)
@@ -48,9 +48,9 @@ func as(t *testing.T, c *http.Client, user *url.Userinfo, to string) (status int
 	return response.StatusCode, text(t, response), nil
 }
 
-// A connection that one user of a proxy has opened carries no request of another
-// one, whether the proxy forwards or tunnels, and whatever it asks for.
-func TestProxyUsersHaveConnectionsOfTheirOwn(t *testing.T) {
+// A connection opened for one user of a proxy carries no request of another user,
+// whether the proxy forwards or tunnels, and whatever it challenges for.
+func TestProxyUsersShareNoConnection(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	basicServer, basicClient := basicPair()
 	boundServer, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
@@ -81,19 +81,19 @@ func TestProxyUsersHaveConnectionsOfTheirOwn(t *testing.T) {
 				url.UserPassword("bob", "WRONG"), url.UserPassword("alice", "WRONG"), url.UserPassword("alice", ""), url.User("alice"), nil,
 			} {
 				if status, body, err := as(t, c, other, origin.URL); err == nil {
-					t.Errorf("%s, TLS %t: %q got %d %q, for which it takes alice's password", name, secure, other.Username(), status, body)
+					t.Errorf("%s, TLS %t: %q got %d %q, with alice's password", name, secure, other.Username(), status, body)
 				}
 			}
 			if n := len(origin.take()); n != 0 {
-				t.Errorf("%s, TLS %t: %d requests of others reached the origin", name, secure, n)
+				t.Errorf("%s, TLS %t: %d requests of other users reached the origin", name, secure, n)
 			}
 			requirement.Held(t, "unit:proxy_users_apart", "CONN-1")
 		}
 	}
 }
 
-// Behind a SOCKS proxy, too, each user has connections of its own.
-func TestSOCKSUsersHaveConnectionsOfTheirOwn(t *testing.T) {
+// Behind a SOCKS proxy, too, each user has separate connections.
+func TestSOCKSUsersShareNoConnection(t *testing.T) {
 	for _, as5 := range []string{"socks5", "socks5h"} {
 		origin := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "an origin") }), nil)
 		proxy := newSOCKS(t, origin.Listener.Addr().String())
@@ -111,8 +111,8 @@ func TestSOCKSUsersHaveConnectionsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// socks is a SOCKS5 proxy (RFC 1928, RFC 1929) that takes any password, and leads
-// to one place.
+// socks is a SOCKS5 proxy (RFC 1928, RFC 1929) that accepts any password and connects
+// to one address.
 type socks struct {
 	addr string
 	mu   sync.Mutex
@@ -182,9 +182,9 @@ func (s *socks) serve(c net.Conn, to string) {
 	io.Copy(c, far)
 }
 
-// A URL whose port is none leads nowhere: not to the scheme's own port, and to no
-// credentials that belong there.
-func TestPortsThatAreNone(t *testing.T) {
+// An invalid port in a URL is an error: the scheme's default port is not used, and no
+// credentials for it are sent.
+func TestInvalidPorts(t *testing.T) {
 	_, client := basicPair()
 	for _, authority := range []string{"h.example:99999", "h.example:0", "h.example:-1", "h.example:+80", "h.example:http", "h.example:80x", "h.example: 80", "[::1]:65536", "::1", "[::1", "a:b:80"} {
 		for _, w := range []string{"http", "https"} {
@@ -221,6 +221,6 @@ func TestPortsThatAreNone(t *testing.T) {
 	}
 	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}), nil)
 	if r, _ := get(t, newClient(t, nil, client), "", s.URL); r.StatusCode != 200 {
-		t.Errorf("a port that is one: status %d", r.StatusCode)
+		t.Errorf("a valid port: status %d", r.StatusCode)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// hangUpOn closes a request's connection without a word.
+// hangUpOn closes a request's connection without a response.
 func hangUpOn(t *testing.T, w http.ResponseWriter) {
 	c, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
@@ -30,9 +30,9 @@ func hangUpOn(t *testing.T, w http.ResponseWriter) {
 	c.Close()
 }
 
-// NTLM's third message is a guess at a password in the eyes of a server that locks
-// accounts. Where it closes in place of answering, it gets one of them, of NTLM
-// itself and inside of Negotiate.
+// To a server that locks accounts, NTLM's third message is a guess at a password. If
+// the server closes the connection instead of answering, it receives only one of them,
+// with NTLM itself and inside Negotiate.
 func TestNTLMProofGoesOutOnce(t *testing.T) {
 	bare := realNTLM(t, ntlm.Config{})
 	inside := negotiated(t, spnego.Config{}, realNTLM(t, ntlm.Config{}))
@@ -72,15 +72,16 @@ func TestNTLMProofGoesOutOnce(t *testing.T) {
 	}
 }
 
-// A proxy that closes in place of answering a proof gets two at most, or one of a
-// handshake, whether it forwards or tunnels; and the failure is the proxy's.
+// A proxy that closes the connection instead of answering a proof receives at most two,
+// or one of a handshake, whether it forwards or tunnels. The failure is reported as the
+// proxy's.
 func TestProxyClosesInsteadOfAnswering(t *testing.T) {
 	_, digests := digestPair(t)
 	_, basics := basicPair()
 	_, bound := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	for name, p := range map[string]struct {
 		client     scheme.Client
-		challenges []string // one after the other, then it hangs up
+		challenges []string // one after the other, then it closes the connection
 		most       int32
 	}{
 		"Basic":  {basics, []string{`Basic realm="r"`}, 2},
@@ -124,7 +125,7 @@ func TestProxyClosesInsteadOfAnswering(t *testing.T) {
 
 type userKey struct{}
 
-// byContext is a source that answers by the request's context, and counts.
+// byContext is a source that answers by the request's context and counts the questions.
 func byContext(asked *atomic.Int32) answer.Source {
 	return answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 		asked.Add(1)
@@ -149,17 +150,17 @@ func getAs(t *testing.T, c *http.Client, ctx context.Context, user, to string) (
 	return response.StatusCode, text(t, response)
 }
 
-// A source that answers by the request's context never has a request travel in
-// another user's name: not to an origin, nor through a proxy that forwards or
-// tunnels. The same user's connection is used again, for one more question.
+// If a source answers by the request's context, no request is sent under another user's
+// name, neither to an origin nor through a proxy that forwards or tunnels. A connection
+// of the same user is reused, for one more question.
 func TestSourceByContext(t *testing.T) {
 	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	basic, basicClient := basicPair()
 	for _, where := range []string{"origin", "forwarding proxy", "tunnel"} {
 		var asked atomic.Int32
 		var s *site
-		users := make(chan string, 100)  // as whom requests were forwarded
-		logins := make(chan string, 100) // who authenticated to the proxy
+		users := make(chan string, 100)  // the users under which requests were forwarded
+		logins := make(chan string, 100) // the users that authenticated to the proxy
 		tune := func(c *nethttp.ClientConfig) { c.Source = byContext(&asked) }
 		client := boundClient
 		switch where {
@@ -204,12 +205,12 @@ func TestSourceByContext(t *testing.T) {
 			status, body := getAs(t, c, t.Context(), user, s.URL)
 			switch {
 			case user == "" && status == 200:
-				t.Errorf("%s: a request of nobody got %d %q", where, status, body)
+				t.Errorf("%s: a request without a user got %d %q", where, status, body)
 			case user == "":
 			case status != 200:
 				t.Errorf("%s, request %d of %s: %d %q", where, i, user, status, body)
 			case where == "origin" && body != "hello "+user:
-				t.Errorf("%s: a request of %s was carried out as %q", where, user, body)
+				t.Errorf("%s: a request of %s was served as %q", where, user, body)
 			case where == "forwarding proxy":
 				if got := <-users; got != user {
 					t.Errorf("%s: a request of %s was forwarded as %s", where, user, got)
@@ -222,7 +223,7 @@ func TestSourceByContext(t *testing.T) {
 				t.Errorf("%s: %d %q", where, status, body)
 			}
 		}
-		if n := asked.Load() - before; n > 12 { // of four users' idle connections three are asked in vain
+		if n := asked.Load() - before; n > 12 { // of the idle connections of four users three are tried in vain
 			t.Errorf("%s: %d questions for three requests of one user", where, n)
 		}
 		visits := s.take()
@@ -233,7 +234,7 @@ func TestSourceByContext(t *testing.T) {
 		if len(own) > 4 {
 			t.Errorf("%s: %d connections of three users", where, len(own))
 		}
-		if where == "tunnel" { // as whom each connection to the origin was opened
+		if where == "tunnel" { // the users for which the connections to the origin were opened
 			seen := map[string]int{}
 			for range len(logins) {
 				seen[<-logins]++
@@ -246,7 +247,7 @@ func TestSourceByContext(t *testing.T) {
 	}
 }
 
-// With a named identity nothing is asked again: the name says that it is one user.
+// With an identity no question is repeated: the name says that it is one user.
 func TestIdentityIsNotAskedAgain(t *testing.T) {
 	bound, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	s := newSite(t, hello, nil, bound)

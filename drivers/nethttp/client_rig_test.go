@@ -22,8 +22,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// toyScheme is the toy mechanism under a registered scheme's name, as server and
-// as client. It is connection-bound, and asks for credentials.
+// toyScheme returns the toy mechanism under the name of a registered scheme, for server
+// and client. It is connection-bound, and asks for credentials.
 func toyScheme(name string, t gsstoy.Toy) (scheme.Server, scheme.Client) {
 	traits, _ := scheme.TraitsOf(name)
 	t.Asks, t.Bound = true, true
@@ -33,7 +33,7 @@ func toyScheme(name string, t gsstoy.Toy) (scheme.Server, scheme.Client) {
 	return scheme.ForMechanism(traits, t), scheme.FromMechanism(traits, t)
 }
 
-// digestPair is Digest as server and as client.
+// digestPair returns Digest for server and client.
 func digestPair(t *testing.T, qops ...digest.QOP) (scheme.Server, scheme.Client) {
 	t.Helper()
 	s, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}, QOPs: qops})
@@ -53,8 +53,8 @@ func basicPair() (scheme.Server, scheme.Client) {
 
 var people = map[string]string{"alice": "wonder", "bob": "builder", "carol": "carrel"}
 
-// logins answers for every origin: identity "" is alice, every other one is its
-// own name.
+// logins answers for every origin: identity "" is alice, every other identity is its
+// own user name.
 func logins() answer.Source {
 	return answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 		need, ok := q.(gss.NeedCredential)
@@ -69,7 +69,7 @@ func logins() answer.Source {
 	})
 }
 
-// visit is one request as a server saw it.
+// visit is a request as a server saw it.
 type visit struct {
 	conn          string // the client's address: one for each connection
 	method        string
@@ -77,7 +77,7 @@ type visit struct {
 	proto         string
 }
 
-// site is a server that notes every request, authenticated or not.
+// site is a server that records every request, authenticated or not.
 type site struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -91,7 +91,7 @@ func (s *site) note(r *http.Request) {
 	s.visits = append(s.visits, visit{r.RemoteAddr, r.Method, name, r.Proto})
 }
 
-// take gives the visits since the last call.
+// take returns the visits since the last call.
 func (s *site) take() []visit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *site) take() []visit {
 	return v
 }
 
-// conns is the number of connections among visits.
+// conns returns the number of connections among visits.
 func conns(vs []visit) int {
 	seen := map[string]bool{}
 	for _, v := range vs {
@@ -109,14 +109,14 @@ func conns(vs []visit) int {
 	return len(seen)
 }
 
-// hello greets who authenticated, and repeats the body.
+// hello responds with the user's name and the request's body.
 func hello(w http.ResponseWriter, r *http.Request) {
 	id, _ := nethttp.IdentityFrom(r.Context())
 	body, _ := io.ReadAll(r.Body)
 	fmt.Fprintf(w, "hello %s%s", id.Info.Peer, body)
 }
 
-// newSite starts a server of ours that offers the schemes. tune may change it
+// newSite starts a server of this package that offers the schemes. tune may change it
 // before it starts.
 func newSite(t *testing.T, h http.HandlerFunc, tune func(*httptest.Server), schemes ...scheme.Server) *site {
 	t.Helper()
@@ -136,7 +136,7 @@ func newSite(t *testing.T, h http.HandlerFunc, tune func(*httptest.Server), sche
 	})
 }
 
-// rawSite starts a server with a handler of the test's own.
+// rawSite starts a server with a handler of the test.
 func rawSite(t *testing.T, h http.Handler, tune func(*httptest.Server)) *site {
 	t.Helper()
 	s := new(site)
@@ -156,8 +156,8 @@ func rawSite(t *testing.T, h http.Handler, tune func(*httptest.Server)) *site {
 	return s
 }
 
-// newClient is an http.Client over a Transport with the given schemes, and
-// logins unless tune says otherwise.
+// newClient returns an http.Client over a Transport with the given schemes. Its source
+// is logins unless tune sets another one.
 func newClient(t *testing.T, tune func(*nethttp.ClientConfig), schemes ...scheme.Client) *http.Client {
 	t.Helper()
 	c := nethttp.ClientConfig{
@@ -175,7 +175,7 @@ func newClient(t *testing.T, tune func(*nethttp.ClientConfig), schemes ...scheme
 	return &http.Client{Transport: tr}
 }
 
-// get fetches a URL under an identity and gives status and text.
+// get fetches a URL under an identity and returns the response and its text.
 func get(t *testing.T, c *http.Client, identity, url string) (*http.Response, string) {
 	t.Helper()
 	r, err := do(c, identity, http.MethodGet, url, nil)
@@ -203,7 +203,7 @@ func text(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
-// wantFault wants an exchange to have failed for a reason.
+// wantFault fails the test unless the exchange failed with the code.
 func wantFault(t *testing.T, err error, code gss.Code) *nethttp.Error {
 	t.Helper()
 	e, ok := errors.AsType[*nethttp.Error](err)
@@ -216,10 +216,10 @@ func wantFault(t *testing.T, err error, code gss.Code) *nethttp.Error {
 	return e
 }
 
-// once hides everything of a reader but Read, so that it can be read once only.
+// once hides every method of a reader but Read, so that it can be read only once.
 type once struct{ io.Reader }
 
-// closer notes that it was closed.
+// closer records that it was closed.
 type closer struct {
 	io.Reader
 	mu     sync.Mutex

@@ -21,7 +21,7 @@ import (
 )
 
 // No verb of fmt shows a password of a client's configuration, of its sources, of a
-// proxy's URL, or of a connection that is kept.
+// proxy's URL, or of an idle connection.
 func TestClientShowsNoSecret(t *testing.T) {
 	const canary = "wonder"
 	server, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})

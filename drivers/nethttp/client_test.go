@@ -23,7 +23,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Every scheme logs in, and a second request costs what its scheme says.
+// Every scheme authenticates, and a second request takes as many messages as its scheme
+// needs.
 func TestClientSchemes(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	basicServer, basicClient := basicPair()
@@ -52,7 +53,7 @@ func TestClientSchemes(t *testing.T) {
 				}
 				d, ok := nethttp.Delivered(r)
 				if !ok || !d.Authenticated {
-					t.Errorf("request %d: not told that it is authenticated", i+1)
+					t.Errorf("request %d: not delivered as authenticated", i+1)
 				}
 				vs := s.take()
 				if len(vs) != want {
@@ -66,7 +67,8 @@ func TestClientSchemes(t *testing.T) {
 	}
 }
 
-// A wrong password is a typed failure, after as many attempts as policy allows.
+// A wrong password results in a typed fault, after as many attempts as the policy
+// allows.
 func TestClientWrongPassword(t *testing.T) {
 	server, client := digestPair(t)
 	s := newSite(t, hello, nil, server)
@@ -96,7 +98,7 @@ func TestClientWrongPassword(t *testing.T) {
 	}
 }
 
-// Identities do not cross, however many requests run at once (HTA-9).
+// Identities never mix, however many requests run at once (HTA-9).
 func TestClientIdentitiesNeverCross(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
@@ -145,7 +147,7 @@ func TestClientIdentitiesNeverCross(t *testing.T) {
 	}
 }
 
-// V14: whoever challenges for ever is left, with a reason.
+// V14: an exchange with endless challenges ends with a reason.
 func TestClientEndlessChallenges(t *testing.T) {
 	_, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	for challenge, want := range map[string][]gss.Code{
@@ -196,7 +198,7 @@ func TestClientEndlessStale(t *testing.T) {
 	}
 }
 
-// A challenge's content is read as far as the bound, for its connection's sake.
+// A challenge's content is read up to the bound, so that its connection can be reused.
 func TestClientDrains(t *testing.T) {
 	_, client := digestPair(t)
 	for _, c := range []struct {
@@ -218,7 +220,7 @@ func TestClientDrains(t *testing.T) {
 	}
 }
 
-// V16: the context ends an exchange with a server that never finishes.
+// V16: the context ends an exchange with a server that never finishes its response.
 func TestClientContextEndsDrain(t *testing.T) {
 	_, client := digestPair(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -228,7 +230,7 @@ func TestClientContextEndsDrain(t *testing.T) {
 		w.Write([]byte("one moment"))
 		w.(http.Flusher).Flush()
 		cancel(errStopped)
-		<-r.Context().Done() // the client goes away
+		<-r.Context().Done() // the client has disconnected
 	}), nil)
 	r, _ := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
 	if _, err := newClient(t, nil, client).Transport.RoundTrip(r); !errors.Is(err, errStopped) {
@@ -238,7 +240,7 @@ func TestClientContextEndsDrain(t *testing.T) {
 
 var errStopped = errors.New("stopped by the test")
 
-// The context ends a question too.
+// The context ends a question, too.
 func TestClientContextEndsQuestion(t *testing.T) {
 	server, client := digestPair(t)
 	s := newSite(t, hello, nil, server)
@@ -285,7 +287,8 @@ func TestClientRedirectTakesNoCredentials(t *testing.T) {
 	}
 }
 
-// A field that the application set is its own affair, and so is what comes back.
+// An Authorization field set by the application is sent unchanged, and so is the
+// response.
 func TestClientPassesAuthorizationThrough(t *testing.T) {
 	server, client := digestPair(t)
 	s := newSite(t, hello, nil, server)
@@ -317,8 +320,8 @@ func TestClientPassesAuthorizationThrough(t *testing.T) {
 	}
 }
 
-// HTTP/2 carries what proves itself with each request; what is bound to a
-// connection goes on over HTTP/1.1 (HTA-4), and later requests go there at once.
+// HTTP/2 carries schemes that authenticate each request. Connection-bound schemes
+// continue over HTTP/1.1 (HTA-4), and later requests use it at once.
 func TestClientHTTP2(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
@@ -350,7 +353,7 @@ func TestClientHTTP2(t *testing.T) {
 				wg.Go(func() {
 					if i%4 == 3 { // has no password
 						if _, err := do(client, "nobody", "GET", s.URL, nil); err == nil {
-							t.Error("nobody got in")
+							t.Error("no request was authenticated")
 						}
 						return
 					}
@@ -384,7 +387,7 @@ func protos(vs []visit) string {
 	return strings.Join(all, " ")
 }
 
-// Who answers a question knows the channel (HTA-19, C31).
+// A question contains the channel binding (HTA-19, C31).
 func TestClientChannelBinding(t *testing.T) {
 	server, client := digestPair(t)
 	for _, mode := range []string{"http", "https", "http2"} {
@@ -420,8 +423,8 @@ func TestClientChannelBinding(t *testing.T) {
 	}
 }
 
-// A connection that closes in any leg but the last costs a connection, not the
-// request. The proof in the last one may have been counted, and goes out once
+// If a connection closes in any leg but the last, another connection is used and the
+// request succeeds. The proof of the last leg may have been counted, and is sent once
 // (PROOF-1).
 func TestClientConnectionCloses(t *testing.T) {
 	for _, legs := range []uint8{2, 3} {
@@ -457,8 +460,8 @@ func TestClientConnectionCloses(t *testing.T) {
 	}
 }
 
-// A server that closes after its challenge, and does not say so, still gets the
-// answer to it.
+// If a server closes the connection after its challenge without announcing it, the
+// challenge is still answered.
 func TestClientSilentClose(t *testing.T) {
 	_, client := digestPair(t)
 	for range 10 {
@@ -484,8 +487,8 @@ func TestClientSilentClose(t *testing.T) {
 	}
 }
 
-// A connection that breaks when the answer to a challenge is on its way is
-// replaced under the same exchange, where nothing ties the two together.
+// If the connection breaks while the answer to a challenge is being sent, another
+// connection replaces it in the same exchange, unless the scheme is connection-bound.
 func TestClientBreaksAtAnswer(t *testing.T) {
 	server, client := digestPair(t)
 	var n atomic.Int32
@@ -508,7 +511,7 @@ func TestClientBreaksAtAnswer(t *testing.T) {
 	}
 }
 
-// HTA-5: a leg goes out on the connection of its challenge, or not at all.
+// HTA-5: a leg is sent on the connection of its challenge, or not at all.
 func TestClientLegsStayOnConnection(t *testing.T) {
 	bound, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 3})
 	var mu sync.Mutex
@@ -557,9 +560,9 @@ func TestClientLegsStayOnConnection(t *testing.T) {
 	}
 }
 
-// A connection is not used again where the application does not want it to be,
-// nor after a handshake that was left in its middle.
-func TestClientGivesUpConnection(t *testing.T) {
+// A connection is not reused if the application does not want it, nor after an
+// unfinished handshake.
+func TestClientDoesNotReuseConnection(t *testing.T) {
 	bound, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	s := newSite(t, hello, nil, bound)
 	c := newClient(t, nil, client)
@@ -595,7 +598,7 @@ func TestClientGivesUpConnection(t *testing.T) {
 	}
 }
 
-// A server that always closes is given up, and the transport's error is told.
+// A request to a server that closes every connection ends with the transport's error.
 func TestClientAlwaysClosed(t *testing.T) {
 	_, client := digestPair(t)
 	var n atomic.Int32
@@ -614,8 +617,7 @@ func TestClientAlwaysClosed(t *testing.T) {
 	}
 }
 
-// The steps that an observer sees are the whole story: replayed, they give the
-// same actions.
+// Replaying the steps that an observer sees gives the same actions.
 func TestClientObserver(t *testing.T) {
 	bound, boundClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	s := newSite(t, hello, nil, bound)
@@ -683,7 +685,7 @@ func TestClientAuthInt(t *testing.T) {
 	wantFault(t, err, gss.Unanswered)
 }
 
-// What a configuration gets wrong is told when it is made.
+// NewTransport returns an error for a wrong configuration.
 func TestNewTransportRefuses(t *testing.T) {
 	for name, c := range map[string]nethttp.ClientConfig{
 		"a nil scheme":        {Machine: machine.ClientConfig{Schemes: []scheme.Client{nil}}},

@@ -14,9 +14,8 @@ const (
 	tunnelOwn = "harmless: the Transport's, to which the Dialer belongs"
 )
 
-// Whatever a Transport's configuration may answer differently from one request to
-// the next is in the key of its connections, and a field that comes to be is looked
-// at before it is let in.
+// Everything in a Transport's configuration that may differ from one request to the
+// next is part of the key of its connections. A new field must be classified here.
 func TestConfigurationsAreKeyed(t *testing.T) {
 	configtest.Check[ClientConfig](t, configtest.Fields{
 		"Machine":         ownPool,

@@ -1,23 +1,23 @@
-// Package nethttp drives the machines of this module over net/http. [Transport]
-// is an http.RoundTripper that answers 401 and 407; [Authenticator] is a server
-// middleware, and [Proxy] a handler, that ask for it.
+// Package nethttp drives the machines of this module over net/http. [Transport] is an
+// http.RoundTripper that answers 401 and 407 responses; [Authenticator] is server
+// middleware, and [Proxy] an http.Handler, that send them.
 //
-// All decisions are the machines'. What is here is what they leave to a driver:
-// connections and who may use them, bodies that are sent again, the channel
-// bindings of TLS, and the questions, which go to an answer.Source.
+// The machines make all decisions. This package does what they leave to a driver: it
+// owns the connections and decides which requests may use them, sends bodies again,
+// obtains the channel bindings of TLS, and passes questions to an answer.Source.
 //
 // # Client
 //
-// A Transport keeps connections of its own (http.Transport.NewClientConn), each
-// with the machine that belongs to it. A connection is one identity's, for one
-// origin or plain proxy, and runs one exchange at a time; HTTP/2 connections run
-// many, each with a machine of its own, and what cannot run there goes on over
-// HTTP/1.1. What was learned outlives connections: a nonce, or which scheme a
-// server takes, so that the next request starts with credentials.
+// A Transport has connections of its own (http.Transport.NewClientConn), each with its
+// machine. A connection belongs to one identity and to one origin or plain proxy, and
+// runs one exchange at a time. HTTP/2 connections run many exchanges, each with its own
+// machine; an exchange that is not possible there continues over HTTP/1.1. Facts about
+// a server, such as a nonce or the scheme that it accepts, outlive the connection, so
+// that the next request starts with credentials.
 //
-// Bodies with GetBody are sent as often as it takes. One without goes out once at
-// most: it waits for 100 (Continue), so that a challenge finds it whole, and if
-// it is wanted a second time the exchange fails with gss.BodySpent.
+// A body with GetBody is sent as often as the exchange needs. A body without it is sent
+// at most once: it waits for 100 (Continue), so that a challenge does not consume it,
+// and if the server needs it a second time the exchange fails with gss.BodySpent.
 // [ClientConfig].BufferBody makes such bodies replayable.
 //
 // # Server
@@ -28,22 +28,23 @@
 //	auth.Install(server)
 //	err := server.ListenAndServeTLS("cert.pem", "key.pem")
 //
-// Install gives the Authenticator the server's connections, bounds what clients may
-// cost that are not authenticated ([Limits]), and leaves out HTTP/2 where a scheme may
-// need a connection of its own: NTLM, and Negotiate with NTLM among its mechanisms.
-// A server that says h2 in ALPN beside them loses clients that go on with HTTP/2 in
-// place of coming back over HTTP/1.1, as curl does with --negotiate and --anyauth.
-// Negotiate with Kerberos alone, Digest and Basic run over HTTP/2. Where the logins
-// of such schemes are taken by another server, on HTTP/1.1, set Protocols.
+// Install connects the Authenticator to the server's connections and bounds what
+// unauthenticated clients may cost ([Limits]). It disables HTTP/2 if a scheme may need
+// a connection of its own: NTLM, and Negotiate with NTLM among its mechanisms. A server
+// that offers h2 in ALPN together with such a scheme loses the clients that stay on
+// HTTP/2 instead of retrying over HTTP/1.1, as curl does with --negotiate and
+// --anyauth. Negotiate with Kerberos alone, Digest and Basic run over HTTP/2. If
+// another server, on HTTP/1.1, handles the logins of connection-bound schemes, set
+// Protocols.
 //
-// Channel bindings are compared with the certificates that [ServerConfig].Certificate
-// lists. A server with several of them, or that renews them, knows which one each
-// connection showed, also on resumed sessions, with
+// Channel bindings are compared with the certificates listed in
+// [ServerConfig].Certificate. A server that has several certificates, or renews them,
+// tracks which one each connection showed, resumed sessions included, with
 //
 //	server.TLSConfig, err = drive.BindTLS(tlsConfig)
 //
 // # Names
 //
-// Host names are taken as they are; those that are not ASCII must come in their
-// A-label form (RFC 5890).
+// Host names are used as given; internationalized names must be in A-label form (RFC
+// 5890).
 package nethttp

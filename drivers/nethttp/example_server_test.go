@@ -13,7 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// A server that wants to know who asks.
+// A server that authenticates its clients.
 func ExampleAuthenticator_Wrap() {
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth:   machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("example", scheme.AskVerifier)}},
@@ -23,11 +23,11 @@ func ExampleAuthenticator_Wrap() {
 		log.Fatal(err)
 	}
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, _ := nethttp.IdentityFrom(r.Context())
-		fmt.Fprintf(w, "hello %s via %s", who.Name(), who.Scheme)
+		id, _ := nethttp.IdentityFrom(r.Context())
+		fmt.Fprintf(w, "hello %s via %s", id.Name(), id.Scheme)
 	})
 	server := httptest.NewUnstartedServer(auth.Wrap(app))
-	auth.Install(server.Config) // connections, and limits for clients that are not authenticated
+	auth.Install(server.Config) // connections, and limits for unauthenticated clients
 	server.Start()
 	defer server.Close()
 

@@ -1,4 +1,4 @@
 package nethttp
 
-// Idle is how many connections t keeps.
+// Idle returns how many idle connections t has.
 func Idle(t *Transport) int { return t.client.Pool.Idle() }

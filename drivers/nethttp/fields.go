@@ -8,23 +8,23 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// This file is all that turns net/http's messages into what machines read, and
-// machines' actions into fields.
+// This file converts net/http messages for the machines. Package hop converts actions
+// into fields.
 
-// requestHeader is what a request's fields say about authentication.
+// requestHeader returns the authentication fields of a request.
 func requestHeader(h http.Header) header.Request { return header.ParseRequest(h.Values) }
 
-// responseHeader is what a response's fields say about authentication.
+// responseHeader returns the authentication fields of a response.
 func responseHeader(h http.Header) header.Response { return header.ParseResponse(h.Values) }
 
-// incoming is a request that came in, as it was written.
+// incoming returns a received request with the target as it was sent.
 func incoming(r *http.Request, b gss.Binding) machine.Incoming {
 	in := machine.Incoming{
 		Method: r.Method, Target: r.RequestURI, Authority: r.Host, Secure: r.TLS != nil,
 		Binding: b, Multiplexed: r.ProtoMajor > 1,
 		EarlyData: r.TLS != nil && !r.TLS.HandshakeComplete, // RFC 8470 section 3
 	}
-	if in.Target == "" { // not read off a wire
+	if in.Target == "" { // not received over a connection
 		in.Target = r.URL.RequestURI()
 	}
 	return in

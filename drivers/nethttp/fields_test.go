@@ -14,8 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// What a server's machine hears of a request is what was read off the wire: the
-// request-target as it was written, and of the connection what net/http knows.
+// A server's machine receives a request as it was sent: the request-target byte for
+// byte, and what net/http knows about the connection.
 func TestIncoming(t *testing.T) {
 	for line, want := range map[string]machine.Incoming{
 		"GET /a%20b?c=d HTTP/1.1":                  {Method: "GET", Target: "/a%20b?c=d", Authority: "Host.example:8080"},
@@ -45,7 +45,7 @@ func TestIncoming(t *testing.T) {
 	}
 }
 
-// resource is what r.URL says, spelled as it was written where that is the same.
+// resource returns r.URL, spelled as the client wrote it if that means the same.
 func TestUpstreamResource(t *testing.T) {
 	for written, want := range map[string]string{
 		"/a%2Fb?x=%zz;y": "/a%2Fb?x=%zz;y", "//d/e": "//d/e", "/%7Ex/../y": "/%7Ex/../y", "/": "/", "/?": "/?", "/caf\xc3\xa9|": "/caf\xc3\xa9|",
@@ -79,8 +79,8 @@ func TestUpstreamResource(t *testing.T) {
 	}
 }
 
-// FuzzTarget: whatever net/http and the parser of request-targets both take, they take
-// for the same path and query, and that goes up.
+// FuzzTarget: if net/http and the parser of request-targets both accept a target, they
+// read the same path and query, and that is sent upstream.
 func FuzzTarget(f *testing.F) {
 	for _, s := range []string{"/a?b", "//h/p", "x:/public/y://h/admin", "http:/a://b/c", "http://h/p", "http://h?q", "*", "h:443", "/%2F%zz", "/a;b?c;d", "/?", "http://h/?"} {
 		f.Add("GET", s)

@@ -21,10 +21,11 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// kitUser tells an origin behind a gate whose request it is.
+// kitUser is the field that tells an origin behind a gate the user of a request.
 const kitUser = "Kit-User"
 
-// kitOrigin serves h on a connection of its own, whose address stays the same for the proxy.
+// kitOrigin serves h on a connection of its own. Its address stays the same for the
+// proxy.
 func kitOrigin(h http.Handler, install func(*http.Server)) (addr string, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,8 +52,8 @@ func running(server *http.Server, l net.Listener) (stop func()) {
 	}
 }
 
-// kitTransport connects to the origin, whichever server a request names: the kit's requests name the
-// proxy. Its connections break when rough says so.
+// kitTransport connects to the origin, whichever server a request names: the kit's
+// requests name the proxy. Its connections break when rough returns true.
 func kitTransport(origin string, rough func() bool) *http.Transport {
 	return &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, origin)
@@ -87,7 +88,8 @@ func (c brittle) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// gated is a reverse proxy behind an Authenticator: the origin is told by a field whose request it is.
+// gated is a reverse proxy behind an Authenticator. A field tells the origin the user
+// of a request.
 func gated(s drivertest.ServerSetup) (func(), error) {
 	origin, stopOrigin, err := kitOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Handler(r.Header.Get(kitUser), w, r)
@@ -123,8 +125,8 @@ func gated(s drivertest.ServerSetup) (func(), error) {
 	}, nil
 }
 
-// relayed is a proxy that lets the origin behind it authenticate, and keeps an upstream connection for
-// each client that does.
+// relayed is a proxy that lets the origin behind it authenticate, and keeps an upstream
+// connection for each client that does.
 func relayed(reverse bool) func(drivertest.ServerSetup) (func(), error) {
 	return func(s drivertest.ServerSetup) (func(), error) {
 		s.Machine.PinnedFront = true
@@ -160,13 +162,14 @@ func relayed(reverse bool) func(drivertest.ServerSetup) (func(), error) {
 	}
 }
 
-// TestKitReverseGate: the reverse proxy forwards what an Authenticator in front of it let pass.
+// TestKitReverseGate: the reverse proxy forwards the requests that an Authenticator in
+// front of it passed on.
 func TestKitReverseGate(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: gated, Thorough: long.Form()} })
 }
 
-// TestKitRelayed: the origin behind the proxy authenticates. The plain form looks at the reverse proxy, the long one
-// at the forward proxy, too.
+// TestKitRelayed: the origin behind the proxy authenticates. The short form tests the
+// reverse proxy, the long one the forward proxy, too.
 func TestKitRelayed(t *testing.T) {
 	for _, p := range []struct {
 		name    string
@@ -180,12 +183,13 @@ func TestKitRelayed(t *testing.T) {
 	}
 }
 
-// proxyPassword is what the proxy knows of a user. Origins know another one.
+// proxyPassword is a user's password at the proxy. At origins it is another one.
 func proxyPassword(user string) gss.Secret { return gss.NewSecret("proxy's " + user) }
 
-// throughProxy is this package's client behind a forward proxy that asks for credentials of its own, by
-// NTLM where the check does not, or else by Basic. It tells wrong of a request that came under
-// another name at the proxy than it has at the origin.
+// throughProxy is this package's client behind a forward proxy that requires
+// credentials of its own, by NTLM if the check does not use it, otherwise by Basic. It
+// calls wrong for a request that came under another name at the proxy than it has at
+// the origin.
 func throughProxy(wrong func(format string, args ...any)) func(drivertest.ClientSetup) (drivertest.Client, error) {
 	return func(s drivertest.ClientSetup) (drivertest.Client, error) {
 		traits, _ := scheme.TraitsOf(scheme.NTLM)
@@ -259,13 +263,14 @@ func throughProxy(wrong func(format string, args ...any)) func(drivertest.Client
 
 type kitUserKey struct{}
 
-// TestKitThroughProxy: requests go through a forward proxy, and both of them authenticate.
+// TestKitThroughProxy: requests are sent through a forward proxy, and both proxy and
+// origin authenticate.
 func TestKitThroughProxy(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Client: throughProxy(t.Errorf), Proxied: true} })
 }
 
-// TestForwardProxyReadings: what a forward proxy that asks for credentials takes for a request is what RFC 9112 says,
-// and the origin sees the same requests.
+// TestForwardProxyReadings: a forward proxy that requires credentials reads requests as
+// RFC 9112 says, and the origin sees the same requests.
 func TestForwardProxyReadings(t *testing.T) {
 	var seen smuggle.Sightings
 	origin, stop, err := kitOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { seen.Handle("proxy", w, r) }), nil)

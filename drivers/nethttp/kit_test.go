@@ -11,7 +11,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/long"
 )
 
-// kitDriver is this package as a driver.
+// kitDriver returns this package as a driver for the kit.
 func kitDriver() drivertest.Driver {
 	return drivertest.Driver{
 		HTTP2: true,
@@ -46,7 +46,7 @@ func kitDriver() drivertest.Driver {
 	}
 }
 
-// kitServe serves what wrap makes of the kit's handler.
+// kitServe serves the kit's handler, wrapped by wrap.
 func kitServe(s drivertest.ServerSetup, install func(*http.Server), wrap func(http.Handler) http.Handler) (stop func()) {
 	server := &http.Server{Handler: wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := nethttp.IdentityFrom(r.Context())
@@ -67,7 +67,7 @@ func kitServe(s drivertest.ServerSetup, install func(*http.Server), wrap func(ht
 
 func TestKit(t *testing.T) { drivertest.Run(t, kitDriver) }
 
-// BenchmarkServer is P14.
+// BenchmarkServer measures P14.
 func BenchmarkServer(b *testing.B) {
 	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
 		return kitServe(s, func(*http.Server) {}, func(h http.Handler) http.Handler { return h }), nil

@@ -9,16 +9,17 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 )
 
-// Limits bound what a server spends on clients that are not authenticated, see drive.Limits.
+// Limits bounds what a server spends on unauthenticated clients, see drive.Limits.
 type Limits = drive.Limits
 
-// lifted tells which limits of a server end with authentication, because Install set them.
+// lifted says which deadlines end with authentication, because Install set them.
 type lifted struct{ read, write bool }
 
 type liftedKey struct{}
 
-// guard prepares s for clients that are not authenticated: it sets the limits that s does not have,
-// and where a scheme needs a connection it leaves out HTTP/2, on which that scheme cannot end.
+// guard prepares s for unauthenticated clients: it sets the limits that s does not
+// have. If a scheme needs a connection of its own it disables HTTP/2, over which that
+// scheme cannot complete.
 func guard(s *http.Server, l Limits, needsConnection bool) {
 	l = l.WithDefaults()
 	var lift lifted
@@ -41,7 +42,7 @@ func guard(s *http.Server, l Limits, needsConnection bool) {
 		s.Protocols = new(http.Protocols)
 		s.Protocols.SetHTTP1(true)
 	}
-	if lift == (lifted{}) { // the limits are the server's own, or another Install's
+	if lift == (lifted{}) { // the limits are those of the server or of another Install
 		return
 	}
 	before := s.ConnContext
@@ -53,17 +54,18 @@ func guard(s *http.Server, l Limits, needsConnection bool) {
 	}
 }
 
-// WithLimits returns a context for the connections of a server that sets read and write deadlines for
-// each request: Wrap then lifts them from requests that it lets pass with a name. Install does this for an
-// http.Server, package http3 for its own.
+// WithLimits returns a context for the connections of a server that sets read and write
+// deadlines for each request. Wrap lifts these deadlines for requests that it passes on
+// with a named identity. Install calls it for an http.Server, package http3 for its
+// own.
 func WithLimits(ctx context.Context) context.Context {
 	return context.WithValue(ctx, liftedKey{}, lifted{read: true, write: true})
 }
 
-// lift ends the limits on a request that is authenticated.
+// lift removes the deadlines of an authenticated request.
 func lift(w http.ResponseWriter, r *http.Request) {
 	l := liftable(r)
-	if l.read { // a server that knows no deadlines set none
+	if l.read { // a server without deadlines set none
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	if l.write {
@@ -71,13 +73,15 @@ func lift(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// liftable returns which deadlines of a request Install set, or WithLimits speaks of.
+// liftable returns which deadlines of a request were set by Install or declared by
+// WithLimits.
 func liftable(r *http.Request) lifted {
 	l, _ := r.Context().Value(liftedKey{}).(lifted)
 	return l
 }
 
-// drainTime is the bound on waiting for the rest of a body: it does not outlast a request's limit.
+// drainTime returns how long to wait for the rest of a body, which is never longer than
+// a request's limit.
 func drainTime(d time.Duration, l Limits) time.Duration {
 	if d <= 0 {
 		d = DefaultDrainTime

@@ -18,7 +18,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// overToy is Negotiate with toys for mechanisms, of which the second needs its connection.
+// overToy is Negotiate with toys for mechanisms, of which the second needs its
+// connection.
 func overToy(t *testing.T, bound ...bool) scheme.Server {
 	t.Helper()
 	var c spnego.Config
@@ -33,8 +34,8 @@ func overToy(t *testing.T, bound ...bool) scheme.Server {
 	return scheme.ForMechanism(traits, m)
 }
 
-// TestInstallHTTP2: a server whose schemes may belong to a connection offers no HTTP/2, on which their
-// handshakes cannot end, unless it is told to.
+// TestInstallHTTP2: a server with connection-bound schemes offers no HTTP/2, on which
+// their handshakes cannot complete, unless Protocols is set.
 func TestInstallHTTP2(t *testing.T) {
 	ntlm, _ := scheme.TraitsOf(scheme.NTLM)
 	basic := scheme.BasicServer("r", scheme.AskVerdict)
@@ -82,7 +83,7 @@ func TestInstallHTTP2(t *testing.T) {
 	requirement.Held(t, "unit:alpn_of_bound_schemes", "FRONT-4")
 }
 
-// alpnOf is what a server chooses for a client that would like HTTP/2.
+// alpnOf returns the protocol that a server chooses for a client that prefers HTTP/2.
 func alpnOf(t *testing.T, s *http.Server, install func(*http.Server)) string {
 	t.Helper()
 	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}
@@ -108,7 +109,7 @@ func alpnOf(t *testing.T, s *http.Server, install func(*http.Server)) string {
 	return c.ConnectionState().NegotiatedProtocol
 }
 
-// TestInstallLeaves: what a server says itself comes before the limits, and its hooks stay.
+// TestInstallLeaves: Install keeps the server's own limits and hooks.
 func TestInstallLeaves(t *testing.T) {
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth:   machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerdict)}},
@@ -129,7 +130,7 @@ func TestInstallLeaves(t *testing.T) {
 		t.Errorf("the server's ConnContext is gone: %v", got)
 	}
 	var none *nethttp.Authenticator
-	none.Install(s) // refuses everything as it is
+	none.Install(s) // refuses every request
 	new(nethttp.Authenticator).Install(new(http.Server))
 	new(nethttp.Proxy).Install(new(http.Server))
 }

@@ -10,35 +10,35 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 )
 
-// Multiplexed is a connection that carries many requests at once and is no net/http's: one of
-// HTTP/3. It is used by several goroutines at once. Its RoundTrip must report by httptrace that
-// the request's header was written, since a request that failed may otherwise be taken for one that
-// never left.
+// Multiplexed is a connection, not made by net/http, that carries many requests at
+// once: one of HTTP/3. It is used by several goroutines at once. Its RoundTrip must
+// report by httptrace that the request's header was written; otherwise a failed request
+// may be taken for one that was never sent.
 type Multiplexed interface {
 	http.RoundTripper
-	// TLS is what its handshake established.
+	// TLS returns the state of the TLS connection.
 	TLS() *tls.ConnectionState
-	// Err is not nil once no further request can go out.
+	// Err returns a non-nil error once no further request can be sent.
 	Err() error
 	Close() error
 }
 
-// Handshaker is what a [Multiplexed] implements that sends requests before its
-// handshake is over. Handshake returns when the handshake is, or when ctx or the
-// connection has ended: a request that was answered with 425 (Too Early) is sent again
-// after that, and not in early data (RFC 8470 section 5.2).
+// Handshaker is implemented by a [Multiplexed] that sends requests before its handshake
+// is over. Handshake returns when the handshake, ctx or the connection has ended. A
+// request that was answered with 425 (Too Early) is sent again after that, and not in
+// early data (RFC 8470 section 5.2).
 type Handshaker interface {
 	Handshake(ctx context.Context) error
 }
 
 type afterHandshakeKey struct{}
 
-// afterHandshake marks a request that must not go in early data.
+// afterHandshake marks a request that must not be sent in early data.
 func afterHandshake(ctx context.Context) context.Context {
 	return context.WithValue(ctx, afterHandshakeKey{}, true)
 }
 
-// multiplex opens a connection by ClientConfig.Multiplexed, in c.
+// multiplex opens a connection with ClientConfig.Multiplexed and stores it in c.
 func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port uint16) (*conn, error) {
 	m, err := t.config.Multiplexed(ctx, host, port)
 	if err != nil {
@@ -49,7 +49,7 @@ func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port ui
 	return c, nil
 }
 
-// streams counts the requests of a Multiplexed, and those that are to come.
+// streams counts the requests of a Multiplexed, running and reserved.
 type streams struct {
 	Multiplexed
 	mu             sync.Mutex
@@ -105,7 +105,7 @@ func (s *streams) roundTrip(r *http.Request) (*http.Response, error) {
 	return s.Multiplexed.RoundTrip(r)
 }
 
-// streamBody tells when a stream is over.
+// streamBody reports when a stream has ended.
 type streamBody struct {
 	io.ReadCloser
 	once sync.Once

@@ -21,13 +21,13 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// kerberosToy stands for a mechanism that is stronger than NTLM and proves the
+// kerberosToy returns a mechanism that is stronger than NTLM and authenticates the
 // server.
 func kerberosToy() gsstoy.Toy {
 	return gsstoy.Toy{OID: gss.Kerberos, Legs: 1, Final: true, Mutual: true, Integrity: true, Identity: "alice", Secret: gss.NewSecret("wonder")}
 }
 
-// negotiated is SPNEGO over mechanisms.
+// negotiated returns SPNEGO over mechanisms.
 func negotiated(t *testing.T, c spnego.Config, mechs ...gss.Mechanism) spnego.Mechanism {
 	t.Helper()
 	c.Mechanisms = mechs
@@ -48,7 +48,7 @@ func realNTLM(t *testing.T, c ntlm.Config) gss.Mechanism {
 	return m
 }
 
-// under is a mechanism under the names of schemes, on both sides.
+// under returns a mechanism under the names of schemes, for server and client.
 func under(server, client gss.Mechanism, names ...string) (servers []scheme.Server, clients []scheme.Client) {
 	for _, name := range names {
 		traits, _ := scheme.TraitsOf(name)
@@ -58,8 +58,8 @@ func under(server, client gss.Mechanism, names ...string) (servers []scheme.Serv
 	return servers, clients
 }
 
-// wiretap is a server of ours and, between it and its clients, who writes down what
-// goes by and may change the challenges.
+// wiretap is a server of this package with an observer between it and its clients that
+// records the messages and may change the challenges.
 type wiretap struct {
 	*site
 	// rewrite changes the challenges of a response, request its credentials.
@@ -77,14 +77,14 @@ func (s *wiretap) log(_ *http.Request, r nethttp.Result) {
 	s.results = append(s.results, r)
 }
 
-// refused reports whether the server refused anything with code.
+// refused reports whether the server refused a request with code.
 func (s *wiretap) refused(code gss.Code) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.results, func(r nethttp.Result) bool { return r.Fault.Code == code })
 }
 
-// identity is who the server let in last.
+// identity returns the identity that the server accepted last.
 func (s *wiretap) identity() nethttp.Identity {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +96,7 @@ func (s *wiretap) identity() nethttp.Identity {
 	return nethttp.Identity{}
 }
 
-// testCertificate is the one that package httptest shows.
+// testCertificate returns the certificate that package httptest shows.
 func testCertificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)
@@ -129,7 +129,7 @@ func newWiretap(t *testing.T, servers []scheme.Server, tune func(*httptest.Serve
 	return s
 }
 
-// take gives the legs since the last call, a line each.
+// take returns the legs since the last call, a line each.
 func (s *wiretap) take() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +138,7 @@ func (s *wiretap) take() string {
 	return "\n" + strings.Join(legs, "\n")
 }
 
-// tapped is one response on its way.
+// tapped is a response on its way to the client.
 type tapped struct {
 	http.ResponseWriter
 	s    *wiretap
@@ -175,7 +175,7 @@ func (w *tapped) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// kind says what messages of SPNEGO are in a field's lines.
+// kind returns which messages of SPNEGO are in the lines of a field.
 func kind(lines []string) string {
 	var all []string
 	for _, line := range lines {
@@ -220,8 +220,8 @@ func message(text string) string {
 	}
 }
 
-// TestNegotiate: NTLM inside SPNEGO, end to end over connections: how many legs
-// there are, what protects them, and what the requests after them carry.
+// TestNegotiate: NTLM inside SPNEGO, end to end over connections: how many legs there
+// are, how they are protected, and what later requests carry.
 func TestNegotiate(t *testing.T) {
 	const negotiate = `
  > 401 Negotiate
@@ -235,13 +235,13 @@ Nego2 accept-incomplete token MIC > 200 Nego2 accept-completed MIC persistent tr
  > 200`
 	for _, c := range []struct {
 		name           string
-		before         []gss.Mechanism // the client's favourites
+		before         []gss.Mechanism // the client's preferred mechanisms
 		server, client []string
 		want           string
 	}{
 		{"Negotiate", nil, []string{scheme.Negotiate}, []string{scheme.Negotiate}, negotiate},
 		{"Nego2", nil, []string{scheme.Nego2}, []string{scheme.Nego2}, nego2},
-		// N2HT-2.2.3-5: where both are offered, Nego2 it is, in any order.
+		// N2HT-2.2.3-5: if both are offered Nego2 is chosen, in any order.
 		{"both", nil, []string{scheme.Negotiate, scheme.Nego2}, []string{scheme.Negotiate, scheme.Nego2},
 			strings.Replace(nego2, "Nego2 init2 NTLM", "Negotiate, Nego2 init2 NTLM", 1)},
 		{"an old server", nil, []string{scheme.Negotiate}, []string{scheme.Nego2, scheme.Negotiate}, negotiate},
@@ -292,8 +292,8 @@ Negotiate accept-incomplete token MIC > 200 Negotiate accept-completed MIC persi
 	}
 }
 
-// TestNegotiateTampered: what a man in the middle does to a negotiation is found
-// out, by the side that can, and no response is used before.
+// TestNegotiateTampered: manipulation of a negotiation by a man in the middle is
+// detected by the side that can, and no response is used before.
 func TestNegotiateTampered(t *testing.T) {
 	// at changes the message of the response with a status.
 	at := func(want int, f func(*spnego.Resp)) func(int, []string) []string {
@@ -333,8 +333,8 @@ func TestNegotiateTampered(t *testing.T) {
 		name    string
 		rewrite func(int, []string) []string
 		request func(string) string
-		client  gss.Code // what it fails with
-		server  gss.Code // what it refuses with, if it does
+		client  gss.Code // the client's fault
+		server  gss.Code // the server's fault, if it refuses
 	}{
 		{"no final MIC", at(200, func(m *spnego.Resp) { m.MechListMIC = gss.Token{} }), nil, gss.NotAuthentic, 0},
 		{"another final MIC", at(200, func(m *spnego.Resp) { m.MechListMIC = flip(m.MechListMIC) }), nil, gss.NotAuthentic, 0},
@@ -351,8 +351,8 @@ func TestNegotiateTampered(t *testing.T) {
 			*m = spnego.Resp{State: spnego.AcceptCompleted, SupportedMech: m.SupportedMech}
 		}), nil, gss.NotAuthentic, 0},
 		{"a mechanism that is not listed", at(401, func(m *spnego.Resp) { m.SupportedMech = gss.SPNEGO }), nil, gss.Unexpected, 0},
-		// The server refuses; then the client tries once more without NTLM, whose
-		// credentials seem to be wrong, and gets it all the same.
+		// The server refuses. The client then tries once more without NTLM, since those
+		// credentials seem to be wrong, and succeeds.
 		{"the strongest taken off the list", nil, first(func(m *spnego.Init) {
 			m.MechTypes, m.MechToken = spnego.MechTypesOf(gss.NTLM), gss.Token{}
 		}), gss.Unexpected, gss.NotAuthentic},
@@ -379,8 +379,9 @@ func TestNegotiateTampered(t *testing.T) {
 	}
 }
 
-// TestNegotiateUnfinished: the server's last token is left out. Who can have a proof
-// of the server wants it; NTLM alone proves nobody, and says so.
+// TestNegotiateUnfinished: the server's last token is removed. A client with a
+// mechanism that authenticates the server requires the token; one with NTLM alone does
+// not, and the result says so.
 func TestNegotiateUnfinished(t *testing.T) {
 	for _, proven := range []bool{false, true} {
 		t.Run(fmt.Sprint("a proof possible ", proven), func(t *testing.T) {
@@ -425,8 +426,8 @@ func mapToken(t *testing.T, value string, f func(string) string) string {
 	return name + " " + base64.StdEncoding.EncodeToString([]byte(f(string(raw))))
 }
 
-// TestNegotiateEndless: a server that never has enough, with tokens or without
-// (V14), is left with a reason.
+// TestNegotiateEndless: an exchange with a server that always continues, with tokens or
+// without (V14), ends with a reason.
 func TestNegotiateEndless(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -464,7 +465,7 @@ func TestNegotiateEndless(t *testing.T) {
 	}
 }
 
-// TestNegotiateRaw: NTLM in place of SPNEGO is answered in kind (V6), or refused
+// TestNegotiateRaw: NTLM in place of SPNEGO is answered with raw NTLM (V6), or refused
 // by policy (C33).
 func TestNegotiateRaw(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
@@ -490,8 +491,8 @@ func TestNegotiateRaw(t *testing.T) {
 	}
 }
 
-// TestNegotiateTransports: over TLS it is bound to the channel, and where the
-// connection belongs to many requests it goes on over HTTP/1.1.
+// TestNegotiateTransports: over TLS the login is bound to the channel; on a connection
+// that is shared between requests it continues over HTTP/1.1.
 func TestNegotiateTransports(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		t.Run(fmt.Sprint("HTTP/2 ", h2), func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// ntlmPair is NTLM as server and as client.
+// ntlmPair returns NTLM for server and client.
 func ntlmPair(t *testing.T, server, client ntlm.Config) (scheme.Server, scheme.Client) {
 	t.Helper()
 	server.Computer = "WWW"
@@ -37,11 +37,11 @@ func ntlmPair(t *testing.T, server, client ntlm.Config) (scheme.Server, scheme.C
 	return scheme.ForMechanism(traits, s), scheme.FromMechanism(traits, c)
 }
 
-// ntlmLogs keeps what a server said of each request.
+// ntlmLogs keeps a server's last result.
 type ntlmLogs struct{ lastResult }
 
-// newNTLMSite is a server of ours that offers NTLM, with the given source of
-// channel bindings.
+// newNTLMSite starts a server of this package that offers NTLM, with the given source
+// of channel bindings.
 func newNTLMSite(t *testing.T, s scheme.Server, secure bool, certificate drive.Certificates) (*site, *ntlmLogs) {
 	t.Helper()
 	logs := new(ntlmLogs)
@@ -60,8 +60,8 @@ func newNTLMSite(t *testing.T, s scheme.Server, secure bool, certificate drive.C
 	}), logs
 }
 
-// TestNTLM: the real thing end to end: the handshake stays on one connection, what
-// follows needs no credentials, identities share none, and bodies go once.
+// TestNTLM: NTLM end to end: the handshake stays on one connection, later requests on
+// it need no credentials, identities share no connection, and bodies are sent once.
 func TestNTLM(t *testing.T) {
 	server, client := ntlmPair(t, ntlm.Config{RequireMIC: true}, ntlm.Config{RequireMIC: true})
 	s, _ := newNTLMSite(t, server, false, drive.Certificates{})
@@ -94,8 +94,8 @@ func TestNTLM(t *testing.T) {
 	}
 }
 
-// TestNTLMBinding: both ends take the channel binding from their own end of the TLS
-// connection, and a certificate in between is found out.
+// TestNTLMBinding: both peers use the channel binding of their own TLS connection, and
+// a certificate in between is detected.
 func TestNTLMBinding(t *testing.T) {
 	der := func(b []byte) drive.Certificates {
 		return nethttp.Served(tls.Certificate{Certificate: [][]byte{b}})
@@ -110,7 +110,7 @@ func TestNTLMBinding(t *testing.T) {
 		server, client gss.Demand
 		secure         bool
 		certificate    func(real []byte) drive.Certificates
-		want           gss.Code // of the server; 0: let in
+		want           gss.Code // of the server; 0: accepted
 		bound          bool
 	}{
 		{name: "equal", server: gss.Require, secure: true, certificate: der, bound: true},
@@ -152,13 +152,13 @@ func TestNTLMBinding(t *testing.T) {
 	}
 }
 
-// hand is an NTLM client by hand: it gives the messages, and others carry them.
+// hand computes the messages of an NTLM client. The test sends them.
 type hand struct {
 	t   *testing.T
 	ctx gss.Context
 }
 
-// newHand gives a client and its NEGOTIATE.
+// newHand returns a client and its NEGOTIATE.
 func newHand(t *testing.T, user, password string) (*hand, string) {
 	t.Helper()
 	m, err := ntlm.New(ntlm.Config{})
@@ -180,7 +180,7 @@ func (h *hand) step(in gss.Input) string {
 	return toyLeg("Authorization", out.Token.Bytes())
 }
 
-// answer is the AUTHENTICATE for a response's challenge.
+// answer returns the AUTHENTICATE for a response's challenge.
 func (h *hand) answer(r reply) string {
 	h.t.Helper()
 	for c := range header.ParseChallenges(r.Header.Values("WWW-Authenticate")...).Of(scheme.NTLM) {
@@ -192,8 +192,8 @@ func (h *hand) answer(r reply) string {
 	return ""
 }
 
-// TestNTLMReplay: an AUTHENTICATE is good once, on the connection whose challenge it
-// answers; whoever sends one where none is due loses what the connection was.
+// TestNTLMReplay: an AUTHENTICATE is accepted once, on the connection of its challenge.
+// An unexpected one drops the connection's identity.
 func TestNTLMReplay(t *testing.T) {
 	server, _ := ntlmPair(t, ntlm.Config{}, ntlm.Config{})
 	s, logs := newNTLMSite(t, server, false, drive.Certificates{})
@@ -205,11 +205,11 @@ func TestNTLMReplay(t *testing.T) {
 	proof := alice.answer(challenge)
 
 	other.do("GET", "/", again).want(t, 401, "")
-	other.do("GET", "/", proof).want(t, 401, "") // the challenge was another one
+	other.do("GET", "/", proof).want(t, 401, "") // for another challenge
 	if got := logs.get().Fault.Code; got != gss.BadCredentials {
 		t.Errorf("on another connection: %v", got)
 	}
-	dialWire(t, addr).do("GET", "/", proof).want(t, 401, "") // there was none
+	dialWire(t, addr).do("GET", "/", proof).want(t, 401, "") // without a challenge
 	if got := logs.get().Fault.Code; got != gss.Unexpected {
 		t.Errorf("without a challenge: %v", got)
 	}
@@ -222,18 +222,19 @@ func TestNTLMReplay(t *testing.T) {
 	}
 	one.do("GET", "/").want(t, 401, "")
 
-	bob, hello := newHand(t, "bob", people["bob"]) // another user begins anew, and is nobody in between
+	bob, hello := newHand(t, "bob", people["bob"]) // another user starts again; the connection has no identity in between
 	challenge = one.do("GET", "/", hello)
 	one.do("GET", "/", bob.answer(challenge)).want(t, 200, "hello bob")
 }
 
-// trusting is a base transport that trusts a site.
+// trusting returns a base transport that trusts a site.
 func trusting(s *site) *http.Transport {
 	base, _ := s.Client().Transport.(*http.Transport)
 	return &http.Transport{TLSClientConfig: base.TLSClientConfig.Clone()}
 }
 
-// TestNTLMRefusals: inside every refusal has its reason; outside they are one.
+// TestNTLMRefusals: in the server's result every refusal has its reason; to the client
+// they are all the same.
 func TestNTLMRefusals(t *testing.T) {
 	for _, c := range []struct {
 		name           string

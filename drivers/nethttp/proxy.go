@@ -23,8 +23,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// The default bounds of a proxy: of connecting to an upstream, and of a tunnel through
-// which nothing passes.
+// The default bounds of a proxy: for connecting to an upstream, and for a tunnel that
+// transfers no bytes.
 const (
 	DefaultDialTimeout = 30 * time.Second
 	DefaultTunnelIdle  = time.Hour
@@ -34,10 +34,10 @@ const (
 type ProxyConfig struct {
 	_ struct{}
 
-	// Proxy is the policy, and with Proxy.Auth the schemes by which the proxy's own
-	// clients authenticate (407). Proxy.Chain is not for this driver.
+	// Proxy configures the policy and, in Proxy.Auth, the schemes by which the proxy's
+	// own clients authenticate (407). Proxy.Chain is not supported by this driver.
 	Proxy machine.ProxyConfig
-	// Source, Certificate, MaxDrain, DrainTime, Log and Observer are as in
+	// Source, Certificate, MaxDrain, DrainTime, Log and Observer are described in
 	// [ServerConfig].
 	Source      answer.Source
 	Certificate drive.Certificates
@@ -45,54 +45,57 @@ type ProxyConfig struct {
 	DrainTime   time.Duration
 	Log         func(*http.Request, Result)
 	Observer    Observer
-	// Limits bound what Install lets clients cost whose requests the proxy has not
-	// forwarded (yet).
+	// Limits bounds what clients may cost before the proxy has forwarded a request of
+	// theirs, on servers prepared by Install.
 	Limits Limits
-	// SharedFront tells that a request came from an intermediary that carries
-	// several clients' requests on one connection, so that no upstream connection
-	// may be kept for it. Requests with Via and the like are taken for such ones in
-	// any case, unless Proxy.Auth.PinnedFront says otherwise.
+	// SharedFront reports whether a request came from an intermediary that sends the
+	// requests of several clients on one connection. No upstream connection is then
+	// kept for it. Requests with Via and similar fields are always treated so, unless
+	// Proxy.Auth.PinnedFront is set.
 	SharedFront func(*http.Request) bool
-	// AnyScheme is as in [ServerConfig], for a reverse proxy. The scheme of a forward
-	// proxy's requests is that of their targets.
+	// AnyScheme is described in [ServerConfig]. It is for reverse proxies; the scheme
+	// of a forward proxy's request is that of its target.
 	AnyScheme bool
-	// Upstream is where a reverse proxy (Proxy.Reverse) sends everything: scheme and
-	// host, without a path. The Host field stays the client's.
+	// Upstream is the server that a reverse proxy (Proxy.Reverse) sends every request
+	// to: scheme and host, without a path. The request's Host field remains as the
+	// client sent it.
 	Upstream *url.URL
-	// TrustForwarded tells that what comes to a reverse proxy comes from a front whose
-	// Forwarded, X-Forwarded-For and the like are true; so does Proxy.Auth.PinnedFront.
-	// They then go upstream, with the front's address added. Otherwise a reverse proxy
-	// takes out of requests all fields by which fronts tell of their clients, since its
-	// clients may have made them up, and writes Forwarded and X-Forwarded-For, -Host
-	// and -Proto of its own (RFC 7239 section 8.1). A forward proxy passes them on.
+	// TrustForwarded says that the requests to a reverse proxy come from a front
+	// server, and that its Forwarded, X-Forwarded-For and similar fields can be
+	// trusted. Proxy.Auth.PinnedFront implies it. These fields are then forwarded, with
+	// the front server's address added. Otherwise a reverse proxy removes all fields by
+	// which front servers describe their clients, since its clients can forge them, and
+	// adds its own Forwarded and X-Forwarded-For, -Host and -Proto (RFC 7239 section
+	// 8.1). A forward proxy forwards all of them.
 	TrustForwarded bool
-	// Upgrades names the protocols that clients may change to (Upgrade), without case.
-	// The first one that a request names goes upstream, others are taken out, since
-	// nothing in front of the upstream understands what is said after the change. Nil is
-	// "websocket".
+	// Upgrades lists the protocols that clients may change to (Upgrade), in any case.
+	// The first of them that a request names is forwarded. Others are removed, since
+	// nothing in front of the upstream understands what is sent after the change. Nil
+	// means "websocket".
 	Upgrades []string
 	// TunnelIdle bounds how long a tunnel, or a connection that changed its protocol,
-	// may be without a byte in either direction before both its ends are closed. 0 is
-	// DefaultTunnelIdle, less than 0 is no bound.
+	// may transfer no byte in either direction before both its ends are closed. 0 means
+	// DefaultTunnelIdle; a negative value means no bound.
 	TunnelIdle time.Duration
-	// Allow tells whether the proxy may send such a request to host and port, host
-	// in lower case and without brackets. Nil is [AllowWeb]. It looks at names
-	// only: keep the proxy away from networks that its clients must not see by
-	// Transport.DialContext. A reverse proxy does not ask.
+	// Allow reports whether the proxy may send such a request to host and port. The
+	// host is in lower case and without brackets. Nil means [AllowWeb]. Allow sees
+	// names only: to keep the proxy away from internal networks use
+	// Transport.DialContext. A reverse proxy does not call it.
 	Allow func(method, host string, port uint16) bool
-	// Transport makes the upstream connections, tunnels too (DialContext). It is
-	// copied, and the copy speaks HTTP/1.1, knows no further proxy, and leaves
-	// bodies as they are. Nil is a transport with DefaultDialTimeout.
+	// Transport makes the upstream connections, and those of tunnels (DialContext). It
+	// is copied; the copy speaks HTTP/1.1, uses no further proxy, and does not
+	// decompress bodies. Nil means a transport with DefaultDialTimeout.
 	Transport *http.Transport
-	// Name is the proxy's pseudonym in Via, unique along a chain: a request that
-	// carries it already is refused with 508 (Loop Detected). "" is "countersign-"
-	// and a random number.
+	// Name is the proxy's pseudonym in Via and must be unique along a chain of proxies:
+	// a request that already carries it is refused with 508 (Loop Detected). "" means
+	// "countersign-" and a random number.
 	Name string
 }
 
-// AllowWeb is the default of [ProxyConfig].Allow. Tunnels go to port 443 only:
-// one to anywhere would be a way around every firewall on this side of the
-// proxy. Plain requests go to 80, 443 and the ports that need no privilege.
+// AllowWeb reports whether a request may go to port. It is the default of
+// [ProxyConfig].Allow. It allows tunnels to port 443 only, since a tunnel to any port
+// would bypass the firewalls on this side of the proxy, and plain requests to ports 80,
+// 443 and the unprivileged ports.
 func AllowWeb(method, host string, port uint16) bool {
 	if method == http.MethodConnect {
 		return port == 443
@@ -100,36 +103,36 @@ func AllowWeb(method, host string, port uint16) bool {
 	return port == 80 || port == 443 || port >= 1024
 }
 
-// Proxy is an http.Handler that forwards: a forward proxy for plain HTTP and
+// Proxy is an http.Handler that forwards requests: a forward proxy for plain HTTP and
 // CONNECT, or a reverse proxy in front of one upstream. It authenticates its own
-// clients if it is told to, and keeps what others authenticate through it apart:
-// an upstream connection on which a client ran connection-bound authentication
-// belongs to that client's connection alone, and each goes when the other does
-// (R4559-6-5).
+// clients if it is configured to. It also isolates the logins that clients make through
+// it: an upstream connection on which a client ran connection-bound authentication
+// belongs to that client's connection alone, and each is closed with the other (RFC
+// 4559 section 6).
 //
-// Beside that it is what httputil.ReverseProxy makes of it: upgrades, trailers and
-// informational responses pass, fields of one hop do not. A tunnel lasts until both
-// its ends have closed, or nothing has passed through it for TunnelIdle.
+// In all else it behaves as httputil.ReverseProxy: upgrades, trailers and informational
+// responses are forwarded, hop-by-hop fields are removed. A tunnel ends when both its
+// ends have closed, or when it has transferred nothing for TunnelIdle.
 //
-// It knows whose connection a request came on by the hooks that Install sets:
+// The hooks that Install sets tell it which connection a request came on:
 //
 //	server := &http.Server{Handler: proxy}
 //	proxy.Install(server)
 //
-// Without them, and for HTTP/2 clients, it refuses connection-bound credentials
-// (403) rather than share what they open. Make it with [NewProxy]; the zero Proxy
-// refuses everything with 500.
+// Without them, and for HTTP/2 clients, it refuses connection-bound credentials with
+// 403, because the upstream connection could not be reserved for the client. A Proxy
+// must be made by [NewProxy]; the zero Proxy refuses every request with 500.
 type Proxy struct {
 	hidden.In[Proxy] // no output shows what is in it
 
-	conf   *ProxyConfig
-	fresh  hop.Front
-	pool   *upstreams
-	engine *httputil.ReverseProxy
-	fronts sync.Map // net.Conn → *front
+	conf        *ProxyConfig
+	fresh       hop.Front
+	pool        *upstreams
+	engine      *httputil.ReverseProxy
+	downstreams sync.Map // net.Conn → *downstream
 }
 
-// NewProxy makes a Proxy. The error says what is wrong with the configuration.
+// NewProxy returns a Proxy. The error describes what is wrong with the configuration.
 func NewProxy(c ProxyConfig) (*Proxy, error) {
 	fresh, err := hop.NewFront(c.Proxy)
 	if err != nil {
@@ -143,7 +146,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	}
 	switch u := c.Upstream; {
 	case c.Proxy.Chain:
-		return nil, errors.New("nethttp: a proxy chain (Chain) is not for this driver: it consumes Proxy-Authorization, so nobody could answer the 407 that was passed on")
+		return nil, errors.New("nethttp: proxy chains (Chain) are not supported: this proxy consumes Proxy-Authorization, so that a client could not answer a 407 passed on from the next proxy")
 	case c.Proxy.Reverse != (u != nil):
 		return nil, errors.New("nethttp: a reverse proxy needs an Upstream, and a forward proxy has none")
 	case u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""):
@@ -173,15 +176,15 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	p := &Proxy{conf: &c, fresh: fresh, pool: newUpstreams(c.Transport)}
 	p.engine = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
-		Transport:      passages{},
+		Transport:      proxyTransport{},
 		ModifyResponse: modify,
 		ErrorHandler:   failed,
-		ErrorLog:       log.New(io.Discard, "", 0), // Log is where to look
+		ErrorLog:       log.New(io.Discard, "", 0), // see Log instead
 	}
 	return p, nil
 }
 
-// CloseIdleConnections closes the upstream connections that nobody uses now.
+// CloseIdleConnections closes the upstream connections that no request is using.
 func (p *Proxy) CloseIdleConnections() { p.pool.idle.Close() }
 
 // ServeHTTP implements http.Handler.
@@ -190,13 +193,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusInternalServerError)
 		return
 	}
-	f := p.front(r)
+	f := p.downstream(r)
 	if !f.turn.Take(r.Context()) {
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
 	defer f.turn.Give()
-	x := &passage{p: p, f: f, w: w, r: r}
+	x := &proxyExchange{p: p, f: f, w: w, r: r}
 	defer x.close()
 	if status := x.admit(); status != 0 {
 		x.result.Status = status
@@ -207,28 +210,28 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.ended = true
 }
 
-// passage is one request on its way through the proxy.
-type passage struct {
+// proxyExchange is the state of one request through the proxy.
+type proxyExchange struct {
 	p       *Proxy
-	f       *front
+	f       *downstream
 	w       http.ResponseWriter
 	r       *http.Request
 	q       machine.Request
 	to      origin
 	send    hop.Send
-	idle    bool          // the connection that it went out on was idle before
-	written *atomic.Bool  // the request's header went upstream; each attempt has its own, which net/http may set after the attempt has ended
-	body    *clientBody   // that goes with it, nil for none
-	pass    hop.Pass      // once the response came
-	reply   machine.Reply // or in its place
-	misused bool          // the front would not have an event
+	idle    bool          // the connection was idle before this request
+	written *atomic.Bool  // the request's header went upstream; each attempt has its own, since net/http may set it after the attempt has ended
+	body    *clientBody   // the body that is sent upstream, nil for none
+	pass    hop.Pass      // once the response arrived
+	reply   machine.Reply // or instead of it
+	misused bool          // the front refused an event
 	ended   bool
 	result  Result
 }
 
-// admit fills in where the request goes, and gives the status to refuse it with if
-// it cannot be for us.
-func (x *passage) admit() int {
+// admit determines where the request goes. It returns the status to refuse the request
+// with, 0 if there is no reason to.
+func (x *proxyExchange) admit() int {
 	c, r := x.p.conf, x.r
 	in := incoming(r, x.f.tls.Binding(r.TLS, c.Certificate))
 	in.AnyScheme = c.AnyScheme
@@ -243,14 +246,14 @@ func (x *passage) admit() int {
 	x.q.Multiplexed = x.q.Multiplexed || x.f.conn == nil
 	if c.Proxy.Reverse {
 		x.q.Scheme = c.Upstream.Scheme
-		x.q.Host, x.q.Port, _ = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host) // NewProxy has looked at it
+		x.q.Host, x.q.Port, _ = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host) // checked by NewProxy
 	}
 	x.to = origin{x.q.Scheme, net.JoinHostPort(x.q.Host, fmt.Sprint(x.q.Port))}
 	creds := requestHeader(r.Header).Authorization
 	switch {
 	case creds.Present() && creds.Scheme() == "":
-		// Whose scheme cannot be told may be connection-bound to who reads it more
-		// kindly, and must not go out on a connection that others use.
+		// A more lenient upstream might read a connection-bound scheme here, so these
+		// credentials must not be sent on a shared connection.
 		return http.StatusBadRequest
 	case looped(r.Header, c.Name):
 		return http.StatusLoopDetected
@@ -262,7 +265,7 @@ func (x *passage) admit() int {
 	return 0
 }
 
-// looped reports whether Via names us.
+// looped reports whether Via contains this proxy's name.
 func looped(h http.Header, name string) bool {
 	for _, line := range h.Values("Via") {
 		for hop := range strings.SplitSeq(line, ",") {
@@ -274,7 +277,7 @@ func looped(h http.Header, name string) bool {
 	return false
 }
 
-func (x *passage) serve() {
+func (x *proxyExchange) serve() {
 	shared := x.p.conf.SharedFront != nil && x.p.conf.SharedFront(x.r) || forwarded(x.r.Header)
 	switch do := x.step(hop.Received{
 		Received: machine.Received{Request: x.q, Header: requestHeader(x.r.Header), SharedFront: shared},
@@ -290,29 +293,31 @@ func (x *passage) serve() {
 			x.tunnel()
 			return
 		}
-		x.p.engine.ServeHTTP(x.w, x.r.WithContext(withPassage(x.r.Context(), x)))
+		x.p.engine.ServeHTTP(x.w, x.r.WithContext(withExchange(x.r.Context(), x)))
 	default:
-		panic(http.ErrAbortHandler) // which closes the client's connection, and nothing else
+		panic(http.ErrAbortHandler) // closes the client's connection, and nothing else
 	}
 }
 
-// answer is the proxy's own response.
-func (x *passage) answer(act machine.Reply) {
+// answer sends a response of the proxy's own.
+func (x *proxyExchange) answer(act machine.Reply) {
 	x.result.Status, x.result.Fault = act.Status, act.Fault
 	writeReply(x.w, x.r, act, x.p.conf.MaxDrain, x.p.conf.DrainTime)
 }
 
-// broken is the answer where the machine has none, which does not happen.
+// broken returns the reply to send if the machine returns no usable action, which is a
+// bug.
 func broken(err error) machine.Reply {
-	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: the machine gave no action that a proxy can do"}
+	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: internal error: the machine returned no action that a proxy can perform"}
 	if err != nil {
 		f.Detail = err.Error()
 	}
 	return machine.Reply{Status: http.StatusBadGateway, Fault: f, Close: true}
 }
 
-// step tells the front what happened, answers what it asks, and gives what it came to.
-func (x *passage) step(e hop.Event) hop.Action {
+// step passes an event to the front, answers its questions, and returns the resulting
+// action.
+func (x *proxyExchange) step(e hop.Event) hop.Action {
 	for range drive.MaxQuestions {
 		do, err := x.f.step(e)
 		if err != nil {
@@ -323,16 +328,16 @@ func (x *passage) step(e hop.Event) hop.Action {
 		if !ok {
 			return do
 		}
-		// Bodies pass through: there is no hash of them before they have gone, so
-		// that Digest's auth-int cannot be answered here.
+		// A request's body is forwarded as it is read, so that its hash is not known in
+		// advance: Digest's auth-int is not possible here.
 		e = hop.Answered{Answered: machine.Answered{ID: ask.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, ask.Question)}}
 	}
 	x.misused = true
 	return hop.Reply{Reply: broken(errors.New("nethttp: the scheme asked more than 64 questions in a row"))}
 }
 
-// close ends the passage.
-func (x *passage) close() {
+// close ends the exchange.
+func (x *proxyExchange) close() {
 	x.f.end(hop.Ended{Broken: !x.ended || x.misused, Usable: x.f.usable()})
 	if x.p.conf.Log != nil {
 		x.p.conf.Log(x.r, x.result)

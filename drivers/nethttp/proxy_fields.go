@@ -16,12 +16,13 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// This file is what a proxy says upstream of its clients, and what it does not let
-// them say.
+// This file holds the rules for fields by which a proxy describes its clients to the
+// upstream.
 
-// frontFields are the fields, beside X-Forwarded-…, by which fronts tell servers of their
-// clients: who they are, what they asked for, and how they came. A server behind a
-// reverse proxy believes them, so that no client may set them.
+// frontFields are the fields, in addition to X-Forwarded-…, in which front servers
+// describe their clients to other servers: identity, original request, and connection.
+// A server behind a reverse proxy trusts them, so that clients must not be able to set
+// them.
 var frontFields = map[string]bool{
 	"forwarded": true, "x-forwarded": true, "x-real-ip": true, "x-client-ip": true, "x-cluster-client-ip": true, "client-ip": true, "true-client-ip": true,
 	"cf-connecting-ip": true, "fastly-client-ip": true, "x-envoy-external-address": true, "x-originating-ip": true, "x-remote-ip": true, "x-remote-addr": true,
@@ -30,25 +31,26 @@ var frontFields = map[string]bool{
 	"remote-user": true, "x-remote-user": true, "x-authenticated-user": true, "x-auth-request-user": true, "x-auth-request-email": true,
 }
 
-// byFront reports whether a field is one of them. Servers that hand fields on as
-// environment variables take "_" for "-" (RFC 3875 section 4.1.18).
+// byFront reports whether a field is one of them. Servers that pass fields on as
+// environment variables treat "_" as "-" (RFC 3875 section 4.1.18).
 func byFront(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	return frontFields[name] || strings.HasPrefix(name, "x-forwarded-") || strings.HasPrefix(name, "x-ssl-") || strings.HasPrefix(name, "ssl-client-")
 }
 
-// tell makes the fields that tell the upstream of the client. A forward proxy passes
-// on what came: it is not the origin's front. A reverse proxy takes away what its
-// clients made up, and writes Forwarded and X-Forwarded-For, -Host and -Proto of its
-// own (RFC 7239 section 8.1); where its own front is to be believed, it adds itself.
-func (x *passage) tell(pr *httputil.ProxyRequest) {
+// tell sets the fields that describe the client to the upstream. A forward proxy
+// forwards the fields that it received: it is not the origin's front server. A reverse
+// proxy removes the fields that its clients may have forged, and adds its own Forwarded
+// and X-Forwarded-For, -Host and -Proto (RFC 7239 section 8.1). If its own front server
+// is trusted it appends itself.
+func (x *proxyExchange) tell(pr *httputil.ProxyRequest) {
 	c, out := x.p.conf, pr.Out.Header
-	out.Del("HTTP2-Settings") // of this hop, though Connection need not name it to us (RFC 7540 section 3.2.1)
+	out.Del("HTTP2-Settings") // hop-by-hop, even if Connection does not name it (RFC 7540 section 3.2.1)
 	trusted := c.TrustForwarded || c.Proxy.Auth.PinnedFront
 	if !c.Proxy.Reverse || trusted {
 		for _, field := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 			if v, ok := pr.In.Header[field]; ok && !named(pr.In.Header, field) {
-				out[field] = v // which httputil had taken out
+				out[field] = v // httputil had removed it
 			}
 		}
 	}
@@ -88,10 +90,10 @@ func appendTo(h http.Header, field, value string) {
 	h.Set(field, strings.Join(slices.Concat(h.Values(field), []string{value}), ", "))
 }
 
-// upgrades lets the first protocol through that the configuration names. Upgrade is
-// the business of one hop (RFC 9110 section 7.8): over another protocol a client would
-// speak past everything that stands in front of the upstream.
-func (x *passage) upgrades(h http.Header) { // R9110-7.8-1
+// upgrades keeps the first protocol in Upgrade that the configuration allows. Upgrade
+// is hop-by-hop (RFC 9110 section 7.8): with an unknown protocol a client could bypass
+// everything in front of the upstream.
+func (x *proxyExchange) upgrades(h http.Header) { // R9110-7.8-1
 	for token := range strings.SplitSeq(h.Get("Upgrade"), ",") {
 		token = strings.TrimSpace(token)
 		for _, name := range x.p.conf.Upgrades {
@@ -102,15 +104,14 @@ func (x *passage) upgrades(h http.Header) { // R9110-7.8-1
 		}
 	}
 	h.Del("Upgrade")
-	h.Del("Connection") // which is all that httputil leaves in it
+	h.Del("Connection") // httputil leaves nothing else in it
 }
 
-// errUnasked: the upstream switches to another protocol than it was asked for, or
-// unasked.
-var errUnasked = errors.New("nethttp: the upstream switches protocols unasked")
+// errUnasked is returned if the upstream switches to a protocol that was not requested.
+var errUnasked = errors.New("nethttp: the upstream switched protocols without being asked")
 
-// clientBody is the body of a client's request on its way up. It remembers that the
-// client's side of it failed.
+// clientBody is the body of a client's request. It records an error of reading from the
+// client.
 type clientBody struct {
 	io.ReadCloser
 	err atomic.Pointer[error]
@@ -127,20 +128,20 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// blame is the reply to a client whose body could not be read, in place of one that
-// blames the upstream.
+// blame returns the reply to a client if its body could not be read. It replaces one
+// that names the upstream as the cause.
 func (b *clientBody) blame() (machine.Reply, bool) { // RELAY-3
 	if b == nil || b.err.Load() == nil {
 		return machine.Reply{}, false
 	}
 	err := *b.err.Load()
-	r := machine.Reply{Status: http.StatusBadRequest, Close: true, Fault: gss.Fault{Code: gss.Malformed, Detail: "the request's body broke off, or its chunks are malformed"}}
+	r := machine.Reply{Status: http.StatusBadRequest, Close: true, Fault: gss.Fault{Code: gss.Malformed, Detail: "the request's body ended early or is not valid chunked coding"}}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		r.Status, r.Fault.Detail = http.StatusRequestEntityTooLarge, "the request's body is larger than a handler in front of the proxy allows"
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r.Status, r.Fault = http.StatusRequestTimeout, gss.Fault{Code: gss.Unanswered, Detail: "the request's body did not come in time"}
+		r.Status, r.Fault = http.StatusRequestTimeout, gss.Fault{Code: gss.Unanswered, Detail: "the request's body did not arrive in time"}
 	}
 	return r, true
 }

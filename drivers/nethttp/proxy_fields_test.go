@@ -17,7 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// madeUp are fields by which a client would pass for somebody's front.
+// madeUp are fields with which a client would pass for a front server.
 var madeUp = []string{
 	"Forwarded: for=127.0.0.1;proto=https", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: admin.test", "X-Forwarded-Proto: https", "X-Forwarded-Prefix: /admin", "X-Forwarded-User: root",
 	"X-Forwarded-Port: 443", "X-Real-IP: 127.0.0.1", "True-Client-IP: 127.0.0.1", "X-Original-URL: /admin", "X-Rewrite-URL: /admin", "X-Original-Host: admin.test", "Remote-User: root",
@@ -33,9 +33,9 @@ func reverseProxy(t *testing.T, upstream string, tune func(*nethttp.ProxyConfig)
 	return startProxy(t, c)
 }
 
-// A reverse proxy passes nothing on that its clients made up of themselves, and says by
-// itself who and what they are; from a front that is trusted it passes what came.
-func TestReverseProxyTellsOfClients(t *testing.T) {
+// A reverse proxy forwards none of the fields in which its clients describe themselves,
+// and adds its own. From a trusted front server it forwards them.
+func TestReverseProxyForwardedFields(t *testing.T) {
 	up := scripted(t, ok)
 	head := func(proxy string, lines ...string) string {
 		dialWire(t, proxy).do("GET", "/", lines...).want(t, 200, "ok")
@@ -57,7 +57,7 @@ func TestReverseProxyTellsOfClients(t *testing.T) {
 		}
 		requirement.Held(t, "unit:made_up_fields", "R7239-8.1-1", "RELAY-1")
 	}
-	// RFC 8470 section 5.1: an intermediary does not take it out.
+	// RFC 8470 section 5.1: an intermediary does not remove it.
 	if got := head(strict, "Early-Data: 1"); !strings.Contains(got, "Early-Data: 1\r\n") {
 		t.Errorf("Early-Data did not go up: %q", got)
 	}
@@ -78,7 +78,8 @@ func TestReverseProxyTellsOfClients(t *testing.T) {
 		}
 	}
 
-	// A forward proxy is not the origin's front: what came passes, and nothing is added.
+	// A forward proxy is not the origin's front server: it forwards these fields and
+	// adds none.
 	forward := startProxy(t, nethttp.ProxyConfig{})
 	dialWire(t, forward).do("GET", "http://"+up.addr+"/", front...).want(t, 200, "ok")
 	if got := <-up.requests; !strings.Contains(got, "X-Forwarded-For: 10.0.0.1\r\n") || !strings.Contains(got, "X-Real-Ip: 10.0.0.1\r\n") || strings.Contains(got, "127.0.0.1\r\nX-") {
@@ -86,9 +87,9 @@ func TestReverseProxyTellsOfClients(t *testing.T) {
 	}
 }
 
-// Of Upgrade only what the configuration names goes upstream, and a change that nothing
-// asked for is no response.
-func TestProxyUpgradeIsThisHops(t *testing.T) {
+// Of Upgrade only what the configuration allows is sent upstream, and a switch of
+// protocols that was not requested is not forwarded.
+func TestProxyUpgradeIsHopByHop(t *testing.T) {
 	const switches = hangUp + "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 	for _, reverse := range []bool{true, false} {
 		up := scripted(t, switches)
@@ -136,8 +137,8 @@ func TestProxyUpgradeIsThisHops(t *testing.T) {
 	}
 }
 
-// A body that breaks off on the client's side is the client's fault, not the upstream's.
-func TestProxyBlamesTheClient(t *testing.T) {
+// If a client's body ends early the client gets the blame, not the upstream.
+func TestProxyClientBodyBroken(t *testing.T) {
 	upstream := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }), nil)
 	for name, body := range map[string]string{
 		"a negative chunk": "-0\r\n\r\n", "a chunk in C's words": "0x0\r\n\r\n", "no chunk": "zz\r\n", "a chunk too long for its size": "1\r\nab\r\n0\r\n\r\n", "an endless size": strings.Repeat("0", 100) + "\r\n",
@@ -158,7 +159,7 @@ func TestProxyBlamesTheClient(t *testing.T) {
 			requirement.Held(t, "unit:client_body_broken", "RELAY-3")
 		}
 	}
-	// An upstream that fails in the middle of a sound body is to blame itself.
+	// If an upstream fails in the middle of a valid body, the upstream gets the blame.
 	gone := scripted(t, hangUp)
 	w := dialWire(t, reverseProxy(t, gone.addr, nil))
 	fmt.Fprintf(w, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
@@ -176,8 +177,8 @@ func TestProxyBlamesTheClient(t *testing.T) {
 	dialWire(t, addr).exchange("POST", "/", "more than three").want(t, 413, "")
 }
 
-// The rest of a body that is not wanted is waited for within a bound, as is a tunnel
-// through which nothing passes.
+// The time to wait for the rest of an unwanted body, and for a tunnel without traffic,
+// is bounded.
 func TestWaitsAreBounded(t *testing.T) {
 	leg := nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{toyServer(toy), scheme.BasicServer("r", scheme.AskVerdict)}}, DrainTime: time.Millisecond}
 	for _, line := range []string{first("alice"), "X: y"} { // a leg, and a first challenge

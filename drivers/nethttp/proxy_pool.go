@@ -10,16 +10,16 @@ import (
 	"github.com/countersign-auth/countersign/hop"
 )
 
-// The bounds of a proxy's idle upstream connections.
+// The limits of a proxy's idle upstream connections.
 const (
 	maxIdleUpstreams = 128
 	maxIdleTime      = 90 * time.Second
 )
 
-// origin is where an upstream connection leads.
+// origin is the address that an upstream connection leads to.
 type origin struct{ scheme, addr string }
 
-// upstream is one connection to an origin.
+// upstream is a connection to an origin.
 type upstream struct {
 	cc *http.ClientConn
 	to origin
@@ -27,10 +27,10 @@ type upstream struct {
 
 func (u *upstream) close() { u.cc.Close() }
 
-// upstreams keeps idle upstream connections on which nobody authenticated anything
-// connection-bound. It is not http.Transport's own pool because the connection
-// that brought a 401 must be had by name, to be kept for the client that will
-// answer it.
+// upstreams is a pool of idle upstream connections on which no client has authenticated
+// with a connection-bound scheme. The pool of http.Transport cannot be used, because
+// the connection on which a 401 arrived must be identified and kept for the client that
+// will answer it.
 type upstreams struct {
 	transport *http.Transport
 	idle      spare.List[*upstream]
@@ -55,7 +55,7 @@ func newUpstreams(t *http.Transport) *upstreams {
 	return &upstreams{transport: t}
 }
 
-// dial is a new connection to an origin.
+// dial opens a new connection to an origin.
 func (p *upstreams) dial(ctx context.Context, to origin) (*upstream, error) {
 	cc, err := p.transport.NewClientConn(ctx, to.scheme, to.addr)
 	if err != nil {
@@ -64,7 +64,7 @@ func (p *upstreams) dial(ctx context.Context, to origin) (*upstream, error) {
 	return &upstream{cc: cc, to: to}, nil
 }
 
-// dialRaw is a bare connection to a tunnel's end.
+// dialRaw opens the far connection of a tunnel.
 func (p *upstreams) dialRaw(ctx context.Context, addr string) (net.Conn, error) {
 	if d := p.transport.DialContext; d != nil {
 		return d(ctx, "tcp", addr)
@@ -72,7 +72,7 @@ func (p *upstreams) dialRaw(ctx context.Context, addr string) (net.Conn, error) 
 	return (&net.Dialer{Timeout: DefaultDialTimeout}).DialContext(ctx, "tcp", addr)
 }
 
-// take is an idle connection to an origin, nil if there is none.
+// take returns an idle connection to an origin, nil if there is none.
 func (p *upstreams) take(to origin) *upstream {
 	for {
 		u, ok := p.idle.Take(func(u *upstream) hop.Fit {
@@ -87,7 +87,7 @@ func (p *upstreams) take(to origin) *upstream {
 	}
 }
 
-// put takes a connection back, which can take another request as far as is known.
+// put returns a connection to the pool. As far as is known it can take another request.
 func (p *upstreams) put(u *upstream) {
 	p.idle.Put(u, spare.Bounds{Most: maxIdleUpstreams, PerKey: maxIdleUpstreams, Long: maxIdleTime}, func(other *upstream) bool { return other.to == u.to }, (*upstream).close)
 }

@@ -16,22 +16,25 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// This file is the proxy's way through httputil.ReverseProxy, which does what a
-// proxy has to do beside authentication: removing the fields of one hop
-// (R9110-7.6.1-1, and with them Proxy-Authorization, R9110-11.7.2-1), streaming,
-// trailers, 1xx, upgrades.
+// This file connects the proxy to httputil.ReverseProxy, which does what does not
+// concern authentication: it removes hop-by-hop fields (R9110-7.6.1-1, and with them
+// Proxy-Authorization, R9110-11.7.2-1) and handles streaming, trailers, 1xx and
+// upgrades.
 
-type passageKey struct{}
+type exchangeKey struct{}
 
-func withPassage(ctx context.Context, x *passage) context.Context {
-	return context.WithValue(ctx, passageKey{}, x)
+func withExchange(ctx context.Context, x *proxyExchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
 }
 
-func passageOf(r *http.Request) *passage { return r.Context().Value(passageKey{}).(*passage) }
+func exchangeOf(r *http.Request) *proxyExchange {
+	return r.Context().Value(exchangeKey{}).(*proxyExchange)
+}
 
-// resource makes the URL that goes upstream. What goes is what in says, which is what
-// handlers in front of the proxy went by (TARGET-1): byte for byte as it was written,
-// so that a Digest over it holds, unless one of them changed it.
+// resource returns the URL that is sent upstream. It is the target in in, which
+// handlers in front of the proxy have seen (TARGET-1), byte for byte as the client
+// wrote it, so that a Digest over it remains valid, unless one of those handlers
+// changed it.
 func resource(written string, in *url.URL) *url.URL {
 	u := &url.URL{Path: in.Path, RawPath: in.RawPath, RawQuery: in.RawQuery, ForceQuery: in.ForceQuery}
 	if u.Path == "" {
@@ -48,9 +51,9 @@ func resource(written string, in *url.URL) *url.URL {
 	return u
 }
 
-// rewrite makes the request that goes upstream.
+// rewrite prepares the request that is sent upstream.
 func rewrite(pr *httputil.ProxyRequest) {
-	x := passageOf(pr.In)
+	x := exchangeOf(pr.In)
 	u := resource(x.q.URI, pr.In.URL)
 	u.Scheme, u.Host = x.to.scheme, x.to.addr
 	pr.Out.URL = u
@@ -63,7 +66,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	x.send.Apply(pr.Out.Header, received(pr.In.ProtoMajor, pr.In.ProtoMinor, x.p.conf.Name))
 }
 
-// received is what Via says of a message.
+// received returns the entry of a message in Via.
 func received(major, minor int, name string) string {
 	return fmt.Sprintf("%d.%d %s", major, minor, name)
 }
@@ -80,20 +83,21 @@ func named(h http.Header, field string) bool {
 	return false
 }
 
-// errReplied: the passage's reply stands in place of the upstream's response.
-var errReplied = errors.New("nethttp: no response is passed on")
+// errReplied means that the proxy sends a reply of its own in place of the upstream's
+// response.
+var errReplied = errors.New("nethttp: no response to forward")
 
-// errVanished: the client's own upstream connection has gone, and with it its connection
-// to the proxy goes.
+// errVanished means that the client's own upstream connection has closed, so that the
+// client's connection to the proxy must be closed, too.
 var errVanished = errors.New("nethttp: the pinned upstream connection has closed")
 
-// passages is the http.RoundTripper that takes each request over the connection that its
-// front says.
-type passages struct{}
+// proxyTransport is the http.RoundTripper that sends each request over the connection that
+// the front chose.
+type proxyTransport struct{}
 
 // RoundTrip implements http.RoundTripper.
-func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
-	x := passageOf(out)
+func (proxyTransport) RoundTrip(out *http.Request) (*http.Response, error) {
+	x := exchangeOf(out)
 	for {
 		res, err := x.exchange(out)
 		if err == nil && res.StatusCode == http.StatusSwitchingProtocols && !strings.EqualFold(res.Header.Get("Upgrade"), out.Header.Get("Upgrade")) { // RELAY-2
@@ -136,7 +140,7 @@ func (passages) RoundTrip(out *http.Request) (*http.Response, error) {
 }
 
 // exchange sends the request once.
-func (x *passage) exchange(out *http.Request) (*http.Response, error) {
+func (x *proxyExchange) exchange(out *http.Request) (*http.Response, error) {
 	written := new(atomic.Bool)
 	x.idle, x.written = false, written
 	up, err := x.connect(out.Context())
@@ -148,8 +152,8 @@ func (x *passage) exchange(out *http.Request) (*http.Response, error) {
 	})))
 }
 
-// connect gives the connection that the request is to go out on.
-func (x *passage) connect(ctx context.Context) (up *upstream, err error) {
+// connect returns the connection to send the request on.
+func (x *proxyExchange) connect(ctx context.Context) (up *upstream, err error) {
 	switch x.send.Over {
 	case hop.Own:
 		up, err = x.f.pinned(), errVanished
@@ -167,24 +171,24 @@ func (x *passage) connect(ctx context.Context) (up *upstream, err error) {
 	return up, nil
 }
 
-// modify changes the response on its way down.
+// modify edits the response before it is sent to the client.
 func modify(res *http.Response) error {
-	x := passageOf(res.Request)
+	x := exchangeOf(res.Request)
 	x.result.Status = res.StatusCode
 	x.pass.Apply(res.Header, received(res.ProtoMajor, res.ProtoMinor, x.p.conf.Name))
 	return nil
 }
 
-// failed answers where no response can be passed on.
+// failed replies to the client if there is no response to forward.
 func failed(w http.ResponseWriter, r *http.Request, err error) {
-	x := passageOf(r)
+	x := exchangeOf(r)
 	if !errors.Is(err, errReplied) && !errors.Is(err, errVanished) {
 		if do, ok := x.step(hop.Lost{}).(hop.Reply); ok {
 			x.reply, err = do.Reply, errReplied
 		}
 	}
 	if !errors.Is(err, errReplied) {
-		panic(http.ErrAbortHandler) // which closes the client's connection, and nothing else
+		panic(http.ErrAbortHandler) // closes the client's connection, and nothing else
 	}
 	x.answer(x.reply)
 }

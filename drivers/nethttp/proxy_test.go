@@ -33,10 +33,9 @@ func startProxy(t *testing.T, c nethttp.ProxyConfig) string {
 	return serve(t, p, p.Install)
 }
 
-// boundOrigin is an origin with connection-bound authentication that trusts the
-// proxy before it to pin. Its responses tell on which connection they went. /open
-// is for everybody, /both waits until two requests are there, /upgrade says what
-// it hears.
+// boundOrigin is an origin with connection-bound authentication that trusts the proxy
+// in front of it to pin. Its responses name the connection that they were sent on.
+// /open needs no login, /both waits for two concurrent requests, /upgrade echoes.
 func boundOrigin(t *testing.T) (addr string) {
 	t.Helper()
 	c := toyConfig()
@@ -101,7 +100,7 @@ func TestProxyPins(t *testing.T) {
 			t.Errorf("the origin saw %s and then %s: not the connection that brought the 401", peer, got)
 		}
 	}
-	// V18: a second client never meets the first one's connection.
+	// V18: a second client never gets the first one's connection.
 	for range 3 {
 		r = bob.do("GET", target)
 		r.want(t, 401, "")
@@ -109,12 +108,12 @@ func TestProxyPins(t *testing.T) {
 			t.Error("the second client came over the first one's connection")
 		}
 	}
-	// Legs on two connections are no handshake.
+	// Legs on two connections do not make a handshake.
 	bob.do("GET", target, first("bob")).want(t, 401, "")
 	dialWire(t, proxy).do("GET", target, second("bob")).want(t, 401, "")
 	bob.do("GET", target, second("bob")).want(t, 200, "bob by NTLM")
 	alice.do("GET", target).want(t, 200, "alice by NTLM")
-	// Another origin on the same client connection: the pin goes.
+	// A request to another origin on the same client connection drops the pin.
 	other := boundOrigin(t)
 	alice.do("GET", "http://"+other+"/").want(t, 401, "")
 	alice.do("GET", target).want(t, 401, "")
@@ -132,7 +131,7 @@ func sessionBased(t *testing.T, r reply, want bool) {
 }
 
 // Credentials that arrive without a challenge before them are pinned as well.
-func TestProxyPinsUnasked(t *testing.T) {
+func TestProxyPinsWithoutChallenge(t *testing.T) {
 	origin := boundOrigin(t)
 	c := dialWire(t, startProxy(t, nethttp.ProxyConfig{}))
 	target := "http://" + origin + "/"
@@ -143,14 +142,14 @@ func TestProxyPinsUnasked(t *testing.T) {
 	r.want(t, 401, "")
 	sessionBased(t, r, true)
 	c.do("GET", target, second("alice")).want(t, 200, "alice by NTLM")
-	// Nor does anybody else get it once its client has gone.
+	// Nor does another client get it once its client has disconnected.
 	c.Close()
 	other := dialWire(t, startProxy(t, nethttp.ProxyConfig{}))
 	other.do("GET", target).want(t, 401, "")
 }
 
-// Closing either side retires the other (R4559-6-5).
-func TestProxyEndsGoTogether(t *testing.T) {
+// When either side closes, the other is retired (R4559-6-5).
+func TestProxyClosesBothConnections(t *testing.T) {
 	closed := make(chan string, 16)
 	conns := make(chan net.Conn, 16)
 	c := toyConfig()
@@ -214,13 +213,13 @@ func TestProxyEndsGoTogether(t *testing.T) {
 	}
 	down.wantClosed()
 
-	// So does one that closes without having said so.
+	// So does one that closes without announcing it.
 	upstream = scripted(t, hangUp+"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM dG95OmMx\r\nContent-Length: 0\r\n\r\n")
 	down = dialWire(t, proxy)
 	down.do("GET", "http://"+upstream.addr+"/", first("alice")).want(t, 401, "")
 	down.wantClosed()
 
-	// One that breaks off gives 502, and does the same.
+	// One that breaks off causes a 502, and the same.
 	upstream = scripted(t, hangUp)
 	down = dialWire(t, proxy)
 	if r := down.do("GET", "http://"+upstream.addr+"/", first("alice")); r.StatusCode != 502 || !r.Close {
@@ -229,17 +228,16 @@ func TestProxyEndsGoTogether(t *testing.T) {
 	down.wantClosed()
 }
 
-// script is an upstream that says what it is told, whatever it is asked.
+// script is an upstream that sends fixed responses to any requests.
 type script struct {
 	addr     string
-	requests chan string // the header of each request, as it came
+	requests chan string // the header of each request, as it was received
 }
 
 // hangUp before a text closes the connection after it.
 const hangUp = "!"
 
-// scripted answers each request with the next of texts, and the last one again
-// and again.
+// scripted answers each request with the next of texts, and repeats the last one.
 func scripted(t *testing.T, texts ...string) *script {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -285,7 +283,7 @@ func scripted(t *testing.T, texts ...string) *script {
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// What belongs to one hop stays on it; what belongs to the ends passes as it is.
+// Hop-by-hop fields are removed; end-to-end fields pass unchanged.
 func TestProxyFields(t *testing.T) {
 	up := scripted(t, "HTTP/1.1 401 Unauthorized\r\n"+
 		"Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"+
@@ -330,7 +328,7 @@ func TestProxyFields(t *testing.T) {
 	requirement.Held(t, "unit:proxy_fields", "R9110-7.6.1-1", "R9110-11.6.1-1", "R9110-11.6.2-1", "R7616-3.6-1")
 }
 
-// A 407 from upstream is between it and this proxy (R9110-11.7.1-1).
+// A 407 from upstream is for this proxy alone (R9110-11.7.1-1).
 func TestProxyUpstream407(t *testing.T) {
 	up := scripted(t, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 0\r\n\r\n")
 	c := dialWire(t, startProxy(t, nethttp.ProxyConfig{}))
@@ -341,7 +339,7 @@ func TestProxyUpstream407(t *testing.T) {
 	}
 }
 
-// What the proxy does not do, and whom it does not ask for it.
+// Requests that the proxy refuses, and clients that it refuses them to.
 func TestProxyRefuses(t *testing.T) {
 	up := scripted(t, ok)
 	proxy := startProxy(t, nethttp.ProxyConfig{Name: "me", Allow: func(method, host string, port uint16) bool {
@@ -355,13 +353,13 @@ func TestProxyRefuses(t *testing.T) {
 	}{
 		{"GET", "/", "", 400},                      // to the proxy itself
 		{"GET", "ftp://" + up.addr + "/", "", 400}, // not HTTP
-		{"GET", "http:///", "", 400},               // to nobody
+		{"GET", "http:///", "", 400},               // no host
 		{"CONNECT", up.addr, "", 403},              // a port that is not for tunnels
 		{"CONNECT", "denied.test:443", "", 403},    // by name
 		{"CONNECT", "denied.test:0443", "", 400},   // two ways to write a port
 		{"CONNECT", "denied.test", "", 400},        // no port
 		{"GET", "http://127.0.0.1:25/", "", 403},   // a port that is not for the web
-		{"GET", target, "Via: 1.1 x, 1.1 me", 508}, // we have been here
+		{"GET", target, "Via: 1.1 x, 1.1 me", 508}, // a loop
 		{"GET", target, "Authorization: , NTLM x", 400},
 		{"GET", target, second("a") + "\r\n" + second("a"), 400},
 	} {
@@ -387,7 +385,7 @@ func TestProxyRefuses(t *testing.T) {
 	c.do("GET", target).want(t, 200, "ok")
 }
 
-// No connection of the client's own, no connection-bound credentials.
+// Without a client connection to pin to, connection-bound credentials are refused.
 func TestProxyCannotPin(t *testing.T) {
 	origin := boundOrigin(t)
 	p, err := nethttp.NewProxy(nethttp.ProxyConfig{})
@@ -444,7 +442,7 @@ func TestReverseProxyHTTP2(t *testing.T) {
 			t.Errorf("%.20s: HTTP/%d, status %d, %q; want 2, %d, and the challenge stripped", step.line, res.ProtoMajor, res.StatusCode, res.Header.Get("WWW-Authenticate"), step.want)
 		}
 	}
-	// Its streams run at the same time: the origin waits for both.
+	// Its streams run concurrently: the origin waits for both.
 	var streams sync.WaitGroup
 	for range 2 {
 		streams.Go(func() {
@@ -454,7 +452,7 @@ func TestReverseProxyHTTP2(t *testing.T) {
 		})
 	}
 	streams.Wait()
-	// The same front over HTTP/1.1 has connections to speak of.
+	// Over HTTP/1.1 the same front has connections of its own.
 	raw, err := tls.Dial("tcp", s.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
@@ -463,7 +461,7 @@ func TestReverseProxyHTTP2(t *testing.T) {
 	c := &wire{t, raw, bufio.NewReader(raw)}
 	r := c.do("GET", "/")
 	r.want(t, 401, "")
-	sessionBased(t, r, false) // a reverse proxy is the origin for its clients
+	sessionBased(t, r, false) // to its clients a reverse proxy is the origin
 	login(c, "alice")
 	c.do("GET", "/").want(t, 200, "alice by NTLM")
 }
@@ -472,8 +470,7 @@ func proxyAuth(line string) string {
 	return strings.Replace(line, "Authorization", "Proxy-Authorization", 1)
 }
 
-// The proxy's own clients authenticate with 407, and the origin hears nothing of
-// it.
+// The proxy's own clients authenticate with 407, and the origin does not see it.
 func TestProxyAuthentication(t *testing.T) {
 	up := scripted(t, ok)
 	conf := nethttp.ProxyConfig{Source: users}
@@ -489,7 +486,7 @@ func TestProxyAuthentication(t *testing.T) {
 		t.Errorf("challenges %q", got)
 	}
 	if len(up.requests) > 0 {
-		t.Fatal("the origin got a request that nobody had authenticated")
+		t.Fatal("the origin received an unauthenticated request")
 	}
 	c.do("GET", target, proxyAuth(basic("alice", "wrong"))).want(t, 407, "")
 	c.do("GET", target, basic("alice", "secret")).want(t, 407, "") // the origin's field
@@ -507,7 +504,7 @@ func TestProxyAuthentication(t *testing.T) {
 	dialWire(t, proxy).do("GET", target).want(t, 407, "")
 }
 
-// echo is a TCP server that says what it hears, and "bye" at the end.
+// echo is a TCP server that echoes its input, and "bye" at the end.
 func echo(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -567,7 +564,7 @@ func TestProxyTunnel(t *testing.T) {
 	c.do("CONNECT", "127.0.0.1:1", proxyAuth(basic("alice", "secret"))).want(t, 403, "")
 }
 
-// A tunnel on a stream of HTTP/2.
+// A tunnel on an HTTP/2 stream.
 func TestProxyTunnelHTTP2(t *testing.T) {
 	far := echo(t)
 	conf := nethttp.ProxyConfig{Source: users, Allow: func(string, string, uint16) bool { return true }}
@@ -648,7 +645,7 @@ func TestProxyDigest(t *testing.T) {
 	}
 }
 
-// An upstream that dies while a tunnel is set up.
+// The upstream of a tunnel cannot be reached.
 func TestProxyTunnelUnreachable(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -659,21 +656,21 @@ func TestProxyTunnelUnreachable(t *testing.T) {
 	c.do("CONNECT", closed.Addr().String()).want(t, 502, "")
 }
 
-// Requests without credentials share upstream connections, and survive one that
-// has died in the meantime.
+// Requests without credentials share upstream connections, and are repeated if one of
+// these has closed meanwhile.
 func TestProxyShares(t *testing.T) {
 	up := scripted(t, ok, ok, hangUp, ok)
 	proxy := startProxy(t, nethttp.ProxyConfig{})
 	target := "http://" + up.addr + "/"
 	dialWire(t, proxy).do("GET", target).want(t, 200, "ok")
 	dialWire(t, proxy).do("GET", target).want(t, 200, "ok")
-	dialWire(t, proxy).do("GET", target).want(t, 200, "ok") // the upstream hangs up on the first try
+	dialWire(t, proxy).do("GET", target).want(t, 200, "ok") // the upstream closes the connection on the first try
 	if n := len(up.requests); n != 4 {
 		t.Errorf("%d requests reached the upstream, want 4", n)
 	}
 }
 
-// An upgrade takes both connections with it.
+// An upgrade takes both connections out of the pool.
 func TestProxyUpgrade(t *testing.T) {
 	origin := boundOrigin(t)
 	for _, pinned := range []bool{false, true} {
@@ -706,13 +703,13 @@ func TestNewProxyRefuses(t *testing.T) {
 		"chain":                    {Proxy: machine.ProxyConfig{Chain: true}},
 	} {
 		if _, err := nethttp.NewProxy(c); err == nil {
-			t.Errorf("%s: made", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 }
 
-// Many clients through one proxy to one origin, closing as they like: nobody ever
-// gets what is another one's.
+// Many clients use one proxy to one origin, and close connections at random: no client
+// ever gets another one's response.
 func TestProxyIdentityNeverCrosses(t *testing.T) {
 	origin := boundOrigin(t)
 	proxy := startProxy(t, nethttp.ProxyConfig{})

@@ -14,8 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// tunnel runs a CONNECT: what goes through it is not ours (HTA-15).
-func (x *passage) tunnel() {
+// tunnel serves CONNECT. What passes through the tunnel is not inspected (HTA-15).
+func (x *proxyExchange) tunnel() {
 	ctx, cancel := context.WithTimeout(x.r.Context(), DefaultDialTimeout)
 	far, err := x.p.pool.dialRaw(ctx, x.to.addr)
 	cancel()
@@ -36,7 +36,7 @@ func (x *passage) tunnel() {
 		panic(http.ErrAbortHandler)
 	}
 	x.result.Status = http.StatusOK
-	h.Del("Connection") // there is no HTTP connection any more
+	h.Del("Connection") // no HTTP connection remains
 	if x.r.ProtoMajor > 1 {
 		x.stream(far)
 		return
@@ -55,13 +55,14 @@ func (x *passage) tunnel() {
 	}
 }
 
-// idle ends something through which nothing passes.
+// idle ends a tunnel or connection that transfers nothing.
 type idle struct {
 	timer *time.Timer
 	after time.Duration
 }
 
-// newIdle has end called when nothing was passed for so long; less than 0 is never.
+// newIdle returns a timer that calls end after a period without transfer; a negative
+// period means never.
 func newIdle(after time.Duration, end func()) *idle { // RELAY-6
 	if after < 0 {
 		return &idle{}
@@ -69,7 +70,7 @@ func newIdle(after time.Duration, end func()) *idle { // RELAY-6
 	return &idle{time.AfterFunc(after, end), after}
 }
 
-// passed puts the end off.
+// passed restarts the timer.
 func (i *idle) passed(n int) {
 	if i.timer != nil && n > 0 {
 		i.timer.Reset(i.after)
@@ -82,7 +83,7 @@ func (i *idle) stop() {
 	}
 }
 
-// passing is a reader that puts an end off.
+// passing is a reader that restarts an idle timer.
 type passing struct {
 	io.Reader
 	idle *idle
@@ -95,8 +96,8 @@ func (p passing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// upgraded is the upstream's end of a connection that changed its protocol. It closes
-// when nothing has passed for long, and the client's end with it.
+// upgraded is the upstream side of a connection that changed its protocol. When the
+// idle timer expires it is closed, and the client's side with it.
 type upgraded struct {
 	io.ReadWriteCloser
 	idle *idle
@@ -120,8 +121,8 @@ func (u *upgraded) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite tells the upstream that nothing more comes. Where that cannot be told its
-// error ends both.
+// CloseWrite signals to the upstream that no more data follows. If that is not possible
+// its error ends both sides.
 func (u *upgraded) CloseWrite() error {
 	if half, ok := u.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -135,8 +136,8 @@ func (u *upgraded) Close() error {
 	return u.ReadWriteCloser.Close()
 }
 
-// join copies both ways until both ends have said all they had to say. An end that
-// closes its half closes the other's half; one that fails, and silence, end both.
+// join copies in both directions until both ends are done. If one end closes its half,
+// the other's half is closed; an error, or silence, ends both.
 func join(near net.Conn, ahead *bufio.Reader, far net.Conn, after time.Duration) {
 	idle := newIdle(after, func() {
 		near.Close()
@@ -152,7 +153,7 @@ func join(near net.Conn, ahead *bufio.Reader, far net.Conn, after time.Duration)
 	<-done
 }
 
-// copyHalf copies src, which reads from, to dst.
+// copyHalf copies src, which reads from from, to dst.
 func copyHalf(dst net.Conn, src io.Reader, from net.Conn) {
 	_, err := io.Copy(dst, src)
 	if half, ok := dst.(interface{ CloseWrite() error }); ok && err == nil {
@@ -163,8 +164,8 @@ func copyHalf(dst net.Conn, src io.Reader, from net.Conn) {
 	from.Close()
 }
 
-// stream is a tunnel on a stream of HTTP/2 (RFC 9113 section 8.5).
-func (x *passage) stream(far net.Conn) {
+// stream serves a tunnel on an HTTP/2 stream (RFC 9113 section 8.5).
+func (x *proxyExchange) stream(far net.Conn) {
 	x.w.WriteHeader(http.StatusOK)
 	flush := http.NewResponseController(x.w)
 	if flush.Flush() != nil {

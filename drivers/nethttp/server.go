@@ -20,87 +20,87 @@ const (
 	DefaultMaxBody  = 1 << 20
 )
 
-// DefaultDrainTime bounds how long the rest of a request's body is waited for.
+// DefaultDrainTime bounds how long to wait for the rest of a request's body.
 const DefaultDrainTime = 10 * time.Second
 
 // ServerConfig configures an [Authenticator].
 type ServerConfig struct {
 	_ struct{}
 
-	// Auth are the schemes and the policy. Auth.Schemes is required.
+	// Auth configures the schemes and the policy. Auth.Schemes is required.
 	Auth machine.ServerConfig
-	// Source answers what the schemes ask: users, verdicts, the memory of what was
-	// seen. It is called with the request's context. Nil declines everything, which
-	// refuses everybody whose scheme has a question.
+	// Source answers the schemes' questions: users, verdicts, replay checks. It is
+	// called with the request's context. A nil Source declines every question, so that
+	// every scheme that asks one rejects all clients.
 	Source answer.Source
-	// Certificate are the certificates that this server may show ([Served]): what
-	// channel bindings are made of, and crypto/tls does not tell. Logins are compared
-	// with each of them, on connections whose TLS configuration is not of
-	// drive.BindTLS; on others with the one that the connection showed. Without
-	// either the binding of a TLS connection is unavailable (HTA-19), and bound
-	// logins are admitted whatever they are bound to.
+	// Certificate lists the certificates that this server may show (see [Served]).
+	// Channel bindings are computed from them, and crypto/tls does not tell which one a
+	// connection showed. With a TLS configuration made by drive.BindTLS a login is
+	// compared with the certificate that the connection showed, on others with each of
+	// the list. Without either the binding of a TLS connection is unavailable, and
+	// bound logins are admitted whatever they are bound to.
 	Certificate drive.Certificates
-	// SharedFront tells that a request came from an intermediary that carries
-	// several clients' requests on one connection. Requests with Via, Forwarded,
-	// X-Forwarded-For or X-Real-Ip are taken for such ones in any case, and no
-	// identity is kept for them (HTA-18) unless Auth.PinnedFront says that it may.
+	// SharedFront reports whether a request came from an intermediary that sends the
+	// requests of several clients on one connection. Requests with Via, Forwarded,
+	// X-Forwarded-For or X-Real-Ip are always treated so. No identity is kept for them
+	// unless Auth.PinnedFront is set.
 	SharedFront func(*http.Request) bool
-	// AnyScheme takes requests whose absolute form names another scheme than their
-	// connection has, as a front that ends TLS may send them. Otherwise they are
-	// answered with 421 (Misdirected Request). The scheme that counts is the
-	// connection's in any case.
+	// AnyScheme accepts requests with another scheme in their absolute form than that
+	// of their connection, as a front server that terminates TLS may send them. Without
+	// it such requests are answered with 421 (Misdirected Request). The connection's
+	// scheme is used in either case.
 	AnyScheme bool
-	// MaxDrain bounds, in bytes, how much of a request's body is read and thrown
-	// away before the challenge of a further leg, to keep the connection that the
-	// handshake belongs to; net/http itself closes a connection with more than 256
-	// KiB unread. 0 is DefaultMaxDrain.
+	// MaxDrain bounds, in bytes, how much of a request's body is read and discarded
+	// before the challenge for another leg, so that the handshake's connection is kept;
+	// net/http itself closes a connection with more than 256 KiB unread. 0 means
+	// DefaultMaxDrain.
 	MaxDrain int64
-	// DrainTime bounds how long the rest of a request's body is waited for that is
-	// answered without its handler, or Limits.Request where that is shorter. The
-	// connection closes when it is over. It is not used where http.Server.ReadTimeout
-	// is set by another than Install, which bounds the whole request. 0 is
-	// DefaultDrainTime.
+	// DrainTime bounds how long to wait for the rest of a request's body if the request
+	// is answered without its handler; a shorter Limits.Request takes precedence. When
+	// the time is over the connection is closed. It is not used if
+	// http.Server.ReadTimeout, which bounds the whole request, was not set by Install.
+	// 0 means DefaultDrainTime.
 	DrainTime time.Duration
-	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's
-	// qop=auth-int, a request's and a response's. A request with a larger one is
-	// refused; a response goes out without proof. 0 is DefaultMaxBody.
+	// MaxBody bounds, in bytes, the request and response bodies that are held in memory
+	// for Digest's qop=auth-int. A request with a longer body is refused; a longer
+	// response is sent without proof. 0 means DefaultMaxBody.
 	MaxBody int64
-	// Limits bound what Install lets clients cost that are not authenticated.
+	// Limits bounds what unauthenticated clients may cost, on servers prepared by
+	// Install.
 	Limits Limits
-	// Log, if not nil, is told what became of each request, after its handler.
+	// Log, if not nil, is called with the result of each request, after its handler.
 	Log func(*http.Request, Result)
-	// Observer, if not nil, sees every step of every machine.
+	// Observer, if not nil, is called for every step of every machine.
 	Observer Observer
 }
 
-// Observer sees the steps of a machine as they happen.
+// Observer is called for the steps of a machine as they happen.
 type Observer = drive.Observer
 
-// Result is what became of one request.
+// Result describes the outcome of one request.
 type Result = drive.Result
 
-// Authenticator is a server middleware that lets nobody in who does not
-// authenticate. Make it with [NewAuthenticator]; the zero Authenticator refuses
-// everything with 500.
+// Authenticator is server middleware that rejects unauthenticated requests. It must be
+// made by [NewAuthenticator]; the zero Authenticator refuses every request with 500.
 //
 // Install prepares the http.Server for it:
 //
 //	server := &http.Server{Handler: auth.Wrap(app)}
 //	auth.Install(server)
 //
-// Without Install the server has the limits that it was given, which are none by
-// default, and without ConnContext, which Install sets, no request has anything to
-// do with another one: a scheme that is bound to its connection is not offered
-// (500 if there is no other), and a handshake cannot go beyond its first leg. So
-// it is on HTTP/2 as well, where bound schemes are still offered, to clients that
-// then come back over HTTP/1.1.
+// Without Install the server has only the limits that were set on it, by default none.
+// Without ConnContext, which Install sets, requests are not associated with
+// connections: a connection-bound scheme is not offered (500 if there is no other), and
+// a handshake cannot go beyond its first leg. HTTP/2 requests are not associated with
+// connections either; there connection-bound schemes are still offered, for clients
+// that then retry over HTTP/1.1.
 type Authenticator struct {
 	conf *ServerConfig
 	door drive.Door
 }
 
-// NewAuthenticator makes an Authenticator. The error says what is wrong with the
-// schemes, and then is a gss.Misuse, or with the certificates.
+// NewAuthenticator returns an Authenticator. The error describes what is wrong with the
+// schemes, in which case it is a gss.Misuse, or with the certificates.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err := c.Certificate.Err(); err != nil {
 		return nil, err
@@ -119,26 +119,25 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	return &Authenticator{&c, door}, nil
 }
 
-// serverKey is where a connection's state is found in its context: each
-// Authenticator has its own.
+// serverKey is the context key of a connection's state. Each Authenticator has its own.
 type serverKey struct{ *Authenticator }
 
-// Install prepares a server whose handler is behind Wrap. Call it before the server
-// serves, and after its fields are set.
+// Install prepares a server for a handler returned by Wrap. Call it after the server's
+// fields are set and before the server serves.
 //
-//   - It sets ConnContext, on top of the one that is there.
+//   - It sets ConnContext, and calls the function that was set before.
 //   - It sets ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout and
-//     MaxHeaderBytes to [ServerConfig].Limits where they are 0. ReadTimeout and
-//     WriteTimeout, if it set them, are lifted from requests that Wrap lets pass with a
-//     name. A handler of other requests that needs longer says so by
+//     MaxHeaderBytes to [ServerConfig].Limits where they are 0. If it set ReadTimeout
+//     and WriteTimeout, they are lifted for requests that Wrap passes on with a named
+//     identity. The handler of other requests can extend them by
 //     http.ResponseController.
-//   - It sets Protocols to HTTP/1.1 alone where it is nil and a scheme may be bound to its
+//   - It sets Protocols to HTTP/1.1 alone if it is nil and a scheme may be bound to its
 //     connection: NTLM, and Negotiate with NTLM among its mechanisms. Over HTTP/2
-//     their handshakes cannot end, and clients that prefer HTTP/2 (curl) do not all come
-//     back over HTTP/1.1. Where another server on HTTP/1.1 takes these logins, set
+//     their handshakes cannot complete, and not all clients that prefer HTTP/2 (curl)
+//     retry over HTTP/1.1. If another server, on HTTP/1.1, handles these logins, set
 //     Protocols.
 func (a *Authenticator) Install(s *http.Server) {
-	if a == nil || a.conf == nil { // lets nothing in
+	if a == nil || a.conf == nil { // refuses every request
 		return
 	}
 	before := s.ConnContext
@@ -151,17 +150,17 @@ func (a *Authenticator) Install(s *http.Server) {
 	guard(s, a.conf.Limits, a.door.NeedsConnection)
 }
 
-// ConnContext gives a connection its authentication state, and the place where
-// drive.BindTLS notes its certificate. Install sets it; a server with limits of its
-// own may take it as http.Server.ConnContext, or call it from there. The state goes
-// when the connection does.
+// ConnContext returns a context with the authentication state of a connection and the
+// Channel in which drive.BindTLS records its certificate. Install sets it as
+// http.Server.ConnContext; a server with limits of its own may set it or call it from
+// its own function. The state is discarded with the connection.
 func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(drive.WithChannel(ctx), serverKey{a}, a.door.Connection())
 }
 
-// conn is the state that r belongs to. HTTP/2 runs the streams of a connection at
-// the same time, so that none of them is another one's sequel (HTA-4); so does HTTP/3, whose
-// clients have no HTTP/1.1 to come back on.
+// conn returns the state that r belongs to. HTTP/2 and HTTP/3 run the streams of a
+// connection concurrently, so that no request continues another one's handshake
+// (HTA-4). HTTP/3 clients have no HTTP/1.1 connection to retry on.
 func (a *Authenticator) conn(r *http.Request) *drive.Guest {
 	c, ok := r.Context().Value(serverKey{a}).(*drive.Guest)
 	switch {
@@ -173,21 +172,20 @@ func (a *Authenticator) conn(r *http.Request) *drive.Guest {
 	return c
 }
 
-// Wrap is next behind a door that opens for who authenticates, or with
-// Auth.Optional for everybody who tries nothing else. next finds out who it was
-// by [IdentityFrom].
+// Wrap returns a handler that calls next for authenticated requests and, with
+// Auth.Optional, for requests without credentials. [IdentityFrom] returns the identity
+// to next.
 //
-// Of the response's fields, Persistent-Auth and Authentication-Info are ours, and
-// so are the challenges of the configured schemes: what next writes there is
-// removed. Challenges of other schemes stay beside ours. A 401 of next becomes a
-// challenge. The request is passed on as it came, Authorization included: a
-// handler that writes it down writes down a secret.
+// The Authenticator sets the response fields Persistent-Auth and Authentication-Info
+// and the challenges of the configured schemes: what next sets there is removed.
+// Challenges of other schemes are kept. A 401 response of next becomes a challenge. The
+// request keeps its Authorization field; handlers must not log it.
 func (a *Authenticator) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case a == nil || a.conf == nil || next == nil: // deny all
+		case a == nil || a.conf == nil || next == nil: // refuse every request
 			plain(w, http.StatusInternalServerError)
-		case r.Context().Value(passedKey{a}) != nil: // a Wrap within a Wrap
+		case r.Context().Value(passedKey{a}) != nil: // nested Wrap
 			next.ServeHTTP(w, r)
 		default:
 			a.serve(w, r, next)
@@ -195,7 +193,7 @@ func (a *Authenticator) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// passedKey marks requests that an Authenticator has let pass.
+// passedKey marks requests that an Authenticator has passed on.
 type passedKey struct{ *Authenticator }
 
 func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -205,7 +203,7 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 		return
 	}
 	c.Channel = drive.ChannelFrom(r.Context())
-	x := &exchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
+	x := &serverExchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
 	defer x.close()
 	in := incoming(r, c.Binding(r.TLS, a.conf.Certificate))
 	in.AnyScheme = a.conf.AnyScheme
@@ -238,8 +236,8 @@ func (a *Authenticator) sharedFront(r *http.Request) bool {
 	return a.conf.SharedFront != nil && a.conf.SharedFront(r) || forwarded(r.Header)
 }
 
-// forwarded reports whether an intermediary left its mark. Not all of them send
-// Via.
+// forwarded reports whether the fields show an intermediary. Not all intermediaries
+// send Via.
 func forwarded(h http.Header) bool {
 	for _, field := range [...]string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
 		if len(h[field]) > 0 {
@@ -249,41 +247,41 @@ func forwarded(h http.Header) bool {
 	return false
 }
 
-// exchange is one request on its way through the door.
-type exchange struct {
+// serverExchange is the state of one request.
+type serverExchange struct {
 	a      *Authenticator
 	c      *drive.Guest
 	r      *http.Request
 	w      http.ResponseWriter
 	body   heldBody
 	ours   responseBody // what the handler wrote, for auth-int
-	sealed bool         // the response's body belongs to its proof
-	last   bool         // the machine had its last word on this response
-	ended  bool         // everything went its way
+	sealed bool         // the proof covers the response's body
+	last   bool         // the machine has been told the response's status
+	ended  bool         // the request ended normally
 	result Result
 }
 
-// run tells the machine an event, and gives the action that it came to.
-func (x *exchange) run(e machine.Event) (machine.Action, error) { return x.c.Run(e, x.answerTo) }
+// run passes an event to the machine and returns the resulting action.
+func (x *serverExchange) run(e machine.Event) (machine.Action, error) { return x.c.Run(e, x.answerTo) }
 
 // close ends the exchange.
-func (x *exchange) close() {
+func (x *serverExchange) close() {
 	x.c.Leave(x.ended)
 	if x.a.conf.Log != nil {
 		x.a.conf.Log(x.r, x.result)
 	}
 }
 
-// reply answers in place of the handler.
-func (x *exchange) reply(act machine.Reply) {
+// reply sends a response in place of the handler.
+func (x *serverExchange) reply(act machine.Reply) {
 	x.result.Status, x.result.Fault = act.Status, act.Fault
 	writeReply(x.w, x.r, act, x.a.conf.MaxDrain, x.a.conf.DrainTime)
 }
 
-// writeReply answers a request without its handler. One more leg of a handshake
-// needs this very connection: see [ServerConfig].MaxDrain. What is not read here of the
-// body net/http reads, up to a bound of its own, and without one in time: the deadline
-// is for both, and ends with the request.
+// writeReply answers a request without its handler. Another leg of a handshake needs
+// the same connection: see [ServerConfig].MaxDrain. The rest of the body is read by
+// net/http, which bounds its size but not the time. The deadline set here covers both,
+// and ends with the request.
 func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64, within time.Duration) {
 	s, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	bounded := ok && s.ReadTimeout > 0 && !liftable(r).read
@@ -298,9 +296,9 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 	http.Error(w, drive.ReplyText(act, http.StatusText(act.Status)), act.Status)
 }
 
-// deny is for what cannot happen, and opens nothing if it does.
-func (x *exchange) deny(err error) {
-	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: the machine gave no action that a server can do"}
+// deny refuses a request after a bug in the machine, which is the only case to call it.
+func (x *serverExchange) deny(err error) {
+	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: internal error: the machine returned no action that a server can perform"}
 	if err != nil {
 		f.Detail = err.Error()
 	}
@@ -312,7 +310,7 @@ func (x *exchange) deny(err error) {
 }
 
 // handle runs the handler.
-func (x *exchange) handle(act machine.Accept, next http.Handler) {
+func (x *serverExchange) handle(act machine.Accept, next http.Handler) {
 	x.result.Identity = drive.IdentityOf(act)
 	if x.result.Identity.Named() {
 		lift(x.w, x.r) // FRONT-3
@@ -326,9 +324,9 @@ func (x *exchange) handle(act machine.Accept, next http.Handler) {
 	w.end()
 }
 
-// finish lets the machine have the last word on a response that is about to leave
+// finish asks the machine for the fields to add to a response that is about to be sent
 // with status.
-func (x *exchange) finish(status int) {
+func (x *serverExchange) finish(status int) {
 	x.result.Status = status
 	if x.last {
 		return
@@ -344,19 +342,20 @@ func (x *exchange) finish(status int) {
 		withoutConnection(h, x.r)
 		return
 	}
-	x.c.Reset() // cannot happen; nobody stays logged in if it does
+	x.c.Reset() // unreachable; if it is reached, no login is kept
 	h.Set("Connection", "close")
 	withoutConnection(h, x.r)
 }
 
-// withoutConnection takes out what HTTP/3 has no place for (RFC 9114 section 4.2); for HTTP/2 net/http does.
+// withoutConnection removes the field Connection, which HTTP/3 forbids (RFC 9114
+// section 4.2). For HTTP/2 net/http removes it.
 func withoutConnection(h http.Header, r *http.Request) {
 	if r.ProtoMajor > 2 {
 		h.Del("Connection")
 	}
 }
 
-// plain writes a response that says nothing beyond its status.
+// plain writes a response with no more than its status.
 func plain(w http.ResponseWriter, status int) {
 	http.Error(w, http.StatusText(status), status)
 }

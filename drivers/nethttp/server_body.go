@@ -10,9 +10,9 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// answerTo answers a question: body hashes are made here, everything else is the
-// source's.
-func (x *exchange) answerTo(q gss.Question) gss.Answer {
+// answerTo answers a question. Body hashes are computed here; all other questions are
+// passed to the Source.
+func (x *serverExchange) answerTo(q gss.Question) gss.Answer {
 	if need, ok := q.(digest.NeedBodyHash); ok {
 		var body []byte
 		whole := false
@@ -30,15 +30,15 @@ func (x *exchange) answerTo(q gss.Question) gss.Answer {
 	return drive.Ask(x.r.Context(), x.a.conf.Source, q)
 }
 
-// heldBody is a request's body read ahead, for the handler to read again.
+// heldBody is a request's body, read ahead and then read again by the handler.
 type heldBody struct {
 	limit int64
 	data  []byte
-	taken bool // data was read off the body
-	whole bool // and is all of it
+	taken bool // data was read from the body
+	whole bool // data is the whole body
 }
 
-// read reads the body once, up to the limit; false if that is not all of it.
+// read reads the body once, up to the limit. It reports false if the body is longer.
 func (h *heldBody) read(body io.Reader) ([]byte, bool) {
 	if !h.taken && body != nil {
 		data, err := io.ReadAll(io.LimitReader(body, h.limit+1))
@@ -50,7 +50,7 @@ func (h *heldBody) read(body io.Reader) ([]byte, bool) {
 	return h.data, h.whole
 }
 
-// reader is the body for the handler: what was read ahead, then the rest.
+// reader returns the body for the handler: what was read ahead, then the rest.
 func (h *heldBody) reader(body io.ReadCloser) io.ReadCloser {
 	if len(h.data) == 0 {
 		return body
@@ -58,14 +58,14 @@ func (h *heldBody) reader(body io.ReadCloser) io.ReadCloser {
 	return joined{io.MultiReader(bytes.NewReader(h.data), body), body}
 }
 
-// responseBody is what a handler has written when the machine is told of it.
+// responseBody is what a handler has written when the machine is told of the response.
 type responseBody struct {
 	data  []byte
 	whole bool
 }
 
-// content is the body as the client gets it: none after HEAD, nor with a status
-// that has none (RFC 9110 section 6.4.1).
+// content returns the body as the client receives it: none after HEAD, or with a status
+// that allows no content (RFC 9110 section 6.4.1).
 func (b responseBody) content(method string, status int) ([]byte, bool) {
 	if method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified {
 		return nil, true

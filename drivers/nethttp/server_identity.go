@@ -6,15 +6,15 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 )
 
-// Identity is who made a request.
+// Identity is the identity of a request's user.
 type Identity = drive.Identity
 
-// identityKey is where a request's context holds its *Identity.
+// identityKey is the context key of a request's *Identity.
 type identityKey struct{}
 
-// IdentityFrom is who made the request with this context. It is true only for
-// somebody with a name: not for who was let in anonymously, nor for who
-// authenticated as nobody in particular; the Identity tells these apart.
+// IdentityFrom returns the identity of a request with this context. It reports whether
+// the identity is authenticated and not anonymous; the fields of Identity distinguish
+// the other cases.
 func IdentityFrom(ctx context.Context) (Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(*Identity)
 	if !ok {

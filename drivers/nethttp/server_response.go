@@ -7,22 +7,22 @@ import (
 	"net/http"
 )
 
-// response is the handler's http.ResponseWriter: it lets the machine have its last
-// word before the header leaves, and holds the body back where that word depends
-// on it.
+// response is the handler's http.ResponseWriter. It tells the machine of the response
+// before the header is sent, and holds the body back if the fields that the machine
+// adds depend on it.
 type response struct {
-	x      *exchange
+	x      *serverExchange
 	w      http.ResponseWriter
-	status int    // the handler's, 0 until it said one
-	hold   bool   // the body is held back, and the header with it
+	status int    // the handler's, 0 until it sets one
+	hold   bool   // hold header and body back
 	held   []byte // at most MaxBody
 }
 
 // Header implements http.ResponseWriter.
 func (w *response) Header() http.Header { return w.w.Header() }
 
-// Unwrap is for http.ResponseController: deadlines and full duplex are the
-// original's affair.
+// Unwrap returns the original for http.ResponseController, which needs it for deadlines
+// and full duplex.
 func (w *response) Unwrap() http.ResponseWriter { return w.w }
 
 // WriteHeader implements http.ResponseWriter. Informational responses pass
@@ -35,7 +35,7 @@ func (w *response) WriteHeader(status int) {
 		}
 	case w.status != 0:
 		if !w.hold {
-			w.w.WriteHeader(status) // net/http complains about a second one
+			w.w.WriteHeader(status) // net/http logs a second one
 		}
 	default:
 		w.status = status
@@ -45,15 +45,15 @@ func (w *response) WriteHeader(status int) {
 	}
 }
 
-// release lets the header leave, and what was held back. whole tells that this is
-// all of the body.
+// release sends the header and what was held back. whole says that this is the complete
+// body.
 func (w *response) release(whole bool) {
 	w.x.ours = responseBody{w.held, whole}
 	w.hold = false
 	w.x.finish(w.status)
 	w.w.WriteHeader(w.status)
 	if len(w.held) > 0 {
-		w.w.Write(w.held) // an error comes back with the handler's next Write
+		w.w.Write(w.held) // an error is returned by the handler's next Write
 		w.held = nil
 	}
 }
@@ -71,7 +71,7 @@ func (w *response) Write(p []byte) (int, error) {
 	return w.w.Write(p)
 }
 
-// begin gives a response without a status its 200.
+// begin sets the status of a response without one to 200.
 func (w *response) begin() {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
@@ -90,7 +90,7 @@ func (w *response) ReadFrom(src io.Reader) (int64, error) {
 // Flush implements http.Flusher.
 func (w *response) Flush() { w.FlushError() }
 
-// FlushError sends what is held back: a response that is flushed is not held.
+// FlushError sends what is held back: a response that is flushed is no longer held.
 func (w *response) FlushError() error {
 	w.begin()
 	if w.hold {
@@ -99,8 +99,8 @@ func (w *response) FlushError() error {
 	return http.NewResponseController(w.w).Flush()
 }
 
-// Hijack hands the connection over to the handler, and with it what was known of
-// it. The fields of the last word are in Header by then.
+// Hijack passes the connection to the handler. Header already contains the fields that
+// the machine adds to the response.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.x.finish(http.StatusSwitchingProtocols)
 	conn, rw, err := http.NewResponseController(w.w).Hijack()
@@ -111,7 +111,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// end ends a response whose handler has returned.
+// end completes a response after its handler has returned.
 func (w *response) end() {
 	switch {
 	case w.status == 0:

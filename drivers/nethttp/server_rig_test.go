@@ -23,7 +23,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// wire is a client connection that writes what it is told, right or wrong.
+// wire is a client connection that writes what the test says, valid or not.
 type wire struct {
 	t *testing.T
 	net.Conn
@@ -42,7 +42,7 @@ func dialWire(t *testing.T, addr string) *wire {
 	return &wire{t, c, bufio.NewReader(c)}
 }
 
-// reply is a response as it came.
+// reply is a response as it was received.
 type reply struct {
 	*http.Response
 	body string
@@ -97,7 +97,8 @@ func (w *wire) wantClosed() {
 	}
 }
 
-// want fails unless the reply has the status, and a body that starts with text.
+// want fails the test unless the reply has the status, and a body that starts with
+// text.
 func (r reply) want(t *testing.T, status int, text string) {
 	t.Helper()
 	if r.StatusCode != status || !strings.HasPrefix(r.body, text) {
@@ -105,8 +106,8 @@ func (r reply) want(t *testing.T, status int, text string) {
 	}
 }
 
-// toy is a connection-bound mechanism of two legs that takes everybody who knows
-// the secret, under the name of NTLM.
+// toy is a connection-bound mechanism of two legs, under the name of NTLM, that accepts
+// every client that knows the secret.
 var toy = gsstoy.Toy{Legs: 2, Bound: true, Secret: gss.NewSecret("secret")}
 
 func toyServer(t gsstoy.Toy) scheme.Server {
@@ -114,7 +115,7 @@ func toyServer(t gsstoy.Toy) scheme.Server {
 	return scheme.ForMechanism(traits, t)
 }
 
-// toyLeg is a line with the toy's token.
+// toyLeg returns a line with the toy's token.
 func toyLeg(field, token string) string {
 	return field + ": NTLM " + base64.StdEncoding.EncodeToString([]byte(token))
 }
@@ -130,11 +131,11 @@ func basic(user, password string) string {
 
 var users = answer.NewUsers(map[string]string{"alice": "secret", "bob": "hunter2"})
 
-// whoami writes who made the request.
+// whoami responds with the identity of the request.
 func whoami(w http.ResponseWriter, r *http.Request) {
 	id, ok := nethttp.IdentityFrom(r.Context())
 	if !ok {
-		io.WriteString(w, "nobody")
+		io.WriteString(w, "no identity")
 		return
 	}
 	fmt.Fprintf(w, "%s by %s", id.Info.Peer, id.Scheme)
@@ -177,10 +178,10 @@ func digestScheme(t *testing.T, qops ...digest.QOP) scheme.Server {
 	return s
 }
 
-// source knows the users, and remembers what was seen.
+// source knows the users, and remembers nonces.
 func source() answer.Source { return answer.Chain(users, &answer.Memory{Max: 1000}) }
 
-// lastResult is a log of one line.
+// lastResult keeps the last result logged.
 type lastResult struct {
 	mu sync.Mutex
 	r  nethttp.Result
@@ -198,8 +199,8 @@ func (l *lastResult) get() nethttp.Result {
 	return l.r
 }
 
-// digestOf answers the Digest challenge of a reply; bend, if not nil, changes what
-// is answered.
+// digestOf answers the Digest challenge of a reply; bend, if not nil, changes the
+// answer.
 func digestOf(t *testing.T, field string, r reply, method, uri, user, password, body string, bend func(*digest.Params)) string {
 	t.Helper()
 	line, credentials := r.Header.Values("WWW-Authenticate"), "Authorization"

@@ -24,8 +24,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// The legs of one handshake count on one connection, and nowhere else; the handler
-// runs after the last one only (V7).
+// The legs of one handshake count on one connection only. The handler runs after the
+// last one only (V7).
 func TestHandshakeStaysOnItsConnection(t *testing.T) {
 	var ran atomic.Int32
 	addr := start(t, toyConfig(), func(w http.ResponseWriter, r *http.Request) { ran.Add(1); whoami(w, r) })
@@ -43,7 +43,7 @@ func TestHandshakeStaysOnItsConnection(t *testing.T) {
 	}
 	c2.do("GET", "/", second("alice")).want(t, 401, "Unauthorized")
 	if ran.Load() != 0 {
-		t.Fatal("the handler ran before anybody had authenticated")
+		t.Fatal("the handler ran before the client had authenticated")
 	}
 	c1.do("GET", "/", second("alice")).want(t, 200, "alice by NTLM")
 	if ran.Load() != 1 {
@@ -76,8 +76,7 @@ func TestIdentityPersists(t *testing.T) {
 	dialWire(t, addr).do("GET", "/").want(t, 401, "")
 }
 
-// A first message on an authenticated connection drops the identity before
-// anything else (HTA-21).
+// A first message on an authenticated connection drops the identity first (HTA-21).
 func TestRestartDropsIdentity(t *testing.T) {
 	addr := start(t, toyConfig(), whoami)
 	c := dialWire(t, addr)
@@ -95,7 +94,7 @@ func TestRestartDropsIdentity(t *testing.T) {
 	c.wantClosed()
 }
 
-// What came through an intermediary leaves no identity behind (HTA-18).
+// A request from an intermediary leaves no identity on the connection (HTA-18).
 func TestIntermediaryIsNotKept(t *testing.T) {
 	for _, mark := range []string{"Via: 1.1 p", "X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1", "X-Real-IP: 10.0.0.1"} {
 		t.Run(mark, func(t *testing.T) {
@@ -124,7 +123,7 @@ func TestIntermediaryIsNotKept(t *testing.T) {
 	c.do("GET", "/").want(t, 401, "")
 }
 
-// Without ConnContext there is no connection that anything could be bound to.
+// Without ConnContext no scheme can be bound to a connection.
 func TestWithoutConnContext(t *testing.T) {
 	conf := toyConfig()
 	conf.Auth.Schemes = append(conf.Auth.Schemes, scheme.BasicServer("test", scheme.AskVerifier))
@@ -144,7 +143,7 @@ func TestWithoutConnContext(t *testing.T) {
 	c.do("GET", "/", basic("alice", "secret")).want(t, 200, "alice by Basic")
 	c.do("GET", "/").want(t, 401, "")
 
-	// Negotiate may be done in one leg, and runs; a second leg it cannot have.
+	// Negotiate may complete in one leg, and is offered; a second leg is not possible.
 	for legs, want := range map[uint8]int{1: 200, 2: 401} {
 		traits, _ := scheme.TraitsOf(scheme.Negotiate)
 		many := toy
@@ -166,7 +165,7 @@ func TestWithoutConnContext(t *testing.T) {
 	}
 }
 
-// The streams of HTTP/2 share a connection and nothing else (HTA-4).
+// HTTP/2 streams share a connection and nothing else (HTA-4).
 func TestHTTP2(t *testing.T) {
 	conf := toyConfig()
 	conf.Auth.Schemes = append(conf.Auth.Schemes, scheme.BasicServer("test", scheme.AskVerifier))
@@ -204,7 +203,7 @@ func TestHTTP2(t *testing.T) {
 		return res
 	}
 	if got := get("").Header.Values("WWW-Authenticate"); len(got) != 2 || got[0] != "NTLM" {
-		t.Errorf("offered %q, want NTLM, for who comes back over HTTP/1.1, and Basic", got)
+		t.Errorf("offered %q, want NTLM, for clients that retry over HTTP/1.1, and Basic", got)
 	}
 	for _, step := range []struct {
 		line string
@@ -214,7 +213,7 @@ func TestHTTP2(t *testing.T) {
 			t.Errorf("%.25s: status %d, want %d", step.line, got, step.want)
 		}
 	}
-	// They run at the same time: the handler waits for the other stream.
+	// They run concurrently: the handler waits for the other stream.
 	var streams sync.WaitGroup
 	for range 2 {
 		streams.Go(func() {
@@ -228,14 +227,14 @@ func TestHTTP2(t *testing.T) {
 	streams.Wait()
 }
 
-// With Optional a handler decides for itself, and its 401 becomes a challenge.
+// With Optional a handler decides, and its 401 becomes a challenge.
 func TestOptional(t *testing.T) {
 	conf := toyConfig()
 	conf.Auth.Optional = true
 	addr := start(t, conf, func(w http.ResponseWriter, r *http.Request) {
 		if id, ok := nethttp.IdentityFrom(r.Context()); !ok && r.URL.Path == "/private" {
 			if !id.Anonymous {
-				t.Error("nobody, and not anonymous")
+				t.Error("neither authenticated nor anonymous")
 			}
 			w.Header().Add("WWW-Authenticate", "NTLM Zm9yZ2Vk")
 			w.Header().Add("WWW-Authenticate", `Bearer realm="api"`)
@@ -245,7 +244,7 @@ func TestOptional(t *testing.T) {
 		whoami(w, r)
 	})
 	c := dialWire(t, addr)
-	c.do("GET", "/").want(t, 200, "nobody")
+	c.do("GET", "/").want(t, 200, "no identity")
 	r := c.do("GET", "/private")
 	r.want(t, 401, "")
 	if got := strings.Join(r.Header.Values("WWW-Authenticate"), "; "); got != `Bearer realm="api"; NTLM` {
@@ -268,14 +267,14 @@ func TestBasic(t *testing.T) {
 		r := c.do("GET", "/", line)
 		r.want(t, 401, "Unauthorized\n")
 		if len(r.body) > 20 {
-			t.Errorf("the refusal tells more than its status: %q", r.body)
+			t.Errorf("the refusal contains more than its status: %q", r.body)
 		}
 	}
 	c.do("GET", "/").want(t, 401, "")
 	c.do("GET", "/", basic("alice", "secret"), basic("bob", "hunter2")).want(t, 401, "")
 }
 
-// A source that is not there answers nothing, and opens nothing.
+// A nil source answers nothing and allows nothing.
 func TestNoSource(t *testing.T) {
 	addr := start(t, nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("test", scheme.AskVerifier), digestScheme(t)}},
@@ -316,7 +315,7 @@ func TestDigest(t *testing.T) {
 	c.do("GET", "http://origin.test/p", line).want(t, 200, "alice by Digest")
 }
 
-// V1: what does not parse is refused.
+// V1: malformed credentials are refused.
 func TestBrokenCredentials(t *testing.T) {
 	addr := start(t, digestConfig(t), whoami)
 	c := dialWire(t, addr)
@@ -327,7 +326,7 @@ func TestBrokenCredentials(t *testing.T) {
 	}
 }
 
-// V2: an empty HA1 opens nothing, whoever is claimed.
+// V2: an empty HA1 never matches, whatever the user name.
 func TestEmptyHashOpensNothing(t *testing.T) {
 	addr := start(t, digestConfig(t), whoami)
 	c := dialWire(t, addr)
@@ -353,7 +352,7 @@ func TestOtherURIIsRefused(t *testing.T) {
 	c.do("GET", uri, line).want(t, 200, "alice")
 }
 
-// With auth-int both bodies are under the proof: the handler reads the request's,
+// With auth-int both bodies are covered by a proof: the handler reads the request's,
 // the client verifies the response's.
 func TestAuthInt(t *testing.T) {
 	conf := digestConfig(t, digest.AuthInt)
@@ -398,7 +397,7 @@ func TestAuthInt(t *testing.T) {
 	if got := last.get().Fault.Code; got != gss.Unanswered {
 		t.Errorf("a body beyond MaxBody: %v, want %v", got, gss.Unanswered)
 	}
-	for _, uri := range []string{"/stream", "/large"} { // no proof for what has already gone
+	for _, uri := range []string{"/stream", "/large"} { // no proof after the header was sent
 		r := post(uri, "hello", "hello")
 		if r.StatusCode != 200 || !strings.HasSuffix(r.body, "hello") || rspauth(r) {
 			t.Errorf("%s: status %d, %d bytes, rspauth %t; want 200, all of it, none", uri, r.StatusCode, len(r.body), rspauth(r))
@@ -410,7 +409,7 @@ func TestAuthInt(t *testing.T) {
 	}
 }
 
-// Whatever is not configured denies.
+// An incomplete configuration refuses every request.
 func TestMisconfiguredDeniesAll(t *testing.T) {
 	good, err := nethttp.NewAuthenticator(toyConfig())
 	if err != nil {
@@ -429,7 +428,7 @@ func TestMisconfiguredDeniesAll(t *testing.T) {
 			t.Errorf("%s: status %d, want 500", name, w.Code)
 		}
 	}
-	// Connection-bound schemes alone, and no connections to bind them to.
+	// Only connection-bound schemes, and no connection.
 	w := httptest.NewRecorder()
 	good.Wrap(ran).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	if w.Code != 500 {
@@ -439,11 +438,11 @@ func TestMisconfiguredDeniesAll(t *testing.T) {
 		t.Error("an Authenticator without schemes was made")
 	}
 	if _, ok := nethttp.IdentityFrom(t.Context()); ok {
-		t.Error("an identity out of nothing")
+		t.Error("an identity without an Authenticator")
 	}
 }
 
-// The body that comes with a leg is read, so that the next leg finds its
+// The body that comes with a leg is read, so that the next leg can use the same
 // connection.
 func TestBodyBeforeContinuationIsDrained(t *testing.T) {
 	conf := toyConfig()
@@ -458,7 +457,7 @@ func TestBodyBeforeContinuationIsDrained(t *testing.T) {
 		c.exchange("POST", "/", body, first("alice")).want(t, 401, "")
 		c.exchange("POST", "/", body, second("alice")).want(t, 200, fmt.Sprint(size))
 	}
-	// One that waits for 100 (Continue) gets it.
+	// A client that waits for 100 (Continue) gets it.
 	c := dialWire(t, addr)
 	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\n%s\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", first("alice"))
 	if res, err := http.ReadResponse(c.r, nil); err != nil || res.StatusCode != 100 {
@@ -467,7 +466,7 @@ func TestBodyBeforeContinuationIsDrained(t *testing.T) {
 	io.WriteString(c, "12345")
 	c.read("POST").want(t, 401, "")
 	c.exchange("POST", "/", "12345", second("alice")).want(t, 200, "5")
-	// Beyond the bound the connection goes, and the handshake with it.
+	// Beyond the bound the connection is closed, and the handshake fails.
 	conf.MaxDrain = 1000
 	c = dialWire(t, start(t, conf, whoami))
 	r := c.exchange("POST", "/", strings.Repeat("b", 300<<10), first("alice"))
@@ -477,8 +476,8 @@ func TestBodyBeforeContinuationIsDrained(t *testing.T) {
 	}
 }
 
-// The last word is on the response before the handler's header leaves, however it
-// leaves, and cannot be forged.
+// The machine's fields are added before the handler's header is sent, by whatever
+// method, and cannot be forged.
 func TestHandlersHeader(t *testing.T) {
 	conf := toyConfig()
 	final := toy
@@ -530,7 +529,7 @@ func TestHandlersHeader(t *testing.T) {
 	}
 }
 
-// A handler that takes the connection over takes what is known of it along.
+// A handler that hijacks the connection also receives the machine's fields.
 func TestHijack(t *testing.T) {
 	addr := start(t, toyConfig(), func(w http.ResponseWriter, r *http.Request) {
 		conn, rw, err := http.NewResponseController(w).Hijack()
@@ -554,8 +553,8 @@ func TestHijack(t *testing.T) {
 	}
 }
 
-// After a panic nobody knows where the machine stands: the connection starts anew,
-// if somebody keeps it.
+// After a panic the machine's state is unknown: if the connection survives it starts
+// afresh.
 func TestPanicDropsIdentity(t *testing.T) {
 	a, err := nethttp.NewAuthenticator(toyConfig())
 	if err != nil {
@@ -583,7 +582,7 @@ func TestPanicDropsIdentity(t *testing.T) {
 	login(c, "alice")
 }
 
-// A Wrap within a Wrap asks once.
+// A nested Wrap authenticates once.
 func TestNestedWrap(t *testing.T) {
 	a, err := nethttp.NewAuthenticator(toyConfig())
 	if err != nil {
@@ -593,8 +592,8 @@ func TestNestedWrap(t *testing.T) {
 	login(dialWire(t, addr), "alice")
 }
 
-// The binding is the certificate's, none without TLS, and unavailable where nobody
-// says which certificate was served (HTA-19).
+// The binding is that of the certificate, none without TLS, and unavailable if the
+// certificate is unknown (HTA-19).
 func TestChannelBinding(t *testing.T) {
 	ask := func(certificate drive.Certificates, ours func(der string) gss.Binding) (int, bool) {
 		conf := toyConfig()
@@ -645,7 +644,8 @@ func TestChannelBinding(t *testing.T) {
 	}
 }
 
-// lastToken is what a real initiator of the toy sends last over the given channel.
+// lastToken returns the last token of a real initiator of the toy for the given
+// channel.
 func lastToken(t *testing.T, user string, b gss.Binding) string {
 	t.Helper()
 	initiator := toy
@@ -661,7 +661,7 @@ func lastToken(t *testing.T, user string, b gss.Binding) string {
 	return out.Token.Bytes()
 }
 
-// The log says why, and the observer sees it happen.
+// The log contains the reason, and the observer sees the steps.
 func TestLogAndObserver(t *testing.T) {
 	var mu sync.Mutex
 	var results []nethttp.Result
@@ -704,8 +704,8 @@ func TestLogAndObserver(t *testing.T) {
 	}
 }
 
-// Many clients, each with a name of its own, that come and go as they like: nobody
-// is ever taken for somebody else.
+// Many clients, each with its own name, come and go at random: no client is ever taken
+// for another.
 func TestIdentityNeverCrosses(t *testing.T) {
 	addr := start(t, toyConfig(), whoami)
 	var clients sync.WaitGroup
@@ -719,9 +719,8 @@ func TestIdentityNeverCrosses(t *testing.T) {
 	clients.Wait()
 }
 
-// roam sends 200 requests, with and without legs, over connections that it closes
-// at random, also before the response; each response must be a refusal, or be for
-// user.
+// roam sends 200 requests, with and without legs, over connections that it closes at
+// random, also before the response. Each response must be a refusal or be for user.
 func roam(t *testing.T, rnd *rand.Rand, user string, dial func() (net.Conn, error), target string) {
 	var conn net.Conn
 	var in *bufio.Reader
@@ -761,6 +760,6 @@ func roam(t *testing.T, rnd *rand.Rand, user string, dial func() (net.Conn, erro
 		conn.Close()
 	}
 	if passed == 0 {
-		t.Errorf("%s never got in", user)
+		t.Errorf("%s never authenticated", user)
 	}
 }

@@ -27,14 +27,14 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// odd are request-targets that are none, and that net/http's server takes.
+// odd are invalid request-targets that net/http's server accepts.
 var odd = []string{
 	"https:/secret", "x:/secret", "http:/a://b/secret", "http:/secret", "x:/public/y://h/admin", "http:/public/a://b/admin/delete?all=1", "x://h/public/a", "http:///public/a",
 	"http://user@h/public/a", "http://u:p@h/public/a", "ftp://h/public/a", "*", "/public/a#b",
 }
 
-// A Digest proof for one resource opens no other: a request-target that a handler would
-// read as another resource is answered with 400.
+// A Digest proof for one resource does not give access to another: a request-target
+// that a handler would read as another resource is answered with 400.
 func TestProofIsForTheResource(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/secret", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "top secret") })
@@ -54,7 +54,7 @@ func TestProofIsForTheResource(t *testing.T) {
 	}
 }
 
-// paths is an upstream that notes what arrives.
+// paths is an upstream that records the requests that arrive.
 type paths struct {
 	mu   sync.Mutex
 	seen []string
@@ -74,8 +74,8 @@ func (p *paths) take() []string {
 	return seen
 }
 
-// A reverse proxy forwards what handlers in front of it saw.
-func TestReverseProxyForwardsWhatGatesSaw(t *testing.T) {
+// A reverse proxy forwards the target that handlers in front of it saw.
+func TestReverseProxyForwardsTargetOfHandlers(t *testing.T) {
 	up := &paths{}
 	upstream, err := url.Parse("http://" + serve(t, up, nil))
 	if err != nil {
@@ -113,7 +113,7 @@ func TestReverseProxyForwardsWhatGatesSaw(t *testing.T) {
 		}
 	}
 
-	// What one of them changed, it goes up as.
+	// If one of them changed it, the changed target is forwarded.
 	stripped := serve(t, http.StripPrefix("/public", p), p.Install)
 	dialWire(t, stripped).do("GET", "/public/x?y").want(t, 200, "")
 	if seen := up.take(); !slices.Equal(seen, []string{"/x?y"}) {
@@ -121,8 +121,9 @@ func TestReverseProxyForwardsWhatGatesSaw(t *testing.T) {
 	}
 }
 
-// A forward proxy takes the absolute form with an authority, and CONNECT the authority
-// form; of its gates' path and the origin's it makes one.
+// A forward proxy accepts the absolute form with an authority, and CONNECT the
+// authority form. The path that its handlers see and the one that the origin sees are
+// the same.
 func TestForwardProxyTargets(t *testing.T) {
 	up := &paths{}
 	origin := serve(t, up, nil)
@@ -147,7 +148,8 @@ func TestForwardProxyTargets(t *testing.T) {
 	}
 }
 
-// The scheme is the connection's: a peer that names another one gets 421.
+// The scheme is that of the connection: a request that names another one is answered
+// with 421.
 func TestSchemeIsTheConnections(t *testing.T) {
 	c := nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerdict)}}, Source: users}
 	var schemes []string
@@ -158,11 +160,11 @@ func TestSchemeIsTheConnections(t *testing.T) {
 	addr = start(t, c, whoami)
 	dialWire(t, addr).do("GET", "https://h/", basic("alice", "secret")).want(t, 200, "alice by Basic")
 	if !slices.Equal(schemes, []string{"http true"}) {
-		t.Errorf("the machine heard of %q", schemes)
+		t.Errorf("the machine received %q", schemes)
 	}
 }
 
-// schemeNotes notes the schemes of the requests that come to a machine.
+// schemeNotes records the schemes of the requests that a machine receives.
 func schemeNotes(schemes *[]string) nethttp.Observer {
 	var mu sync.Mutex
 	return func(_ uint64, _ gss.Env, e machine.Event, _ machine.Actions) {
@@ -174,7 +176,7 @@ func schemeNotes(schemes *[]string) nethttp.Observer {
 	}
 }
 
-// h2 is a connection of HTTP/2 that writes what it is told.
+// h2 is an HTTP/2 connection that writes what the test says.
 type h2 struct {
 	t    *testing.T
 	f    *http2.Framer
@@ -200,7 +202,7 @@ func dialH2(t *testing.T, s *httptest.Server) *h2 {
 	return h
 }
 
-// do sends a request, and gives the status; "reset" if there is none.
+// do sends a request and returns the status, "reset" if there is none.
 func (h *h2) do(fields ...string) string {
 	h.t.Helper()
 	var b bytes.Buffer
@@ -233,12 +235,13 @@ func (h *h2) do(fields ...string) string {
 				return "reset"
 			}
 		case *http2.GoAwayFrame:
-			h.t.Fatalf("the server goes away: %v", f.ErrCode)
+			h.t.Fatalf("the server sent GOAWAY: %v", f.ErrCode)
 		}
 	}
 }
 
-// Over HTTP/2 a path is a path, and :scheme does not take a connection's TLS away.
+// Over HTTP/2 the path has the same rules, and :scheme does not override the
+// connection's TLS.
 func TestHTTP2Targets(t *testing.T) {
 	up := &paths{}
 	upstream, err := url.Parse("http://" + serve(t, up, nil))
@@ -280,7 +283,7 @@ func TestHTTP2Targets(t *testing.T) {
 			t.Errorf("%s, :scheme http over TLS: %s", name, got)
 		}
 		if name == "server" && !slices.Equal(schemes, []string{"https false"}) {
-			t.Errorf("the machine heard of %q, want https and a binding that is not none", schemes)
+			t.Errorf("the machine received %q, want https and a binding that is not none", schemes)
 		}
 		up.take()
 		if got := conn.do(":method GET", ":scheme https", ":authority example.com", ":path /p?q", login); got != "200" {

@@ -19,16 +19,16 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// route is how a request reaches its origin.
+// route describes how a request reaches its origin.
 type route struct {
 	proxy *url.URL // nil: directly
-	// via is Direct also through a tunnel or a SOCKS proxy: they are no part of the
+	// via is also Direct through a tunnel or a SOCKS proxy, which take no part in the
 	// exchange (HTA-15).
 	via    machine.Route
 	tunnel bool
 }
 
-// route decides how to reach a request's origin.
+// route returns how to reach a request's origin.
 func (t *Transport) route(r *http.Request) (route, error) {
 	if t.config.Proxy == nil {
 		return route{}, nil
@@ -52,7 +52,8 @@ func (t *Transport) route(r *http.Request) (route, error) {
 	return w, nil
 }
 
-// login answers a plain proxy's questions with its URL's user information.
+// login returns a Source that answers a plain proxy's questions from the user
+// information of its URL.
 func (w *route) login(identity string) answer.Source {
 	if w.proxy == nil || w.proxy.User == nil || w.via != machine.Forwarded {
 		return nil
@@ -65,7 +66,7 @@ func (w *route) login(identity string) answer.Source {
 	return answer.As(identity, s)
 }
 
-// dialing is what a dial must know and http.Transport does not hand on.
+// dialing holds the parameters of a dial that http.Transport does not pass on.
 type dialing struct {
 	proxy  *url.URL // for http.Transport to use, nil if none
 	tunnel *connect.Dialer
@@ -82,8 +83,8 @@ func dialingOf(ctx context.Context) *dialing {
 	return d
 }
 
-// newBase is a transport that makes connections for this package, and carries no
-// request of its own. http11: over HTTP/1 only.
+// newBase returns a transport that makes connections for this package and carries no
+// request of its own. With http11 it speaks HTTP/1 only.
 func newBase(from *http.Transport, http11 bool) *http.Transport {
 	b := from.Clone()
 	dial := b.DialContext
@@ -100,14 +101,14 @@ func newBase(from *http.Transport, http11 bool) *http.Transport {
 		if err != nil || d.wire == nil {
 			return c, err
 		}
-		return watched{c, d.wire}, nil
+		return countingConn{c, d.wire}, nil
 	}
 	b.Proxy = func(r *http.Request) (*url.URL, error) { return dialingOf(r.Context()).proxy, nil }
 	b.DisableKeepAlives = false // a handshake needs its connection; the pool closes it
 	if b.ExpectContinueTimeout == 0 {
 		b.ExpectContinueTimeout = DefaultExpectTimeout
 	}
-	noHTTP2 := from.TLSNextProto != nil && from.TLSNextProto["h2"] == nil // as net/http has it
+	noHTTP2 := from.TLSNextProto != nil && from.TLSNextProto["h2"] == nil // the same rule as in net/http
 	b.TLSNextProto = nil
 	if b.Protocols == nil {
 		b.Protocols = new(http.Protocols)
@@ -124,8 +125,8 @@ func newBase(from *http.Transport, http11 bool) *http.Transport {
 	return b
 }
 
-// dial opens a connection for a request's keys. Its TLS handshake is over when it
-// returns, so that the binding is known before the first Begin.
+// dial opens a connection for a request's keys. It returns after the TLS handshake, so
+// that the binding is known before the first Begin.
 func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 bool) (*conn, error) {
 	c := &conn{binding: gss.NoBinding(), wire: new(wire)}
 	d := &dialing{wire: c.wire}
@@ -138,7 +139,7 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 b
 	} else if w.proxy != nil {
 		bare := *w.proxy
 		if w.via == machine.Forwarded {
-			bare.User = nil // or net/http sends it, to whom it likes
+			bare.User = nil // otherwise net/http would send it without our say
 		}
 		d.proxy = &bare
 	}
@@ -147,11 +148,11 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 b
 			return t.multiplex(ctx, c, ks.Host, ks.Port)
 		}
 		if t.config.OnlyMultiplexed {
-			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin wants a scheme that needs a connection of its own, and OnlyMultiplexed allows none"}}
+			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin requires a scheme that needs a connection of its own, which OnlyMultiplexed forbids"}}
 		}
 	}
 	base := t.multi
-	if http11 || w.via == machine.Forwarded { // HTTP/2 is not spoken to plain proxies
+	if http11 || w.via == machine.Forwarded { // no HTTP/2 with plain proxies
 		base = t.single
 	}
 	ctx = context.WithValue(ctx, dialingKey{}, d)
@@ -171,21 +172,22 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 b
 	return c, nil
 }
 
-// secured notes what a TLS handshake established: with the origin, or with the
-// plain proxy that the requests go to.
+// secured records what a TLS handshake established, with the origin or with the plain
+// proxy that the requests go to.
 func (c *conn) secured(s *tls.ConnectionState) {
 	c.multiplexed = s.NegotiatedProtocol == "h2"
 	c.binding = drive.BindingOf(s, drive.PeerCertificate)
 }
 
-// tunnels keeps a dialer for each proxy and identity: it remembers what the proxy
-// taught.
+// tunnels has a dialer for each proxy and identity. A dialer remembers facts about its
+// proxy.
 type tunnels struct {
 	mu      sync.Mutex
 	dialers map[drive.SpaceKey]*connect.Dialer
 }
 
-// dialer is the one for the proxy's protection space k, which holds its user.
+// dialer returns the dialer for the proxy's protection space k, which includes its
+// user.
 func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity string) (*connect.Dialer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

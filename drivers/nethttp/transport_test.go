@@ -25,7 +25,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// newProxy starts a forward proxy of ours that wants the given schemes.
+// newProxy starts a forward proxy of this package that requires the given schemes.
 func newProxy(t *testing.T, tls bool, schemes ...scheme.Server) *site {
 	t.Helper()
 	p, err := nethttp.NewProxy(nethttp.ProxyConfig{
@@ -38,7 +38,7 @@ func newProxy(t *testing.T, tls bool, schemes ...scheme.Server) *site {
 	}
 	return rawSite(t, p, func(s *httptest.Server) {
 		p.Install(s.Config)
-		s.EnableHTTP2 = tls // which is not what plain proxying or CONNECT run over
+		s.EnableHTTP2 = tls // not used for plain proxying or CONNECT
 	})
 }
 
@@ -51,8 +51,8 @@ func through(t *testing.T, proxy string) func(*http.Request) (*url.URL, error) {
 	return http.ProxyURL(u)
 }
 
-// Proxy and origin each authenticate, by whatever scheme, plain and through a
-// tunnel, over a proxy with and without TLS.
+// Proxy and origin each authenticate, by any scheme, plain and through a tunnel, over a
+// proxy with and without TLS.
 func TestTransportThroughProxy(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	basicServer, basicClient := basicPair()
@@ -99,9 +99,9 @@ func TestTransportThroughProxy(t *testing.T) {
 	}
 }
 
-// A large body meets the origin's 401 while it is still being written through the
-// proxy: the upstream connection that was to be pinned breaks, and the exchange
-// begins again instead of ending in the proxy's 502.
+// A large body is still being written through the proxy when the origin's 401 arrives.
+// The upstream connection that was to be pinned breaks, and the exchange starts again
+// instead of ending in the proxy's 502.
 func TestTransportPostThroughProxy(t *testing.T) {
 	ntlmServer, ntlmClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	proxy := newProxy(t, false)
@@ -120,8 +120,8 @@ func TestTransportPostThroughProxy(t *testing.T) {
 	}
 }
 
-// A plain proxy's connection serves many origins, but not those of another
-// identity, and what is bound to one origin does not serve the next.
+// A plain proxy's connection serves many origins, but only one identity, and a
+// connection bound to one origin does not serve another.
 func TestTransportSharesProxyConnection(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	ntlmServer, ntlmClient := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
@@ -154,8 +154,8 @@ func TestTransportSharesProxyConnection(t *testing.T) {
 	}
 }
 
-// A proof to a plain proxy is over the request-target as the proxy gets it (C29),
-// however the application wrote the URL.
+// A proof to a plain proxy is computed over the request-target that the proxy receives
+// (C29), however the application wrote the URL.
 func TestTransportProxyTarget(t *testing.T) {
 	_, client := digestPair(t)
 	proxy := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -185,7 +185,7 @@ func TestTransportProxyTarget(t *testing.T) {
 	}
 }
 
-// The user information of a proxy's URL is for the proxy alone.
+// The user information of a proxy's URL is sent to the proxy only.
 func TestTransportProxyUserInfo(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	for _, secure := range []bool{false, true} {
@@ -214,7 +214,7 @@ func TestTransportProxyUserInfo(t *testing.T) {
 	}
 }
 
-// A field for the proxy that the application set does not go through the tunnel.
+// A field for the proxy that the application set is not sent through the tunnel.
 func TestTransportTunnelKeepsProxyAuthorization(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	proxy := newProxy(t, false, digestServer)
@@ -236,8 +236,8 @@ func TestTransportTunnelKeepsProxyAuthorization(t *testing.T) {
 	text(t, response)
 }
 
-// What a proxy refuses is told by kind: an authentication is an Error of the
-// proxy's side, a tunnel that it opens to nobody is not.
+// A proxy's refusal is reported by kind: failed authentication is an Error of the
+// proxy's side, a refused tunnel is not.
 func TestTransportProxyRefuses(t *testing.T) {
 	digestServer, digestClient := digestPair(t)
 	proxy := newProxy(t, false, digestServer)
@@ -253,7 +253,7 @@ func TestTransportProxyRefuses(t *testing.T) {
 	}
 	never := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(403)
-		io.WriteString(w, "a page that nobody may take for the origin's")
+		io.WriteString(w, "a page that must not be taken for the origin's")
 	}), nil)
 	c := newClient(t, func(c *nethttp.ClientConfig) { c.Proxy = through(t, never.URL) }, digestClient)
 	_, err := do(c, "", "GET", "https://origin.example", nil)
@@ -261,13 +261,13 @@ func TestTransportProxyRefuses(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if strings.Contains(err.Error(), "a page") {
-		t.Errorf("the proxy's page shows: %v", err)
+		t.Errorf("the error contains the proxy's page: %v", err)
 	}
 }
 
-// A proxy that is never content is left after a few requests, on the way to a plain origin and for a
-// tunnel.
-func TestTransportProxyNeverContent(t *testing.T) {
+// An exchange with a proxy that challenges without end stops after a few requests, for
+// a plain origin and for a tunnel.
+func TestTransportProxyEndlessChallenges(t *testing.T) {
 	_, digests := digestPair(t)
 	_, bound := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	for name, c := range map[string]struct {
@@ -297,7 +297,7 @@ func TestTransportProxyNeverContent(t *testing.T) {
 	}
 }
 
-// 407 without a proxy opens no credentials.
+// A 407 without a proxy gets no credentials.
 func TestTransport407WithoutProxy(t *testing.T) {
 	_, client := digestPair(t)
 	s := rawSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -308,8 +308,8 @@ func TestTransport407WithoutProxy(t *testing.T) {
 	wantFault(t, err, gss.Unexpected)
 }
 
-// Nor does 407 inside a tunnel: who says it is the origin, and the proxy's credentials are none of its
-// business.
+// Nor does a 407 inside a tunnel: it comes from the origin, which must not get the
+// proxy's credentials.
 func TestTransport407InTunnel(t *testing.T) {
 	server, client := digestPair(t)
 	proxy := newProxy(t, false, server)
@@ -335,9 +335,8 @@ func TestTransport407InTunnel(t *testing.T) {
 	}
 }
 
-// Connections that break while they are idle cost nothing: not a request that
-// may be repeated, and where nothing was written, not even a body that exists
-// once.
+// If idle connections break, a request that may be repeated does not fail, and if
+// nothing was written, not even one with a one-shot body.
 func TestTransportStaleConnections(t *testing.T) {
 	server, client := digestPair(t)
 	var mu sync.Mutex
@@ -368,7 +367,7 @@ func TestTransportStaleConnections(t *testing.T) {
 			return conn, err
 		}}
 		c.Observer = func(_ uint64, _ gss.Env, e machine.Event, _ machine.Actions) {
-			if _, ok := e.(machine.Begin); ok && late { // when the connection was chosen already
+			if _, ok := e.(machine.Begin); ok && late { // the connection has been chosen
 				late = false
 				closeAll(ours)
 			}
@@ -400,8 +399,8 @@ func TestTransportStaleConnections(t *testing.T) {
 	}
 }
 
-// Idle connections are bounded, and closed on demand; none is kept where
-// keep-alives are off.
+// Idle connections are bounded, and closed on demand. None is kept if keep-alives are
+// disabled.
 func TestTransportIdle(t *testing.T) {
 	server, client := digestPair(t)
 	for _, c := range []struct {
@@ -416,7 +415,7 @@ func TestTransportIdle(t *testing.T) {
 		var busy sync.WaitGroup
 		busy.Add(6)
 		s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/together" { // until all are there, so that no two share a connection
+			if r.URL.Path == "/together" { // wait for all of them, so that no two share a connection
 				busy.Done()
 				busy.Wait()
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// remembering answers replay questions by seen, and everything else as the users do.
+// remembering answers replay questions with seen, and all others from the users.
 func remembering(seen gss.Answer) answer.Source {
 	return answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 		if _, ok := q.(gss.NeedFirstSeen); ok {
@@ -23,8 +23,8 @@ func remembering(seen gss.Answer) answer.Source {
 	})
 }
 
-// A memory of nonces that is down, or was never there, makes no password wrong: a right
-// one gets 503, a wrong one a 401.
+// If the replay cache fails or is missing, the client is not told that its password is
+// wrong: a right one gets a 503, a wrong one a 401.
 func TestUnavailableMemory(t *testing.T) {
 	for name, seen := range map[string]gss.Answer{"down": gss.Unreachable{RetryAfter: 9}, "not there": gss.Declined{}} {
 		var last lastResult
@@ -45,7 +45,8 @@ func TestUnavailableMemory(t *testing.T) {
 	requirement.Held(t, "unit:unavailable_memory")
 }
 
-// A proxy that cannot judge its clients says 503 as well, and one user's trouble is a 407.
+// A proxy that cannot judge its clients answers 503, too; a fault of a single user is a
+// 407.
 func TestUnavailableProxy(t *testing.T) {
 	origin := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.Error("the request went upstream") }), nil)
 	for _, c := range []struct {

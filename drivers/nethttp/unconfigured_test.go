@@ -14,8 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// A scheme that could accept no client is an error when the server or proxy is made, by
-// name and with what is missing, and not offered.
+// A scheme that could accept no client is an error when the server or proxy is made.
+// The error says what is missing.
 func TestUnconfiguredMechanism(t *testing.T) {
 	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	made := func(c ntlm.Config) gss.Mechanism {

@@ -10,7 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// onceUpload is a leg with a body that exists once, and where that comes from.
+// onceUpload returns a leg with a one-shot body, and the reader of that body.
 func onceUpload(t *testing.T, text string, expecting bool) (*content, *upload, *strings.Reader) {
 	t.Helper()
 	source := strings.NewReader(text)
@@ -22,7 +22,7 @@ func onceUpload(t *testing.T, text string, expecting bool) (*content, *upload, *
 	return c, u, source
 }
 
-// reading starts to read and gives the outcome when there is one.
+// reading starts a read and returns a channel for its outcome.
 func reading(u *upload) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -32,8 +32,8 @@ func reading(u *upload) <-chan error {
 	return done
 }
 
-// A held body is read by nobody until it is resolved, and what was not sent is
-// there for the next leg.
+// A held body is not read until it is resolved, and what was not sent is left for the
+// next leg.
 func TestUploadHeld(t *testing.T) {
 	for name, c := range map[string]struct {
 		hold func(*upload)
@@ -74,8 +74,8 @@ func TestUploadHeld(t *testing.T) {
 	}
 }
 
-// A 100 (Continue) lets the body go; so does a server that says nothing, when
-// net/http has waited long enough.
+// A 100 (Continue) releases the body. If the server is silent, so does the end of
+// net/http's wait.
 func TestUploadContinues(t *testing.T) {
 	for _, says := range []func(*upload){
 		func(u *upload) { u.responding(); u.continued() },
@@ -93,7 +93,7 @@ func TestUploadContinues(t *testing.T) {
 	}
 }
 
-// How much was sent is told to the byte.
+// The number of bytes sent is exact.
 func TestUploadSent(t *testing.T) {
 	for _, length := range []int64{4, -1} {
 		c, u, _ := onceUpload(t, "text", false)
@@ -108,7 +108,7 @@ func TestUploadSent(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if i == 2 && length < 0 { // only the end tells
+			if i == 2 && length < 0 { // only the end shows it
 				u.Read(make([]byte, 1))
 			}
 			got := u.hold()
@@ -122,14 +122,14 @@ func TestUploadSent(t *testing.T) {
 	}
 }
 
-// A connection that closes ends the wait of a body that was refused, for
-// http.Transport waits for the one who sends it.
+// The end of a connection ends the wait of a body that was refused: http.Transport
+// waits for the goroutine that sends it.
 func TestUploadEndsWithItsConnection(t *testing.T) {
 	a, b := net.Pipe()
 	defer b.Close()
 	_, u, _ := onceUpload(t, "content", true)
 	u.responding()
-	w := watched{a, new(wire)}
+	w := countingConn{a, new(wire)}
 	w.wire.upload.Store(u)
 	done := reading(u)
 	w.Close()
@@ -149,10 +149,10 @@ func TestUploadEndsWhenClosed(t *testing.T) {
 	}
 }
 
-func TestWatchedCounts(t *testing.T) {
+func TestCountingConn(t *testing.T) {
 	a, b := net.Pipe()
 	go io.Copy(io.Discard, b)
-	w := watched{a, new(wire)}
+	w := countingConn{a, new(wire)}
 	io.WriteString(w, "four")
 	w.Close()
 	if n, err := io.WriteString(w, "more"); n != 0 || err == nil || w.wire.wrote.Load() != 4 {

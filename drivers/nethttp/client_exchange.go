@@ -21,27 +21,27 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Error says why an exchange ended without a response that may be used.
+// Error describes why an exchange ended without a usable response.
 type Error = drive.Error
 
-// trip is a request of the application's on its way: what [drive.Exchange] must
-// know of net/http.
-type trip struct {
+// clientExchange is the exchange for one request of the application. It provides what
+// [drive.Exchange] needs from net/http.
+type clientExchange struct {
 	t       *Transport
 	request *http.Request
-	url     *url.URL // whose authority is the origin's
+	url     *url.URL // its authority is the origin's
 	route   route
 	keys    drive.Keys
 	source  answer.Source
 	body    *content
 
-	conn     *conn // that the last request went out on
+	conn     *conn // the connection of the last request
 	upload   *upload
-	response *http.Response // the last one, until it is delivered
+	response *http.Response // the last response, until it is delivered
 }
 
 // run runs the exchange.
-func (x *trip) run() (*http.Response, error) {
+func (x *clientExchange) run() (*http.Response, error) {
 	method := x.request.Method
 	if method == "" {
 		method = http.MethodGet
@@ -58,7 +58,7 @@ func (x *trip) run() (*http.Response, error) {
 	if err == nil {
 		return x.deliver(d, on), nil
 	}
-	if failed, ok := errors.AsType[*Error](err); ok { // its connection may go on
+	if failed, ok := errors.AsType[*Error](err); ok { // the connection may still be usable
 		x.clear()
 		if on != nil && !x.closes() {
 			on.Keep(x.t.idle)
@@ -79,31 +79,31 @@ func (x *trip) run() (*http.Response, error) {
 	return nil, err
 }
 
-// sum answers what a scheme asks about content.
-func (x *trip) sum(need digest.NeedBodyHash) gss.Answer {
+// sum answers a scheme's question for the hash of a body.
+func (x *clientExchange) sum(need digest.NeedBodyHash) gss.Answer {
 	if need.Response {
 		return x.responseSum(need.Algorithm)
 	}
 	return x.body.sum(need.Algorithm)
 }
 
-// responseSum hashes the response's content, which it puts back for the
-// application.
-func (x *trip) responseSum(a digest.Algorithm) gss.Answer {
+// responseSum returns the hash of the response's content. It buffers the content and
+// restores it for the application.
+func (x *clientExchange) responseSum(a digest.Algorithm) gss.Answer {
 	r := x.response
 	if r == nil || r.Uncompressed { // the server's proof is over the compressed form
 		return gss.Declined{}
 	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, x.t.config.MaxBody+1))
 	if err != nil || int64(len(data)) > x.t.config.MaxBody {
-		return gss.Declined{} // which fails the exchange
+		return gss.Declined{} // the exchange then fails
 	}
 	r.Body = joined{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
 	return drive.BodyHash(a, data)
 }
 
-// send sends the request once more.
-func (x *trip) send(_ context.Context, c *conn, a machine.Send) (machine.Response, error) {
+// send sends the request for one leg.
+func (x *clientExchange) send(_ context.Context, c *conn, a machine.Send) (machine.Response, error) {
 	x.clear()
 	x.conn = c
 	if !c.Usable() {
@@ -127,21 +127,21 @@ func (x *trip) send(_ context.Context, c *conn, a machine.Send) (machine.Respons
 	switch {
 	case x.request.Context().Err() != nil:
 		return machine.Response{}, err
-	case failed != nil: // the application's own body
+	case failed != nil: // the application's body failed
 		return machine.Response{}, failed
 	}
 	untouched := (!watch.wrote.Load() || !c.multiplexed && c.wire.wrote.Load() == before) && !x.upload.touched()
 	return machine.Response{}, &drive.Loss{Err: err, Unsent: untouched, Heard: watch.heard.Load()}
 }
 
-var errGone = errors.New("nethttp: the connection was gone")
+var errGone = errors.New("nethttp: the connection had closed")
 
-// watch is what httptrace tells of one leg: whether its header went to the
-// connection, and whether something came back.
+// watch records what httptrace reports of one leg: whether the header was written, and
+// whether any byte of a response arrived.
 type watch struct{ wrote, heard atomic.Bool }
 
-// prepare is the request of one leg, on x.conn.
-func (x *trip) prepare(a machine.Send) (*http.Request, *watch, error) {
+// prepare returns the request for one leg on x.conn.
+func (x *clientExchange) prepare(a machine.Send) (*http.Request, *watch, error) {
 	w := new(watch)
 	h := x.request.Header.Clone()
 	if h == nil {
@@ -174,14 +174,14 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *watch, error) {
 	r.Header = h
 	hop.ApplySend(h, a)
 	r.GetBody = nil
-	r.Close = false // not before the last leg; see deliver
+	r.Close = false // only on the last leg; see deliver
 	if a.Probe {
 		r.Method = http.MethodHead
 	}
 	if x.route.via == machine.Forwarded {
-		r.Host = drive.Authority(x.keys.Scheme, x.keys.Host, x.keys.Port) // the very text that a proof to the proxy is made over
+		r.Host = drive.Authority(x.keys.Scheme, x.keys.Host, x.keys.Port) // a proof to the proxy is computed over exactly this text
 	}
-	if x.route.tunnel { // it is the origin that gets this
+	if x.route.tunnel { // sent to the origin, not to the proxy
 		h.Del(header.ProxyAuthorization)
 	}
 	if sends {
@@ -193,8 +193,8 @@ func (x *trip) prepare(a machine.Send) (*http.Request, *watch, error) {
 	return r, w, nil
 }
 
-// responded is what the machine hears of the response that just came.
-func (x *trip) responded() machine.Response {
+// responded describes the response that just arrived to the machine.
+func (x *clientExchange) responded() machine.Response {
 	r := x.response
 	e := machine.Response{Status: r.StatusCode, Header: responseHeader(r.Header), Close: r.Close, BodySent: x.upload.hold()}
 	if side, challenge := challengeOf(r.StatusCode); challenge && !x.keys.Own[side] {
@@ -203,7 +203,7 @@ func (x *trip) responded() machine.Response {
 	return e
 }
 
-// challengeOf is the side that a status is a challenge of.
+// challengeOf returns the side that sends its challenges with this status.
 func challengeOf(status int) (side gss.Side, ok bool) {
 	if status == http.StatusProxyAuthRequired {
 		return gss.Proxy, true
@@ -211,14 +211,14 @@ func challengeOf(status int) (side gss.Side, ok bool) {
 	return gss.Origin, status == http.StatusUnauthorized
 }
 
-// drain reads what is left of a response that nobody will read, so that its
-// connection can go on. It reports whether it can.
-func (x *trip) drain() bool {
+// drain reads the rest of a response that is not delivered, so that its connection can
+// be reused. It reports whether it can.
+func (x *clientExchange) drain() bool {
 	body := x.response.Body
 	x.response.Body = http.NoBody
 	defer body.Close()
 	if !x.conn.multiplexed && x.response.StatusCode == http.StatusProxyAuthRequired && x.upload.began() {
-		x.conn.cc.Close() // Squid 5 answers nothing more where it has refused a body of 64 KB
+		x.conn.cc.Close() // Squid 5 stops responding after it has refused a body of 64 KB
 		return false
 	}
 	max := x.t.config.MaxDrain
@@ -228,9 +228,9 @@ func (x *trip) drain() bool {
 	return x.conn.Usable()
 }
 
-// clear makes room for another request on the connection of a response that is
-// not delivered.
-func (x *trip) clear() {
+// clear prepares the connection of an undelivered response for another request, or
+// closes it.
+func (x *clientExchange) clear() {
 	if x.upload != nil {
 		if x.response != nil {
 			x.drain()
@@ -241,9 +241,9 @@ func (x *trip) clear() {
 	x.response = nil
 }
 
-// deliver hands the response to the application, and its connection, when the
-// content was read, to the pool.
-func (x *trip) deliver(d machine.Deliver, on *drive.Held[*conn]) *http.Response {
+// deliver returns the response to the application. When its content has been read, the
+// connection returns to the pool.
+func (x *clientExchange) deliver(d machine.Deliver, on *drive.Held[*conn]) *http.Response {
 	r, c := x.response, on.Conn
 	x.upload.resolve(settled)
 	r.Request = x.request.WithContext(context.WithValue(x.request.Context(), deliveredKey{}, d))
@@ -255,8 +255,8 @@ func (x *trip) deliver(d machine.Deliver, on *drive.Held[*conn]) *http.Response 
 		end = on.Close
 	}
 	switch {
-	case r.StatusCode == http.StatusSwitchingProtocols: // the connection is the application's
-	case r.Body == http.NoBody || c.Usable(): // nothing is left of it
+	case r.StatusCode == http.StatusSwitchingProtocols: // the connection now belongs to the application
+	case r.Body == http.NoBody || c.Usable(): // no content is left to read
 		end()
 	default:
 		r.Body = &lastBody{ReadCloser: r.Body, whole: c.Usable, end: end}
@@ -265,14 +265,14 @@ func (x *trip) deliver(d machine.Deliver, on *drive.Held[*conn]) *http.Response 
 }
 
 // closes reports whether the application wants the connection closed.
-func (x *trip) closes() bool { return x.request.Close || headerCloses(x.request.Header) }
+func (x *clientExchange) closes() bool { return x.request.Close || headerCloses(x.request.Header) }
 
 func headerCloses(h http.Header) bool { return strings.EqualFold(h.Get("Connection"), "close") }
 
-// lastBody tells when a response's content was read, or given up.
+// lastBody reports when a response's content has been read or closed.
 type lastBody struct {
 	io.ReadCloser
-	whole func() bool // the connection can take another request
+	whole func() bool // reports whether the connection can take another request
 	end   func()
 	once  sync.Once
 }

@@ -12,34 +12,35 @@ import (
 	"github.com/countersign-auth/countersign/hop"
 )
 
-// front is a client's connection to the proxy, and where the connections upstream are
-// that have to do with it. What becomes of them the value in it says.
-type front struct {
+// downstream is a client's connection to the proxy, with the upstream connections that it
+// uses. The hop.Front in it decides what happens to them.
+type downstream struct {
 	p    *Proxy
 	id   uint64
-	conn net.Conn // nil: one request's own, and nothing can be kept for it
+	conn net.Conn // nil: for one request alone; no connection can be kept for it
 	turn drive.Turn
 	tls  *drive.Channel
 
 	mu      sync.Mutex
 	hop     hop.Front
-	own     *upstream // the one that is the client's own
-	used    *upstream // the one that carries the request
+	own     *upstream // the connection reserved for the client
+	used    *upstream // the connection that carries the request
 	active  bool      // between the first byte of a request and the last of its response
 	retired bool      // to be closed as soon as it is not active
 }
 
-func (p *Proxy) newFront(conn net.Conn) *front {
-	return &front{p: p, id: drive.NextID(), conn: conn, turn: drive.NewTurn(), hop: p.fresh}
+func (p *Proxy) newDownstream(conn net.Conn) *downstream {
+	return &downstream{p: p, id: drive.NextID(), conn: conn, turn: drive.NewTurn(), hop: p.fresh}
 }
 
-// Install sets the hooks by which the proxy knows connections, ConnContext and
-// ConnState, on top of those that are there, and applies [ProxyConfig].Limits and
-// leaves out HTTP/2 as [Authenticator].Install does, which see. ReadTimeout and
-// WriteTimeout, if it set them, are lifted from requests that are forwarded. Call it
-// before the server serves, and after its fields are set.
+// Install sets the hooks ConnContext and ConnState, which tell the proxy about
+// connections. It calls hooks that were set before. Like [Authenticator].Install it
+// applies [ProxyConfig].Limits and disables HTTP/2 if a scheme needs a connection of
+// its own. If it set ReadTimeout and WriteTimeout, they are lifted for requests that
+// are forwarded. Call it after the server's fields are set and before the server
+// serves.
 func (p *Proxy) Install(s *http.Server) {
-	if p == nil || p.conf == nil { // forwards nothing
+	if p == nil || p.conf == nil { // refuses every request
 		return
 	}
 	defer guard(s, p.conf.Limits, drive.NeedsConnection(p.conf.Proxy.Auth.Schemes))
@@ -48,14 +49,14 @@ func (p *Proxy) Install(s *http.Server) {
 		if connContext != nil {
 			ctx = connContext(ctx, c)
 		}
-		if !reflect.ValueOf(c).Comparable() { // cannot be told from others
+		if !reflect.ValueOf(c).Comparable() { // cannot be a map key
 			return drive.WithChannel(ctx)
 		}
 		ctx = drive.WithChannel(ctx)
-		f := p.newFront(c)
+		f := p.newDownstream(c)
 		f.tls = drive.ChannelFrom(ctx)
-		p.fronts.Store(c, f)
-		return context.WithValue(ctx, frontKey{p}, f)
+		p.downstreams.Store(c, f)
+		return context.WithValue(ctx, downstreamKey{p}, f)
 	}
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		if connState != nil {
@@ -64,26 +65,26 @@ func (p *Proxy) Install(s *http.Server) {
 		if !reflect.ValueOf(c).Comparable() {
 			return
 		}
-		if f, ok := p.fronts.Load(c); ok {
-			f.(*front).state(state)
+		if f, ok := p.downstreams.Load(c); ok {
+			f.(*downstream).state(state)
 		}
 	}
 }
 
-type frontKey struct{ *Proxy }
+type downstreamKey struct{ *Proxy }
 
-// front is the connection that r came on.
-func (p *Proxy) front(r *http.Request) *front {
-	if f, ok := r.Context().Value(frontKey{p}).(*front); ok && r.ProtoMajor == 1 {
+// downstream returns the state of the connection that r came on.
+func (p *Proxy) downstream(r *http.Request) *downstream {
+	if f, ok := r.Context().Value(downstreamKey{p}).(*downstream); ok && r.ProtoMajor == 1 {
 		return f
 	}
-	f := p.newFront(nil)
+	f := p.newDownstream(nil)
 	f.tls = drive.ChannelFrom(r.Context())
 	return f
 }
 
-// state follows the connection's life.
-func (f *front) state(s http.ConnState) {
+// state follows the state of the connection.
+func (f *downstream) state(s http.ConnState) {
 	switch s {
 	case http.StateActive, http.StateIdle:
 		f.mu.Lock()
@@ -94,14 +95,14 @@ func (f *front) state(s http.ConnState) {
 			f.conn.Close()
 		}
 	case http.StateClosed, http.StateHijacked:
-		f.p.fronts.Delete(f.conn)
+		f.p.downstreams.Delete(f.conn)
 		f.step(hop.Closed{})
 	}
 }
 
-// step tells the front what happened and carries out its orders. It gives what is to be
-// done for the request.
-func (f *front) step(e hop.Event) (hop.Action, error) {
+// step passes an event to the front and carries out what it orders about connections.
+// It returns the action for the request.
+func (f *downstream) step(e hop.Event) (hop.Action, error) {
 	f.mu.Lock()
 	do, after, err := f.stepLocked(e)
 	f.mu.Unlock()
@@ -109,9 +110,9 @@ func (f *front) step(e hop.Event) (hop.Action, error) {
 	return do, err
 }
 
-// stepLocked gives what is left to be done after the lock was given up: closing calls the
-// connections' hooks.
-func (f *front) stepLocked(e hop.Event) (do hop.Action, after func(), err error) {
+// stepLocked returns, as after, what must be done once the lock is released: closing a
+// connection calls its hook, which takes the lock.
+func (f *downstream) stepLocked(e hop.Event) (do hop.Action, after func(), err error) {
 	env := entropy.Env()
 	next, o, err := f.hop.Step(env, e)
 	if err != nil {
@@ -139,7 +140,7 @@ func (f *front) stepLocked(e hop.Event) (do hop.Action, after func(), err error)
 		f.used = nil
 	}
 	if !next.Owns() {
-		f.own = nil // it has closed by itself
+		f.own = nil // it has closed
 	}
 	f.retired = f.retired || o.CloseClient
 	hangUp := o.CloseClient && !f.active && f.conn != nil
@@ -158,9 +159,9 @@ func (f *front) stepLocked(e hop.Event) (do hop.Action, after func(), err error)
 	}, nil
 }
 
-// carry takes note of the connection that carries the request. Own is the client's from
-// now on.
-func (f *front) carry(up *upstream, own bool) {
+// carry records the connection that carries the request. If own is set, the connection
+// is reserved for the client from now on.
+func (f *downstream) carry(up *upstream, own bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.used = up
@@ -169,8 +170,8 @@ func (f *front) carry(up *upstream, own bool) {
 	}
 }
 
-// keepLocked makes up the client's own, and watches it.
-func (f *front) keepLocked(up *upstream) {
+// keepLocked reserves up for the client, and watches for its end.
+func (f *downstream) keepLocked(up *upstream) {
 	f.own = up
 	up.cc.SetStateHook(func(cc *http.ClientConn) {
 		if cc.Err() != nil {
@@ -179,8 +180,9 @@ func (f *front) keepLocked(up *upstream) {
 	})
 }
 
-// lost tells that the client's own connection is gone, unless it is its own no more.
-func (f *front) lost(up *upstream) {
+// lost reports to the front that the client's own connection has closed, unless it is
+// no longer the client's.
+func (f *downstream) lost(up *upstream) {
 	after := func() {}
 	f.mu.Lock()
 	if f.own == up {
@@ -190,22 +192,22 @@ func (f *front) lost(up *upstream) {
 	after()
 }
 
-// pinned is the connection that is the client's own, nil if there is none.
-func (f *front) pinned() *upstream {
+// pinned returns the connection that is reserved for the client, nil if there is none.
+func (f *downstream) pinned() *upstream {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.own
 }
 
 // usable reports whether the connection that carries the request can take another one.
-func (f *front) usable() bool {
+func (f *downstream) usable() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.used != nil && f.used.cc.Err() == nil && f.used.cc.Available() > 0
 }
 
-// end ends a request, and a front that was for it alone.
-func (f *front) end(e hop.Ended) {
+// end ends a request. A front without a connection ends with its request.
+func (f *downstream) end(e hop.Ended) {
 	f.step(e)
 	if f.conn == nil {
 		f.step(hop.Closed{})
@@ -215,6 +217,6 @@ func (f *front) end(e hop.Ended) {
 	f.used = nil
 	f.mu.Unlock()
 	if own != nil && own.cc.Err() != nil {
-		f.lost(own) // its hook may have come to nothing while it carried the request
+		f.lost(own) // its hook may have run while it carried the request, without effect
 	}
 }
