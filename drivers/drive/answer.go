@@ -9,8 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Ask asks a source, which may be nil or have nothing to say. Drivers put all
-// questions of clients through it: it notes what a connection is opened by.
+// Ask asks a source, which may be nil or return nil. Drivers ask all questions of
+// clients through it, because it also records the answers that opened a connection.
 func Ask(ctx context.Context, s answer.Source, q gss.Question) (a gss.Answer) {
 	if s != nil {
 		a = s.Answer(ctx, q)
@@ -24,7 +24,7 @@ func Ask(ctx context.Context, s answer.Source, q gss.Question) (a gss.Answer) {
 	return a
 }
 
-// BodyHash answers digest.NeedBodyHash for a body that is in memory.
+// BodyHash returns the answer to digest.NeedBodyHash for a body that is in memory.
 func BodyHash(a digest.Algorithm, body []byte) gss.Answer {
 	f, err := digest.For(a)
 	if err != nil {
@@ -33,9 +33,9 @@ func BodyHash(a digest.Algorithm, body []byte) gss.Answer {
 	return digest.BodyHash{Sum: f.BodyHash(body).String()}
 }
 
-// Drain reads what is left of a body, up to max bytes, and throws it away. False says that there may be
-// more, which must not be taken for the connection's next request. Where the client waits for
-// 100 (Continue), reading is what sends it.
+// Drain reads and discards the rest of a body, up to max bytes. It reports false if
+// more of the body may follow, which must not be read as the connection's next request.
+// If the client waits for 100 (Continue), reading is what sends it.
 func Drain(body io.Reader, max int64) bool {
 	if body == nil {
 		return true

@@ -14,27 +14,26 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Certificates are those that a server may show, for a server that does not know
-// which of them a connection showed: a login is compared with each of them
-// (BIND-1). [Served] and [ServedBy] make them. With the zero Certificates the
-// bindings of TLS connections are unavailable, and logins that are bound to other
-// servers' certificates are admitted, unless the connections come from a
-// configuration of [BindTLS].
+// Certificates are the certificates that a server may show, for servers that do not
+// know which of them a connection showed: a login is compared with each of them. They
+// are made by [Served] and [ServedBy]. With the zero Certificates the bindings of TLS
+// connections are unavailable, and logins bound to other servers' certificates are
+// admitted, unless the connections come from a configuration of [BindTLS].
 type Certificates struct {
 	binding gss.Binding
 	err     error
 }
 
-// Served returns the certificates of a server with a fixed list of them: all that
-// it shows, whatever clients ask for. Where certificates are renewed while the
-// server runs, list the old one too for as long as connections and tickets of it
-// live, or use [BindTLS].
+// Served returns the certificates of a server with a fixed list of them: all that it
+// shows, whatever clients ask for. If certificates are renewed while the server runs,
+// also list the old one for as long as connections and tickets of it are valid, or use
+// [BindTLS].
 //
-// A list that is empty, or that holds what is no certificate, is an error, which
-// the constructor that the Certificates are handed to returns.
+// An empty list and an invalid certificate are errors, which are returned by the
+// constructor that receives the Certificates.
 func Served(list ...tls.Certificate) Certificates {
 	if len(list) == 0 {
-		return Certificates{gss.Undefined(), errors.New("drive: there is no certificate to bind to: list all those that the server shows")}
+		return Certificates{gss.Undefined(), errors.New("drive: no certificate to bind to: list all certificates that the server shows")}
 	}
 	bindings := make([]gss.Binding, len(list))
 	for i, c := range list {
@@ -43,19 +42,19 @@ func Served(list ...tls.Certificate) Certificates {
 		}
 		bindings[i] = endPoint(c)
 	}
-	among, err := gss.BindingAmong(bindings...)
+	among, err := gss.BindingAmong(bindings...) // BIND-1
 	return Certificates{among, err}
 }
 
-// ServedBy returns the certificates that a server with this configuration shows.
-// With GetCertificate or GetConfigForClient they cannot be known, which is an
-// error as with [Served]; use [BindTLS] then.
+// ServedBy returns the certificates that a server with this configuration shows. With
+// GetCertificate or GetConfigForClient they cannot be known, which is an error as with
+// [Served]; use [BindTLS] then.
 func ServedBy(c *tls.Config) Certificates {
 	switch {
 	case c == nil:
 		return Served()
 	case c.GetCertificate != nil || c.GetConfigForClient != nil: // BIND-3
-		return Certificates{gss.Undefined(), errors.New("drive: which certificates a tls.Config with GetCertificate or GetConfigForClient shows cannot be known: use BindTLS, which notes it for each connection")}
+		return Certificates{gss.Undefined(), errors.New("drive: the certificates of a tls.Config with GetCertificate or GetConfigForClient are not known in advance: use BindTLS, which records the one of each connection")}
 	}
 	return Served(allOf(c)...)
 }
@@ -63,9 +62,9 @@ func ServedBy(c *tls.Config) Certificates {
 // Err returns why the certificates cannot be bound to, nil if they can.
 func (c Certificates) Err() error { return c.err }
 
-// Undefined reports whether no client can be bound to any of the certificates
-// (RFC 5929 section 4.1), as with those that are signed by Ed25519. Bindings cannot
-// be required of clients then.
+// Undefined reports whether no client can be bound to any of the certificates (RFC 5929
+// section 4.1), as is the case if they are signed with Ed25519. Bindings cannot be
+// required of clients then.
 func (c Certificates) Undefined() bool { return c.binding == gss.Undefined() }
 
 // allOf returns the fixed certificates of a configuration.
@@ -78,7 +77,7 @@ func allOf(c *tls.Config) []tls.Certificate {
 	return list
 }
 
-// readable reports what is wrong with the certificate that c shows.
+// readable returns an error if the certificate that c shows is missing or invalid.
 func readable(c tls.Certificate) error {
 	if len(c.Certificate) == 0 {
 		return errors.New("it is empty")
@@ -87,7 +86,7 @@ func readable(c tls.Certificate) error {
 	return err
 }
 
-// endPoint returns the binding of a channel whose server shows c.
+// endPoint returns the binding of a channel on which the server shows c.
 func endPoint(c tls.Certificate) gss.Binding {
 	if len(c.Certificate) == 0 {
 		return gss.Undefined()
@@ -98,25 +97,25 @@ func endPoint(c tls.Certificate) gss.Binding {
 	return gss.Undefined()
 }
 
-// Channel is where a TLS configuration made by [BindTLS] notes which certificate a
-// connection showed. A driver makes one for each connection, by [WithChannel] or
-// [NoteListener]. All methods may be called on a nil Channel, which knows nothing,
-// and by several goroutines at once.
+// Channel records which certificate a connection showed, if its TLS configuration was
+// made by [BindTLS]. A driver makes one for each connection with [WithChannel] or
+// [NoteListener]. All methods may be called on a nil Channel, in which nothing is
+// recorded, and by several goroutines at once.
 type Channel struct {
 	mu      sync.Mutex
-	shown   noted // by a full handshake, if there was one
-	resumed noted // by the handshake whose session the last ticket held
+	shown   noted // in a full handshake, if there was one
+	resumed noted // in the handshake of the session in the last ticket
 }
 
-// noted is a binding, if it is known.
+// noted is a binding that may be unknown.
 type noted struct {
 	known   bool
 	binding gss.Binding
 }
 
-// Binding returns the channel binding of a server's connection, whose TLS state is
-// nil if there is no TLS (C30, C31): that of the certificate which this very
-// connection showed where [BindTLS] noted it, else one among served.
+// Binding returns the channel binding of a server's connection with the TLS state,
+// which is nil without TLS: that of the certificate which this connection showed, if
+// [BindTLS] recorded it, otherwise one that matches any certificate in served.
 func (c *Channel) Binding(state *tls.ConnectionState, served Certificates) gss.Binding {
 	if state == nil {
 		return gss.NoBinding()
@@ -127,8 +126,8 @@ func (c *Channel) Binding(state *tls.ConnectionState, served Certificates) gss.B
 	return served.binding
 }
 
-// of returns what is noted, for a connection that resumed a session or that did
-// not. It reports false if nothing is.
+// of returns the binding recorded for a connection that resumed a session or did not.
+// It reports false if none is recorded.
 func (c *Channel) of(resumed bool) (gss.Binding, bool) {
 	if c == nil {
 		return gss.Binding{}, false
@@ -139,7 +138,7 @@ func (c *Channel) of(resumed bool) (gss.Binding, bool) {
 	if resumed { // its client has the certificate of the session (RFC 8446 section 2.2, RFC 5246 section 7.3)
 		is = c.resumed
 	}
-	if !is.known && (c.shown.known || c.resumed.known) { // cannot be
+	if !is.known && (c.shown.known || c.resumed.known) { // unreachable
 		return gss.Undefined(), true
 	}
 	return is.binding, is.known
@@ -157,7 +156,7 @@ func (c *Channel) note(b gss.Binding, resumed bool) {
 
 type channelKey struct{}
 
-// WithChannel returns a context with a Channel, ctx itself if it has one. It is for
+// WithChannel returns a context with a Channel, or ctx itself if it has one. It is for
 // the context that a connection's TLS handshake and its requests have in common.
 func WithChannel(ctx context.Context) context.Context {
 	if ChannelFrom(ctx) != nil {
@@ -166,16 +165,16 @@ func WithChannel(ctx context.Context) context.Context {
 	return context.WithValue(ctx, channelKey{}, new(Channel))
 }
 
-// ChannelFrom returns the Channel of a connection's or a request's context, nil if
+// ChannelFrom returns the Channel in the context of a connection or request, nil if
 // there is none.
 func ChannelFrom(ctx context.Context) *Channel {
 	c, _ := ctx.Value(channelKey{}).(*Channel)
 	return c
 }
 
-// NoteListener returns a listener whose connections each have a [Channel], which
-// [ChannelOf] finds, for libraries that have no context for a connection. Hand it
-// to tls.NewListener, or to what calls that, without another one in between.
+// NoteListener returns a listener with a [Channel] for each connection, which
+// [ChannelOf] returns. It is for libraries without a context for connections. Pass it
+// directly to tls.NewListener, or to a function that calls it.
 func NoteListener(l net.Listener) net.Listener { return noteListener{l} }
 
 type noteListener struct{ net.Listener }
@@ -189,16 +188,16 @@ func (l noteListener) Accept() (net.Conn, error) {
 	return &noteConn{Conn: c}, nil
 }
 
-// noteConn is a connection below TLS with its note.
+// noteConn is a connection below TLS with its Channel.
 type noteConn struct {
 	net.Conn
 	channel Channel
 }
 
-// ChannelOf returns the Channel of a connection of [NoteListener], nil if it is
-// none. It looks below TLS.
+// ChannelOf returns the Channel of a connection accepted by a [NoteListener], otherwise
+// nil. It also looks below TLS.
 func ChannelOf(c net.Conn) *Channel {
-	for range 4 { // wrappers within wrappers
+	for range 4 { // nested wrappers
 		switch below := c.(type) {
 		case *noteConn:
 			return &below.channel
@@ -211,32 +210,31 @@ func ChannelOf(c net.Conn) *Channel {
 	return nil
 }
 
-// BindTLS returns a copy of a server's TLS configuration that notes, for each
-// connection, which certificate it showed, so that a login is compared with this
-// one alone (BIND-2). That holds with several certificates, with GetCertificate and
-// GetConfigForClient, without a server name or with an unknown one, after a renewal,
-// and on resumed sessions: a client that resumes one has the certificate of the
-// handshake that began it, so its hash is kept in the session's ticket, and tickets
-// without it are not resumed.
+// BindTLS returns a copy of a server's TLS configuration that records, for each
+// connection, which certificate it showed, so that a login is compared with this one
+// alone. This works with several certificates, with GetCertificate and
+// GetConfigForClient, with no server name or an unknown one, after a renewal, and on
+// resumed sessions: a client that resumes a session saw the certificate of the full
+// handshake, so that its hash is stored in the session's ticket. Tickets without such a
+// hash are not resumed.
 //
-// The connection needs a place for the note: a server of net/http has it by the
-// ConnContext of package nethttp's Authenticator or by its Proxy's Install, one of
-// HTTP/3 by package http3's ConnContext, any other one by [NoteListener] or
-// [WithChannel]. Where there is none the handshake fails, rather than that logins go
-// unbound (BIND-3).
+// The connection needs a [Channel] to record the certificate in. In a server of
+// net/http it is set by ConnContext of package nethttp's Authenticator or by Install of
+// its Proxy, in an HTTP/3 server by package http3's ConnContext, in other servers by
+// [NoteListener] or [WithChannel]. Without a Channel the handshake fails, because
+// logins on the connection could not be bound.
 //
-// The copy has ticket keys of its own, which crypto/tls makes and rotates; those
-// that were set on c before are kept, and SetSessionTicketKeys may be called on the
-// copy at any time. A configuration that GetConfigForClient returns uses its own
-// keys, so that its sessions are only resumed if it is the same *tls.Config each
-// time, or has keys set. WrapSession and UnwrapSession of c are called as before.
-// Set NextProtos on c, or on the copy before it serves.
+// The copy has ticket keys of its own, which crypto/tls makes and rotates. Keys that
+// were set on c before are kept, and SetSessionTicketKeys may be called on the copy at
+// any time. A configuration returned by GetConfigForClient uses its own keys: its
+// sessions are resumed only if it is the same *tls.Config each time, or has keys set.
+// WrapSession and UnwrapSession of c are called as before. Set NextProtos on c, or on
+// the copy before it serves.
 //
-// The error says what is wrong with c: no certificates at all, or one that cannot
-// be read.
+// The error says what is wrong with c: it has no certificate, or an invalid one.
 func BindTLS(c *tls.Config) (*tls.Config, error) {
 	if c == nil || len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
-		return nil, errors.New("drive: BindTLS: the tls.Config has no certificate, and nothing to get one from")
+		return nil, errors.New("drive: BindTLS: the tls.Config has no certificate and no function that returns one")
 	}
 	for i, own := range c.Certificates {
 		if err := readable(own); err != nil {
@@ -263,35 +261,37 @@ func BindTLS(c *tls.Config) (*tls.Config, error) {
 	return bound, nil
 }
 
-// placeFor finds the Channel of the connection that a handshake is on.
+// placeFor returns the Channel of the connection that a handshake is for.
 func placeFor(hello *tls.ClientHelloInfo) (*Channel, error) {
 	ctx := hello.Context()
-	if ctx == nil { // not of a handshake
+	if ctx == nil { // not called by a handshake
 		ctx = context.Background()
 	}
 	if c := ChannelFrom(ctx); c != nil {
 		return c, nil
 	}
-	// A request of net/http is not seen with its connection, but with its context.
+	// A request of net/http has no connection, but a context.
 	if ctx.Value(http.ServerContextKey) == nil && hello.Conn != nil {
 		if c := ChannelOf(hello.Conn); c != nil {
 			return c, nil
 		}
 	}
-	return nil, errors.New("drive: BindTLS: there is no place to note which certificate this connection shows, so its logins could not be bound: set http.Server.ConnContext, call Install, or use drive.NoteListener, see drive.BindTLS")
+	return nil, errors.New("drive: BindTLS: the connection has no Channel to record its certificate in, so that its logins could not be bound: set http.Server.ConnContext, call Install, or use drive.NoteListener, see drive.BindTLS")
 }
 
-// config returns a copy of from, for one connection, that notes what it shows.
+// config returns a copy of from, for one connection, that records which certificate it
+// shows.
 func (c *Channel) config(from *tls.Config) *tls.Config {
 	conf := from.Clone()
 	conf.GetConfigForClient = nil
-	// GetCertificate is only asked if there are no others, or if there is a name.
-	//lint:ignore SA1019 crypto/tls still uses it
+	// Certificates must be empty, since otherwise GetCertificate is called only if
+	// there is a server name.
+	// lint:ignore SA1019 crypto/tls still uses it
 	conf.Certificates, conf.NameToCertificate = nil, nil
 	conf.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := certificateFor(from, hello)
 		if cert != nil && err == nil {
-			c.note(endPoint(*cert), false)
+			c.note(endPoint(*cert), false) // BIND-2
 		}
 		return cert, err
 	}
@@ -318,18 +318,18 @@ func (c *Channel) config(from *tls.Config) *tls.Config {
 		if !ok { // of another configuration: a full handshake
 			return nil, nil
 		}
-		// A ticket may be opened and not be used, for its age or its cipher suite.
-		// crypto/tls goes on with the next one or with a full handshake, so that where
-		// a session is resumed it is that of the last one opened.
+		// A ticket may be opened but not used, because of its age or cipher suite.
+		// crypto/tls then continues with the next one or with a full handshake, so that
+		// a resumed session is that of the ticket that was opened last.
 		c.note(b, true)
 		return session, nil
 	}
 	return conf
 }
 
-// certificateFor returns the certificate that crypto/tls chooses with a
-// configuration, nil if there is none: the name, then what the client can verify,
-// then the first one.
+// certificateFor returns the certificate that crypto/tls chooses with a configuration:
+// by name, then by what the client can verify, otherwise the first one. It returns nil
+// if there is none.
 func certificateFor(c *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if c.GetCertificate != nil && (len(c.Certificates) == 0 || hello.ServerName != "") {
 		if cert, err := c.GetCertificate(hello); cert != nil || err != nil {
@@ -359,9 +359,9 @@ func certificateFor(c *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate
 	return &c.Certificates[0], nil
 }
 
-// extraPrefix begins the entry of a session's ticket that says to which
-// certificate its client is bound; the binding's application data follow, or
-// nothing where none is defined. The last byte is a version.
+// extraPrefix begins the entry in a session's ticket that holds the binding of its
+// client. The binding's application data follow, or nothing if no binding is defined.
+// The last byte is a version.
 const extraPrefix = "countersign channel\x01"
 
 func extra(b gss.Binding) []byte {
@@ -369,7 +369,7 @@ func extra(b gss.Binding) []byte {
 	return []byte(extraPrefix + data)
 }
 
-// fromExtra finds the entry in those of a ticket.
+// fromExtra returns the binding in the entries of a ticket, if there is one.
 func fromExtra(entries [][]byte) (gss.Binding, bool) {
 	for _, e := range entries {
 		if data, ok := strings.CutPrefix(string(e), extraPrefix); ok {

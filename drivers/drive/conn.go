@@ -10,18 +10,18 @@ import (
 
 var lastID atomic.Uint64
 
-// NextID numbers machines, for observers.
+// NextID returns a new number for a machine, for observers.
 func NextID() uint64 { return lastID.Add(1) }
 
-// Turn lets one request at a time have a connection. net/http reads the next one
-// only after the handler has returned, but a handler may live on behind a
-// middleware that did not wait for it.
+// Turn serializes the requests on a connection. net/http reads the next request only
+// after the handler has returned, but a middleware may return before the handler that
+// it called.
 type Turn chan struct{}
 
-// NewTurn is a turn that nobody has.
+// NewTurn returns a Turn that is free.
 func NewTurn() Turn { return make(Turn, 1) }
 
-// Take waits for the turn; false if the request ended before.
+// Take waits for the turn. It reports false if the context ended first.
 func (t Turn) Take(ctx context.Context) bool {
 	select {
 	case t <- struct{}{}:
@@ -31,26 +31,28 @@ func (t Turn) Take(ctx context.Context) bool {
 	}
 }
 
-// Give hands it on.
+// Give passes the turn on.
 func (t Turn) Give() { <-t }
 
 // BindingOf returns, on a client's side, the tls-server-end-point binding of a
-// connection for the certificate that certificate finds in its state (C31). TLS
-// without it is unavailable, never none (HTA-19). Servers use [Channel.Binding].
+// connection for the certificate that the function certificate returns. If it is nil
+// the binding is unavailable, which is not the same as a connection without TLS.
+// Servers use [Channel.Binding].
 func BindingOf(state *tls.ConnectionState, certificate func(*tls.ConnectionState) []byte) gss.Binding {
 	switch {
 	case state == nil:
 		return gss.NoBinding()
 	case certificate == nil:
-		return gss.Binding{}
+		return gss.Binding{} // HTA-19
 	}
 	return gss.EndPoint(string(certificate(state)))
 }
 
-// PeerCertificate is what channel bindings are made of on a client's side (C31).
+// PeerCertificate returns the certificate that the channel binding of a client's
+// connection is computed from.
 func PeerCertificate(s *tls.ConnectionState) []byte {
 	if len(s.PeerCertificates) == 0 {
 		return nil
 	}
-	return s.PeerCertificates[0].Raw
+	return s.PeerCertificates[0].Raw // C31
 }

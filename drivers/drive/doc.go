@@ -1,22 +1,23 @@
-// Package drive is what all drivers have in common: how a machine is run and its questions
-// answered, how its actions become fields, what is remembered of peers, and who may have a
-// connection. A driver adds what its library's messages and connections look like.
+// Package drive contains what drivers have in common: running a machine and answering
+// its questions, turning its actions into fields, remembering facts about peers, and
+// deciding which requests may use a connection. A driver adds the message and
+// connection types of its library.
 //
-//	file         what
-//	run.go       a machine's step and the questions that come of it
-//	exchange.go  a client's exchange, over as many connections as it takes
+//	file         contents
+//	run.go       steps a machine and answers its questions
+//	exchange.go  a client's exchange, over as many connections as it needs
 //	pool.go      a client's connections, idle and multiplexed
-//	identify.go  which answers a connection was opened by
-//	server.go    a server's door: a machine for each connection
-//	fields.go    actions as fields, names and ports
-//	conn.go      turns, a client's channel binding
-//	binding.go   a server's: which certificate it showed
-//	limits.go    what clients may cost that are not authenticated
-//	answer.go    answers that a driver gives itself
-//	key.go       what connections and memory are found by
-//	spaces.go    what outlives connections
-//	identity.go  who made a request
+//	identify.go  the answers that opened a connection
+//	server.go    a server's state for each connection
+//	fields.go    replies, host names and ports
+//	conn.go      serialized requests, a client's channel binding
+//	binding.go   a server's channel binding: which certificate it showed
+//	limits.go    limits for unauthenticated clients
+//	answer.go    questions that a driver answers itself
+//	key.go       keys of connections and remembered facts
+//	spaces.go    facts that outlive connections
+//	identity.go  the identity of a request
 //	error.go     why an exchange failed
 //
-// The guide docs/transport.md shows a driver of sixty lines.
+// The guide docs/transport.md contains a driver of sixty lines.
 package drive

@@ -9,28 +9,28 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Error says why an exchange ended without a response that may be used. It
-// unwraps to its gss.Fault, and to Err.
+// Error describes why an exchange ended without a usable response. It unwraps to its
+// gss.Fault and to Err.
 type Error struct {
-	// Side is whose authentication failed.
+	// Side is the side on which authentication failed.
 	Side gss.Side
-	// Fault is why. It is zero where the authentication was not the trouble: a proxy
+	// Fault is the reason. It is zero if authentication did not fail but a proxy
 	// refused to open a tunnel, with Status.
 	Fault gss.Fault
-	// Tried names the schemes that were tried, strongest first.
+	// Tried lists the schemes that were tried, strongest first.
 	Tried string
-	// Reasons says why each of them was given up, in our own words.
+	// Reasons describes why each scheme was given up. It contains no text of the peer.
 	Reasons string
-	// Status is that of the last response, 0 if there was none.
+	// Status is the status of the last response, 0 if there was none.
 	Status int
-	// Err is what became of the connection. Where it is not nil, that is the
-	// trouble rather than anybody's credentials.
+	// Err is the error of the connection. If it is not nil, the connection failed
+	// rather than the credentials.
 	Err error
 }
 
 // Error implements error.
 func (e *Error) Error() string {
-	if e.Fault.IsZero() { // what the proxy wrote is not in it, or it would be taken for the origin's
+	if e.Fault.IsZero() { // the proxy's content is left out: it could be taken for the origin's
 		return fmt.Sprintf("connect: the proxy answered %d and opened no tunnel", e.Status)
 	}
 	s := fmt.Sprintf("%v authentication: %v", e.Side, e.Fault)
@@ -39,7 +39,7 @@ func (e *Error) Error() string {
 		if e.Tried != "" {
 			s += ", tried " + e.Tried
 		}
-		if strings.Contains(e.Reasons, "; ") { // more than the Fault says
+		if strings.Contains(e.Reasons, "; ") { // if it says more than the Fault
 			s += ": " + e.Reasons
 		}
 		s += ")"
@@ -50,7 +50,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the fault, unless it is zero, and the connection's error.
+// Unwrap returns the fault, unless it is zero, and the connection's error.
 func (e *Error) Unwrap() (all []error) {
 	if !e.Fault.IsZero() {
 		all = append(all, e.Fault)
@@ -61,8 +61,7 @@ func (e *Error) Unwrap() (all []error) {
 	return all
 }
 
-// Timeout reports whether the connection's error was a timeout, as net.Error has
-// it.
+// Timeout reports whether the connection's error was a timeout, as in net.Error.
 func (e *Error) Timeout() bool {
 	t, ok := errors.AsType[interface {
 		error

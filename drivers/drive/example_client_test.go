@@ -17,7 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// line is a bare connection: drive.Conn for a transport of one's own.
+// line is a bare connection: the drive.Conn of a custom transport.
 type line struct {
 	net.Conn
 	in     *bufio.Reader
@@ -34,7 +34,7 @@ func (l *line) Describe(q machine.Request) machine.Request {
 	return q
 }
 
-// send sends one leg and reads its response.
+// send sends one leg and reads the response.
 func send(_ context.Context, l *line, a machine.Send) (machine.Response, error) {
 	if l.closed {
 		return machine.Response{}, &drive.Loss{Err: io.EOF, Unsent: true}
@@ -56,7 +56,7 @@ func send(_ context.Context, l *line, a machine.Send) (machine.Response, error) 
 	return machine.Response{Status: r.StatusCode, Header: header.ParseResponse(r.Header.Values), Close: r.Close}, nil
 }
 
-// A client over a transport of one's own: dial, send, and let the exchange do the rest.
+// A client over a custom transport: it dials and sends, and the exchange does the rest.
 func Example_client() {
 	origin := exampleOrigin() // see the server's example
 	defer origin.Close()
@@ -77,7 +77,7 @@ func Example_client() {
 	}
 	d, on, err := x.Run(context.Background())
 	if err != nil {
-		fmt.Println(err) // *drive.Error says why
+		fmt.Println(err) // a *drive.Error with the reason
 		return
 	}
 	fmt.Printf("authenticated: %v, %s", d.Authenticated, on.Conn.body)

@@ -19,10 +19,11 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// serveConn serves one connection: a guest for as long as it lives, one request after the other.
+// serveConn serves one connection: it has one state, and serves one request after the
+// other.
 func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 	defer c.Close()
-	limits := drive.Limits{}.WithDefaults() // for clients that are not authenticated
+	limits := drive.Limits{}.WithDefaults() // for unauthenticated clients
 	head := &io.LimitedReader{R: c}
 	guest, in := door.Connection(), bufio.NewReader(head)
 	for {
@@ -36,10 +37,10 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 		if err != nil {
 			return
 		}
-		head.N = math.MaxInt64 // a body has bounds of its own
+		head.N = math.MaxInt64 // a body has other bounds
 		ask := func(q gss.Question) gss.Answer { return drive.Ask(context.Background(), users, q) }
 		var act machine.Action
-		// There is no TLS here. A request for no resource is refused before anything looks at it.
+		// Without TLS. A request with an invalid target is refused first.
 		in := machine.Incoming{Method: r.Method, Target: r.RequestURI, Authority: r.Host, Binding: gss.NoBinding()}
 		if q, refused := in.AtOrigin(); refused != 0 {
 			act = drive.Refusal(in, refused)
@@ -51,7 +52,7 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 		case machine.Reply:
 			status = a.Status
 			hop.ApplyReply(fields, a)
-		case machine.Accept: // here runs the handler, and then the machine has the last word
+		case machine.Accept: // call the handler, then tell the machine the status
 			c.SetDeadline(time.Time{})
 			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Name())
 			act, err = guest.Run(machine.Responding{Status: status}, ask)
@@ -63,14 +64,14 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 		fmt.Fprintf(c, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
 		fields.Write(c)
 		fmt.Fprintf(c, "\r\n%s", body)
-		whole := drive.Drain(r.Body, 1<<20) // what is left of its body is not the next request
+		whole := drive.Drain(r.Body, 1<<20) // the rest of the body is not the next request
 		if err != nil || !whole || fields.Get("Connection") == "close" {
 			return
 		}
 	}
 }
 
-// exampleOrigin is a server over a transport of one's own, which knows alice.
+// exampleOrigin is a server over a custom transport, with the user alice.
 func exampleOrigin() net.Listener {
 	door, err := drive.NewDoor(machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("www", scheme.AskVerdict)}}, nil)
 	if err != nil {

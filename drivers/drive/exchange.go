@@ -14,95 +14,95 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Client is what all exchanges of a client share. It may be used by several
+// Client holds what all exchanges of a client share. It may be used by several
 // goroutines at once.
 type Client[C Conn] struct {
 	hidden.In[Client[C]] // no output shows what is in it
 
-	// Fresh makes the machine of a new connection, or of a stream of one.
+	// Fresh returns the machine of a new connection or stream.
 	Fresh func() Runner[machine.Client]
-	// Pool keeps connections, and Spaces what was learned of peers.
+	// Pool holds connections, and Spaces facts learned from peers.
 	Pool   Pool[C]
 	Spaces Spaces
 }
 
-// Exchange is a client's request, from Begin to its end, over as many connections as
-// it takes.
+// Exchange is a client's request from Begin to its end, over as many connections as it
+// needs.
 type Exchange[C Conn] struct {
 	Client *Client[C]
-	// Keys say which connections and which memory are the request's.
+	// Keys identify the connections and remembered facts that the request may use.
 	Keys Keys
-	// Method and URI are those of machine.Request, Body how often its content can be
-	// sent.
+	// Method and URI are those of machine.Request. Body says how often the content can
+	// be sent.
 	Method, URI string
 	Body        machine.Body
-	// Source answers what the schemes ask, and BodyHash what they ask about content
-	// (digest.NeedBodyHash). Nil declines.
+	// Source answers the schemes' questions, except those about content
+	// (digest.NeedBodyHash), which BodyHash answers. Nil declines.
 	Source   answer.Source
 	BodyHash func(digest.NeedBodyHash) gss.Answer
-	// Dial opens a connection; with http1 one that is not multiplexed. Its context is
-	// Run's, and must be the one of everything that it asks.
+	// Dial opens a connection, or with http1 a connection that is not multiplexed. Its
+	// context is that of Run, and must be used for everything that it asks.
 	Dial func(ctx context.Context, http1 bool) (C, error)
-	// Send sends the request once more, as a says, and gives the response. It reads
-	// what is left of the response before. A [*Loss] says that there is none because
-	// the connection is gone, or cannot take one more request; any other error ends the
+	// Send sends one request as a says, and returns the response. It reads the rest of
+	// the previous response first. A [*Loss] says that there is no response because the
+	// connection has closed or cannot carry another request. Any other error ends the
 	// exchange.
 	Send func(ctx context.Context, c C, a machine.Send) (machine.Response, error)
-	// Leave, if not nil, is told that the exchange goes on over another connection,
-	// before this one is closed.
+	// Leave, if not nil, is called before the exchange closes a connection to continue
+	// on another one.
 	Leave func(c C)
 }
 
-// Loss is the error of a request that got no response because its connection is
-// gone.
+// Loss is the error of a request that got no response because its connection has
+// closed.
 type Loss struct {
-	// Err is why.
+	// Err is the connection's error.
 	Err error
-	// Unsent: not an octet of the request was written.
+	// Unsent says that no byte of the request was written.
 	Unsent bool
-	// Heard: a part of a response came.
+	// Heard says that a part of a response arrived.
 	Heard bool
 }
 
 // Error implements error.
 func (l *Loss) Error() string { return fmt.Sprintf("the connection was lost: %v", hidden.Error(l.Err)) }
 
-// Unwrap gives the connection's error.
+// Unwrap returns the connection's error.
 func (l *Loss) Unwrap() error { return l.Err }
 
 // maxSteps bounds the requests and connections of one exchange. The machine's own
 // bounds are lower, unless they are set to their maximum.
 const maxSteps = 1 << 17
 
-// exchange is a run of an Exchange.
+// exchange is the state of an Exchange while it runs.
 type exchange[C Conn] struct {
 	*Exchange[C]
 	resume machine.Resume
 	http1  bool // the exchange needs a connection that is not multiplexed
-	fresh  bool // and none that was idle
+	fresh  bool // and no idle one
 
 	on       *Held[C]
-	proven   *answers                // on's, nil for a stream, whose machine leaves nothing behind
-	runner   *Runner[machine.Client] // on's, or its stream's own
-	streams  Streams                 // on's
-	reserved bool                    // a stream that was not used so far
-	pooled   bool                    // on served other exchanges before
+	proven   *answers                // of on; nil for a stream, after which no identity remains
+	runner   *Runner[machine.Client] // the machine of on, or of its stream
+	streams  Streams                 // of on
+	reserved bool                    // the stream has not been used so far
+	pooled   bool                    // on has served other exchanges
 	sends    int                     // on this connection
-	served   bool                    // a response came on it
+	served   bool                    // a response arrived on this connection
 	status   int                     // of the last response, 0 if there was none
-	broken   error                   // what became of the last connection
+	broken   error                   // the error of the last connection
 }
 
-// Run runs the exchange. It ends with a response that is delivered, or with an
-// error: an [*Error] of the authentication, one of the context, of a connection
-// that did not come about, or of Send. The connection that it ended on, if there is
-// one, is the caller's: to Keep after a response or an [*Error], once nothing is left
-// to be read on it, and to Close after all other errors.
+// Run runs the exchange. It ends with the delivered response or with an error: an
+// [*Error] if authentication failed, or the error of the context, of Dial or of Send.
+// If there is a connection at the end, it passes to the caller. After a response or an
+// [*Error] the caller must Keep it, once nothing is left to be read on it; after any
+// other error it must Close it.
 //
-// An idle connection is asked without obligation: where its machine will not have
-// the request, because it belongs to another origin or identity, it stays as it
-// was. One that turns out to be gone before anything was written is as if it had not
-// been there.
+// An idle connection is tried without obligation: if its machine refuses the request,
+// because the connection belongs to another origin or identity, it stays in the pool
+// unchanged. If it turns out to be closed before anything was written, the exchange
+// continues as if it had not existed.
 func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error) {
 	r := &exchange[C]{Exchange: x}
 	acts, err := r.begin(ctx)
@@ -126,21 +126,21 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 			r.leave()
 			acts, err = r.begin(ctx)
 		default:
-			err = fmt.Errorf("drive: a client cannot do a %T", a)
+			err = fmt.Errorf("drive: internal error: a client cannot perform a %T", a)
 		}
 		if n > maxSteps {
-			err = errors.New("drive: the exchange does not end")
+			err = errors.New("drive: the exchange exceeded the limit of requests and connections")
 		}
 	}
 	return machine.Deliver{}, r.end(true), err
 }
 
-// end hands the connection to the caller.
+// end passes the connection to the caller.
 func (r *exchange[C]) end(retire bool) *Held[C] {
 	if r.on == nil {
 		return nil
 	}
-	if r.streams != nil { // it is not this exchange's alone
+	if r.streams != nil { // shared with other exchanges
 		if r.reserved {
 			r.streams.Release()
 		}
@@ -148,7 +148,7 @@ func (r *exchange[C]) end(retire bool) *Held[C] {
 	}
 	r.on.retired = r.on.retired || retire
 	if !r.on.runner.Machine.Bound() {
-		r.on.proven.forget() // each request proves itself
+		r.on.proven.forget() // each request authenticates
 	}
 	if r.Keys.Identity == "" && (r.on.dialed.single() || r.on.proven.single()) { // CONN-3
 		r.on.retired = true
@@ -157,7 +157,7 @@ func (r *exchange[C]) end(retire bool) *Held[C] {
 	return r.on
 }
 
-// leave closes the connection on the way to another one.
+// leave closes the connection before the exchange continues on another one.
 func (r *exchange[C]) leave() {
 	if r.on == nil {
 		return
@@ -177,7 +177,7 @@ func (r *exchange[C]) learn(origin, proxy machine.Facts) {
 	r.Client.Spaces.Learn(r.Keys.Proxy, proxy)
 }
 
-// answer answers a question on behalf of the connection.
+// answer returns a function that answers questions asked on this connection.
 func (r *exchange[C]) answer(ctx context.Context) func(gss.Question) gss.Answer {
 	if r.proven != nil {
 		ctx = noting(ctx, r.proven)
@@ -193,7 +193,7 @@ func (r *exchange[C]) answer(ctx context.Context) func(gss.Question) gss.Answer 
 	}
 }
 
-// begin finds a connection that will have the exchange, or opens one, and gives the
+// begin finds a connection that accepts the exchange, or opens one. It returns the
 // first actions.
 func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
 	ks, spaces := &r.Keys, &r.Client.Spaces
@@ -243,8 +243,8 @@ func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
 	return acts, err
 }
 
-// mayUse reports whether an idle connection belongs to the user of this request. That
-// of a named identity does; otherwise the sources are asked again (CONN-3, C37).
+// mayUse reports whether an idle connection belongs to the user of this request. With a
+// named identity it does; otherwise the sources are asked again (CONN-3, C37).
 func (r *exchange[C]) mayUse(again *asking, h *Held[C]) bool {
 	return r.Keys.Identity != "" || again.dialed(h.dialed) && (!h.runner.Machine.Bound() || again.proven(h.proven))
 }
@@ -269,7 +269,8 @@ func (r *exchange[C]) dial(ctx context.Context, key Key) (*Held[C], error) {
 	return h, nil
 }
 
-// try begins the exchange on a connection; false if it is not for this exchange.
+// try begins the exchange on a connection. It reports false if the connection's machine
+// refuses it.
 func (r *exchange[C]) try(ctx context.Context, h *Held[C], b machine.Begin, pooled bool) (machine.Actions, bool, error) {
 	runner, streams := &h.runner, h.Conn.Streams()
 	if streams != nil {
@@ -277,7 +278,7 @@ func (r *exchange[C]) try(ctx context.Context, h *Held[C], b machine.Begin, pool
 		runner = &own
 	}
 	b.Request = h.Conn.Describe(machine.Request{Method: r.Method, URI: r.URI, Scheme: r.Keys.Scheme, Host: r.Keys.Host, Port: r.Keys.Port})
-	begun := *runner // machines are values: the connection's own stays as it is
+	begun := *runner // machines are values: the connection's own stays unchanged
 	var note func()
 	if see := begun.Observer; see != nil {
 		begun.Observer = func(id uint64, env gss.Env, e machine.Event, acts machine.Actions) {
@@ -301,7 +302,7 @@ func (r *exchange[C]) try(ctx context.Context, h *Held[C], b machine.Begin, pool
 	return acts, true, err
 }
 
-// settle answers what a machine asks. The context's end is the exchange's.
+// settle answers the machine's questions. If the context ends, so does the exchange.
 func (r *exchange[C]) settle(ctx context.Context, acts machine.Actions, err error) (machine.Actions, error) {
 	if err == nil {
 		acts, err = r.runner.settle(acts, r.answer(ctx))
@@ -312,14 +313,14 @@ func (r *exchange[C]) settle(ctx context.Context, acts machine.Actions, err erro
 	return acts, err
 }
 
-// tell tells the machine an event.
+// tell passes an event to the machine and answers its questions.
 func (r *exchange[C]) tell(ctx context.Context, e machine.Event) (machine.Actions, error) {
 	acts, err := r.runner.Step(e)
 	return r.settle(ctx, acts, err)
 }
 
-// send sends one leg, and tells the machine what came of it. What no handshake ties
-// to its connection may go out on another one, where this one is gone before
+// send sends one leg, and passes the outcome to the machine. A leg that no handshake
+// ties to its connection may be sent on another one, if this one has closed before
 // anything was written.
 func (r *exchange[C]) send(ctx context.Context, a machine.Send) (machine.Actions, error) {
 	for {
@@ -359,8 +360,8 @@ func (r *exchange[C]) send(ctx context.Context, a machine.Send) (machine.Actions
 	}
 }
 
-// own hides the challenge of a side whose credentials the application sets itself:
-// it is a response like any other.
+// own hides the challenge of a side for which the application sets the credentials:
+// such a response is like any other.
 func (r *exchange[C]) own(e machine.Response) machine.Response {
 	if e.Status == 401 && r.Keys.Own[gss.Origin] || e.Status == 407 && r.Keys.Own[gss.Proxy] {
 		e.Status, e.Header = 403, header.Response{}
@@ -368,8 +369,8 @@ func (r *exchange[C]) own(e machine.Response) machine.Response {
 	return e
 }
 
-// renew puts a fresh connection under the same machine. It reports whether the
-// machine can tell no difference.
+// renew replaces the connection and keeps the machine. It reports whether that makes no
+// difference to the machine.
 func (r *exchange[C]) renew(ctx context.Context) (bool, error) {
 	old, streams, runner, q := r.on, r.streams, r.runner, machine.Request{}
 	was := old.Conn.Describe(q)
@@ -387,7 +388,7 @@ func (r *exchange[C]) renew(ctx context.Context) (bool, error) {
 	return h.Conn.Describe(q) == was && (streams == nil) == (r.streams == nil), nil
 }
 
-// take makes a connection the exchange's.
+// take makes h the exchange's connection.
 func (r *exchange[C]) take(h *Held[C], pooled bool) {
 	r.on, r.streams, r.proven = h, h.Conn.Streams(), h.proven
 	if r.reserved = r.streams != nil; r.reserved {

@@ -18,7 +18,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// lab is a client whose connections are fakes, and say what a test wants.
+// lab is a client with fake connections, which respond as a test says.
 type lab struct {
 	client Client[*fake]
 	dialed int
@@ -71,7 +71,7 @@ func says(status int, lines ...string) (machine.Response, error) {
 	})}, nil
 }
 
-// toy is NTLM by a toy of two legs, and a server that takes any proof.
+// toy returns NTLM with a toy of two legs, and a server that accepts any proof.
 func toy() (scheme.Client, func(int, *fake, machine.Send) (machine.Response, error)) {
 	return toyFor(gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true, Asks: true})
 }
@@ -96,7 +96,7 @@ func toyFor(toy gsstoy.Toy) (scheme.Client, func(int, *fake, machine.Send) (mach
 
 var home = Way{Scheme: "http", Authority: "host.example"}
 
-// A scheme that never stops asking ends the exchange in an error.
+// A scheme that never stops asking ends the exchange with an error.
 func TestQuestionsAreBounded(t *testing.T) {
 	l := newLab(t, forever{scheme.BasicClient()})
 	asked := 0
@@ -128,9 +128,9 @@ func (a always) Step(gss.Env, scheme.InitiatorInput) (scheme.Initiator, scheme.I
 	return a, scheme.InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{}}, nil
 }
 
-// An idle connection that its machine will not have used is left as it is: that of
-// a plain proxy, which carries another origin's authentication.
-func TestIdleConnectionIsAskedWithoutObligation(t *testing.T) {
+// An idle connection is left unchanged if its machine refuses the request: that of a
+// plain proxy, which is authenticated to another origin.
+func TestIdleConnectionRefusedByMachine(t *testing.T) {
 	client, server := toy()
 	l := newLab(t, client)
 	l.says, l.source = server, password("alice")
@@ -147,9 +147,9 @@ func TestIdleConnectionIsAskedWithoutObligation(t *testing.T) {
 	}
 }
 
-// An idle connection that is gone before anything was written is as if it had not
-// been there: it costs no repetition, and no proof.
-func TestIdleConnectionThatIsGone(t *testing.T) {
+// If an idle connection turns out to be closed before anything was written, the
+// exchange continues as if it had not existed: this uses up no repetition and no proof.
+func TestIdleConnectionClosed(t *testing.T) {
 	client, server := toy()
 	l := newLab(t, client)
 	l.says, l.source = server, password("alice")
@@ -160,7 +160,7 @@ func TestIdleConnectionThatIsGone(t *testing.T) {
 	}
 	lost := 0
 	l.says = func(n int, c *fake, a machine.Send) (machine.Response, error) {
-		if c.known && lost == 0 || lost == 1 { // the idle one, and then the first request on a fresh one
+		if c.known && lost == 0 || lost == 1 { // the idle one, and then the first request on a new one
 			lost++
 			c.gone = true
 			return machine.Response{}, &Loss{Err: io.EOF, Unsent: lost == 1}
@@ -176,7 +176,7 @@ func TestIdleConnectionThatIsGone(t *testing.T) {
 }
 
 // A connection that its server closed after a response is replaced under the same
-// machine, where nothing was written to it and nothing is tied to it.
+// machine, if nothing was written to it and nothing is bound to it.
 func TestConnectionIsReplaced(t *testing.T) {
 	l := newLab(t, scheme.BasicClient())
 	l.source = password("alice")
@@ -195,7 +195,7 @@ func TestConnectionIsReplaced(t *testing.T) {
 	}
 }
 
-// An error that is no loss ends the exchange, and so does a context.
+// An error that is not a Loss ends the exchange, and so does a context.
 func TestExchangeEnds(t *testing.T) {
 	l := newLab(t)
 	broken := errors.New("the body broke")
@@ -213,8 +213,8 @@ func TestExchangeEnds(t *testing.T) {
 	}
 }
 
-// The challenge of a side that the application authenticates itself is a response
-// like any other.
+// If the application authenticates a side itself, the challenge of that side is
+// returned like any other response.
 func TestOwnChallenge(t *testing.T) {
 	l := newLab(t, scheme.BasicClient())
 	l.source = password("alice")
@@ -230,8 +230,8 @@ func TestOwnChallenge(t *testing.T) {
 
 type userKey struct{}
 
-// Connections that were opened by a source which answers by the context are told
-// apart by asking again, unless an identity does so.
+// Connections opened by a source that answers by the context are told apart by asking
+// again, unless an identity tells them apart.
 func TestConnectionsOfUsers(t *testing.T) {
 	client, server := toy()
 	for _, identity := range []string{"", "somebody"} {
@@ -242,7 +242,7 @@ func TestConnectionsOfUsers(t *testing.T) {
 		w.Identity = identity
 		for i, step := range []struct {
 			answer gss.Answer
-			dials  int // so far, where connections are told apart by asking
+			dials  int // so far, if connections are told apart by asking
 		}{
 			{gss.Password{User: "alice", Password: gss.NewSecret("a")}, 1},
 			{gss.Password{User: "alice", Password: gss.NewSecret("a")}, 1},
@@ -265,8 +265,8 @@ func TestConnectionsOfUsers(t *testing.T) {
 	}
 }
 
-// A connection whose answers cannot be compared serves one request, unless an identity
-// says whose it is.
+// A connection with answers that cannot be compared serves one request, unless an
+// identity says to which user it belongs.
 func TestConnectionOfPointers(t *testing.T) {
 	client, server := toyFor(gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true, Identity: "alice", Secret: gss.NewSecret("secret")})
 	for identity, want := range map[string]int{"": 3, "somebody": 1} {
@@ -307,7 +307,7 @@ func (a askedOnce) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initiator
 	return a, scheme.InitiatorOutput{State: gss.Waiting, Ask: remark{}}, nil
 }
 
-// password is a source that answers everybody alike.
+// password is a source with the same answer for every origin.
 func password(user string) answer.Source {
 	return answer.Func(func(context.Context, gss.Question) gss.Answer {
 		return gss.Password{User: user, Password: gss.NewSecret("secret")}
@@ -331,8 +331,8 @@ func (named) Answer()            {}
 func (n named) Subject() string  { return n.name }
 func (remark) Question()         {}
 
-// Answers are compared by type and content. What is not told by its content is
-// never taken for the same.
+// Answers are compared by type and content. Values that cannot be compared by content
+// are never equal.
 func TestAnswersAreCompared(t *testing.T) {
 	one, two := new(int), new(int)
 	ctx := context.Background()
@@ -381,8 +381,8 @@ type forUser struct{ name string }
 func (forUser) Question()       {}
 func (q forUser) Named() string { return q.name }
 
-// To a question that names a user, an answer of that user's and no answer are the
-// same; one of another user's is not.
+// For a question that names a user, an answer for that user and no answer are equal; an
+// answer for another user differs.
 func TestNamedQuestions(t *testing.T) {
 	ctx := context.Background()
 	for _, test := range []struct {
@@ -408,8 +408,9 @@ func TestNamedQuestions(t *testing.T) {
 	}
 }
 
-// What cannot be asked again as it was makes a connection one request's own.
-func TestQuestionsThatAreNotAskedAgain(t *testing.T) {
+// If a question cannot be repeated as it was asked, its connection serves one request
+// only.
+func TestQuestionsThatCannotBeRepeated(t *testing.T) {
 	ctx := context.Background()
 	by := password("alice")
 	for name, test := range map[string]struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// The content of a 400 says what is wrong with the credentials. That of a challenge is the
-// same whatever was wrong, and nothing shows a fault's detail.
+// The content of a 400 says what is wrong with the credentials. That of a challenge is
+// always the same, and no content shows a fault's detail.
 func TestReplyText(t *testing.T) {
 	if got := ReplyText(machine.Reply{Status: 400}, "text"); got != "text" {
 		t.Errorf("400 for nothing: %q", got)

@@ -11,7 +11,7 @@ var update = flag.Bool("update", false, "write the guide's code anew")
 
 const guide = "../../docs/transport.md"
 
-// code is a file without its package clause and imports.
+// code returns a file without its package clause and imports.
 func code(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -25,7 +25,7 @@ func code(t *testing.T, file string) string {
 	return rest
 }
 
-// TestGuide: the code of the guide is what is compiled and run here.
+// TestGuide: the guide contains exactly the code that is compiled and run here.
 func TestGuide(t *testing.T) {
 	b, err := os.ReadFile(guide)
 	if err != nil {

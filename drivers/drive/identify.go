@@ -14,33 +14,34 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// The answers that opened a connection decide to which user it belongs. A source
-// may answer by the request's context, of which no key knows: so a connection of
-// the default identity remembers what was asked, and a keyed hash of what was
-// answered. Before another request uses it the source is asked again, in that
-// request's context, and any other answer takes another connection (CONN-3).
+// The answers that opened a connection determine to which user it belongs. A source may
+// answer by the request's context, which is not part of any key. A connection of the
+// default identity therefore remembers the questions that were asked, and a keyed hash
+// of each answer. Before another request uses it the source is asked again, in that
+// request's context, and if an answer differs the request gets another connection
+// (CONN-3).
 
-// maxAsked bounds the questions that one connection remembers. One that was opened
-// by more of them is not used again.
+// maxAsked bounds the questions that one connection remembers. A connection opened with
+// more questions is not reused.
 const maxAsked = 16
 
-// asked is a question that was answered on a connection's behalf.
+// asked is a question that was answered for a connection.
 type asked struct {
-	by       func(context.Context, gss.Question) gss.Answer // whose answer counted
+	by       func(context.Context, gss.Question) gss.Answer // the source of the answer
 	question gss.Question
 	answer   Fingerprint
 }
 
-// answers are what a connection was opened by. They hold no answer, only what tells
-// it from another one.
+// answers are the questions that were answered to open a connection. The answers
+// themselves are not kept, only what distinguishes them from others.
 type answers struct {
 	mu   sync.Mutex
 	all  []asked
-	once bool // something was asked that cannot be asked again
+	once bool // a question was asked that cannot be repeated
 }
 
-// recorder is where [Ask] notes what it asked, and on behalf of which connection: what
-// opens a tunnel also opens the connection inside.
+// recorder is the value in a context in which [Ask] records the questions for a
+// connection. What opens a tunnel also opens the connection inside it.
 type recorder struct {
 	to    *answers
 	outer *recorder
@@ -53,12 +54,12 @@ func recorderOf(ctx context.Context) *recorder {
 	return r
 }
 
-// noting is a context in which Ask notes what opens a connection.
+// noting returns a context in which Ask records what opens a connection.
 func noting(ctx context.Context, to *answers) context.Context {
 	return context.WithValue(ctx, recorderKey{}, &recorder{to, recorderOf(ctx)})
 }
 
-// note remembers a question and its answer.
+// note records a question and its answer.
 func (s *answers) note(by answer.Source, q gss.Question, a gss.Answer) {
 	if _, ok := q.(gss.Derived); ok {
 		return
@@ -67,18 +68,18 @@ func (s *answers) note(by answer.Source, q gss.Question, a gss.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if need, ok := q.(gss.NeedCredential); ok {
-		// A later request would be asked for the first time. The last answer decides
+		// A later request would be asked for the first time. The last answer determines
 		// to which user the connection belongs.
 		need.Attempt, need.Rejected = 0, false
 		q = need
 	}
-	if !ok || !reflect.ValueOf(q).Comparable() { // it cannot be said whether the answer is the same
+	if !ok || !reflect.ValueOf(q).Comparable() { // the answers cannot be compared
 		s.once = true
 		return
 	}
 	for i := range s.all {
 		if s.all[i].question == q {
-			s.all[i].answer = f // the last one counted
+			s.all[i].answer = f // the last answer counts
 			return
 		}
 	}
@@ -89,32 +90,33 @@ func (s *answers) note(by answer.Source, q gss.Question, a gss.Answer) {
 	s.all = append(s.all, asked{func(ctx context.Context, q gss.Question) gss.Answer { return Ask(ctx, by, q) }, q, f})
 }
 
-// single reports whether no other request can be known to get the same answers.
+// single reports whether the connection must not be reused, because the answers cannot
+// be compared.
 func (s *answers) single() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.once
 }
 
-// forget drops what was noted.
+// forget drops the recorded questions.
 func (s *answers) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all, s.once = nil, false
 }
 
-// asking asks the questions of idle connections again, each once for all of them.
+// asking repeats the questions of idle connections, each once for all of them.
 type asking struct {
 	ctx    context.Context
-	source answer.Source // this request's
+	source answer.Source // the source of this request
 	memo   [2]map[gss.Question]Fingerprint
 }
 
-// dialed reports whether a connection would be opened by the same answers now: those
-// of the tunnel that it runs in.
+// dialed reports whether the tunnel that a connection runs in would be opened with the
+// same answers now.
 func (a *asking) dialed(s *answers) bool { return a.same(s, 0) }
 
-// proven reports whether the same user would authenticate on it.
+// proven reports whether the same user would authenticate on the connection.
 func (a *asking) proven(s *answers) bool { return a.same(s, 1) }
 
 func (a *asking) same(s *answers, kind int) bool {
@@ -124,7 +126,7 @@ func (a *asking) same(s *answers, kind int) bool {
 	if once {
 		return false
 	}
-	ctx := context.WithValue(a.ctx, recorderKey{}, (*recorder)(nil)) // nothing is opened by it
+	ctx := context.WithValue(a.ctx, recorderKey{}, (*recorder)(nil)) // nothing is opened by these answers
 	for _, q := range all {
 		f, known := a.memo[kind][q.question]
 		if !known {
@@ -148,9 +150,10 @@ func (a *asking) same(s *answers, kind int) bool {
 	return ctx.Err() == nil
 }
 
-// fingerprintOf is the fingerprint of an answer's type and content, or of nothing new
-// where a gss.Named question says as much. False for an answer that cannot be told
-// from others by its content: it holds a pointer, and is no gss.Subject.
+// fingerprintOf returns a fingerprint of an answer's type and content, or the zero
+// Fingerprint if the answer says nothing that a gss.Named question does not. It reports
+// false if the answer cannot be compared by content: it holds a pointer, and is not a
+// gss.Subject.
 func fingerprintOf(q gss.Question, a gss.Answer) (f Fingerprint, ok bool) {
 	if a == nil {
 		a = gss.Declined{}
@@ -191,8 +194,8 @@ func hashText(h hash.Hash, s string) {
 	h.Write([]byte(s))
 }
 
-// hashValue writes a value with its types, unambiguously. It reads fields that are
-// not exported, as secrets have them. False for what is not told by its content.
+// hashValue writes a value with its types, unambiguously. It reads unexported fields,
+// which secrets have. It reports false for a value that cannot be compared by content.
 func hashValue(h hash.Hash, v reflect.Value, depth int) bool {
 	const tooDeep = 32
 	if depth > tooDeep || !v.IsValid() {

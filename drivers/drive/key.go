@@ -15,30 +15,31 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Way describes how a request of a client reaches its origin: everything that
-// connecting and authenticating depend on. [NewKeys] makes of it what connections
-// and memory are found by.
+// Way describes how a client's request reaches its origin: everything on which
+// connections and authentication depend. [NewKeys] returns the keys of its connections
+// and facts.
 type Way struct {
 	_ struct{}
 
 	// Owner is the configuration that connections are made with: pointers to it, or a
-	// comparable struct of pointers and plain values. A function has no place in it,
-	// because functions cannot be compared: what a function does belongs to the
-	// pointer that it was configured by.
+	// comparable struct of pointers and plain values. It must contain no functions,
+	// because they cannot be compared; a function is identified by a pointer to the
+	// configuration that contains it.
 	Owner any
 	// Proxy is the proxy's URL (http, https, socks5, socks5h) with its user
-	// information. Nil is none.
+	// information. Nil means none.
 	Proxy *url.URL
-	// Route is Forwarded where the proxy forwards the request itself, so that its
-	// connections lead to any origin, and Tunneling where the request is the CONNECT.
-	// Otherwise it is Direct, also inside a tunnel and behind a SOCKS proxy, which are
-	// no part of the exchange (HTA-15).
+	// Route is Forwarded if the proxy forwards the request itself, so that its
+	// connections lead to any origin, and Tunneling if the request is the CONNECT.
+	// Otherwise it is Direct, also inside a tunnel and behind a SOCKS proxy, which take
+	// no part in the exchange.
 	Route machine.Route
-	// Scheme and Authority are the origin's: "http" or "https", and host[:port].
+	// Scheme and Authority are those of the origin: "http" or "https", and host[:port].
 	Scheme, Authority string
 	// Identity is the local name under which the request is made.
 	Identity string
-	// Own are the sides, by gss.Side, whose credentials the application sets itself.
+	// Own contains the sides, by gss.Side, for which the application sets the
+	// credentials itself.
 	Own [2]bool
 }
 
@@ -55,54 +56,53 @@ func (w Way) Format(f fmt.State, _ rune) {
 // MarshalText implements encoding.TextMarshaler.
 func (w Way) MarshalText() ([]byte, error) { return fmt.Append(nil, w), nil }
 
-// Keys are what one request's connections and memory are found by, and the names
-// that were read on the way.
+// Keys identify the connections and facts of a request. They also hold the names that
+// were parsed.
 type Keys struct {
-	// Connection says which connections may carry the request.
+	// Connection identifies the connections that may carry the request.
 	Connection Key
-	// Origin is the protection space of the origin, by this way, and Proxy that of the
-	// proxy, the zero SpaceKey where there is none.
+	// Origin is the protection space of the origin, as reached this way, and Proxy that
+	// of the proxy, or the zero SpaceKey if there is none.
 	Origin, Proxy SpaceKey
-	// Scheme, Host and Port are the origin's, as machine.Request wants them.
+	// Scheme, Host and Port are the origin's, as in machine.Request.
 	Scheme, Host string
 	Port         uint16
-	// Via is the proxy as a machine knows it. Whether it was configured by hand is for
-	// the driver to fill in.
+	// Via describes the proxy to a machine. The driver sets whether it was configured
+	// manually.
 	Via machine.Via
 	// Identity and Own are those of the Way.
 	Identity string
 	Own      [2]bool
 }
 
-// Key says what a connection may be used for. No request of another key ever
-// travels on it, whatever the connection may carry (HTA-9, CONN-1). Keys are
-// compared with ==. They hold no secret: of a proxy's user information there is a
-// hash under a key that is drawn when the program starts.
+// Key identifies the connections that a request may use. A request never uses a
+// connection with another key, whatever its scheme or identity. Keys are compared with
+// ==. They hold no secret: of a proxy's user information there is only a hash, under a
+// key that is drawn when the program starts.
 type Key struct {
 	owner        any
 	proxy        proxyKey
-	scheme, host string // the origin's; empty where a proxy forwards to any
+	scheme, host string // the origin's; empty if a proxy forwards to any
 	port         uint16
 	identity     string
 	own          [2]bool
-	http1        bool // no multiplexed connection will do
+	http1        bool // no multiplexed connection
 }
 
-// HTTP1 is the key of the same connections as far as they are not multiplexed
-// (HTA-4).
+// HTTP1 returns the key of the same connections as far as they are not multiplexed.
 func (k Key) HTTP1() Key {
-	k.http1 = true
+	k.http1 = true // HTA-4
 	return k
 }
 
-// proxyKey is a proxy and the user it knows us by.
+// proxyKey identifies a proxy and the user that authenticates to it.
 type proxyKey struct {
 	scheme, host string
 	port         uint16
 	user         Fingerprint
 }
 
-// SpaceKey names a protection space as one identity reaches it: an origin over one
+// SpaceKey identifies a protection space as one identity reaches it: an origin over one
 // way, or a proxy. It holds no secret, see [Key].
 type SpaceKey struct {
 	owner        any
@@ -112,8 +112,8 @@ type SpaceKey struct {
 	identity     string
 }
 
-// NewKeys makes the keys of a request. The error says which of the names cannot
-// be used; it shows none of them.
+// NewKeys returns the keys of a request. The error says which of the names is invalid,
+// but contains none of them.
 func NewKeys(w Way) (Keys, error) {
 	if w.Owner != nil && !reflect.ValueOf(w.Owner).Comparable() {
 		return Keys{}, errors.New("drive: the owner of a connection must be comparable")
@@ -131,8 +131,8 @@ func NewKeys(w Way) (Keys, error) {
 		ks.Proxy = SpaceKey{owner: w.Owner, proxy: proxy, identity: w.Identity}
 	}
 	ks.Origin = SpaceKey{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity}
-	ks.Connection = Key{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity, w.Own, false}
-	if w.Route != machine.Direct {
+	ks.Connection = Key{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity, w.Own, false} // HTA-9, CONN-1
+	if w.Route != machine.Direct { // HTA-15
 		ks.Via = machine.Via{Route: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port}
 	}
 	if w.Route == machine.Forwarded {
@@ -156,20 +156,20 @@ func newProxyKey(u *url.URL) (k proxyKey, err error) {
 	return k, nil
 }
 
-// Fingerprint is a keyed hash of something that must not be kept. Equal
-// fingerprints were made of equal texts in the same run of the program; nothing
-// else can be learned from one. The zero Fingerprint is that of nothing.
+// Fingerprint is a keyed hash of text that must not be kept. Fingerprints are equal if
+// they were made of equal texts in the same run of the program; nothing else can be
+// learned from them. The zero Fingerprint is that of no text.
 type Fingerprint [sha256.Size]byte
 
-// fingerprintKey is drawn once, so that a fingerprint that leaves the program is of
-// no use for guessing.
+// fingerprintKey is drawn once, so that a fingerprint outside of the program does not
+// help to guess the text.
 var fingerprintKey = sync.OnceValue(func() []byte {
 	key := make([]byte, sha256.Size)
 	rand.Read(key) // never fails; it ends the program instead
 	return key
 })
 
-// Fingerprints makes the fingerprint of texts in their order.
+// Fingerprints returns the fingerprint of texts in their order.
 func Fingerprints(texts ...string) (f Fingerprint) {
 	h := hmac.New(sha256.New, fingerprintKey())
 	for _, t := range texts {

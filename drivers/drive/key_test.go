@@ -29,8 +29,8 @@ func parse(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// Whatever a connection was opened with, or authenticated with, is in its key: two
-// requests that differ in one of them never share one.
+// Everything that a connection is opened or authenticated with is part of its key: two
+// requests that differ in one of these never share a connection.
 func TestKeysAreApart(t *testing.T) {
 	one, two := new(int), new(int)
 	home := Way{Owner: one, Proxy: parse(t, "http://alice:pw@proxy.example:3128"), Scheme: "https", Authority: "host.example", Identity: "alice"}
@@ -88,8 +88,8 @@ func TestKeysAreApart(t *testing.T) {
 	}
 }
 
-// A proxy that forwards leads to any origin over one connection, and each origin
-// is a protection space of its own.
+// A forwarding proxy leads to any origin over one connection, and each origin is a
+// protection space of its own.
 func TestKeysOfForwarding(t *testing.T) {
 	p := parse(t, "http://alice:pw@proxy.example:3128")
 	a := keysOf(t, Way{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
@@ -106,7 +106,7 @@ func TestKeysOfForwarding(t *testing.T) {
 	}
 }
 
-// What cannot be compared is no owner, and what is no authority names no peer.
+// A value that cannot be compared is no owner, and an invalid authority names no peer.
 func TestKeysRefuse(t *testing.T) {
 	for name, w := range map[string]Way{
 		"a function":           {Owner: func() {}, Scheme: "http", Authority: "h"},

@@ -16,29 +16,29 @@ const (
 	DefaultHeaderBytes = 128 << 10 // a Kerberos ticket with its authorization data may have 64 KiB in base64
 )
 
-// Limits bound what a server spends on clients that are not authenticated. A driver's Install applies
-// them to a server of its library, where the server has no limit of its own. A field that is 0 is
-// its default.
+// Limits bounds what a server spends on unauthenticated clients. A driver's Install
+// applies them to a server of its library, where the server has no limit of its own. In
+// a field, 0 means the default.
 //
-// A request that is authenticated is free of Request: how long its body and its response may take is
-// for the handler to say.
+// An authenticated request is not subject to Request: its handler decides how long its
+// body and its response may take.
 type Limits struct {
 	_ struct{}
 
-	// Header bounds the TLS handshake, and the time from the start of a request to the end of
-	// its header.
+	// Header bounds the TLS handshake, and the time from the start of a request to the
+	// end of its header.
 	Header time.Duration
-	// Idle bounds the time between two requests of a connection. A handshake that is half done, and an
-	// identity that belongs to the connection, last no longer.
+	// Idle bounds the time between two requests on a connection, and with it how long
+	// an unfinished handshake, or an identity bound to the connection, is kept.
 	Idle time.Duration
-	// Request bounds the time from the start of a request to the end of its body, and the time
-	// that its response may take to be sent, until the request is authenticated.
+	// Request bounds the time from the start of a request to the end of its body, and
+	// the time to send its response, until the request is authenticated.
 	Request time.Duration
 	// HeaderBytes bounds a request's header, in bytes.
 	HeaderBytes int
 }
 
-// WithDefaults returns l with a default in place of each field that is 0 or negative.
+// WithDefaults returns l with each field that is 0 or negative replaced by its default.
 func (l Limits) WithDefaults() Limits {
 	for _, d := range []struct {
 		at    *time.Duration
@@ -54,18 +54,19 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
-// The delays of a patient listener: the first, which doubles, and the longest.
+// The first delay of a patient listener, which doubles each time, and the longest.
 const (
 	firstDelay = 5 * time.Millisecond
 	lastDelay  = time.Second
 )
 
-// Patient returns l as a listener whose Accept waits and tries again after a temporary error: the
-// process or the system has no descriptor left (EMFILE, ENFILE), or the client has gone (ECONNABORTED).
-// The waits grow from 5 milliseconds to a second; Close ends them. waits, if not nil, is told of each.
+// Patient returns l as a listener on which Accept waits and retries after a temporary
+// error: the process or system has run out of descriptors (EMFILE, ENFILE), or the
+// client has disconnected (ECONNABORTED). The delays grow from 5 milliseconds to a
+// second; Close ends them. waits, if not nil, is called before each.
 //
-// net/http does this by itself. fasthttp's Serve returns, so that a client that opens more connections
-// than there are descriptors ends the service.
+// net/http retries by itself. fasthttp's Serve returns, so that a client which opens
+// more connections than there are descriptors would end the service.
 func Patient(l net.Listener, waits func(err error, delay time.Duration)) net.Listener {
 	return &patient{Listener: l, waits: waits, closed: make(chan struct{})}
 }
@@ -101,8 +102,9 @@ func (p *patient) Close() error {
 	return p.Listener.Close()
 }
 
-// temporary reports whether Accept may succeed when it is called again. package net calls these
-// errors temporary, and for accepting the notion is sound: net/http relies on it.
+// temporary reports whether Accept may succeed when it is called again. Package net
+// calls these errors temporary, and for Accept that is reliable: net/http depends on
+// it, too.
 func temporary(err error) bool {
 	t, ok := err.(interface{ Temporary() bool })
 	return ok && t.Temporary() || errors.Is(err, syscall.ECONNABORTED)

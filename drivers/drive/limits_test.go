@@ -12,7 +12,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// poor is a listener whose first accepts fail.
+// poor is a listener that fails at first.
 type poor struct {
 	net.Listener
 	fails []error
@@ -41,8 +41,8 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// TestPatientGoesOn: what is missing for a moment ends no service.
-func TestPatientGoesOn(t *testing.T) {
+// TestPatientRetries: a temporary error does not end a service.
+func TestPatientRetries(t *testing.T) {
 	l := listen(t)
 	var waits []time.Duration
 	fails := []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.EMFILE}
@@ -68,7 +68,7 @@ func TestPatientGoesOn(t *testing.T) {
 	requirement.Held(t, "unit:accept_goes_on", "FRONT-1")
 }
 
-// TestPatientEnds: an error that stays is handed on, and Close ends a wait.
+// TestPatientEnds: a permanent error is returned, and Close ends a delay.
 func TestPatientEnds(t *testing.T) {
 	broken := drive.Patient(&poor{Listener: listen(t), fails: []error{syscall.EINVAL}}, nil)
 	if _, err := broken.Accept(); !errors.Is(err, syscall.EINVAL) {
@@ -99,7 +99,7 @@ func TestPatientEnds(t *testing.T) {
 	}
 }
 
-// TestLimitsDefaults: a field without a value has a bound all the same.
+// TestLimitsDefaults: a field without a value has a default bound.
 func TestLimitsDefaults(t *testing.T) {
 	l := drive.Limits{Idle: time.Second, Header: -1}.WithDefaults()
 	if l.Header != drive.DefaultHeaderTime || l.Idle != time.Second || l.Request != drive.DefaultRequestTime || l.HeaderBytes != drive.DefaultHeaderBytes {

@@ -17,24 +17,24 @@ const (
 	DefaultMaxPerKey = 8
 )
 
-// Conn is a connection of a client's, to an origin or a proxy, as a driver's
-// library has it.
+// Conn is a client's connection to an origin or a proxy, as a driver's library provides
+// it.
 type Conn interface {
-	// Describe completes a request by what belongs to the connection: its channel
-	// binding, and whether it is multiplexed.
+	// Describe returns the request completed with the properties of the connection: its
+	// channel binding, and whether it is multiplexed.
 	Describe(machine.Request) machine.Request
-	// Usable reports whether another request can go out, as far as that is known. A
-	// Conn that has a method Alive() bool is asked that as well after it was idle.
+	// Usable reports whether another request can be sent, as far as is known. If a Conn
+	// has a method Alive() bool, it is also called after the connection was idle.
 	Usable() bool
 	// Close closes the connection.
 	Close()
-	// Streams counts the requests of a connection that carries several at once. It
-	// is nil for all others.
+	// Streams returns the request count of a connection that carries several requests
+	// at once, and nil for all others.
 	Streams() Streams
 }
 
-// An alive Conn is looked at after it has been idle, where its library does not
-// notice by itself that the peer has closed it.
+// alive is implemented by a Conn if its library does not notice that the peer has closed
+// the connection. It is called after the connection has been idle.
 type alive interface{ Alive() bool }
 
 func isAlive[C Conn](c C) bool {
@@ -42,19 +42,18 @@ func isAlive[C Conn](c C) bool {
 	return c.Usable() && (!ok || a.Alive())
 }
 
-// Streams are the requests that a connection carries at once. An http.ClientConn
-// has them.
+// Streams counts the requests that a connection carries at once. http.ClientConn
+// implements it.
 type Streams interface {
-	// Reserve makes sure that one more request can go out, and Release gives that up
-	// again. A request that goes out uses the reservation up.
+	// Reserve reserves a stream for one more request, and Release gives it up. Sending
+	// a request uses the reservation.
 	Reserve() error
 	Release()
-	// InFlight is how many requests are under way or reserved.
+	// InFlight returns the number of requests running or reserved.
 	InFlight() int
 }
 
-// Held is a connection that an exchange has, or has left behind, with everything
-// that belongs to it.
+// Held is a connection that an exchange uses or has used, with its state.
 type Held[C Conn] struct {
 	hidden.In[Held[C]] // no output shows what is in it
 
@@ -62,17 +61,17 @@ type Held[C Conn] struct {
 
 	pool    *Pool[C]
 	key     Key
-	last    SpaceKey               // the origin that it served last
-	runner  Runner[machine.Client] // of a connection that carries one request at a time
-	dialed  *answers               // what was asked when it was connected, by a tunnel
-	proven  *answers               // what was asked since
-	retired bool                   // it must not be used again
-	long    time.Duration          // how long it may be idle, 0: no bound
+	last    SpaceKey               // the origin of its last request
+	runner  Runner[machine.Client] // for a connection that carries one request at a time
+	dialed  *answers               // the questions asked to connect it, by a tunnel
+	proven  *answers               // the questions asked since
+	retired bool                   // it must not be reused
+	long    time.Duration          // how long it may be idle, 0 for no bound
 }
 
-// Keep gives the connection back after its exchange, to be kept for so long (0: for
-// as long as it lives). One that must not be used again, or for which there is no
-// room, is closed. What is multiplexed stays with all its requests.
+// Keep returns the connection to the pool after its exchange, to be kept idle for at
+// most long, or without limit if long is 0. If it must not be reused, or if the pool is
+// full, it is closed. A multiplexed connection is not affected.
 func (h *Held[C]) Keep(long time.Duration) {
 	if h.Conn.Streams() == nil {
 		h.long = long
@@ -80,22 +79,22 @@ func (h *Held[C]) Keep(long time.Duration) {
 	}
 }
 
-// Close closes the connection. What is multiplexed stays with its other requests.
+// Close closes the connection. A multiplexed connection is not affected.
 func (h *Held[C]) Close() {
 	if h.Conn.Streams() == nil {
 		h.Conn.Close()
 	}
 }
 
-// Pool keeps a client's connections: those that carry one request at a time while
-// they are idle, multiplexed ones as long as they live. The zero Pool has the
+// Pool holds a client's connections: those that carry one request at a time while they
+// are idle, multiplexed ones until they close. The zero Pool is ready for use, with the
 // default bounds. It may be used by several goroutines at once.
 type Pool[C Conn] struct {
 	hidden.In[Pool[C]] // no output shows what is in it
 
-	// MaxIdle bounds the idle connections, MaxPerKey those of one key, and the
-	// multiplexed ones of one key that serve no request. 0 is the default; nothing is
-	// kept idle where MaxIdle is negative.
+	// MaxIdle bounds the idle connections; MaxPerKey those of one key, and the
+	// multiplexed ones of one key that serve no request. 0 means the default. If
+	// MaxIdle is negative no idle connection is kept.
 	MaxIdle, MaxPerKey int
 
 	idle   spare.List[*Held[C]]
@@ -103,10 +102,10 @@ type Pool[C Conn] struct {
 	shared []*Held[C]
 }
 
-// take is a connection for k, the one that was used last, and rather one that
-// served origin last than another: a plain proxy's may be bound to it. Nil if there
-// is none beside those that were passed over. A multiplexed one comes with a stream
-// reserved.
+// take returns a connection for k that is not in passed, nil if there is none. It
+// prefers the one that was used last, and above all one that last served origin, since
+// the connection of a plain proxy may be bound to it. On a multiplexed connection a
+// stream is reserved.
 func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
 	for {
 		h, ok := p.idle.Take(func(h *Held[C]) hop.Fit {
@@ -139,8 +138,8 @@ func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
 	return nil
 }
 
-// share makes a multiplexed connection known to all requests of its key. Where there
-// are too many for that key, one that serves no request goes.
+// share adds a multiplexed connection for all requests of its key. If there are too
+// many for that key, one that serves no request is closed.
 func (p *Pool[C]) share(h *Held[C]) {
 	_, most := p.bounds()
 	p.mu.Lock()
@@ -158,7 +157,7 @@ func (p *Pool[C]) share(h *Held[C]) {
 	}
 }
 
-// bounds are MaxIdle and MaxPerKey with their defaults.
+// bounds returns MaxIdle and MaxPerKey with their defaults.
 func (p *Pool[C]) bounds() (most, mostPerKey int) {
 	most, mostPerKey = p.MaxIdle, p.MaxPerKey
 	if most == 0 {
@@ -170,7 +169,7 @@ func (p *Pool[C]) bounds() (most, mostPerKey int) {
 	return most, mostPerKey
 }
 
-// put takes an idle connection back, or closes it.
+// put adds an idle connection to the pool, or closes it.
 func (p *Pool[C]) put(h *Held[C]) {
 	most, mostPerKey := p.bounds()
 	if h.retired || most < 0 || mostPerKey < 0 || !h.Conn.Usable() {
@@ -180,7 +179,7 @@ func (p *Pool[C]) put(h *Held[C]) {
 	p.idle.Put(h, spare.Bounds{Most: most, PerKey: mostPerKey, Long: h.long}, func(other *Held[C]) bool { return other.key == h.key }, func(h *Held[C]) { h.Conn.Close() })
 }
 
-// Idle is how many connections wait for a request.
+// Idle returns the number of idle connections.
 func (p *Pool[C]) Idle() int { return p.idle.Len() }
 
 // CloseIdle closes the connections that no request is using.

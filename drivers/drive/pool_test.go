@@ -9,10 +9,10 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// fake is a connection that is counted, and does nothing.
+// fake is a connection that is counted and does nothing.
 type fake struct {
-	gone, closed bool // no request can go out; it was closed
-	known        bool // its server knows a user
+	gone, closed bool // no request can be sent; it was closed
+	known        bool // its server has authenticated a user
 	streams      *fakeStreams
 }
 
@@ -45,7 +45,7 @@ func (p *Pool[C]) hold(c C, k Key, last SpaceKey) *Held[C] {
 	return &Held[C]{Conn: c, pool: p, key: k, last: last, dialed: new(answers), proven: new(answers)}
 }
 
-// A connection is for its key, and given out once.
+// A connection is used for its key only, and by one exchange at a time.
 func TestPoolGivesNoOtherKey(t *testing.T) {
 	home := keysOf(t, Way{Scheme: "http", Authority: "host.example", Identity: "alice"})
 	var p Pool[*fake]
@@ -76,7 +76,7 @@ func TestPoolGivesNoOtherKey(t *testing.T) {
 	}
 }
 
-// The newest one first, but one that served the origin before any other.
+// The newest connection is preferred, but one that served the origin before any other.
 func TestPoolOrder(t *testing.T) {
 	here, there := keysOf(t, Way{Scheme: "http", Authority: "here"}), keysOf(t, Way{Scheme: "http", Authority: "there"})
 	var p Pool[*fake]
@@ -93,8 +93,8 @@ func TestPoolOrder(t *testing.T) {
 	}
 }
 
-// What is over the bounds goes, the one that waited longest first; what is closed,
-// retired or too old is not kept.
+// If there are more connections than allowed, the one that has been idle longest is
+// closed. Connections that are closed, retired or too old are not kept.
 func TestPoolBounds(t *testing.T) {
 	k, other := keysOf(t, Way{Scheme: "http", Authority: "a"}).Connection, keysOf(t, Way{Scheme: "http", Authority: "b"}).Connection
 	p := Pool[*fake]{MaxIdle: 3, MaxPerKey: 2}
@@ -136,8 +136,8 @@ func TestPoolBounds(t *testing.T) {
 	}
 }
 
-// A multiplexed connection serves all requests of its key that it has room for, and
-// lives as long as one is under way.
+// A multiplexed connection serves all requests of its key for which it has streams, and
+// stays open while a request is running.
 func TestPoolShares(t *testing.T) {
 	k := keysOf(t, Way{Scheme: "https", Authority: "a"}).Connection
 	var p Pool[*fake]

@@ -8,13 +8,13 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// MaxQuestions bounds the questions of one event's consequences: a scheme that never
-// stops asking is stopped (HTA-6).
+// MaxQuestions bounds the questions that may follow one event, so that a scheme cannot
+// ask for ever.
 const MaxQuestions = 64
 
-// Observer sees the steps of a machine as they happen: conn tells the machines of
-// one process apart, from 1. Events and actions hold what the peers said; see
-// machine/trace for what of it may be written down. It is called by several
+// Observer is called for the steps of a machine as they happen. conn identifies the
+// machine within the process and starts from 1. Events and actions contain what the
+// peers sent; see machine/trace for what may be logged. It is called by several
 // goroutines at once, and must not block.
 type Observer func(conn uint64, env gss.Env, event machine.Event, actions machine.Actions)
 
@@ -25,7 +25,8 @@ type Runner[M machine.Machine[M]] struct {
 	Observer Observer
 }
 
-// Step tells the machine an event. An error is a misuse, and leaves the machine as it was.
+// Step passes an event to the machine. An error is a misuse, and leaves the machine
+// unchanged.
 func (r *Runner[M]) Step(e machine.Event) (machine.Actions, error) {
 	env := entropy.Env()
 	next, acts, err := r.Machine.Step(env, e)
@@ -39,8 +40,8 @@ func (r *Runner[M]) Step(e machine.Event) (machine.Actions, error) {
 	return acts, nil
 }
 
-// Run tells the machine an event, answers what it asks, and gives the actions that it came
-// to, of which none is an Ask.
+// Run passes an event to the machine, answers its questions and returns the resulting
+// actions, never an Ask.
 func (r *Runner[M]) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
 	acts, err := r.Step(e)
 	if err != nil {

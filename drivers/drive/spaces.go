@@ -7,11 +7,11 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// MaxSpaces bounds the peers that are remembered. What is forgotten costs a
-// request its head start, nothing else.
+// MaxSpaces bounds the peers that are remembered. If a peer is forgotten the next
+// request starts without credentials, which costs one more round trip.
 const MaxSpaces = 1024
 
-// Spaces is all that outlives connections.
+// Spaces holds the facts about peers that outlive connections.
 type Spaces struct {
 	hidden.In[Spaces] // no output shows what is in it
 
@@ -19,14 +19,15 @@ type Spaces struct {
 	peers map[SpaceKey]*peer
 }
 
-// peer is what is known of one of them.
+// peer holds the facts about one peer.
 type peer struct {
 	space machine.Space
-	// http11: it wants connection-bound authentication, which HTTP/2 cannot do.
+	// http11: it requires connection-bound authentication, which is impossible over
+	// HTTP/2.
 	http11 bool
 }
 
-// Lease is what one request for uri may use.
+// Lease returns the remembered facts that one request for uri may use.
 func (s *Spaces) Lease(k SpaceKey, uri string) (l machine.Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,6 +37,7 @@ func (s *Spaces) Lease(k SpaceKey, uri string) (l machine.Lease) {
 	return l
 }
 
+// Learn stores facts about a peer.
 func (s *Spaces) Learn(k SpaceKey, f machine.Facts) {
 	if f == (machine.Facts{}) {
 		return
@@ -46,6 +48,7 @@ func (s *Spaces) Learn(k SpaceKey, f machine.Facts) {
 	p.space = p.space.Learn(f)
 }
 
+// NeedsHTTP11 reports whether a peer requires connection-bound authentication.
 func (s *Spaces) NeedsHTTP11(k SpaceKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,13 +56,14 @@ func (s *Spaces) NeedsHTTP11(k SpaceKey) bool {
 	return p != nil && p.http11
 }
 
+// LearnHTTP11 stores that a peer requires connection-bound authentication.
 func (s *Spaces) LearnHTTP11(k SpaceKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer(k).http11 = true
 }
 
-// peer is k's entry, for which room is made at any other's cost.
+// peer returns k's entry. If there are too many entries it removes arbitrary ones.
 func (s *Spaces) peer(k SpaceKey) *peer {
 	p := s.peers[k]
 	if p != nil {

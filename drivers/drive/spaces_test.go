@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// What one peer taught counts for that peer, on that route, under that identity.
+// Facts about a peer are used for that peer, route and identity only.
 func TestSpacesAreApart(t *testing.T) {
 	var s Spaces
 	home := keysOf(t, Way{Scheme: "https", Authority: "host.example", Identity: "alice"}).Origin

@@ -15,7 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// stand is what a server may show.
+// stand is a set of certificates that a server may show.
 type stand struct {
 	name    string
 	list    []tls.Certificate // all of them
@@ -23,7 +23,7 @@ type stand struct {
 	suites  []uint16 // of its clients, under TLS 1.2
 }
 
-// byName is a GetCertificate that knows names, and has a default.
+// byName is a GetCertificate that selects by name, with a default.
 func byName(list []tls.Certificate) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		for i := range list {
@@ -62,12 +62,11 @@ func stands() []stand {
 	}
 }
 
-// TestBoundLogins: a login that is bound to another server's certificate, as one that
-// is relayed, is refused whatever server name its sender asks for and whatever the
-// server has beside: hosts, algorithms, old certificates. One that is bound to the
-// certificate that its connection showed is taken, also where bindings are required;
-// and where the configuration is one of BindTLS, no other certificate of this server's
-// will do either.
+// TestBoundLogins: a login bound to another server's certificate, as in a relay attack,
+// is refused whatever server name the client sends and whatever else the server has:
+// hosts, algorithms, old certificates. A login bound to the certificate that the
+// connection showed is accepted, also if bindings are required. With a configuration of
+// BindTLS a login bound to any other certificate of the same server is refused, too.
 func TestBoundLogins(t *testing.T) {
 	outside := bindingTo(newCertificate(ecdsaKey(), "a.test"))
 	stands := stands()
@@ -120,7 +119,7 @@ func boundLogins(t *testing.T, name string, f front, m method, s stand, exact bo
 				defer l.close()
 				if what == "shown" {
 					if b = l.shown(); b == (gss.Binding{}) && demand == gss.Require {
-						want = f.status // none is defined
+						want = f.status // no binding is defined
 					}
 				}
 				if got := m.login(t, l.send, b); got != want {
@@ -143,11 +142,11 @@ func boundLogins(t *testing.T, name string, f front, m method, s stand, exact bo
 	}
 }
 
-// serverNames are those that clients ask for.
+// serverNames are the server names that clients send.
 var serverNames = []string{"a.test", "b.test", "", "unknown.test"}
 
-// TestBindTLSShowsTheSame: a bound configuration shows what the configuration shows
-// that it is made of.
+// TestBindTLSShowsTheSame: a configuration of BindTLS shows the same certificates as
+// the original.
 func TestBindTLSShowsTheSame(t *testing.T) {
 	show := func(conf *tls.Config, sni string, version uint16, suites []uint16) string {
 		ours, theirs := net.Pipe()
@@ -183,9 +182,9 @@ func TestBindTLSShowsTheSame(t *testing.T) {
 	}
 }
 
-// TestBoundRenewal: a connection is bound to the certificate that its client saw:
-// after a renewal a live connection to the old one, and so a resumed session, also one
-// that was resumed before; a full handshake to the new one.
+// TestBoundRenewal: a connection is bound to the certificate that its client saw. After
+// a renewal an open connection remains bound to the old one, and so does a resumed
+// session, even one resumed before; a full handshake is bound to the new one.
 func TestBoundRenewal(t *testing.T) {
 	outside := bindingTo(newCertificate(ecdsaKey(), "a.test"))
 	for _, m := range methods(t, gss.Require) {
@@ -235,8 +234,8 @@ func TestBoundRenewal(t *testing.T) {
 	}
 }
 
-// TestTicketsOfOthers: a ticket that does not say what its client saw, of a server with
-// the same keys and another configuration, is not resumed.
+// TestTicketsOfOthers: a ticket that does not record what its client saw, from a server
+// with the same keys and another configuration, is not resumed.
 func TestTicketsOfOthers(t *testing.T) {
 	f, m := fronts[0], methods(t, gss.Require)[0]
 	cert := newCertificate(ecdsaKey(), "a.test")
@@ -261,8 +260,8 @@ func TestTicketsOfOthers(t *testing.T) {
 	requirement.Held(t, "unit:bound_renewal", "BIND-2")
 }
 
-// TestServedErrors: what cannot be compared with is an error of the constructor, and
-// never a server that takes logins unbound.
+// TestServedErrors: certificates that cannot be compared with are an error of the
+// constructor, and never result in a server that accepts unbound logins.
 func TestServedErrors(t *testing.T) {
 	cert := newCertificate(ecdsaKey(), "a.test")
 	broken := tls.Certificate{Certificate: [][]byte{[]byte("0\x82")}, PrivateKey: cert.PrivateKey}
@@ -313,12 +312,12 @@ func TestServedErrors(t *testing.T) {
 	}
 }
 
-// TestBindTLSNeedsPlace: a server that has nowhere to note which certificate it showed
-// finishes no handshake, so that no login goes unbound.
-func TestBindTLSNeedsPlace(t *testing.T) {
+// TestBindTLSNeedsChannel: a server without a Channel to record the certificate in
+// completes no handshake, so that no login is unbound.
+func TestBindTLSNeedsChannel(t *testing.T) {
 	cert := newCertificate(ecdsaKey(), "a.test")
 	bound := must(drive.BindTLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
-	for _, noting := range []bool{false, true} { // a net/http server looks at its context alone
+	for _, noting := range []bool{false, true} { // a net/http server uses its context alone
 		l := must(net.Listen("tcp", "127.0.0.1:0"))
 		s := &http.Server{TLSConfig: bound, ErrorLog: log.New(io.Discard, "", 0)}
 		done := make(chan struct{})

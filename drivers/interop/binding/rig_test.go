@@ -51,7 +51,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// newCertificate is a self-signed certificate for hosts.
+// newCertificate returns a self-signed certificate for hosts.
 func newCertificate(key crypto.Signer, hosts ...string) tls.Certificate {
 	template := &x509.Certificate{
 		SerialNumber: must(rand.Int(rand.Reader, big.NewInt(1<<60))), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts,
@@ -70,20 +70,21 @@ func ed25519Key() crypto.Signer {
 	return must(key, err)
 }
 
-// bindingTo is the binding of a channel whose server shows c.
+// bindingTo returns the binding of a channel on which the server shows c.
 func bindingTo(c tls.Certificate) gss.Binding { return gss.EndPoint(string(c.Certificate[0])) }
 
-// method is a way to log in, whose clients bind to what they are told.
+// method is a login method. Its clients bind to a given binding.
 type method struct {
 	name   string
 	server scheme.Server
 	client gss.Mechanism
 	scheme string
-	source answer.Source // both sides'
+	source answer.Source // for both sides
 	legs   int
 }
 
-// methods are NTLM and Kerberos, with acceptors that want bindings as demand says.
+// methods returns NTLM and Kerberos, with acceptors that require bindings as demand
+// says.
 func methods(t testing.TB, demand gss.Demand) []method {
 	t.Helper()
 	realm := must(kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{
@@ -116,10 +117,10 @@ func methods(t testing.TB, demand gss.Demand) []method {
 	}
 }
 
-// trip sends one request over a connection, with credentials or none.
+// trip sends one request over a connection, with or without credentials.
 type trip func(credentials string) (status int, challenge []string)
 
-// login authenticates over a connection with the given binding, and reports the last
+// login authenticates over a connection with the given binding, and returns the last
 // status.
 func (m method) login(t testing.TB, send trip, b gss.Binding) int {
 	t.Helper()
@@ -134,7 +135,7 @@ func (m method) login(t testing.TB, send trip, b gss.Binding) int {
 		switch {
 		case out.State == gss.Waiting:
 			in.Answer = m.source.Answer(t.Context(), out.Ask)
-		case out.State == gss.Failed && last != 0: // the server's refusal
+		case out.State == gss.Failed && last != 0: // the server refused
 			return last
 		case out.State == gss.Failed:
 			t.Fatalf("%s: the client failed: %v", m.name, out.Fault)
@@ -176,7 +177,7 @@ var fronts = []front{
 	{"http3", 401, quichttp3.NextProtoH3, serveHTTP3},
 }
 
-// multiplexed reports whether it has no handshake of several legs.
+// multiplexed reports whether handshakes of several legs are impossible.
 func (f front) multiplexed() bool { return f.alpn != "" }
 
 func serveNetHTTP(t testing.TB, m method, conf *tls.Config, served drive.Certificates) string {
@@ -219,7 +220,7 @@ func serveFastHTTP(t testing.TB, m method, conf *tls.Config, served drive.Certif
 	go func() { defer close(done); s.Serve(tls.NewListener(drive.NoteListener(l), conf)) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // connections are the clients' to close
+		cancel() // the clients close the connections
 		s.ShutdownWithContext(ctx)
 		<-done
 	})
@@ -245,7 +246,7 @@ type link struct {
 	close func()
 }
 
-// shown is the binding that an honest client has on it.
+// shown returns the binding that an honest client has on the connection.
 func (l *link) shown() gss.Binding { return gss.EndPoint(string(l.state.PeerCertificates[0].Raw)) }
 
 // dial connects. cache may be nil; sessions are kept under one name.
@@ -310,7 +311,7 @@ func dialHTTP2(t testing.TB, addr string, conf *tls.Config) *link {
 	return l
 }
 
-// roundTrip sends over what has one connection.
+// roundTrip sends over a single connection.
 func roundTrip(t testing.TB, over http.RoundTripper) trip {
 	return func(credentials string) (int, []string) {
 		r := must(http.NewRequestWithContext(t.Context(), "GET", "https://origin.test/", nil))
@@ -348,8 +349,8 @@ func dialQUIC(t testing.TB, addr string, conf *tls.Config) *link {
 	return l
 }
 
-// oneName is a cache that has one session whatever the server's name, and tells when
-// it has a new one.
+// oneName is a cache with one session for all server names. It reports when it has a
+// new one.
 type oneName struct {
 	mu  sync.Mutex
 	has *tls.ClientSessionState
