@@ -18,20 +18,21 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Benchmark measures requests to a driver's server, one after the other on one connection,
-// against the same without a door: open serves as d.Server does, and runs Handler for everybody.
-// Connections are net.Pipe's, without a kernel in the way, or for HTTP/3 on the loopback
-// interface. Replays are let through, so that a request can be repeated.
+// Benchmark measures requests to a driver's server, one after the other on one
+// connection, against the same server without authentication: open serves as d.Server
+// does, and runs Handler for every request. Connections are made with net.Pipe, to
+// exclude the kernel, or for HTTP/3 on the loopback interface. Replays are accepted, so
+// that a request can be repeated.
 func Benchmark(b *testing.B, d Driver, open func(ServerSetup) (stop func(), err error)) {
 	for _, c := range []struct {
 		name string
 		pair pair
-		bare bool // without credentials, at the floor
+		bare bool // without credentials, for comparison
 	}{
 		{"Negotiate", kerberosPair(), false},
 		{"Digest", digestPair(), true},
 		{"Basic", basic(), true},
-		{"kept", twoLegs(), true}, // the connection's identity, requests carry nothing
+		{"kept", twoLegs(), true}, // the connection keeps the identity, requests carry no credentials
 	} {
 		if d.HTTP3 != nil && c.pair.bound {
 			continue
@@ -41,7 +42,7 @@ func Benchmark(b *testing.B, d Driver, open func(ServerSetup) (stop func(), err 
 	}
 }
 
-// measure sends to a server what it takes to log in at ours, over and over.
+// measure sends to server, over and over, the request that authenticates at ours.
 func measure(b *testing.B, server, ours Driver, p pair, bare bool) {
 	fields := credentials(b, ours, p)
 	if bare {
@@ -78,7 +79,7 @@ func measure(b *testing.B, server, ours Driver, p pair, bare bool) {
 	}
 }
 
-// credentials are the fields by which alice gets in.
+// credentials returns the fields with which alice authenticates.
 func credentials(b *testing.B, d Driver, p pair) []string {
 	k := benchKit(d)
 	defer k.end()
@@ -118,7 +119,7 @@ func (k *kit) benchCaller(b *testing.B, p pair) *caller {
 	return c
 }
 
-// pipes is a listener whose connections are net.Pipe's.
+// pipes is a listener with connections of net.Pipe.
 type pipes struct {
 	conns chan net.Conn
 	end   context.Context
@@ -152,7 +153,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// kerberosPair is Negotiate with a ticket.
+// kerberosPair returns Negotiate with a ticket.
 func kerberosPair() pair {
 	const service = "HTTP/127.0.0.1"
 	realm, err := kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{

@@ -34,14 +34,14 @@ type caller struct {
 	http3  HTTP3Conn // nil over HTTP/1.1
 	client machine.Client
 	source answer.Source
-	to     machine.Request // where requests go, without a method
+	to     machine.Request // the target of requests, without a method
 	sent   func()          // called when a request has been sent, before its response
 	legs   func()          // called after each 401
-	lease  machine.Lease   // to open with
-	fields []string        // that authenticated last
-	tls    *tls.Config     // of an https server under test, nil for the kit's usual one
-	peer   []byte          // the certificate that it showed, in DER
-	last   *http.Response  // that came, its body read
+	lease  machine.Lease   // for the next request
+	fields []string        // the fields of the last authentication
+	tls    *tls.Config     // for an https server under test, nil for the usual configuration
+	peer   []byte          // the certificate that the server showed, in DER
+	last   *http.Response  // the last response, its body read
 }
 
 // dial connects to a server under test.
@@ -57,7 +57,7 @@ func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {
 	return k.tryDialTLS(url, user, nil, ps...)
 }
 
-// tryDialTLS is tryDial with a configuration for https, nil for the usual one.
+// tryDialTLS is like tryDial with a configuration for https, nil for the usual one.
 func (k *kit) tryDialTLS(url, user string, secure *tls.Config, ps ...pair) (*caller, error) {
 	c := &caller{k: k, tls: secure, to: machine.Request{URI: "/a?b", Binding: gss.NoBinding()}}
 	c.to.Scheme, c.to.Host, c.to.Port = place(url)
@@ -115,7 +115,7 @@ func (c *caller) connect() (err error) {
 // callerTLS returns the usual configuration for https.
 func callerTLS() *tls.Config { return &tls.Config{RootCAs: certificate().roots} }
 
-// showed notes the certificate of an https server, and binds to nothing yet.
+// showed records the certificate of an https server, and binds to none yet.
 func (c *caller) showed(state tls.ConnectionState) {
 	c.to.Binding = gss.Binding{}
 	if len(state.PeerCertificates) > 0 {
@@ -131,7 +131,7 @@ func (c *caller) close() {
 	}
 }
 
-// exchange sends one request, and reads the response.
+// exchange sends one request and reads the response.
 func (c *caller) exchange(method, body string, fields ...string) (*http.Response, outcome) {
 	defer c.k.goesOn()
 	trip := c.message
@@ -154,7 +154,7 @@ func (c *caller) exchange(method, body string, fields ...string) (*http.Response
 	return response, outcome{status: response.StatusCode, body: string(text)}
 }
 
-// message is a request of HTTP/1.1, byte by byte.
+// message sends an HTTP/1.1 request, byte by byte.
 func (c *caller) message(method, body string, fields []string) (*http.Response, error) {
 	var b strings.Builder
 	target := c.to.URI
@@ -169,14 +169,14 @@ func (c *caller) message(method, body string, fields []string) (*http.Response, 
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
 	}
 	b.WriteString("\r\n")
-	go io.WriteString(c.conn, b.String()+body) // a server may answer before it has read all
+	go io.WriteString(c.conn, b.String()+body) // a server may respond before it has read all of it
 	if c.sent != nil {
 		c.sent()
 	}
 	return http.ReadResponse(c.r, &http.Request{Method: method})
 }
 
-// stream is a request of HTTP/3.
+// stream sends an HTTP/3 request.
 func (c *caller) stream(method, body string, fields []string) (*http.Response, error) {
 	ctx := c.k.ctx
 	if c.sent != nil {
@@ -195,8 +195,8 @@ func (c *caller) stream(method, body string, fields []string) (*http.Response, e
 	return c.http3.RoundTrip(r)
 }
 
-// flood posts a body of so many bytes, as far as the server takes it, and gives the status, 0 for none, and
-// how much it took.
+// flood posts a body of up to enough bytes, as long as the server reads it. It returns
+// the status, 0 for none, and how much was sent.
 func (c *caller) flood(enough int64) (status int, sent int64) {
 	defer c.close()
 	body := &endless{left: enough}
@@ -223,7 +223,7 @@ func (c *caller) flood(enough int64) (status int, sent int64) {
 		status = response.StatusCode
 		io.Copy(io.Discard, response.Body)
 	}
-	// A server that has answered may read on until it closes.
+	// A server that has responded may continue to read until it closes.
 	<-done
 	return status, body.read.Load()
 }
@@ -243,7 +243,7 @@ func (e *endless) Read(b []byte) (int, error) {
 	return int(n), nil
 }
 
-// request authenticates a request by as many as it takes.
+// request authenticates a request, with as many legs as that takes.
 func (c *caller) request(method, body string) outcome {
 	begin := machine.Begin{Request: c.to, Lease: c.lease}
 	begin.Request.Method = method
@@ -254,7 +254,7 @@ func (c *caller) request(method, body string) outcome {
 	var last outcome
 	for range most {
 		next, acts, err := c.client.Step(env(), e)
-		if err != nil { // its connection is gone since an earlier request
+		if err != nil { // the connection has closed since an earlier request
 			return outcome{err: err}
 		}
 		c.client = next
@@ -286,8 +286,8 @@ func (c *caller) request(method, body string) outcome {
 		case machine.Reopen:
 			return outcome{status: last.status, err: fmt.Errorf("after status %d the server closed the connection", last.status)}
 		default:
-			return outcome{err: fmt.Errorf("the kit's client came to %T", a)}
+			return outcome{err: fmt.Errorf("the kit's client returned %T", a)}
 		}
 	}
-	return outcome{err: fmt.Errorf("%d steps without an end", most)}
+	return outcome{err: fmt.Errorf("no end after %d steps", most)}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// client is a client of the driver with the given schemes, and its own logins
-// unless tune says otherwise.
+// client returns a client of the driver with the given schemes, and the usual logins
+// unless tune sets others.
 func (k *kit) client(tune func(*ClientSetup), ps ...pair) Client {
 	setup := ClientSetup{Source: logins(people), TLS: &tls.Config{RootCAs: certificate().roots}}
 	setup.Machine.Policy = scheme.Policy{Cleartext: true}
@@ -31,14 +31,14 @@ func (k *kit) client(tune func(*ClientSetup), ps ...pair) Client {
 	return c
 }
 
-// outcome is what became of a request.
+// outcome is the outcome of a request.
 type outcome struct {
 	status int
 	body   string
 	err    error
 }
 
-// ok reports whether it is what the site writes for a user and a body.
+// ok reports whether it is the site's response for a user and a body.
 func (o outcome) ok(user, body string) bool {
 	return o.err == nil && o.status == 200 && o.body == user+":"+body
 }
@@ -69,7 +69,7 @@ func (k *kit) do(ctx context.Context, c Client, identity, method, url string, bo
 	return outcome{status: response.StatusCode, body: string(b)}
 }
 
-// place is a URL's scheme, host and port, as questions name them.
+// place returns a URL's scheme, host and port, as in questions.
 func place(raw string) (as, host string, port uint16) {
 	u, err := url.Parse(raw)
 	if err != nil {

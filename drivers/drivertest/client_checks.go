@@ -17,32 +17,32 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// most is how many requests an exchange may take, whatever its server does.
+// most bounds the requests of an exchange, whatever its server does.
 const most = 64
 
 var clientChecks = []check{
-	{"client_completes", "every scheme, of one leg or of several, comes to its response, and again with the next request", (*kit).clientCompletes, nil},
-	{"client_wrong_password", "a wrong password ends, after a few requests and questions, in an error or in the server's refusal", (*kit).clientWrongPassword, nil},
-	{"client_identities_apart", "no request is made in another identity's name, however many run at once", (*kit).clientIdentities, nil},
-	{"client_legs_stay", "the legs of a handshake travel on one connection, and nothing else between them", (*kit).clientLegs, nil},
-	{"client_body_once", "a request's body reaches its handler whole and once, or not at all and with an error", (*kit).clientBody, nil},
+	{"client_completes", "every scheme, of one leg or of several, gets its response, and again for the next request", (*kit).clientCompletes, nil},
+	{"client_wrong_password", "with a wrong password the exchange ends, after a few requests and questions, in an error or in the server's refusal", (*kit).clientWrongPassword, nil},
+	{"client_identities_apart", "no request is made under another identity, however many run at once", (*kit).clientIdentities, nil},
+	{"client_legs_stay", "the legs of a handshake are sent on one connection, and nothing else between them", (*kit).clientLegs, nil},
+	{"client_body_once", "a request's body reaches its handler completely and once, or not at all and with an error", (*kit).clientBody, nil},
 	{"client_drain_bounded", "a challenge with endless content is not read to its end", (*kit).clientDrain, nil},
-	{"client_loops_end", "a server that answers everything with a challenge is left after a bounded number of requests", (*kit).clientLoops, nil},
+	{"client_loops_end", "an exchange with a server that challenges without end stops after a bounded number of requests", (*kit).clientLoops, nil},
 	{"client_endless_questions", "a scheme that never stops asking is stopped after a bounded number of questions", (*kit).clientQuestions, nil},
-	{"client_closes_instead_of_answering", "a server that closes in place of answering a proof gets two at most for one request, one where it ends a handshake or where the request must not be repeated", (*kit).clientProofsSentAgain, nil},
-	{"client_users_by_context", "where the source answers by the request's context, no request is made in the name of another request's user", (*kit).clientUsersByContext, nil},
-	{"client_keeps_from_407", "an origin that answers as a proxy gets no credentials, and no more requests for it", (*kit).client407, nil},
-	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and nothing unauthenticated is taken for more", (*kit).clientClosing, nil},
-	{"client_half_responses", "a response that breaks off is an error or a challenge that was not met, after a bounded number of requests, and no other server's requests suffer", (*kit).clientHalves, nil},
-	{"client_header_bounded", "a header, or a run of interim responses, without an end is left, and is an error", (*kit).clientHeader, nil},
-	{"client_context", "a request ends with its context: before it begins, while its server is silent, and while a question is open", (*kit).clientContext, nil},
-	{"client_hostile_servers", "a server that does not keep to the rules, by absurd challenges, broken tokens, or what it says in the midst of a handshake, gets a bounded number of requests and is no success, and no other origin gets credentials for it", (*kit).clientHostile, nil},
-	{"client_too_early", "a request that is answered with 425 is sent again once, with its body, and a second 425 is delivered", (*kit).clientTooEarly, nil},
-	{"client_wants_proof", "a success whose server did not prove itself is not handed on as one, where the scheme is mutual", (*kit).clientProof, nil},
-	{"client_asks_for_target", "a question names the server that the credentials go to, and the identity they are for", (*kit).clientTarget, nil},
-	{"client_soak", "a hundred clients whose connections close at random make no request in another's name, go on when it is calm, and leave no connection", (*kit).clientSoak, nil},
-	{"client_leaves_http2", "a scheme that is bound to its connection goes on over HTTP/1.1, one that is not stays on HTTP/2", (*kit).clientLeavesHTTP2, overHTTP2},
-	{"client_leaves_http3", "a scheme that is bound to its connection goes on over HTTP/1.1, one that is not stays on HTTP/3", (*kit).clientLeavesHTTP3, overHTTP3},
+	{"client_closes_instead_of_answering", "a server that closes instead of answering a proof gets at most two for one request, and only one if it ends a handshake or the request must not be repeated", (*kit).clientProofsSentAgain, nil},
+	{"client_users_by_context", "if the source answers by the request's context, no request is made under the user of another request", (*kit).clientUsersByContext, nil},
+	{"client_keeps_from_407", "an origin that answers with 407 gets no credentials and no further requests", (*kit).client407, nil},
+	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and no unauthenticated response is delivered as authenticated", (*kit).clientClosing, nil},
+	{"client_half_responses", "an incomplete response is an error or a challenge that was not met, after a bounded number of requests, and requests to other servers are not affected", (*kit).clientHalves, nil},
+	{"client_header_bounded", "an endless header, or an endless sequence of interim responses, is an error", (*kit).clientHeader, nil},
+	{"client_context", "a request ends with its context: before it begins, while its server is silent, and during a question", (*kit).clientContext, nil},
+	{"client_hostile_servers", "a server that breaks the protocol, by absurd challenges, broken tokens, or other responses in the middle of a handshake, gets a bounded number of requests and no success, and no other origin gets credentials because of it", (*kit).clientHostile, nil},
+	{"client_too_early", "a request answered with 425 is sent again once, with its body, and a second 425 is delivered", (*kit).clientTooEarly, nil},
+	{"client_wants_proof", "if the scheme is mutual, a success without the server's proof is not delivered as one", (*kit).clientProof, nil},
+	{"client_asks_for_target", "a question names the server that the credentials are for, and the identity", (*kit).clientTarget, nil},
+	{"client_soak", "a hundred clients on connections that close at random make no request under another user, recover when the faults end, and leave no connection", (*kit).clientSoak, nil},
+	{"client_leaves_http2", "a scheme that is bound to its connection continues over HTTP/1.1, others stay on HTTP/2", (*kit).clientLeavesHTTP2, overHTTP2},
+	{"client_leaves_http3", "a scheme that is bound to its connection continues over HTTP/1.1, others stay on HTTP/3", (*kit).clientLeavesHTTP3, overHTTP3},
 }
 
 func (k *kit) clientCompletes() {
@@ -64,7 +64,7 @@ func (k *kit) clientWrongPassword() {
 		c := k.client(func(c *ClientSetup) {
 			c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
 				asked.Add(1)
-				if _, ok := q.(gss.NeedCredential); ok { // the same wrong one, as often as it is asked
+				if _, ok := q.(gss.NeedCredential); ok { // the same wrong password each time
 					return gss.Password{User: "alice", Password: gss.NewSecret("guess")}
 				}
 				return gss.Declined{}
@@ -85,7 +85,7 @@ func (k *kit) clientWrongPassword() {
 	}
 }
 
-// crowd runs n requests of each of the people at once.
+// crowd runs n concurrent requests for each user.
 func crowd(n int, request func(user string)) {
 	var wg sync.WaitGroup
 	for user := range people {
@@ -100,7 +100,7 @@ func (k *kit) clientIdentities() {
 	for _, p := range pairs() {
 		s := k.site(nil, p)
 		c := k.client(nil, p)
-		for range 3 { // on new connections, and on those that are kept
+		for range 3 { // on new and on idle connections
 			crowd(4, func(user string) {
 				if o := k.do(k.ctx, c, user, "GET", s.URL, nil); !o.ok(user, "") {
 					k.errorf("%s: a request of %s: %v", p.name, user, o)
@@ -129,7 +129,7 @@ func (k *kit) clientLegs() {
 	}
 }
 
-// once hides all of a reader but Read, so that it can be read once only.
+// once hides every method of a reader but Read, so that it can be read only once.
 type once struct{ io.Reader }
 
 func (k *kit) clientBody() {
@@ -153,7 +153,7 @@ func (k *kit) clientBody() {
 					k.errorf("%s, a body that can be sent again, request %d: %v", p.name, n+1, o)
 				case o.err != nil && len(handled) > 0:
 					k.errorf("%s, replayable %v, request %d: %v, and the handler ran", p.name, replayable, n+1, o)
-				case o.err != nil: // refused before anything was done
+				case o.err != nil: // refused before the handler ran
 				case !o.ok("alice", text):
 					k.errorf("%s, replayable %v, request %d: %v", p.name, replayable, n+1, o)
 				case len(handled) != 1:
@@ -191,7 +191,7 @@ func (k *kit) clientDrain() {
 	}
 }
 
-// challenge is what a server offers of a scheme.
+// challenge returns a server's challenge for a scheme.
 func (k *kit) challenge(p pair, r *http.Request) string {
 	x := scheme.Exchange{Method: r.Method, URI: r.URL.RequestURI(), Target: gss.Target{Service: "HTTP"}}
 	cs, _ := p.server.Offer(env(), x)
@@ -238,7 +238,7 @@ func (k *kit) clientLoops() {
 	}
 }
 
-// asker is a scheme whose client asks without end.
+// asker is a scheme with a client that never stops asking.
 type asker struct{ scheme.Client }
 
 func (a asker) Initiate(scheme.Exchange) scheme.Initiator { return asking{} }
@@ -335,7 +335,7 @@ func (k *kit) clientUsersByContext() {
 				return gss.Password{User: user, Password: gss.NewSecret(people[user])}
 			})
 		}, p)
-		for range 3 { // on new connections, and on those that are kept
+		for range 3 { // on new and on idle connections
 			for user := range people {
 				if o := k.do(context.WithValue(k.ctx, userKey{}, user), c, "", "GET", s.URL, nil); !o.ok(user, "") {
 					k.errorf("%s: a request of %s: %v", p.name, user, o)
@@ -369,7 +369,7 @@ func (k *kit) client407() {
 	}
 }
 
-// instead reports whether a proxy before the server answered in its place.
+// instead reports whether a proxy in front of the server responded in its place.
 func (k *kit) instead(o outcome) bool { return k.d.Proxied && o.status == http.StatusBadGateway }
 
 func (k *kit) clientClosing() {
@@ -401,7 +401,7 @@ func (k *kit) clientHalves() {
 	first := "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"
 	for _, h := range []struct {
 		name string
-		says []string // to the first request, the second, …; the last one to all that follow
+		says []string // the responses to the first request, the second, …; the last one to all that follow
 	}{
 		{"nothing", []string{""}},
 		{"half a status line", []string{"HTTP/1.1 401 Un"}},
@@ -505,7 +505,7 @@ func (k *kit) clientContext() {
 	}
 }
 
-// until is a context that is cancelled when something happens.
+// until returns a context that is canceled when something happens.
 func (k *kit) until(happens <-chan struct{}) context.Context {
 	ctx, cancel := context.WithCancel(k.ctx)
 	go func() {
@@ -557,7 +557,7 @@ func (k *kit) clientLeavesHTTP2() { k.clientLeaves(2, func(s *site) { s.http2 = 
 
 func (k *kit) clientLeavesHTTP3() { k.clientLeaves(3, nil) }
 
-// clientLeaves looks at sites of a version, which speak HTTP/1.1 as well.
+// clientLeaves tests with sites of an HTTP version, which speak HTTP/1.1 as well.
 func (k *kit) clientLeaves(version int, tune func(*site)) {
 	for _, p := range []pair{digestPair(), oneLeg(), mechanism("bound", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true, Bound: true})} {
 		s := k.site(tune, p)

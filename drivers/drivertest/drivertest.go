@@ -1,8 +1,7 @@
-// Package drivertest is a conformance kit for drivers: for what makes HTTP
-// requests, or serves them, with the machines of this module. It finds what
-// drivers get wrong: legs on the wrong connection, identities that cross,
-// bodies that are lost or sent twice, exchanges that never end, connections and
-// goroutines that stay.
+// Package drivertest is a conformance kit for drivers: for packages that make or serve
+// HTTP requests with the machines of this module. It finds mistakes of drivers: legs on
+// the wrong connection, identities that mix, bodies that are lost or sent twice,
+// exchanges that never end, connections and goroutines that leak.
 //
 //	func TestKit(t *testing.T) {
 //		drivertest.Run(t, func() drivertest.Driver {
@@ -10,12 +9,11 @@
 //		})
 //	}
 //
-// Every check is a subtest of its own, says in a sentence what it asks for, and
-// reports all that it found. The other side is the kit's own, made of net/http's
-// server or of bare connections on the loopback interface, and of the same
-// machines. Mechanisms need no KDC and no domain: they are Basic, Digest and
-// gss/gsstoy. Nothing is timed; a check in which no request and no dial comes to
-// its end for a minute counts as hanging.
+// Every check is a subtest. Its failure states the rule in a sentence and lists all
+// violations found. The kit provides the other peer: a server of net/http or bare
+// connections on the loopback interface, with the same machines. No KDC and no domain
+// is needed: the schemes are Basic, Digest and gss/gsstoy. Nothing is timed, but a
+// check in which no request and no dial completes for a minute is considered to hang.
 package drivertest
 
 import (
@@ -38,87 +36,91 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Driver is what is looked at. A half that is nil is left out.
+// Driver is the driver under test. A half that is nil is not tested.
 type Driver struct {
 	_ struct{}
 
-	// Client makes a client.
+	// Client returns a client.
 	Client func(ClientSetup) (Client, error)
-	// HTTP2: Client speaks HTTP/2 over TLS, and goes on over HTTP/1.1 with schemes
-	// that are bound to a connection.
+	// HTTP2 says that Client speaks HTTP/2 over TLS, and continues over HTTP/1.1 with
+	// schemes that are bound to a connection.
 	HTTP2 bool
-	// HTTP3, if not nil: Client speaks HTTP/3 to every https site, and goes on over HTTP/1.1, on the same
-	// port, with schemes that are bound to a connection. Server serves HTTP/3, and does not offer
-	// those. The kit speaks HTTP/3 by it.
+	// HTTP3, if not nil, says that Client speaks HTTP/3 to every https site, and continues
+	// over HTTP/1.1, on the same port, with schemes that are bound to a connection; and that
+	// Server serves HTTP/3 and does not offer such schemes. The kit speaks HTTP/3 through it.
 	HTTP3 HTTP3
-	// Proxied: Client reaches http sites through a proxy, which answers 502 (Bad Gateway) where it cannot
-	// pass on what they say.
+	// Proxied says that Client reaches http sites through a proxy, which responds with
+	// 502 (Bad Gateway) if it cannot forward the site's response.
 	Proxied bool
-	// Server serves until stop is called, which returns when no goroutine of it is
-	// left.
+	// Server serves until stop is called. stop returns when no goroutine of the server
+	// is left.
 	Server func(ServerSetup) (stop func(), err error)
-	// Deaf: nobody tells Server's library that a client has gone while its request is being dealt
-	// with, so that no question's context can end for that.
+	// Deaf says that Server's library does not report that a client has disconnected
+	// during its request, so that the contexts of questions are not canceled then.
 	Deaf bool
-	// Binds: Server serves https where ServerSetup.TLS is set, and compares channel bindings with
-	// the certificate that a connection showed, or with all those of ServerSetup.TLS.
+	// Binds says that Server serves https if ServerSetup.TLS is set, and compares
+	// channel bindings with the certificate that a connection showed, or with all those
+	// of ServerSetup.TLS.
 	Binds bool
-	// Thorough asks for all combinations where checks take one of each kind otherwise.
+	// Thorough runs all combinations in checks that otherwise run one of each kind.
 	Thorough bool
-	// Absolute: Server is a forward proxy, to which requests have the absolute form. They may name any server.
+	// Absolute says that Server is a forward proxy, so that requests have the absolute
+	// form. They may name any server.
 	Absolute bool
-	// Unlimited: Server does not apply ServerSetup.Limits to all that its clients may do, as a
-	// proxy does not that forwards what another server is to authenticate.
+	// Unlimited says that Server does not apply ServerSetup.Limits to everything that
+	// its clients may do, as for example a proxy that forwards requests which another
+	// server authenticates.
 	Unlimited bool
 }
 
-// ClientSetup is how a client is to be made.
+// ClientSetup describes the client that a check needs.
 type ClientSetup struct {
-	// Machine are schemes and policy.
+	// Machine configures the schemes and the policy.
 	Machine machine.ClientConfig
-	// Source answers what the schemes ask, with the request's context.
+	// Source answers the schemes' questions, with the request's context.
 	Source answer.Source
-	// TLS is for https.
+	// TLS is the configuration for https.
 	TLS *tls.Config
 }
 
 // Client is a client under test.
 type Client struct {
-	// Do sends a request under a local identity, which questions show as
-	// gss.Target.Identity, and gives the final response as http.RoundTripper does: a
-	// challenge that could not be met may be an error or a response. It is called
-	// by several goroutines at once.
+	// Do sends a request under a local identity, which questions contain as
+	// gss.Target.Identity, and returns the final response as http.RoundTripper does: a
+	// challenge that could not be met may be an error or a response. It is called by
+	// several goroutines at once.
 	Do func(identity string, r *http.Request) (*http.Response, error)
-	// Close ends everything that the client keeps, once no request is under way.
+	// Close closes all connections of the client, once no request is running.
 	Close func()
 }
 
-// ServerSetup is how a server is to be made.
+// ServerSetup describes the server that a check needs.
 type ServerSetup struct {
-	// Listener is where it serves. It is the server's to close. It is nil for HTTP/3.
+	// Listener accepts the connections. The server must close it. It is nil for HTTP/3.
 	Listener net.Listener
-	// Packets is where it serves HTTP/3, with TLS. The kit closes it after stop.
+	// Packets is the packet connection for HTTP/3, with TLS. The kit closes it after
+	// stop.
 	Packets net.PacketConn
-	// TLS is for HTTP/3 and, where it is set, for https on Listener.
+	// TLS is for HTTP/3 and, if it is set, for https on Listener.
 	TLS *tls.Config
-	// Machine are schemes and policy.
+	// Machine configures the schemes and the policy.
 	Machine machine.ServerConfig
-	// Source answers what the schemes ask, with the request's context.
+	// Source answers the schemes' questions, with the request's context.
 	Source answer.Source
-	// Limits are for clients that are not authenticated.
+	// Limits are the limits for unauthenticated clients.
 	Limits drive.Limits
-	// Rough, if not nil, reports whether now is the time for a connection to break that Server has
-	// behind the one that it serves, as a proxy has.
+	// Rough, if not nil, reports whether an upstream connection of Server, as a proxy
+	// has, should break now.
 	Rough func() bool
-	// Handler is to run for who authenticated, under the name user.
+	// Handler must run for authenticated requests, with the user's name.
 	Handler func(user string, w http.ResponseWriter, r *http.Request)
 }
 
-// check is one thing that is asked of a driver.
+// check is a rule that drivers must follow.
 type check struct {
 	name, says string
 	run        func(*kit)
-	only       func(Driver) bool // the drivers that it is for, nil for all
+	only       func(Driver) bool // the drivers that it applies to, nil for all
 }
 
 func overHTTP1(d Driver) bool  { return d.HTTP3 == nil }
@@ -129,9 +131,9 @@ func binding(d Driver) bool    { return d.Binds }
 func ownTargets(d Driver) bool { return d.HTTP3 == nil && !d.Absolute }
 func limiting(d Driver) bool   { return d.HTTP3 == nil && !d.Unlimited }
 
-// Run looks at a driver. driver is called once for each check. Goroutines that are
-// left after a check are found too, so nothing that starts any may run beside it:
-// no test that calls Run is parallel.
+// Run tests a driver. driver is called once for each check. Goroutines that are left
+// after a check are reported, too, so that nothing else may start any at the same time:
+// a test that calls Run must not be parallel.
 func Run(t *testing.T, driver func() Driver) {
 	t.Helper()
 	list := checks(driver())
@@ -151,8 +153,8 @@ func Run(t *testing.T, driver func() Driver) {
 	}
 }
 
-// Check is [Run] outside a test: the error joins everything that was found, and is
-// nil if nothing was.
+// Check is like [Run] outside a test. It returns an error that joins all violations
+// found, nil if there are none.
 func Check(driver func() Driver) error {
 	list := checks(driver())
 	if len(list) == 0 {
@@ -169,7 +171,7 @@ func Check(driver func() Driver) error {
 
 const noHalves = "a driver has a Client or a Server; this one has neither"
 
-// checks are those for the halves that a driver has.
+// checks returns the checks for the halves that a driver has.
 func checks(d Driver) (list []check) {
 	var all []check
 	if d.Client != nil {
@@ -186,26 +188,26 @@ func checks(d Driver) (list []check) {
 	return list
 }
 
-// kit is one run of a check.
+// kit is the state of one check.
 type kit struct {
 	d      Driver
-	ctx    context.Context // ends when the check hangs
-	goesOn func()          // says that it does not: something came to its end
-	grace  time.Duration   // for what is to end by itself, from the last that did
+	ctx    context.Context // canceled if the check hangs
+	goesOn func()          // reports progress: a request or dial has completed
+	grace  time.Duration   // how long to wait for what must end by itself, after the last that did
 	mu     sync.Mutex
 	found  []string
 	undo   []func()
-	source answer.Source // knows the people, and remembers
+	source answer.Source // knows the users, and checks for replays
 	pipes  *pipes        // to dial instead of the network, if not nil
-	stop   func()        // ends the goroutine that cannot go on
+	stop   func()        // ends the goroutine that cannot continue
 }
 
-// on runs the check, and gives what it found.
+// on runs the check, and returns what it found.
 func (c check) on(d Driver, patience time.Duration) []string {
 	before := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	watch := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing came to its end for %v", patience)) })
+	watch := time.AfterFunc(patience, func() { cancel(fmt.Errorf("no request or dial completed for %v", patience)) })
 	defer watch.Stop()
 	k := &kit{d: d, ctx: ctx, goesOn: func() { watch.Reset(patience) }, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
 	done := make(chan struct{})
@@ -222,21 +224,21 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	select {
 	case <-done:
 		if ctx.Err() != nil {
-			k.errorf("it came to an end only because it was ended: %v", context.Cause(ctx))
+			k.errorf("it ended only because it was canceled: %v", context.Cause(ctx))
 		}
 		cancel(nil)
 		if err := settle(before, k.grace); err != nil {
 			k.errorf("goroutines are left after the end: %v", err)
 		}
 	case <-hung(ctx, patience/4):
-		k.errorf("it did not come to an end, nor soon after it was ended: %v", context.Cause(ctx))
+		k.errorf("it did not end, nor soon after it was canceled: %v", context.Cause(ctx))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.found
 }
 
-// settle waits until all goroutines have ended that were not there before.
+// settle waits until all goroutines have ended that were not running before.
 func settle(before goleak.Option, patience time.Duration) (err error) {
 	falls(runtime.NumGoroutine, patience, func() bool {
 		err = goleak.Find(before)
@@ -245,7 +247,8 @@ func settle(before goleak.Option, patience time.Duration) (err error) {
 	return err
 }
 
-// falls waits until done reports true, for as long as n keeps falling below the least that it was, with some patience.
+// falls waits until done reports true, as long as n reaches new minimums within
+// patience.
 func falls(n func() int, patience time.Duration, done func() bool) {
 	least, end := n(), time.Now().Add(patience)
 	for !done() && time.Now().Before(end) {
@@ -256,24 +259,24 @@ func falls(n func() int, patience time.Duration, done func() bool) {
 	}
 }
 
-// hung is closed some time after ctx is done.
+// hung returns a channel that is closed some time after ctx is done.
 func hung(ctx context.Context, grace time.Duration) <-chan struct{} {
 	c := make(chan struct{})
 	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(c) }) })
 	return c
 }
 
-// maxFindings bounds the findings of a check that are kept.
+// maxFindings bounds the violations of a check that are recorded.
 const maxFindings = 8
 
-// full reports whether no more findings are kept, so that a long check may end.
+// full reports whether no more violations are recorded, so that a long check may end.
 func (k *kit) full() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.found) >= maxFindings
 }
 
-// errorf notes a finding. The first few of a check are kept.
+// errorf records a violation. Only the first few of a check are kept.
 func (k *kit) errorf(format string, args ...any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -288,13 +291,14 @@ func (k *kit) errorf(format string, args ...any) {
 	}
 }
 
-// fatalf notes a finding that a check cannot go on from, and ends its goroutine.
+// fatalf records a violation after which a check cannot continue, and ends its
+// goroutine.
 func (k *kit) fatalf(format string, args ...any) {
 	k.errorf(format, args...)
 	k.stop()
 }
 
-// cleanup has f called at the end of the check, last one first.
+// cleanup calls f at the end of the check, in reverse order.
 func (k *kit) cleanup(f func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -24,7 +24,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// sound is a driver that passes.
+// sound returns a driver that passes.
 func sound() Driver {
 	return Driver{Client: soundClient, HTTP2: true, Server: serverWith(nil, nil), Binds: true}
 }
@@ -45,17 +45,17 @@ func soundClient(s ClientSetup) (Client, error) {
 	}, nil
 }
 
-// serverWith is a sound server but for what is given.
+// serverWith is a correct server except for the given functions.
 func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context) func(ServerSetup) (func(), error) {
 	return serverOf(wrap, connContext, 0)
 }
 
-// serverOf is [serverWith] with a bound of header bytes, 0 for net/http's own.
+// serverOf is [serverWith] with a bound on header bytes, 0 for net/http's own.
 func serverOf(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context, header int) func(ServerSetup) (func(), error) {
 	return serverAs(wrap, connContext, header, func(list []tls.Certificate) drive.Certificates { return drive.Served(list...) })
 }
 
-// serverBy is a sound server but for the certificates that it compares with.
+// serverBy is a correct server except for the certificates that it compares with.
 func serverBy(served func([]tls.Certificate) drive.Certificates) func(ServerSetup) (func(), error) {
 	return serverAs(nil, nil, 0, served)
 }
@@ -99,7 +99,7 @@ func serverAs(wrap func(ServerSetup, http.Handler) http.Handler, connContext fun
 
 func TestSoundDriverPasses(t *testing.T) { Run(t, sound) }
 
-// do is a sound client but for how it does requests.
+// do is a correct client except for how it sends requests.
 func do(bend func(sound func(string, *http.Request) (*http.Response, error), identity string, r *http.Request) (*http.Response, error)) Driver {
 	return Driver{Client: func(s ClientSetup) (Client, error) {
 		c, err := soundClient(s)
@@ -109,7 +109,7 @@ func do(bend func(sound func(string, *http.Request) (*http.Response, error), ide
 	}}
 }
 
-// with is a sound client with another setup.
+// with is a correct client with another setup.
 func with(bend func(*ClientSetup)) Driver {
 	return Driver{Client: func(s ClientSetup) (Client, error) {
 		bend(&s)
@@ -119,7 +119,7 @@ func with(bend func(*ClientSetup)) Driver {
 
 type doFunc = func(string, *http.Request) (*http.Response, error)
 
-// praise makes a success of everything.
+// praise turns every response into a success.
 func praise(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
 	response, err := usual(identity, r)
 	if err != nil {
@@ -145,8 +145,8 @@ func insist(usual doFunc, identity string, r *http.Request) (response *http.Resp
 	return response, err
 }
 
-// naive is a client as one would write it first: it reads everything, and takes
-// whatever connection there is.
+// naive is a client as a first attempt might be: it reads everything, and uses any
+// connection.
 func naive(s ClientSetup) (Client, error) {
 	fresh, err := machine.NewClient(s.Machine)
 	tr := &http.Transport{DisableKeepAlives: true}
@@ -197,7 +197,7 @@ func naive(s ClientSetup) (Client, error) {
 	}}, err
 }
 
-// answersAll is a client that counts no questions.
+// answersAll is a client that does not count questions.
 func answersAll(s ClientSetup) (Client, error) {
 	fresh, err := machine.NewClient(s.Machine)
 	tr := &http.Transport{DisableKeepAlives: true}
@@ -230,7 +230,7 @@ func answersAll(s ClientSetup) (Client, error) {
 	}}, err
 }
 
-// oneForAll gives all connections of a server the state of one.
+// oneForAll gives all connections of a server the same state.
 func oneForAll(auth *nethttp.Authenticator) func(context.Context, net.Conn) context.Context {
 	one := auth.ConnContext(context.Background(), nil)
 	return func(ctx context.Context, _ net.Conn) context.Context { return joined{ctx, one} }
@@ -248,7 +248,7 @@ func (j joined) Value(key any) any {
 	return j.Context.Value(key)
 }
 
-// oneByOne is a listener that takes a connection when the one before has been closed.
+// oneByOne is a listener that accepts a connection when the one before has been closed.
 type oneByOne struct {
 	net.Listener
 	turn chan struct{}
@@ -273,10 +273,10 @@ func (t *turn) Close() error {
 	return t.Conn.Close()
 }
 
-// saboteurs are drivers that do one thing wrong, by the check that is to find it.
+// saboteurs are drivers with one fault each, by the check that must find it.
 var saboteurs = []struct {
 	check, name string
-	leaks       bool // and that is all that is wrong
+	leaks       bool // the leak is the only fault
 	driver      Driver
 }{
 	{"client_completes", "does not authenticate", false, with(func(s *ClientSetup) { s.Machine.Schemes = nil })},
@@ -377,7 +377,7 @@ var saboteurs = []struct {
 		return c, err
 	}}},
 
-	{"server_completes", "runs the handler for nobody", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
+	{"server_completes", "never runs the handler", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Handler("", w, r) })
 	}, nil)}},
 	{"server_completes", "does not stop", true, Driver{Server: func(s ServerSetup) (func(), error) {
@@ -466,10 +466,10 @@ var saboteurs = []struct {
 		})
 	}, nil)}},
 	{"server_ends", "has no limits", false, Driver{Server: serverWith(nil, limitless)}},
-	{"server_ends", "gives nobody more time", false, Driver{Server: hurried}},
+	{"server_ends", "gives authenticated requests no more time", false, Driver{Server: hurried}},
 	{"server_one_resource", "reads request-targets by itself", false, Driver{Server: serverWith(func(s ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.RequestURI = r.URL.EscapedPath() // what is left of an absolute form, or of what looks like one
+			r.RequestURI = r.URL.EscapedPath() // the rest of an absolute form, or of what looks like one
 			h.ServeHTTP(w, r)
 		})
 	}, nil)}},
@@ -514,7 +514,7 @@ func limitless(auth *nethttp.Authenticator) func(context.Context, net.Conn) cont
 	return auth.ConnContext
 }
 
-// hurried bounds the time of requests that are authenticated as well.
+// hurried also limits the time of authenticated requests.
 func hurried(s ServerSetup) (func(), error) {
 	return serverWith(func(_ ServerSetup, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -527,7 +527,7 @@ func hurried(s ServerSetup) (func(), error) {
 // limited is a ResponseWriter without deadlines.
 type limited struct{ http.ResponseWriter }
 
-// keeping is a listener whose connections close for their clients only.
+// keeping is a listener on which connections are closed only by their clients.
 type keeping struct{ net.Listener }
 
 func (l keeping) Accept() (net.Conn, error) {
@@ -539,8 +539,8 @@ type kept struct{ net.Conn }
 
 func (c kept) Close() error { return c.Conn.(*numbered).Conn.(*net.TCPConn).CloseWrite() }
 
-// headsOnly serves whatever stands on a connection, one head after the other, and lets nobody in who
-// does not say who he is.
+// headsOnly reads one header after the other from a connection, whatever it contains,
+// and rejects unauthenticated requests.
 func headsOnly(s ServerSetup) (func(), error) {
 	var all sync.WaitGroup
 	var conns sync.Map
@@ -581,7 +581,7 @@ func headsOnly(s ServerSetup) (func(), error) {
 	}, nil
 }
 
-// changed is a ResponseWriter that changes the head of a response.
+// changed is a ResponseWriter that changes the header of a response.
 type changed struct {
 	http.ResponseWriter
 	change func(http.Header, int) int
@@ -591,7 +591,7 @@ func (c *changed) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(c.change(c.Header(), status))
 }
 
-// discard is a ResponseWriter to nowhere.
+// discard is a ResponseWriter that discards the response.
 type discard struct{}
 
 func (discard) Header() http.Header         { return http.Header{} }
@@ -638,7 +638,7 @@ func forHTTP3(c check) bool {
 // none is no HTTP/3.
 type none struct{ HTTP3 }
 
-// A driver is looked at for what it says that it does.
+// A driver is tested only for what it declares.
 func TestChecksOfHalves(t *testing.T) {
 	if err := Check(func() Driver { return Driver{} }); err == nil {
 		t.Error("nothing passed for a driver")

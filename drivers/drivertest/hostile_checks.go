@@ -14,14 +14,15 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// hostile is a server that does not keep to the rules.
+// hostile is a server that breaks the protocol.
 type hostile struct {
 	name string
-	// says is its response to a request, the nth of all from 1. elsewhere is another origin.
+	// says writes the response to the nth request, from 1. elsewhere is another origin.
 	says func(w http.ResponseWriter, r *http.Request, n int, elsewhere string)
 }
 
-// challenges returns a hostile server that answers each request with 401 and such challenges.
+// challenges returns a hostile server that answers each request with 401 and the
+// challenges of of.
 func challenges(name string, of func(n int, elsewhere string) []string) hostile {
 	return hostile{name, func(w http.ResponseWriter, r *http.Request, n int, elsewhere string) {
 		w.Header()["Www-Authenticate"] = of(n, elsewhere)
@@ -29,7 +30,8 @@ func challenges(name string, of func(n int, elsewhere string) []string) hostile 
 	}}
 }
 
-// after returns one that begins a handshake of NTLM, and answers its first token with something else.
+// after returns a hostile server that begins a handshake of NTLM, and answers its first
+// token with something else.
 func after(name string, says func(w http.ResponseWriter, r *http.Request, elsewhere string)) hostile {
 	return hostile{name, func(w http.ResponseWriter, r *http.Request, _ int, elsewhere string) {
 		if r.Header.Get("Authorization") == "" {
@@ -41,14 +43,15 @@ func after(name string, says func(w http.ResponseWriter, r *http.Request, elsewh
 	}}
 }
 
-// digests returns the challenge of Digest with other parameters.
+// digests returns a challenge of Digest with other parameters.
 func digests(name, format string) hostile {
 	return challenges(name, func(n int, elsewhere string) []string {
 		return []string{"Digest " + strings.NewReplacer("@N", fmt.Sprint(n), "@E", elsewhere).Replace(format)}
 	})
 }
 
-// ntlmChallenge is the server's message of NTLM, whose parts stand where name and info say: length, room and offset.
+// ntlmChallenge returns the server's message of NTLM. name and info are its security
+// buffers: length, capacity and offset.
 func ntlmChallenge(flags uint32, name, info [3]uint32, payload string) string {
 	field := func(b []byte, f [3]uint32) []byte {
 		b = binary.LittleEndian.AppendUint16(b, uint16(f[0]))
@@ -63,7 +66,7 @@ func ntlmChallenge(flags uint32, name, info [3]uint32, payload string) string {
 	return string(b) + payload
 }
 
-// hostiles are the servers.
+// hostiles returns the servers.
 func hostiles() []hostile {
 	many := func(of string) []string {
 		list := make([]string, 3000)
@@ -151,7 +154,7 @@ func hostiles() []hostile {
 	return list
 }
 
-// realNTLM is the mechanism itself, of which the kit has a client only.
+// realNTLM returns the NTLM mechanism itself, as a client only.
 func realNTLM() pair {
 	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	m, err := ntlm.New(ntlm.Config{})
@@ -162,7 +165,7 @@ func realNTLM() pair {
 }
 
 func (k *kit) clientHostile() {
-	var stranger atomic.Int32 // requests with credentials that came to another origin
+	var stranger atomic.Int32 // requests with credentials that arrived at another origin
 	other := k.raw(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" || r.Header.Get("Proxy-Authorization") != "" {
 			stranger.Add(1)
@@ -193,7 +196,7 @@ func (k *kit) clientHostile() {
 			k.errorf("%s: a request to another origin afterwards: %v", h.name, o)
 		}
 		if stranger.Swap(0) > 0 {
-			k.errorf("%s: credentials came to another origin", h.name)
+			k.errorf("%s: credentials were sent to another origin", h.name)
 		}
 		c.Close()
 		s.CloseClientConnections()
@@ -201,7 +204,8 @@ func (k *kit) clientHostile() {
 	k.clientCuts()
 }
 
-// clientCuts breaks off the challenge within a handshake behind each of its bytes, and lets one come a byte at a time.
+// clientCuts ends the challenge within a handshake after each of its bytes, and sends
+// one a byte at a time.
 func (k *kit) clientCuts() {
 	const head = "HTTP/1.1 401 Unauthorized\r\n"
 	second := head + "WWW-Authenticate: NTLM " + base64Of(ntlmChallenge(0xe2898215, [3]uint32{}, [3]uint32{4, 4, 56}, "\x00\x00\x00\x00")) + "\r\nContent-Length: 4\r\n\r\nbody"
@@ -216,10 +220,10 @@ func (k *kit) clientCuts() {
 			return false
 		})
 		if o := k.do(k.ctx, c, "", "GET", w.url, nil); o.err == nil && o.status < 400 {
-			k.errorf("a challenge that breaks off behind %d bytes: %v", cut, o)
+			k.errorf("a challenge cut after %d bytes: %v", cut, o)
 		}
 		if n := w.requests.Load(); n == 0 || n > most {
-			k.errorf("a challenge that breaks off behind %d bytes: %d requests", cut, n)
+			k.errorf("a challenge cut after %d bytes: %d requests", cut, n)
 		}
 	}
 	w := k.script(func(conn io.Writer, _ *http.Request) bool {
@@ -231,9 +235,9 @@ func (k *kit) clientCuts() {
 	defer cancel()
 	start := time.Now()
 	if o := k.do(ctx, c, "", "GET", w.url, nil); o.err == nil {
-		k.errorf("a header that comes a byte at a time: %v", o)
+		k.errorf("a header sent a byte at a time: %v", o)
 	}
 	if took := time.Since(start); took > k.grace {
-		k.errorf("a header that comes a byte at a time: the request took %v, its context %v", took, 3*drop)
+		k.errorf("a header sent a byte at a time: the request took %v, its context %v", took, 3*drop)
 	}
 }

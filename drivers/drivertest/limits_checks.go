@@ -13,17 +13,18 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/patience"
 )
 
-// shortly are limits that a check can wait for, and that a right request keeps on a slow machine.
+// shortly are limits that a check can wait for, and that a valid request meets on a
+// slow machine.
 var shortly = drive.Limits{Header: 2 * time.Second, Idle: 2 * time.Second, Request: 2 * time.Second}
 
-// unlimited are limits that no check comes to: how long a request takes when a hundred are under way is for the
-// machine to say.
+// unlimited are limits that no check reaches: how long a request takes when a hundred
+// are running depends on the machine.
 var unlimited = drive.Limits{Header: 2 * patience.Bound, Idle: 2 * patience.Bound, Request: 2 * patience.Bound}
 
-// drop is how often a client that drips sends a byte.
+// drop is the interval at which a dripping client sends a byte.
 const drop = 100 * time.Millisecond
 
-// drips writes a byte now and then, until the connection takes no more.
+// drips writes a byte now and then, until the connection accepts no more.
 func drips(w io.Writer) {
 	for {
 		if _, err := w.Write([]byte("a")); err != nil {
@@ -33,8 +34,8 @@ func drips(w io.Writer) {
 	}
 }
 
-// serverEnds opens connections that hold on to the server without authenticating. Each of them has to
-// end, and none may keep a right login waiting.
+// serverEnds opens connections that occupy the server without authenticating. Each of
+// them must be ended, and none may delay a valid login.
 func (k *kit) serverEnds() {
 	s := k.serve(func(s *ServerSetup) { s.Limits = shortly }, basic(), twoLegs())
 	leg := "Authorization: NTLM " + base64Of("toy/NTLM:i1:u=alice")
@@ -62,20 +63,20 @@ func (k *kit) serverEnds() {
 			}
 			io.Copy(io.Discard, c.r)
 			if k.ctx.Err() != nil {
-				k.errorf("%s stays", h.name)
+				k.errorf("%s is still connected", h.name)
 			}
 			c.close()
 		})
 	}
 	deaf := k.dial(s.url, "alice")
-	all.Go(func() { // requests whose responses are not read
+	all.Go(func() { // requests with responses that the client does not read
 		for requests := bytes.Repeat([]byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 2000); ; {
 			if _, err := deaf.conn.Write(requests); err != nil {
 				break
 			}
 		}
 		if k.ctx.Err() != nil {
-			k.errorf("a client that reads no response stays")
+			k.errorf("a client that reads no response is still connected")
 		}
 	})
 	k.slowly(s)
@@ -85,7 +86,8 @@ func (k *kit) serverEnds() {
 	}
 }
 
-// slowly sends a request of alice whose body takes longer than a client has that is not authenticated.
+// slowly sends a request of alice with a body that takes longer than an unauthenticated
+// client is allowed.
 func (k *kit) slowly(s *served) {
 	c := k.dial(s.url, "alice", basic())
 	n := int(2*shortly.Request/drop) + 1
@@ -98,11 +100,11 @@ func (k *kit) slowly(s *served) {
 	}
 	response, err := http.ReadResponse(c.r, nil)
 	if err != nil {
-		k.errorf("the slow body of a request that is authenticated: %v", err)
+		k.errorf("the slow body of an authenticated request: %v", err)
 		return
 	}
 	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "alice:"+strings.Repeat("a", n) {
-		k.errorf("the slow body of a request that is authenticated: status %d, %v", response.StatusCode, err)
+		k.errorf("the slow body of an authenticated request: status %d, %v", response.StatusCode, err)
 	}
 }
 
@@ -126,7 +128,7 @@ func (k *kit) serverEndsStreams() {
 			all.Go(func() { drips(str) })
 			io.Copy(io.Discard, str)
 			if k.ctx.Err() != nil {
-				k.errorf("%s stays", h.name)
+				k.errorf("%s is still connected", h.name)
 			}
 			str.Reset()
 		})
@@ -140,7 +142,7 @@ func (k *kit) serverEndsStreams() {
 	select {
 	case <-idle.Done():
 	case <-k.ctx.Done():
-		k.errorf("a connection without a request stays")
+		k.errorf("a connection without a request is still open")
 		idle.Close()
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// people are who there is, with passwords. The default identity is alice.
+// people are the users and their passwords. The default identity is alice.
 var people = map[string]string{"alice": "wonder", "bob": "builder", "carol": "carrel", "dave": "diver"}
 
-// pair is a scheme as both sides have it.
+// pair is a scheme for both peers.
 type pair struct {
 	name   string
 	client scheme.Client
 	server scheme.Server
 	bound  bool          // to its connection
-	source answer.Source // of a client whose questions are more than a password's, or nil
+	source answer.Source // for a client that is asked more than a password, or nil
 }
 
-// mechanisms are toys under the names of schemes.
+// mechanism returns a toy under the name of a scheme.
 func mechanism(name, as string, t gsstoy.Toy) pair {
 	traits, _ := scheme.TraitsOf(as)
 	t.Asks = true
@@ -46,7 +46,8 @@ func mutual() pair {
 	return mechanism("mutual", scheme.Negotiate, gsstoy.Toy{Legs: 2, Bound: true, Final: true, Mutual: true, Fresh: true})
 }
 
-// oneLeg is what Kerberos is like: it needs no connection, and the server proves itself.
+// oneLeg returns a mechanism like Kerberos: it needs no connection, and authenticates
+// the server.
 func oneLeg() pair {
 	return mechanism("one leg", scheme.Negotiate, gsstoy.Toy{Legs: 1, Final: true, Mutual: true})
 }
@@ -67,17 +68,17 @@ func digestPair() pair {
 	return pair{"Digest", c, s, false, nil}
 }
 
-// pairs are all of them.
+// pairs returns all of them.
 func pairs() []pair {
 	return []pair{basic(), digestPair(), twoLegs(), threeLegs(), mutual(), oneLeg()}
 }
 
-// offered are those that a server under test offers.
+// offered returns those that a server under test offers.
 func (k *kit) offered() []pair {
 	return slices.DeleteFunc(pairs(), func(p pair) bool { return k.d.HTTP3 != nil && p.bound })
 }
 
-// logins are everybody's own passwords: an identity is its own name.
+// logins answers with each user's own password: an identity is its own user name.
 func logins(passwords map[string]string) answer.Source {
 	return answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 		need, ok := q.(gss.NeedCredential)

@@ -12,8 +12,8 @@ import (
 
 // The checks of what a request is: for which resource, and whether it may be a replay.
 
-// notTargets are request-targets that are none (RFC 9112 section 3.2), by method, and
-// what a reader of its own may make of them.
+// notTargets are invalid request-targets (RFC 9112 section 3.2), by method. A second
+// reader may take them for something else.
 var notTargets = []struct{ method, target string }{
 	{"GET", "https:/secret"}, {"GET", "x:/secret"}, {"GET", "http:/a://b/c"}, {"GET", "x:/public/y://h/admin"}, {"GET", "http:/public/a://b/admin/delete?all=1"},
 	{"GET", "http:secret"}, {"GET", "http://"}, {"GET", "http:///secret"}, {"GET", "http://:80/"}, {"GET", "http://user@h/"}, {"GET", "http://u:p@h/secret"}, {"GET", "ftp://h/secret"},
@@ -34,7 +34,8 @@ func (k *kit) serverTargets() {
 		c := k.dial(s.url, "alice", basic())
 		defer c.close()
 		c.to.URI = target
-		// A request that a server takes for its front's is no proof of anything here.
+		// A server that attributes the request to a front server proves nothing, so that each
+		// request has a connection of its own.
 		_, o := c.exchange(method, "", "Authorization: Basic "+base64Of("alice:"+people["alice"]), "Connection: close")
 		return o
 	}

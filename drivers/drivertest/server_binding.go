@@ -39,7 +39,7 @@ func selfSigned(hosts ...string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
-// serverBinding is BIND-1 for a whole server.
+// serverBinding checks BIND-1 for a whole server.
 func (k *kit) serverBinding() {
 	var certs []tls.Certificate
 	for _, hosts := range [][]string{{"one.example"}, {"two.example", "both.example"}, {"both.example"}, {"one.example"}} {

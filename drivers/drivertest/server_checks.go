@@ -16,38 +16,38 @@ import (
 )
 
 var serverChecks = []check{
-	{"server_completes", "every scheme, of one leg or of several, gets to the handler under the user's name, and its final token to the client", (*kit).serverCompletes, nil},
-	{"server_refuses", "without credentials, or with wrong ones, the response is 401 with a challenge of each scheme that can run there, and the handler does not run", (*kit).serverRefuses, nil},
-	{"server_unavailable", "while no client can be judged the response is 503 with Retry-After and without a challenge, what is missing for one user is a 401, and when it is over clients are served", (*kit).serverUnavailable, nil},
+	{"server_completes", "every scheme, of one leg or of several, reaches the handler under the user's name, and its final token reaches the client", (*kit).serverCompletes, nil},
+	{"server_refuses", "without credentials, or with wrong ones, the response is 401 with a challenge of each scheme that is possible there, and the handler does not run", (*kit).serverRefuses, nil},
+	{"server_unavailable", "while no client can be judged the response is 503 with Retry-After and without a challenge, missing data of one user results in a 401, and afterwards clients are served again", (*kit).serverUnavailable, nil},
 	{"server_handler_waits", "the handler does not run before the last leg", (*kit).serverWaits, overHTTP1},
 	{"server_legs_stay", "a leg counts on the connection of its handshake only", (*kit).serverLegs, overHTTP1},
-	{"server_identity_stays", "an identity that a connection carries counts on that one only", (*kit).serverIdentity, overHTTP1},
+	{"server_identity_stays", "an identity bound to a connection is used on that connection only", (*kit).serverIdentity, overHTTP1},
 	{"server_identities_apart", "no request runs under another user's name, however many connections there are at once", (*kit).serverCrowd, nil},
-	{"server_body_once", "a body that came with every leg reaches the handler whole and once, over the handshake's connection", (*kit).serverBody, nil},
-	{"server_body_stays_one", "a body that is a run of requests is none of them, however long it is and whoever sends it", (*kit).serverSmuggling, overHTTP1},
-	{"server_one_reading", "what a request is and where it ends is what RFC 9112 says, whatever its body is and whichever credentials it has: no handler sees another one, as anybody, and what is refused is answered once", (*kit).serverReadings, overHTTP1},
-	{"server_one_reading_http3", "what a request is over HTTP/3 is what RFC 9114 says: no handler sees one that is malformed, or a body that is not the whole as one that is", (*kit).serverStreams, overHTTP3},
-	{"server_takes_nonsense", "credentials that do not parse are refused, and the server goes on", (*kit).serverNonsense, nil},
-	{"server_half_requests", "requests that break off, or stand still, keep nobody from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
-	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server goes on", (*kit).serverHeader, nil},
-	{"server_drain_bounded", "a body without end that comes without credentials is not read to it, and the server goes on", (*kit).serverDrain, nil},
-	{"server_ends", "a connection that does not authenticate ends within the limits, whatever it does, and a request that is authenticated has time", (*kit).serverEnds, limiting},
+	{"server_body_once", "a body sent with every leg reaches the handler completely and once, over the handshake's connection", (*kit).serverBody, nil},
+	{"server_body_stays_one", "a body that consists of requests is never read as requests, however long it is and whatever credentials come with it", (*kit).serverSmuggling, overHTTP1},
+	{"server_one_reading", "what a request is and where it ends follows RFC 9112, whatever its body and credentials: no handler sees another request, under any user, and a refused message is answered once", (*kit).serverReadings, overHTTP1},
+	{"server_one_reading_http3", "what a request is over HTTP/3 follows RFC 9114: no handler sees a malformed request, or an incomplete body as a complete one", (*kit).serverStreams, overHTTP3},
+	{"server_takes_nonsense", "malformed credentials are refused, and the server continues", (*kit).serverNonsense, nil},
+	{"server_half_requests", "requests that break off or stall prevent no other request from being served, and reach no handler", (*kit).serverHalves, overHTTP1},
+	{"server_header_bounded", "a request with ten megabytes of header is refused, and the server continues", (*kit).serverHeader, nil},
+	{"server_drain_bounded", "an endless body without credentials is not read to the end, and the server continues", (*kit).serverDrain, nil},
+	{"server_ends", "a connection that does not authenticate ends within the limits, whatever it does, and an authenticated request may take longer", (*kit).serverEnds, limiting},
 	{"server_ends_streams", "a stream that does not authenticate ends within the limits, and so does a connection without one", (*kit).serverEndsStreams, overHTTP3},
-	{"server_one_resource", "a request-target that is none is answered with 400 and reaches no handler, and of the others the handler sees the path that stands in them", (*kit).serverTargets, ownTargets},
-	{"server_too_early", "a request in early data that has credentials, or a method that is not safe, is answered with 425, without a challenge, and the connection goes on", (*kit).serverTooEarly, nil},
-	{"server_context", "a question's context ends when the client has gone", (*kit).serverContext, hearing},
-	{"server_soak", "a hundred clients that close their connections at random get nothing in another's name, are served when it is calm, and leave no connection", (*kit).serverSoak, nil},
-	{"server_binding", "a login that is bound to another server's certificate is refused, whatever server name its sender asks for and whichever of its certificates the server shows; one that is bound to the certificate shown is not", (*kit).serverBinding, binding},
+	{"server_one_resource", "an invalid request-target is answered with 400 and reaches no handler; of a valid one the handler sees the path as it was sent", (*kit).serverTargets, ownTargets},
+	{"server_too_early", "a request in early data with credentials, or with an unsafe method, is answered with 425, without a challenge, and the connection remains open", (*kit).serverTooEarly, nil},
+	{"server_context", "a question's context ends when the client disconnects", (*kit).serverContext, hearing},
+	{"server_soak", "a hundred clients that close their connections at random get no response for another user, are served when the faults end, and leave no connection", (*kit).serverSoak, nil},
+	{"server_binding", "a login bound to another server's certificate is refused, whatever server name the client sends and whichever of its certificates the server shows; a login bound to the certificate shown is accepted", (*kit).serverBinding, binding},
 }
 
 // served is a server under test.
 type served struct {
 	url     string
 	handled atomic.Int32
-	heard   func(user, body string) // called for what reached the handler whole, if not nil
+	heard   func(user, body string) // called for each body that reached the handler completely, if not nil
 }
 
-// serve starts one.
+// serve starts a server.
 func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	s := &served{}
 	setup := ServerSetup{Source: k.source, Handler: s.handle, Limits: unlimited}
@@ -87,7 +87,7 @@ func (k *kit) serve(tune func(*ServerSetup), ps ...pair) *served {
 	return s
 }
 
-// handle writes who it was, and the body.
+// handle responds with the user and the body.
 func (s *served) handle(user string, w http.ResponseWriter, r *http.Request) {
 	s.handled.Add(1)
 	body, err := io.ReadAll(r.Body)
@@ -126,7 +126,7 @@ func (k *kit) serverRefuses() {
 		for _, p := range all {
 			name := p.server.Traits().Name
 			if want := !(p.bound && k.d.HTTP3 != nil); strings.Contains(field, name) != want {
-				k.errorf("no credentials: that there is a challenge of %s is %v, want %v", name, !want, want)
+				k.errorf("no credentials: a challenge of %s: %v, want %v", name, !want, want)
 			}
 		}
 	}
@@ -153,8 +153,8 @@ func (k *kit) serverRefuses() {
 
 func (k *kit) serverUnavailable() {
 	for _, p := range k.offered() {
-		var store atomic.Pointer[gss.Answer] // its answer, where it has another one than the usual
-		var known atomic.Bool                // and that for the users alone that it knows
+		var store atomic.Pointer[gss.Answer] // its answer, if it is not the usual one
+		var known atomic.Bool                // and only for the users that it knows
 		answers := func(a gss.Answer) { store.Store(&a) }
 		s := k.serve(func(setup *ServerSetup) {
 			usual := setup.Source
@@ -182,7 +182,7 @@ func (k *kit) serverUnavailable() {
 				k.errorf("%s, the store is down: Retry-After %q, want %s", p.name, got, want.field)
 			}
 			if got := c.last.Header.Values("WWW-Authenticate"); len(got) > 0 {
-				k.errorf("%s, the store is down: there is a challenge, so that clients take their password for wrong", p.name)
+				k.errorf("%s, the store is down: there is a challenge, so that clients consider their password wrong", p.name)
 			}
 			if _, o := c.exchange("GET", ""); o.err != nil || o.status != 401 {
 				k.errorf("%s, the connection's next request, without credentials: %v, want 401", p.name, o)
@@ -233,7 +233,7 @@ func (k *kit) serverLegs() {
 		a := k.dial(s.url, "alice", p)
 		b := k.dial(s.url, "alice", p)
 		here, there, legs := a.conn, b.conn, 0
-		a.legs = func() { // after the second 401, which answers the first token, it goes on elsewhere
+		a.legs = func() { // after the second 401, which answers the first token, it continues on another connection
 			if legs++; legs == 2 {
 				a.conn, a.r = b.conn, b.r
 			}
@@ -241,9 +241,9 @@ func (k *kit) serverLegs() {
 				k.errorf("%s: the handler ran", p.name)
 			}
 		}
-		// Where it is refused, the client may well begin anew over there.
+		// If that is refused, the client may start again on the new connection.
 		if o := a.request("GET", ""); legs < 3 {
-			k.errorf("%s: the second leg came over another connection, and was not refused: %v", p.name, o)
+			k.errorf("%s: the second leg was sent on another connection and not refused: %v", p.name, o)
 		}
 		here.Close()
 		there.Close()
@@ -267,7 +267,7 @@ func (k *kit) serverIdentity() {
 		k.errorf("another connection, without credentials: %v, want 401", o)
 	}
 	if s.handled.Load() != before {
-		k.errorf("the handler ran for a connection that nobody authenticated")
+		k.errorf("the handler ran for an unauthenticated connection")
 	}
 	if o := b.request("GET", ""); !o.ok("bob", "") {
 		k.errorf("bob on a connection of his own: %v", o)
@@ -299,8 +299,8 @@ func (k *kit) serverBody() {
 		c := k.dial(s.url, "alice", p)
 		body := "a small body"
 		if p.bound {
-			// It opens with a token: a first 401 may close the connection rather than
-			// read so much, the answer to a leg may not.
+			// It starts with a token: a server may close the connection after a first
+			// 401 rather than read so much, but not after the answer to a leg.
 			body, c.lease = text, machine.Lease{Scheme: p.client.Traits().Name}
 		}
 		if o := c.request("POST", body); !o.ok("alice", body) {
@@ -379,8 +379,8 @@ func (k *kit) serverHalves() {
 		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 	} {
 		for _, then := range []func(*caller){
-			func(*caller) {},                   // it stands still
-			func(c *caller) { c.conn.Close() }, // it breaks off
+			func(*caller) {},                   // it stalls
+			func(c *caller) { c.conn.Close() }, // it disconnects
 			func(c *caller) { c.conn.(*net.TCPConn).CloseWrite() },
 			func(c *caller) { c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
 		} {
@@ -470,6 +470,6 @@ func (k *kit) serverContext() {
 	select {
 	case <-ended:
 	case <-k.ctx.Done():
-		k.errorf("the client has gone, and the question's context goes on")
+		k.errorf("the client has disconnected, but the question's context has not ended")
 	}
 }

@@ -30,32 +30,33 @@ type site struct {
 	fresh  machine.Server
 	source answer.Source
 
-	// What it does wrong, or harshly.
+	// Its faults, and strict behavior.
 	closeAfter int         // closes a connection with its nth response, 0 never
 	rough      atomic.Bool // closes connections at random
-	noProof    bool        // leaves the final token out
-	closing    atomic.Bool // closes in place of answering a proof, or a user that is known already
+	noProof    bool        // omits the final token
+	closing    atomic.Bool // closes instead of answering a proof, or a user that has authenticated
 	http2      bool
 
-	// heard is told of a body that reached the handler. Unless given, it keeps the body in mind.
+	// heard is called for a body that reached the handler. By default it records the
+	// body.
 	heard  func(user, body string, err error)
 	open   atomic.Int64 // connections of TCP
-	proofs atomic.Int32 // that came while it was closing
+	proofs atomic.Int32 // received while it was closing
 
 	mu     sync.Mutex
 	visits []visit
-	bodies []string // what the handler got
-	faults []string // legs that did not fit their connection
+	bodies []string // what the handler received
+	faults []string // legs on the wrong connection
 }
 
-// visit is one request as it came.
+// visit is a request as it was received.
 type visit struct {
 	conn  string
 	proto int
 	auth  string // the scheme
 }
 
-// connState is a connection's.
+// connState is the state of a connection.
 type connState struct {
 	mu       sync.Mutex
 	server   machine.Server
@@ -67,7 +68,7 @@ type connKey struct{}
 // aborter closes a connection of HTTP/3.
 type aborter func()
 
-// site starts a server that offers the schemes. tune may change it before.
+// site starts a server that offers the schemes. tune may change it first.
 func (k *kit) site(tune func(*site), ps ...pair) *site {
 	var conf machine.ServerConfig
 	for _, p := range ps {
@@ -86,7 +87,7 @@ func (k *kit) site(tune func(*site), ps ...pair) *site {
 	return s
 }
 
-// raw starts a server with a handler of the check's own.
+// raw starts a server with a handler of the check.
 func (k *kit) raw(h http.HandlerFunc) *site {
 	s := &site{k: k}
 	s.start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +103,7 @@ func (s *site) start(h http.Handler) {
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, &connState{server: s.fresh})
 	}
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // what clients do wrong is found otherwise
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the checks find what clients do wrong
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
@@ -126,11 +127,11 @@ func (s *site) start(h http.Handler) {
 	}
 }
 
-// startHTTP3 serves by HTTP/3 and, on the same port, by HTTP/1.1.
+// startHTTP3 serves HTTP/3 and, on the same port, HTTP/1.1.
 func (s *site) startHTTP3(h http.Handler) {
 	var packets net.PacketConn
 	err := errors.New("not tried")
-	for range 100 { // the port of one may be somebody's of the other
+	for range 100 { // a free port of one protocol may be in use in the other
 		if packets, err = net.ListenPacket("udp", s.Listener.Addr().String()); err == nil {
 			break
 		}
@@ -152,7 +153,7 @@ func (s *site) startHTTP3(h http.Handler) {
 	})
 }
 
-// note keeps the request in mind.
+// note records the request.
 func (s *site) note(r *http.Request) {
 	auth, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	s.mu.Lock()
@@ -160,21 +161,21 @@ func (s *site) note(r *http.Request) {
 	s.visits = append(s.visits, visit{r.RemoteAddr, r.ProtoMajor, auth})
 }
 
-// seen is how many requests came.
+// seen returns the number of requests received.
 func (s *site) seen() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.visits)
 }
 
-// handled are the bodies that the handler got.
+// handled returns the bodies that the handler received.
 func (s *site) handled() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.bodies...)
 }
 
-// keep is what is done with a body.
+// keep records a body.
 func (s *site) keep(_, body string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,10 +185,10 @@ func (s *site) keep(_, body string, err error) {
 	}
 }
 
-// stumbles reports whether now is the time for something to go wrong.
+// stumbles reports whether a fault should happen now.
 func (s *site) stumbles() bool { return s.rough.Load() && rand.IntN(12) == 0 }
 
-// abort closes the request's connection, whatever was said on it, or else its stream.
+// abort closes the request's connection, or its stream.
 func abort(r *http.Request) {
 	if abort, ok := r.Context().Value(connKey{}).(aborter); ok && rand.IntN(2) == 0 {
 		abort()
@@ -195,11 +196,11 @@ func abort(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// serve authenticates, and then writes who it was and what the body was.
+// serve authenticates, and then responds with the user and the body.
 func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	s.note(r)
 	c, ok := r.Context().Value(connKey{}).(*connState)
-	if !ok || r.ProtoMajor > 1 { // its stream's own
+	if !ok || r.ProtoMajor > 1 { // the stream's own
 		c = &connState{server: s.fresh}
 	}
 	c.mu.Lock()
@@ -216,7 +217,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	q, refused := in.AtOrigin()
 	if refused != 0 {
-		s.k.errorf("%s %q is a request for no resource", r.Method, r.RequestURI)
+		s.k.errorf("%s %q is an invalid request-target", r.Method, r.RequestURI)
 		http.Error(w, "no", refused)
 		return
 	}
@@ -266,7 +267,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// judged reports whether credentials have come to their end: taken, or refused.
+// judged reports whether credentials were accepted or refused.
 func judged(act machine.Action) bool {
 	switch a := act.(type) {
 	case machine.Accept:
@@ -283,7 +284,7 @@ func challenge(w http.ResponseWriter, field string, cs header.Challenges) {
 	}
 }
 
-// run steps the connection's machine, and answers what it asks.
+// run steps the connection's machine, and answers its questions.
 func (s *site) run(r *http.Request, c *connState, e machine.Event) machine.Action {
 	for range 16 {
 		next, acts, err := c.server.Step(entropy.Env(), e)
@@ -301,14 +302,14 @@ func (s *site) run(r *http.Request, c *connState, e machine.Event) machine.Actio
 	return nil
 }
 
-// identity is the kit's own, by TLS.
+// identity is the kit's own identity for TLS.
 type identity struct {
 	certificates []tls.Certificate
 	roots        *x509.CertPool
 }
 
-// certificate is the one that the kit's servers show, and its callers and clients trust. Its key is one that signs quickly:
-// the soaks make thousands of handshakes.
+// certificate returns the certificate that the kit's servers show, and its callers and
+// clients trust. Its key signs quickly, because the soaks make thousands of handshakes.
 var certificate = sync.OnceValue(func() identity {
 	c, err := selfSigned("127.0.0.1", "localhost")
 	if err != nil {

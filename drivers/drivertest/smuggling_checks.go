@@ -9,8 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
 )
 
-// serverReadings sends messages that two readers may read differently, with each kind of credentials, on
-// connections that carry an identity and on such that do not.
+// serverReadings sends messages that two readers may read differently, with each kind
+// of credentials, on connections with and without an identity.
 func (k *kit) serverReadings() {
 	rightly, bound := "Basic "+base64Of("bob:"+people["bob"]), threeLegs()
 	var seen smuggle.Sightings
@@ -52,8 +52,9 @@ func (k *kit) serverReadings() {
 	}
 }
 
-// carrying returns a connection to a server, and alice's if her handshake is to have gone over it. A
-// handshake whose connection closes begins anew: a busy proxy may lose the other end of it.
+// carrying returns a connection to a server, authenticated as alice if handshake is
+// set. If the connection closes during the handshake it starts again, because a busy
+// proxy may lose the upstream connection.
 func (k *kit) carrying(s *served, p pair, handshake bool) (net.Conn, *bufio.Reader) {
 	for try := 1; ; try++ {
 		c := k.dial(s.url, "alice", p)

@@ -11,23 +11,24 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
 )
 
-// The frames of HTTP/3 that a request has (RFC 9114 section 7.2).
+// The frames of a request in HTTP/3 (RFC 9114 section 7.2).
 const (
 	frameData    = 0
 	frameHeaders = 1
 )
 
-// quicFrame is a frame.
+// quicFrame returns a frame.
 func quicFrame(kind uint64, payload string) string {
 	return varint(kind) + varint(uint64(len(payload))) + payload
 }
 
-// varint is an integer of QUIC, in four bytes (RFC 9000 section 16).
+// varint returns an integer of QUIC, in four bytes (RFC 9000 section 16).
 func varint(n uint64) string {
 	return string([]byte{0x80 | byte(n>>24), byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// section is a field section of literals (RFC 9204 section 4.5.6): names and values in turns.
+// section returns a field section of literals (RFC 9204 section 4.5.6) from alternating
+// names and values.
 func section(fields ...string) string {
 	b := []byte{0, 0}
 	for i, text := range fields {
@@ -50,18 +51,18 @@ func section(fields ...string) string {
 	return string(b)
 }
 
-// stream3 is what a stream says. Its path has the tag @T, its authority is @A, and its credentials are @C, where it
-// has any.
+// stream3 is the content of a stream. In its path @T stands for the tag, in its
+// authority @A, and @C for its credentials, if it has any.
 type stream3 struct {
 	name    string
 	fields  []string
-	then    string // the frames behind the header's
+	then    string // the frames after the header's
 	verdict smuggle.Verdict
 	method  string
 	body    string
 }
 
-// streams are requests over HTTP/3 as they are not to be.
+// streams returns invalid requests over HTTP/3.
 func streams(inner string) (list []stream3) {
 	pseudo := func(method, path string) []string {
 		return []string{":method", method, ":scheme", "https", ":authority", "@A", ":path", path}
@@ -104,7 +105,7 @@ func streams(inner string) (list []stream3) {
 	}
 	for i := 0; i < 8; i += 2 { // one that is missing, and one that comes late
 		missing := smuggle.Refused
-		if usual[i] == ":scheme" { // which quic-go does without, and no handler hears of
+		if usual[i] == ":scheme" { // quic-go does not require it, and no handler sees it
 			missing = smuggle.Either
 		}
 		add("no "+usual[i], append(append([]string{}, usual[:i]...), usual[i+2:]...), "", missing, "")
@@ -126,14 +127,16 @@ func streams(inner string) (list []stream3) {
 	add("a frame of HTTP/2", usual, quicFrame(8, "x")+data, smuggle.Breaks, inner)
 	add("settings", usual, quicFrame(4, "")+data, smuggle.Breaks, inner)
 	add("a frame that is unknown", usual, quicFrame(0x21, "x")+data, smuggle.Whole, inner)
-	// quic-go takes the end of the stream for the body's, within a frame too. Only the client itself can end it.
+	// quic-go takes the end of the stream for the end of the body, even within a frame.
+	// Only the client can end it.
 	add("half a frame", usual, data[:len(data)/2], smuggle.Breaks, data[len(data)-len(inner):len(data)/2])
 	add("credentials for a proxy", with("proxy-authorization", "Basic "+base64Of("bob:"+people["bob"])), "", smuggle.Whole, "")
 	add("two credentials", with("authorization", "Basic "+base64Of("bob:"+people["bob"]), "authorization", "Basic "+base64Of("carol:"+people["carol"])), "", smuggle.Refused, "")
 	return list
 }
 
-// serverStreams sends requests over HTTP/3 that are none, or that two readers may read differently.
+// serverStreams sends requests over HTTP/3 that are invalid, or that two readers may
+// read differently.
 func (k *kit) serverStreams() {
 	var seen smuggle.Sightings
 	s := k.serve(func(s *ServerSetup) { s.Handler = seen.Handle }, basic())
@@ -164,7 +167,7 @@ func (k *kit) serverStreams() {
 			seen.Take()
 			k.say(c, quicFrame(frameHeaders, section(fields...))+x.then)
 			k.judge(x, credentials.name, credentials.user, seen.Take())
-			if x.verdict != smuggle.Whole { // it may end its connection, and this side learns of that at any time
+			if x.verdict != smuggle.Whole { // the server may end its connection, and the client learns of it at any time
 				c.close()
 				c = nil
 			}
@@ -172,7 +175,7 @@ func (k *kit) serverStreams() {
 	}
 }
 
-// say opens a stream, says a text on it, and reads to the end of what comes.
+// say opens a stream, writes text to it, and reads until the end.
 func (k *kit) say(c *caller, text string) {
 	stream, err := c.http3.Open(k.ctx)
 	if err != nil {
@@ -187,7 +190,7 @@ func (k *kit) say(c *caller, text string) {
 	}
 }
 
-// judge looks at what the server made of a stream.
+// judge checks how the server read a stream.
 func (k *kit) judge(x stream3, credentials, user string, seen []smuggle.Sighting) {
 	what := fmt.Sprintf("%s %s, %s", x.method, x.name, credentials)
 	for _, g := range seen {
@@ -197,13 +200,13 @@ func (k *kit) judge(x stream3, credentials, user string, seen []smuggle.Sighting
 		case g.User != user || g.Method != x.method:
 			k.errorf("%s: the handler saw it as %s of %q", what, g.Method, g.User)
 		case x.verdict == smuggle.Refused:
-			k.errorf("%s: the handler saw a request that is malformed", what)
+			k.errorf("%s: the handler saw a malformed request", what)
 		case g.Whole && x.verdict == smuggle.Broken:
-			k.errorf("%s: the handler saw a body that is broken as the whole of %.60q", what, g.Body)
+			k.errorf("%s: the handler saw an incomplete body as the complete %.60q", what, g.Body)
 		case g.Whole && g.Body != x.body:
 			k.errorf("%s: the handler saw the body %.60q", what, g.Body)
 		case !g.Whole && x.verdict == smuggle.Whole:
-			k.errorf("%s: the handler saw a broken body", what)
+			k.errorf("%s: the handler saw an incomplete body", what)
 		}
 	}
 	if x.verdict == smuggle.Whole && user != "" && len(seen) != 1 {

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// The soak: a hundred clients at once, on connections that close when nobody expects it. Each
-// request says in its body whose it is.
+// The soak: a hundred concurrent clients, on connections that close at random. Each
+// request names its user in its body.
 const (
-	soakClients  = 25 // of each of the people
-	soakRequests = 4  // of each client
+	soakClients  = 25 // for each user
+	soakRequests = 4  // for each client
 )
 
-// Connections are counted where they are TCP's. One of QUIC that a client gave up is open to its
-// server for as long as its silence is borne, whatever the client did.
+// Only TCP connections are counted. A QUIC connection that a client gave up remains
+// open at its server until the idle timeout, whatever the client did.
 
-// soak runs the clients, each with chances of its own.
+// soak runs the clients, each with a random source of its own.
 func soak(request func(user string, chance *rand.Rand)) {
 	var n atomic.Uint64
 	crowd(soakClients, func(user string) {
@@ -37,7 +37,7 @@ func (k *kit) clientSoak() {
 			s.rough.Store(true)
 			s.heard = func(user, body string, err error) {
 				if err == nil && body != user {
-					k.errorf("%s: a request of %s came in the name of %s", p.name, body, user)
+					k.errorf("%s: a request of %s was made under the name of %s", p.name, body, user)
 				}
 			}
 		}, p)
@@ -45,7 +45,7 @@ func (k *kit) clientSoak() {
 		soak(func(user string, chance *rand.Rand) {
 			ctx, cancel := context.WithCancel(k.ctx)
 			defer cancel()
-			if chance.IntN(4) == 0 { // it gives up, somewhere
+			if chance.IntN(4) == 0 { // it gives up at some point
 				stop := time.AfterFunc(time.Duration(chance.IntN(3000))*time.Microsecond, cancel)
 				defer stop.Stop()
 			}
@@ -56,7 +56,7 @@ func (k *kit) clientSoak() {
 		s.rough.Store(false)
 		crowd(1, func(user string) {
 			if o := k.do(k.ctx, c, user, "POST", s.URL, strings.NewReader(user)); !o.ok(user, user) {
-				k.errorf("%s: a request of %s when all is calm: %v", p.name, user, o)
+				k.errorf("%s: a request of %s after the faults ended: %v", p.name, user, o)
 			}
 		})
 		c.Close()
@@ -79,7 +79,7 @@ func (k *kit) serverSoak() {
 		}, p)
 		s.heard = func(user, body string) {
 			if body != user {
-				k.errorf("%s: a request of %s ran in the name of %s", p.name, body, user)
+				k.errorf("%s: a request of %s ran under the name of %s", p.name, body, user)
 			}
 		}
 		soak(func(user string, chance *rand.Rand) {
@@ -94,7 +94,7 @@ func (k *kit) serverSoak() {
 					c.end(end)
 				}
 			}
-			if chance.IntN(4) == 0 { // without waiting for what comes
+			if chance.IntN(4) == 0 { // without waiting for the response
 				c.sent = func() { c.end(end) }
 			}
 			for range 2 {
@@ -108,7 +108,7 @@ func (k *kit) serverSoak() {
 			c := k.dial(s.url, user, p)
 			defer c.close()
 			if o := c.request("POST", user); !o.ok(user, user) {
-				k.errorf("%s: a request of %s when all is calm: %v", p.name, user, o)
+				k.errorf("%s: a request of %s after the faults ended: %v", p.name, user, o)
 			}
 		})
 		if !k.emptied(p.name, &open) {
@@ -117,7 +117,7 @@ func (k *kit) serverSoak() {
 	}
 }
 
-// end leaves a connection in one of three ways.
+// end ends a connection in one of three ways.
 func (c *caller) end(how int) {
 	tcp, ok := c.conn.(*net.TCPConn)
 	switch {
@@ -130,7 +130,7 @@ func (c *caller) end(how int) {
 	c.close()
 }
 
-// emptied waits until no connection is open any more, and reports whether it came to that.
+// emptied waits until no connection is open, and reports whether that happened.
 func (k *kit) emptied(what string, open *atomic.Int64) bool {
 	falls(func() int { return int(open.Load()) }, k.grace, func() bool { return open.Load() == 0 })
 	n := open.Load()
@@ -140,7 +140,7 @@ func (k *kit) emptied(what string, open *atomic.Int64) bool {
 	return n == 0
 }
 
-// counting is a listener that knows how many of its connections are open.
+// counting is a listener that counts its open connections.
 type counting struct {
 	net.Listener
 	open *atomic.Int64

@@ -12,11 +12,11 @@ import (
 // wire is a server of bytes, for responses that net/http would not write.
 type wire struct {
 	url      string
-	requests atomic.Int32 // whose heads came whole
+	requests atomic.Int32 // requests with a complete header
 }
 
-// wire starts one. say answers a request by its number, from 1, and the connection is closed
-// after it.
+// wire starts a server. say answers the nth request, from 1, and then the connection is
+// closed.
 func (k *kit) wire(say func(conn net.Conn, n int)) *wire {
 	return k.wired(func(w *wire, conn net.Conn) {
 		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
@@ -25,7 +25,7 @@ func (k *kit) wire(say func(conn net.Conn, n int)) *wire {
 	})
 }
 
-// script starts one whose connections go on for as long as say reports so.
+// script starts a server on which a connection continues as long as say returns true.
 func (k *kit) script(say func(conn io.Writer, r *http.Request) bool) *wire {
 	return k.wired(func(w *wire, conn net.Conn) {
 		in := bufio.NewReader(conn)
@@ -43,7 +43,7 @@ func (k *kit) script(say func(conn io.Writer, r *http.Request) bool) *wire {
 	})
 }
 
-// wired starts one that does with its connections as serve does.
+// wired starts a server that calls serve for each connection.
 func (k *kit) wired(serve func(*wire, net.Conn)) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
