@@ -12,8 +12,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// A body that breaks off, or in which a chunk is malformed, is not handed on as a whole one, and nothing behind it is
-// taken for a request.
+// An incomplete body, or one with a malformed chunk, does not reach the handler as a
+// complete one, and nothing after it is read as a request.
 func TestBrokenBodies(t *testing.T) {
 	h := newHost(t, nil, false, scheme.BasicServer("r", scheme.AskVerifier))
 	for name, body := range map[string]string{
@@ -39,7 +39,7 @@ func TestBrokenBodies(t *testing.T) {
 	requirement.Held(t, "unit:broken_body", "R9112-8-1")
 }
 
-// A coding that is not chunked alone leaves open where the request ends.
+// With a transfer coding other than chunked alone, the end of the request is unknown.
 func TestCodingUnknown(t *testing.T) {
 	for _, auth := range []string{rightly, wrongly, "X: y"} {
 		for _, coding := range []string{"identity", "identity\r\nContent-Length: 3", "chunked\r\nTransfer-Encoding: identity"} {

@@ -24,63 +24,69 @@ import (
 
 // The defaults of a [ClientConfig].
 const (
-	// DefaultClientDrain bounds, in bytes, the content of a challenge, beyond which its connection
-	// is given up.
+	// DefaultClientDrain bounds, in bytes, the content of a challenge. If there is more
+	// its connection is closed.
 	DefaultClientDrain = 256 << 10
-	// DefaultExpectTimeout is how long a body that can be sent once waits for 100 (Continue).
+	// DefaultExpectTimeout is how long a one-shot body waits for 100 (Continue).
 	DefaultExpectTimeout = time.Second
 
-	// MaxIdle bounds the connections that a Transport keeps idle, and MaxIdlePerKey those of one
-	// server and identity.
+	// MaxIdle bounds the idle connections of a Transport, and MaxIdlePerKey those of
+	// one server and identity.
 	MaxIdle       = drive.DefaultMaxIdle
 	MaxIdlePerKey = drive.DefaultMaxPerKey
 
 	maxInformational = 8
 )
 
-// Error says why an exchange ended without a response that may be used.
+// Error describes why an exchange ended without a usable response.
 type Error = drive.Error
 
 // ClientConfig configures a [Transport].
 type ClientConfig struct {
 	_ struct{}
 
-	// Machine are the schemes and the policy.
+	// Machine configures the schemes and the policy.
 	Machine machine.ClientConfig
-	// Source answers what the schemes ask, with the context that Do was given. Nil declines everything.
+	// Source answers the schemes' questions, with the context that was passed to Do. A
+	// nil Source declines every question.
 	//
-	// A Source may answer by that context, and so for several users. Where Identity names none it is asked
-	// again before a connection that was authenticated by its answers serves another request: the same
-	// questions, once for each request. Any other answer takes another connection, and so does an answer that
-	// holds a pointer and is no gss.Subject. A Source that prompts or looks things up should keep its answers,
-	// or let Identity name users.
+	// A Source may base its answers on that context, and so serve several users. For
+	// requests for which Identity returns "" it is asked again before a connection that
+	// was authenticated by its answers serves another request: the same questions, once
+	// for each request. If an answer differs, or if it holds a pointer and is not a
+	// gss.Subject, the request gets another connection. A Source that prompts or looks
+	// things up should cache its answers, or Identity should name the users.
 	Source answer.Source
-	// Identity names the user that a request acts for, as sources see it in gss.Target.Identity; nil is
-	// "" for all. Connections and what was learned of peers are never shared between identities (HTA-9), and
-	// those of a named one are used again without asking Source.
+	// Identity returns the name of the user that a request acts for, which sources see
+	// as gss.Target.Identity; nil means "" for all. Connections and facts learned from
+	// peers are never shared between identities, and connections of a named identity
+	// are reused without asking Source.
 	Identity func(*fast.Request) string
-	// BufferBody makes streamed bodies replayable by reading as many bytes of them into memory before
-	// anything is sent. What is longer goes out once at most.
+	// BufferBody makes streamed bodies replayable: up to so many bytes of the body are
+	// read into memory before anything is sent. A longer body is sent at most once.
 	BufferBody int64
-	// MaxDrain bounds the content of a challenge; 0 is DefaultClientDrain.
+	// MaxDrain bounds the content of a challenge. 0 means DefaultClientDrain.
 	MaxDrain int64
-	// Observer, if not nil, sees every step of every machine.
+	// Observer, if not nil, is called for every step of every machine.
 	Observer drive.Observer
 }
 
-// Transport is a fasthttp.RoundTripper that authenticates: it answers 401 by as many requests as the
-// scheme takes, over one connection, which belongs to one user (see ClientConfig.Source) and goes back to
-// no pool but its own. It may be used by several goroutines at once, and by any number of clients. Make
-// one with [NewTransport], and set it as fasthttp.Client.Transport.
+// Transport is a fasthttp.RoundTripper that authenticates. It answers a 401 response
+// with as many requests as the scheme needs, over one connection, which belongs to one
+// user (see ClientConfig.Source) and is kept in the Transport's own pool. A Transport
+// may be used by several goroutines at once, and by any number of clients. It must be
+// made by [NewTransport] and set as fasthttp.Client.Transport.
 //
-// It dials as the HostClient says (Dial, DialTimeout, TLSConfig, Addr, timeouts, MaxResponseBodySize), and
-// honours the request's timeout for the exchange as a whole. A connection is used again for HostClients of
-// the same TLSConfig (by its pointer), address and buffer size only, and where one dials by a function of its
-// own, for that HostClient only; none of these may change while the HostClient is in use. A request whose
-// connection is lost is sent once more at most, see nethttp.Transport. To go through a proxy, let Dial be that
-// of package connect. A response's body is read whole: StreamBody has no effect. A request that carries
-// an Authorization field of its own, or user information in its URI, is passed through as it is, and not
-// authenticated: its challenge is a response like any other.
+// It dials as the HostClient is configured (Dial, DialTimeout, TLSConfig, Addr,
+// timeouts, MaxResponseBodySize), and applies the request's timeout to the exchange as
+// a whole. A connection is reused only for HostClients with the same TLSConfig
+// (compared by pointer), address and buffer size; a HostClient that dials with a
+// function of its own shares connections with no other. None of these may change while
+// the HostClient is in use. If the connection of a request is lost, the request is sent
+// again at most once, see nethttp.Transport. To use a proxy, set Dial to that of
+// package connect. A response's body is read completely: StreamBody has no effect. A
+// request that has an Authorization field, or user information in its URI, is sent
+// unchanged and not authenticated: its challenge is returned like any other response.
 type Transport struct {
 	hidden.In[Transport] // no output shows what is in it
 
@@ -88,7 +94,8 @@ type Transport struct {
 	client drive.Client[*conn]
 }
 
-// NewTransport makes a Transport. The error says what is wrong with the configuration.
+// NewTransport returns a Transport. The error describes what is wrong with the
+// configuration.
 func NewTransport(c ClientConfig) (*Transport, error) {
 	client, err := machine.NewClient(c.Machine)
 	if err != nil {
@@ -108,22 +115,22 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 // CloseIdleConnections closes the connections that no request is using.
 func (t *Transport) CloseIdleConnections() { t.client.Pool.CloseIdle() }
 
-// RoundTrip implements fasthttp.RoundTripper. A challenge that could not be met is an [*Error]. retry is
-// never true: what may be sent again was.
+// RoundTrip implements fasthttp.RoundTripper. A challenge that could not be met is
+// returned as an [*Error]. retry is always false: a request that may be sent again was.
 func (t *Transport) RoundTrip(hc *fast.HostClient, req *fast.Request, resp *fast.Response) (retry bool, err error) {
 	_, err = t.Do(context.Background(), hc, req, resp)
 	return false, err
 }
 
-// Do is RoundTrip with a context, which counts for all legs and questions together. It tells what
-// was established with the peer.
+// Do is RoundTrip with a context, which applies to all legs and questions together. It
+// also returns what was established with the peer.
 func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Request, resp *fast.Response) (machine.Deliver, error) {
 	if d := req.GetTimeOut(); d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	x := &trip{t: t, hc: hc, req: req, resp: resp}
+	x := &exchange{t: t, hc: hc, req: req, resp: resp}
 	x.own = len(req.Header.Peek(header.Authorization)) > 0 || len(req.URI().Username()) > 0
 	if t.config.Identity != nil {
 		x.identity = t.config.Identity(req)
@@ -138,7 +145,7 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 		err = fast.ErrTimeout
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-	case refused: // its connection may go on
+	case refused: // the connection may still be usable
 		resp.Reset()
 		err = failed
 	}
@@ -159,8 +166,8 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 	return d, nil
 }
 
-// trip is one exchange.
-type trip struct {
+// exchange is the state of one exchange.
+type exchange struct {
 	t        *Transport
 	hc       *fast.HostClient
 	req      *fast.Request
@@ -168,12 +175,12 @@ type trip struct {
 	identity string
 	own      bool // the application authenticates itself
 
-	body   []byte // replayable
-	stream bool   // of which there is only one
-	spent  bool   // and of it some is gone
+	body   []byte // a replayable body
+	stream bool   // a one-shot body
+	spent  bool   // some of it has been consumed
 }
 
-func (x *trip) exchange(ctx context.Context) (machine.Deliver, *drive.Held[*conn], error) {
+func (x *exchange) exchange(ctx context.Context) (machine.Deliver, *drive.Held[*conn], error) {
 	kind, err := x.readBody()
 	if err != nil {
 		return machine.Deliver{}, nil, err
@@ -196,8 +203,8 @@ func (x *trip) exchange(ctx context.Context) (machine.Deliver, *drive.Held[*conn
 	return e.Run(ctx)
 }
 
-// readBody looks at how often the request's body can be sent.
-func (x *trip) readBody() (machine.Body, error) {
+// readBody determines how often the request's body can be sent.
+func (x *exchange) readBody() (machine.Body, error) {
 	if !x.req.IsBodyStream() {
 		x.body = x.req.Body()
 		if len(x.body) == 0 && !x.req.Header.IsGet() && !x.req.Header.IsHead() {
@@ -224,8 +231,8 @@ func (x *trip) readBody() (machine.Body, error) {
 	return machine.Once, nil
 }
 
-// sum answers what a scheme asks about content.
-func (x *trip) sum(need digest.NeedBodyHash) gss.Answer {
+// sum answers a scheme's question for the hash of a body.
+func (x *exchange) sum(need digest.NeedBodyHash) gss.Answer {
 	switch {
 	case need.Response:
 		return drive.BodyHash(need.Algorithm, x.resp.Body())
@@ -235,9 +242,9 @@ func (x *trip) sum(need digest.NeedBodyHash) gss.Answer {
 	return gss.Declined{}
 }
 
-// owner holds what of a HostClient decides to which server a connection leads, as
-// which client, and how it is read (CONN-1). Functions cannot be compared: a HostClient that dials by
-// one of its own shares connections with no other.
+// owner holds the fields of a HostClient that determine to which server a connection
+// leads, as which client, and how it is read (CONN-1). Functions cannot be compared: a
+// HostClient that dials with a function of its own shares connections with no other.
 type owner struct {
 	client     *fast.HostClient
 	tls        *tls.Config
@@ -256,7 +263,7 @@ func ownerOf(hc *fast.HostClient) owner {
 }
 
 // dial connects as the HostClient would.
-func (x *trip) dial(ctx context.Context, host string) (*conn, error) {
+func (x *exchange) dial(ctx context.Context, host string) (*conn, error) {
 	addr, _, _ := strings.Cut(x.hc.Addr, ",")
 	addr = fast.AddMissingPort(addr, x.hc.IsTLS)
 	var raw net.Conn
@@ -291,7 +298,7 @@ func (x *trip) dial(ctx context.Context, host string) (*conn, error) {
 	return c, nil
 }
 
-// secure speaks TLS, with HTTP/1.1 inside.
+// secure starts TLS, with HTTP/1.1 inside.
 func (c *conn) secure(ctx context.Context, config *tls.Config, host string) error {
 	config = config.Clone()
 	if config == nil {

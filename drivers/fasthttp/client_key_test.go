@@ -25,7 +25,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// personal is a certificate for a client, signed by itself.
+// personal returns a self-signed certificate for a client.
 func personal(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -40,10 +40,10 @@ func personal(t *testing.T, name string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// A Transport that several HostClients share dials as each of them says, and hands
-// none the connection that another one has dialed: not a client certificate's, not
-// one without verification, not one by another way.
-func TestHostClientsHaveConnectionsOfTheirOwn(t *testing.T) {
+// A Transport shared by several HostClients dials as each of them is configured, and
+// never uses a connection for one that another one has dialed, with another client
+// certificate, without verification, or another way.
+func TestHostClientsShareNoConnection(t *testing.T) {
 	origin := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who := "nobody"
 		if len(r.TLS.PeerCertificates) > 0 {
@@ -103,8 +103,8 @@ func TestHostClientsHaveConnectionsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// fasthttp makes a HostClient anew for each host that it has not seen for a while;
-// where it dials by no function of its own the connection is found again.
+// fasthttp makes a new HostClient for each host that it has not used for a while. If it
+// dials without a function of its own, the connection is found again.
 func TestHostClientsOfOneConfiguration(t *testing.T) {
 	server, client := toys()
 	s := newSite(t, false, server)
@@ -116,12 +116,12 @@ func TestHostClientsOfOneConfiguration(t *testing.T) {
 			t.Fatal(resp.StatusCode(), err)
 		}
 	}
-	if n := s.requests.Load(); n != 5 { // a bare one, two legs, and two on the same connection
+	if n := s.requests.Load(); n != 5 { // one without credentials, two legs, and two on the same connection
 		t.Errorf("%d requests, want 5", n)
 	}
 }
 
-// A URI whose port is none leads nowhere.
+// An invalid port in a URI is an error.
 func TestInvalidPorts(t *testing.T) {
 	tr := newTransport(t, nil)
 	for _, authority := range []string{"h.example:99999", "h.example:0", "[::1]:65536", "a:b:80"} {

@@ -40,7 +40,8 @@ func newTransport(t testing.TB, tune func(*fasthttp.ClientConfig), schemes ...sc
 	return tr
 }
 
-// site is net/http's server behind nethttp's door, which says who came with what.
+// site is a server of net/http with nethttp's Authenticator. It responds with the user
+// and the body.
 type site struct {
 	*httptest.Server
 	requests atomic.Int32
@@ -82,8 +83,8 @@ func newSite(t testing.TB, secure bool, schemes ...scheme.Server) *site {
 	return s
 }
 
-// TestTransportInClient: a fasthttp.Client that knows nothing of authentication, with and without TLS, to
-// which NTLM is bound.
+// TestTransportInClient: a fasthttp.Client without any knowledge of authentication,
+// with and without TLS, to which NTLM is bound.
 func TestTransportInClient(t *testing.T) {
 	plain, both := digests(t)
 	server, err := ntlm.New(ntlm.Config{Computer: "WWW", ChannelBinding: gss.Require})
@@ -129,8 +130,8 @@ func TestTransportInClient(t *testing.T) {
 	}
 }
 
-// TestTransportBodies: a body that is read once reaches its handler once, as it is, buffered or by
-// Expect; one that is covered by the proof needs to be there again.
+// TestTransportBodies: a one-shot body reaches its handler once and unchanged, by
+// buffering or by Expect; one that is covered by the proof must be readable again.
 func TestTransportBodies(t *testing.T) {
 	const size = 100_000
 	for name, c := range map[string]struct {
@@ -141,7 +142,7 @@ func TestTransportBodies(t *testing.T) {
 		fails    bool
 	}{
 		"a known length":           {digest.Auth, 0, size, 2, false},
-		"no length":                {digest.Auth, 0, -1, 1, true}, // it went with the first request
+		"no length":                {digest.Auth, 0, -1, 1, true}, // it was sent with the first request
 		"buffered":                 {digest.Auth, size, size, 2, false},
 		"buffered without length":  {digest.Auth, size, -1, 2, false},
 		"more than is buffered":    {digest.Auth, size - 1, -1, 1, true},
@@ -174,7 +175,7 @@ func TestTransportBodies(t *testing.T) {
 	}
 }
 
-// silent takes requests' headers, and says nothing.
+// silent accepts requests' headers, and does not respond.
 func silent(t testing.TB) (url string, arrived <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -211,8 +212,8 @@ func silent(t testing.TB) (url string, arrived <-chan struct{}) {
 	return "http://" + l.Addr().String(), heads
 }
 
-// TestTransportContext: a context ends a request wherever it is, also where deadlines of other kinds
-// come and go.
+// TestTransportContext: a context ends a request at any time, even if deadlines of
+// other kinds are set and removed.
 func TestTransportContext(t *testing.T) {
 	_, client := digests(t)
 	at, arrived := silent(t)
@@ -242,7 +243,8 @@ func TestTransportContext(t *testing.T) {
 			t.Errorf("%s: %d connections are kept", name, n)
 		}
 	}
-	// It ends between a request and the deadline for its response, which must not lift it.
+	// The context ends between a request and the deadline for its response, which must
+	// not lift it.
 	ctx, cancel := context.WithCancel(t.Context())
 	hc := hostOf(at)
 	hc.ReadTimeout = time.Hour
@@ -262,11 +264,11 @@ func TestTransportContext(t *testing.T) {
 	}
 }
 
-// ending is a connection whose context ends with its first write.
+// ending is a connection on which the first write ends the context.
 type ending struct {
 	net.Conn
 	cancel context.CancelFunc
-	over   chan struct{} // closed when the end has come down here
+	over   chan struct{} // closed when the end has reached the connection
 	once   sync.Once
 }
 
@@ -285,7 +287,7 @@ func (c *ending) SetDeadline(at time.Time) error {
 	return err
 }
 
-// TestTransportIdle: an idle connection closes by itself, and there is a bound to how many there are.
+// TestTransportIdle: an idle connection closes by itself, and their number is bounded.
 func TestTransportIdle(t *testing.T) {
 	server, client := digests(t)
 	s := newSite(t, false, server)
@@ -328,8 +330,8 @@ func TestTransportIdle(t *testing.T) {
 	eventually(t, "an idle connection's end", func() bool { return tr.Idle() == 0 && s.open.Load() == 0 })
 }
 
-// TestTransportOwnAuthorization: what the application says for itself goes through as it is, and so does
-// the answer.
+// TestTransportOwnAuthorization: if the application sets Authorization, the request is
+// sent unchanged, and the response is returned unchanged.
 func TestTransportOwnAuthorization(t *testing.T) {
 	server, client := digests(t)
 	for name, c := range map[string]struct {
@@ -358,7 +360,7 @@ func TestTransportOwnAuthorization(t *testing.T) {
 	}
 }
 
-// TestTransportForm: the arguments of a form are a body, with every leg.
+// TestTransportForm: the arguments of a form are a body, sent with every leg.
 func TestTransportForm(t *testing.T) {
 	server, client := digests(t)
 	s := newSite(t, false, server)

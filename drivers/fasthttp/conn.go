@@ -23,15 +23,15 @@ import (
 // conn is a connection of a client's. It implements drive.Conn.
 type conn struct {
 	net.Conn
-	binding gss.Binding
-	br      *bufio.Reader
-	bw      *bufio.Writer
-	trip    *trip           // that uses it; nil while it is idle
-	ctx     context.Context // the trip's, which ends reads and writes
-	release func() bool     // ends its power over them
-	wrote   int64           // bytes
-	spent   bool            // the peer closes it after its last response
-	dead    bool            // it failed
+	binding  gss.Binding
+	br       *bufio.Reader
+	bw       *bufio.Writer
+	exchange *exchange       // the exchange that uses it; nil while it is idle
+	ctx      context.Context // the exchange's context, which ends reads and writes
+	release  func() bool     // detaches the context
+	wrote    int64           // bytes written
+	spent    bool            // the peer closes it after its last response
+	dead     bool            // it failed
 }
 
 // Write implements io.Writer.
@@ -51,30 +51,31 @@ func (c *conn) buffers(hc *fast.HostClient) {
 	c.br, c.bw = bufio.NewReaderSize(c.Conn, size), bufio.NewWriter(c)
 }
 
-// past is a deadline that is over.
+// past is a deadline that has expired.
 var past = time.Unix(1, 0)
 
-// serve gives the connection to a trip, whose context ends reads and writes.
-func (c *conn) serve(x *trip, ctx context.Context) {
-	if c.trip == x {
+// serve assigns the connection to an exchange, and lets its context end reads and
+// writes.
+func (c *conn) serve(x *exchange, ctx context.Context) {
+	if c.exchange == x {
 		return
 	}
-	c.trip, c.ctx = x, ctx
+	c.exchange, c.ctx = x, ctx
 	c.SetDeadline(time.Time{})
 	end := c.Conn
 	c.release = context.AfterFunc(ctx, func() { end.SetDeadline(past) })
 }
 
-// rest takes it from its trip.
+// rest detaches the connection from its exchange.
 func (c *conn) rest() {
 	if c.release != nil {
 		c.release()
 	}
-	c.trip, c.ctx, c.release = nil, nil, nil
+	c.exchange, c.ctx, c.release = nil, nil, nil
 }
 
-// within gives a deadline to reads or writes, 0 for none. It does not lift one that the context's end
-// has set.
+// within sets a deadline for reads or writes, 0 for none. It does not lift the deadline
+// that was set when the context ended.
 func (c *conn) within(set func(time.Time) error, d time.Duration) {
 	var at time.Time
 	if d > 0 {
@@ -104,8 +105,8 @@ func (c *conn) Close() {
 // Streams implements drive.Conn.
 func (c *conn) Streams() drive.Streams { return nil }
 
-// send sends the request once more.
-func (x *trip) send(ctx context.Context, c *conn, a machine.Send) (machine.Response, error) {
+// send sends the request for one leg.
+func (x *exchange) send(ctx context.Context, c *conn, a machine.Send) (machine.Response, error) {
 	if c.serve(x, ctx); c.spent || c.dead {
 		return machine.Response{}, &drive.Loss{Err: errGone, Unsent: true}
 	}
@@ -125,8 +126,8 @@ func (x *trip) send(ctx context.Context, c *conn, a machine.Send) (machine.Respo
 	return machine.Response{Status: x.resp.StatusCode(), Header: header.ParseResponse(responseFields{&x.resp.Header}.Values), Close: c.spent, BodySent: sent}, nil
 }
 
-// prepare is the request of one leg, in r.
-func (x *trip) prepare(r *fast.Request, a machine.Send) {
+// prepare stores the request of one leg in r.
+func (x *exchange) prepare(r *fast.Request, a machine.Send) {
 	x.req.Header.CopyTo(&r.Header)
 	r.SetURI(x.req.URI())
 	if r.UseHostHeader = x.req.UseHostHeader; !r.UseHostHeader || len(r.Header.Host()) == 0 {
@@ -134,7 +135,7 @@ func (x *trip) prepare(r *fast.Request, a machine.Send) {
 	}
 	r.Header.SetRequestURIBytes(r.URI().RequestURI())
 	r.Header.Del("Expect")
-	if name := r.URI().Username(); len(name) > 0 { // as fasthttp has it, which writes it for some bodies only
+	if name := r.URI().Username(); len(name) > 0 { // fasthttp would set the field only for some bodies
 		r.Header.Set(header.Authorization, "Basic "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s:%s", name, r.URI().Password())))
 	}
 	if !x.own {
@@ -155,10 +156,10 @@ func (x *trip) prepare(r *fast.Request, a machine.Send) {
 	}
 }
 
-// write sends a request, and tells how much of its body. A body that can be sent once waits
-// for the peer to ask for it, where its length is known.
+// write sends a request, and returns how much of its body was sent. A one-shot body
+// waits until the peer asks for it, if its length is known.
 func (c *conn) write(r *fast.Request, use machine.BodyUse) (machine.Sent, error) {
-	x := c.trip
+	x := c.exchange
 	c.within(c.SetWriteDeadline, x.hc.WriteTimeout)
 	n := x.req.Header.ContentLength()
 	if use != machine.Expect || !x.stream || n < 0 {
@@ -191,8 +192,8 @@ func (c *conn) write(r *fast.Request, use machine.BodyUse) (machine.Sent, error)
 	return machine.SentAll, err
 }
 
-// wanted waits for what the peer says of a body: it wants it if it says 100 (Continue), or
-// nothing for a while.
+// wanted waits for the peer's reaction to an announced body. It reports true after 100
+// (Continue), or if there is no response within some time.
 func (c *conn) wanted() bool {
 	c.within(c.SetReadDeadline, DefaultExpectTimeout)
 	head, err := c.br.Peek(len("HTTP/1.1 100"))
@@ -200,10 +201,10 @@ func (c *conn) wanted() bool {
 	return ok && silent.Timeout() && c.ctx.Err() == nil || bytes.HasSuffix(head, []byte(" 100"))
 }
 
-// read reads the final response, and reports whether anything of one came. The
-// content of a challenge has a bound of its own.
+// read reads the final response, and reports whether any of it arrived. The content of
+// a challenge has a separate bound.
 func (c *conn) read(a machine.Send) (heard bool, err error) {
-	x := c.trip
+	x := c.exchange
 	c.within(c.SetReadDeadline, x.hc.ReadTimeout)
 	for range maxInformational {
 		x.resp.Reset()
@@ -227,7 +228,7 @@ func (c *conn) read(a machine.Send) (heard bool, err error) {
 			limit = int(x.t.config.MaxDrain)
 		}
 		err := x.resp.ReadBody(c.br, limit)
-		if err == fast.ErrBodyTooLarge && challenge { // it is of no use, and neither is its connection
+		if err == fast.ErrBodyTooLarge && challenge { // the content is not needed, and the connection cannot be kept
 			x.resp.ResetBody()
 			c.spent, err = true, nil
 		}
@@ -236,8 +237,8 @@ func (c *conn) read(a machine.Send) (heard bool, err error) {
 	return heard, errTooMany
 }
 
-// Alive reports whether the peer has not closed an idle connection, nor said something that
-// nobody asked for.
+// Alive reports whether the peer has neither closed an idle connection nor sent
+// anything unsolicited.
 func (c *conn) Alive() bool {
 	c.SetReadDeadline(time.Now().Add(20 * time.Microsecond))
 	defer c.SetReadDeadline(time.Time{})

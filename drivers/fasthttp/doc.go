@@ -1,5 +1,5 @@
-// Package fasthttp authenticates with github.com/valyala/fasthttp: a server middleware and a
-// client's RoundTripper.
+// Package fasthttp authenticates with github.com/valyala/fasthttp. It has server
+// middleware and a RoundTripper for clients.
 //
 // A server:
 //
@@ -13,20 +13,22 @@
 //	transport, err := fasthttp.NewTransport(fasthttp.ClientConfig{Machine: schemes, Source: login})
 //	client := &fast.Client{Transport: transport}
 //
-// By itself fasthttp has no limit in time, reads bodies of up to 4 MB, and forms of any size, before it calls
-// a handler, sends 100 (Continue) to each client that waits for it, and ends its service when the
-// process has no descriptor left. Install and drive.Patient see to that; ReadBufferSize bounds the
-// header, and its default of 4 KiB is too small for Kerberos.
+// By default fasthttp has no time limits. Before it calls a handler it reads bodies of
+// up to 4 MB and forms of any size, and it sends 100 (Continue) to every client that
+// waits for it. When the process has no descriptor left, Serve returns. Install and
+// drive.Patient correct this. ReadBufferSize bounds the header, and its default of 4
+// KiB is too small for Kerberos.
 //
-// With StreamRequestBody the handler reads bodies as they come, and fasthttp does not tell whether a chunk was
-// malformed, behind which no request can be found: the connection closes after a request whose chunks the handler
-// had, and an NTLM login that the connection carried ends with it.
+// With StreamRequestBody the handler reads bodies as they arrive, and fasthttp does not
+// report whether a chunk was malformed, after which the start of the next request is
+// unknown. The connection is therefore closed after a request with chunks that the
+// handler read, and an NTLM login on it ends.
 //
-// Where channel bindings are to be those of the certificate that a connection showed, fasthttp has no
-// context to note it in. A listener has:
+// To bind to the certificate that a connection showed, the certificate must be recorded
+// for each connection. fasthttp has no context for that, but a listener can do it:
 //
 //	bound, err := drive.BindTLS(tlsConfig)
 //	err = server.Serve(tls.NewListener(drive.NoteListener(listener), bound))
 //
-// What fasthttp pools is copied before it is kept.
+// Values from buffers that fasthttp reuses are copied before they are kept.
 package fasthttp

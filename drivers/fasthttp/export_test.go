@@ -1,6 +1,6 @@
 package fasthttp
 
-// Guests is how many connections have a state.
+// Guests returns the number of connections that have a state.
 func (a *Authenticator) Guests() (n int) {
 	a.guests.Range(func(any, any) bool {
 		n++
@@ -9,5 +9,5 @@ func (a *Authenticator) Guests() (n int) {
 	return n
 }
 
-// Idle is how many connections are kept.
+// Idle returns the number of idle connections.
 func (t *Transport) Idle() int { return t.client.Pool.Idle() }

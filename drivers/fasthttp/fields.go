@@ -4,8 +4,8 @@ import (
 	fast "github.com/valyala/fasthttp"
 )
 
-// requestFields and responseFields are fasthttp's headers as package drive wants them. What is read
-// is copied: it stands in buffers that others will use.
+// requestFields and responseFields adapt fasthttp's headers to hop.Header. Values are
+// copied, since they point into buffers that fasthttp reuses.
 
 type requestFields struct{ h *fast.RequestHeader }
 

@@ -18,37 +18,40 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// bounds are what Install made of a server: what holds until a request is authenticated, and what the
-// server's owner wanted for those that are.
+// bounds are the settings of a server that Install changed: what applies until a
+// request is authenticated, and what the server's owner set for authenticated requests.
 type bounds struct {
 	request time.Duration // until a refusal is sent
-	lift    bool          // ReadTimeout is Install's, and ends with authentication
-	whole   bool          // handlers want bodies whole
+	lift    bool          // ReadTimeout was set by Install, and ends with authentication
+	whole   bool          // handlers get the complete body
 	max     func(*fast.RequestHeader) int
 }
 
-// servers are the bounds of the servers that were installed, by weak.Pointer[fast.Server]: a second
-// Authenticator on the same server must not take the first one's for its owner's.
+// servers holds the bounds of the installed servers, by weak.Pointer[fast.Server]: a
+// second Authenticator on the same server must not take the first one's settings for
+// the owner's.
 var servers sync.Map
 
-// Install prepares a server whose handler is behind Wrap. Call it before the server serves, and after
-// its fields are set.
+// Install prepares a server for a handler returned by Wrap. Call it after the server's
+// fields are set and before the server serves.
 //
-//   - It sets ConnState, on top of the hook that is there.
-//   - It sets ReadTimeout and IdleTimeout to [ServerConfig].Limits where they are 0. ReadTimeout, if it
-//     set it, is lifted from requests that Wrap lets pass with a name.
-//   - It sets StreamRequestBody and DisablePreParseMultipartForm, so that a body that was announced
-//     costs nothing before its request is authenticated, and HeaderReceived, on top of the one that is
-//     there, so that not even the start of it is waited for. Where StreamRequestBody was not set, Wrap
-//     then reads the body, up to MaxRequestBodySize, before it calls the handler.
-//   - It sets ExpectHandler, so that clients that wait for 100 (Continue) get it when their request
-//     has been authenticated, and a challenge otherwise, whatever its path. A server with paths that are not
-//     behind Wrap sets an ExpectHandler or ContinueHandler of its own, which is left alone.
+//   - It sets ConnState, and calls the hook that was set before.
+//   - It sets ReadTimeout and IdleTimeout to [ServerConfig].Limits where they are 0. If it
+//     set ReadTimeout, it is lifted for requests that Wrap passes on with a named identity.
+//   - It sets StreamRequestBody and DisablePreParseMultipartForm, so that an announced
+//     body costs nothing before its request is authenticated, and HeaderReceived, which
+//     calls the hook that was set before, so that not even the start of the body is waited
+//     for. If StreamRequestBody was not set, Wrap then reads the body, up to
+//     MaxRequestBodySize, before it calls the handler.
+//   - It sets ExpectHandler, so that clients that wait for 100 (Continue) get it once their
+//     request has been authenticated, and otherwise a challenge, on every path. If a server
+//     has paths that are not behind Wrap, set an ExpectHandler or ContinueHandler, which
+//     Install does not change.
 //
-// fasthttp's Serve returns when the process has no descriptor left for a connection. Serve a
-// drive.Patient listener to go on.
+// fasthttp's Serve returns when the process has no descriptor left for a connection. To
+// continue in that case, serve a drive.Patient listener.
 func (a *Authenticator) Install(s *fast.Server) {
-	if a == nil || a.conf == nil { // lets nothing in
+	if a == nil || a.conf == nil { // refuses every request
 		return
 	}
 	b := a.bound(s)
@@ -57,7 +60,7 @@ func (a *Authenticator) Install(s *fast.Server) {
 		if before != nil {
 			before(c, state)
 		}
-		if !reflect.ValueOf(c).Comparable() { // cannot be told from others
+		if !reflect.ValueOf(c).Comparable() { // cannot be a map key
 			return
 		}
 		switch state {
@@ -108,8 +111,8 @@ func (a *Authenticator) bound(s *fast.Server) *bounds {
 		if tune != nil {
 			c = tune(h)
 		}
-		// Of a streamed body, fasthttp reads so much ahead of the handler, 8 KiB if it may, and is
-		// then content with more.
+		// fasthttp reads this much of a streamed body before it calls the handler, 8
+		// KiB by default. The body may be longer.
 		c.MaxRequestBodySize = 1
 		return c
 	}
@@ -119,9 +122,10 @@ func (a *Authenticator) bound(s *fast.Server) *bounds {
 	return b
 }
 
-// expect judges a request whose client waits for 100 (Continue) (RFC 9110 section 10.1.1). It returns
-// 100 if the body is wanted: the handler is to have it, or the connection is to go on with the next leg of a
-// handshake. Wrap then goes on with the visit.
+// expect judges a request from a client that waits for 100 (Continue) (RFC 9110 section
+// 10.1.1). It returns 100 if the body is needed: the handler reads it, or the
+// connection continues with the next leg of a handshake. Wrap then continues with the
+// visit.
 func (a *Authenticator) expect(ctx *fast.RequestCtx) int {
 	if coversBody(ctx) {
 		return fast.StatusContinue
@@ -146,21 +150,21 @@ func (a *Authenticator) expect(ctx *fast.RequestCtx) int {
 	return ctx.Response.StatusCode()
 }
 
-// coversBody reports whether the credentials are Digest's with qop=auth-int, which cannot be judged
-// without the body.
+// coversBody reports whether the credentials are Digest's with qop=auth-int, which
+// cannot be verified without the body.
 func coversBody(ctx *fast.RequestCtx) bool {
 	qop, _ := header.ParseRequest(requestFields{&ctx.Request.Header}.Values).Authorization.Param("qop")
 	return header.EqualFold(qop, "auth-int")
 }
 
-// wait keeps a visit that was judged until its request comes to Wrap.
+// wait keeps a judged visit until its request reaches Wrap.
 func (g *guest) wait(v *visit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pending = v
 }
 
-// waiting returns the visit that waits, which is then no longer kept; nil if there is none.
+// waiting returns the waiting visit and no longer keeps it; nil if there is none.
 func (g *guest) waiting() *visit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -169,8 +173,8 @@ func (g *guest) waiting() *visit {
 	return v
 }
 
-// between is called before a request and behind it: a visit that waits has not come to Wrap, and the time
-// for a refusal has ended.
+// between is called before and after each request: a visit that still waits has not
+// reached Wrap, and the time for a refusal is over.
 func (g *guest) between(c net.Conn) {
 	g.abandon()
 	if g.limited.Swap(false) {
@@ -178,22 +182,23 @@ func (g *guest) between(c net.Conn) {
 	}
 }
 
-// abandon ends a visit that did not come to Wrap. Its request is no longer its own.
+// abandon ends a visit that did not reach Wrap. Its request may already be reused by
+// fasthttp.
 func (g *guest) abandon() {
 	if v := g.waiting(); v != nil {
 		v.release()
 	}
 }
 
-// lift ends the time for a request that is authenticated.
+// lift removes the deadline of an authenticated request.
 func (v *visit) lift() {
 	if v.g.bounds.lift {
 		v.ctx.Conn().SetReadDeadline(time.Time{}) // FRONT-3
 	}
 }
 
-// limit bounds the time for sending a response to a client that is not authenticated. fasthttp bounds
-// it by its WriteTimeout, if it has one.
+// limit bounds the time for sending a response to an unauthenticated client. fasthttp
+// bounds it by its WriteTimeout, if that is set.
 func (v *visit) limit() {
 	if b := v.g.bounds; b.request > 0 {
 		v.g.limited.Store(true)
@@ -201,8 +206,8 @@ func (v *visit) limit() {
 	}
 }
 
-// fetch reads the body of a request that is authenticated, where the handler wants it whole. It returns
-// the status to refuse the request with, or 0.
+// fetch reads the body of an authenticated request, if the handler gets the complete
+// body. It returns the status to refuse the request with, or 0.
 func (v *visit) fetch() int {
 	if !v.g.bounds.whole || !v.ctx.Request.IsBodyStream() {
 		return 0
@@ -210,11 +215,12 @@ func (v *visit) fetch() int {
 	return v.hold(v.maxBody())
 }
 
-// maxBody is the server's bound on the body of this request, in bytes.
+// maxBody returns the server's bound on the body of this request, in bytes.
 func (v *visit) maxBody() int64 { return int64(v.g.bounds.max(&v.ctx.Request.Header)) }
 
-// hold reads the body into memory, up to max bytes. It returns the status to refuse the request with,
-// or 0. Where it fails the connection closes: nothing tells where the next request begins.
+// hold reads the body into memory, up to max bytes. It returns the status to refuse the
+// request with, or 0. If it fails the connection is closed, since the start of the next
+// request is unknown.
 func (v *visit) hold(max int64) (status int) {
 	defer func() { v.last = v.last || status != 0 }()
 	r := &v.ctx.Request
@@ -236,9 +242,9 @@ func (v *visit) hold(max int64) (status int) {
 	return 0
 }
 
-// ended reports whether a stream that has been read to io.EOF came to the end of its body. fasthttp returns
-// io.EOF as well where the connection ends before the last chunk, and tells the difference to
-// itself alone.
+// ended reports whether a stream that was read to io.EOF reached the end of its body.
+// fasthttp also returns io.EOF if the connection ends before the last chunk, and does
+// not export the difference.
 func ended(stream io.Reader) bool {
 	v := reflect.ValueOf(stream)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
@@ -250,16 +256,17 @@ func ended(stream io.Reader) bool {
 
 var contentLength, transferEncoding, chunked = []byte("Content-Length"), []byte("Transfer-Encoding"), []byte("chunked")
 
-// framing is what the fields of a request say of where its body ends.
+// framing describes where the body of a request ends, according to its fields.
 type framing struct {
 	length bool // Content-Length
 	coded  bool // Transfer-Encoding
-	odd    bool // with more than the one coding, or with another one than chunked
+	odd    bool // more than one coding, or one other than chunked
 }
 
-// framed reads the fields as they came: fasthttp drops Content-Length where there is Transfer-Encoding, which
-// an intermediary that went by the former would take what follows for another client's by, and
-// takes the coding identity for none.
+// framed reads the fields as they were received. If there is Transfer-Encoding fasthttp
+// drops Content-Length, but an intermediary that used it would take the bytes that
+// follow for another client's request. fasthttp also treats the coding identity as
+// none.
 func framed(h *fast.RequestHeader) (f framing) {
 	for line := range bytes.Lines(h.RawHeaders()) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
@@ -274,10 +281,10 @@ func framed(h *fast.RequestHeader) (f framing) {
 	return f
 }
 
-// visit takes the connection for a request, and has the machine judge it; nil if the connection cannot
-// be had.
+// visit reserves the connection for a request, and lets the machine judge it. It
+// returns nil if the connection is not available.
 func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
-	if !g.Enter(context.Background()) { // fasthttp has one request of a connection at a time
+	if !g.Enter(context.Background()) { // fasthttp runs one request of a connection at a time
 		return nil
 	}
 	v := &visit{a: a, g: g, ctx: ctx}
@@ -289,8 +296,8 @@ func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
 	return v
 }
 
-// resume returns the visit of a request, which was judged already if its client waited for
-// 100 (Continue).
+// resume returns the visit of a request. If its client waited for 100 (Continue) the
+// request has already been judged.
 func (a *Authenticator) resume(ctx *fast.RequestCtx) *visit {
 	g := a.guestOf(ctx)
 	if v := g.waiting(); v != nil {

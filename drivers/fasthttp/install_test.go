@@ -25,8 +25,8 @@ const (
 	wrongly = "Authorization: Basic YWxpY2U6Z3Vlc3M=" // alice:guess
 )
 
-// TestFramedTwice: a request with Content-Length and Transfer-Encoding is answered, and its connection
-// closes; one of them alone changes nothing.
+// TestFramedTwice: a request with Content-Length and Transfer-Encoding is answered, and
+// its connection closed; one of them alone changes nothing.
 func TestFramedTwice(t *testing.T) {
 	for _, path := range []string{"installed", "bare"} {
 		h := newHost(t, nil, false, scheme.BasicServer("r", scheme.AskVerifier))
@@ -64,8 +64,8 @@ func TestFramedTwice(t *testing.T) {
 	requirement.Held(t, "unit:framed_twice", "R9112-6.1-1")
 }
 
-// until100 sends a request that waits for 100 (Continue), and its body behind the 100. It returns the
-// final response, and whether there was a 100.
+// until100 sends a request that waits for 100 (Continue), and the body after it. It
+// returns the final response, and whether there was a 100.
 func (l *line) until100(body string, fields ...string) (res *http.Response, text string, continued bool) {
 	l.t.Helper()
 	fmt.Fprintf(l, "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: %d\r\n%s\r\n", len(body), strings.Join(append(fields, ""), "\r\n"))
@@ -87,8 +87,8 @@ func (l *line) until100(body string, fields ...string) (res *http.Response, text
 	}
 }
 
-// TestContinue: a client that waits for 100 (Continue) gets it when it is authenticated, or when a
-// handshake goes on, and otherwise a challenge at once.
+// TestContinue: a client that waits for 100 (Continue) gets it when it is
+// authenticated, or when a handshake continues, and otherwise gets a challenge at once.
 func TestContinue(t *testing.T) {
 	two, _ := toys()
 	leg := func(s string) string { return "Authorization: NTLM " + base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -132,7 +132,7 @@ func TestContinue(t *testing.T) {
 	}
 	requirement.Held(t, "unit:continue_when_judged", "FRONT-6")
 
-	// What the proof covers has to be there before it is judged.
+	// A body that the proof covers must be read before the request is judged.
 	covered, client := digests(t, digest.AuthInt)
 	h := newHost(t, nil, false, covered)
 	c := newClient(t, client)
@@ -151,8 +151,8 @@ func TestContinue(t *testing.T) {
 	}
 }
 
-// TestContinueElsewhere: a server with paths that ask for nothing says itself what it expects, and a request
-// that was judged and went elsewhere does not keep its connection.
+// TestContinueElsewhere: a server with unauthenticated paths handles Expect itself, and
+// a request that was judged but handled elsewhere does not keep its connection.
 func TestContinueElsewhere(t *testing.T) {
 	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerifier)}}, Source: users})
 	if err != nil {
@@ -195,7 +195,8 @@ func TestContinueElsewhere(t *testing.T) {
 	}
 }
 
-// TestBodiesBehind: the handler has bodies as its server wants them, within its server's bound.
+// TestBodiesBehind: the handler gets bodies as its server is configured, within its
+// server's bound.
 func TestBodiesBehind(t *testing.T) {
 	for _, streamed := range []bool{false, true} {
 		h := newHost(t, func(_ *fasthttp.ServerConfig, s *fast.Server) {
@@ -237,7 +238,8 @@ func TestBodiesBehind(t *testing.T) {
 	}
 }
 
-// TestInstallTwice: two Authenticators of one server do not take each other's settings for the server's.
+// TestInstallTwice: two Authenticators of one server do not take each other's settings
+// for the owner's.
 func TestInstallTwice(t *testing.T) {
 	var doors [2]fast.RequestHandler
 	s := &fast.Server{CloseOnShutdown: true, Logger: quiet{}, MaxIdleWorkerDuration: 50 * time.Millisecond}
@@ -259,10 +261,10 @@ func TestInstallTwice(t *testing.T) {
 			t.Errorf("%d: status %d, %q", i, res.StatusCode, body)
 		}
 	}
-	new(fasthttp.Authenticator).Install(s) // which lets nothing in
+	new(fasthttp.Authenticator).Install(s) // refuses every request
 }
 
-// TestAnnouncedBody: a request is answered before the body that it announces has come.
+// TestAnnouncedBody: a request is answered before its announced body has arrived.
 func TestAnnouncedBody(t *testing.T) {
 	h := newHost(t, nil, false, scheme.BasicServer("r", scheme.AskVerifier))
 	for name, says := range map[string]string{
@@ -282,7 +284,7 @@ func TestAnnouncedBody(t *testing.T) {
 	requirement.Held(t, "unit:announced_body", "FRONT-5")
 }
 
-// TestInstallLimits: what a server says itself comes before the limits.
+// TestInstallLimits: limits set by the server's owner take precedence.
 func TestInstallLimits(t *testing.T) {
 	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{
 		Auth:   machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerifier)}},

@@ -20,7 +20,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/long"
 )
 
-// kitDriver is this package as a driver.
+// kitDriver returns this package as a driver for the kit.
 func kitDriver() drivertest.Driver {
 	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true, Binds: true, Thorough: long.Form()}
 }
@@ -95,7 +95,7 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	return kitServe(s, auth.Install, auth.Wrap), nil
 }
 
-// streaming is kitServer with bodies that the handler reads as they come.
+// streaming is kitServer with bodies that the handler reads as they arrive.
 func streaming(s drivertest.ServerSetup) (func(), error) {
 	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits})
 	if err != nil {
@@ -107,13 +107,13 @@ func streaming(s drivertest.ServerSetup) (func(), error) {
 	}, auth.Wrap), nil
 }
 
-// kitServe serves what wrap makes of the kit's handler.
+// kitServe serves the kit's handler, wrapped by wrap.
 func kitServe(s drivertest.ServerSetup, install func(*fast.Server), wrap func(fast.RequestHandler) fast.RequestHandler) (stop func()) {
 	app := func(ctx *fast.RequestCtx) {
 		id, _ := fasthttp.IdentityFrom(ctx)
 		user := strings.Clone(id.Info.Peer)
 		stream := ctx.RequestBodyStream()
-		if stream != nil { // of which the adaptor would take an error's text for the body
+		if stream != nil { // the adaptor would take an error's text for the body
 			body, err := io.ReadAll(stream)
 			stream = &broken{bytes.NewReader(body), err}
 			ctx.Request.SetBodyRaw(nil)
@@ -153,7 +153,7 @@ func (b *broken) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// quiet is a log that nobody reads.
+// quiet is a logger that discards its output.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
@@ -168,15 +168,15 @@ func TestKitStreaming(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: streaming, Deaf: true} })
 }
 
-// BenchmarkServer is P14.
+// BenchmarkServer measures P14.
 func BenchmarkServer(b *testing.B) {
 	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
 		return kitServe(s, func(*fast.Server) {}, func(h fast.RequestHandler) fast.RequestHandler { return h }), nil
 	})
 }
 
-// warm starts the goroutines that fasthttp keeps for the whole process, so that they are no news
-// afterwards: one tells the time, one forgets addresses.
+// warm starts the goroutines that fasthttp keeps for the whole process, so that they
+// are not reported as leaks: one for the time, one for cached addresses.
 func warm(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

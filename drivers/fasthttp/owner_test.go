@@ -13,7 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// hostClient are the fields of fasthttp's HostClient, which a Transport dials by.
+// hostClient lists the fields of fasthttp's HostClient that a Transport uses to dial.
 var hostClient = configtest.Fields{
 	"Addr":           "key: the owner's",
 	"IsTLS":          "key: the owner's, and the scheme",
@@ -46,8 +46,9 @@ var hostClient = configtest.Fields{
 	"StreamResponseBody":        "harmless: has no effect here",
 }
 
-// Every field of a HostClient that decides to which server a connection leads, or as
-// which client, is in the key; a field that fasthttp adds is looked at before it is let in.
+// Every field of a HostClient that determines to which server a connection leads, or as
+// which client, is part of the key. A field that a new version of fasthttp adds must be
+// classified here.
 func TestOwnerHasWhatDialReads(t *testing.T) {
 	configtest.Check[fast.HostClient](t, hostClient)
 	for _, name := range hostClient.Keyed() {
@@ -78,7 +79,7 @@ func TestOwnerHasWhatDialReads(t *testing.T) {
 			}
 		}
 		switch name {
-		case "TLSConfig", "Dial", "DialTimeout": // of which one may not be what the other is
+		case "TLSConfig", "Dial", "DialTimeout": // different values never share a connection
 			if ownerOf(one) == ownerOf(two) {
 				t.Errorf("two HostClients, each with a %s of its own, have one owner", name)
 			}

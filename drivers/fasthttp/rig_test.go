@@ -21,7 +21,7 @@ import (
 
 var users = answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder", "bob": "builder"}), &answer.Memory{Max: 1000})
 
-// alice logs in everywhere.
+// alice answers with the same login for every server.
 var alice = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 	if need, ok := q.(gss.NeedCredential); ok && !need.Rejected {
 		return gss.Password{User: "alice", Password: gss.NewSecret("wonder")}
@@ -29,7 +29,8 @@ var alice = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 	return gss.Declined{}
 })
 
-// digests is Digest for both sides, whose client wants proof.
+// digests returns Digest for both sides, with a client that requires the server's
+// proof.
 func digests(t testing.TB, qops ...digest.QOP) (scheme.Server, scheme.Client) {
 	t.Helper()
 	s, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}, QOPs: qops})
@@ -43,14 +44,15 @@ func digests(t testing.TB, qops ...digest.QOP) (scheme.Server, scheme.Client) {
 	return s, c
 }
 
-// toys is NTLM by a toy of two legs for both sides.
+// toys returns NTLM with a toy of two legs, for both sides.
 func toys() (scheme.Server, scheme.Client) {
 	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	toy := gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true, Asks: true}
 	return scheme.ForMechanism(traits, toy), scheme.FromMechanism(traits, toy)
 }
 
-// certificate is who our servers are by TLS, and who believes it.
+// certificate returns the certificate of the test servers and a configuration that
+// trusts it.
 var certificate = sync.OnceValues(func() (tls.Certificate, *tls.Config) {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()
@@ -59,7 +61,7 @@ var certificate = sync.OnceValues(func() (tls.Certificate, *tls.Config) {
 	return s.TLS.Certificates[0], &tls.Config{RootCAs: roots}
 })
 
-// eventually waits for what happens by itself.
+// eventually waits until a condition is true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -69,7 +71,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// hostOf is a client of one server.
+// hostOf returns a client of one server.
 func hostOf(url string) *fast.HostClient {
 	_, config := certificate()
 	return &fast.HostClient{Addr: url[strings.Index(url, "//")+2:], IsTLS: strings.HasPrefix(url, "https:"), TLSConfig: config}

@@ -33,49 +33,53 @@ const (
 type ServerConfig struct {
 	_ struct{}
 
-	// Auth are the schemes and the policy. Auth.Schemes is required.
+	// Auth configures the schemes and the policy. Auth.Schemes is required.
 	Auth machine.ServerConfig
-	// Source answers what the schemes ask. Nil declines everything.
+	// Source answers the schemes' questions. A nil Source declines every question.
 	Source answer.Source
-	// Certificate are the certificates that this server may show, see drive.Served. Logins are compared
-	// with each of them, on connections whose TLS configuration is not of drive.BindTLS (which needs
-	// drive.NoteListener here); on others with the one that the connection showed. Without either
-	// bindings are unavailable (HTA-19), and bound logins are admitted whatever they are bound to.
+	// Certificate lists the certificates that this server may show, see drive.Served.
+	// With a TLS configuration made by drive.BindTLS (which needs drive.NoteListener
+	// here) a login is compared with the certificate that the connection showed,
+	// otherwise with each of the list. Without either, bindings are unavailable, and
+	// bound logins are admitted whatever they are bound to.
 	Certificate drive.Certificates
-	// SharedFront tells that a request came from an intermediary that carries several clients'
-	// requests on one connection, beside those that say so themselves (Via, Forwarded,
-	// X-Forwarded-For, X-Real-Ip).
+	// SharedFront reports whether a request came from an intermediary that sends the
+	// requests of several clients on one connection. Requests with Via, Forwarded,
+	// X-Forwarded-For or X-Real-Ip are always treated so.
 	SharedFront func(*fast.RequestCtx) bool
-	// AnyScheme takes requests whose absolute form names another scheme than their connection has, as
-	// a front that ends TLS may send them. Otherwise they are answered with 421 (Misdirected
-	// Request).
+	// AnyScheme accepts requests with another scheme in their absolute form than that
+	// of their connection, as a front server that terminates TLS may send them. Without
+	// it such requests are answered with 421 (Misdirected Request).
 	AnyScheme bool
-	// MaxDrain bounds, in bytes, what is read of a streamed body that nobody wants: fasthttp would take the
-	// rest of it for the connection's next request. Beyond it the connection closes with the response. 0
-	// is DefaultMaxDrain.
+	// MaxDrain bounds, in bytes, how much of an unwanted streamed body is read:
+	// fasthttp would take the rest of it for the connection's next request. If there is
+	// more the connection is closed after the response. 0 means DefaultMaxDrain.
 	MaxDrain int64
-	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's qop=auth-int before
-	// the request is authenticated. A request with a larger one is refused. 0 is DefaultMaxBody.
+	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's
+	// qop=auth-int before the request is authenticated. A request with a longer body is
+	// refused. 0 means DefaultMaxBody.
 	MaxBody int64
-	// Limits bound what Install lets clients cost that are not authenticated. HeaderBytes is not
-	// used: fasthttp's bound is Server.ReadBufferSize, 4 KiB by default, which tickets exceed.
+	// Limits bounds what unauthenticated clients may cost, on servers prepared by
+	// Install. HeaderBytes is not used: fasthttp's bound is Server.ReadBufferSize, 4
+	// KiB by default, which tickets exceed.
 	Limits drive.Limits
-	// Timeout bounds the questions of one request: fasthttp does not tell when a client has gone. 0 is
-	// DefaultTimeout.
+	// Timeout bounds the questions of one request, since fasthttp does not report when
+	// a client has disconnected. 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Log, if not nil, is told what became of each request, after its handler.
+	// Log, if not nil, is called with the result of each request, after its handler.
 	Log func(*fast.RequestCtx, drive.Result)
-	// Observer, if not nil, sees every step of every machine.
+	// Observer, if not nil, is called for every step of every machine.
 	Observer drive.Observer
 }
 
-// Authenticator is a server middleware that lets nobody in who does not authenticate. Make it
-// with [NewAuthenticator]; the zero Authenticator refuses everything with 500.
+// Authenticator is server middleware that rejects unauthenticated requests. It must be
+// made by [NewAuthenticator]; the zero Authenticator refuses every request with 500.
 //
-// Schemes whose handshake or identity belongs to a connection (NTLM, Negotiate) need Install;
-// without it no request has anything to do with another one, and they are not offered. Without it
-// the server has the limits that it was given, too, which are none by default, and reads and
-// holds bodies of up to 4 MB before anything is judged.
+// Schemes with a handshake or identity that belongs to a connection (NTLM, Negotiate)
+// need Install. Without it requests are not associated with connections, and these
+// schemes are not offered. Without it the server also has only the limits that were set
+// on it, by default none, and reads and holds bodies of up to 4 MB before any request
+// is judged.
 type Authenticator struct {
 	hidden.In[Authenticator] // no output shows what is in it
 
@@ -84,8 +88,8 @@ type Authenticator struct {
 	guests sync.Map // by net.Conn
 }
 
-// NewAuthenticator makes an Authenticator. The error says what is wrong with the schemes, and then
-// is a gss.Misuse, or with the certificates.
+// NewAuthenticator returns an Authenticator. The error describes what is wrong with the
+// schemes, in which case it is a gss.Misuse, or with the certificates.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err := c.Certificate.Err(); err != nil {
 		return nil, err
@@ -106,19 +110,19 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	return &Authenticator{conf: &c, door: door}, nil
 }
 
-// guest is the state of a connection, made for one connection number: what is found under the
-// same net.Conn with another one is somebody else's.
+// guest is the state of a connection with one connection number. An entry for the same
+// net.Conn with another number belongs to another connection.
 type guest struct {
 	*drive.Guest
 	bounds  *bounds
-	limited atomic.Bool // the connection has a write deadline of ours
+	limited atomic.Bool // Authenticator set a write deadline on the connection
 
 	mu      sync.Mutex
 	id      uint64 // 0 until the first request
 	pending *visit // judged, and not yet in Wrap
 }
 
-// guestOf is the state that a request belongs to.
+// guestOf returns the state that a request belongs to.
 func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *guest {
 	lone := func() *guest { return &guest{Guest: a.door.Lone(), bounds: new(bounds)} }
 	c := ctx.Conn()
@@ -143,7 +147,8 @@ func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *guest {
 
 type identityKey struct{}
 
-// IdentityFrom is who made the request. It is true only for somebody with a name.
+// IdentityFrom returns the identity of the request. It reports whether the identity is
+// authenticated and not anonymous.
 func IdentityFrom(ctx *fast.RequestCtx) (drive.Identity, bool) {
 	id, ok := ctx.UserValue(identityKey{}).(*drive.Identity)
 	if !ok {
@@ -152,14 +157,15 @@ func IdentityFrom(ctx *fast.RequestCtx) (drive.Identity, bool) {
 	return *id, id.Named()
 }
 
-// Wrap is next behind a door that opens for who authenticates, or with Auth.Optional for
-// everybody who tries nothing else.
+// Wrap returns a handler that calls next for authenticated requests and, with
+// Auth.Optional, for requests without credentials.
 //
-// Of the response's fields, Persistent-Auth and Authentication-Info are ours, and so are the
-// challenges of the configured schemes. A 401 of next becomes a challenge.
+// The Authenticator sets the response fields Persistent-Auth and Authentication-Info
+// and the challenges of the configured schemes. A 401 response of next becomes a
+// challenge.
 func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 	return func(ctx *fast.RequestCtx) {
-		if a == nil || a.conf == nil || next == nil { // deny all
+		if a == nil || a.conf == nil || next == nil { // refuse every request
 			plain(ctx, fast.StatusInternalServerError)
 			return
 		}
@@ -167,16 +173,16 @@ func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 	}
 }
 
-// visit is one request on its way through the door.
+// visit is the state of one request.
 type visit struct {
 	a      *Authenticator
 	g      *guest
 	ctx    *fast.RequestCtx
-	act    machine.Action  // the machine's judgement
+	act    machine.Action  // the machine's decision
 	err    error           // or why there is none
-	last   bool            // the connection closes without the body having been read
-	handed bool            // the handler had the body as a stream
-	asking context.Context // once something was asked
+	last   bool            // the connection is closed without reading the body
+	handed bool            // the handler received the body as a stream
+	asking context.Context // set once a question was asked
 	cancel context.CancelFunc
 	ended  bool
 	result drive.Result
@@ -211,8 +217,8 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 	v.ended = true
 }
 
-// received is the event of the request, of which nothing points into fasthttp's buffers, and 0; or the
-// status to refuse it with.
+// received returns the event of the request, which does not point into fasthttp's
+// buffers, and 0; or the status to refuse the request with.
 func (v *visit) received() (machine.Received, int) {
 	r := &v.ctx.Request
 	state := v.ctx.TLSConnectionState()
@@ -235,8 +241,9 @@ func (v *visit) received() (machine.Received, int) {
 	return machine.Received{Request: q, Header: header.ParseRequest(values), SharedFront: shared}, 0
 }
 
-// agree makes the handler see what the machine judges. fasthttp reads a request-target by itself, and
-// takes the start of a path with two slashes for a host where "://" follows, or Host is missing.
+// agree makes the handler see the target that the machine judges. fasthttp parses the
+// request-target itself: if "://" follows, or Host is missing, it takes the start of a
+// path with two slashes for a host.
 func (v *visit) agree(q machine.Request) bool {
 	if !strings.HasPrefix(q.URI, "//") {
 		return true
@@ -249,7 +256,8 @@ func (v *visit) agree(q machine.Request) bool {
 	return true
 }
 
-// answer answers a question: body hashes are made here, everything else is the source's.
+// answer answers a question: body hashes are computed here; all other questions are
+// passed to the Source.
 func (v *visit) answer(q gss.Question) gss.Answer {
 	need, ok := q.(digest.NeedBodyHash)
 	switch {
@@ -268,7 +276,8 @@ func (v *visit) answer(q gss.Question) gss.Answer {
 	return gss.Declined{}
 }
 
-// content is the response's body as the client gets it (RFC 9110 section 6.4.1).
+// content returns the response's body as the client receives it (RFC 9110 section
+// 6.4.1).
 func (v *visit) content() []byte {
 	status := v.ctx.Response.StatusCode()
 	if v.ctx.IsHead() || status == fast.StatusNoContent || status == fast.StatusNotModified {
@@ -277,7 +286,7 @@ func (v *visit) content() []byte {
 	return v.ctx.Response.Body()
 }
 
-// reply answers in place of the handler.
+// reply sends a response in place of the handler.
 func (v *visit) reply(act machine.Reply) {
 	v.result.Status, v.result.Fault = act.Status, act.Fault
 	v.ctx.Error(drive.ReplyText(act, fast.StatusMessage(act.Status)), act.Status)
@@ -287,9 +296,10 @@ func (v *visit) reply(act machine.Reply) {
 	}
 }
 
-// drain reads what was not read of a streamed body. It reports whether the connection can go on. A body
-// that is known to be too long is not begun with. Chunks that the handler read are not gone on with: whether it
-// met a broken one, behind which no request can be found, is not to be seen from here.
+// drain reads the rest of a streamed body. It reports whether the connection can be
+// kept. A body that is known to be too long is not read at all. Nor are chunks after
+// those that the handler read: it is not known here whether a chunk was malformed,
+// after which the start of the next request is unknown.
 func (v *visit) drain() bool {
 	if v.handed && v.ctx.Request.Header.ContentLength() < 0 { // R9112-8-1
 		return false
@@ -301,7 +311,7 @@ func (v *visit) drain() bool {
 	return !v.last && fits && drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
 }
 
-// finish lets the machine have the last word on the handler's response.
+// finish asks the machine for the fields to add to the handler's response.
 func (v *visit) finish() {
 	v.result.Status = v.ctx.Response.StatusCode()
 	h := responseFields{&v.ctx.Response.Header}
@@ -316,13 +326,13 @@ func (v *visit) finish() {
 		}
 		return
 	}
-	v.g.Reset() // cannot happen; nobody stays logged in if it does
+	v.g.Reset() // unreachable; if it is reached, no login is kept
 	v.ctx.SetConnectionClose()
 }
 
-// deny is for what cannot happen, and opens nothing if it does.
+// deny refuses a request after a bug in the machine, which is the only case to call it.
 func (v *visit) deny(err error) {
-	f := gss.Fault{Code: gss.Unexpected, Detail: "fasthttp: the machine gave no action that a server can do"}
+	f := gss.Fault{Code: gss.Unexpected, Detail: "fasthttp: internal error: the machine returned no action that a server can perform"}
 	if err != nil {
 		f.Detail = err.Error()
 	}
@@ -332,7 +342,7 @@ func (v *visit) deny(err error) {
 	v.ctx.SetConnectionClose()
 }
 
-// close ends the request, also where its handler panicked.
+// close ends the request, also after a panic of its handler.
 func (v *visit) close() {
 	v.release()
 	if !v.result.Identity.Named() {
@@ -346,7 +356,7 @@ func (v *visit) close() {
 	}
 }
 
-// release hands the connection on.
+// release releases the connection for the next request.
 func (v *visit) release() {
 	v.g.Leave(v.ended)
 	if v.cancel != nil {
@@ -354,5 +364,5 @@ func (v *visit) release() {
 	}
 }
 
-// plain writes a response that says nothing beyond its status.
+// plain writes a response with no more than its status.
 func plain(ctx *fast.RequestCtx, status int) { ctx.Error(fast.StatusMessage(status), status) }

@@ -27,15 +27,15 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// host is a server of fasthttp's behind our door.
+// host is a fasthttp server with an Authenticator.
 type host struct {
 	url  string
 	auth *fasthttp.Authenticator
 	mu   sync.Mutex
-	log  []string // what became of requests
+	log  []string // results of requests
 }
 
-// newHost starts one. tune may change it before.
+// newHost starts a server. tune may change it first.
 func newHost(t testing.TB, tune func(*fasthttp.ServerConfig, *fast.Server), secure bool, schemes ...scheme.Server) *host {
 	t.Helper()
 	h := new(host)
@@ -74,7 +74,7 @@ func newHost(t testing.TB, tune func(*fasthttp.ServerConfig, *fast.Server), secu
 	return h
 }
 
-// start serves, until the test ends.
+// start serves until the test ends.
 func start(t testing.TB, server *fast.Server, secure bool) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -143,7 +143,7 @@ func (l *line) do(start string, fields ...string) (*http.Response, string) {
 	return res, string(body)
 }
 
-// newClient is net/http's client behind nethttp's.
+// newClient returns net/http's client with nethttp's Transport.
 func newClient(t testing.TB, client scheme.Client) *http.Client {
 	t.Helper()
 	_, config := certificate()
@@ -156,7 +156,7 @@ func newClient(t testing.TB, client scheme.Client) *http.Client {
 	return &http.Client{Transport: tr}
 }
 
-// post posts so many bytes, and gives the response.
+// post posts n bytes and returns the response.
 func post(t testing.TB, c *http.Client, url string, n int) (*http.Response, string) {
 	t.Helper()
 	res, err := c.Post(url, "text/plain", strings.NewReader(strings.Repeat("x", n)))
@@ -171,8 +171,8 @@ func post(t testing.TB, c *http.Client, url string, n int) (*http.Response, stri
 	return res, string(body)
 }
 
-// The zero Authenticator, and one without a handler, let nobody in.
-func TestAuthenticatorDead(t *testing.T) {
+// The zero Authenticator, and one without a handler, refuse every request.
+func TestAuthenticatorZero(t *testing.T) {
 	server, _ := digests(t)
 	alive, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{server}}})
 	if err != nil {
@@ -192,7 +192,8 @@ func TestAuthenticatorDead(t *testing.T) {
 	}
 }
 
-// Without Install nothing tells connections apart: what belongs to one is refused, the rest goes on.
+// Without Install requests are not associated with connections: connection-bound
+// schemes are refused, others work.
 func TestAuthenticatorNotInstalled(t *testing.T) {
 	two, _ := toys()
 	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{two, scheme.BasicServer("r", scheme.AskVerifier)}}, Source: users})
@@ -215,8 +216,8 @@ func TestAuthenticatorNotInstalled(t *testing.T) {
 	}
 }
 
-// An identity stays with its connection, and not where one carries many clients' requests; the
-// connection's end is the end of its state.
+// An identity remains with its connection, but not if the connection carries requests
+// of many clients; the connection's state ends with it.
 func TestAuthenticatorConnections(t *testing.T) {
 	two, client := toys()
 	h := newHost(t, func(c *fasthttp.ServerConfig, _ *fast.Server) {
@@ -249,7 +250,7 @@ func TestAuthenticatorConnections(t *testing.T) {
 	}
 }
 
-// The channel is what the mechanism binds to: the certificate that was shown.
+// The mechanism binds to the channel: the certificate that was shown.
 func TestAuthenticatorBinding(t *testing.T) {
 	cert, _ := certificate()
 	traits, _ := scheme.TraitsOf(scheme.NTLM)
@@ -284,8 +285,8 @@ func TestAuthenticatorBinding(t *testing.T) {
 	}
 }
 
-// Proofs cover contents in both directions, where the handler has them whole; and where they do not, a
-// stream is read within bounds.
+// Proofs cover contents in both directions if the handler gets complete bodies; a
+// streamed body is read within bounds.
 func TestAuthenticatorContents(t *testing.T) {
 	covered, client := digests(t, digest.AuthInt)
 	h := newHost(t, nil, false, covered)
@@ -308,7 +309,7 @@ func TestAuthenticatorContents(t *testing.T) {
 	}
 }
 
-// The absolute form of a request-target names the host that counts (RFC 9112 section 3.2.2).
+// The absolute form of a request-target overrides Host (RFC 9112 section 3.2.2).
 func TestAuthenticatorAbsoluteForm(t *testing.T) {
 	var mu sync.Mutex
 	var to []string
@@ -332,8 +333,9 @@ func TestAuthenticatorAbsoluteForm(t *testing.T) {
 	}
 }
 
-// The scheme is the connection's, and the handler sees what the machine judges: fasthttp by itself takes
-// the start of a path with two slashes for a host.
+// The scheme is that of the connection, and the handler sees the target that the
+// machine judges: fasthttp itself takes the start of a path with two slashes for a
+// host.
 func TestAuthenticatorTargets(t *testing.T) {
 	var mu sync.Mutex
 	var judged, seen []string
@@ -382,7 +384,7 @@ func TestAuthenticatorTargets(t *testing.T) {
 	}
 }
 
-// What the handler says in our fields, or by 401, is ours.
+// The Authenticator overrides the fields and the 401 of a handler.
 func TestAuthenticatorHandlerFields(t *testing.T) {
 	server, _ := digests(t)
 	h := newHost(t, func(_ *fasthttp.ServerConfig, s *fast.Server) {
