@@ -9,7 +9,7 @@ import (
 )
 
 // A Dialer's fields are the same for all connections of the transport that it is
-// configured in; one that comes to be is looked at before it is let in.
+// configured in. A new field must be classified here.
 func TestConfigurationsAreKeyed(t *testing.T) {
 	const own = "harmless: the same for all connections of the nethttp.Transport that has the Dialer"
 	configtest.Check[http3.Dialer](t, configtest.Fields{"TLS": own, "QUIC": own, "Transport": own, "In": "harmless: it is empty, and keeps a Dialer out of output"})

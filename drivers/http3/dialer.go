@@ -15,21 +15,22 @@ import (
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 )
 
-// Dialer connects by QUIC, for nethttp.ClientConfig.Multiplexed. Its zero value is ready. It may be
-// used by several goroutines at once. It waits for each handshake, and sends no request in early data (RFC
-// 8470 section 4), also where TLS has a ClientSessionCache.
+// Dialer makes QUIC connections, for nethttp.ClientConfig.Multiplexed. The zero Dialer
+// is ready for use. It may be used by several goroutines at once. It waits for each
+// handshake to complete, and sends no request in early data (RFC 8470 section 4), even
+// if TLS has a ClientSessionCache.
 type Dialer struct {
 	hidden.In[Dialer] // no output shows what is in it
 
 	_ struct{}
 
-	// TLS is the default configuration if it is nil. Protocols and, where it is empty, ServerName
-	// are filled in.
+	// TLS is the TLS configuration. Nil means the default one. Protocols and, if it is
+	// empty, ServerName are set by the Dialer.
 	TLS *tls.Config
-	// QUIC is the default configuration if it is nil.
+	// QUIC is the QUIC configuration. Nil means the default one.
 	QUIC *quic.Config
-	// Transport makes HTTP/3 connections, and says how: compression, header bounds. Nil is one with
-	// the defaults. Its own dialing is not used.
+	// Transport makes HTTP/3 connections and configures them: compression, header
+	// bounds. Nil means a Transport with the defaults. It does not dial itself.
 	Transport *quichttp3.Transport
 
 	once sync.Once
@@ -51,7 +52,8 @@ func (d *Dialer) Connect(ctx context.Context, host string, port uint16) (nethttp
 		config.ServerName = host
 	}
 	config.NextProtos = []string{quichttp3.NextProtoH3}
-	// Not DialAddrEarly: a request with credentials must not go where it can be replayed.
+	// Not DialAddrEarly: a request with credentials must not be sent where it can be
+	// replayed.
 	c, err := quic.DialAddr(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), config, d.QUIC)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func (d *Dialer) Connect(ctx context.Context, host string, port uint16) (nethttp
 	return &connection{quic: c, http: d.h3.NewClientConn(c)}, nil
 }
 
-// connection is one of them.
+// connection is a QUIC connection of a Dialer.
 type connection struct {
 	quic *quic.Conn
 	http *quichttp3.ClientConn

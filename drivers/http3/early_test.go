@@ -22,12 +22,12 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// relay stands between a client and a server of QUIC. It records what the client sends, and
-// holds back what the server says while it is told to, so that no handshake comes to its end.
+// relay forwards between a QUIC client and its server. It records what the client
+// sends, and can hold back the server's datagrams, so that no handshake completes.
 type relay struct {
 	addr  string
 	mu    sync.Mutex
-	first [][]byte // the client's datagrams until anything of the server's was let through
+	first [][]byte // the client's datagrams until the first of the server was forwarded
 	hold  chan struct{}
 	held  bool
 }
@@ -84,7 +84,7 @@ func newRelay(t *testing.T, server net.Addr) *relay {
 	return r
 }
 
-// release lets the server speak.
+// release forwards the server's datagrams.
 func (r *relay) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +94,8 @@ func (r *relay) release() {
 	}
 }
 
-// replay sends what the client sent first once more, from elsewhere, as anyone can who recorded it.
+// replay sends the client's first datagrams again from another address, as an attacker
+// could.
 func (r *relay) replay(t *testing.T, server net.Addr) {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -111,7 +112,7 @@ func (r *relay) replay(t *testing.T, server net.Addr) {
 	}
 }
 
-// earlySite is a server that takes 0-RTT, and tells of each request when it is over.
+// earlySite is a server that accepts 0-RTT, and reports each request when it has ended.
 type earlySite struct {
 	addr net.Addr
 	told chan string
@@ -140,7 +141,7 @@ func newEarlySite(t *testing.T) *earlySite {
 		t.Fatal(err)
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{cert}}
-	config.SetSessionTicketKeys([][32]byte{{1}}) // as the servers of one site have them in common
+	config.SetSessionTicketKeys([][32]byte{{1}}) // the servers of a site share their keys
 	server := &quichttp3.Server{Handler: app, TLSConfig: quichttp3.ConfigureTLSConfig(config), QUICConfig: &quic.Config{Allow0RTT: true}}
 	done := make(chan struct{})
 	go func() {
@@ -170,7 +171,7 @@ func (s *earlySite) want(t *testing.T, lines ...string) {
 	}
 }
 
-// tickets is a session cache that tells when it has something.
+// tickets is a session cache that reports when it has a ticket.
 type tickets struct {
 	tls.ClientSessionCache
 	came chan struct{}
@@ -187,7 +188,7 @@ func (c *tickets) Put(key string, s *tls.ClientSessionState) {
 	}
 }
 
-// eager is a Multiplexed that sends what it can in early data.
+// eager is a Multiplexed that sends as much as possible in early data.
 type eager struct {
 	quic *quic.Conn
 	http *quichttp3.ClientConn
@@ -235,8 +236,8 @@ func (e *eager) Handshake(ctx context.Context) error {
 
 const login = "Basic YWxpY2U6d29uZGVy"
 
-// A request in early data with credentials is answered with 425, and the client sends it again when the
-// handshake is over. Who recorded its datagrams gets no handler to run.
+// A request in early data with credentials is answered with 425, and the client sends
+// it again after the handshake. Replaying its datagrams runs no handler.
 func TestEarlyData(t *testing.T) {
 	s := newEarlySite(t)
 	cache := newTickets()
@@ -262,7 +263,8 @@ func TestEarlyData(t *testing.T) {
 	c.Close()
 	s.want(t, "the handler ran for ", "GET /first: 200 ")
 
-	// The next one goes on with it, and the server may not answer until it has judged what came early.
+	// The next one resumes the session, and the server cannot answer before it has
+	// judged the early data.
 	between := newRelay(t, s.addr)
 	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
 		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}}, OnlyMultiplexed: true,
@@ -280,7 +282,7 @@ func TestEarlyData(t *testing.T) {
 		if err != nil {
 			panic(err)
 		}
-		r.Header.Set("Authorization", login) // the application's own, which goes with the first request
+		r.Header.Set("Authorization", login) // set by the application and sent with the first request
 		res, err := tr.RoundTrip(r)
 		if err != nil {
 			said <- err.Error()
@@ -298,13 +300,13 @@ func TestEarlyData(t *testing.T) {
 	}
 	requirement.Held(t, "unit:early_data_over_quic", "R8470-5.2-1", "R8470-5.2-2")
 
-	// The same datagrams, without any key, at another server of the site.
+	// The same datagrams are sent, without any key, to another server of the site.
 	other := newEarlySite(t)
 	between.replay(t, other.addr)
 	other.want(t, "GET /transfer: 425 ")
 }
 
-// The Dialer sends nothing in early data, though it has a ticket for it.
+// The Dialer sends nothing in early data, although it has a ticket for it.
 func TestDialerSendsNothingEarly(t *testing.T) {
 	s := newEarlySite(t)
 	_, roots := pki()

@@ -10,39 +10,43 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// The bounds on handshakes that have begun and are not over. Each costs the server a signature, and its state until it
-// ends by limits.Header.
+// The bounds on handshakes in progress. Each costs the server a signature, and its
+// state for at most limits.Header.
 const (
-	// maxUnverified bounds those of clients that have not shown that they receive at the address that they send
-	// from. The next one has to: it gets a Retry packet (RFC 9000 section 8.1.2), which costs the client a round trip
-	// and the server nothing that it keeps. A flood from forged addresses takes no more than this.
+	// maxUnverified bounds the handshakes with clients that have not proven their
+	// address. If there are more, the next client gets a Retry packet (RFC 9000 section
+	// 8.1.2), which costs the client a round trip and the server no state. A flood from
+	// forged addresses takes no more than this.
 	maxUnverified = 64
-	// maxOfAddress bounds those of one verified address, or of one /64 of IPv6. The next one is refused. It is far
-	// from what many clients behind one address need: each has its place for one round trip.
+	// maxOfAddress bounds the handshakes of one verified address, or of one /64 of
+	// IPv6. Further ones are refused. It is far more than many clients behind one
+	// address need, since each needs it for one round trip only.
 	maxOfAddress = 1024
 )
 
-// handshakes counts the handshakes that are under way by the client's address, all that are not verified together.
+// handshakes counts the handshakes in progress by the client's address; all unverified
+// addresses are counted together.
 type handshakes struct {
 	mu   sync.Mutex
 	from map[netip.Prefix]int
 }
 
-// unverified stands for all addresses that are not verified.
+// unverified is the key for all addresses that are not verified.
 var unverified netip.Prefix
 
-var errTooMany = errors.New("http3: too many handshakes are under way from one address")
+var errTooMany = errors.New("http3: too many handshakes in progress from one address")
 
-// verify reports whether the next client has to show that it receives at its address. It is a quic.Transport's
-// VerifySourceAddress.
+// verify reports whether the next client must prove its address. It is a
+// quic.Transport's VerifySourceAddress.
 func (h *handshakes) verify(net.Addr) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.from[unverified] >= maxUnverified // FRONT-8
 }
 
-// begin takes a place for a handshake, and refuses it if there is none. The context has what frees the place, and the
-// end of the connection does. begin is a quic.Transport's ConnContext.
+// begin counts a handshake, and refuses it if there are too many. The handshake is
+// counted until the function in the context is called or the connection ends. begin is
+// a quic.Transport's ConnContext.
 func (h *handshakes) begin(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
 	from := source(client)
 	h.mu.Lock()
@@ -62,12 +66,12 @@ func (h *handshakes) begin(ctx context.Context, client *quic.ClientInfo) (contex
 		}
 	})
 	context.AfterFunc(ctx, over)
-	return ConnContext(context.WithValue(ctx, overKey{}, over), client) // drive.BindTLS notes certificates there
+	return ConnContext(context.WithValue(ctx, overKey{}, over), client) // drive.BindTLS records certificates there
 }
 
 type overKey struct{}
 
-// completed waits for the end of a connection's handshake, and frees its place.
+// completed waits until a connection's handshake has ended, and stops counting it.
 func completed(c *quic.Conn) {
 	select {
 	case <-c.HandshakeComplete():
@@ -76,7 +80,8 @@ func completed(c *quic.Conn) {
 	c.Context().Value(overKey{}).(func())()
 }
 
-// source returns where a client is from: its address, or the network of it that one client has to itself.
+// source returns the address of a client, or the network that a single client is likely
+// to own.
 func source(client *quic.ClientInfo) netip.Prefix {
 	udp, ok := client.RemoteAddr.(*net.UDPAddr)
 	if !ok || !client.AddrVerified {

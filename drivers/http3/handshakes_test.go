@@ -14,7 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// TestChosenConfigIsBounded: a configuration that is chosen for a client has the limit in time, unless it says another.
+// TestChosenConfigIsBounded: a configuration chosen for a client has the time limit,
+// unless it sets another one.
 func TestChosenConfigIsBounded(t *testing.T) {
 	limits := drive.Limits{Header: 8 * time.Second}
 	for _, row := range []struct {
@@ -33,8 +34,9 @@ func TestChosenConfigIsBounded(t *testing.T) {
 	requirement.Held(t, "unit:handshakes_bounded", "FRONT-2")
 }
 
-// TestHandshakesOfOneAddress: as many handshakes are under way from one verified address as there may be, whatever
-// ports and, of IPv6, whatever addresses of its network it sends from. Those of other addresses are not refused for that.
+// TestHandshakesOfOneAddress: the number of handshakes from one verified address is
+// bounded, whatever ports and, with IPv6, whatever addresses of its network it sends
+// from. Handshakes of other addresses are not refused because of these.
 func TestHandshakesOfOneAddress(t *testing.T) {
 	for _, at := range []struct{ one, same, other string }{
 		{"192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"},
@@ -89,7 +91,8 @@ func TestHandshakesOfOneAddress(t *testing.T) {
 	requirement.Held(t, "unit:handshakes_bounded", "FRONT-8")
 }
 
-// begun is a handshake under way: what its completion does, and the end of its connection.
+// begun is a handshake in progress: the function to call on its completion, and the end
+// of its connection.
 type begun struct {
 	completed func()
 	end       context.CancelFunc

@@ -36,7 +36,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// pki is a certificate for localhost, and who trusts it.
+// pki returns a certificate for localhost, and the roots that trust it.
 var pki = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -59,11 +59,11 @@ var pki = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, roots
 })
 
-// site is one origin by HTTP/3 and, on the same port, by HTTP/1.1.
+// site is an origin that serves HTTP/3 and, on the same port, HTTP/1.1.
 type site struct {
 	url  string
 	mu   sync.Mutex
-	seen []string // protocol, status, and who or why
+	seen []string // protocol, status, and user or fault
 }
 
 func (s *site) log(r *http.Request, res nethttp.Result) {
@@ -121,7 +121,7 @@ func newSite(t *testing.T, source answer.Source, schemes ...scheme.Server) *site
 // listen opens a port for both HTTP/1.1 and HTTP/3.
 func listen(t *testing.T) (net.Listener, net.PacketConn) {
 	t.Helper()
-	for range 100 { // the port of one may be somebody's of the other
+	for range 100 { // a free port of one protocol may be in use in the other
 		tcp, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -220,8 +220,8 @@ func TestKerberos(t *testing.T) {
 	wg.Wait()
 }
 
-// TestNTLM: a scheme that belongs to a connection is not offered over HTTP/3. Where another server
-// does, the exchange goes on over HTTP/1.1, or ends.
+// TestNTLM: a connection-bound scheme is not offered over HTTP/3. If another server
+// offers it, the exchange continues over HTTP/1.1, or ends.
 func TestNTLM(t *testing.T) {
 	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	server := scheme.ForMechanism(traits, must(ntlm.New(ntlm.Config{Computer: "WWW"})))
@@ -229,7 +229,7 @@ func TestNTLM(t *testing.T) {
 	users := must(answer.NewNTHashes(map[string]string{"alice": "wonder"}))
 	s := newSite(t, users, server)
 	c := newClient(t, must(answer.For(s.url, "alice", "wonder")), false, client)
-	if got, err := do(t, c, "GET", s.url, nil); err != nil || got != "Internal Server Error\n" { // nothing is left to offer
+	if got, err := do(t, c, "GET", s.url, nil); err != nil || got != "Internal Server Error\n" { // no scheme is left to offer
 		t.Errorf("%q, %v", got, err)
 	}
 	s.want(t, "HTTP/3.0 500")
@@ -245,7 +245,7 @@ func TestNTLM(t *testing.T) {
 	}
 }
 
-// newOffering is a site that says NTLM over HTTP/3, and passes HTTP/1.1 on to s.
+// newOffering returns a site that offers NTLM over HTTP/3, and forwards HTTP/1.1 to s.
 func newOffering(t *testing.T, s *site) string {
 	t.Helper()
 	cert, _ := pki()
@@ -287,7 +287,7 @@ func pipe(to, from net.Conn) {
 	from.Close()
 }
 
-// TestGone: a server that is not there is an error of the connection, in time.
+// TestGone: a missing server results in an error of the connection, in time.
 func TestGone(t *testing.T) {
 	c := newClient(t, nil, false, scheme.BasicClient())
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

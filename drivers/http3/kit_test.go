@@ -20,16 +20,16 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// kitDriver is this package as a driver.
+// kitDriver returns this package as a driver for the kit.
 func kitDriver() drivertest.Driver {
 	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: http3test.Kit{}, Binds: true}
 }
 
-// left are the connections that clients kept when they were closed.
+// left counts the connections that clients still had when they were closed.
 var left atomic.Int64
 
 func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
-	dialer := &http3.Dialer{TLS: s.TLS, QUIC: &quic.Config{HandshakeIdleTimeout: time.Minute}} // a hundred may be under way
+	dialer := &http3.Dialer{TLS: s.TLS, QUIC: &quic.Config{HandshakeIdleTimeout: time.Minute}} // a hundred may be running
 	var mu sync.Mutex
 	var connections []nethttp.Multiplexed
 	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
@@ -71,7 +71,7 @@ func kitServer(s drivertest.ServerSetup) (func(), error) {
 	return kitServe(s, auth.Wrap), nil
 }
 
-// kitServe serves what wrap makes of the kit's handler.
+// kitServe serves the kit's handler, wrapped by wrap.
 func kitServe(s drivertest.ServerSetup, wrap func(http.Handler) http.Handler) (stop func()) {
 	server := &quichttp3.Server{
 		TLSConfig: s.TLS,
@@ -99,7 +99,8 @@ func TestKit(t *testing.T) {
 	}
 }
 
-// kitReverse is kitServer with a reverse proxy behind the Authenticator, and the handler behind that.
+// kitReverse is kitServer with a reverse proxy between the Authenticator and the
+// handler.
 func kitReverse(s drivertest.ServerSetup) (func(), error) {
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.Served(s.TLS.Certificates...)})
 	if err != nil {
@@ -137,7 +138,7 @@ func TestKitReverse(t *testing.T) {
 	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: kitReverse, HTTP3: http3test.Kit{}} })
 }
 
-// BenchmarkServer is P14.
+// BenchmarkServer measures P14.
 func BenchmarkServer(b *testing.B) {
 	drivertest.Benchmark(b, kitDriver(), func(s drivertest.ServerSetup) (func(), error) {
 		return kitServe(s, func(h http.Handler) http.Handler { return h }), nil

@@ -15,19 +15,22 @@ import (
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 )
 
-// Serve serves HTTP/3 on conn by s until ctx ends, and then returns nil when the clients have closed
-// their connections or grace has passed. s needs a TLSConfig.
+// Serve serves HTTP/3 on conn with s until ctx ends. It then returns nil when the
+// clients have closed their connections or grace has passed. s needs a TLSConfig.
 //
-// It is quic-go's Serve with limits: that one lets the header and the body of a request take any time, so that
-// a client that sends a byte now and then keeps its stream. Here a stream has limits.Request for its request
-// and its response, until nethttp's Wrap lets the request pass with a name; a connection without a request
-// ends after limits.Idle, and a handshake after limits.Header. What s says itself in IdleTimeout,
-// MaxHeaderBytes and QUICConfig comes before the limits. Where s has no QUICConfig there is no 0-RTT.
+// Unlike quic-go's Serve it has limits: with quic-go's, the header and body of a
+// request may take any time, so that a client that sends a byte now and then keeps its
+// stream. Here a stream has limits.Request for its request and its response, until
+// nethttp's Wrap passes the request on with a named identity; a connection without a
+// request ends after limits.Idle, and a handshake after limits.Header. IdleTimeout,
+// MaxHeaderBytes and QUICConfig of s take precedence over the limits. If s has no
+// QUICConfig there is no 0-RTT.
 //
-// Handshakes that are not over are bounded in number too: beyond 64 whose clients' addresses may be forged, the next client
-// has to show that it receives at its address, by a Retry packet; and of one such address, or of one /64 of IPv6, 1024 may be
-// under way. A connection waits to be accepted when its handshake is complete, and before that only with 0-RTT. For bounds by
-// address that are closer, refuse clients in QUICConfig.GetConfigForClient.
+// The number of incomplete handshakes is bounded, too. If there are 64 with clients
+// that have not proven their address, the next client must do so in response to a Retry
+// packet; of one proven address, or of one /64 of IPv6, there may be 1024. A connection
+// is queued for acceptance when its handshake is complete, and earlier only with 0-RTT.
+// For tighter bounds by address, refuse clients in QUICConfig.GetConfigForClient.
 func Serve(ctx context.Context, conn net.PacketConn, s *quichttp3.Server, limits drive.Limits, grace time.Duration) error {
 	if s.TLSConfig == nil {
 		return errors.New("http3: the server has no TLSConfig")
@@ -75,15 +78,15 @@ func Serve(ctx context.Context, conn net.PacketConn, s *quichttp3.Server, limits
 	return nil
 }
 
-// listener is what quic-go's two have in common.
+// listener is the common interface of quic-go's two listeners.
 type listener interface {
 	Accept(context.Context) (*quic.Conn, error)
 	Close() error
 }
 
-// listen returns a listener that accepts connections when their handshake is complete, and only where there is 0-RTT before
-// that. quic-go keeps 32 that wait to be accepted and refuses what comes then: clients that begin a handshake and say no
-// more must have no place among them.
+// listen returns a listener that accepts connections when their handshake is complete,
+// or, only with 0-RTT, earlier. quic-go queues 32 connections and refuses more: clients
+// that begin a handshake and then stop must not be able to fill the queue.
 func listen(t *quic.Transport, secure *tls.Config, config *quic.Config) (listener, error) {
 	if config.Allow0RTT {
 		return t.ListenEarly(secure, config)
@@ -91,7 +94,8 @@ func listen(t *quic.Transport, secure *tls.Config, config *quic.Config) (listene
 	return t.Listen(secure, config) // FRONT-8
 }
 
-// bounded returns a copy of a configuration, nil for the default one, in which handshakes end by limits.Header.
+// bounded returns a copy of a configuration, nil for the default one, in which
+// handshakes end by limits.Header.
 func bounded(config *quic.Config, l drive.Limits) *quic.Config {
 	if config == nil {
 		config = new(quic.Config)
@@ -112,7 +116,8 @@ func bounded(config *quic.Config, l drive.Limits) *quic.Config {
 	return config
 }
 
-// serveConn serves a connection until ctx ends, and then until its client closes it or late ends.
+// serveConn serves a connection until ctx ends, and then until its client closes it or
+// late ends.
 func serveConn(ctx, late context.Context, c *quic.Conn, s *quichttp3.Server, limit time.Duration) {
 	h, err := s.NewRawServerConn(c)
 	if err != nil {

@@ -28,18 +28,18 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// breakages are ways in which a handshake comes to no good end. Each makes one with a server, and returns when the
-// client is through with it; what is left is the server's.
+// breakages are ways in which a handshake can fail. Each makes one with a server, and
+// returns when the client has finished; the server may still have state.
 var breakages = map[string]func(ctx context.Context, server net.Addr){
-	// The client sends its Initial, and is deaf and mute from then on.
+	// The client sends its Initial, and then neither receives nor sends.
 	"initial": func(ctx context.Context, server net.Addr) {
 		halfway(ctx, server, false)
 	},
-	// The client takes the server's flight, and says nothing to it.
+	// The client receives the server's flight, and does not answer it.
 	"flight": func(ctx context.Context, server net.Addr) {
 		halfway(ctx, server, true)
 	},
-	// An Initial whose header is right, and whose payload cannot be decrypted.
+	// An Initial with a valid header, and a payload that cannot be decrypted.
 	"garbage": func(_ context.Context, server net.Addr) {
 		c, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
@@ -56,7 +56,7 @@ var breakages = map[string]func(ctx context.Context, server net.Addr){
 	"certificate": func(ctx context.Context, server net.Addr) {
 		dialAndDrop(ctx, server, &tls.Config{ServerName: "localhost", NextProtos: []string{quichttp3.NextProtoH3}})
 	},
-	// The client gives up at some moment.
+	// The client gives up at some point.
 	"cancelled": func(ctx context.Context, server net.Addr) {
 		var b [1]byte
 		rand.Read(b[:])
@@ -64,7 +64,7 @@ var breakages = map[string]func(ctx context.Context, server net.Addr){
 		defer cancel()
 		dialAndDrop(ctx, server, trusting())
 	},
-	// The client completes the handshake, and is gone without a word.
+	// The client completes the handshake, and disappears without closing.
 	"gone": func(ctx context.Context, server net.Addr) {
 		socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
@@ -83,7 +83,8 @@ func trusting() *tls.Config {
 	return &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{quichttp3.NextProtoH3}}
 }
 
-// garbage returns a datagram that is an Initial packet by its header alone (RFC 9000 section 17.2.2).
+// garbage returns a datagram that is an Initial packet by its header only (RFC 9000
+// section 17.2.2).
 func garbage() []byte {
 	b := make([]byte, 1200)
 	rand.Read(b)
@@ -94,7 +95,8 @@ func garbage() []byte {
 	return b
 }
 
-// dialAndDrop dials with a socket of its own, and leaves the connection where there is one to be closed.
+// dialAndDrop dials with a separate socket, and does not close the connection if there
+// is one.
 func dialAndDrop(ctx context.Context, server net.Addr, config *tls.Config) {
 	c, err := quic.DialAddr(ctx, server.String(), config, nil)
 	if err == nil {
@@ -102,8 +104,9 @@ func dialAndDrop(ctx context.Context, server net.Addr, config *tls.Config) {
 	}
 }
 
-// half is the socket of a client that begins a handshake and does not end it: it says no more once it has sent its
-// first datagram or, where it listens, once the server's flight has come. over is called then.
+// half is the socket of a client that begins a handshake and does not end it: it stops
+// after it has sent its first datagram or, if it listens, after the server's flight has
+// arrived. over is then called.
 type half struct {
 	net.PacketConn
 	listens bool
@@ -114,7 +117,7 @@ type half struct {
 // ReadFrom implements net.PacketConn.
 func (h *half) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := h.PacketConn.ReadFrom(b)
-	if err == nil && n > 0 && b[0]>>4 == 0b1100 { // an Initial; a Retry is none (RFC 9000 section 17.2)
+	if err == nil && n > 0 && b[0]>>4 == 0b1100 { // an Initial; a Retry is not (RFC 9000 section 17.2)
 		h.mute.Store(true)
 		h.over()
 	}
@@ -133,7 +136,7 @@ func (h *half) WriteTo(b []byte, to net.Addr) (int, error) {
 	return h.PacketConn.WriteTo(b, to)
 }
 
-// quic-go complains about a socket without these.
+// quic-go logs a warning if a socket does not have these.
 func (*half) SetReadBuffer(int) error  { return nil }
 func (*half) SetWriteBuffer(int) error { return nil }
 
@@ -158,14 +161,14 @@ func brief() *tls.Config {
 	return config
 }
 
-// slow stands between clients and a server, and passes on each datagram after a time, but for one of so many, of none if
-// it is 0.
+// slow forwards each datagram between clients and a server after a delay, and drops one
+// in lost, or none if lost is 0.
 func slow(t *testing.T, server net.Addr, delay time.Duration, lost int64) net.Addr {
 	t.Helper()
 	front := must(net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}))
 	front.SetReadBuffer(4 << 20)
 	var all sync.WaitGroup
-	var backs sync.Map // of the clients, by their addresses
+	var backs sync.Map // for the clients, by their addresses
 	var came atomic.Int64
 	pass := func(from net.PacketConn, to func(b []byte, from net.Addr)) {
 		type held struct {
@@ -212,7 +215,7 @@ func slow(t *testing.T, server net.Addr, delay time.Duration, lost int64) net.Ad
 	return front.LocalAddr()
 }
 
-// newServed is a server of this package. tune may change it before.
+// newServed starts a server of this package. tune may change it first.
 func newServed(t *testing.T, limits drive.Limits, tune func(*quichttp3.Server)) net.Addr {
 	t.Helper()
 	cert, _ := pki()
@@ -238,7 +241,7 @@ func newServed(t *testing.T, limits drive.Limits, tune func(*quichttp3.Server)) 
 	return socket.LocalAddr()
 }
 
-// connect makes a handshake that is meant well, and a request.
+// connect makes an honest handshake and a request.
 func connect(ctx context.Context, server net.Addr) (nethttp.Multiplexed, error) {
 	dialer := &http3.Dialer{TLS: trusting(), QUIC: &quic.Config{HandshakeIdleTimeout: time.Minute, MaxIdleTimeout: 2 * time.Minute}} // on any machine
 	at := server.(*net.UDPAddr).AddrPort()
@@ -257,7 +260,7 @@ func connect(ctx context.Context, server net.Addr) (nethttp.Multiplexed, error) 
 	return c, nil
 }
 
-// serves sees that so many handshakes succeed, one after the other or several at a time.
+// serves checks that n handshakes succeed, abreast of them at a time.
 func serves(t *testing.T, server net.Addr, n, abreast int) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -278,8 +281,8 @@ func serves(t *testing.T, server net.Addr, n, abreast int) {
 	all.Wait()
 }
 
-// TestBrokenHandshakes: handshakes that come to nothing, many at once and of all kinds, leave the server able to make
-// those that come next.
+// TestBrokenHandshakes: after many concurrent failed handshakes of all kinds the server
+// can complete new ones.
 func TestBrokenHandshakes(t *testing.T) {
 	bad, good := long.Of(30, 150), long.Of(20, 100)
 	kinds := slices.Sorted(maps.Keys(breakages))
@@ -287,7 +290,7 @@ func TestBrokenHandshakes(t *testing.T) {
 		name    string
 		delay   time.Duration
 		lost    int64
-		abreast int // of the good ones
+		abreast int // of the honest ones
 		rounds  int
 	}{
 		{"calm", 0, 0, 1, long.Of(2, 20)},
@@ -295,7 +298,7 @@ func TestBrokenHandshakes(t *testing.T) {
 		{"lossy", 5 * time.Millisecond, 100, 25, long.Of(0, 5)},
 	} {
 		t.Run(path.name, func(t *testing.T) {
-			server := newServed(t, drive.Limits{Header: 2 * time.Minute}, nil) // all that break off take their places to the end
+			server := newServed(t, drive.Limits{Header: 2 * time.Minute}, nil) // those that break off are counted until the end
 			if path.delay > 0 {
 				server = slow(t, server, path.delay, path.lost)
 			}
@@ -311,7 +314,8 @@ func TestBrokenHandshakes(t *testing.T) {
 	}
 }
 
-// initials returns first datagrams of so many handshakes, as a client makes them that forges addresses.
+// initials returns the first datagrams of n handshakes, as from a client that forges
+// addresses.
 func initials(t *testing.T, n int) [][]byte {
 	t.Helper()
 	all := make([][]byte, n)
@@ -334,8 +338,9 @@ func initials(t *testing.T, n int) [][]byte {
 	return all
 }
 
-// TestFlood: clients that begin handshakes from addresses that they do not receive at take no place in the queue of
-// connections and a bounded one in the server, and all others are served.
+// TestFlood: clients that begin handshakes from addresses at which they do not receive
+// take no place in the queue of connections and a bounded number in the server, and all
+// others are served.
 func TestFlood(t *testing.T) {
 	const most, forged = 64, 300
 	var begun, accepted atomic.Int64
@@ -369,7 +374,8 @@ func TestFlood(t *testing.T) {
 	requirement.Held(t, "unit:handshakes_bounded", "FRONT-8")
 }
 
-// TestCompletedHandshakes: a connection whose handshake is complete takes no place from those that begin.
+// TestCompletedHandshakes: a connection with a complete handshake does not count as a
+// handshake.
 func TestCompletedHandshakes(t *testing.T) {
 	var verified atomic.Int64
 	server := newServed(t, drive.Limits{}, func(s *quichttp3.Server) {
@@ -392,8 +398,8 @@ func TestCompletedHandshakes(t *testing.T) {
 	}
 }
 
-// TestHandshakesEnd: half a handshake ends by limits.Header, and so before one that began earlier at a server with a limit
-// that is longer than quic-go's own.
+// TestHandshakesEnd: an incomplete handshake ends by limits.Header, so that it ends
+// before one that began earlier at a server with a limit longer than quic-go's own.
 func TestHandshakesEnd(t *testing.T) {
 	begun := make(chan context.Context, 1)
 	tune := func(s *quichttp3.Server) {

@@ -13,8 +13,8 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// headers is a HEADERS frame of HTTP/3 whose field lines are literals with literal names (RFC 9114 section
-// 7.2.2, RFC 9204 section 4.5.6).
+// headers returns a HEADERS frame of HTTP/3 with literal field lines with literal names
+// (RFC 9114 section 7.2.2, RFC 9204 section 4.5.6).
 func headers(fields ...[2]string) []byte {
 	block := []byte{0, 0}
 	for _, f := range fields {
@@ -37,7 +37,8 @@ func prefixed(b []byte, pattern byte, bits, n int) []byte {
 	return append(b, byte(n))
 }
 
-// A :path of HTTP/3 is a path: what is none, or something that looks like a URI, reaches no handler.
+// A :path of HTTP/3 must be a path: an invalid one, or one that looks like a URI,
+// reaches no handler.
 func TestTargets(t *testing.T) {
 	s := newEarlySite(t)
 	_, roots := pki()
