@@ -44,10 +44,10 @@ var kitCalls = map[string]string{
 	"proptest.Mechanism": "Mechanism", "proptest.Scheme": "Scheme", "proptest.Machine": "Machine", "drivertest.Run": "Driver",
 }
 
-// checkers are the packages whose sources name rows because they check them.
+// checkers are the packages that name rows in their sources because they check them.
 var checkers = []string{"model", "proptest", "drivers/drivertest"}
 
-// implemented are the files whose lines stand for a row.
+// implemented returns the files with lines that implement a row.
 func (tr *tree) implemented(id string) (files []string) {
 	for _, f := range tr.code[id] {
 		if isSource(f) && !slices.Contains(checkers, path.Dir(f)) {

@@ -35,8 +35,8 @@ const (
 	pendingNow = 0
 )
 
-// uncited holds rows whose id is in no line of code, by the reason. A row is removed when its
-// id is added where it is implemented.
+// uncited holds rows without an id in any line of code, by the reason. A row is removed
+// when its id is added where it is implemented.
 var uncited = reasons(map[string]string{
 	"is about what nobody does":    "N2HT-1.7-1 NTHT-1.7-1",
 	"is about what is left alone":  "N2HT-2.2.3-8 N2HT-3.2.5-13 N2HT-3.3.5-5 NTHT-2.2.2-4 NTHT-2.2.2-5 NTHT-2.2.4-4 NTHT-2.2.4-5 R9110-11.6.1-1 R7616-3.6-1",

@@ -67,8 +67,8 @@ func TestMissingVerifierIsAlike(t *testing.T) {
 	requirement.Held(t, "unit:missing_verifier_is_alike")
 }
 
-// The memory of nonces is asked in the name of the user whose proof was right, and of no
-// other; all spellings of a name that a store may take for one are one owner.
+// The question about a nonce names the user of the valid proof, and no other. All
+// spellings of a name that a store may treat as the same have one owner.
 func TestReplayQuestionNamesTheUser(t *testing.T) {
 	w, x := newWorld(t), exchange("GET", "/")
 	s := newServer(t, ServerConfig{})

@@ -120,7 +120,7 @@ func TestAcceptorEdges(t *testing.T) {
 		t.Errorf("a stream: %v %v", out.Info.Text(), err)
 	}
 
-	// The client, when its proof covers a body whose hash does not come.
+	// The client's proof covers a body, but the answer holds no valid hash of it.
 	_, out, _ = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: BodyHash{raw}})
 	asks, question, err := i.Step(w.env(), scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: out.Info})
 	if err != nil || question.State != gss.Waiting {

@@ -77,7 +77,8 @@ func BenchmarkAcceptPAC(b *testing.B) {
 	}
 }
 
-// withPAC is a request whose ticket has a signed PAC of a user with some groups.
+// withPAC returns a request with a ticket that has a signed PAC of a user with some
+// groups.
 func withPAC(tb testing.TB) (gss.Mechanism, gss.Token) {
 	f := newForger(tb, krb.AES256SHA1)
 	f.options, f.sum.Flags = 0, f.sum.Flags&^uint32(gss.Mutual)

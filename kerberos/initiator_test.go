@@ -436,7 +436,7 @@ func FuzzAcceptor(f *testing.F) {
 // Config.MinIterations reaches the exchange with the KDC, and so does its default.
 func TestMinIterations(t *testing.T) {
 	for min, want := range map[uint32]gss.Code{0: gss.NotPermitted, 1: gss.NoFault, 2: gss.NotPermitted} {
-		w := newWorld(t, "www.a.test") // whose KDC asks for one
+		w := newWorld(t, "www.a.test") // its KDC requires one
 		w.client.MinIterations = min
 		if _, _, out, _ := w.run(); out.Fault.Code != want {
 			t.Errorf("MinIterations %d: %v", min, out.Fault)

@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// Config.ClientRealms lists the realms whose clients are accepted. What is written on the ticket, and
-// what an authenticator says, do not make a client another realm's.
+// Config.ClientRealms lists the realms of accepted clients. Neither the ticket's own
+// fields nor an authenticator can put a client into another realm.
 func TestClientRealms(t *testing.T) {
 	for _, row := range []struct {
 		client  string

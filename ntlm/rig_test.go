@@ -99,7 +99,7 @@ func newWorld(tb testing.TB, client, server Config) *world {
 		login: gss.Password{User: `EXAMPLE\alice`, Password: gss.NewSecret(userPassword)}, users: knowing("alice", userPassword), now: 1_700_000_000_000_000_000}
 }
 
-// knowing is a store with one user, whose name has no case.
+// knowing returns a store with one user. Names are compared without case.
 func knowing(name, password string) func(gss.Question) gss.Answer {
 	return func(q gss.Question) gss.Answer {
 		n, ok := q.(gss.NeedVerifier)

@@ -10,9 +10,10 @@ import (
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
-// scripted is a mechanism whose contexts give one output after the other, as a string
-// says: c Continue, r Ready, d Complete ("done"), w a question, each with a token but w
-// and D; D is Complete without a token, and ! is misuse, beside a changed context.
+// scripted is a mechanism with contexts that return one output after the other, as a
+// string says: c Continue, r Ready, d Complete ("done"), w a question, each with a
+// token but w and D; D is Complete without a token, and ! is misuse, beside a changed
+// context.
 type scripted struct{ script string }
 
 func (scripted) Mech() gss.Mech                      { return gsstoy.OID }

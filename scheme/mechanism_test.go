@@ -116,8 +116,8 @@ func TestConclude(t *testing.T) {
 	}
 }
 
-// The first offers: bare, but for a scheme that opens with a token, and that leaves
-// no state (HTA-20); one whose mechanism has none is left out.
+// The first offers have no token, except for a scheme that opens with one and leaves no
+// state (HTA-20). A scheme without a usable mechanism is not offered.
 func TestOffer(t *testing.T) {
 	opens := toyOf(1)
 	opens.OpensWithToken = true

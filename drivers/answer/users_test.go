@@ -71,8 +71,8 @@ func TestUsersAreSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// htdigestFile is what Apache's tool writes for alice in realm r:x, whose name has
-// a colon; and for bob, by both algorithms.
+// htdigestFile is what Apache's tool writes for alice in realm r:x, a name with a
+// colon, and for bob, with both algorithms.
 func htdigestFile(t *testing.T) string {
 	t.Helper()
 	line := func(a digest.Algorithm, user, realm, password string) string {

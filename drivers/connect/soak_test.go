@@ -24,7 +24,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// brittle is a listener whose connections close at random while it is rough, and are counted.
+// brittle is a listener that counts its connections and, while it is rough, closes them
+// at random.
 type brittle struct {
 	net.Listener
 	rough atomic.Bool
@@ -64,9 +65,10 @@ func (g *glass) Close() error {
 	return g.Conn.Close()
 }
 
-// TestDialerSoak: a hundred tunnels at once of each scheme, through a proxy whose connections close
-// at random. Each asks for a host named after its user. No user gets another one's tunnel, all
-// get one after the closes stop, and no connection or goroutine is left.
+// TestDialerSoak: a hundred tunnels at once of each scheme, through a proxy that closes
+// connections at random. Each asks for a host named after its user. No user gets
+// another one's tunnel, all get one after the closes stop, and no connection or
+// goroutine is left.
 func TestDialerSoak(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })

@@ -132,8 +132,8 @@ func NewKeys(w Way) (Keys, error) {
 	}
 	ks.Origin = SpaceKey{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity}
 	ks.Connection = Key{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity, w.Own, false} // HTA-9, CONN-1
-	if w.Route != machine.Direct { // HTA-15
-		ks.Via = machine.Via{Route: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port}
+	if w.Route != machine.Direct {
+		ks.Via = machine.Via{Route: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port} // HTA-15
 	}
 	if w.Route == machine.Forwarded {
 		ks.Connection.scheme, ks.Connection.host, ks.Connection.port = "", "", 0

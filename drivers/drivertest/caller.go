@@ -57,7 +57,8 @@ func (k *kit) tryDial(url, user string, ps ...pair) (*caller, error) {
 	return k.tryDialTLS(url, user, nil, ps...)
 }
 
-// tryDialTLS is like tryDial with a configuration for https, nil for the usual one.
+// tryDialTLS connects like tryDial, with a configuration for https, nil for the usual
+// one.
 func (k *kit) tryDialTLS(url, user string, secure *tls.Config, ps ...pair) (*caller, error) {
 	c := &caller{k: k, tls: secure, to: machine.Request{URI: "/a?b", Binding: gss.NoBinding()}}
 	c.to.Scheme, c.to.Host, c.to.Port = place(url)

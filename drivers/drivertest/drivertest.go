@@ -153,8 +153,8 @@ func Run(t *testing.T, driver func() Driver) {
 	}
 }
 
-// Check is like [Run] outside a test. It returns an error that joins all violations
-// found, nil if there are none.
+// Check tests a driver as [Run] does, outside of a test. It returns an error that joins
+// all violations found, nil if there are none.
 func Check(driver func() Driver) error {
 	list := checks(driver())
 	if len(list) == 0 {

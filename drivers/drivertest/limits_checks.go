@@ -108,7 +108,7 @@ func (k *kit) slowly(s *served) {
 	}
 }
 
-// serverEndsStreams is serverEnds over HTTP/3.
+// serverEndsStreams checks over HTTP/3 what serverEnds checks.
 func (k *kit) serverEndsStreams() {
 	s := k.serve(func(s *ServerSetup) { s.Limits = shortly }, basic())
 	var all sync.WaitGroup

@@ -122,8 +122,8 @@ func (t *Transport) RoundTrip(hc *fast.HostClient, req *fast.Request, resp *fast
 	return false, err
 }
 
-// Do is RoundTrip with a context, which applies to all legs and questions together. It
-// also returns what was established with the peer.
+// Do sends a request as RoundTrip does, with a context that applies to all legs and
+// questions together. It also returns what was established with the peer.
 func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Request, resp *fast.Response) (machine.Deliver, error) {
 	if d := req.GetTimeOut(); d > 0 {
 		var cancel context.CancelFunc

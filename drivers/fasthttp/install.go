@@ -173,8 +173,8 @@ func (g *guest) waiting() *visit {
 	return v
 }
 
-// between is called before and after each request: a visit that still waits has not
-// reached Wrap, and the time for a refusal is over.
+// between ends a visit that has not reached Wrap, and the time for a refusal. It is
+// called before and after each request.
 func (g *guest) between(c net.Conn) {
 	g.abandon()
 	if g.limited.Swap(false) {

@@ -122,9 +122,9 @@ func TestClientApacheOnce(t *testing.T) {
 	}
 }
 
-// TestClientApachePersistent: one nonce, whose count goes up, and one connection
-// (RFC 7616 section 3.4). Where the domain says so, other paths belong to it, and nothing
-// else does (R7616-3.3-2).
+// TestClientApachePersistent: one nonce with an increasing count, and one connection
+// (RFC 7616 section 3.4). Other paths belong to the protection space if the domain says
+// so, and nothing else does (R7616-3.3-2).
 func TestClientApachePersistent(t *testing.T) {
 	t.Parallel()
 	apache.up(t)

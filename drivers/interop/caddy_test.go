@@ -18,8 +18,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// caddy brings HTTP/2 and HTTP/3 to Apache, which knows who may come in. It needs apache and
-// apacheKrb to be up.
+// caddy provides HTTP/2 and HTTP/3 for Apache, which authenticates. It needs apache and
+// apacheKrb to be running.
 var caddy = &peer{
 	name: "caddy", program: "caddy", debian: "caddy", ports: 1,
 	configure: configureCaddy,

@@ -31,8 +31,8 @@ type client struct {
 	asked int
 }
 
-// newClient is a client with Digest and Basic, which shows the logins to whom they
-// are for. options change its configuration.
+// newClient returns a client with Digest and Basic, and the logins for their origins
+// and proxies. options change its configuration.
 func newClient(t testing.TB, options func(*nethttp.ClientConfig), logins ...answer.Source) *client {
 	t.Helper()
 	c := new(client)
@@ -84,7 +84,7 @@ func utf8Names(t testing.TB) func(*nethttp.ClientConfig) {
 	}
 }
 
-// loginFor is who logs in at an origin, "http://host:port".
+// loginFor returns the login for an origin, "http://host:port".
 func loginFor(t testing.TB, origin, name, password string) answer.Source {
 	t.Helper()
 	s, err := answer.For(origin, name, password)
@@ -94,7 +94,7 @@ func loginFor(t testing.TB, origin, name, password string) answer.Source {
 	return s
 }
 
-// loginForProxy is who logs in at a proxy.
+// loginForProxy returns the login for a proxy.
 func loginForProxy(t testing.TB, proxy, name, password string) answer.Source {
 	t.Helper()
 	s, err := answer.ForProxy(proxy, name, password)

@@ -112,8 +112,8 @@ func (p *peer) up(t testing.TB) {
 	})
 }
 
-// start tries a few times: a free port may be taken by somebody else before the
-// peer listens on it.
+// start tries a few times: another program may take a free port before the peer listens
+// on it.
 func (p *peer) start(path string) error {
 	var err error
 	for try := range 3 {

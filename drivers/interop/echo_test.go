@@ -55,9 +55,9 @@ func echoes(addr string) error {
 	return err
 }
 
-// echo is the handler of our own servers: the same report. who gives user and
-// scheme.
-func echo(who func(*http.Request) (user, auth string)) http.Handler {
+// echo is the handler of this project's servers, with the same report. identity returns user
+// and scheme.
+func echo(identity func(*http.Request) (user, auth string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := sha256.New()
 		n, err := io.Copy(h, r.Body)
@@ -65,7 +65,7 @@ func echo(who func(*http.Request) (user, auth string)) http.Handler {
 			http.Error(w, "the body broke off", http.StatusBadRequest)
 			return
 		}
-		user, auth := who(r)
+		user, auth := identity(r)
 		fmt.Fprintf(w, "user=%s\nauth=%s\nmethod=%s\nquery=%s\nlength=%d\nsha256=%s\n",
 			user, auth, r.Method, r.URL.RawQuery, n, hex.EncodeToString(h.Sum(nil)))
 	})

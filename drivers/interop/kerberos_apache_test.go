@@ -40,7 +40,7 @@ func configureApacheKrb(dir string, addrs []string) ([]string, error) {
 	if err := os.Mkdir(delegated, 0o777); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(delegated, 0o777); err != nil { // whoever umask is
+	if err := os.Chmod(delegated, 0o777); err != nil { // independent of umask
 		return nil, err
 	}
 	conf, err := render(dir, "apache-krb.conf", map[string]any{
@@ -126,7 +126,7 @@ func TestClientKerberosApacheDelegates(t *testing.T) {
 	}{
 		{kerberos.DelegateNever, []gss.Flags{gss.Delegate}, false},
 		{kerberos.DelegateAlways, nil, false},
-		{kerberos.DelegateIfTrusted, []gss.Flags{gss.Delegate}, false}, // nobody marked the service
+		{kerberos.DelegateIfTrusted, []gss.Flags{gss.Delegate}, false}, // the service is not marked as trusted
 		{kerberos.DelegateAlways, []gss.Flags{gss.Delegate}, true},
 	} {
 		c := newClient(t, byKerberos(t, kerberos.Config{Delegate: row.policy}, row.want...), login)

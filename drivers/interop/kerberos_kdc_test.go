@@ -53,15 +53,15 @@ func mitNames() (names []string) {
 	return names
 }
 
-// mitKDC is MIT's KDC with alice, carol who has to pre-authenticate, a user for each encryption
-// type, and services: HTTP on loopback and on the hosts of krbTypes.
+// mitKDC is MIT's KDC with alice, carol (with pre-authentication), a user for each
+// encryption type, and services: HTTP on loopback and on the hosts of krbTypes.
 var mitKDC = &peer{
 	name: "mit-kdc", program: "krb5kdc", debian: "krb5-kdc", ports: 1,
 	configure: configureMIT, env: krbEnv, ready: krbReady,
 	needs: map[string]string{"/usr/sbin/kadmin.local": "krb5-admin-server", "/usr/bin/kinit": "krb5-user"},
 }
 
-// krbEnv is the environment of everybody who has to do with mitKDC.
+// krbEnv returns the environment of all programs that use mitKDC.
 func krbEnv(dir string) []string {
 	return []string{
 		"KRB5_CONFIG=" + filepath.Join(dir, "krb5.conf"), "KRB5_KDC_PROFILE=" + filepath.Join(dir, "kdc.conf"),

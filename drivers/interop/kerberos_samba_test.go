@@ -57,8 +57,8 @@ func ownAddress() (string, error) {
 }
 
 // directory is Samba as an Active Directory: alice, in the group staff; websvc with
-// HTTP/web.ad.test, which may get tickets to HTTP/back.ad.test in anybody's name; backsvc,
-// whose that is.
+// HTTP/web.ad.test, which may get tickets to HTTP/back.ad.test for any user; and
+// backsvc, which has HTTP/back.ad.test.
 var directory = &peer{
 	name: "samba-ad", program: "samba", debian: "samba-ad-dc",
 	configure: configureDirectory, env: directoryEnv, ready: directoryReady,

@@ -121,8 +121,8 @@ func TestClientLighttpd(t *testing.T) {
 	}
 }
 
-// TestClientProof: who wants the server to prove itself gets along with Apache, and
-// not with lighttpd, which never does (R7616-3.5-1).
+// TestClientProof: a client that requires the server's proof works with Apache, but not
+// with lighttpd, which never sends one (R7616-3.5-1).
 func TestClientProof(t *testing.T) {
 	t.Parallel()
 	apache.up(t)

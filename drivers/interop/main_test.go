@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Who may log in everywhere, and how the protection space is called.
+// The user that can log in to every peer, and the name of the protection space.
 const (
 	alice    = "alice"
 	password = "Password-1!"
@@ -28,7 +28,7 @@ const (
 // users of their own and must be able to get there.
 var work string
 
-// pki is one self-signed certificate for all who serve TLS here.
+// pki is one self-signed certificate for all TLS servers of the tests.
 var pki struct {
 	cert      tls.Certificate
 	roots     *x509.CertPool
@@ -97,8 +97,8 @@ func makeCertificate() error {
 	return err
 }
 
-// serverTLS is for those of us who serve.
+// serverTLS returns the configuration of the tests' servers.
 func serverTLS() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{pki.cert}} }
 
-// clientTLS is for those of us who trust them.
+// clientTLS returns the configuration of the tests' clients.
 func clientTLS() *tls.Config { return &tls.Config{RootCAs: pki.roots} }

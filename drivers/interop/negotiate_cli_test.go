@@ -58,8 +58,8 @@ func TestServeProxyNegotiate(t *testing.T) {
 	}
 }
 
-// TestGetNegotiate: "countersign get" to Apache, and to a server of ours that speaks
-// Nego2, which nobody else here does.
+// TestGetNegotiate: "countersign get" to Apache, and to a server of this project that
+// speaks Nego2, which no other peer does.
 func TestGetNegotiate(t *testing.T) {
 	t.Parallel()
 	apacheNTLM.up(t)

@@ -26,10 +26,10 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// samba is Samba's winbindd on a computer in no domain, which knows users of its
-// own. Nobody talks to it but ntlm_auth, by a socket in its directory. Its users
-// are no users of this system: nss_wrapper shows it, and ntlm_auth, a list of
-// theirs (and lets both find the socket elsewhere than in /run).
+// samba is Samba's winbindd on a computer in no domain, with users of its own. Only
+// ntlm_auth connects to it, by a socket in its directory. Its users are not users of
+// this system: nss_wrapper gives it and ntlm_auth a list of them (and lets both find
+// the socket elsewhere than in /run).
 var samba = &peer{
 	name: "samba", program: "winbindd", debian: "winbind",
 	configure: configureSamba, env: sambaEnv, ready: sambaReady,
@@ -55,7 +55,7 @@ func configureSamba(dir string, _ []string) ([]string, error) {
 			return nil, err
 		}
 	}
-	// Who may ask for verifications: root and, where it is there, the user proxy.
+	// The users that may ask for verifications: root and, if it exists, the user proxy.
 	privileged := filepath.Join(dir, "state", "winbindd_privileged")
 	if err := os.Mkdir(privileged, 0o750); err != nil {
 		return nil, err

@@ -127,8 +127,8 @@ func TestServerNTLMRefuses(t *testing.T) {
 	}
 }
 
-// TestServerNTLMWget: wget speaks NTLMv1, claims UNICODE that nobody granted, and
-// writes its names in the OEM character set. It is refused, unless policy is for
+// TestServerNTLMWget: wget speaks NTLMv1, uses UNICODE without negotiating it, and
+// writes its names in the OEM character set. It is refused, unless the policy is for
 // old clients.
 func TestServerNTLMWget(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ const (
 	domain   = "LAB"
 )
 
-// ntlmAccounts are who can log in by NTLM: plain, with a password and with a name
-// that are not ASCII. Not every peer can say the third one.
+// ntlmAccounts are the users that can log in by NTLM: plain, and with a password and a
+// name that are not ASCII. Not every peer supports the third one.
 var ntlmAccounts = []account{
 	{alice, password},
 	{"jason", "pässwörd"},

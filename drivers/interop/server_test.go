@@ -144,8 +144,8 @@ func (o *origin) wantOutcome(t testing.TB, want string) {
 	wantOutcome(t, o.journal.wait(t, strings.Count(want, ";")+1), want)
 }
 
-// outcome writes entries down for comparison: status, who and by what, or why not.
-// A proxy names no scheme.
+// outcome formats entries for comparison: status, user and scheme, or the fault. A
+// proxy's entries have no scheme.
 func outcome(entries []nethttp.Result) string {
 	var all []string
 	for _, e := range entries {
@@ -506,8 +506,8 @@ func TestServerStale(t *testing.T) {
 	}
 }
 
-// TestServerReplay: what curl sent gets nobody else in, neither here nor elsewhere
-// (R7616-3.4.6-1).
+// TestServerReplay: credentials that curl sent cannot be replayed, neither here nor
+// elsewhere (R7616-3.4.6-1).
 func TestServerReplay(t *testing.T) {
 	t.Parallel()
 	needCurl(t)

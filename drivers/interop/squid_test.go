@@ -97,7 +97,7 @@ func newProxyClient(t testing.TB, at string, options func(*nethttp.ClientConfig)
 	}, logins...)
 }
 
-// throughSquid is a page whose user is the one that Squid tells it of.
+// the user is the one that Squid sends
 var throughSquid = echo(func(r *http.Request) (string, string) { return r.Header.Get("X-Proxy-User"), "Squid" })
 
 // TestClientSquid: plain requests through Squid. Towards it the Digest uri is the
@@ -139,9 +139,9 @@ func TestClientSquid(t *testing.T) {
 	}
 }
 
-// refused is somebody whom Squid knows and whose password nobody has right here.
-// Squid keeps its judgement of Digest credentials by user and not by request: with
-// alice logging in at the same moment, alice with a wrong password is let in.
+// refused is a user of Squid for which no test uses the right password. Squid caches
+// its verdict on Digest credentials by user and not by request: while alice logs in,
+// alice with a wrong password would be accepted.
 const refused = "carol"
 
 // TestClientSquidRefused: a wrong password is the proxy's refusal, for a tunnel as
@@ -193,8 +193,9 @@ func TestClientSquidStale(t *testing.T) {
 	}
 }
 
-// TestClientSquidTunnel: an https origin behind CONNECT, whose Digest uri is
-// host:port (R7616-3.4.6-1), and which sees nothing of it (HTA-15); what the proxy's exchange taught serves the next tunnel.
+// TestClientSquidTunnel: an https origin behind CONNECT, with host:port as its Digest
+// uri (R7616-3.4.6-1). The origin sees nothing of the exchange with the proxy (HTA-15);
+// the facts learned in it serve the next tunnel.
 func TestClientSquidTunnel(t *testing.T) {
 	t.Parallel()
 	squid.up(t)
@@ -270,8 +271,7 @@ func TestConnectSquid(t *testing.T) {
 	if e, ok := errors.AsType[*connect.Error](err); !ok || e.Fault.Code != gss.Refused || e.Status != 407 {
 		t.Errorf("%v, want a refusal by the proxy", err)
 	}
-	// The proxy is content with alice, and cannot reach what she wants: nobody
-	// listens there.
+	// The proxy accepts alice, but cannot reach the target: no server listens there.
 	_, err = d.DialContext(t.Context(), "tcp", "127.0.0.1:1")
 	if e, ok := errors.AsType[*connect.Error](err); !ok || !e.Fault.IsZero() || e.Status != 503 {
 		t.Errorf("%v, want the proxy's 503", err)

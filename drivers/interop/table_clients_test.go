@@ -19,7 +19,8 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// ourClient is a scheme as our clients have it, with who logs in at a place, an origin or a proxy.
+// ourClient returns a scheme for this project's clients, with the login for a place, an
+// origin or a proxy.
 func ourClient(t testing.TB, by, place string, proxy bool) (scheme.Client, answer.Source) {
 	t.Helper()
 	name, login := alice, loginFor
@@ -49,7 +50,7 @@ type place struct {
 	up       func(testing.TB)
 	at       func() string // the origin, or the proxy
 	path     string        // of an origin's echo
-	user     string        // whom the origin takes us for
+	user     string        // the user that the origin sees
 	drivers  string
 }
 

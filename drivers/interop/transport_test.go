@@ -46,7 +46,7 @@ func TestServeTransports(t *testing.T) {
 						"--http1.1", "--cacert", pki.file, "--data-binary", "@"+file, login[0], login[1], login[2], at+"/3")...)
 					c.want(t, 200, 200, 200)
 					user := "alice"
-					if name == "Negotiate" { // by Kerberos, whose names come with their realm
+					if name == "Negotiate" { // by Kerberos, with names that include the realm
 						user += "@" + krbRealm
 					}
 					if strings.Count(c.bodies, "hello "+user+" via "+name) != 3 {

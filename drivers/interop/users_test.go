@@ -15,8 +15,8 @@ import (
 
 type account struct{ name, password string }
 
-// accounts are who can log in where hashes of names and passwords are at stake:
-// plain, not ASCII, and with characters that have to be escaped.
+// accounts are the users for tests in which names and passwords are hashed: plain, not
+// ASCII, and with characters that must be escaped.
 var accounts = []account{
 	{alice, password},
 	{"jäsøn", "pässwörd"},

@@ -70,7 +70,7 @@ func iterations(reply []byte, n uint32) []byte {
 	return bytes.ReplaceAll(reply, binary.BigEndian.AppendUint32(nil, 4097), binary.BigEndian.AppendUint32(nil, n))
 }
 
-// earlier is one whose first reply is right.
+// earlier names the case in which the first reply is valid.
 const earlier = "a reply to an earlier request"
 
 func hostileKDCs() []hostileKDC {

@@ -370,7 +370,7 @@ func TestV14EndlessChallenges(t *testing.T) {
 			t.Errorf("%s: %d requests\n%s", name, w.sends, w.script.String())
 		}
 	}
-	// A server whose mechanism never ends, as far as it says.
+	// A server with a mechanism that claims to never end.
 	c := over(final(ntlmToy(3)))
 	w := newWorld(t, c, c, "Negotiate")
 	w.wire = func(n, status int, lines []string) (int, []string) { return 401, lines }

@@ -8,7 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
-// An attacker in the middle, against mechanisms whose proofs it cannot make.
+// An attacker in the middle that cannot compute the proofs of the mechanisms.
 
 func fresh(t gsstoy.Toy) gsstoy.Toy {
 	t.Fresh = true

@@ -641,7 +641,7 @@ func TestNotes3CompletedWithMIC(t *testing.T) {
 }
 
 // NTLM without extended session security has one key stream and one sequence number for
-// both directions, so it matters whose MIC was the first.
+// both directions, so that it matters which side's MIC was computed first.
 func TestNotes3HalfDuplex(t *testing.T) {
 	var leaves [2]done
 	for side := range leaves {

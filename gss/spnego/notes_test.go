@@ -204,7 +204,7 @@ func TestNotes2ListedOnlyWithCredentials(t *testing.T) {
 }
 
 // C33, HTA-13: a mechanism that cannot begin for another reason than credentials, as
-// Kerberos whose KDC is kept from it, does not make room for a weaker one.
+// Kerberos without access to a KDC, does not give way to a weaker one.
 func TestNotes2BlockedMechanismIsNoDowngrade(t *testing.T) {
 	unreachable := func(side int, q gss.Question) gss.Answer {
 		if n, ok := q.(gss.NeedCredential); ok && n.Mech == gss.Kerberos {
@@ -343,8 +343,8 @@ func TestNotes4WrongKerberosOID(t *testing.T) {
 	}
 }
 
-// signed is a toy whose tokens look like those of a real mechanism, for what tells
-// mechanisms apart by first bytes.
+// signed is a toy with tokens that look like those of a real mechanism, for code that
+// identifies mechanisms by their first bytes.
 type signed struct {
 	gsstoy.Toy
 	before string
@@ -478,7 +478,7 @@ func TestNotes7Hint(t *testing.T) {
 }
 
 // SPNG-3.3.5.2-1 and section 7: the initiator answers with a NegTokenInit of its own,
-// whose list is the one that is signed.
+// and the MICs cover the list in that one.
 func TestNotes7HintAsInput(t *testing.T) {
 	hint := func(token gss.Token, mechs ...gss.Mech) gss.Input {
 		m := Init{MechTypes: MechTypesOf(mechs...), MechToken: token, Hints: Hints{Present: true, Name: gss.TokenOf(HintName)}}

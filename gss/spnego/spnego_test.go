@@ -19,7 +19,7 @@ type broken struct {
 	_ []int
 }
 
-// half is a mechanism whose contexts cannot be compared.
+// half is a mechanism with contexts that cannot be compared.
 type half struct{ gsstoy.Toy }
 
 func (h half) Accept(t gss.Target) gss.Context { return slicy{Context: h.Toy.Accept(t)} }

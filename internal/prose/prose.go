@@ -31,7 +31,7 @@ const (
 	minComments = 0.25 // lines for each line of code, in the packages of dense
 )
 
-// dense are the packages whose code is hardest.
+// dense are the packages with the hardest code.
 var dense = []string{"machine", "digest"}
 
 var (

@@ -63,7 +63,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// A ticket whose key cannot be used here is not shown, and not lost.
+// A ticket with a key that cannot be used here is not returned, and not lost.
 func TestForeignKeys(t *testing.T) {
 	tgt := cred("alice", "krbtgt/A.TEST", 1000)
 	file := strings.Replace(string(New(tgt.Client).With(tgt).Append(nil)), "\x00\x11\x00\x00\x00\x10canary-canary-16", "\x00\x10\x00\x00\x00\x18canary-canary-16canary24", 1)

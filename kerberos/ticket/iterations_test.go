@@ -16,7 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
-// hashed are the types whose keys a password takes iterations for.
+// hashed are the types for which a key is derived from a password with iterations.
 var hashed = []krb.EType{krb.AES128SHA1, krb.AES256SHA1, krb.AES128SHA256, krb.AES256SHA384, krb.Camellia128, krb.Camellia256}
 
 func count(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }

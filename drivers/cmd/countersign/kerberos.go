@@ -52,7 +52,7 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 		if o.principal == "" {
 			return nil, errors.New("--keytab needs --principal")
 		}
-		p, err := o.who()
+		p, err := o.client()
 		if err != nil {
 			return nil, err
 		}
@@ -79,16 +79,16 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 	return &kdc.Files{Path: path}, nil
 }
 
-// who returns the principal, in the default realm if --principal has no realm.
-func (o *clientKerberos) who() (krb.Principal, error) {
+// client returns the principal, in the default realm if --principal has no realm.
+func (o *clientKerberos) client() (krb.Principal, error) {
 	conf, err := kdc.ReadConfig(o.krb5conf)
 	if err != nil {
 		return krb.Principal{}, fmt.Errorf("krb5.conf: %w", err)
 	}
-	return parseWho(o.principal, conf)
+	return parsePrincipal(o.principal, conf)
 }
 
-func parseWho(text string, conf *krb5conf.Config) (krb.Principal, error) {
+func parsePrincipal(text string, conf *krb5conf.Config) (krb.Principal, error) {
 	p, fault := krb.ParsePrincipal(text, conf.DefaultRealm())
 	switch {
 	case !fault.IsZero():

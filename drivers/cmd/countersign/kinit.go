@@ -119,7 +119,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 	if len(args) == 0 {
 		return r, usage("expected a principal, user@REALM, or --renew")
 	}
-	if r.Client, err = parseWho(args[0], conf); err != nil {
+	if r.Client, err = parsePrincipal(args[0], conf); err != nil {
 		return r, exit{exitUsage, err}
 	}
 	if o.kerberos.keytab != "" {
@@ -143,9 +143,9 @@ func seconds(ds ...time.Duration) int64 {
 }
 
 // password prompts for a password on a terminal, and otherwise reads a line.
-func password(cmd *cobra.Command, who krb.Principal) (gss.Secret, error) {
+func password(cmd *cobra.Command, client krb.Principal) (gss.Secret, error) {
 	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Password for %v: ", who)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Password for %v: ", client)
 		b, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(cmd.ErrOrStderr())
 		if err != nil {

@@ -38,7 +38,7 @@ type Case struct {
 // Path is where no request is for: only the bodies of others say so.
 const Path = "/admin"
 
-// hidden is a request within a body, which says Basic credentials that are right.
+// hidden returns a request to hide within a body, with valid Basic credentials.
 func hidden(basic string) string {
 	return "GET " + Path + " HTTP/1.1\r\nHost: elsewhere\r\nAuthorization: " + basic + "\r\nProxy-Authorization: " + basic + "\r\n\r\n"
 }

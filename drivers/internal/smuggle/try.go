@@ -57,13 +57,14 @@ type Setting struct {
 
 	// Method and Fields are the request's, Fields its credentials, each line with its end.
 	Method, Fields string
-	// User is as whom the handler is to see the request, "" if it is not to see it.
+	// User is the user that the handler must see, "" if it must not see the request.
 	User string
 	// Next are the fields of the requests behind it, which the handler is to see as NextUser.
 	Next, NextUser string
 	// Basic are right Basic credentials, for a request that is none.
 	Basic string
-	// Tag tells the requests of one try from those of others, whose handlers may be late.
+	// Tag tells the requests of one try from those of others, which may reach their
+	// handlers late.
 	Tag string
 	// Authority, if not "", makes requests have the absolute form.
 	Authority string
@@ -71,7 +72,7 @@ type Setting struct {
 	Deaf bool
 }
 
-// head is the head of a request.
+// head returns the header of a request.
 func (s Setting) head(method, path, fields string) string {
 	path += "?" + s.Tag
 	host := "h"
@@ -165,7 +166,7 @@ func (c Case) Try(conn net.Conn, r *bufio.Reader, s Setting, seen *Sightings) (f
 	return found
 }
 
-// cut is what the end of the connection leaves of a body.
+// cut returns what remains of a body when the connection ends.
 func cut(sent string) string {
 	if size, data, ok := strings.Cut(sent, "\r\n"); ok && !strings.Contains(size, " ") {
 		return strings.TrimSuffix(data, "\r\n")

@@ -43,7 +43,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// users are those who log in, with their passwords.
+// users are the users that log in, with their passwords.
 var users = map[string]string{"alice": "wonder", "bob": "builder", "carol": "carrel"}
 
 // method is a scheme as both sides have it.
@@ -99,7 +99,8 @@ var methods = sync.OnceValue(func() []method {
 	}
 })
 
-// verdict hears of each request that a server let in: as whom, and who sent it.
+// verdict records each request that a server accepted: its identity, and the user that
+// sent it.
 type verdict struct {
 	mu    sync.Mutex
 	wrong []string
@@ -378,7 +379,8 @@ func (w way) exchange(t *testing.T, m method, r between, mu mutation) (succeeded
 	return good.Load(), bad.Load()
 }
 
-// TestMutatedProofs: a client that wants a proof delivers nothing whose proof was changed.
+// TestMutatedProofs: a client that requires a proof delivers nothing if the proof was
+// changed.
 func TestMutatedProofs(t *testing.T) {
 	for _, w := range ways[:4] {
 		for _, m := range methods() {

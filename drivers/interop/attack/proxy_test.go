@@ -107,7 +107,7 @@ var hostileProxies = []hostileProxy{
 	{name: "nothing", says: func(io.Writer, *http.Request, int) bool { return false }, quiet: true},
 }
 
-// cuts are proxies whose 407 breaks off, behind each of its bytes.
+// cuts returns proxies with a 407 that is cut, after each of its bytes.
 func cuts() (list []hostileProxy) {
 	const text = proxy407 + "NTLM\r\n\r\n"
 	for i := range len(text) {
@@ -209,7 +209,7 @@ func roundTrip(ctx context.Context, to string, proxy *url.URL, conf machine.Clie
 		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode == http.StatusSwitchingProtocols { // whose body is the connection
+	if res.StatusCode == http.StatusSwitchingProtocols { // the body is the connection
 		return errors.New("the peer changes the protocol")
 	}
 	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, enough)); err != nil {

@@ -76,7 +76,8 @@ var types = map[string]reflect.Type{
 	"nethttp.Transport":      reflect.TypeFor[nethttp.Transport](),
 }
 
-// named are types whose text fields are for output; what else is in them is filled.
+// named are types with text fields that may be printed; their other fields are filled
+// with the canary.
 var named = map[string]reflect.Type{
 	"drive.Certificates": reflect.TypeFor[drive.Certificates](),
 	"drive.Channel":      reflect.TypeFor[drive.Channel](),
@@ -390,7 +391,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 	}
 }
 
-// loggedIn is a runner whose client waits for an answer to Basic.
+// loggedIn returns a runner with a client that waits for an answer to Basic.
 func loggedIn(t *testing.T) *drive.Runner[machine.Client] {
 	t.Helper()
 	c, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}})

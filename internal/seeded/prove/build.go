@@ -165,8 +165,8 @@ func (p *prover) home(pkg string) string { return filepath.Join(p.root, filepath
 
 var compilerError = regexp.MustCompile(`(?m)^(.+?\.go):(\d+):\d+(: .*)$`)
 
-// blame finds the edits in whose text the compiler found errors. It names the files of
-// the overlay, in dir.
+// blame returns the edits that caused errors of the compiler. It names the files of the
+// overlay, in dir.
 func blame(o *seeded.Overlay, dir, output string) map[string]string {
 	found := map[string]string{}
 	for _, m := range compilerError.FindAllStringSubmatch(output, -1) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// toy is a repository of two modules, whose tests notice some faults.
+// toy is a repository of two modules with tests that notice some faults.
 var toy = map[string]string{
 	"go.work":        "go 1.26.0\n\nuse (\n\t.\n\t./nested\n)\n",
 	"go.mod":         "module example.org/toy\n\ngo 1.26.0\n",

@@ -22,7 +22,7 @@ func principal(t testing.TB, text string) krb.Principal {
 	return p
 }
 
-// apReq is a request whose secrets are the canary, and the keys that open it.
+// apReq returns a request with the canary as its secrets, and the keys that open it.
 func apReq(t testing.TB) (token string, keys *keytab.Keytab) {
 	t.Helper()
 	service, client := principal(t, "HTTP/www.a.test"), principal(t, "alice")

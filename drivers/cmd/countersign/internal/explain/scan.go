@@ -182,8 +182,7 @@ func scanParams(e *Explanation, s string, p *part) {
 	}
 }
 
-// scanParam reads the parameter whose name is s[i:nameEnd] and whose "=" is at
-// eq.
+// scanParam reads the parameter with the name s[i:nameEnd] and its "=" at eq.
 func scanParam(e *Explanation, s string, p *part, i, nameEnd, eq int) (end int, ok bool) {
 	q := param{name: s[i:nameEnd], at: i}
 	for _, other := range p.params {
@@ -216,8 +215,7 @@ func scanParam(e *Explanation, s string, p *part, i, nameEnd, eq int) (end int, 
 	return end, true
 }
 
-// scanQuoted reads the quoted-string whose opening quote is at open (RFC 9110
-// section 5.6.4).
+// scanQuoted reads the quoted-string that opens at open (RFC 9110 section 5.6.4).
 func scanQuoted(e *Explanation, s string, open int) (value string, end int, ok bool) {
 	var b []byte
 	for i := open + 1; i < len(s); i++ {

@@ -60,7 +60,7 @@ func decoderOf(token string) (decoder, bool) {
 	return decoder{}, false
 }
 
-// explainToken explains token, whose base64 is at offset at.
+// explainToken explains token, which starts in base64 at offset at.
 func explainToken(e *Explanation, n *Node, token string, at int) {
 	n.Value = count(len(token), "byte")
 	d, ok := decoderOf(token)

@@ -49,7 +49,8 @@ type Options struct {
 	NonceLifetime time.Duration `json:"nonce_lifetime,omitempty"`
 	// Tolerances names errors of old Digest clients to accept, see [Tolerances].
 	Tolerances []string `json:"digest_tolerate,omitempty"`
-	// StrictURI makes a proxy refuse Digest clients whose uri is the path alone.
+	// StrictURI makes a proxy refuse Digest clients that sign the path alone as their
+	// uri.
 	StrictURI bool `json:"digest_strict_uri,omitempty"`
 	// Computer and Domain are the server's names in NTLM. An NTLM server needs a Computer.
 	Computer string `json:"computer,omitempty"`
@@ -62,7 +63,8 @@ type Options struct {
 	// Services holds the principals for which Kerberos accepts tickets; nil means all that it
 	// has keys of.
 	Services []string `json:"services,omitempty"`
-	// ClientRealms holds the realms whose clients Kerberos accepts; nil means all.
+	// ClientRealms holds the realms of the clients that Kerberos accepts; nil means
+	// all.
 	ClientRealms []string `json:"client_realms,omitempty"`
 }
 
