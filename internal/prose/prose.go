@@ -1,13 +1,11 @@
-// Prose measures the English of a tree's Go code, package by package:
+// Prose measures the English of a tree, package by package and document by document:
 //
-//	go run ./internal/prose            the table
-//	go run ./internal/prose -check     and fail where a package is beyond a limit
-//	go run ./internal/prose -v         with the place of everything that counts against it
+//	go run ./internal/prose            prints the table
+//	go run ./internal/prose -check     and fails if a package or document exceeds a limit
+//	go run ./internal/prose -v         with the place of every finding
 //
-// It counts in comments the words for persons that stand for peers and callers, the
-// function docs that say what a function "is" in place of what it returns, requirement
-// ids in text that go doc prints, and lines of comment for each line of code. The style
-// guide in CONTRIBUTING.md says why.
+// The table rules says what it counts and where. The style guide in CONTRIBUTING.md says
+// why.
 package main
 
 import (
@@ -24,37 +22,60 @@ import (
 	"strings"
 )
 
-// The limits of a package.
+// A rule is something that is counted, and how much of it is allowed.
+type rule struct {
+	column  string
+	format  string
+	pattern *regexp.Regexp
+	scale   float64  // the value is scale*found/of, or found if scale is 0
+	max     float64  // the highest allowed value
+	min     float64  // the lowest allowed value, if not 0
+	only    []string // the packages to which min applies
+	few     int      // so many findings are allowed whatever the value
+}
+
 const (
-	maxPersons  = 0.5  // words for persons for each 1,000 words of comment
-	maxNominal  = 0.07 // of the docs of functions and methods
-	minComments = 0.25 // lines for each line of code, in the packages of dense
+	persons  = iota // words for persons in comments and Markdown
+	texts           // the same words in the texts of errors and help
+	nominal         // docs of functions that say what the function is
+	ids             // requirement ids in text that go doc prints
+	comments        // lines of comment for each line of code
 )
 
-// dense are the packages with the hardest code.
-var dense = []string{"machine", "digest"}
+// rules are all rules. Words for persons stand for peers and callers where these should be
+// named. Requirement ids are those of docs/requirements.csv. Of tests only words for persons
+// in comments count; of Markdown, only in text that is not generated. The density of comments
+// matters where the code is hardest.
+var rules = [...]rule{
+	persons:  {column: "persons/k", format: "%.1f", pattern: personsPattern, scale: 1000, max: 0.5, few: 1},
+	texts:    {column: "texts", format: "%.0f", pattern: personsPattern},
+	nominal:  {column: "X is/are", format: "%.0f%%", pattern: regexp.MustCompile(`^\w+ (is|are)\b`), scale: 100, max: 7, few: 1},
+	ids:      {column: "ids", format: "%.0f", pattern: regexp.MustCompile(`\b(R\d{4}|N2HT|NTHT|SPNG|NLMP|KILE|MSDIG)-\d[\w.]*-?\d*\b|\b(HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB)-\d+\b`)},
+	comments: {column: "comments", format: "%.2f", scale: 1, max: 1e9, min: 0.25, only: []string{"machine", "digest"}},
+}
 
 var (
-	words   = regexp.MustCompile(`[A-Za-z][A-Za-z'’]*`)
-	persons = regexp.MustCompile(`(?i)\b(who|whom|whose|whoever|nobody|somebody|anybody|everybody)\b`)
-	// nominal is how the doc of a function begins that says what the function is.
-	nominal = regexp.MustCompile(`^\w+ (is|are)\b`)
-	// ids are requirement ids, as docs/requirements.csv has them.
-	ids = regexp.MustCompile(`\b(R\d{4}|N2HT|NTHT|SPNG|NLMP|KILE|MSDIG)-\d[\w.]*-?\d*\b|\b(HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB)-\d+\b`)
+	personsPattern = regexp.MustCompile(`(?i)\b(who|whom|whose|whoever|nobody|somebody|anybody|everybody)\b`)
+	words          = regexp.MustCompile(`[A-Za-z][A-Za-z'’]*`)
+	// speaking are the functions and conversions with texts of errors and help as arguments:
+	// of package errors, fmt and gss, and those of cobra's flags. spoken are such fields.
+	speaking = regexp.MustCompile(`^(errors\.New|fmt\.Errorf|(gss\.)?Misuse|\w+\.\w+Var(P|PF|F)?)$`)
+	spoken   = regexp.MustCompile(`^(Detail|Short|Long)$`)
+	// quoted is what Markdown does not say itself: code, and words in emphasis such as *who*.
+	quoted = regexp.MustCompile("(?s)```.*?```|`[^`\\n]*`|\\*\\w+\\*")
 )
 
-// A count is what was found in one package.
+// A count is what was found in one package or document.
 type count struct {
-	words, persons int
-	funcs, nominal int
-	ids            int
-	comments, code int
-	faults         []string // with their places
+	found, of [len(rules)]int
+	words     int
+	doc       bool     // it is a document, not a package
+	faults    []string // with their places
 }
 
 func main() {
-	check := flag.Bool("check", false, "fail where a package is beyond a limit")
-	verbose := flag.Bool("v", false, "print the place of everything that counts against a package")
+	check := flag.Bool("check", false, "fail if a package or document exceeds a limit")
+	verbose := flag.Bool("v", false, "print the place of every finding")
 	flag.Parse()
 	root := "."
 	if flag.NArg() > 0 {
@@ -66,12 +87,13 @@ func main() {
 		os.Exit(2)
 	}
 	if beyond := report(counts, *verbose); beyond > 0 && *check {
-		fmt.Fprintf(os.Stderr, "prose: %d packages are beyond a limit\n", beyond)
+		fmt.Fprintf(os.Stderr, "prose: %d packages and documents exceed a limit\n", beyond)
 		os.Exit(1)
 	}
 }
 
-// measure reads all Go files below root but those of testdata.
+// measure reads the Go files below root except those of testdata, and the Markdown files in
+// root and docs.
 func measure(root string) (map[string]*count, error) {
 	counts := map[string]*count{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -80,22 +102,56 @@ func measure(root string) (map[string]*count, error) {
 			return err
 		case d.IsDir() && path != root && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")):
 			return filepath.SkipDir
-		case d.IsDir() || filepath.Ext(path) != ".go":
+		case d.IsDir():
 			return nil
 		}
 		dir, err := filepath.Rel(root, filepath.Dir(path))
 		if err != nil {
 			return err
 		}
-		if counts[dir] == nil {
-			counts[dir] = new(count)
+		switch ext := filepath.Ext(path); {
+		case ext == ".go":
+			if counts[dir] == nil {
+				counts[dir] = new(count)
+			}
+			return counts[dir].file(path)
+		case ext == ".md" && (dir == "." || dir == "docs"):
+			text, err := os.ReadFile(path)
+			if err == nil && !generated(string(text)) {
+				c := &count{doc: true}
+				c.markdown(path, string(text))
+				counts[filepath.Join(dir, d.Name())] = c
+			}
+			return err
 		}
-		return counts[dir].file(path)
+		return nil
 	})
 	return counts, err
 }
 
-// file adds a file. Of tests only the words for persons count.
+// generated reports whether a document says in its first lines that go generate writes it.
+func generated(text string) bool { return strings.Contains(text[:min(len(text), 1000)], "go generate") }
+
+// markdown adds a document.
+func (c *count) markdown(path, text string) {
+	text = quoted.ReplaceAllStringFunc(text, func(code string) string { return strings.Repeat("\n", strings.Count(code, "\n")) })
+	for n, line := range strings.Split(text, "\n") {
+		c.say(line, func(word string) string { return fmt.Sprintf("%s:%d: %q", path, n+1, word) })
+	}
+}
+
+// say counts the words of a text and those for persons among them.
+func (c *count) say(text string, fault func(word string) string) {
+	n := len(words.FindAllString(text, -1))
+	c.words += n
+	c.of[persons] += n
+	for _, word := range rules[persons].pattern.FindAllString(text, -1) {
+		c.found[persons]++
+		c.faults = append(c.faults, fault(word))
+	}
+}
+
+// file adds a Go file.
 func (c *count) file(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -106,23 +162,66 @@ func (c *count) file(path string) error {
 	if err != nil {
 		return err
 	}
-	test := strings.HasSuffix(path, "_test.go")
 	for _, g := range f.Comments {
 		for _, line := range g.List {
-			said := strings.TrimSpace(strings.Trim(line.Text, "/*"))
-			c.words += len(words.FindAllString(said, -1))
-			for _, word := range persons.FindAllString(said, -1) {
-				c.persons++
-				c.fault(set, line.Pos(), "%q", word)
-			}
+			c.say(strings.TrimSpace(strings.Trim(line.Text, "/*")), func(word string) string {
+				return fmt.Sprintf("%v: %q", set.Position(line.Pos()), word)
+			})
 		}
 	}
-	if test || ast.IsGenerated(f) {
+	if strings.HasSuffix(path, "_test.go") || ast.IsGenerated(f) {
 		return nil
 	}
 	c.lines(set, f, string(text))
 	c.docs(set, f)
+	c.texts(set, f)
 	return nil
+}
+
+// texts looks at the texts of errors and help.
+func (c *count) texts(set *token.FileSet, f *ast.File) {
+	look := func(n ast.Node) {
+		ast.Inspect(n, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				for _, word := range rules[texts].pattern.FindAllString(lit.Value, -1) {
+					c.found[texts]++
+					c.fault(set, lit.Pos(), "%q in the text of an error or help", word)
+				}
+			}
+			return true
+		})
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if speaking.MatchString(name(n.Fun)) {
+				for _, arg := range n.Args {
+					look(arg)
+				}
+				return false // not again for a call within
+			}
+		case *ast.KeyValueExpr:
+			if spoken.MatchString(name(n.Key)) {
+				look(n.Value)
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// name returns the name that an expression consists of, with the one before the dot, "" if it
+// is something else.
+func name(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		if x := name(e.X); x != "" {
+			return x + "." + e.Sel.Name
+		}
+	}
+	return ""
 }
 
 func (c *count) fault(set *token.FileSet, at token.Pos, format string, args ...any) {
@@ -141,9 +240,9 @@ func (c *count) lines(set *token.FileSet, f *ast.File, text string) {
 		switch line = strings.TrimSpace(line); {
 		case line == "":
 		case comment[n+1] && (strings.HasPrefix(line, "//") || strings.HasPrefix(line, "/*")):
-			c.comments++
+			c.found[comments]++
 		default:
-			c.code++
+			c.of[comments]++
 		}
 	}
 }
@@ -154,9 +253,9 @@ func (c *count) docs(set *token.FileSet, f *ast.File) {
 		if doc == nil || !exported {
 			return
 		}
-		for _, id := range ids.FindAllString(doc.Text(), -1) {
-			c.ids++
-			c.fault(set, doc.Pos(), "%s stands in text that go doc prints", id)
+		for _, id := range rules[ids].pattern.FindAllString(doc.Text(), -1) {
+			c.found[ids]++
+			c.fault(set, doc.Pos(), "%s in text that go doc prints", id)
 		}
 	}
 	printed(f.Doc, true)
@@ -167,9 +266,9 @@ func (c *count) docs(set *token.FileSet, f *ast.File) {
 			if d.Doc == nil {
 				continue
 			}
-			c.funcs++
-			if nominal.MatchString(d.Doc.Text()) {
-				c.nominal++
+			c.of[nominal]++
+			if rules[nominal].pattern.MatchString(d.Doc.Text()) {
+				c.found[nominal]++
 				c.fault(set, d.Doc.Pos(), "%s: say what it returns or reports", d.Name)
 			}
 		case *ast.GenDecl:
@@ -216,14 +315,18 @@ func exportedRecv(fields *ast.FieldList) bool {
 	}
 }
 
-// report prints the table, and returns how many packages are beyond a limit.
+// report prints the table, and returns how many packages and documents exceed a limit.
 func report(counts map[string]*count, verbose bool) (beyond int) {
-	fmt.Printf("%-44s %7s %9s %9s %5s %9s\n", "package", "words", "persons/k", "X is/are", "ids", "comments")
+	fmt.Printf("%-44s %7s", "package", "words")
+	for _, r := range rules {
+		fmt.Printf(" %9s", r.column)
+	}
+	fmt.Println()
 	total := new(count)
 	for _, dir := range sorted(counts) {
 		c := counts[dir]
-		over := c.beyond(slices.Contains(dense, dir))
-		if over != "" {
+		over := c.beyond(dir)
+		if len(over) > 0 {
 			beyond++
 		}
 		c.print(dir, over)
@@ -233,46 +336,47 @@ func report(counts map[string]*count, verbose bool) (beyond int) {
 			}
 		}
 		total.words += c.words
-		total.persons += c.persons
-		total.funcs += c.funcs
-		total.nominal += c.nominal
-		total.ids += c.ids
-		total.comments += c.comments
-		total.code += c.code
+		for i := range rules {
+			total.found[i] += c.found[i]
+			total.of[i] += c.of[i]
+		}
 	}
-	total.print("all", "")
+	total.print("all", nil)
 	return beyond
 }
 
-func (c *count) print(name, over string) {
-	fmt.Printf("%-44s %7d %9.1f %8.0f%% %5d %9.2f  %s\n", name, c.words, c.perThousand(), 100*part(c.nominal, c.funcs), c.ids, part(c.comments, c.code), over)
+func (c *count) print(name string, over []string) {
+	fmt.Printf("%-44s %7d", name, c.words)
+	for i, r := range rules {
+		value := fmt.Sprintf(r.format, c.value(i))
+		if c.doc && i != persons {
+			value = ""
+		}
+		fmt.Printf(" %9s", value)
+	}
+	fmt.Println(" ", strings.Join(over, ", "))
 }
 
-func (c *count) perThousand() float64 { return 1000 * part(c.persons, c.words) }
-
-// beyond says which limits a package is beyond. One word among few is none too many.
-func (c *count) beyond(dense bool) string {
-	var over []string
-	if c.perThousand() > maxPersons && c.persons > 1 {
-		over = append(over, "persons")
-	}
-	if part(c.nominal, c.funcs) > maxNominal && c.nominal > 1 {
-		over = append(over, "is/are")
-	}
-	if c.ids > 0 {
-		over = append(over, "ids")
-	}
-	if dense && part(c.comments, c.code) < minComments {
-		over = append(over, "comments")
-	}
-	return strings.Join(over, ", ")
-}
-
-func part(n, of int) float64 {
-	if of == 0 {
+// value returns what was counted for a rule, in the rule's scale.
+func (c *count) value(i int) float64 {
+	switch {
+	case rules[i].scale == 0:
+		return float64(c.found[i])
+	case c.of[i] == 0:
 		return 0
 	}
-	return float64(n) / float64(of)
+	return rules[i].scale * float64(c.found[i]) / float64(c.of[i])
+}
+
+// beyond returns the columns of the rules that a package or document breaks.
+func (c *count) beyond(dir string) (over []string) {
+	for i, r := range rules {
+		v := c.value(i)
+		if v > r.max && c.found[i] > r.few || v < r.min && slices.Contains(r.only, dir) {
+			over = append(over, r.column)
+		}
+	}
+	return over
 }
 
 func sorted(counts map[string]*count) (dirs []string) {

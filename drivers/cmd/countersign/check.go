@@ -34,7 +34,7 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Model-check the authentication machines",
 		Long: `Check explores every state that the shipped client, server and proxy machines can
-reach in a set of small worlds, whose network attacks within a budget, and checks
+reach in a set of small worlds, in which the network attacks within a budget, and checks
 every property of the protocol in each state.
 
 It prints a table of the worlds and one of the properties: verdict, number of times

@@ -58,7 +58,7 @@ kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS.
 without a realm is for NTLM. If no KDC answers, or none knows the server, NTLM is used only
 with --fallback.
 
-Basic exposes the password to anyone who can read the message; without TLS it is used
+Basic exposes the password to anyone on the network path; without TLS it is used
 only with --allow-cleartext.
 
 Exit codes: 0 for a final status below 400, 22 for 400 or more, 3 if authentication was
@@ -82,7 +82,7 @@ wrong use. With several URLs, the code is that of the first failure.`,
 	f.BoolVar(&o.machine.Delegate, "delegate", false, "delegate your ticket-granting ticket to the servers of the URLs (Kerberos)")
 	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server must authenticate itself where the scheme allows it (Kerberos): require, or if-offered for servers that never do, "+
 		"which accepts unauthenticated responses")
-	f.BoolVar(&o.machine.Fallback, "fallback", false, "allow NTLM if Kerberos fails (an attacker who blocks the KDC can force this)")
+	f.BoolVar(&o.machine.Fallback, "fallback", false, "allow NTLM if Kerberos fails (an attacker can force this by blocking the KDC)")
 	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM to use: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")

@@ -109,7 +109,7 @@ type serverKerberos struct {
 func (o *serverKerberos) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the service's keys, which makes Negotiate and Nego2 accept Kerberos; reloaded when it changes")
 	f.StringArrayVar(&o.spns, "spn", nil, "`NAME` of the service, service/host or service/host@REALM; may be repeated (default all that --keytab has)")
-	f.StringArrayVar(&o.realms, "client-realm", nil, "`REALM` whose Kerberos clients are accepted; may be repeated (default all that the KDC trusts)")
+	f.StringArrayVar(&o.realms, "client-realm", nil, "`REALM` of accepted Kerberos clients; may be repeated (default all that the KDC trusts)")
 }
 
 // source returns the answers to a server's Kerberos questions, nil without a keytab.
