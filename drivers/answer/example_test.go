@@ -47,3 +47,29 @@ func ExampleChain() {
 	// gss.NeedFirstSeen: gss.FirstSeen
 	// gss.NeedExchange: gss.Declined
 }
+
+// A user store of an application's own answers one type of question.
+func ExampleOn() {
+	passwords := map[string]string{"alice": "wonder"} // in place of a database
+	store := answer.On(func(_ context.Context, q gss.NeedVerifier) gss.Answer {
+		password, known := passwords[q.User]
+		if !known {
+			return gss.Unknown{} // not an empty password
+		}
+		return gss.Password{Password: gss.NewSecret(password)}
+	})
+	source := answer.Chain(store, new(answer.Memory))
+	for _, q := range []gss.Question{
+		gss.NeedVerifier{Scheme: "Digest", User: "alice"},
+		gss.NeedVerifier{Scheme: "Digest", User: "mallory"},
+		gss.NeedFirstSeen{Key: "nonce", Sequence: 1, Until: 1 << 62},
+		gss.NeedVerdict{Scheme: "Basic", User: "alice"},
+	} {
+		fmt.Printf("%T: %T\n", q, source.Answer(context.Background(), q))
+	}
+	// Output:
+	// gss.NeedVerifier: gss.Password
+	// gss.NeedVerifier: gss.Unknown
+	// gss.NeedFirstSeen: gss.FirstSeen
+	// gss.NeedVerdict: gss.Declined
+}

@@ -23,6 +23,22 @@ type Func func(context.Context, gss.Question) gss.Answer
 // Answer implements [Source].
 func (f Func) Answer(ctx context.Context, q gss.Question) gss.Answer { return f(ctx, q) }
 
+// On returns a source that answers the questions of one type, with a function that takes
+// that type, and declines all others. [Chain] joins the sources of several types:
+//
+//	source := answer.Chain(answer.On(findUser), answer.On(checkPassword), memory)
+//
+// A nil answer of the function counts as gss.Declined. The questions that exist, and the
+// answers that each takes, are listed in docs/questions.md.
+func On[Q gss.Question](f func(context.Context, Q) gss.Answer) Source {
+	return Func(func(ctx context.Context, q gss.Question) gss.Answer {
+		if q, ok := q.(Q); ok {
+			return f(ctx, q)
+		}
+		return gss.Declined{}
+	})
+}
+
 // Chain asks one source after the other, and gives the first answer that is not
 // gss.Declined. Nil sources are left out; an empty chain declines everything.
 func Chain(sources ...Source) Source {
