@@ -68,3 +68,12 @@ func TestKitMechanism(t *testing.T) {
 		})
 	}
 }
+
+// TestKitOwnScheme holds the scheme of Example_ownScheme to the same rules. What it sends can be sent again, by its design.
+func TestKitOwnScheme(t *testing.T) {
+	proptest.Scheme(t, func() proptest.SchemePair {
+		pair := kitPair(proofClient{}, proofServer{"a realm"})()
+		pair.Weak = proptest.NoReplayProtection
+		return pair
+	})
+}

@@ -60,7 +60,7 @@ func TestOnAnswersOneType(t *testing.T) {
 		{nil, gss.Declined{}},
 	} {
 		if got := s.Answer(ctx, c.q); got != c.want {
-			t.Errorf("%T: %v, want %v", c.q, got, c.want)
+			t.Errorf("%T: %T %v, want %T %v", c.q, got, got, c.want, c.want)
 		}
 	}
 	next := gss.Verdict{Accepted: true}
