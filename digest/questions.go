@@ -5,8 +5,17 @@ import "github.com/countersign-auth/countersign/gss"
 // NeedBodyHash asks for the hash of an entity body, for qop=auth-int (RFC 7616
 // section 3.4.3): of the request's body, or with Response of the response's. The
 // body is what the message carries after transfer coding is undone and before
-// content coding is; no body counts as an empty one. Answers: [BodyHash],
-// gss.Declined (the body cannot be hashed beforehand), gss.Unreachable.
+// content coding is; no body counts as an empty one.
+//
+// Asked by: digest, each side for a request with auth-int, and for a response with an
+// rspauth of auth-int.
+//
+// Answers: [BodyHash], gss.Unreachable, gss.Declined.
+//
+// Declined: the body cannot be hashed before it is sent or read. A client uses qop=auth if
+// that is offered and no weaker than before, and otherwise fails with gss.Unanswered, as a
+// server does for a request. A server's response goes out without rspauth, and a
+// client does not accept a response whose proof it cannot check.
 type NeedBodyHash struct {
 	Algorithm Algorithm // one without -sess
 	Response  bool

@@ -58,8 +58,16 @@ func (s Side) String() string {
 
 // NeedCredential asks an initiator's user for credentials. The answer is for this side,
 // target, scheme and realm and must not be used for another (RFC 9110 section 11.5).
-// Answers: [Password], a type of the mechanism's own,
-// [Declined] (there are none), [Unreachable].
+//
+// Asked by: scheme, Basic's client when it is challenged, or begins with a remembered
+// challenge; digest, the client likewise; ntlm, the initiator before its first message;
+// kerberos, the initiator before it gets a ticket.
+//
+// Answers: [Password], digest.HA1, ntlm.Hash, ntlm.Anonymous, ntlm.External,
+// kerberos.Keys, kerberos.Tickets, [Unreachable], [Declined].
+//
+// Declined: there are no credentials, and the scheme fails with [NoCredentials]. The
+// client tries the next scheme that is offered, and may fall to a weaker one.
 type NeedCredential struct {
 	Scheme   string // auth-scheme that asks, as registered
 	Mech     Mech   // mechanism inside it, if any
@@ -70,9 +78,18 @@ type NeedCredential struct {
 	Rejected bool   // the answer to attempt-1 was refused by the peer
 }
 
-// NeedVerifier asks an acceptor's user store for the verifier of User's proof.
-// Answers: [Password], a type of the scheme's own (a hash), [Unknown],
-// [Unverifiable], [Unreachable]. A store must not answer Unknown with an empty password.
+// NeedVerifier asks an acceptor's user store for the verifier of User's proof. A store
+// must not answer with an empty password for a user that it does not know.
+//
+// Asked by: scheme, Basic's server with AskVerifier for each request; digest, the server
+// for each response that is well formed; ntlm, the acceptor when the AUTHENTICATE message has
+// arrived, without Config.PassThrough; machine, the server about ProbeUser after a store
+// answered Unreachable for a user.
+//
+// Answers: [Password], digest.HA1, ntlm.Hash, [Unknown], [Unverifiable], [Unreachable],
+// [Declined].
+//
+// Declined: the request is refused with 401, as for an unknown user.
 type NeedVerifier struct {
 	Scheme string
 	Realm  string
@@ -87,9 +104,15 @@ type NeedVerifier struct {
 }
 
 // NeedVerdict passes a whole proof to a store that judges it itself: htpasswd, LDAP,
-// PAM, a domain controller. Answers: [Verdict], [Unknown], [Unverifiable],
-// [Unreachable]. The source does the same work for an unknown user as for a wrong
-// password; the scheme cannot do it.
+// PAM, a domain controller. The source does the same work for an unknown user as for a
+// wrong password; the scheme cannot do it.
+//
+// Asked by: scheme, Basic's server with AskVerdict for each request; machine, the server
+// about ProbeUser after a store answered Unreachable for a user.
+//
+// Answers: [Verdict], [Unknown], [Unverifiable], [Unreachable], [Declined].
+//
+// Declined: the request is refused with 401, as for an unknown user.
 type NeedVerdict struct {
 	Scheme string
 	Realm  string
@@ -102,8 +125,14 @@ type NeedVerdict struct {
 // counts. Otherwise Key is a nonce and Sequence its count, and the memory keeps a
 // [Window] for the nonce, so that parallel requests may arrive out of order. A scheme
 // asks only after it has verified the client's proof, so that no other client can use up
-// entries. Answers:
-// [FirstSeen], [Unreachable].
+// entries.
+//
+// Asked by: digest, the server for each response that verifies, unless AllowReplay leaves
+// it out; kerberos, the acceptor for each AP-REQ that verifies.
+//
+// Answers: [FirstSeen], [Unreachable], [Declined].
+//
+// Declined: no client can be judged, and the server responds with 503.
 type NeedFirstSeen struct {
 	Scope string // the space of keys, for instance a realm or a service principal
 	// Owner is the client to which the entry is charged, as the scheme authenticated
@@ -124,8 +153,14 @@ type NeedFirstSeen struct {
 }
 
 // NeedExchange asks for one round trip with a third party: a KDC, a domain
-// controller. Answers: [Reply], [Unreachable]. The request may hold proofs of
-// passwords, so it shows its length only.
+// controller. The request may hold proofs of passwords, so it shows its length only.
+//
+// Asked by: ticket, an Exchange for each message to a KDC, also inside of a Kerberos
+// initiator that has no ticket.
+//
+// Answers: [Reply], [Unreachable], [Declined].
+//
+// Declined: there is no ticket, and the exchange fails with [Unanswered].
 type NeedExchange struct {
 	Service string // "kdc", "netlogon"
 	Realm   string

@@ -43,8 +43,15 @@ func (t Tickets) Subject() string {
 	return names
 }
 
-// NeedTicket asks the store of tickets for one that holds. Answers: [Ticket],
-// gss.Unknown, gss.Declined (there is no store), gss.Unreachable.
+// NeedTicket asks the store of tickets for one that is valid until a time.
+//
+// Asked by: kerberos, the initiator for the service's ticket and then for a
+// ticket-granting ticket, where its credential cache has none.
+//
+// Answers: [Ticket], gss.Unknown, gss.Unreachable, gss.Declined.
+//
+// Declined: there is no store. The initiator asks neither this nor [KeepTicket] again in
+// this exchange, and gets its tickets from the KDC.
 type NeedTicket struct {
 	// Identity as in gss.Target.
 	Identity       string
@@ -66,8 +73,13 @@ func (Ticket) Answer() {}
 // Subject implements [gss.Subject].
 func (t Ticket) Subject() string { return t.Credential.Client.String() }
 
-// KeepTicket offers a ticket to the store. Answers: [Kept], gss.Declined,
-// gss.Unreachable; what is answered changes nothing for the exchange that asks.
+// KeepTicket offers a ticket to the store.
+//
+// Asked by: kerberos, the initiator when it has obtained a ticket from a KDC.
+//
+// Answers: [Kept], gss.Unreachable, gss.Declined.
+//
+// Declined: the ticket is not stored, which changes nothing for the exchange that asks.
 type KeepTicket struct {
 	Identity   string
 	Credential ccache.Credential
@@ -83,9 +95,16 @@ type Kept struct{}
 
 func (Kept) Answer() {}
 
-// NeedServiceKey asks for a key that Config.Keys does not hold: a keytab that was
-// written anew, or keys that stand elsewhere. Answers: [ServiceKey], gss.Unknown, gss.Declined,
-// gss.Unreachable.
+// NeedServiceKey asks for a key that Config.Keys does not hold: of a keytab that was
+// written since, or of another store.
+//
+// Asked by: kerberos, the acceptor for an AP-REQ, if Config.Keys has no key of the ticket's
+// type and version.
+//
+// Answers: [ServiceKey], gss.Unknown, gss.Unreachable, gss.Declined.
+//
+// Declined: there is no such key, and the request is refused with gss.WrongResource, as for
+// gss.Unknown.
 type NeedServiceKey struct {
 	// Service is the name on the ticket, hostile input.
 	Service krb.Principal

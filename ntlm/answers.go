@@ -48,13 +48,18 @@ type Anonymous struct{}
 // then asks [NeedResponse].
 type External struct{ User, Domain string }
 
-// NeedResponse asks for the NTLMv2 response of a user, without the secret. With the
-// user's response key NTOWFv2 (MS-NLMP section 3.3.2) the answer is
+// NeedResponse asks for the NTLMv2 response of a user, without the secret.
+//
+// With the user's response key NTOWFv2 (MS-NLMP section 3.3.2) the answer is
 //
 //	Proof       HMAC-MD5(NTOWFv2, Server || Temp)
 //	SessionKey  HMAC-MD5(NTOWFv2, Proof)
 //
-// Answers: [Computed], gss.Declined, gss.Unreachable.
+// Asked by: ntlm, the initiator of an [External] user when the CHALLENGE message has arrived.
+//
+// Answers: [Computed], gss.Unreachable, gss.Declined.
+//
+// Declined: the context fails with gss.NoCredentials.
 type NeedResponse struct {
 	User, Domain string
 	Target       gss.Target
@@ -69,12 +74,15 @@ type Computed struct {
 }
 
 // NeedLogon asks a domain controller to verify a response (NetrLogonSamLogonWithFlags,
-// NETLOGON_NETWORK_INFO). An acceptor with Config.PassThrough asks it in place of
-// gss.NeedVerifier. The names are the peer's claims, decoded; NT and LM are its
+// NETLOGON_NETWORK_INFO). The names are the peer's claims, decoded; NT and LM are its
 // responses, unchanged. The acceptor checks the MIC, the channel binding and the policy
 // after the answer.
 //
-// Answers: [Logon], gss.Unknown, gss.Unverifiable, gss.Declined, gss.Unreachable.
+// Asked by: ntlm, the acceptor with Config.PassThrough, in place of gss.NeedVerifier.
+//
+// Answers: [Logon], gss.Unknown, gss.Unverifiable, gss.Unreachable, gss.Declined.
+//
+// Declined: the request is refused with 401, as for an unknown user.
 type NeedLogon struct {
 	User, Domain, Workstation string
 	Server                    [8]byte
