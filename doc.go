@@ -1,5 +1,5 @@
-// Package countersign is the manual for drivers: for programs that run the machines of
-// this module over a transport of their own. It holds no code. The code is in the packages
+// Package countersign explains how to write a driver: a program that runs the machines of
+// this module over a transport of its own. It holds no code. The code is in the packages
 // below, and drivers for net/http and others are in the nested modules drivers,
 // drivers/fasthttp and drivers/http3.
 //

@@ -1,5 +1,5 @@
-// Package digest is HTTP Digest access authentication (RFC 7616, with RFC 2617
-// and RFC 2069 for old peers, and the Microsoft profile of MS-DPSP), as pure
+// Package digest implements HTTP Digest access authentication (RFC 7616, with RFC
+// 2617 and RFC 2069 for old peers, and the Microsoft profile of MS-DPSP), as pure
 // values without I/O, clock or randomness.
 //
 // It has three layers, each usable without the ones above it.

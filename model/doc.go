@@ -1,4 +1,4 @@
-// Package model is an explicit-state model checker, and the worlds in which the
+// Package model provides an explicit-state model checker, and the worlds in which the
 // shipped machines of this module are checked.
 //
 // A [World] is a transition system. Its states are short tuples of numbers.

@@ -1,7 +1,8 @@
-// Package drivertest is a conformance kit for drivers: for packages that make or serve
-// HTTP requests with the machines of this module. It finds mistakes of drivers: legs on
-// the wrong connection, identities that mix, bodies that are lost or sent twice,
-// exchanges that never end, connections and goroutines that leak.
+// Package drivertest provides a conformance kit for drivers: for code that sends
+// HTTP requests, or serves them, with the machines of this module. It finds what
+// drivers get wrong: legs on the wrong connection, identities that cross,
+// bodies that are lost or sent twice, exchanges that never end, connections and
+// goroutines that stay.
 //
 //	func TestKit(t *testing.T) {
 //		drivertest.Run(t, func() drivertest.Driver {

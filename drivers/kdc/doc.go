@@ -1,5 +1,5 @@
-// Package kdc is the I/O that Kerberos needs: it answers the questions of packages
-// kerberos and ticket.
+// Package kdc provides sources of answers for Kerberos: KDCs, keytabs, credential caches
+// and a replay memory. They answer the questions of packages kerberos and ticket.
 //
 //	question                        answered by
 //	gss.NeedExchange{"kdc"}         [Client]: UDP, TCP, HTTPS (MS-KKDCP)

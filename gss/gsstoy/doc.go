@@ -1,4 +1,4 @@
-// Package gsstoy is a security mechanism without any security: finite, tiny
+// Package gsstoy implements a security mechanism without any security: finite, tiny
 // and fully configurable, for tests, the model checker and conformance kits.
 //
 // Never use it to authenticate a user. What a real mechanism does with cryptography it

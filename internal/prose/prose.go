@@ -1,4 +1,4 @@
-// Prose measures the English of a tree, package by package and document by document:
+// Command prose measures the English of a tree, package by package and document by document:
 //
 //	go run ./internal/prose            prints the table
 //	go run ./internal/prose -check     and fails if a package or document exceeds a limit

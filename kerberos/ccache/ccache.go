@@ -1,5 +1,5 @@
-// Package ccache is a credential cache: the tickets of one principal and their session
-// keys, as a value, and the file that holds them (MIT's credential cache file format).
+// Package ccache provides credential caches as values: the tickets of one principal and
+// their session keys, and the file that holds them (MIT's credential cache file format).
 package ccache
 
 import (

@@ -1,5 +1,5 @@
-// Package kdctest is a KDC for tests and demonstrations: bytes in, bytes out, pure like
-// everything here. It has AS and TGS exchanges, pre-authentication, renewal, forwarding,
+// Package kdctest provides a KDC for tests and demonstrations: bytes in, bytes out, a pure
+// function like everything here. It has AS and TGS exchanges, pre-authentication, renewal, forwarding,
 // referrals between realms, and MS-SFU's tickets in a user's name.
 //
 // It is no KDC for production: its own keys are derived from the names of its realms, and it

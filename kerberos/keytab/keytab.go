@@ -1,5 +1,5 @@
-// Package keytab is the file that holds the long-term keys of services (MIT's
-// keytab file format), as a value.
+// Package keytab provides keytabs as values: the long-term keys of services, and the
+// file that holds them (MIT's keytab file format).
 //
 // Keys are prepared when the keytab is made, so that nothing is derived when a ticket
 // comes in. Reading and watching files is for drivers.

@@ -1,4 +1,4 @@
-// Package krb5conf is the configuration file krb5.conf as a value: what MIT's and
+// Package krb5conf parses the configuration file krb5.conf into a value: what MIT's and
 // Heimdal's libraries read, as far as an HTTP client or server has a use for it.
 //
 // Reading files is for drivers: Parse is given the text, and asks for what the text

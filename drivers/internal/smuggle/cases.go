@@ -1,4 +1,4 @@
-// Package smuggle has messages of HTTP/1.1 that two readers may read differently, and says what an exact
+// Package smuggle provides messages of HTTP/1.1 that two readers may read differently, and says what an exact
 // reader (RFC 9112) makes of each. It is for tests only.
 package smuggle
 

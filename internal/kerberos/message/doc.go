@@ -1,5 +1,5 @@
-// Package message is what goes over the wire in Kerberos (RFC 4120 section 5), read
-// from DER and written to it.
+// Package message encodes and decodes the messages of Kerberos (RFC 4120 section 5), in
+// DER.
 //
 // Every message is a comparable value: lists stay text that was looked through once and
 // is read by an iterator. Each has a Parse function that is total and bounded, with a
