@@ -161,7 +161,7 @@ func TestDatagrams(t *testing.T) {
 }
 
 func TestSessionServices(t *testing.T) {
-	if s, fault := NewSession(uint32(ntlmssp.FlagESS | ntlmssp.FlagAlwaysSign), specExported, true); fault.Code != gss.Unsupported || s != nil {
+	if s, fault := NewSession(uint32(ntlmssp.FlagESS|ntlmssp.FlagAlwaysSign), specExported, true); fault.Code != gss.Unsupported || s != nil {
 		t.Error("a session without signing")
 	}
 	s, _ := pair(t, sessionFlags&^ntlmssp.FlagSeal)
