@@ -150,7 +150,7 @@ var (
 )
 
 // check reports what is wrong with a span of code of a page: it has to be a file, a directory, a package, a symbol with its
-// package before it, a test, or a command whose files exist.
+// package before it, a test, or a command with files that exist.
 func (s *symbols) check(span string) error {
 	if m := qualified.FindStringSubmatch(span); m != nil && len(s.find(m[1], m[2])) > 0 {
 		return nil

@@ -14,8 +14,8 @@ import "github.com/countersign-auth/countersign/gss"
 //
 // Declined: the body cannot be hashed before it is sent or read. A client uses qop=auth if
 // that is offered and no weaker than before, and otherwise fails with gss.Unanswered, as a
-// server does for a request. A server's response goes out without rspauth, and a
-// client does not accept a response whose proof it cannot check.
+// server does for a request. A server's response goes out without rspauth, and a client does
+// not accept a response with a proof that it cannot check.
 type NeedBodyHash struct {
 	Algorithm Algorithm // one without -sess
 	Response  bool
