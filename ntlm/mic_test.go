@@ -1,7 +1,6 @@
 package ntlm
 
 import (
-	_ "embed"
 	"strings"
 	"testing"
 
