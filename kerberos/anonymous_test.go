@@ -134,7 +134,6 @@ func TestAnonymousBringsNothing(t *testing.T) {
 
 // A server lets an anonymous client in as anonymous, and only if it is asked to.
 func TestAnonymousNeedsOptional(t *testing.T) {
-	traits, _ := scheme.TraitsOf(scheme.Negotiate)
 	for _, row := range clients {
 		for _, optional := range []bool{false, true} {
 			f := newForger(t, 18).as(row.client)
@@ -143,7 +142,7 @@ func TestAnonymousNeedsOptional(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := machine.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(traits, m)}, Optional: optional})
+			s, err := machine.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.NegotiateServer(m)}, Optional: optional})
 			if err != nil {
 				t.Fatal(err)
 			}

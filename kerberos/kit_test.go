@@ -75,10 +75,9 @@ func TestKit(t *testing.T) {
 				})
 			})
 			t.Run("scheme", func(t *testing.T) {
-				traits, _ := scheme.TraitsOf(scheme.Negotiate)
 				proptest.Scheme(t, func() proptest.SchemePair {
 					return proptest.SchemePair{
-						Client: scheme.FromMechanism(traits, negotiation(t, false, client)), Server: scheme.ForMechanism(traits, negotiation(t, false, server)),
+						Client: scheme.NegotiateClient(negotiation(t, false, client)), Server: scheme.NegotiateServer(negotiation(t, false, server)),
 						Exchange: scheme.Exchange{Method: "GET", URI: "/", Authority: "www.a.test", Target: at},
 						Answers:  kitAnswers(k, "alice", password), StrangerAnswers: kitAnswers(k, "alice", "guess"), Peer: "alice", Secrets: []string{password}, Now: now,
 					}

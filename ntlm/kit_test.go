@@ -82,10 +82,9 @@ func TestKit(t *testing.T) {
 				})
 			})
 			t.Run("scheme", func(t *testing.T) {
-				traits, _ := scheme.TraitsOf(scheme.NTLM)
 				proptest.Scheme(t, func() proptest.SchemePair {
 					return proptest.SchemePair{
-						Client: scheme.FromMechanism(traits, client), Server: scheme.ForMechanism(traits, acceptor),
+						Client: scheme.NTLMClient(client), Server: scheme.NTLMServer(acceptor),
 						Exchange: scheme.Exchange{Method: "GET", URI: "/a/b?c", Authority: "www.example", Target: kitTarget},
 						Answers:  kitAnswers(kitSecret, c.hashed), StrangerAnswers: kitAnswers("guess", c.hashed),
 						Peer: "alice", Secrets: []string{kitSecret}, Weak: c.weak,

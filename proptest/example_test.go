@@ -58,10 +58,9 @@ func ExampleCheckMechanism() {
 
 func ExampleCheckScheme() {
 	p := pair()
-	traits, _ := scheme.TraitsOf(scheme.Negotiate)
 	err := proptest.CheckScheme(func() proptest.SchemePair {
 		return proptest.SchemePair{
-			Client: scheme.FromMechanism(traits, p.Initiator), Server: scheme.ForMechanism(traits, p.Acceptor),
+			Client: scheme.NegotiateClient(p.Initiator), Server: scheme.NegotiateServer(p.Acceptor),
 			Exchange: scheme.Exchange{Method: "GET", URI: "/", Authority: "www.example", Target: p.Target},
 			Answers:  p.Answers, Peer: p.Peer, Secrets: p.Secrets,
 		}

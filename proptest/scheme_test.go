@@ -22,9 +22,8 @@ var testExchange = scheme.Exchange{
 // occasion. bend bends the mechanism.
 func toyScheme(bend func(gss.Mechanism) gss.Mechanism) SchemePair {
 	toy := gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true, Asks: true, OpensWithToken: true}
-	traits, _ := scheme.TraitsOf(scheme.Nego2)
 	return SchemePair{
-		Client: scheme.FromMechanism(traits, bend(toy)), Server: scheme.ForMechanism(traits, bend(toy)),
+		Client: scheme.Nego2Client(bend(toy)), Server: scheme.Nego2Server(bend(toy)),
 		Exchange: testExchange, Peer: "alice", Secrets: []string{canary},
 		Answers: toyAnswers(canary), StrangerAnswers: toyAnswers("guess"),
 	}

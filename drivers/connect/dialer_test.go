@@ -125,9 +125,8 @@ var alice = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 })
 
 func toy(legs uint8) (scheme.Server, scheme.Client) {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	t := gsstoy.Toy{OID: gss.NTLM, Legs: legs, Bound: true, Asks: true}
-	return scheme.ForMechanism(traits, t), scheme.FromMechanism(traits, t)
+	return scheme.NTLMServer(t), scheme.NTLMClient(t)
 }
 
 func digestPair(t *testing.T) (scheme.Server, scheme.Client) {

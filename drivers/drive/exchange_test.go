@@ -77,8 +77,7 @@ func toy() (scheme.Client, func(int, *fake, machine.Send) (machine.Response, err
 }
 
 func toyFor(toy gsstoy.Toy) (scheme.Client, func(int, *fake, machine.Send) (machine.Response, error)) {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.FromMechanism(traits, toy),
+	return scheme.NTLMClient(toy),
 		func(_ int, c *fake, a machine.Send) (machine.Response, error) {
 			token, _ := a.Authorization.Token()
 			switch {

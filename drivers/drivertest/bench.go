@@ -173,7 +173,6 @@ func kerberosPair() pair {
 		}
 		return s
 	}
-	traits, _ := scheme.TraitsOf(scheme.Negotiate)
 	login := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 		if _, ok := q.(gss.NeedCredential); ok {
 			return gss.Password{User: "alice", Domain: "A.TEST", Password: gss.NewSecret(people["alice"])}
@@ -182,8 +181,8 @@ func kerberosPair() pair {
 	})
 	return pair{
 		name:   "Kerberos",
-		client: scheme.FromMechanism(traits, over(kerberos.Config{Realm: "A.TEST"})),
-		server: scheme.ForMechanism(traits, over(kerberos.Config{Keys: realm.Keytab(service + "@A.TEST")})),
+		client: scheme.NegotiateClient(over(kerberos.Config{Realm: "A.TEST"})),
+		server: scheme.NegotiateServer(over(kerberos.Config{Keys: realm.Keytab(service + "@A.TEST")})),
 		source: answer.Chain(login, kdc.InProcess(realm), &kdc.Tickets{}),
 	}
 }

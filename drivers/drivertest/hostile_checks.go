@@ -156,12 +156,11 @@ func hostiles() []hostile {
 
 // realNTLM returns the NTLM mechanism itself, as a client only.
 func realNTLM() pair {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	m, err := ntlm.New(ntlm.Config{})
 	if err != nil {
 		panic(err)
 	}
-	return pair{name: "NTLM", client: scheme.FromMechanism(traits, m), bound: true}
+	return pair{name: "NTLM", client: scheme.NTLMClient(m), bound: true}
 }
 
 func (k *kit) clientHostile() {

@@ -95,7 +95,6 @@ func TestTransportInClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	_, config := certificate()
 	for name, c := range map[string]struct {
 		secure bool
@@ -104,7 +103,7 @@ func TestTransportInClient(t *testing.T) {
 	}{
 		"Digest":      {false, plain, both},
 		"Digest, TLS": {true, plain, both},
-		"NTLM, TLS":   {true, scheme.ForMechanism(traits, server), scheme.FromMechanism(traits, client)},
+		"NTLM, TLS":   {true, scheme.NTLMServer(server), scheme.NTLMClient(client)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, c.secure, c.server)

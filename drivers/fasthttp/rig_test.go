@@ -46,9 +46,8 @@ func digests(t testing.TB, qops ...digest.QOP) (scheme.Server, scheme.Client) {
 
 // toys returns NTLM with a toy of two legs, for both sides.
 func toys() (scheme.Server, scheme.Client) {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	toy := gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true, Asks: true}
-	return scheme.ForMechanism(traits, toy), scheme.FromMechanism(traits, toy)
+	return scheme.NTLMServer(toy), scheme.NTLMClient(toy)
 }
 
 // certificate returns the certificate of the test servers and a configuration that

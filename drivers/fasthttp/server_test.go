@@ -253,7 +253,6 @@ func TestAuthenticatorConnections(t *testing.T) {
 // The mechanism binds to the channel: the certificate that was shown.
 func TestAuthenticatorBinding(t *testing.T) {
 	cert, _ := certificate()
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	mechanism := func(c ntlm.Config) ntlm.Mechanism {
 		m, err := ntlm.New(c)
 		if err != nil {
@@ -261,8 +260,8 @@ func TestAuthenticatorBinding(t *testing.T) {
 		}
 		return m
 	}
-	server := scheme.ForMechanism(traits, mechanism(ntlm.Config{Computer: "WWW", ChannelBinding: gss.Require}))
-	client := scheme.FromMechanism(traits, mechanism(ntlm.Config{}))
+	server := scheme.NTLMServer(mechanism(ntlm.Config{Computer: "WWW", ChannelBinding: gss.Require}))
+	client := scheme.NTLMClient(mechanism(ntlm.Config{}))
 	hashes, err := answer.NewNTHashes(map[string]string{"alice": "wonder"})
 	if err != nil {
 		t.Fatal(err)

@@ -195,15 +195,14 @@ func TestKerberos(t *testing.T) {
 	realm := must(kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{
 		{Name: "alice", Password: "wonder"}, {Name: "HTTP/localhost", Password: "service"},
 	}}}}))
-	traits, _ := scheme.TraitsOf(scheme.Negotiate)
 	over := func(c kerberos.Config) gss.Mechanism {
 		return must(spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{must(kerberos.New(c))}}))
 	}
 	server := over(kerberos.Config{Keys: realm.Keytab("HTTP/localhost@A.TEST"), ChannelBinding: gss.Require})
 	client := over(kerberos.Config{Realm: "A.TEST", ChannelBinding: gss.Require})
-	s := newSite(t, kdc.NewReplays(1000, 0), scheme.ForMechanism(traits, server))
+	s := newSite(t, kdc.NewReplays(1000, 0), scheme.NegotiateServer(server))
 	login := must(answer.For(s.url, "alice@A.TEST", "wonder"))
-	c := newClient(t, answer.Chain(login, kdc.InProcess(realm), &kdc.Tickets{}), false, scheme.FromMechanism(traits, client))
+	c := newClient(t, answer.Chain(login, kdc.InProcess(realm), &kdc.Tickets{}), false, scheme.NegotiateClient(client))
 	body := bytes.Repeat([]byte("x"), 100_000)
 	if got, err := do(t, c, "PUT", s.url, bytes.NewReader(body)); err != nil || got != "alice HTTP/3.0 100000" {
 		t.Fatalf("%q, %v", got, err)
@@ -223,9 +222,8 @@ func TestKerberos(t *testing.T) {
 // TestNTLM: a connection-bound scheme is not offered over HTTP/3. If another server
 // offers it, the exchange continues over HTTP/1.1, or ends.
 func TestNTLM(t *testing.T) {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	server := scheme.ForMechanism(traits, must(ntlm.New(ntlm.Config{Computer: "WWW"})))
-	client := scheme.FromMechanism(traits, must(ntlm.New(ntlm.Config{})))
+	server := scheme.NTLMServer(must(ntlm.New(ntlm.Config{Computer: "WWW"})))
+	client := scheme.NTLMClient(must(ntlm.New(ntlm.Config{})))
 	users := must(answer.NewNTHashes(map[string]string{"alice": "wonder"}))
 	s := newSite(t, users, server)
 	c := newClient(t, must(answer.For(s.url, "alice", "wonder")), false, client)

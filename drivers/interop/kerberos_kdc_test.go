@@ -173,8 +173,7 @@ func byKerberos(t testing.TB, c kerberos.Config, want ...gss.Flags) func(*nethtt
 	t.Helper()
 	m := spnegoOver(t, spnego.Config{}, krbMechanism(t, c))
 	return func(conf *nethttp.ClientConfig) {
-		traits, _ := scheme.TraitsOf(scheme.Negotiate)
-		conf.Machine.Schemes = []scheme.Client{scheme.FromMechanism(traits, m, want...)}
+		conf.Machine.Schemes = []scheme.Client{scheme.NegotiateClient(m, want...)}
 	}
 }
 

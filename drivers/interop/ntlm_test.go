@@ -30,8 +30,7 @@ func ntlmServer(t testing.TB, c ntlm.Config) scheme.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.ForMechanism(traits, m)
+	return scheme.NTLMServer(m)
 }
 
 func ntlmClient(t testing.TB, c ntlm.Config) scheme.Client {
@@ -40,8 +39,7 @@ func ntlmClient(t testing.TB, c ntlm.Config) scheme.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.FromMechanism(traits, m)
+	return scheme.NTLMClient(m)
 }
 
 // byNTLM is for clients that speak NTLM alone.

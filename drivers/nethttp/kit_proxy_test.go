@@ -192,9 +192,8 @@ func proxyPassword(user string) gss.Secret { return gss.NewSecret("proxy's " + u
 // the origin.
 func throughProxy(wrong func(format string, args ...any)) func(drivertest.ClientSetup) (drivertest.Client, error) {
 	return func(s drivertest.ClientSetup) (drivertest.Client, error) {
-		traits, _ := scheme.TraitsOf(scheme.NTLM)
 		own := gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true, Fresh: true, Asks: true}
-		client, server := scheme.FromMechanism(traits, own), scheme.ForMechanism(traits, own)
+		client, server := scheme.NTLMClient(own), scheme.NTLMServer(own)
 		has := func(name string) bool {
 			return slices.ContainsFunc(s.Machine.Schemes, func(c scheme.Client) bool { return c.Traits().Name == name })
 		}

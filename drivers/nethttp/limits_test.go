@@ -30,14 +30,12 @@ func overToy(t *testing.T, bound ...bool) scheme.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traits, _ := scheme.TraitsOf(scheme.Negotiate)
-	return scheme.ForMechanism(traits, m)
+	return scheme.NegotiateServer(m)
 }
 
 // TestInstallHTTP2: a server with connection-bound schemes offers no HTTP/2, on which
 // their handshakes cannot complete, unless Protocols is set.
 func TestInstallHTTP2(t *testing.T) {
-	ntlm, _ := scheme.TraitsOf(scheme.NTLM)
 	basic := scheme.BasicServer("r", scheme.AskVerdict)
 	both := new(http.Protocols)
 	both.SetHTTP1(true)
@@ -49,7 +47,7 @@ func TestInstallHTTP2(t *testing.T) {
 		alpn      string
 	}{
 		{"Basic", []scheme.Server{basic}, nil, "h2"},
-		{"NTLM", []scheme.Server{scheme.ForMechanism(ntlm, gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true})}, nil, "http/1.1"},
+		{"NTLM", []scheme.Server{scheme.NTLMServer(gsstoy.Toy{OID: gss.NTLM, Legs: 2, Bound: true})}, nil, "http/1.1"},
 		{"Negotiate with Kerberos", []scheme.Server{overToy(t, false)}, nil, "h2"},
 		{"Negotiate with NTLM", []scheme.Server{basic, overToy(t, true)}, nil, "http/1.1"},
 		{"Negotiate with both", []scheme.Server{overToy(t, false, true)}, nil, "http/1.1"},

@@ -33,8 +33,7 @@ func ntlmPair(t *testing.T, server, client ntlm.Config) (scheme.Server, scheme.C
 	if err != nil {
 		t.Fatal(err)
 	}
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.ForMechanism(traits, s), scheme.FromMechanism(traits, c)
+	return scheme.NTLMServer(s), scheme.NTLMClient(c)
 }
 
 // ntlmLogs keeps a server's last result.

@@ -111,8 +111,7 @@ func (r reply) want(t *testing.T, status int, text string) {
 var toy = gsstoy.Toy{Legs: 2, Bound: true, Secret: gss.NewSecret("secret")}
 
 func toyServer(t gsstoy.Toy) scheme.Server {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.ForMechanism(traits, t)
+	return scheme.NTLMServer(t)
 }
 
 // toyLeg returns a line with the toy's token.

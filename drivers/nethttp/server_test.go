@@ -143,10 +143,9 @@ func TestWithoutConnContext(t *testing.T) {
 
 	// Negotiate may complete in one leg, and is offered; a second leg is not possible.
 	for legs, want := range map[uint8]int{1: 200, 2: 401} {
-		traits, _ := scheme.TraitsOf(scheme.Negotiate)
 		many := toy
 		many.Legs = legs
-		a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(traits, many)}}})
+		a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.NegotiateServer(many)}}})
 		if err != nil {
 			t.Fatal(err)
 		}

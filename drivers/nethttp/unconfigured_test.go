@@ -17,7 +17,6 @@ import (
 // A scheme that could accept no client is an error when the server or proxy is made.
 // The error says what is missing.
 func TestUnconfiguredMechanism(t *testing.T) {
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	made := func(c ntlm.Config) gss.Mechanism {
 		m, err := ntlm.New(c)
 		if err != nil {
@@ -42,8 +41,8 @@ func TestUnconfiguredMechanism(t *testing.T) {
 		"SPNEGO":                     {inside, ""},
 	} {
 		for _, list := range [][]scheme.Server{
-			{scheme.ForMechanism(traits, test.mech)},
-			{scheme.BasicServer("r", scheme.AskVerifier), scheme.ForMechanism(traits, test.mech)},
+			{scheme.NTLMServer(test.mech)},
+			{scheme.BasicServer("r", scheme.AskVerifier), scheme.NTLMServer(test.mech)},
 		} {
 			conf := machine.ServerConfig{Schemes: list}
 			_, server := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: conf})

@@ -240,10 +240,9 @@ func TestDecodeHostile(t *testing.T) {
 // resumes are what machines give to go on with, and the zero one.
 func resumes() []machine.Resume {
 	out := []machine.Resume{{}}
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
 	for _, multiplexed := range []bool{false, true} {
 		for _, identity := range []string{"", canary, "a\x00b"} {
-			c, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.FromMechanism(traits, toy)}})
+			c, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.NTLMClient(toy)}})
 			if err != nil {
 				panic(err)
 			}

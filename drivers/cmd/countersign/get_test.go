@@ -131,7 +131,6 @@ func TestGetMutual(t *testing.T) {
 	}
 	call(t, "", "get", "--mutual", "never", "http://127.0.0.1:1/").want(t, exitUsage, "", "expected require, if-offered")
 	toy := gsstoy.Toy{OID: gss.Kerberos, Legs: 1, Final: true, Mutual: true, Asks: true}
-	traits, _ := scheme.TraitsOf(scheme.Negotiate)
 	unproven := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			w.Header().Set("WWW-Authenticate", "Negotiate")
@@ -140,7 +139,7 @@ func TestGetMutual(t *testing.T) {
 	}))
 	defer unproven.Close()
 	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
-		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.FromMechanism(traits, toy)}},
+		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.NegotiateClient(toy)}},
 		Source: answer.Func(func(context.Context, gss.Question) gss.Answer {
 			return gss.Password{User: "alice", Password: gss.NewSecret("p")}
 		}),

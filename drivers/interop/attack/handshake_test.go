@@ -63,8 +63,6 @@ var methods = sync.OnceValue(func() []method {
 		principals = append(principals, kdctest.Principal{Name: user, Password: password})
 	}
 	realm := must(kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: principals}}}))
-	negotiate, _ := scheme.TraitsOf(scheme.Negotiate)
-	nt, _ := scheme.TraitsOf(scheme.NTLM)
 	password := func(user string) answer.Source {
 		return answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 			if need, ok := q.(gss.NeedCredential); ok && !need.Rejected {
@@ -83,11 +81,11 @@ var methods = sync.OnceValue(func() []method {
 		tickets[user] = &kdc.Tickets{}
 	}
 	return []method{
-		{"NTLM", scheme.ForMechanism(nt, raw(ntlm.Config{Computer: "WWW"})), scheme.FromMechanism(nt, raw(ntlm.Config{})), hashes, password, false},
-		{"Negotiate with NTLM", scheme.ForMechanism(negotiate, over(raw(ntlm.Config{Computer: "WWW"}))), scheme.FromMechanism(negotiate, over(raw(ntlm.Config{}))), hashes, password, false},
+		{"NTLM", scheme.NTLMServer(raw(ntlm.Config{Computer: "WWW"})), scheme.NTLMClient(raw(ntlm.Config{})), hashes, password, false},
+		{"Negotiate with NTLM", scheme.NegotiateServer(over(raw(ntlm.Config{Computer: "WWW"}))), scheme.NegotiateClient(over(raw(ntlm.Config{}))), hashes, password, false},
 		{
-			"Kerberos", scheme.ForMechanism(negotiate, over(must(kerberos.New(kerberos.Config{Keys: realm.Keytab("HTTP/127.0.0.1@A.TEST")})))),
-			scheme.FromMechanism(negotiate, over(must(kerberos.New(kerberos.Config{Realm: "A.TEST"})))), kdc.NewReplays(1<<18, 0),
+			"Kerberos", scheme.NegotiateServer(over(must(kerberos.New(kerberos.Config{Keys: realm.Keytab("HTTP/127.0.0.1@A.TEST")})))),
+			scheme.NegotiateClient(over(must(kerberos.New(kerberos.Config{Realm: "A.TEST"})))), kdc.NewReplays(1<<18, 0),
 			func(user string) answer.Source {
 				return answer.Chain(password(user), kdc.InProcess(realm), tickets[user])
 			}, true,

@@ -224,9 +224,8 @@ func roundTrip(ctx context.Context, to string, proxy *url.URL, conf machine.Clie
 // TestHostileProxies: a proxy that does not keep to the rules gets a bounded number of requests, of which none has
 // the origin's credentials, and the client an error that tells where it comes from.
 func TestHostileProxies(t *testing.T) {
-	nt, _ := scheme.TraitsOf(scheme.NTLM)
 	conf := machine.ClientConfig{Policy: scheme.Policy{Cleartext: true}, Schemes: []scheme.Client{
-		scheme.FromMechanism(nt, must(ntlm.New(ntlm.Config{}))), must(digest.NewClient(digest.ClientConfig{})), scheme.BasicClient(),
+		scheme.NTLMClient(must(ntlm.New(ntlm.Config{}))), must(digest.NewClient(digest.ClientConfig{})), scheme.BasicClient(),
 	}}
 	source := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 		if need, ok := q.(gss.NeedCredential); ok && !need.Rejected {

@@ -93,8 +93,6 @@ func methods(t testing.TB, demand gss.Demand) []method {
 	over := func(c kerberos.Config) gss.Mechanism {
 		return must(spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{must(kerberos.New(c))}}))
 	}
-	negotiate, _ := scheme.TraitsOf(scheme.Negotiate)
-	nt, _ := scheme.TraitsOf(scheme.NTLM)
 	login := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 		if _, ok := q.(gss.NeedCredential); ok {
 			return gss.Password{User: "alice", Domain: "", Password: gss.NewSecret("wonder")}
@@ -104,13 +102,13 @@ func methods(t testing.TB, demand gss.Demand) []method {
 	return []method{
 		{
 			name: "Kerberos", scheme: scheme.Negotiate, legs: 1,
-			server: scheme.ForMechanism(negotiate, over(kerberos.Config{Keys: realm.Keytab("HTTP/origin.test@A.TEST"), ChannelBinding: demand})),
+			server: scheme.NegotiateServer(over(kerberos.Config{Keys: realm.Keytab("HTTP/origin.test@A.TEST"), ChannelBinding: demand})),
 			client: over(kerberos.Config{Realm: "A.TEST"}),
 			source: answer.Chain(kdc.NewReplays(1<<16, 0), login, kdc.InProcess(realm), &kdc.Tickets{}),
 		},
 		{
 			name: "NTLM", scheme: scheme.NTLM, legs: 2,
-			server: scheme.ForMechanism(nt, must(ntlm.New(ntlm.Config{Computer: "WWW", ChannelBinding: demand}))),
+			server: scheme.NTLMServer(must(ntlm.New(ntlm.Config{Computer: "WWW", ChannelBinding: demand}))),
 			client: must(ntlm.New(ntlm.Config{})),
 			source: answer.Chain(must(answer.NewNTHashes(map[string]string{"alice": "wonder"})), login),
 		},

@@ -12,9 +12,8 @@ func ntlmRows() []*row {
 	if fips140.Enforced() {
 		return nil
 	}
-	traits, _ := scheme.TraitsOf(scheme.NTLM)
-	server := []scheme.Server{scheme.ForMechanism(traits, must(ntlm.New(ntlm.Config{Computer: "WWW", Domain: "DEMO"})))}
-	client := []scheme.Client{scheme.FromMechanism(traits, must(ntlm.New(ntlm.Config{}))), scheme.BasicClient()}
+	server := []scheme.Server{scheme.NTLMServer(must(ntlm.New(ntlm.Config{Computer: "WWW", Domain: "DEMO"})))}
+	client := []scheme.Client{scheme.NTLMClient(must(ntlm.New(ntlm.Config{}))), scheme.BasicClient()}
 	basic := []scheme.Server{scheme.BasicServer("demo", scheme.AskVerdict)}
 	rows := []*row{
 		{

@@ -101,8 +101,7 @@ func ntlmClient(o *Options) (scheme.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.FromMechanism(t, m), nil
+	return scheme.NTLMClient(m), nil
 }
 
 func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
@@ -110,8 +109,7 @@ func ntlmServer(o *Options, _ gss.Secret) (scheme.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, _ := scheme.TraitsOf(scheme.NTLM)
-	return scheme.ForMechanism(t, m), nil
+	return scheme.NTLMServer(m), nil
 }
 
 // Unbindable returns the names of o's schemes that cannot be bound to a channel, "" for none.
