@@ -69,29 +69,11 @@ func (w kitWorld) server(t testing.TB, tune func(*machine.ServerConfig)) machine
 	return s
 }
 
-// kitAnswers returns the answers of a client with a password and of a store with user alice.
-func kitAnswers(password string) func(gss.Question) gss.Answer {
-	return func(q gss.Question) gss.Answer {
-		switch q := q.(type) {
-		case gss.NeedCredential:
-			return gss.Password{User: "alice", Password: gss.NewSecret(password)}
-		case gss.NeedVerifier:
-			if q.User == "alice" {
-				return gss.Password{Password: gss.NewSecret(kitSecret)}
-			}
-			return gss.Unknown{}
-		case gss.NeedFirstSeen:
-			return gss.FirstSeen{First: true}
-		}
-		return nil
-	}
-}
-
 func kitSubject[M machine.Machine[M]](t *testing.T, w kitWorld, r proptest.Role, m M) func() proptest.Subject[M] {
 	return func() proptest.Subject[M] {
 		return proptest.Subject[M]{
 			Machine: m, Role: r, Client: w.client(t, nil), Server: w.server(t, nil), Secrets: []string{kitSecret},
-			Answers: kitAnswers(kitSecret), StrangerAnswers: kitAnswers("guess"),
+			Answers: proptest.Answers("alice", kitSecret, kitSecret), StrangerAnswers: proptest.Answers("alice", "guess", kitSecret),
 		}
 	}
 }

@@ -2,12 +2,14 @@ package proptest_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/proptest"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -17,20 +19,9 @@ func pair() proptest.Pair {
 	toy := gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true, Asks: true}
 	return proptest.Pair{
 		Initiator: toy, Acceptor: toy,
-		Target: gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
-		Answers: func(q gss.Question) gss.Answer {
-			switch q := q.(type) {
-			case gss.NeedCredential:
-				return gss.Password{User: "alice", Password: gss.NewSecret("correct horse")}
-			case gss.NeedVerifier:
-				if q.User == "alice" {
-					return gss.Password{Password: gss.NewSecret("correct horse")}
-				}
-				return gss.Unknown{}
-			}
-			return nil
-		},
-		Peer: "alice", Secrets: []string{"correct horse"}, Binding: true,
+		Target:  gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
+		Answers: proptest.Answers("alice", "correct horse", "correct horse"),
+		Peer:    "alice", Secrets: []string{"correct horse"}, Binding: true,
 	}
 }
 
@@ -67,4 +58,46 @@ func ExampleCheckScheme() {
 	})
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// A machine with a defect: the walks find it, and say which rule it breaks.
+func ExampleCheckMachine() {
+	negotiate, _ := scheme.TraitsOf(scheme.Negotiate)
+	server, err := machine.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(negotiate, pair().Acceptor)}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.FromMechanism(negotiate, pair().Initiator)}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = proptest.CheckMachine(func() proptest.Subject[proptest.Bent[machine.Server]] {
+		return proptest.Subject[proptest.Bent[machine.Server]]{
+			Machine: proptest.MisbehaveMachine(server, proptest.ActsForOthers), Role: proptest.Server, Client: client,
+			Answers: pair().Answers, Secrets: pair().Secrets,
+		}
+	})
+	for line := range strings.Lines(err.Error()) {
+		if rule, _, found := strings.Cut(line, ": a client's actions"); found {
+			fmt.Println(rule)
+		}
+	}
+	// Output: actions_by_role
+}
+
+// The answers of a user with a wrong password are those of a stranger.
+func ExampleAnswers() {
+	honest, wrong := proptest.Answers("alice", "correct horse", "correct horse"), proptest.Answers("alice", "guess", "correct horse")
+	asks := gss.NeedVerdict{User: "alice", Proof: gss.NewSecret("correct horse")}
+	fmt.Println(honest(asks).(gss.Verdict).Accepted)
+	asks.Proof = wrong(gss.NeedCredential{}).(gss.Password).Password
+	fmt.Println(honest(asks).(gss.Verdict).Accepted)
+	_, unknown := honest(gss.NeedVerifier{User: "bob"}).(gss.Unknown)
+	fmt.Println(unknown)
+	// Output:
+	// true
+	// false
+	// true
 }

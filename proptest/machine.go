@@ -13,7 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Role is whose part a machine has.
+// Role is the part that a machine has in an exchange.
 type Role uint8
 
 const (
@@ -24,7 +24,7 @@ const (
 
 var roleNames = [...]string{"client", "server", "proxy"}
 
-// String is "client", "server" or "proxy".
+// String returns "client", "server" or "proxy".
 func (r Role) String() string {
 	if int(r) < len(roleNames) {
 		return roleNames[r]
@@ -40,7 +40,7 @@ type Subject[M machine.Machine[M]] struct {
 	Machine M
 	Role    Role
 	// Client talks to a Server or a Proxy, Server answers a Client or stands behind
-	// a Proxy: so that the machine meets honest messages too. A zero one is nobody.
+	// a Proxy: so that the machine meets honest messages too. A zero one does not take part.
 	Client machine.Client
 	Server machine.Server
 	// Answers answers what any of them asks, see [Pair].
@@ -76,8 +76,7 @@ func Machine[M machine.Machine[M]](t *testing.T, subject func() Subject[M]) {
 	})
 }
 
-// MachineProperty is what [Machine] looks at in one run, for rapid.Check and
-// rapid.MakeFuzz.
+// MachineProperty returns what [Machine] looks at in one run, for rapid.Check and rapid.MakeFuzz.
 func MachineProperty[M machine.Machine[M]](subject func() Subject[M]) func(*rapid.T) {
 	return func(t *rapid.T) {
 		var r report
@@ -103,7 +102,7 @@ type Moment struct {
 	Handling bool
 	// Resume is for the next Begin.
 	Resume machine.Resume
-	// Honest is what an honest peer says now, nil for nobody.
+	// Honest is what an honest peer says now, nil if there is none.
 	Honest machine.Event
 	// Challenges and Credentials are what was said so far, as field values.
 	Challenges, Credentials Pool
@@ -221,7 +220,7 @@ func (p *play[M]) env() gss.Env {
 	return e
 }
 
-// event is one event that may come, and what holds for each of them.
+// event takes one event that may come, and checks what holds for each of them.
 func (p *play[M]) event(e machine.Event, strangers bool) bool {
 	who := fmt.Sprintf("%v, %T", p.s.Role, e)
 	old, env := p.m, p.env()
@@ -238,7 +237,8 @@ func (p *play[M]) event(e machine.Event, strangers bool) bool {
 	return true
 }
 
-// mistake is an event that a driver may not tell now.
+// mistake takes an event that a driver may not give a machine now. It must be a gss.Misuse, and
+// change nothing.
 func (p *play[M]) mistake(e machine.Event) {
 	old, env := p.m, p.env()
 	who := fmt.Sprintf("%v, %T out of turn", p.s.Role, e)
@@ -253,7 +253,7 @@ func (p *play[M]) afresh() {
 	p.peer.afresh()
 }
 
-// mine are the actions that each role may give.
+// mine returns the actions that each role may give.
 func mine(r Role, a machine.Action) bool {
 	switch a.(type) {
 	case machine.Ask, machine.Retire:
@@ -358,7 +358,7 @@ func (p *play[M]) quiet(who string, f gss.Fault) {
 	p.r.check(faultQuiet, !strings.Contains(f.Error(), marker), "%s: the fault repeats what the peer sent", who)
 }
 
-// honest is what an honest peer says now.
+// honest returns what an honest peer says now.
 func (p *play[M]) honest() machine.Event {
 	switch n := &p.now; {
 	case n.Role == Client && n.Sent:

@@ -76,8 +76,8 @@ func begin(t *rapid.T, m *Moment) machine.Begin {
 	return b
 }
 
-// identityOf is whose exchange a Resume goes on with: it says so in its text
-// alone, and only the default identity and one other are in these runs.
+// identityOf returns the identity of the exchange that a Resume goes on with. A Resume tells it in
+// its text alone, and only the default identity and one other are in these runs.
 func identityOf(r machine.Resume) string {
 	if text, err := r.MarshalBinary(); err == nil && strings.HasSuffix(string(text), "another") {
 		return "another"

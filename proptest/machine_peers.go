@@ -73,7 +73,7 @@ func (p *peers) settleServer(e machine.Event) machine.Action {
 	return nil
 }
 
-// answerTo is the server's response to a client's request.
+// answerTo returns the server's response to a client's request.
 func (p *peers) answerTo(s machine.Send) machine.Event {
 	if !p.due {
 		return p.next
@@ -94,15 +94,15 @@ func (p *peers) answerTo(s machine.Send) machine.Event {
 	return p.next
 }
 
-// upstream is an open server's response behind a proxy: now and then it wants
-// authentication that belongs to a connection.
+// upstream returns the response of a server without authentication behind a proxy. Now and then it
+// wants authentication that belongs to a connection.
 func (p *peers) upstream() machine.Event {
 	p.due = false
 	p.next = machine.Response{Status: 200}
 	return p.next
 }
 
-// request is what the client sends next.
+// request returns what the client sends next.
 func (p *peers) request() machine.Event {
 	if p.next != nil {
 		return p.next

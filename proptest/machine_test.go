@@ -62,7 +62,7 @@ func testProxy(tb testing.TB) machine.Proxy {
 func subject[M machine.Machine[M]](tb testing.TB, r Role, m M) Subject[M] {
 	return Subject[M]{
 		Machine: m, Role: r, Client: testClient(tb), Server: testServer(tb), Secrets: []string{canary},
-		Answers: digestScheme(tb).Answers, StrangerAnswers: toyAnswers("guess"),
+		Answers: digestScheme(tb).Answers, StrangerAnswers: Answers("alice", "guess", canary),
 	}
 }
 

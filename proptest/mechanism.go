@@ -32,7 +32,7 @@ type Pair struct {
 	Target gss.Target
 	// Answers answers what either side asks; nil declines everything. It is called
 	// once for each question, so it may remember what was seen. It should know the
-	// initiator's user and nobody else.
+	// initiator's user and no other. See [Answers].
 	Answers func(gss.Question) gss.Answer
 	// Peer is the name that the acceptor is to find, "" for any.
 	Peer string
@@ -47,8 +47,8 @@ type Pair struct {
 	// Binding: the mechanism supports channel bindings, and its acceptor refuses
 	// what contradicts its own.
 	Binding bool
-	// Framed, if not empty, is the mechanism whose OID the initial token is to
-	// carry in the framing of RFC 2743 section 3.1 (SPNEGO, Kerberos).
+	// Framed, if not empty, is the mechanism that the initial token is to name by
+	// its OID, in the framing of RFC 2743 section 3.1 (SPNEGO, Kerberos).
 	Framed gss.Mech
 	// Opens: an acceptor stepped without a token opens with a hint, and the
 	// initiator takes it (NegTokenInit2).
@@ -84,8 +84,8 @@ func Mechanism(t *testing.T, pair func() Pair) {
 	})
 }
 
-// CheckMechanism is [Mechanism] without random events, for use outside a test: the
-// error joins everything that was found, and is nil if nothing was.
+// CheckMechanism does what [Mechanism] does, but for random events, where there is no testing.T to
+// report to: the error joins everything that was found, and is nil if nothing was.
 func CheckMechanism(pair func() Pair) error {
 	var r report
 	mechanism(&r, pair)
@@ -123,7 +123,7 @@ type talk struct {
 	places []place // the states on the way, and what they took
 	asked  [2][]gss.Question
 	over   bool // it came to its end, one way or other
-	left   bool // a token was left that nobody waited for
+	left   bool // a token was left that no side waited for
 }
 
 // place is a state that an exchange came through.
@@ -160,12 +160,12 @@ func newTalk(r *report, p Pair) *talk {
 	return k
 }
 
-// contexts are fresh ones for both sides.
+// contexts returns fresh contexts for both sides.
 func (k *talk) contexts(i gss.Mechanism) (a, b gss.Context) {
 	return i.Initiate(k.p.Target), k.p.Acceptor.Accept(k.p.Target)
 }
 
-// env is a fresh one.
+// env returns a fresh Env.
 func (k *talk) env() gss.Env {
 	e := gss.Env{Now: k.p.Now}
 	if !k.zero {
@@ -249,7 +249,7 @@ func (k *talk) answer(side int, q gss.Question) gss.Answer {
 	return answerBy(k.answers[side], q)
 }
 
-// step is one step that is no misuse, and what holds for each of them.
+// step takes one step that is no misuse, and checks what holds for each of them.
 func (k *talk) step(side int, c gss.Context, env gss.Env, in gss.Input) (gss.Context, gss.Output, bool) {
 	who, r := sideNames[side], k.r
 	next, out, ok := step(r, k.journal, who, c, false, func() (gss.Context, gss.Output, error) { return c.Step(env, in) })
@@ -324,16 +324,16 @@ type mistake struct {
 	in   gss.Input
 }
 
-// nobodysAnswer is of a type that no mechanism takes.
-type nobodysAnswer struct{}
+// foreignAnswer is an Answer of a type that no mechanism takes.
+type foreignAnswer struct{}
 
-func (nobodysAnswer) Answer() {}
+func (foreignAnswer) Answer() {}
 
 // mistakes makes those that can be made in a state.
 func (k *talk) mistakes(side int, c gss.Context, waiting bool) {
 	list := []mistake{
 		{"a token and an answer at once", gss.Input{Token: gss.TokenOf("token"), Answer: gss.Declined{}}},
-		{"an answer of a type that no question takes", gss.Input{Answer: nobodysAnswer{}}},
+		{"an answer of a type that no question takes", gss.Input{Answer: foreignAnswer{}}},
 	}
 	switch {
 	case waiting:
@@ -342,8 +342,8 @@ func (k *talk) mistakes(side int, c gss.Context, waiting bool) {
 	case k.out[side].State == gss.Failed:
 		return // it gives its fault again
 	default:
-		list = append(list, mistake{"an answer that nobody asked for", gss.Input{Answer: gss.Declined{}}},
-			mistake{"a password that nobody asked for", gss.Input{Answer: gss.Password{User: "somebody", Password: gss.NewSecret("something")}}})
+		list = append(list, mistake{"an answer to no question", gss.Input{Answer: gss.Declined{}}},
+			mistake{"a password that was not asked for", gss.Input{Answer: gss.Password{User: "mallory", Password: gss.NewSecret("something")}}})
 	}
 	for _, m := range list {
 		env := k.env()

@@ -44,7 +44,7 @@ func (k *talk) hostile() {
 	}
 }
 
-// told are the tokens that a side took before.
+// told returns the tokens that a side took before.
 func (k *talk) told(before []place, side int) (tokens []string) {
 	for _, p := range before {
 		if p.side == side && p.in.Token.Present() {
@@ -145,7 +145,7 @@ func (k *talk) hurry(p place) {
 	}
 }
 
-// mutations are a token altered in many ways: bits flipped, cut, and lengthened.
+// mutations returns a token altered in many ways: bits flipped, cut, and lengthened.
 func mutations(token string) (out []string) {
 	const most = 24 // positions
 	stride := len(token)/most + 1
@@ -194,7 +194,7 @@ func tamper(r *report, pair func() Pair, honest *talk) {
 	}
 }
 
-// established is the part of an Info that must not depend on who sits between.
+// established is the part of an Info that must not depend on an attacker in the middle.
 type established struct {
 	mech         gss.Mech
 	peer, domain string
@@ -214,7 +214,7 @@ func replay(r *report, _ func() Pair, honest *talk) {
 	}
 	for side := range sideNames {
 		if side == initiator && !honest.p.Initiator.Traits().Mutual {
-			continue // it does not ask who the acceptor is, so anybody's old word will do
+			continue // it does not authenticate the acceptor, so the old word of any peer will do
 		}
 		k := newTalk(r, honest.p)
 		k.seeds = 1 << 32 // other entropy than the first time
@@ -233,7 +233,7 @@ func replay(r *report, _ func() Pair, honest *talk) {
 	}
 }
 
-// strange lets somebody in without credentials, or not.
+// strange checks that a stranger, which lacks the credentials, is not accepted.
 func strange(r *report, pair func() Pair, _ *talk) {
 	k := newTalk(r, pair())
 	if k.p.Stranger == nil {
@@ -248,7 +248,7 @@ func strange(r *report, pair func() Pair, _ *talk) {
 	r.check(stranger, k.out[acceptor].State != gss.Complete || !k.completed(initiator), "the stranger is complete")
 }
 
-// owned looks at who is charged for an entry in the memory of what was presented.
+// owned looks at which client is charged for an entry in the memory of what was presented.
 func (r *report) owned(env gss.Env, q gss.Question) {
 	if need, ok := q.(gss.NeedFirstSeen); ok {
 		r.check(ownerNamed, need.Owner != "", "a gss.NeedFirstSeen without an Owner: one client could use up the memory of all")
@@ -264,7 +264,7 @@ func (r *report) unproven(asked []gss.Question) {
 	}
 }
 
-// needed reports whether nobody can do without an answer to q. Questions of a
+// needed reports whether no mechanism can do without an answer to q. Questions of a
 // mechanism's own may be about what it can do without, a cache for instance.
 func needed(q gss.Question) bool {
 	switch q.(type) {

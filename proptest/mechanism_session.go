@@ -31,7 +31,7 @@ type made struct {
 	plain string
 }
 
-// protections are the ways to protect a message.
+// protections returns the ways to protect a message.
 func (k *talk) protections(s gss.Session, plain string) []made {
 	unwrap := func(sealed bool) func(gss.Session, string) (gss.Session, string, gss.Fault) {
 		return func(s gss.Session, token string) (gss.Session, string, gss.Fault) {

@@ -70,7 +70,7 @@ const (
 	TakesAnyBinding
 	// HintKeepsState refuses the answer to its own hint.
 	HintKeepsState
-	// Nameless completes with nobody.
+	// Nameless completes without a name.
 	Nameless
 	// MisuseMoves moves on where the caller made a mistake.
 	MisuseMoves
@@ -96,7 +96,7 @@ var misbehaviourNames = [Misbehaviours]string{
 	"SessionSealsNothing", "OwnsNothing",
 }
 
-// String is the name of the constant.
+// String returns the name of the constant.
 func (m Misbehaviour) String() string {
 	if m < Misbehaviours {
 		return misbehaviourNames[m]
@@ -104,7 +104,7 @@ func (m Misbehaviour) String() string {
 	return "unknown misbehaviour"
 }
 
-// Misbehave is the mechanism m with a fault. Never use it to authenticate.
+// Misbehave returns the mechanism m with a fault. Never use it to authenticate.
 func Misbehave(m gss.Mechanism, how Misbehaviour) gss.Mechanism { return bent{m, how, new(int)} }
 
 // bent is a mechanism with a fault. steps is what a pure one would not have.

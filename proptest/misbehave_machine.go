@@ -35,7 +35,7 @@ const (
 	PrintsAnswers
 	// RepeatsPeer repeats what a peer sent in its fault.
 	RepeatsPeer
-	// LetsIn lets everybody in.
+	// LetsIn accepts every request.
 	LetsIn
 	// MachineMisbehaviours is how many there are.
 	MachineMisbehaviours
@@ -46,7 +46,7 @@ var machineMisbehaviourNames = [MachineMisbehaviours]string{
 	"RefusesAnswer", "SendsForever", "PrintsAnswers", "RepeatsPeer", "LetsIn",
 }
 
-// String is the name of the constant.
+// String returns the name of the constant.
 func (m MachineMisbehaviour) String() string {
 	if m < MachineMisbehaviours {
 		return machineMisbehaviourNames[m]
@@ -64,7 +64,7 @@ type Bent[M machine.Machine[M]] struct {
 	secret string
 }
 
-// MisbehaveMachine is the machine m with a fault.
+// MisbehaveMachine returns the machine m with a fault. Never use it to authenticate.
 func MisbehaveMachine[M machine.Machine[M]](m M, how MachineMisbehaviour) Bent[M] {
 	return Bent[M]{inner: m, how: how, steps: new(int)}
 }

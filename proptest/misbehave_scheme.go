@@ -43,7 +43,7 @@ const (
 	ForgetsFailure
 	// NamesNoOwner asks whether something is new and does not say for which client.
 	NamesNoOwner
-	// RemembersEarly asks so before it knows who the client is.
+	// RemembersEarly asks so before it has authenticated the client.
 	RemembersEarly
 	// SchemeMisbehaviours is how many there are.
 	SchemeMisbehaviours
@@ -54,7 +54,7 @@ var schemeMisbehaviourNames = [SchemeMisbehaviours]string{
 	"PrintsSecret", "MistakeMoves", "AnswerMoves", "MistakeFails", "NamesEarly", "ForgetsFailure", "NamesNoOwner", "RemembersEarly",
 }
 
-// String is the name of the constant.
+// String returns the name of the constant.
 func (m SchemeMisbehaviour) String() string {
 	if m < SchemeMisbehaviours {
 		return schemeMisbehaviourNames[m]
@@ -62,14 +62,12 @@ func (m SchemeMisbehaviour) String() string {
 	return "unknown misbehaviour"
 }
 
-// MisbehaveClient is the client half c with a fault. Never use it to
-// authenticate.
+// MisbehaveClient returns the client half c with a fault. Never use it to authenticate.
 func MisbehaveClient(c scheme.Client, how SchemeMisbehaviour) scheme.Client {
 	return bentClient{c, how}
 }
 
-// MisbehaveServer is the server half s with a fault. Never use it to
-// authenticate.
+// MisbehaveServer returns the server half s with a fault. Never use it to authenticate.
 func MisbehaveServer(s scheme.Server, how SchemeMisbehaviour) scheme.Server {
 	return bentServer{s, how, new(int)}
 }

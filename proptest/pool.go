@@ -19,7 +19,7 @@ func (p *Pool) Add(texts ...string) {
 	}
 }
 
-// Last is the text that came last, "" if there is none.
+// Last returns the text that came last, "" if there is none.
 func (p *Pool) Last() string {
 	if len(p.texts) == 0 {
 		return ""

@@ -19,7 +19,7 @@ import (
 const maxFindings = 5
 
 // report gathers what a run of a kit found, by rule. It never stops at the first
-// finding: who repairs a backend wants them all.
+// finding, since the author of a backend wants them all.
 type report struct {
 	looked [rules]int // how often the rule was put to the test
 	found  [rules][]string
@@ -59,7 +59,7 @@ func (r *report) clean() bool {
 	return true
 }
 
-// text is what there is to say of one rule, "" if it holds.
+// text returns what there is to say of one rule, "" if it holds.
 func (r *report) text(rule rule) string {
 	if len(r.found[rule]) == 0 {
 		return ""
@@ -75,8 +75,8 @@ func (r *report) text(rule rule) string {
 	return b.String()
 }
 
-// err is everything that was found, nil if nothing was. A rule that was never put
-// to the test counts as found, as in publish.
+// err returns everything that was found, nil if nothing was. A rule that was never put to the test
+// counts as found, as in publish.
 func (r *report) err(kit []rule) error {
 	var list []error
 	for _, rule := range kit {
@@ -195,7 +195,7 @@ func try[S, O any](do func() (S, O, error)) (next S, out O, panicked any, err er
 	return
 }
 
-// answerBy is the answer of f, Declined where it has none.
+// answerBy returns the answer of f, Declined where it has none.
 func answerBy(f func(gss.Question) gss.Answer, q gss.Question) gss.Answer {
 	if f != nil {
 		if a := f(q); a != nil {
@@ -205,8 +205,8 @@ func answerBy(f func(gss.Question) gss.Answer, q gss.Question) gss.Answer {
 	return gss.Declined{}
 }
 
-// repeats reports whether q was asked before: of the peer's last message, whose
-// questions begin at index leg, or at all where it costs a user's attention.
+// repeats reports whether q was asked before: about the peer's last message, which has
+// its questions from index leg on, or at all where it costs a user's attention.
 func repeats(asked []gss.Question, leg int, q gss.Question) bool {
 	if _, credential := q.(gss.NeedCredential); credential {
 		leg = 0
@@ -268,5 +268,5 @@ func (r *report) conceals(who, how, text string, secrets []string) {
 	}
 }
 
-// nameOf is a question's type, for messages.
+// nameOf returns a question's type, for messages.
 func nameOf(v any) string { return fmt.Sprintf("%T", v) }

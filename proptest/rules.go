@@ -72,7 +72,7 @@ var book = [rules]struct{ name, says, when string }{
 	pure:          {name: "pure", says: "a step is a pure function: the same state, Env and input give equal results"},
 	oldStates:     {name: "old_states_stay_valid", says: "a state is immutable: it can be stepped again after others were made from it, with equal results"},
 	compares:      {name: "comparable", says: "every state and output compares with ==, down to what its interfaces hold"}, // HTA-1
-	misuseIsError: {name: "misuse_is_an_error", says: "what only the caller can do wrong is an error of type gss.Misuse: an answer that nobody asked for, anything but the answer while a question is open, both at once"},
+	misuseIsError: {name: "misuse_is_an_error", says: "what only the caller can do wrong is an error of type gss.Misuse: an answer to no question, anything but the answer while a question is open, both at once"},
 	misuseKeeps:   {name: "misuse_keeps_the_state", says: "after an error the returned state equals the old one, and the output is zero"},                                                                                                  // HTA-2
 	redacted:      {name: "secrets_redacted", says: "no fmt verb and no JSON of a state, output, question or fault shows a secret; a type that keeps one in a field that is not exported needs a Format of its own", when: "with Secrets"}, // HTA-12
 
@@ -85,7 +85,7 @@ var book = [rules]struct{ name, says, when string }{
 	tampering:  {name: "tampering_changes_nothing", says: "a message that was altered or cut on its way is refused, or changes nothing of what is established", when: "without NoTamperProtection in Weak"},
 	emptyToken: {name: "empty_is_not_absent", says: "a token that is present and empty is a malformed message; it does not stand for an absent one"},
 	replayed:   {name: "replay_never_completes", says: "messages recorded in one exchange do not establish another one", when: "without NoReplayProtection in Weak, and not in clear text"},
-	stranger:   {name: "stranger_refused", says: "who lacks the credentials is not accepted", when: "with a Stranger"},
+	stranger:   {name: "stranger_refused", says: "a peer that lacks the credentials is not accepted", when: "with a Stranger"},
 	declined:   {name: "unanswered_fails", says: "where credentials, verifiers, third parties or the memory of replays are declined, or cannot be reached, the exchange ends in a refusal, not in an error and not in completion", when: "that asks questions"},
 	faultQuiet: {name: "fault_without_peer_bytes", says: "a Fault is in our own words: it repeats no byte of the peer's"},
 	zeroSeed:   {name: "zero_seed_fails_closed", says: "a step with the zero seed either needs no entropy, and then gives the same as with any seed, or fails with NoEntropy"}, // HTA-3
@@ -100,7 +100,7 @@ var book = [rules]struct{ name, says, when string }{
 	sessionEarly:    {name: "session_only_when_complete", says: "there is no message protection before Complete, nor after a failure"},
 	requestsMutual:  {name: "requests_mutual", says: "mutual authentication is requested whatever Target.Want says, and is in force once complete", when: "whose Traits say Mutual"},                                                            // N2HT-5.1-1, SPNG-3.3.3-1
 	bindingMismatch: {name: "channel_binding_mismatch", says: "an acceptor that knows its channel, or among which it is, refuses a peer that names another one, or says that there is none; equal ones are ChannelBound", when: "with Binding"}, // R4559-6-3, HTA-19, BIND-1
-	bindingThree:    {name: "channel_binding_three_values", says: "none, known and unavailable are three values: only two known and equal ones are ever ChannelBound, and who lacks the binding is refused as BadBinding or not at all", when: "with Binding"},
+	bindingThree:    {name: "channel_binding_three_values", says: "none, known and unavailable are three values: only two known and equal ones are ever ChannelBound, and a peer that lacks the binding is refused as BadBinding or not at all", when: "with Binding"},
 	initialFraming:  {name: "initial_token_framing", says: "the first token is an InitialContextToken (RFC 2743 section 3.1): tag 0x60, length, the mechanism's OID", when: "with Framed"},   // R4559-4.2-3
 	openingHint:     {name: "opening_hint_keeps_no_state", says: "the answer to an acceptor's opening hint is taken by the one that gave it, and by one that never did", when: "with Opens"}, // HTA-20
 	sessionSequence: {name: "session_sequence", says: "message tokens are taken once and in order; one too early, too late or of our own is refused, and the session stays as it was", when: "with Integrity"},

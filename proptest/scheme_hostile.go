@@ -127,7 +127,7 @@ func tamperScheme(r *report, pair func() SchemePair, honest *trip) {
 }
 
 // replayScheme presents recorded credentials to fresh acceptors. Those that
-// anybody can read off the wire are no use to protect.
+// can be read off the wire are no use to protect.
 func replayScheme(r *report, _ func() SchemePair, honest *trip) {
 	if honest.p.Weak&NoReplayProtection != 0 || honest.p.Server.Traits().Cleartext || !honest.done {
 		return
@@ -144,7 +144,7 @@ func replayScheme(r *report, _ func() SchemePair, honest *trip) {
 	}
 }
 
-// strangeScheme lets somebody in with wrong credentials, or not.
+// strangeScheme checks that wrong credentials are not accepted.
 func strangeScheme(r *report, pair func() SchemePair, _ *trip) {
 	k := newTrip(r, pair())
 	if k.p.StrangerAnswers == nil {
@@ -300,7 +300,7 @@ func withholdScheme(r *report, pair func() SchemePair, honest *trip) {
 
 // SchemeProperty holds a scheme to the laws over random fields: honest ones and
 // those that a network makes of them, in any order. With StrangerAnswers, half
-// of the runs are about a stranger, who is never let in. For rapid.Check and
+// of the runs are about a stranger, which is never accepted. For rapid.Check and
 // rapid.MakeFuzz.
 func SchemeProperty(pair func() SchemePair) func(*rapid.T) {
 	return func(t *rapid.T) {

@@ -25,7 +25,7 @@ func toyScheme(bend func(gss.Mechanism) gss.Mechanism) SchemePair {
 	return SchemePair{
 		Client: scheme.Nego2Client(bend(toy)), Server: scheme.Nego2Server(bend(toy)),
 		Exchange: testExchange, Peer: "alice", Secrets: []string{canary},
-		Answers: toyAnswers(canary), StrangerAnswers: toyAnswers("guess"),
+		Answers: Answers("alice", canary, canary), StrangerAnswers: Answers("alice", "guess", canary),
 	}
 }
 
@@ -41,20 +41,10 @@ func digestScheme(tb testing.TB) SchemePair {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seen := map[gss.NeedFirstSeen]bool{}
-	usual := toyAnswers(canary)
 	return SchemePair{
 		Client: c, Server: s, Exchange: testExchange, Peer: "alice", Secrets: []string{canary},
-		Answers: func(q gss.Question) gss.Answer {
-			if q, ok := q.(gss.NeedFirstSeen); ok {
-				q.Until, q.Now = 0, 0
-				first := !seen[q]
-				seen[q] = true
-				return gss.FirstSeen{First: first}
-			}
-			return usual(q)
-		},
-		StrangerAnswers: toyAnswers("guess"),
+		Answers:         Answers("alice", canary, canary),
+		StrangerAnswers: Answers("alice", "guess", canary),
 	}
 }
 

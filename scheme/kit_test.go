@@ -17,32 +17,11 @@ var kitExchange = scheme.Exchange{
 	Target: gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
 }
 
-// kitAnswers answers as a user with that password does, and as a store with alice's.
-func kitAnswers(password string) func(gss.Question) gss.Answer {
-	return func(q gss.Question) gss.Answer {
-		switch q := q.(type) {
-		case gss.NeedCredential:
-			return gss.Password{User: "alice", Password: gss.NewSecret(password)}
-		case gss.NeedVerifier:
-			if q.User == "alice" {
-				return gss.Password{Password: gss.NewSecret(kitSecret)}
-			}
-			return gss.Unknown{}
-		case gss.NeedVerdict:
-			if q.User == "alice" {
-				return gss.Verdict{Accepted: q.Proof.Reveal() == kitSecret}
-			}
-			return gss.Unknown{}
-		}
-		return nil
-	}
-}
-
 func kitPair(client scheme.Client, server scheme.Server) func() proptest.SchemePair {
 	return func() proptest.SchemePair {
 		return proptest.SchemePair{
 			Client: client, Server: server, Exchange: kitExchange, Peer: "alice", Secrets: []string{kitSecret},
-			Answers: kitAnswers(kitSecret), StrangerAnswers: kitAnswers("guess"),
+			Answers: proptest.Answers("alice", kitSecret, kitSecret), StrangerAnswers: proptest.Answers("alice", "guess", kitSecret),
 		}
 	}
 }

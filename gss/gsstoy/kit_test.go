@@ -41,8 +41,8 @@ func kitPair(t gsstoy.Toy) proptest.Pair {
 	p := proptest.Pair{
 		Initiator: t, Acceptor: t, Stranger: wrong, Peer: "alice", Secrets: []string{kitSecret},
 		Target:          gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
-		Answers:         answers(kitSecret),
-		StrangerAnswers: answers("guess"),
+		Answers:         proptest.Answers("alice", kitSecret, kitSecret),
+		StrangerAnswers: proptest.Answers("alice", "guess", kitSecret),
 		Binding:         true, Opens: t.OpensWithToken,
 	}
 	if !t.Fresh || t.Legs == 1 { // nothing of the acceptor's is in the initiator's proof
@@ -52,22 +52,6 @@ func kitPair(t gsstoy.Toy) proptest.Pair {
 		p.Weak |= proptest.NoTamperProtection
 	}
 	return p
-}
-
-// answers returns the answers of a client with a password and of a store with user alice.
-func answers(password string) func(gss.Question) gss.Answer {
-	return func(q gss.Question) gss.Answer {
-		switch q := q.(type) {
-		case gss.NeedCredential:
-			return gss.Password{User: "alice", Password: gss.NewSecret(password)}
-		case gss.NeedVerifier:
-			if q.User == "alice" {
-				return gss.Password{Password: gss.NewSecret(kitSecret)}
-			}
-			return gss.Unknown{}
-		}
-		return nil
-	}
 }
 
 func TestKit(t *testing.T) {

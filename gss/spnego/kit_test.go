@@ -56,8 +56,8 @@ func kitPair(toy gsstoy.Toy, ours, theirs []gss.Mechanism) proptest.Pair {
 		Stranger:  must(spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{wrong}})),
 		Peer:      "alice", Secrets: []string{kitSecret}, Framed: gss.SPNEGO,
 		Target:          gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
-		Answers:         answers(kitSecret),
-		StrangerAnswers: answers("guess"),
+		Answers:         proptest.Answers("alice", kitSecret, kitSecret),
+		StrangerAnswers: proptest.Answers("alice", "guess", kitSecret),
 		Binding:         true, Opens: true,
 	}
 	// With one leg nothing of the acceptor's is in the initiator's proof; without a
@@ -69,22 +69,6 @@ func kitPair(toy gsstoy.Toy, ours, theirs []gss.Mechanism) proptest.Pair {
 		p.Weak |= proptest.NoTamperProtection
 	}
 	return p
-}
-
-// answers returns the answers of a client with a password and of a store with user alice.
-func answers(password string) func(gss.Question) gss.Answer {
-	return func(q gss.Question) gss.Answer {
-		switch q := q.(type) {
-		case gss.NeedCredential:
-			return gss.Password{User: "alice", Password: gss.NewSecret(password)}
-		case gss.NeedVerifier:
-			if q.User == "alice" {
-				return gss.Password{Password: gss.NewSecret(kitSecret)}
-			}
-			return gss.Unknown{}
-		}
-		return nil
-	}
 }
 
 func must(m spnego.Mechanism, err error) spnego.Mechanism {
