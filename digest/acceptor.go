@@ -51,10 +51,12 @@ func (a acceptor) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", 
 
 // Info implements [scheme.Acceptor]: the client's identity, once accepted.
 func (a acceptor) Info() gss.Info {
+	// Before the proof verifies, the name is only a claim.
 	if a.stage < accepted {
 		return gss.Info{}
 	}
 	info := gss.Info{Peer: a.user(), Domain: a.s.realm}
+	// With AllowReplay the replay cache may not have been asked.
 	if !a.s.allowReplay {
 		info.Flags |= gss.ReplayDetect
 	}
@@ -121,6 +123,7 @@ func (a *acceptor) refuse(f gss.Fault) (scheme.AcceptorOutput, error) {
 // client retries without asking its user (RFC 7616 section 3.3, C23). Without entropy
 // there is no new nonce, and the scheme's first offer takes the challenge's place.
 func (a *acceptor) again(env *gss.Env, code gss.Code, detail string) (scheme.AcceptorOutput, error) {
+	// The challenge is made first, since refuse clears the side and the binding.
 	cs, _ := a.s.challenges(env, a.side, a.bind, true)
 	out, err := a.refuse(gss.Fault{Code: code, Detail: detail})
 	out.Challenges = cs
@@ -131,14 +134,22 @@ func askDriver(q gss.Question) (scheme.AcceptorOutput, error) {
 	return scheme.AcceptorOutput{State: gss.Waiting, Ask: q}, nil
 }
 
+// presented parses the credentials and judges the nonce. The result of the judgment is
+// used in verify only.
 func (a *acceptor) presented(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	if f := a.s.parse(&a.p, in.Credentials, a.side, &a.at); !f.IsZero() {
 		return a.refuse(f)
 	}
 	a.age, a.made = a.s.judge(env.Now, a.p.nonce, a.side, a.bind)
+	// The opaque belongs to the key of the nonce: a foreign one means that the
+	// challenge was not made here, or under a key that is no longer in use. The client
+	// gets a new nonce, as if the nonce were foreign.
 	if !a.p.opaque {
 		a.age = alien
 	}
+	// Old clients send DOMAIN\user without escaping the backslash, so that it reads as
+	// the escape of "u". Both readings are tried, since either may be the name of a
+	// user.
 	if a.s.tolerate&LoneBackslash != 0 && !a.p.hashed {
 		a.literal = literalUser(in.Credentials, a.p.user)
 	}
@@ -146,7 +157,7 @@ func (a *acceptor) presented(env *gss.Env, in *scheme.AcceptorInput) (scheme.Acc
 	return a.askVerifier()
 }
 
-// askVerifier asks whatever the nonce is worth: how long a refusal takes must not
+// askVerifier asks even when the nonce is invalid: how long a refusal takes must not
 // depend on what was wrong (HTA-14).
 func (a *acceptor) askVerifier() (scheme.AcceptorOutput, error) {
 	a.stage = wantVerifier
@@ -162,7 +173,11 @@ const dummy = "a password of common length"
 // dummyName stands in for the name of a user that is looked up by its hash.
 const dummyName = "nobody"
 
+// verifierReplied takes the password or HA1 of the user. That a user is unknown, or has
+// no verifier, shows only in verify, after the same work as for a wrong password.
 func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	// name and password are the input of HA1. If the store has no password for the user
+	// they are placeholders, so that the same work is done.
 	name, password := a.p.user, dummy
 	if a.p.hashed {
 		name = dummyName
@@ -177,17 +192,22 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 			a.p.user, a.code = v.User, named(v.User)
 		}
 		if a.p.latin1 {
+			// A client that sends its name in ISO 8859-1 hashes the password in it,
+			// too. A password that does not fit is hashed as it is.
 			if l1, ok := toLatin1(password); ok {
 				password = l1
 			}
 		}
 	case HA1:
 		var ok bool
+		// Stores hold a hash for each algorithm. That of another algorithm cannot be
+		// converted.
 		if stored, ok = v.key(a.p.alg); !ok { // V2: never an empty one
 			a.code = gss.Unanswered
 		} else if a.p.hashed {
 			a.p.user, a.code = v.User, named(v.User)
 		}
+	// The exchange goes on with the dummy, and fails in verify as for a wrong password.
 	case gss.Unknown:
 		a.code = gss.UnknownUser
 	case gss.Unverifiable, gss.Declined: // REPLAY-4: one user's, and so like an unknown one
@@ -200,6 +220,7 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 	// HA1 is computed even where it is stored: an unknown user and a known one take
 	// the same work, whichever kind of store answers (HTA-30).
 	a.p.alg.ha1(&a.key.sum, name, a.s.realm, password)
+	// The stored key replaces the one that was computed for its cost alone.
 	if !stored.IsZero() {
 		a.key = stored
 	}
@@ -218,6 +239,9 @@ func named(user string) gss.Code {
 	return gss.NoFault
 }
 
+// bodyReplied takes the hash of the request's body. Without it the proof cannot be
+// checked, and the request is refused: a weaker qop must not be assumed in place of
+// auth-int.
 func (a *acceptor) bodyReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	switch v := in.Answer.(type) {
 	case BodyHash:
@@ -236,19 +260,29 @@ func (a *acceptor) bodyReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.A
 func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error) {
 	p := a.params(body)
 	var want Sum
+	// The proof is computed over the parameters as the client sent them: any
+	// normalization would reject valid proofs.
 	a.p.alg.proof(&want, &a.key, &p, a.method)
 	ok := want.Equal(a.p.response)
+	// Some old clients compute the proof of a POST as if it were a GET. Both are
+	// computed whatever the result of the first, so that the time does not tell them
+	// apart.
 	if a.s.tolerate&GetForPost != 0 && a.method == "POST" {
 		a.p.alg.proof(&want, &a.key, &p, "GET")
 		ok = want.Equal(a.p.response) || ok
 	}
+	// A dummy must not verify, even if the client guessed it.
 	if !ok || a.code != gss.NoFault {
+		// The second reading of the name is another user, which the store must be asked
+		// about.
 		if a.literal != "" && !a.retried {
 			a.retried, a.p.user = true, a.literal
 			return a.askVerifier()
 		}
 		return a.refuse(wrong[a.code])
 	}
+	// stale=true is sent for a valid proof only, since a client then repeats the
+	// request without asking its user (RFC 7616 section 3.3).
 	switch a.age {
 	case alien:
 		return a.again(env, gss.Expired, "digest: the nonce or opaque was made with a key that is not in use; the client was told to use a new one")
@@ -257,6 +291,8 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 	case future:
 		return a.again(env, gss.ClockSkew, "digest: the nonce was made later than now; set the clocks of the nodes, or ServerConfig.Skew")
 	}
+	// Without a qop there is no count, so that a nonce is accepted once only, whatever
+	// the configuration.
 	if a.s.allowReplay && a.p.qop != Legacy {
 		return a.accept()
 	}
@@ -282,10 +318,14 @@ func (a *acceptor) params(body Sum) Params {
 	return Params{Nonce: a.p.nonce, CNonce: a.p.cnonce, NC: a.p.nc, QOP: a.p.qop, URI: a.p.uri, BodyHash: body}
 }
 
+// seenReplied takes the answer of the replay cache. In doubt the client gets a new
+// nonce, with which a valid client succeeds at the next attempt.
 func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	switch v := in.Answer.(type) {
 	case gss.FirstSeen:
 		switch {
+		// An entry may have been dropped from the cache since the nonce was made, so
+		// that its absence proves nothing.
 		case v.Since != 0 && a.made <= v.Since: // C34, REPLAY-2
 			return a.again(env, gss.Expired, "digest: the memory of this user's nonces is younger than this nonce; the client was told to use a new one")
 		case v.Full: // REPLAY-2
@@ -302,6 +342,7 @@ func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.A
 	return scheme.AcceptorOutput{}, gss.Misuse("digest: a replay question takes gss.FirstSeen, gss.Unreachable or gss.Declined")
 }
 
+// accept lets the handler run. The key is kept for the proof in the response.
 func (a *acceptor) accept() (scheme.AcceptorOutput, error) {
 	a.stage = accepted
 	return scheme.AcceptorOutput{State: gss.Complete}, nil
@@ -310,11 +351,15 @@ func (a *acceptor) accept() (scheme.AcceptorOutput, error) {
 // responding makes Authentication-Info (RFC 7616 section 3.5), for any status but
 // the handler's own challenge.
 func (a *acceptor) responding(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
+	// A handler that responds with its own challenge rejects the login, so that the
+	// response must not carry a proof for it.
 	challengeStatus := [...]int{gss.Origin: 401, gss.Proxy: 407}
 	switch {
 	case in.Status == challengeStatus[a.side]:
 		a.stage = finished
 		return scheme.AcceptorOutput{State: gss.Complete}, nil
+	// rspauth then covers the response's body, so that its header can be written only
+	// when the body is complete.
 	case a.p.qop == AuthInt:
 		a.stage = wantOurBody
 		return askDriver(NeedBodyHash{Algorithm: a.p.alg.Base(), Response: true})
@@ -343,19 +388,26 @@ func (a *acceptor) finish(env *gss.Env, prove bool, body Sum) (scheme.AcceptorOu
 	if prove {
 		p := a.params(body)
 		var proof Sum
+		// A2 of the response has an empty method: ":" and the uri (RFC 7616 section
+		// 3.5).
 		a.p.alg.proof(&proof, &a.key, &p, "")
 		b = b.QuotedBytes("rspauth", proof.hex[:proof.n])
 		if a.p.qop != Legacy {
+			// cnonce, nc and qop repeat those of the request, which lets the client see
+			// that the proof is for this request. Without a qop they do not exist.
 			b = b.Quoted("cnonce", a.p.cnonce)
 			b = b.Token("nc", a.p.nc)
 			b = b.Token("qop", qopNames[a.p.qop])
 		}
 	}
+	// A next nonce spares the client the round trip of a stale one. Without entropy it
+	// is left out; the client then continues with the old nonce.
 	if a.nextNonceDue(env.Now) {
 		if nonce, ok := a.s.mint(env, a.side, a.bind); ok {
 			b = b.QuotedBytes("nextnonce", nonce[:])
 		}
 	}
+	// The key is as good as the password and is not needed after the response.
 	a.stage, a.key = finished, Key{}
 	out := scheme.AcceptorOutput{State: gss.Complete}
 	if b.Len() > 0 {
@@ -364,6 +416,9 @@ func (a *acceptor) finish(env *gss.Env, prove bool, body Sum) (scheme.AcceptorOu
 	return out, nil
 }
 
+// nextNonceDue reports whether the response should name the next nonce. By default it
+// does after three quarters of the nonce's lifetime, and always for a client without a
+// qop, which can use a nonce only once.
 func (a *acceptor) nextNonceDue(now int64) bool {
 	switch a.s.next {
 	case NextAlways:

@@ -22,6 +22,8 @@ type challenge struct {
 	cnonce                          string // ours, in a remembered challenge alone
 }
 
+// offers reports whether the challenge offers a qop. Legacy is offered by a challenge
+// without the parameter.
 func (c *challenge) offers(q QOP) bool { return c.qops>>q&1 == 1 }
 
 // parseChallenge reads one challenge, or says what is wrong with it (HTA-31). Unknown
@@ -47,12 +49,16 @@ func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 			c.opaque, c.hasOpaque = v, true
 		case header.EqualFold(name, "algorithm"):
 			c.algorithm, c.hasAlgorithm = v, true
+			// An unknown algorithm results in NoAlgorithm, which is refused below. The
+			// challenge is then ignored in favor of others (RFC 7616 section 3.3).
 			c.alg, _ = ParseAlgorithm(v)
 		case header.EqualFold(name, "qop"):
 			hasQOP, c.qops = parseQOPs(v)
 		case header.EqualFold(name, "stale"):
+			// Any other value means false (RFC 7616 section 3.3).
 			c.stale = header.EqualFold(v, "true")
 		case header.EqualFold(name, "charset"):
+			// UTF-8 is the only value that RFC 7616 defines.
 			c.utf8 = header.EqualFold(v, "UTF-8")
 		case header.EqualFold(name, "userhash"):
 			c.userHash = header.EqualFold(v, "true")
@@ -63,10 +69,12 @@ func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 	switch {
 	case c.nonce == "":
 		return c, challengeFault(gss.Malformed, "has no nonce")
+	// These are copied into each request, and remembered.
 	case max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > MaxValue:
 		return c, challengeFault(gss.Malformed, "has a value that is longer than MaxValue")
 	case c.alg == NoAlgorithm:
 		return c, challengeFault(gss.Unsupported, "has an unknown algorithm")
+	// To answer without qop would be a downgrade that the server did not offer.
 	case hasQOP && c.qops == 0:
 		return c, challengeFault(gss.Unsupported, "has only unknown qops")
 	case !hasQOP && c.alg.Session(): // R7616-3.4-2, C41

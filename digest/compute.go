@@ -49,6 +49,8 @@ func equalHex(want []byte, text string) bool {
 	if len(want) != len(text) {
 		return false
 	}
+	// A hash is written in lower-case hex (RFC 7616 section 3.2), but some clients use
+	// upper case, which is folded.
 	var got [maxHex]byte
 	for i := range len(text) {
 		got[i] = lowerHex(text[i])
@@ -190,6 +192,8 @@ func (f Function) ResponseAuth(k Key, p Params) (s Sum) {
 	return s
 }
 
+// proof leaves s zero if an input is missing or belongs to another algorithm. The zero
+// Sum equals nothing, so that such a proof is never accepted.
 func (f Function) proof(s *Sum, k *Key, p *Params, method string) {
 	if !f.alg.valid() || int(k.sum.n) != known[f.alg].hexLen || p.QOP > AuthInt ||
 		p.QOP == AuthInt && int(p.BodyHash.n) != known[f.alg].hexLen {
@@ -202,6 +206,8 @@ func (f Function) proof(s *Sum, k *Key, p *Params, method string) {
 // messages go to the heap.
 const stack = 512
 
+// ha1 computes H(user:realm:password). No part is escaped, so that a user name with a
+// colon is ambiguous.
 func (a Algorithm) ha1(s *Sum, user, realm, password string) {
 	var buf [stack]byte
 	b := append(buf[:0], user...)
@@ -226,6 +232,7 @@ func (a Algorithm) proof(s *Sum, k *Key, p *Params, method string) {
 		b = append(b, p.CNonce...)
 		n1 = a.sum(&ha1, b)
 	}
+	// A2 is method:uri, and with auth-int method:uri:H(entity-body).
 	b := append(buf[:0], method...)
 	b = append(b, ':')
 	b = append(b, p.URI...)
@@ -233,12 +240,16 @@ func (a Algorithm) proof(s *Sum, k *Key, p *Params, method string) {
 		b = append(b, ':')
 		b = append(b, p.BodyHash.hex[:p.BodyHash.n]...)
 	}
+	// All hashes enter the next one as lower-case hex, not as bytes (RFC 7616 section
+	// 3.4.1).
 	n2 := a.sum(&ha2, b)
 	b = append(buf[:0], ha1[:n1]...)
 	b = append(b, ':')
 	b = append(b, p.Nonce...)
 	b = append(b, ':')
 	if p.QOP != Legacy {
+		// The count enters as its text, so that a verifier must use the one that it
+		// received.
 		b = append(b, p.NC...)
 		b = append(b, ':')
 		b = append(b, p.CNonce...)

@@ -15,6 +15,8 @@ func (i *initiator) concluded(in *scheme.InitiatorInput) (scheme.InitiatorOutput
 	if in.Info.Malformed() {
 		return i.fail(gss.NotAuthentic, "digest: Authentication-Info does not parse, so that the server's proof cannot be checked")
 	}
+	// rspauth is the only proof that the server, too, knows the password. Servers need
+	// not send it.
 	if _, ok := in.Info.Param("rspauth"); !ok {
 		switch {
 		case !i.c.requireProof:
@@ -24,6 +26,8 @@ func (i *initiator) concluded(in *scheme.InitiatorInput) (scheme.InitiatorOutput
 		}
 		return i.fail(gss.NotAuthentic, "digest: the server did not prove that it knows the password; unset RequireProof for servers that never do")
 	}
+	// The server names the qop of its proof, but must not weaken it: an attacker could
+	// otherwise change the body and say auth.
 	q, ok := i.responseQOP()
 	if !ok {
 		return i.fail(gss.NotAuthentic, "digest: the server's proof has another qop than the request")
@@ -44,6 +48,7 @@ func (i *initiator) responseQOP() (QOP, bool) {
 		return i.qop, true
 	case i.qop == Legacy:
 		return 0, false
+	// The server may protect its body although the request was not protected.
 	case header.EqualFold(text, qopNames[AuthInt]):
 		return AuthInt, true
 	case header.EqualFold(text, qopNames[Auth]):
@@ -52,6 +57,8 @@ func (i *initiator) responseQOP() (QOP, bool) {
 	return 0, false
 }
 
+// respBodyAnswered takes the hash of the response's body. A proof that cannot be
+// checked counts as a wrong one.
 func (i *initiator) respBodyAnswered(in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	switch a := in.Answer.(type) {
 	case BodyHash:
@@ -71,6 +78,8 @@ func (i *initiator) respBodyAnswered(in *scheme.InitiatorInput) (scheme.Initiato
 func (i *initiator) verify(q QOP, body Sum) (scheme.InitiatorOutput, error) {
 	var ncBuf [8]byte
 	nc := string(appendNC(ncBuf[:0], i.nc))
+	// rspauth covers cnonce and nc, but with values of the response. Unless they equal
+	// those of the request, a proof for an earlier request could be replayed.
 	if i.qop != Legacy {
 		gotNonce, ok1 := i.info.Param("cnonce")
 		gotCount, ok2 := i.info.Param("nc")
@@ -78,6 +87,7 @@ func (i *initiator) verify(q QOP, body Sum) (scheme.InitiatorOutput, error) {
 			return i.fail(gss.NotAuthentic, "digest: the server's proof lacks the cnonce and nc of this request, or is for another one")
 		}
 	}
+	// The proof is over the nonce and uri of the request, and over no method.
 	want := Function{i.ch.alg}.ResponseAuth(i.key, Params{
 		Nonce: i.ch.nonce, CNonce: i.cnonce, NC: nc, QOP: q, URI: i.x.URI, BodyHash: body,
 	})
@@ -90,6 +100,7 @@ func (i *initiator) verify(q QOP, body Sum) (scheme.InitiatorOutput, error) {
 
 // conclude ends the exchange, and forgets what only a further answer would need.
 func (i *initiator) conclude() (scheme.InitiatorOutput, error) {
+	// The memory is computed before the challenge and the count are cleared.
 	out := scheme.InitiatorOutput{State: gss.Complete, Memory: i.memory()}
 	*i = initiator{c: i.c, phase: done, qop: i.qop, mutual: i.mutual, ch: challenge{realm: i.ch.realm}}
 	return out, nil
@@ -102,13 +113,17 @@ func (i *initiator) memory() scheme.Memory {
 	if !ok {
 		return scheme.Memory{}
 	}
+	// Count is the last one used; the next request continues after it.
 	m := scheme.Memory{Offer: i.picked, Count: max(i.nc, 1), Scope: scope}
 	next, _ := i.info.Param("nextnonce")
 	switch {
+	// A next nonce replaces the old one, and its count starts again.
 	case next != "" && len(next) <= MaxValue:
 		m.Offer, m.Count = i.remember(next, ""), 0
 	case i.qop == Legacy && i.ch.alg.Session(), m.Count >= 1<<32-2: // used up
 		return scheme.Memory{}
+	// The session key depends on the first nonce and cnonce, so that both are kept;
+	// stale=true concerned the nonce before.
 	case i.ch.alg.Session(), i.ch.stale:
 		m.Offer = i.remember(i.ch.nonce, i.cnonce)
 	}
@@ -176,6 +191,7 @@ const (
 	foreign
 )
 
+// localPath returns the path of a URI in domain, if it is of this origin.
 func (i *initiator) localPath(uri string) (string, locality) {
 	if strings.HasPrefix(uri, "/") {
 		if strings.HasPrefix(uri, "//") { // a network-path reference: some other host, or a slip
@@ -183,6 +199,8 @@ func (i *initiator) localPath(uri string) (string, locality) {
 		}
 		return uri, local
 	}
+	// A domain may list other origins. Their credentials are asked for separately, so
+	// that only paths of this origin are kept.
 	u, ok := splitAbsolute(uri)
 	switch {
 	case !ok:

@@ -71,6 +71,8 @@ func (f *fields) read(c header.Credentials) {
 	}
 }
 
+// take stores a parameter if it has the wanted name. An empty value is present all the
+// same.
 func (f *fields) take(name, want, value string, to *string, bit uint16) {
 	if header.EqualFold(name, want) {
 		*to = value
@@ -95,15 +97,21 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 		return fault(gss.Malformed, "digest: the credentials lack one of username, realm, nonce, uri and response")
 	case f.all(hasUsername | hasUsernameExt): // R7616-3.4-2
 		return fault(gss.Malformed, "digest: the credentials have both username and username*")
+	// All of these are kept, hashed or asked about. The uri is bounded by the
+	// request-target that it must equal, and the response by its algorithm.
 	case max(len(f.username), len(f.usernameExt), len(f.nonce), len(f.cnonce), len(f.nc)) > MaxValue:
 		return fault(gss.Malformed, "digest: a value of the credentials is longer than MaxValue")
+	// The proof contains the realm, so that one for another realm could never verify.
 	case f.realm != s.realm:
 		return fault(gss.BadCredentials, "digest: the credentials are for another realm; the client has to use those of this realm")
 	}
+	// Credentials without the parameter use MD5 (RFC 7616 section 3.4).
 	p.alg = MD5
 	if f.any(hasAlgorithm) {
 		p.alg, _ = ParseAlgorithm(f.algorithm)
 	}
+	// An attacker must not be able to select a weaker algorithm than the challenges
+	// offer. NoAlgorithm, for an unknown token, is in no set.
 	if !s.algs.has(p.alg) { // R7616-3.4-2
 		return fault(gss.Unsupported, "digest: the algorithm was not offered; offer it, or have the client take one that was")
 	}
@@ -114,13 +122,18 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 		return fault(code, detail)
 	}
 	switch {
+	// The length is public. The digits are compared in constant time, once the proof is
+	// known.
 	case len(f.response) != known[p.alg].hexLen:
 		return fault(gss.Malformed, "digest: the response has not the length of its algorithm")
+	// The proof covers the parameter uri, not the request-target: unless they name the
+	// same resource, a proof for one resource could be used for another.
 	case !designates(f.uri, at, s.tolerates(side)): // R7616-3.4.6-1
 		return fault(gss.WrongResource, wrongURI[side])
 	case !f.any(hasOpaque) && s.tolerate&MissingOpaque == 0:
 		return fault(gss.Malformed, "digest: the opaque of the challenge did not come back; see the tolerance MissingOpaque")
 	}
+	// A missing opaque has been tolerated above.
 	p.opaque = !f.any(hasOpaque) || s.ownOpaque(f.opaque, side)
 	p.nonce, p.uri, p.response = f.nonce, f.uri, f.response
 	return gss.Fault{}
@@ -140,12 +153,15 @@ func (p *presented) takeQOP(f *fields, s *server) (gss.Code, string) {
 		return gss.Unsupported, "digest: unknown qop"
 	}
 	switch {
+	// A client that drops the qop of the challenge drops its own cnonce with it, and
+	// the count that detects replays.
 	case p.qop == Legacy && s.qops>>Legacy&1 == 0:
 		return gss.Unsupported, "digest: the credentials have no qop; the tolerance NoQOP is for clients that know none"
 	case s.qops>>p.qop&1 == 0:
 		return gss.Unsupported, "digest: the qop was not offered; see ServerConfig.QOPs"
 	case p.qop == Legacy && f.any(hasCNonce|hasNC):
 		return gss.Malformed, "digest: cnonce and nc came without a qop"
+	// The key of a -sess algorithm contains the cnonce, which goes only with a qop.
 	case p.qop == Legacy && p.alg.Session():
 		return gss.Malformed, "digest: a -sess algorithm needs a qop and a cnonce"
 	case p.qop == Legacy:
@@ -153,6 +169,8 @@ func (p *presented) takeQOP(f *fields, s *server) (gss.Code, string) {
 	case !f.all(hasCNonce | hasNC):
 		return gss.Malformed, "digest: qop came without cnonce, or without nc"
 	}
+	// p.nc remains as it was sent, because the proof covers its text; only the number
+	// is compared with earlier ones.
 	count, ok := parseNC(f.nc, s.tolerate&ShortNC != 0)
 	if !ok {
 		return gss.Malformed, "digest: nc is not 8 hex digits that count from 1; see the tolerance ShortNC"
@@ -184,11 +202,14 @@ func parseNC(nc string, short bool) (count uint32, ok bool) {
 // takeUser reads the name: plain, as username*, or hashed (RFC 7616 section 3.4,
 // R7616-3.4.4-1).
 func (p *presented) takeUser(f *fields, s *server) (gss.Code, string) {
+	// Any other value means false, which is the default (RFC 7616 section 3.4).
 	p.hashed = header.EqualFold(f.userHash, "true")
 	switch {
 	case p.hashed && !s.userHash:
 		return gss.Unsupported, "digest: userhash was not offered"
 	case p.hashed:
+		// The store looks the user up by this text, so that it must be a hash and have
+		// one spelling.
 		sum, ok := parseSum(p.alg, f.username)
 		if !ok {
 			return gss.Malformed, "digest: userhash is true, and username is no hash of the algorithm"
@@ -203,8 +224,12 @@ func (p *presented) takeUser(f *fields, s *server) (gss.Code, string) {
 			return gss.Malformed, "digest: username* is no UTF-8 in the notation of RFC 8187"
 		}
 		p.user = name
+	// Names outside of ASCII come as UTF-8 if the server announced charset=UTF-8, which
+	// this one does (RFC 7616 section 4).
 	case utf8.ValidString(f.username):
 		p.user = f.username
+	// Every byte is a character of ISO 8859-1, so that what is not UTF-8 is read as
+	// that.
 	case s.tolerate&Latin1 != 0:
 		p.user, p.latin1 = f.username, true
 	default:
@@ -217,6 +242,7 @@ func (p *presented) takeUser(f *fields, s *server) (gss.Code, string) {
 // section 2.2), or "" if that is the name that was read, or there is none.
 func literalUser(c header.Credentials, read string) string {
 	text := c.Text()
+	// Nearly all credentials have no backslash, and are not searched.
 	if strings.IndexByte(text, '\\') < 0 {
 		return ""
 	}
@@ -224,6 +250,8 @@ func literalUser(c header.Credentials, read string) string {
 	if !ok {
 		return ""
 	}
+	// The two escapes that such clients do write are resolved; any other backslash is
+	// part of the name.
 	raw = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(raw)
 	if raw == read || !utf8.ValidString(raw) {
 		return ""
@@ -248,6 +276,7 @@ func rawQuoted(text, name string) (string, bool) {
 		}
 		end := 1
 		for end < len(text) && text[end] != '"' {
+			// An escaped quote does not end the value.
 			if text[end] == '\\' {
 				end++
 			}

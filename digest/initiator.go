@@ -119,6 +119,8 @@ func ask(q gss.Question) (scheme.InitiatorOutput, error) {
 	return scheme.InitiatorOutput{State: gss.Waiting, Ask: q}, nil
 }
 
+// start begins without a challenge in this exchange, which is possible with a
+// remembered nonce only.
 func (i *initiator) start(in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	if in.Offer.Empty() {
 		return i.fail(gss.Unexpected, "digest: no nonce to start with; send the request without credentials and wait for the challenge")
@@ -135,6 +137,8 @@ func (i *initiator) begin(in *scheme.InitiatorInput, remembered bool) (scheme.In
 	if f := i.choose(i.c.algs, ""); !f.IsZero() {
 		return i.fail(f.Code, f.Detail)
 	}
+	// A remembered challenge of a -sess algorithm has the cnonce that the session key
+	// was made with. In a challenge from the server a cnonce is ignored.
 	if !remembered || !i.ch.alg.Session() {
 		i.ch.cnonce = "" // only our own memory names our cnonce: HTA-33
 	}
@@ -145,6 +149,7 @@ func (i *initiator) begin(in *scheme.InitiatorInput, remembered bool) (scheme.In
 // choose takes the challenge of the strongest algorithm, and among equals the
 // first that has a qop, or the first (R7616-5.6-1, C32). A realm that is not "" is the only one taken.
 func (i *initiator) choose(algs set, realm string) gss.Fault {
+	// The zero challenge has NoAlgorithm, which every algorithm is stronger than.
 	best := challenge{}
 	why := gss.Fault{Code: gss.Unexpected, Detail: "digest: the response has no Digest challenge"}
 	for hc := range i.offer.Of(scheme.Digest) {
@@ -162,6 +167,9 @@ func (i *initiator) choose(algs set, realm string) gss.Fault {
 			why = worse(why, gss.NotPermitted, "digest: the challenge has no qop, and RefuseLegacy is set")
 		case realm != "" && c.realm != realm:
 			why = worse(why, gss.Refused, "digest: the realm changed, and needs other credentials")
+		// A challenge without qop lets the server choose all of the input except the
+		// password, and makes precomputed tables possible, so that one with a qop is
+		// preferred at equal strength.
 		case c.alg.Stronger(best.alg), best.qops == 1<<Legacy && c.qops != best.qops && !best.alg.Stronger(c.alg):
 			best, i.picked = c, hc
 		}
@@ -197,6 +205,8 @@ func worse(old gss.Fault, code gss.Code, detail string) gss.Fault {
 	return old
 }
 
+// loginAnswered takes the credential. With hashes in place of a password it may have to
+// choose another challenge, for which there is a hash.
 func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	switch a := in.Answer.(type) {
 	case gss.Password:
@@ -204,6 +214,8 @@ func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (sche
 		if _, ok := a.key(i.ch.alg); ok {
 			break
 		}
+		// The source stores hashes instead of the password, and has none for the chosen
+		// algorithm.
 		// Answer what there is a hash for, in the realm that was asked about.
 		var stored set
 		for alg := MD5; alg < algorithms; alg++ {
@@ -215,6 +227,7 @@ func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (sche
 		if f := i.choose(i.c.algs&stored, realm); !f.IsZero() {
 			return i.fail(f.Code, f.Detail)
 		}
+		// A hash contains the realm that it was made for.
 		if i.ch.realm != realm {
 			return i.fail(gss.Unsupported, "digest: there is no stored hash for an algorithm that this realm offers")
 		}
@@ -226,6 +239,7 @@ func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (sche
 	default:
 		return scheme.InitiatorOutput{}, gss.Misuse("digest: a credential question takes gss.Password, digest.HA1, gss.Declined or gss.Unreachable")
 	}
+	// The answer is kept for a stale nonce, which must not cause a second question.
 	i.login = in.Answer
 	return i.proceed(env)
 }
@@ -239,6 +253,8 @@ func (i *initiator) proceed(env *gss.Env) (scheme.InitiatorOutput, error) {
 	return i.send(env, Sum{})
 }
 
+// bodyAnswered takes the hash of the request's body. A body that can be read only once
+// has none before it is sent.
 func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	switch a := in.Answer.(type) {
 	case BodyHash:
@@ -264,6 +280,7 @@ func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (schem
 
 // send renders the credentials (MSDIG-10, MSDIG-11).
 func (i *initiator) send(env *gss.Env, body Sum) (scheme.InitiatorOutput, error) {
+	// A count must not repeat or wrap: the server would take it for a replay.
 	if i.count == math.MaxUint32 {
 		return i.fail(gss.TooMany, "digest: the nonce count is exhausted; wait for a new challenge")
 	}
@@ -272,6 +289,7 @@ func (i *initiator) send(env *gss.Env, body Sum) (scheme.InitiatorOutput, error)
 	if i.qop == Legacy {
 		cnonce = ""
 	} else if cnonce == "" {
+		// A predictable cnonce would let the server choose the whole input of the hash.
 		if !newCNonce(env, &fresh) {
 			return i.fail(gss.NoEntropy, "digest: the step needs entropy for its cnonce, and got the zero seed") // HTA-3
 		}
@@ -285,6 +303,8 @@ func (i *initiator) send(env *gss.Env, body Sum) (scheme.InitiatorOutput, error)
 	}
 	if i.qop != Legacy {
 		if cnonce == "" {
+			// The cnonce is kept as a part of the credentials, without another
+			// allocation.
 			cnonce = cred.Written()[at : at+len(fresh)]
 		}
 		i.nc = i.count
@@ -314,6 +334,8 @@ func (i *initiator) render(cnonce string, fresh []byte, body Sum) (cred header.C
 	var id identity
 	switch a := i.login.(type) {
 	case gss.Password:
+		// The hash is computed over the same bytes that are sent as the name: raw UTF-8
+		// or ISO 8859-1, and UTF-8 for username*.
 		id = i.c.names.encode(a.User, a.Password.Reveal(), ch.utf8)
 		alg.ha1(&i.key.sum, id.name, ch.realm, id.password)
 	case HA1:
@@ -323,21 +345,27 @@ func (i *initiator) render(cnonce string, fresh []byte, body Sum) (cred header.C
 			return cred, 0, false
 		}
 	}
+	// The count is hashed exactly as it is written: eight digits in lower case.
 	var ncBuf [8]byte
 	nc := appendNC(ncBuf[:0], i.count)
 	if cnonce == "" {
 		cnonce = string(fresh)
 	}
+	// URI is the request-target as it is sent, with its query: a server compares it
+	// byte for byte.
 	var response Sum
 	alg.proof(&response, &i.key, &Params{
 		Nonce: ch.nonce, CNonce: cnonce, NC: string(nc), QOP: i.qop,
 		Method: i.x.Method, URI: i.x.URI, BodyHash: body,
 	}, i.x.Method)
 
-	// R7616-3.3-1: what is quoted and what is not.
+	// RFC 7616 section 3.4 fixes, because of old servers, which values are quoted: all
+	// but algorithm, qop, nc and userhash.
 	var buf [2 * stack]byte
 	b := header.Build(buf[:0], scheme.Digest)
 	switch {
+	// The hash of the name is sent in username itself, never in username*, with the
+	// algorithm of the response.
 	case ch.userHash: // RFC 7616 section 3.4.4
 		u := Function{alg}.UserHash(id.name, ch.realm)
 		b = b.QuotedBytes("username", u.hex[:u.n])
@@ -357,6 +385,7 @@ func (i *initiator) render(cnonce string, fresh []byte, body Sum) (cred header.C
 		b = b.Quoted("opaque", ch.opaque)
 	}
 	if i.qop != Legacy { // R7616-3.4-2: cnonce and nc exactly with a qop
+		// MS-DPSP has qop in quotes, against RFC 7616 section 3.4.
 		if i.c.quotedQOP {
 			b = b.Quoted("qop", qopNames[i.qop])
 		} else {
@@ -374,18 +403,23 @@ func (i *initiator) render(cnonce string, fresh []byte, body Sum) (cred header.C
 
 // rechallenged: the challenge status came after an answer (R7616-3.3-2, C23).
 func (i *initiator) rechallenged(env *gss.Env, in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
+	// choose overwrites the challenge. What was answered before is the least that may
+	// be answered now.
 	old, oldQOP := i.ch, i.qop
 	i.offer, i.count = in.Offer, 1
 	if f := i.choose(i.c.algs, ""); !f.IsZero() {
 		return i.fail(f.Code, f.Detail)
 	}
 	switch {
+	// Without stale=true the server judged the credentials themselves.
 	case !i.ch.stale:
-		return i.fail(gss.Refused, "digest: the server refused the user name or password; others are needed")
+		return i.fail(gss.Refused, "digest: the server rejected the user name or password")
 	case i.staleUsed:
 		return i.fail(gss.TooMany, "digest: the server called a second nonce stale in one exchange") // C23
 	case i.ch.realm != old.realm:
 		return i.fail(gss.Refused, "digest: the realm changed, and needs other credentials")
+	// An attacker in the middle could add stale=true to a weaker challenge, and get a
+	// proof that is easier to attack.
 	case old.alg.Stronger(i.ch.alg), i.qop < oldQOP:
 		return i.fail(gss.NotPermitted, "digest: with the new nonce came a weaker algorithm or qop than was answered before") // HTA-13
 	}
@@ -394,6 +428,7 @@ func (i *initiator) rechallenged(env *gss.Env, in *scheme.InitiatorInput) (schem
 			return i.fail(gss.Unsupported, "digest: there is no stored hash for the algorithm that came with the new nonce")
 		}
 	}
+	// A new nonce starts a new session key, with a new cnonce.
 	i.ch.cnonce = ""
 	i.staleUsed, i.least = true, oldQOP
 	return i.proceed(env)

@@ -13,12 +13,17 @@ type identity struct {
 func (n Names) encode(name, password string, announced bool) identity {
 	id := identity{name: name, password: password}
 	switch {
+	// A name that is not valid UTF-8 cannot go into username* either. It is then sent
+	// as it is, and building the credentials fails.
 	case !quotable(name): // controls, which no quoted-string can hold
 		id.ext = utf8.ValidString(name)
+	// An ASCII name is the same in all encodings. With Latin1Names the encoding of the
+	// password matters, too, because the server hashes both in one.
 	case announced || n == UTF8Names || isASCII(name) && (n != Latin1Names || isASCII(password)):
 	case n == Latin1Names:
 		l1, ok := toLatin1(name)
 		pw, okPassword := toLatin1(password)
+		// A name in one encoding and a password in the other would never verify.
 		if ok && okPassword {
 			id.name, id.password = l1, pw
 		} else {

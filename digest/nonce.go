@@ -31,6 +31,7 @@ type nonceKey struct {
 
 // deriveKey separates realms and sides, and the opaque from the nonces.
 func deriveKey(master gss.Secret, side gss.Side, realm string) nonceKey {
+	// The master secret may have any length. Its hash fits into the block of HMAC.
 	m := newNonceKey(hash(master.Reveal()))
 	k := newNonceKey(m.mac([]byte("nonce\n" + side.String() + "\n" + realm)))
 	opaque := m.mac([]byte("opaque\n" + side.String() + "\n" + realm))
@@ -70,12 +71,15 @@ func (s *server) mint(env *gss.Env, side gss.Side, bind string) (nonce [nonceSiz
 	if !env.Fill("digest nonce", raw[8:bodySize]) {
 		return nonce, false
 	}
+	// The first key is the current one; later ones only verify, until they are dropped.
 	tag := s.keys[side][0].tag(raw[:bodySize], bind)
 	copy(raw[bodySize:], tag[:tagSize])
 	base64.URLEncoding.Encode(nonce[:], raw[:])
 	return nonce, true
 }
 
+// tag returns the MAC of a nonce. body has a fixed length, so that it cannot run into
+// bind.
 func (k *nonceKey) tag(body []byte, bind string) [sha256.Size]byte {
 	return k.mac(body, []byte(bind))
 }
@@ -98,10 +102,13 @@ func (s *server) judge(now int64, nonce string, side gss.Side, bind string) (age
 	if len(nonce) != nonceSize {
 		return alien, 0
 	}
+	// The arrays have a fixed size, so that decoding does not allocate.
 	copy(text[:], nonce)
 	if n, err := base64.URLEncoding.Decode(raw[:], text[:]); err != nil || n != rawSize {
 		return alien, 0
 	}
+	// The comparison of the MAC comes before any use of the time: nothing of a nonce is
+	// trusted unless this server, or one with the same keys, made it.
 	ours := 0
 	for i := range s.keys[side] {
 		tag := s.keys[side][i].tag(raw[:bodySize], bind)
@@ -112,6 +119,9 @@ func (s *server) judge(now int64, nonce string, side gss.Side, bind string) (age
 	}
 	made := int64(binary.BigEndian.Uint64(raw[:]))
 	switch {
+	// Nodes that share keys may have clocks that differ; a nonce is not refused for
+	// that within the skew. The subtraction is unsigned because a signed one can
+	// overflow.
 	case made > now && uint64(made)-uint64(now) > uint64(s.skew):
 		return future, made
 	case made <= now && uint64(now)-uint64(made) >= uint64(s.lifetime):

@@ -20,11 +20,14 @@ type absolute struct {
 	path              string // with the query; "/" for an empty path
 }
 
+// splitAbsolute splits a URI with an authority into its parts. It reports false for any
+// other URI, as a path or an opaque one.
 func splitAbsolute(uri string) (absolute, bool) {
 	s, rest, ok := strings.Cut(uri, "://")
 	if !ok || s == "" || strings.ContainsAny(s, "/?#") {
 		return absolute{}, false
 	}
+	// The authority ends at the first of these (RFC 3986 section 3.2).
 	n := strings.IndexAny(rest, "/?#")
 	if n < 0 {
 		n = len(rest)
@@ -45,6 +48,8 @@ func splitAbsolute(uri string) (absolute, bool) {
 // and scheme compare without case, and a port that is the default may be left out
 // (RFC 9110 section 4.2.3); nothing else is normalised.
 func (u absolute) sameOrigin(x *place) bool {
+	// The authority of the request is the Host field. If it is unknown it is made from
+	// the target.
 	authority := x.authority
 	if authority == "" {
 		authority = x.host
@@ -82,6 +87,8 @@ func designates(uri string, x *place, t Tolerance) bool {
 	if names(uri, x.uri, x, t) {
 		return true
 	}
+	// Old clients leave the query out of the uri, which makes their proof valid for all
+	// queries of the path.
 	bare, _, hasQuery := strings.Cut(x.uri, "?")
 	return t&MissingQuery != 0 && hasQuery && names(uri, bare, x, t)
 }
@@ -94,6 +101,7 @@ func names(uri, target string, x *place, t Tolerance) bool {
 	u, ok := splitAbsolute(uri)
 	r, targetIsAbsolute := splitAbsolute(target)
 	switch {
+	// The uri may be in absolute form although the request is in origin form (C29).
 	case ok && u.sameOrigin(x) && u.path == target:
 		return true
 	case ok && targetIsAbsolute && u.sameOrigin(x) && r.sameOrigin(x) && u.path == r.path:

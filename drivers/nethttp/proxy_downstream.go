@@ -126,7 +126,7 @@ func (f *downstream) stepLocked(e hop.Event) (do hop.Action, after func(), err e
 	}
 	var returned *upstream
 	var closed [2]*upstream
-	if o.CloseOwn {
+	if o.CloseOwn { // R4559-6-5
 		closed[0], f.own = f.own, nil
 	}
 	switch o.Used {
