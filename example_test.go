@@ -116,7 +116,7 @@ func fetch(client machine.Client, space *machine.Space, o *origin) (machine.Clie
 				return client, fmt.Sprintf("authenticated=%t mutual=%t", a.Authenticated, a.Info.Flags.Has(gss.Mutual))
 			case machine.Fail:
 				*space = space.Learn(a.Learn)
-				return client, a.Fault.Error()
+				return client, a.Fault.String()
 			}
 		}
 	}

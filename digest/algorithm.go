@@ -121,9 +121,12 @@ func usable() set {
 	return all
 }
 
+// algorithmsThere says which algorithms there are.
+const algorithmsThere = "use MD5, SHA-256 or SHA-512-256, with or without -sess"
+
 func unusable(a Algorithm) gss.Fault {
 	if !a.valid() {
-		return gss.Fault{Code: gss.Unsupported, Detail: "digest: no such algorithm; use MD5, SHA-256 or SHA-512-256, with or without -sess"}
+		return gss.Fault{Code: gss.Unsupported, Detail: "digest: no such algorithm; " + algorithmsThere}
 	}
 	return gss.Fault{Code: gss.Unsupported, Detail: "digest: MD5 is not available in FIPS-only mode; use SHA-256 or SHA-512-256 on both sides"}
 }

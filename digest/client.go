@@ -2,6 +2,7 @@ package digest
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -56,9 +57,9 @@ type client struct {
 	names         Names
 }
 
-// NewClient makes a Client. The error is a gss.Fault: an algorithm that does not
-// exist (gss.Unsupported), or none that may be used in FIPS-only mode, which is
-// looked up here and nowhere else.
+// NewClient makes a Client. The error is a [gss.Misuse]: an algorithm that does not
+// exist, or none that may be used in FIPS-only mode, which is looked up here and
+// nowhere else.
 func NewClient(cfg ClientConfig) (Client, error) {
 	c := &client{
 		algs:          usable(),
@@ -70,23 +71,34 @@ func NewClient(cfg ClientConfig) (Client, error) {
 		names:         cfg.Names,
 	}
 	if cfg.Names > UTF8Names {
-		return Client{}, gss.Fault{Code: gss.Unsupported, Detail: "digest: unknown Names in the configuration"}
+		return Client{}, misuse.Errorf("digest", "ClientConfig.Names is %d; use ExtNames, Latin1Names or UTF8Names", cfg.Names)
 	}
 	if cfg.Microsoft && cfg.Names == ExtNames {
 		c.names = Latin1Names
 	}
 	if cfg.Algorithms != nil {
-		for _, a := range cfg.Algorithms {
+		if len(cfg.Algorithms) == 0 {
+			return Client{}, misuse.Errorf("digest", "ClientConfig.Algorithms is an empty list; leave it nil for all")
+		}
+		for i, a := range cfg.Algorithms {
 			if !a.valid() {
-				return Client{}, unusable(a)
+				return Client{}, misuse.Errorf("digest", "ClientConfig.Algorithms[%d] is %d, which is no algorithm; %s", i, a, algorithmsThere)
 			}
 		}
 		c.algs &= setOf(cfg.Algorithms...)
 	}
 	if c.algs == 0 {
-		return Client{}, gss.Fault{Code: gss.Unsupported, Detail: "digest: no algorithm is left to answer with; allow SHA-256"}
+		return Client{}, misuse.Errorf("digest", "ClientConfig.Algorithms has MD5 alone, which is not available in FIPS-only mode; add SHA256")
 	}
 	return Client{c}, nil
+}
+
+// CheckConfig implements [scheme.Checker].
+func (c Client) CheckConfig() error {
+	if c.c == nil {
+		return misuse.Errorf("digest", "the Client is the zero one; make it with NewClient")
+	}
+	return nil
 }
 
 // Traits implements [scheme.Client].

@@ -136,11 +136,11 @@ func appendNC(dst []byte, count uint32) []byte {
 // results are zero. It neither blocks nor keeps state and may be shared.
 type Function struct{ alg Algorithm }
 
-// For returns the Function of an algorithm. The error is a [gss.Fault] of code
+// For returns the Function of an algorithm. The error is a [gss.FaultError] of code
 // gss.Unsupported: no such algorithm, or MD5 in FIPS-only mode.
 func For(a Algorithm) (Function, error) {
 	if !usable().has(a) {
-		return Function{}, unusable(a)
+		return Function{}, unusable(a).Err()
 	}
 	return Function{a}, nil
 }

@@ -34,14 +34,16 @@ func TestInFIPSOnly(t *testing.T) {
 	}
 	unsupported := func(what string, err error) {
 		t.Helper()
-		var f gss.Fault
-		if !errors.As(err, &f) || f.Code != gss.Unsupported {
-			t.Errorf("%s: %v, want unsupported", what, err)
+		if err == nil || !strings.Contains(err.Error(), "FIPS-only mode") {
+			t.Errorf("%s: %v, want an error that names FIPS-only mode", what, err)
 		}
 	}
 	for _, a := range []Algorithm{MD5, MD5Sess} {
 		_, err := For(a)
 		unsupported(a.String(), err)
+		if !errors.Is(err, gss.Unsupported) {
+			t.Errorf("%v: %v, want unsupported", a, err)
+		}
 		_, err = NewClient(ClientConfig{Algorithms: []Algorithm{a}})
 		unsupported("a client of "+a.String(), err)
 		_, err = NewServer(ServerConfig{Realm: realm, Keys: []gss.Secret{nonceKeyOf('k')}, Algorithms: []Algorithm{SHA256, a}})

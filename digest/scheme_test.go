@@ -1,13 +1,13 @@
 package digest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -486,34 +486,62 @@ func TestDigestAcceptorRequiresConfig(t *testing.T) {
 	for i := range nine {
 		nine[i] = key[0]
 	}
-	for name, cfg := range map[string]ServerConfig{
-		"nothing":       {},
-		"no realm":      {Keys: key},
-		"no key":        {Realm: realm},
-		"a short key":   {Realm: realm, Keys: []gss.Secret{gss.NewSecret("0123456789012345678901234567890")}},
-		"an empty key":  {Realm: realm, Keys: []gss.Secret{key[0], {}}},
-		"too many keys": {Realm: realm, Keys: nine},
-		"no algorithm":  {Realm: realm, Keys: key, Algorithms: []Algorithm{}},
-		"bad algorithm": {Realm: realm, Keys: key, Algorithms: []Algorithm{SHA256, 77}},
-		"no qop":        {Realm: realm, Keys: key, QOPs: []QOP{}},
-		"bad qop":       {Realm: realm, Keys: key, QOPs: []QOP{Auth, Legacy}},
-		"bad realm":     {Realm: "a\nb", Keys: key},
-		"bad domain":    {Realm: realm, Keys: key, Domain: "/a\n/b"},
-		"bad lifetime":  {Realm: realm, Keys: key, NonceLifetime: -1},
-		"bad skew":      {Realm: realm, Keys: key, Skew: -1},
-		"bad tolerance": {Realm: realm, Keys: key, Tolerate: tolerances},
-	} {
-		s, err := NewServer(cfg)
-		var f gss.Fault
-		if !errors.As(err, &f) || f.Detail == "" || s != (Server{}) {
-			t.Errorf("%s: %v, want a fault", name, err)
+	good := ServerConfig{Realm: realm, Keys: key}
+	with := func(change func(*ServerConfig)) ServerConfig {
+		c := good
+		change(&c)
+		return c
+	}
+	if _, err := NewServer(good); err != nil {
+		t.Fatal(err)
+	}
+	misusetest.Run(t, "digest", func(c ServerConfig) error {
+		s, err := NewServer(c)
+		if s != (Server{}) && err != nil {
+			t.Errorf("%v, and a Server", err)
 		}
 		requirement.Held(t, "unit:digest_acceptor_requires_config")
-	}
-	for name, cfg := range map[string]ClientConfig{"no algorithm": {Algorithms: []Algorithm{}}, "bad algorithm": {Algorithms: []Algorithm{99}}, "bad names": {Names: 9}} {
-		var f gss.Fault
-		if c, err := NewClient(cfg); !errors.As(err, &f) || c != (Client{}) {
-			t.Errorf("%s: %v, want a fault", name, err)
+		return err
+	}, []misusetest.Row[ServerConfig]{
+		{Field: "Realm"},
+		{Field: "Realm", Config: ServerConfig{Keys: key}},
+		{Field: "Realm", Config: with(func(c *ServerConfig) { c.Realm = "a\nb" })},
+		{Field: "Realm", Config: with(func(c *ServerConfig) { c.Realm = strings.Repeat("r", MaxValue+1) })},
+		{Field: "Keys", Config: ServerConfig{Realm: realm}},
+		{Field: "Keys", Config: with(func(c *ServerConfig) { c.Keys = []gss.Secret{gss.NewSecret("0123456789012345678901234567890")} })},
+		{Field: "Keys[1]", Config: with(func(c *ServerConfig) { c.Keys = []gss.Secret{key[0], {}} })},
+		{Field: "Keys", Config: with(func(c *ServerConfig) { c.Keys = nine })},
+		{Field: "Algorithms", Config: with(func(c *ServerConfig) { c.Algorithms = []Algorithm{} })},
+		{Field: "Algorithms", Config: with(func(c *ServerConfig) { c.Algorithms = []Algorithm{SHA256, 77} })},
+		{Field: "QOPs", Config: with(func(c *ServerConfig) { c.QOPs = []QOP{} })},
+		{Field: "QOPs", Config: with(func(c *ServerConfig) { c.QOPs = []QOP{Auth, Legacy} })},
+		{Field: "Domain", Config: with(func(c *ServerConfig) { c.Domain = "/a\n/b" })},
+		{Field: "Domain", Config: with(func(c *ServerConfig) { c.Domain = strings.Repeat("/", MaxValue+1) })},
+		{Field: "NonceLifetime", Config: with(func(c *ServerConfig) { c.NonceLifetime = -1 })},
+		{Field: "Skew", Config: with(func(c *ServerConfig) { c.Skew = -1 })},
+		{Field: "NextNonce", Config: with(func(c *ServerConfig) { c.NextNonce = NextAlways + 1 })},
+		{Field: "Tolerate", Config: with(func(c *ServerConfig) { c.Tolerate = tolerances })},
+		{Field: "StrictURI", Config: with(func(c *ServerConfig) { c.StrictURI, c.Tolerate = true, PathToProxy })},
+	}, map[string]string{
+		"BindHost": "both work", "BindURI": "both work", "UserHash": "both work", "AllowReplay": "both work",
+		"Microsoft": "in FIPS-only mode it is an error without Algorithms, see TestInFIPSOnly",
+	})
+	misusetest.Run(t, "digest", func(c ClientConfig) error {
+		client, err := NewClient(c)
+		if client != (Client{}) && err != nil {
+			t.Errorf("%v, and a Client", err)
 		}
+		return err
+	}, []misusetest.Row[ClientConfig]{
+		{Field: "Algorithms", Config: ClientConfig{Algorithms: []Algorithm{}}},
+		{Field: "Algorithms[1]", Config: ClientConfig{Algorithms: []Algorithm{SHA256, 99}}},
+		{Field: "Names", Config: ClientConfig{Names: UTF8Names + 1}},
+	}, map[string]string{
+		"PreferAuthInt": "both work", "RefuseLegacy": "both work", "RequireProof": "both work", "Microsoft": "both work",
+	})
+	misusetest.Check(t, "digest", "NewClient", Client{}.CheckConfig())
+	misusetest.Check(t, "digest", "NewServer", Server{}.CheckConfig())
+	if c, s := newClient(t, ClientConfig{}), newServer(t, ServerConfig{}); c.CheckConfig() != nil || s.CheckConfig() != nil {
+		t.Error("a Client or Server that was made is not configured")
 	}
 }

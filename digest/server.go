@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -139,9 +140,8 @@ type server struct {
 // form is a challenge but for its nonce.
 type form struct{ before, after string }
 
-// NewServer makes a Server. The error is a gss.Fault that says what is missing or
-// wrong: gss.Unsupported for algorithms and qops, also MD5 in FIPS-only mode,
-// which is looked up here and nowhere else; gss.NotPermitted for the rest.
+// NewServer makes a Server. The error is a [gss.Misuse] that says what is missing or
+// wrong. MD5 is wrong in FIPS-only mode, which is looked up here and nowhere else.
 func NewServer(cfg ServerConfig) (Server, error) {
 	s := &server{
 		realm:    cfg.Realm,
@@ -155,20 +155,25 @@ func NewServer(cfg ServerConfig) (Server, error) {
 	if cfg.Microsoft {
 		s.tolerate |= MissingOpaque | LoneBackslash
 	}
-	bad := func(detail string) (Server, error) {
-		return Server{}, gss.Fault{Code: gss.NotPermitted, Detail: detail}
-	}
 	switch { // MSDIG-5
-	case cfg.Realm == "" || !quotable(cfg.Realm) || len(cfg.Realm) > MaxValue:
-		return bad("digest: a server needs a realm, without control characters and within MaxValue")
+	case cfg.Realm == "":
+		return Server{}, misuse.Errorf("digest", "ServerConfig.Realm is empty; it names the protection space to users and is part of every stored hash")
+	case !quotable(cfg.Realm) || len(cfg.Realm) > MaxValue:
+		return Server{}, misuse.Errorf("digest", "ServerConfig.Realm has %d bytes or control characters; want 1 to %d bytes without them", len(cfg.Realm), MaxValue)
 	case !quotable(cfg.Domain) || len(cfg.Domain) > MaxValue:
-		return bad("digest: domain has control characters or is longer than MaxValue")
+		return Server{}, misuse.Errorf("digest", "ServerConfig.Domain has %d bytes or control characters; want up to %d bytes without them", len(cfg.Domain), MaxValue)
 	case len(cfg.Keys) == 0 || len(cfg.Keys) > MaxKeys:
-		return bad("digest: a server needs at least one key for its nonces, and at most MaxKeys")
-	case s.lifetime < 0 || s.skew < 0 || s.next > NextAlways || s.tolerate >= tolerances:
-		return bad("digest: a negative duration or an unknown option in the configuration")
+		return Server{}, misuse.Errorf("digest", "ServerConfig.Keys has %d keys; want 1 to %d, of %d random bytes each", len(cfg.Keys), MaxKeys, MinKey)
+	case s.lifetime < 0:
+		return Server{}, misuse.Errorf("digest", "ServerConfig.NonceLifetime is %v; want more than 0, or 0 for %v", cfg.NonceLifetime, DefaultLifetime)
+	case s.skew < 0:
+		return Server{}, misuse.Errorf("digest", "ServerConfig.Skew is %v; want 0 or more", cfg.Skew)
+	case s.next > NextAlways:
+		return Server{}, misuse.Errorf("digest", "ServerConfig.NextNonce is %d; use NextNearEnd, NextNever or NextAlways", cfg.NextNonce)
+	case s.tolerate >= tolerances:
+		return Server{}, misuse.Errorf("digest", "ServerConfig.Tolerate is %#x, which has bits that are no Tolerance", uint16(cfg.Tolerate))
 	case s.strictURI && s.tolerate&PathToProxy != 0:
-		return bad("digest: StrictURI refuses what the tolerance PathToProxy takes; set one of them")
+		return Server{}, misuse.Errorf("digest", "ServerConfig.StrictURI refuses what the tolerance PathToProxy accepts; set one of them")
 	}
 	algs, err := serverAlgorithms(cfg)
 	if err != nil {
@@ -179,9 +184,9 @@ func NewServer(cfg ServerConfig) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	for _, k := range cfg.Keys {
-		if len(k.Reveal()) < MinKey {
-			return bad("digest: a nonce key is shorter than MinKey; take 32 bytes from a random source")
+	for i, k := range cfg.Keys {
+		if n := len(k.Reveal()); n < MinKey {
+			return Server{}, misuse.Errorf("digest", "ServerConfig.Keys[%d] has %d bytes; take %d from a random source", i, n, MinKey)
 		}
 		for side := range s.keys {
 			s.keys[side] = append(s.keys[side], deriveKey(k, gss.Side(side), cfg.Realm))
@@ -215,12 +220,15 @@ func serverAlgorithms(cfg ServerConfig) ([]Algorithm, error) {
 		return twice
 	})
 	for _, a := range algs {
-		if !may.has(a) {
-			return nil, unusable(a)
+		switch {
+		case !a.valid():
+			return nil, misuse.Errorf("digest", "ServerConfig.Algorithms has %d, which is no algorithm; %s", a, algorithmsThere)
+		case !may.has(a):
+			return nil, misuse.Errorf("digest", "ServerConfig.Algorithms, or Microsoft without it, has %v, which is not available in FIPS-only mode; use SHA256 or SHA512_256 alone", a)
 		}
 	}
 	if len(algs) == 0 {
-		return nil, gss.Fault{Code: gss.Unsupported, Detail: "digest: a server needs at least one algorithm to offer"}
+		return nil, misuse.Errorf("digest", "ServerConfig.Algorithms is an empty list; leave it nil for the default")
 	}
 	slices.SortStableFunc(algs, func(a, b Algorithm) int { return int(known[b].strength) - int(known[a].strength) })
 	return algs, nil
@@ -237,7 +245,7 @@ func (s *server) serverQOPs(qops []QOP) (list string, err error) {
 		}
 	}
 	if len(qops) == 0 || slices.ContainsFunc(qops, func(q QOP) bool { return s.qops>>q&1 == 0 }) {
-		return "", gss.Fault{Code: gss.Unsupported, Detail: "digest: a server offers qop auth, auth-int or both; responses without qop are the tolerance NoQOP"}
+		return "", misuse.Errorf("digest", "ServerConfig.QOPs is an empty list, or has another value than Auth and AuthInt; leave it nil for Auth (responses without qop are the tolerance NoQOP)")
 	}
 	if s.tolerate&NoQOP != 0 {
 		s.qops |= 1 << Legacy
@@ -293,6 +301,14 @@ func (s Server) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", s)
 
 // Format implements fmt.Formatter: no verb shows the keys.
 func (s *server) Format(f fmt.State, verb rune) { Server{s}.Format(f, verb) }
+
+// CheckConfig implements [scheme.Checker].
+func (s Server) CheckConfig() error {
+	if s.s == nil {
+		return misuse.Errorf("digest", "the Server is the zero one; make it with NewServer")
+	}
+	return nil
+}
 
 // Traits implements [scheme.Server].
 func (Server) Traits() scheme.Traits { return traits }

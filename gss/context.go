@@ -102,6 +102,16 @@ type Mechanism interface {
 	Accept(Target) Context
 }
 
+// Checker is implemented by a [Mechanism] whose configuration may leave out one side, or
+// both: the zero value of a type that has a constructor, or an acceptor without a name.
+// CheckInitiate and CheckAccept return nil for a side that can run, and otherwise a
+// [Misuse] that says what is missing. The constructors of machines ask by it, and
+// SPNEGO asks the mechanisms in it.
+type Checker interface {
+	CheckInitiate() error
+	CheckAccept() error
+}
+
 // Traits describe a mechanism before a context exists.
 type Traits struct {
 	// ConnectionBound tells that the legs, and what they establish, belong to one

@@ -21,7 +21,7 @@ func (t Tickets) MarshalBinary() ([]byte, error) { return t.Cache.Append(nil), n
 func (t *Tickets) UnmarshalBinary(b []byte) error {
 	c, fault := ccache.Parse(string(b))
 	if !fault.IsZero() {
-		return fault
+		return fault.Err()
 	}
 	t.Cache = c
 	return nil
@@ -44,7 +44,7 @@ func (k *Keys) UnmarshalBinary(b []byte) error {
 	}
 	t, fault := keytab.Parse(rest)
 	if !fault.IsZero() {
-		return fault
+		return fault.Err()
 	}
 	k.Principal.Realm, k.Keytab = realm, t
 	return k.Principal.Name.UnmarshalBinary([]byte(name))
@@ -69,7 +69,7 @@ func (k *ServiceKey) UnmarshalBinary(b []byte) error {
 	}
 	key, fault := krb.NewKey(krb.EType(binary.BigEndian.Uint32(b)), string(b[4:]))
 	if !fault.IsZero() {
-		return fault
+		return fault.Err()
 	}
 	k.Key = enctype.Prepare(key, enctype.UsageTicket, enctype.UsageNonKerbChecksum)
 	return nil
@@ -120,7 +120,7 @@ func unmarshalCredential(to *ccache.Credential, b []byte) error {
 	}
 	c, fault := ccache.Parse(string(b))
 	if !fault.IsZero() {
-		return fault
+		return fault.Err()
 	}
 	n := 0
 	for one := range c.All() {
@@ -146,5 +146,5 @@ func cutText(s string) (text, rest string, ok bool) {
 }
 
 func unreadable(what string) error {
-	return gss.Fault{Code: gss.Malformed, Detail: "kerberos: these bytes are not what MarshalBinary of " + what + " writes"}
+	return gss.Fault{Code: gss.Malformed, Detail: "kerberos: these bytes are not what MarshalBinary of " + what + " writes"}.Err()
 }

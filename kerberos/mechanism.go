@@ -3,12 +3,15 @@ package kerberos
 import (
 	"crypto/fips140"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
 
@@ -128,20 +131,32 @@ type config struct {
 	skew  int64      // nanoseconds
 }
 
-// New makes a mechanism. The error is a gss.Fault: NotPermitted for a Config out of
-// range.
+// New makes a mechanism. The error is a [gss.Misuse] and says which field cannot work.
 func New(c Config) (Mechanism, error) {
-	if !c.ChannelBinding.Valid() || c.MaxSkew < 0 || c.Delegate >= delegations || c.PAC >= pacRequests {
-		return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: ChannelBinding, MaxSkew, Delegate or PAC out of range"}
+	switch {
+	case !c.ChannelBinding.Valid():
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.ChannelBinding is %d; use a gss.Demand", c.ChannelBinding)
+	case c.MaxSkew < 0:
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, DefaultMaxSkew)
+	case c.Delegate >= delegations:
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.Delegate is %d; use DelegateNever, DelegateIfTrusted or DelegateAlways", c.Delegate)
+	case c.PAC >= pacRequests:
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.PAC is %d; use PACDefault, PACInclude or PACExclude", c.PAC)
+	case c.MinIterations > enctype.MaxIterations:
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.MinIterations is %d, and a KDC may ask for %d at most; lower it", c.MinIterations, enctype.MaxIterations)
+	case !krb.ValidText(c.Realm):
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.Realm is not a realm: it has characters that Kerberos does not allow")
+	case c.Realms != nil && !reflect.ValueOf(c.Realms).Comparable():
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.Realms is a %T, which does not compare with ==; use a pointer to it", c.Realms)
 	}
-	for _, s := range c.Services {
-		if s.IsZero() {
-			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of Services is empty"}
+	for i, s := range c.Services {
+		if s.Name.IsZero() || s.Realm == "" {
+			return Mechanism{}, misuse.Errorf("kerberos", "Config.Services[%d] has no name or no realm; want both, as in HTTP/www.example@EXAMPLE", i)
 		}
 	}
-	for _, r := range c.ClientRealms {
+	for i, r := range c.ClientRealms {
 		if r == "" || !krb.ValidText(r) {
-			return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: one of ClientRealms is empty or not a realm"}
+			return Mechanism{}, misuse.Errorf("kerberos", "Config.ClientRealms[%d] is empty or not a realm", i)
 		}
 	}
 	c.Services = append([]krb.Principal(nil), c.Services...)
@@ -157,8 +172,32 @@ func New(c Config) (Mechanism, error) {
 		}
 	}
 	p.types = krb.ETypesOf(types...)
+	if c.Keys != nil && !p.hasKey() {
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.Keys has no key of Config.Services (of any principal, if there are none) with an encryption type that is allowed: add one, or set AllowRC4 for keys of rc4-hmac")
+	}
 	return Mechanism{p}, nil
 }
+
+// hasKey reports whether an acceptor could open a ticket with one of its keys.
+func (c *config) hasKey() bool {
+	for e := range c.Keys.All() {
+		if c.allows(e.Key.Type()).IsZero() && (len(c.Services) == 0 || slices.ContainsFunc(c.Services, e.Principal.Equal)) {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckInitiate implements [gss.Checker].
+func (m Mechanism) CheckInitiate() error {
+	if m.cfg == nil {
+		return misuse.Errorf("kerberos", "the Mechanism is the zero one; make it with New")
+	}
+	return nil
+}
+
+// CheckAccept implements [gss.Checker].
+func (m Mechanism) CheckAccept() error { return m.CheckInitiate() }
 
 // realm returns the acceptor's own realm if the key that opened a ticket has none. It does
 // not come from the ticket, in which the service's name is not protected.

@@ -44,11 +44,6 @@ func TestClientRealms(t *testing.T) {
 		}
 		requirement.Held(t, "unit:krb_client_realms", "KRB-4")
 	}
-	for _, bad := range []string{"", "A\x00B"} {
-		if _, err := New(Config{ClientRealms: []string{"A.TEST", bad}}); err == nil {
-			t.Errorf("New takes the realm %q", bad)
-		}
-	}
 	given := []string{"A.TEST"}
 	m := mechanism(t, Config{ClientRealms: given})
 	if given[0] = "EVIL.TEST"; m.cfg.ClientRealms[0] != "A.TEST" {

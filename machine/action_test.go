@@ -33,9 +33,9 @@ func TestMaxSchemes(t *testing.T) {
 	for n, want := range map[int]bool{1: true, scheme.MaxSchemes: true, scheme.MaxSchemes + 1: false} {
 		var clients []scheme.Client
 		var servers []scheme.Server
-		for range n {
-			clients = append(clients, scheme.BasicClient())
-			servers = append(servers, scheme.BasicServer("r", scheme.AskVerdict))
+		for i := range n {
+			clients = append(clients, numberedClient{scheme.BasicClient(), i})
+			servers = append(servers, numberedServer{scheme.BasicServer("r", scheme.AskVerdict), i})
 		}
 		_, origin := NewClient(ClientConfig{Schemes: clients})
 		_, proxy := NewClient(ClientConfig{ProxySchemes: clients})

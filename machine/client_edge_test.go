@@ -395,8 +395,8 @@ func TestNego2IsNotRenewed(t *testing.T) {
 // Each fault that shows a peer which breaks the protocol, or is another one than it says,
 // ends the exchange: no weaker scheme makes it good (NTHT-3.1.5.1-1, NTHT-3.1.5.1-3).
 func TestFinalFaults(t *testing.T) {
-	ends := []gss.Code{gss.Unexpected, gss.Malformed, gss.Replayed, gss.NotAuthentic, gss.BadBinding}
-	for code := gss.Malformed; code <= gss.Unavailable; code++ {
+	ends := []gss.Code{gss.Unexpected, gss.Malformed, gss.Replayed, gss.NotAuthentic, gss.BadBinding, gss.WrongResource}
+	for code := gss.Malformed; code <= gss.Bug; code++ {
 		r := newRig(t)
 		basic, _ := r.schemeOf("Basic")
 		c, err := NewClient(ClientConfig{Schemes: []scheme.Client{failing{code}, basic}, Policy: scheme.Policy{Fallback: true, Cleartext: true}})

@@ -151,7 +151,8 @@ func (c *Client) halfway(s gss.Side) bool {
 // other credentials, another scheme, or the end.
 func (c *Client) rejected(env gss.Env, s gss.Side, f gss.Fault) (Actions, bool) {
 	sd := &c.sides[s]
-	if sd.rounds > 0 && final(f) {
+	// The peer broke the protocol or did not prove itself: no other scheme makes that good.
+	if sd.rounds > 0 && f.Code.Class() == gss.PeerMisbehaved { // NTHT-3.1.5.1-1, NTHT-3.1.5.1-3
 		return c.fail(env, s, f), true
 	}
 	i := int(sd.scheme) - 1

@@ -1,10 +1,12 @@
 package machine
 
 import (
-	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -78,17 +80,15 @@ func NewClient(c ClientConfig) (Client, error) {
 	if c.ProxySchemes == nil {
 		c.ProxySchemes = c.Schemes
 	}
+	if err := checkPolicy(c); err != nil {
+		return Client{}, err
+	}
 	p := &c.Policy // with lists of its own, so that the caller's may change
 	p.Allow, p.Deny, p.Order = slices.Clone(p.Allow), slices.Clone(p.Deny), slices.Clone(p.Order)
 	conf := &clientConf{ClientConfig: c}
 	for side, list := range [2][]scheme.Client{c.Schemes, c.ProxySchemes} {
-		if len(list) > scheme.MaxSchemes {
-			return Client{}, gss.Misuse("machine: more than 16 schemes for one side")
-		}
-		for _, s := range list {
-			if s == nil || !reflect.ValueOf(s).Comparable() {
-				return Client{}, gss.Misuse("machine: a client scheme is nil or not comparable with ==")
-			}
+		if err := checkClients([...]string{"Schemes", "ProxySchemes"}[side], list); err != nil {
+			return Client{}, err
 		}
 		conf.schemes[side] = c.Policy.Sort(list)
 	}
@@ -97,6 +97,52 @@ func NewClient(c ClientConfig) (Client, error) {
 	def(&conf.MaxReconnects, DefaultMaxReconnects)
 	return Client{conf: conf}, nil
 }
+
+// checkClients returns what is wrong with the schemes of one side.
+func checkClients(field string, list []scheme.Client) error {
+	if len(list) > scheme.MaxSchemes {
+		return misuse.Errorf("machine", "ClientConfig.%s has %d schemes; want up to %d", field, len(list), scheme.MaxSchemes)
+	}
+	for i, s := range list {
+		if err := scheme.CheckClient(s); err != nil {
+			return misuse.Errorf("machine", "ClientConfig.%s[%d]: %s", field, i, misuse.Reason(err))
+		}
+		for _, other := range list[:i] {
+			if name := s.Traits().Name; header.EqualFold(other.Traits().Name, name) {
+				return misuse.Errorf("machine", "ClientConfig.%s[%d], %s, is there twice; leave one out", field, i, name)
+			}
+		}
+	}
+	return nil
+}
+
+// checkPolicy returns what of the rest cannot work.
+func checkPolicy(c ClientConfig) error {
+	switch {
+	case c.Mutual > MutualIfOffered:
+		return misuse.Errorf("machine", "ClientConfig.Mutual is %d; use MutualRequired or MutualIfOffered", c.Mutual)
+	case c.Bodies > Optimistic:
+		return misuse.Errorf("machine", "ClientConfig.Bodies is %d; use WhenReady, Strict or Optimistic", c.Bodies)
+	}
+	for _, list := range [...]struct {
+		field string
+		names []string
+	}{{"Allow", c.Policy.Allow}, {"Deny", c.Policy.Deny}, {"Order", c.Policy.Order}} {
+		for i, name := range list.names {
+			if !isName(name) {
+				return misuse.Errorf("machine", "ClientConfig.Policy.%s[%d] is %q; want the name of a scheme, such as Negotiate", list.field, i, name)
+			}
+		}
+	}
+	all := slices.Concat(c.Schemes, c.ProxySchemes)
+	if len(all) > 0 && !slices.ContainsFunc(all, func(s scheme.Client) bool { return s == nil || c.Policy.Permits(s.Traits().Name) }) {
+		return misuse.Errorf("machine", "ClientConfig.Policy.Allow and Deny leave out every scheme; allow one of those configured")
+	}
+	return nil
+}
+
+// isName reports whether a scheme can be called so.
+func isName(s string) bool { return s != "" && !strings.ContainsAny(s, " \t,=\"") }
 
 func def(v *uint8, to uint8) {
 	if *v == 0 {
@@ -146,23 +192,35 @@ type serverConf struct {
 func NewServer(c ServerConfig) (Server, error) { return newServer(c, gss.Origin) } // N2HT-1.5-1
 
 func newServer(c ServerConfig, side gss.Side) (Server, error) {
-	if len(c.Schemes) == 0 || len(c.Schemes) > scheme.MaxSchemes {
-		return Server{}, gss.Misuse("machine: a server needs 1 to 16 schemes")
+	where := "ServerConfig."
+	if side == gss.Proxy {
+		where = "ProxyConfig.Auth."
+	}
+	switch n := len(c.Schemes); {
+	case n == 0 || n > scheme.MaxSchemes:
+		return Server{}, misuse.Errorf("machine", "%sSchemes has %d schemes; want 1 to %d", where, n, scheme.MaxSchemes)
+	case c.Keep > KeepNever:
+		return Server{}, misuse.Errorf("machine", "%sKeep is %d; use KeepBound, KeepAlways or KeepNever", where, c.Keep)
 	}
 	conf := &serverConf{ServerConfig: c, side: side}
 	conf.Schemes = nil
-	for _, s := range c.Schemes {
-		if s == nil || !reflect.ValueOf(s).Comparable() {
-			return Server{}, gss.Misuse("machine: a server scheme is nil or not comparable with ==")
+	for i, s := range c.Schemes {
+		if err := scheme.CheckServer(s); err != nil {
+			return Server{}, misuse.Errorf("machine", "%sSchemes[%d]: %s", where, i, misuse.Reason(err))
+		}
+		for _, other := range c.Schemes[:i] {
+			if name := s.Traits().Name; header.EqualFold(other.Traits().Name, name) {
+				return Server{}, misuse.Errorf("machine", "%sSchemes[%d], %s, is there twice; leave one out", where, i, name)
+			}
 		}
 		if side == gss.Proxy && s.Traits().OriginOnly {
-			return Server{}, gss.Misuse("machine: " + s.Traits().Name + " is not for proxies")
+			return Server{}, misuse.Errorf("machine", "%sSchemes[%d], %s, is not for proxies; use Negotiate", where, i, s.Traits().Name)
 		}
-		i := len(conf.Schemes)
-		for i > 0 && conf.Schemes[i-1].Traits().Strength < s.Traits().Strength {
-			i--
+		at := len(conf.Schemes)
+		for at > 0 && conf.Schemes[at-1].Traits().Strength < s.Traits().Strength {
+			at--
 		}
-		conf.Schemes = append(conf.Schemes[:i:i], append([]scheme.Server{s}, conf.Schemes[i:]...)...)
+		conf.Schemes = slices.Insert(conf.Schemes, at, s)
 	}
 	def(&conf.MaxLegs, DefaultMaxLegs)
 	return Server{conf: conf}, nil
@@ -201,8 +259,18 @@ func NewProxy(c ProxyConfig) (Proxy, error) {
 	if c.Bound == nil {
 		c.Bound = []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM}
 	}
-	if c.Reverse && len(c.Auth.Schemes) > 0 {
-		return Proxy{}, gss.Misuse("machine: a reverse proxy does not send 407; authenticate with a Server in front of it")
+	switch {
+	case c.Reverse && len(c.Auth.Schemes) > 0:
+		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth.Schemes has %d schemes, and a reverse proxy does not send 407; authenticate with a Server in front of it", len(c.Auth.Schemes))
+	case c.Auth.Keep > KeepNever:
+		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth.Keep is %d; use KeepBound, KeepAlways or KeepNever", c.Auth.Keep)
+	case c.Auth.Optional && len(c.Auth.Schemes) == 0:
+		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth is Optional and has no schemes; leave it out, the proxy is open without schemes")
+	}
+	for i, name := range c.Bound {
+		if !isName(name) {
+			return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Bound[%d] is %q; want the name of a scheme, such as NTLM", i, name)
+		}
 	}
 	p := Proxy{conf: &proxyConf{c}}
 	if len(c.Auth.Schemes) > 0 {

@@ -89,13 +89,15 @@ func TestZeroValues(t *testing.T) {
 	if _, err := NewClient(ClientConfig{Schemes: make([]scheme.Client, scheme.MaxSchemes+1)}); err == nil {
 		t.Error("a client with too many schemes was made")
 	}
-	// A server with unconfigured schemes only accepts no client.
-	s, err := NewServer(ServerConfig{Schemes: []scheme.Server{
-		digest.Server{}, scheme.ForMechanism(traitsOf(t, scheme.NTLM), gsstoy.Toy{}), scheme.BasicServer("", 0),
-	}})
-	if err != nil {
-		t.Fatal(err)
+	// A server with schemes that are not configured, which NewServer refuses, accepts no
+	// client either.
+	list := []scheme.Server{digest.Server{}, scheme.ForMechanism(traitsOf(t, scheme.NTLM), gsstoy.Toy{}), scheme.BasicServer("", 0)}
+	for _, one := range list {
+		if _, err := NewServer(ServerConfig{Schemes: []scheme.Server{one}}); err == nil {
+			t.Errorf("a server with %v was made", one)
+		}
 	}
+	s := Server{conf: &serverConf{ServerConfig: ServerConfig{Schemes: list, MaxLegs: DefaultMaxLegs}}}
 	r := newRig(t)
 	for _, text := range []string{"NTLM <toy:i1:u=alice>", `Digest username="a", realm="", nonce="", uri="/", response=""`, "Basic <alice:>", "Basic <:>"} {
 		s2, acts := must(r, s, Received{Request: Request{Method: "GET", Host: "h", URI: "/"}, Header: header.ParseRequest(fieldsOf([]string{"Authorization: " + text}))})

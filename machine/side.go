@@ -84,7 +84,7 @@ func (a *attempt) note(name string, f gss.Fault) {
 	if a.why != "" {
 		a.why += "; "
 	}
-	a.why += name + ": " + f.Error()
+	a.why += name + ": " + f.String()
 }
 
 // heard is what a challenge says of a scheme with legs.
@@ -118,15 +118,4 @@ func tokenOf(offers header.Challenges, name string) string {
 		}
 	}
 	return ""
-}
-
-// final reports whether a fault ends the exchange: the peer broke the protocol
-// or failed to prove itself, and no other scheme makes that good
-// (NTHT-3.1.5.1-1, NTHT-3.1.5.1-3).
-func final(f gss.Fault) bool {
-	switch f.Code {
-	case gss.Unexpected, gss.Malformed, gss.Replayed, gss.NotAuthentic, gss.BadBinding:
-		return true
-	}
-	return false
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
 // Level is the weakest NTLM that a side takes part in. An initiator sends that
@@ -114,22 +115,30 @@ type config struct {
 // maxServerName bounds each of the acceptor's names, in characters.
 const maxServerName = 255
 
-// New makes a mechanism. The error is a gss.Fault: NotPermitted for a Config out
-// of range, Unsupported under FIPS-only mode (crypto/fips140), where nothing of
-// NTLM is allowed.
+// New makes a mechanism. The error is a [gss.Misuse]: a field out of range, or FIPS-only
+// mode (crypto/fips140), where nothing of NTLM is allowed.
 func New(c Config) (Mechanism, error) {
-	if fips140.Enforced() {
-		return Mechanism{}, barred()
+	switch {
+	case fips140.Enforced():
+		return Mechanism{}, misuse.Errorf("ntlm", "nothing of NTLM is available in FIPS-only mode; use Kerberos, or leave NTLM out")
+	case c.Level >= levels:
+		return Mechanism{}, misuse.Errorf("ntlm", "Config.Level is %d; use V2, V1Session, V1 or LM", c.Level)
+	case !c.ChannelBinding.Valid():
+		return Mechanism{}, misuse.Errorf("ntlm", "Config.ChannelBinding is %d; use a gss.Demand", c.ChannelBinding)
+	case c.MaxSkew < 0:
+		return Mechanism{}, misuse.Errorf("ntlm", "Config.MaxSkew is %v; want more than 0, or 0 for no check", c.MaxSkew)
 	}
-	bad := func(detail string) (Mechanism, error) {
-		return Mechanism{}, gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: " + detail}
+	for _, name := range [...]struct{ field, value string }{
+		{"Workstation", c.Workstation}, {"Computer", c.Computer}, {"Domain", c.Domain},
+		{"DNSComputer", c.DNSComputer}, {"DNSDomain", c.DNSDomain}, {"DNSTree", c.DNSTree},
+	} {
+		if len(name.value) > maxServerName {
+			return Mechanism{}, misuse.Errorf("ntlm", "Config.%s has %d bytes; want up to %d", name.field, len(name.value), maxServerName)
+		}
 	}
-	if c.Level >= levels || !c.ChannelBinding.Valid() || c.MaxSkew < 0 {
-		return bad("Level, ChannelBinding or MaxSkew out of range")
-	}
-	for _, name := range [...]string{c.Workstation, c.Computer, c.Domain, c.DNSComputer, c.DNSDomain, c.DNSTree} {
-		if len(name) > maxServerName {
-			return bad("a name of this side is longer than 255 bytes")
+	for i, spn := range c.Targets {
+		if service, host, ok := strings.Cut(spn, "/"); !ok || service == "" || host == "" {
+			return Mechanism{}, misuse.Errorf("ntlm", "Config.Targets[%d] is %q; want a service principal name such as HTTP/www.example", i, spn)
 		}
 	}
 	if c.Version == (Version{}) {
@@ -141,10 +150,28 @@ func New(c Config) (Mechanism, error) {
 	return Mechanism{p}, nil
 }
 
+const noComputer = "this side is no acceptor, Config.Computer is empty; set it to the server's NetBIOS name"
+
+// CheckInitiate implements [gss.Checker].
+func (m Mechanism) CheckInitiate() error {
+	if m.cfg == nil {
+		return misuse.Errorf("ntlm", "the Mechanism is the zero one; make it with New")
+	}
+	return nil
+}
+
+// CheckAccept implements [gss.Checker].
+func (m Mechanism) CheckAccept() error {
+	if m.cfg != nil && m.cfg.Computer == "" {
+		return misuse.Errorf("ntlm", noComputer)
+	}
+	return m.CheckInitiate()
+}
+
 // prepare writes what is the same in every challenge.
 func (c *config) prepare() {
 	if c.Computer == "" {
-		c.fault = gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: this side is no acceptor, Config.Computer is empty"}
+		c.fault = gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: " + noComputer}
 		return
 	}
 	name, domain := c.Domain, c.Domain

@@ -355,7 +355,7 @@ func (p *play[M]) after(e machine.Event, acts machine.Actions, who string, stran
 
 // quiet looks at a fault's words.
 func (p *play[M]) quiet(who string, f gss.Fault) {
-	p.r.check(faultQuiet, !strings.Contains(f.Error(), marker), "%s: the fault repeats what the peer sent", who)
+	p.r.check(faultQuiet, !strings.Contains(f.String(), marker), "%s: the fault repeats what the peer sent", who)
 }
 
 // honest returns what an honest peer says now.

@@ -77,11 +77,11 @@ func (k *talk) upset(p place, first bool, before []string) {
 	for _, text := range nonsense {
 		out, complete := k.ends(p.side, p.ctx, gss.TokenOf(text))
 		r.check(garbage, !complete, "%s: it completes with %q", who, text)
-		r.check(faultQuiet, !strings.Contains(out.Fault.Error(), marker), "%s: the fault repeats what the peer sent", who)
+		r.check(faultQuiet, !strings.Contains(out.Fault.String(), marker), "%s: the fault repeats what the peer sent", who)
 	}
 	if h := p.in.Token.Bytes(); h != "" {
 		out, _ := k.ends(p.side, p.ctx, gss.TokenOf(h+marker))
-		r.check(faultQuiet, !strings.Contains(out.Fault.Error(), marker), "%s: the fault repeats what the peer sent", who)
+		r.check(faultQuiet, !strings.Contains(out.Fault.String(), marker), "%s: the fault repeats what the peer sent", who)
 	}
 	huge := p.in.Token.Bytes() + strings.Repeat("\x00", gss.MaxToken+1)
 	_, complete := k.ends(p.side, p.ctx, gss.TokenOf(huge))

@@ -32,7 +32,7 @@ func (k *trip) hostile() {
 		for _, v := range values {
 			offer := read(strings.ReplaceAll(v, "NAME", name))
 			_, out, ok := k.stepI(p.i, k.env(), scheme.InitiatorInput{Event: p.in.Event, Offer: offer, Info: header.ParseInfo(strings.TrimPrefix(v, "NAME ")), Status: p.in.Status}, p.in.Event)
-			k.r.check(faultQuiet, !ok || !strings.Contains(out.Fault.Error(), marker), "initiator: the fault repeats what the peer sent")
+			k.r.check(faultQuiet, !ok || !strings.Contains(out.Fault.String(), marker), "initiator: the fault repeats what the peer sent")
 		}
 	}
 	for _, p := range append([]aPlace(nil), k.aPlace...) {
@@ -45,7 +45,7 @@ func (k *trip) hostile() {
 			out, complete := k.ends(p.a, text)
 			k.r.check(garbage, !complete, "acceptor: it completes with %.40q", text)
 			k.r.check(bounded, !complete, "acceptor: it completes with %d bytes", len(text))
-			k.r.check(faultQuiet, !strings.Contains(out.Fault.Error(), marker), "acceptor: the fault repeats what the peer sent")
+			k.r.check(faultQuiet, !strings.Contains(out.Fault.String(), marker), "acceptor: the fault repeats what the peer sent")
 		}
 	}
 }

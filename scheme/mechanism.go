@@ -10,9 +10,12 @@ import (
 // FromMechanism returns the client half of the scheme with the given traits over a GSS
 // mechanism: SPNEGO for Negotiate and Nego2, NTLM for NTLM. Its contexts ask for mutual
 // authentication and for the services of want, gss.Delegate for instance, which the
-// mechanism's own policy then grants or not.
+// mechanism's own policy then grants or not. What the mechanism cannot do is an error of
+// the machine's constructor, see [Checker].
 func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
-	t.Mutual, t.ConnectionBound = m.Traits().Mutual, m.Traits().ConnectionBound
+	if m != nil {
+		t.Mutual, t.ConnectionBound = m.Traits().Mutual, m.Traits().ConnectionBound
+	}
 	c := mechanismClient{t, m, gss.Mutual} // N2HT-5.1-1, SPNG-3.3.3-1
 	for _, w := range want {
 		c.want |= w
@@ -21,28 +24,13 @@ func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 }
 
 // ForMechanism returns the server half of the scheme with the given traits over a GSS
-// mechanism.
+// mechanism. What the mechanism cannot do is an error of the machine's constructor, see
+// [Checker].
 func ForMechanism(t Traits, m gss.Mechanism) Server {
-	t.ConnectionBound = m.Traits().ConnectionBound
+	if m != nil {
+		t.ConnectionBound = m.Traits().ConnectionBound
+	}
 	return mechanismServer{t, m}
-}
-
-// Unconfigured reports why a server of [ForMechanism] can accept no client: its mechanism
-// is not configured to accept, as NTLM without Config.Computer. It returns the zero Fault
-// for all other servers. Without this check such a server offers its scheme, and then
-// refuses every request. SPNEGO is not checked: it accepts if one of its mechanisms does.
-func Unconfigured(s Server) gss.Fault {
-	m, ok := s.(mechanismServer)
-	if !ok {
-		return gss.Fault{}
-	}
-	// Without a token a context opens, or fails for the want of one; only a context that
-	// cannot accept at all fails as not permitted.
-	_, out, err := m.mech.Accept(gss.Target{}).Step(gss.Env{}, gss.Input{})
-	if err != nil || out.Fault.Code != gss.NotPermitted {
-		return gss.Fault{}
-	}
-	return out.Fault
 }
 
 type mechanismClient struct {
@@ -113,7 +101,11 @@ func (i mechanismInitiator) step(env gss.Env, in InitiatorInput) (Initiator, Ini
 	case gss.Waiting:
 		return i, InitiatorOutput{State: out.State, Ask: out.Ask}, nil
 	case gss.Continue, gss.Ready, gss.Complete:
-		if out.Token.Bytes() == "" { // base64 of nothing is nothing
+		switch { // base64 of nothing is nothing
+		case out.Token.Bytes() != "":
+		case out.State != gss.Complete: // which gss.Output forbids
+			return i, InitiatorOutput{Fault: gss.Fault{Code: gss.Bug, Detail: i.name + ": the mechanism wants more but has nothing to say"}}, nil
+		default:
 			return i, InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: i.name + ": the challenge leaves nothing to send, though the server wants more"}}, nil
 		}
 		return i, InitiatorOutput{State: out.State, Credentials: header.TokenCredentials(i.name, out.Token.Bytes())}, nil
@@ -257,7 +249,7 @@ func (a mechanismAcceptor) step(env gss.Env, in AcceptorInput) (Acceptor, Accept
 	case out.Token.Bytes() != "": // R4559-4.1-5
 		ao.Challenges = header.ListOf(header.TokenChallenge(a.name, out.Token.Bytes()))
 	case out.State == gss.Continue, out.State == gss.Ready:
-		ao = AcceptorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: a.name + ": the mechanism wants more but has nothing to say"}}
+		ao = AcceptorOutput{Fault: gss.Fault{Code: gss.Bug, Detail: a.name + ": the mechanism wants more but has nothing to say"}}
 	}
 	return a, ao, nil
 }

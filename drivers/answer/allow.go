@@ -20,6 +20,9 @@ func Allow(s Source, hosts ...string) Source {
 		if need, ok := q.(gss.NeedCredential); ok && !within(allowed, strings.ToLower(need.Target.Host)) {
 			return gss.Declined{}
 		}
+		if s == nil {
+			return gss.Declined{}
+		}
 		return s.Answer(ctx, q)
 	})
 }

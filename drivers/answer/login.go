@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -17,7 +18,8 @@ import (
 // the peer refused the answer.
 //
 // name may have a domain, see [ParseName]. Schemes without domains (Basic, Digest) get it
-// unchanged. The source acts for the default identity; see [As].
+// unchanged. The source acts for the default identity; see [As]. The error is a
+// gss.Misuse: a URL without scheme and host, or no user name.
 func For(origin, name, password string) (Source, error) { // R9110-11.5-1
 	return newLogin(gss.Origin, origin, name, password)
 }
@@ -44,6 +46,9 @@ type place struct {
 }
 
 func newLogin(side gss.Side, raw, name, password string) (Source, error) {
+	if user, _ := ParseName(name); user == "" {
+		return nil, misuse.Errorf("answer", "the %v login has no user name; want user or DOMAIN\\user", side)
+	}
 	at, err := parsePlace(side, raw)
 	if err != nil {
 		return nil, err
@@ -55,7 +60,7 @@ func newLogin(side gss.Side, raw, name, password string) (Source, error) {
 func parsePlace(side gss.Side, raw string) (place, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" {
-		return place{}, fmt.Errorf("answer: %v URL: want scheme://host[:port]", side)
+		return place{}, misuse.Errorf("answer", "%v URL: want scheme://host[:port]", side)
 	}
 	p := place{side: side, scheme: strings.ToLower(u.Scheme), host: strings.ToLower(u.Hostname())}
 	switch p.scheme {
@@ -64,12 +69,12 @@ func parsePlace(side gss.Side, raw string) (place, error) {
 	case "https":
 		p.port = 443
 	default:
-		return place{}, fmt.Errorf("answer: %v URL: the scheme must be http or https", side)
+		return place{}, misuse.Errorf("answer", "%v URL: the scheme must be http or https", side)
 	}
 	if s := u.Port(); s != "" {
 		n, err := strconv.ParseUint(s, 10, 16)
 		if err != nil || n == 0 {
-			return place{}, fmt.Errorf("answer: %v URL: the port must be within 1 to 65535", side)
+			return place{}, misuse.Errorf("answer", "%v URL: the port must be within 1 to 65535", side)
 		}
 		p.port = uint16(n)
 	}
@@ -109,6 +114,9 @@ func As(identity string, s Source) Source {
 	return Func(func(ctx context.Context, q gss.Question) gss.Answer {
 		need, ok := q.(gss.NeedCredential)
 		if !ok || need.Target.Identity != identity {
+			return gss.Declined{}
+		}
+		if s == nil {
 			return gss.Declined{}
 		}
 		need.Target.Identity = ""

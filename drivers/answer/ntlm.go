@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -43,20 +44,19 @@ const (
 )
 
 // NewNTHashes returns a store of users with passwords, given by name. A user without a
-// password is an error. In FIPS-only mode there are no NT hashes, and the error is
-// gss.Unsupported.
+// password is an error, a gss.Misuse, and so are NT hashes in FIPS-only mode.
 func NewNTHashes(passwords map[string]string, domains ...string) (*NTHashes, error) {
 	s := newNTHashes(domains)
 	for name, password := range passwords {
 		if password == "" {
-			return nil, fmt.Errorf("answer: a user's password is empty")
+			return nil, misuse.Errorf("answer", "the password of a user is empty; leave the user out")
 		}
 		key, fault := ntlm.HashOf(gss.NewSecret(password))
 		if !fault.IsZero() {
-			return nil, fault
+			return nil, misuse.Errorf("answer", "%v", fault)
 		}
 		if err := s.add(name, key); err != nil {
-			return nil, fmt.Errorf("answer: %w", err)
+			return nil, misuse.Errorf("answer", "%v", err)
 		}
 	}
 	return s, nil

@@ -3,8 +3,6 @@ package connect
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -74,22 +73,23 @@ type Dialer struct {
 	client  drive.Client[*link]
 }
 
-// New makes a Dialer. The error says what is wrong with the configuration.
+// New makes a Dialer. The error is a gss.Misuse and says what of the configuration cannot
+// work.
 func New(c Config) (*Dialer, error) {
 	if c.Proxy == nil {
-		return nil, errors.New("connect: Config.Proxy is missing: give the proxy's URL")
+		return nil, misuse.Errorf("connect", "Config.Proxy is nil; want http://host:port or https://host:port")
 	}
 	d := new(Dialer)
 	as := strings.ToLower(c.Proxy.Scheme)
 	if as != "http" && as != "https" {
-		return nil, errors.New("connect: Config.Proxy must be an http or https URL")
+		return nil, misuse.Errorf("connect", "Config.Proxy has the scheme %q; want http://host:port or https://host:port", as)
 	}
 	host, port, err := drive.HostPort(as, c.Proxy.Host)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("connect: Config.Proxy: %w", err)
+		return nil, misuse.Errorf("connect", "Config.Proxy has no valid host and port; want http://host:port or https://host:port, with a port within 1 to 65535")
 	case host == "":
-		return nil, errors.New("connect: Config.Proxy has no host: want http://host:port or https://host:port")
+		return nil, misuse.Errorf("connect", "Config.Proxy has no host; want http://host:port or https://host:port")
 	}
 	d.secure = as == "https"
 	d.address = net.JoinHostPort(c.Proxy.Hostname(), strconv.Itoa(int(port)))
@@ -110,7 +110,7 @@ func New(c Config) (*Dialer, error) {
 		password, _ := u.Password()
 		login, err := answer.ForProxy(as+"://"+d.address, u.Username(), password)
 		if err != nil {
-			return nil, err
+			return nil, misuse.Errorf("connect", "Config.Proxy has user information without a user name; write http://user:password@host:port, or leave it out")
 		}
 		c.Source = answer.Chain(c.Source, answer.As(c.Identity, login))
 	}

@@ -278,7 +278,7 @@ func TestDialerRefusals(t *testing.T) {
 			if conn != nil || !isError || e.Status != c.status || e.Fault.Code != c.code {
 				t.Fatalf("conn %v, error %#v", conn, err)
 			}
-			if f, isFault := errors.AsType[gss.Fault](err); isFault == e.Fault.IsZero() || f != e.Fault {
+			if f, isFault := errors.AsType[gss.FaultError](err); isFault == e.Fault.IsZero() || f.Fault != e.Fault {
 				t.Errorf("unwraps to %v", f)
 			}
 			if (c.code == gss.TooMany) != (e.Err != nil) {

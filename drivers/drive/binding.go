@@ -5,13 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
 // Certificates are the certificates that a server may show, for servers that do not
@@ -33,12 +33,12 @@ type Certificates struct {
 // constructor that receives the Certificates.
 func Served(list ...tls.Certificate) Certificates {
 	if len(list) == 0 {
-		return Certificates{gss.Undefined(), errors.New("drive: no certificate to bind to: list all certificates that the server shows")}
+		return Certificates{gss.Undefined(), misuse.Errorf("drive", "there is no certificate to bind to: list all those that the server shows")}
 	}
 	bindings := make([]gss.Binding, len(list))
 	for i, c := range list {
 		if err := readable(c); err != nil {
-			return Certificates{gss.Undefined(), fmt.Errorf("drive: certificate %d of %d cannot be bound to: %w", i+1, len(list), err)}
+			return Certificates{gss.Undefined(), misuse.Errorf("drive", "certificate %d of %d cannot be bound to: %v", i+1, len(list), err)}
 		}
 		bindings[i] = endPoint(c)
 	}
@@ -54,12 +54,12 @@ func ServedBy(c *tls.Config) Certificates {
 	case c == nil:
 		return Served()
 	case c.GetCertificate != nil || c.GetConfigForClient != nil: // BIND-3
-		return Certificates{gss.Undefined(), errors.New("drive: the certificates of a tls.Config with GetCertificate or GetConfigForClient are not known in advance: use BindTLS, which records the one of each connection")}
+		return Certificates{gss.Undefined(), misuse.Errorf("drive", "which certificates a tls.Config with GetCertificate or GetConfigForClient shows cannot be known: use BindTLS, which notes it for each connection")}
 	}
 	return Served(allOf(c)...)
 }
 
-// Err returns why the certificates cannot be bound to, nil if they can.
+// Err returns why the certificates cannot be bound to, a gss.Misuse, nil if they can.
 func (c Certificates) Err() error { return c.err }
 
 // Undefined reports whether no client can be bound to any of the certificates (RFC 5929
@@ -231,14 +231,15 @@ func ChannelOf(c net.Conn) *Channel {
 // WrapSession and UnwrapSession of c are called as before. Set NextProtos on c, or on
 // the copy before it serves.
 //
-// The error says what is wrong with c: it has no certificate, or an invalid one.
+// The error is a gss.Misuse and says what is wrong with c: no certificates at all, or one that cannot
+// be read.
 func BindTLS(c *tls.Config) (*tls.Config, error) {
 	if c == nil || len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
-		return nil, errors.New("drive: BindTLS: the tls.Config has no certificate and no function that returns one")
+		return nil, misuse.Errorf("drive", "BindTLS: the tls.Config has no certificate, and nothing to get one from; set Certificates or GetCertificate")
 	}
 	for i, own := range c.Certificates {
 		if err := readable(own); err != nil {
-			return nil, fmt.Errorf("drive: BindTLS: certificate %d of %d cannot be bound to: %w", i+1, len(c.Certificates), err)
+			return nil, misuse.Errorf("drive", "BindTLS: certificate %d of %d cannot be bound to: %v", i+1, len(c.Certificates), err)
 		}
 	}
 	bound, choose := c.Clone(), c.GetConfigForClient

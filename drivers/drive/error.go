@@ -9,8 +9,9 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Error describes why an exchange ended without a usable response. It unwraps to its
-// gss.Fault and to Err.
+// Error says why an exchange ended without a response that may be used. It
+// unwraps to the error of its Fault, so that errors.Is finds the gss.Code and the gss.Class
+// of that, and to Err.
 type Error struct {
 	// Side is the side on which authentication failed.
 	Side gss.Side
@@ -53,7 +54,7 @@ func (e *Error) Error() string {
 // Unwrap returns the fault, unless it is zero, and the connection's error.
 func (e *Error) Unwrap() (all []error) {
 	if !e.Fault.IsZero() {
-		all = append(all, e.Fault)
+		all = append(all, e.Fault.Err())
 	}
 	if e.Err != nil {
 		all = append(all, e.Err)
@@ -68,4 +69,17 @@ func (e *Error) Timeout() bool {
 		Timeout() bool
 	}](e.Err)
 	return ok && t.Timeout()
+}
+
+// Defect returns the fault for what cannot happen: the machine refused an event (err), a
+// scheme asked without an end, or err is nil and the machine gave no action that a driver
+// of this kind can do. No peer brings it about, so its class is gss.Internal.
+func Defect(driver string, err error) gss.Fault {
+	if err == nil {
+		return gss.Fault{Code: gss.Bug, Detail: driver + ": the machine gave no action that this driver can do"}
+	}
+	if f, ok := errors.AsType[gss.FaultError](err); ok {
+		return f.Fault
+	}
+	return gss.Fault{Code: gss.Bug, Detail: driver + ": " + err.Error()}
 }

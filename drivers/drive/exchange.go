@@ -126,7 +126,7 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 			r.leave()
 			acts, err = r.begin(ctx)
 		default:
-			err = fmt.Errorf("drive: internal error: a client cannot perform a %T", a)
+			err = gss.Fault{Code: gss.Bug, Detail: fmt.Sprintf("drive: a client cannot do a %T", a)}.Err()
 		}
 		if n > maxSteps {
 			err = errors.New("drive: the exchange exceeded the limit of requests and connections")

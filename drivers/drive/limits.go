@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
 // The defaults of [Limits].
@@ -38,7 +40,30 @@ type Limits struct {
 	HeaderBytes int
 }
 
-// WithDefaults returns l with each field that is 0 or negative replaced by its default.
+// Check returns a gss.Misuse for limits that cannot work: those that are negative. pkg and
+// field say in the error whose limits they are.
+func (l Limits) Check(pkg, field string) error {
+	for _, d := range [...]struct {
+		name  string
+		value time.Duration
+	}{{"Header", l.Header}, {"Idle", l.Idle}, {"Request", l.Request}} {
+		if err := NotNegative(pkg, field+"."+d.name, d.value); err != nil {
+			return err
+		}
+	}
+	return NotNegative(pkg, field+".HeaderBytes", l.HeaderBytes)
+}
+
+// NotNegative returns a gss.Misuse for the value of a field, in which 0 stands for the
+// default, if it is negative.
+func NotNegative[T int | int64 | time.Duration](pkg, field string, value T) error {
+	if value < 0 {
+		return misuse.Errorf(pkg, "%s is %v; want more than 0, or 0 for the default", field, value)
+	}
+	return nil
+}
+
+// WithDefaults returns l with a default in place of each field that is 0 or negative.
 func (l Limits) WithDefaults() Limits {
 	for _, d := range []struct {
 		at    *time.Duration

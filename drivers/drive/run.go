@@ -65,4 +65,4 @@ func (r *Runner[M]) settle(acts machine.Actions, answer func(gss.Question) gss.A
 	return machine.Actions{}, errQuestions
 }
 
-var errQuestions = fmt.Errorf("drive: the scheme asked more than %d questions in a row", MaxQuestions)
+var errQuestions = gss.Fault{Code: gss.Bug, Detail: fmt.Sprintf("drive: the scheme asked more than %d questions in a row", MaxQuestions)}.Err()

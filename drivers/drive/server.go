@@ -31,9 +31,6 @@ func NewDoor(c machine.ServerConfig, o Observer) (Door, error) {
 	if d.fresh, err = machine.NewServer(c); err != nil {
 		return Door{}, err
 	}
-	if err = CheckSchemes(c.Schemes); err != nil {
-		return Door{}, err
-	}
 	per := c
 	per.Schemes = nil
 	for _, s := range c.Schemes {
@@ -55,19 +52,8 @@ func NeedsConnection(schemes []scheme.Server) bool {
 	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && s.Traits().NeedsConnection() })
 }
 
-// CheckSchemes returns an error if the mechanism of a scheme is not configured to
-// accept any client. The error is a gss.Misuse, and says which scheme it is and what is
-// missing.
-func CheckSchemes(schemes []scheme.Server) error {
-	for _, s := range schemes {
-		if f := scheme.Unconfigured(s); !f.IsZero() { // HTA-32
-			return gss.Misuse("drive: " + s.Traits().Name + " could accept no client: " + f.Detail)
-		}
-	}
-	return nil
-}
-
-// Guest is the state of one connection, or of one request on a multiplexed connection.
+// Guest is the state of one connection, or of one request where there is no
+// connection to speak of.
 type Guest struct {
 	runner Runner[machine.Server]
 	fresh  machine.Server // in its initial state

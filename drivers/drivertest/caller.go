@@ -283,7 +283,7 @@ func (c *caller) request(method, body string) outcome {
 		case machine.Deliver:
 			return last
 		case machine.Fail:
-			return outcome{status: last.status, err: fmt.Errorf("after status %d: %w", last.status, a.Fault)}
+			return outcome{status: last.status, err: fmt.Errorf("after status %d: %w", last.status, a.Fault.Err())}
 		case machine.Reopen:
 			return outcome{status: last.status, err: fmt.Errorf("after status %d the server closed the connection", last.status)}
 		default:

@@ -188,7 +188,7 @@ func naive(s ClientSetup) (Client, error) {
 				if last.StatusCode != 401 {
 					last.Body.Close()
 				}
-				return nil, a.Fault
+				return nil, a.Fault.Err()
 			default:
 				return nil, errors.New("naive")
 			}

@@ -234,7 +234,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	if reply, ok := act.(machine.Reply); ok {
 		if f := reply.Fault; !f.IsZero() && f.Code != gss.NoCredentials {
 			s.mu.Lock()
-			s.faults = append(s.faults, f.Error())
+			s.faults = append(s.faults, f.String())
 			s.mu.Unlock()
 		}
 		io.Copy(io.Discard, io.LimitReader(r.Body, 1<<22))

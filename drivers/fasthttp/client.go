@@ -2,6 +2,7 @@ package fasthttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -94,14 +95,19 @@ type Transport struct {
 	client drive.Client[*conn]
 }
 
-// NewTransport returns a Transport. The error describes what is wrong with the
-// configuration.
+// NewTransport makes a Transport. The error is a gss.Misuse and says what of the configuration cannot work.
 func NewTransport(c ClientConfig) (*Transport, error) {
+	if err := cmp.Or(
+		drive.NotNegative("fasthttp", "ClientConfig.BufferBody", c.BufferBody),
+		drive.NotNegative("fasthttp", "ClientConfig.MaxDrain", c.MaxDrain),
+	); err != nil {
+		return nil, err
+	}
 	client, err := machine.NewClient(c.Machine)
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxDrain <= 0 {
+	if c.MaxDrain == 0 {
 		c.MaxDrain = DefaultClientDrain
 	}
 	t := &Transport{config: c}

@@ -1,6 +1,7 @@
 package fasthttp
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"reflect"
@@ -88,23 +89,29 @@ type Authenticator struct {
 	guests sync.Map // by net.Conn
 }
 
-// NewAuthenticator returns an Authenticator. The error describes what is wrong with the
-// schemes, in which case it is a gss.Misuse, or with the certificates.
+// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what of the
+// configuration cannot work.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
-	if err := c.Certificate.Err(); err != nil {
+	if err := cmp.Or(
+		c.Certificate.Err(),
+		drive.NotNegative("fasthttp", "ServerConfig.MaxDrain", c.MaxDrain),
+		drive.NotNegative("fasthttp", "ServerConfig.MaxBody", c.MaxBody),
+		drive.NotNegative("fasthttp", "ServerConfig.Timeout", c.Timeout),
+		c.Limits.Check("fasthttp", "ServerConfig.Limits"),
+	); err != nil {
 		return nil, err
 	}
 	door, err := drive.NewDoor(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxDrain <= 0 {
+	if c.MaxDrain == 0 {
 		c.MaxDrain = DefaultMaxDrain
 	}
-	if c.MaxBody <= 0 {
+	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
-	if c.Timeout <= 0 {
+	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
 	return &Authenticator{conf: &c, door: door}, nil
@@ -332,11 +339,7 @@ func (v *visit) finish() {
 
 // deny refuses a request after a bug in the machine, which is the only case to call it.
 func (v *visit) deny(err error) {
-	f := gss.Fault{Code: gss.Unexpected, Detail: "fasthttp: internal error: the machine returned no action that a server can perform"}
-	if err != nil {
-		f.Detail = err.Error()
-	}
-	v.result.Status, v.result.Fault = fast.StatusInternalServerError, f
+	v.result.Status, v.result.Fault = fast.StatusInternalServerError, drive.Defect("fasthttp", err)
 	v.g.Reset()
 	plain(v.ctx, fast.StatusInternalServerError)
 	v.ctx.SetConnectionClose()

@@ -13,10 +13,11 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
-// Serve serves HTTP/3 on conn with s until ctx ends. It then returns nil when the
-// clients have closed their connections or grace has passed. s needs a TLSConfig.
+// Serve serves HTTP/3 on conn by s until ctx ends, and then returns nil when the clients have closed
+// their connections or grace has passed. s needs a TLSConfig. What of the arguments cannot work is a gss.Misuse.
 //
 // Unlike quic-go's Serve it has limits: with quic-go's, the header and body of a
 // request may take any time, so that a client that sends a byte now and then keeps its
@@ -32,8 +33,16 @@ import (
 // is queued for acceptance when its handshake is complete, and earlier only with 0-RTT.
 // For tighter bounds by address, refuse clients in QUICConfig.GetConfigForClient.
 func Serve(ctx context.Context, conn net.PacketConn, s *quichttp3.Server, limits drive.Limits, grace time.Duration) error {
-	if s.TLSConfig == nil {
-		return errors.New("http3: the server has no TLSConfig")
+	switch {
+	case s == nil || s.TLSConfig == nil:
+		return misuse.Errorf("http3", "the server is nil or has no TLSConfig; HTTP/3 needs a certificate")
+	case conn == nil:
+		return misuse.Errorf("http3", "conn is nil; want a UDP socket")
+	case grace < 0:
+		return misuse.Errorf("http3", "grace is %v; want 0 or more", grace)
+	}
+	if err := limits.Check("http3", "limits"); err != nil {
+		return err
 	}
 	l := limits.WithDefaults()
 	if s.IdleTimeout == 0 {

@@ -107,7 +107,7 @@ func spnegoMessage(text string) string {
 	case spnego.Initial:
 		m, fault := spnego.ParseInit(raw)
 		if !fault.IsZero() {
-			return fault.Error()
+			return fault.String()
 		}
 		say := "init"
 		for mech := range m.MechTypes.All() {
@@ -117,7 +117,7 @@ func spnegoMessage(text string) string {
 	case spnego.Response:
 		m, fault := spnego.ParseResp(raw)
 		if !fault.IsZero() {
-			return fault.Error()
+			return fault.String()
 		}
 		say := m.State.String()
 		if m.ResponseToken.Present() {

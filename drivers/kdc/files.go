@@ -42,7 +42,7 @@ func ReadConfig(name string) (*krb5conf.Config, error) {
 	}
 	c, fault := krb5conf.Parse(text.String(), include)
 	if !fault.IsZero() {
-		return nil, fault
+		return nil, fault.Err()
 	}
 	return c, nil
 }
@@ -132,7 +132,7 @@ func ReadCache(path string) (*ccache.Cache, error) {
 	}
 	c, fault := ccache.Parse(string(b))
 	if !fault.IsZero() {
-		return nil, fmt.Errorf("%s: %w", path, fault)
+		return nil, fmt.Errorf("%s: %w", path, fault.Err())
 	}
 	return c, nil
 }
@@ -238,7 +238,7 @@ func (k *Keytab) Load() (*keytab.Keytab, error) {
 	}
 	t, fault := keytab.Parse(string(b))
 	if !fault.IsZero() {
-		return nil, fmt.Errorf("%s: %w", k.Path, fault)
+		return nil, fmt.Errorf("%s: %w", k.Path, fault.Err())
 	}
 	k.read, k.written, k.size = t, info.ModTime(), info.Size()
 	return t, nil

@@ -9,7 +9,7 @@ import (
 )
 
 // Get gets a ticket: it runs the exchange that the request describes. The error is a
-// gss.Fault: of the KDC's refusal, of an answer that is not the KDC's, or Unanswered
+// gss.FaultError: of the KDC's refusal, of an answer that is not the KDC's, or Unanswered
 // where none answered before the context ended.
 func (c *Client) Get(ctx context.Context, r ticket.Request) (ccache.Credential, error) {
 	x, result, err := ticket.New(r).Step(entropy.Env(), nil)
@@ -20,7 +20,7 @@ func (c *Client) Get(ctx context.Context, r ticket.Request) (ccache.Credential, 
 	case err != nil:
 		return ccache.Credential{}, err
 	case !result.Fault.IsZero():
-		return ccache.Credential{}, result.Fault
+		return ccache.Credential{}, result.Fault.Err()
 	}
 	return result.Credential, nil
 }

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -121,8 +123,8 @@ type Transport struct {
 	tunnels tunnels
 }
 
-// NewTransport returns a Transport. The error describes what is wrong with the
-// configuration.
+// NewTransport makes a Transport. The error is a gss.Misuse and says what of the
+// configuration cannot work.
 func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.Base == nil {
 		c.Base = &http.Transport{}
@@ -131,9 +133,16 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 			c.Base.TLSNextProto = nil
 		}
 	}
-	//lint:ignore SA1019 they are refused, not used
-	if c.Base.DialTLSContext != nil || c.Base.DialTLS != nil || c.Base.Dial != nil {
-		return nil, errors.New("nethttp: Base must connect by DialContext and TLSClientConfig: other dialers hide the TLS state that channel bindings need")
+	if err := cmp.Or(
+		checkBase("ClientConfig.Base", c.Base),
+		drive.NotNegative("nethttp", "ClientConfig.BufferBody", c.BufferBody),
+		drive.NotNegative("nethttp", "ClientConfig.MaxDrain", c.MaxDrain),
+		drive.NotNegative("nethttp", "ClientConfig.MaxBody", c.MaxBody),
+	); err != nil {
+		return nil, err
+	}
+	if c.OnlyMultiplexed && c.Multiplexed == nil {
+		return nil, misuse.Errorf("nethttp", "ClientConfig.OnlyMultiplexed is set and Multiplexed is nil, so that nothing could connect; set Multiplexed, to the Connect of an http3.Dialer for instance")
 	}
 	client, err := machine.NewClient(c.Machine)
 	if err != nil {
@@ -158,6 +167,19 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 		pool.MaxIdle = -1
 	}
 	return t, nil
+}
+
+// checkBase returns a gss.Misuse for a transport that connects by functions of which
+// nothing can be seen.
+func checkBase(field string, base *http.Transport) error {
+	if base == nil {
+		return nil
+	}
+	//lint:ignore SA1019 they are refused, not used
+	if base.DialTLSContext != nil || base.DialTLS != nil || base.Dial != nil {
+		return misuse.Errorf("nethttp", "%s has DialTLSContext, DialTLS or Dial, and what they establish cannot be seen; connect by DialContext and TLSClientConfig", field)
+	}
+	return nil
 }
 
 // CloseIdleConnections closes the connections that no request is using.

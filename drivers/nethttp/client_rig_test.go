@@ -210,7 +210,7 @@ func wantFault(t *testing.T, err error, code gss.Code) *nethttp.Error {
 	if !ok || e.Fault.Code != code {
 		t.Fatalf("error %v, want one of kind %v", err, code)
 	}
-	if f, ok := errors.AsType[gss.Fault](err); !ok || f != e.Fault {
+	if f, ok := errors.AsType[gss.FaultError](err); !ok || f.Fault != e.Fault || !errors.Is(err, f.Code) || !errors.Is(err, f.Code.Class()) {
 		t.Errorf("the error does not unwrap to its fault")
 	}
 	return e

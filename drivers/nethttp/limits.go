@@ -83,7 +83,7 @@ func liftable(r *http.Request) lifted {
 // drainTime returns how long to wait for the rest of a body, which is never longer than
 // a request's limit.
 func drainTime(d time.Duration, l Limits) time.Duration {
-	if d <= 0 {
+	if d == 0 {
 		d = DefaultDrainTime
 	}
 	if request := l.WithDefaults().Request; request > 0 {

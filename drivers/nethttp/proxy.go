@@ -1,7 +1,7 @@
 package nethttp
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"log"
@@ -18,8 +18,8 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
-	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/hop"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -132,34 +132,35 @@ type Proxy struct {
 	downstreams sync.Map // net.Conn → *downstream
 }
 
-// NewProxy returns a Proxy. The error describes what is wrong with the configuration.
+// NewProxy makes a Proxy. The error is a gss.Misuse and says what of the configuration
+// cannot work.
 func NewProxy(c ProxyConfig) (*Proxy, error) {
 	fresh, err := hop.NewFront(c.Proxy)
 	if err != nil {
 		return nil, err
 	}
-	if err := drive.CheckSchemes(c.Proxy.Auth.Schemes); err != nil {
+	if err := cmp.Or(
+		c.Certificate.Err(),
+		drive.NotNegative("nethttp", "ProxyConfig.MaxDrain", c.MaxDrain),
+		drive.NotNegative("nethttp", "ProxyConfig.DrainTime", c.DrainTime),
+		c.Limits.Check("nethttp", "ProxyConfig.Limits"),
+		checkUpstream(c),
+		checkBase("ProxyConfig.Transport", c.Transport),
+	); err != nil {
 		return nil, err
 	}
-	if err := c.Certificate.Err(); err != nil {
-		return nil, err
-	}
-	switch u := c.Upstream; {
-	case c.Proxy.Chain:
-		return nil, errors.New("nethttp: proxy chains (Chain) are not supported: this proxy consumes Proxy-Authorization, so that a client could not answer a 407 passed on from the next proxy")
-	case c.Proxy.Reverse != (u != nil):
-		return nil, errors.New("nethttp: a reverse proxy needs an Upstream, and a forward proxy has none")
-	case u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""):
-		return nil, errors.New("nethttp: Upstream must be http://host[:port] or https://host[:port], without a path")
-	case u != nil:
-		if _, _, err := drive.HostPort(u.Scheme, u.Host); err != nil {
-			return nil, fmt.Errorf("nethttp: Upstream: %w", err)
+	for i, name := range c.Upgrades {
+		if !isToken(name) {
+			return nil, misuse.Errorf("nethttp", "ProxyConfig.Upgrades[%d] is %q; want the name of a protocol, such as websocket", i, name)
 		}
+	}
+	if c.Name != "" && !isToken(c.Name) {
+		return nil, misuse.Errorf("nethttp", "ProxyConfig.Name is %q; want a token for the field Via (RFC 9110 section 7.6.3), or nothing", c.Name)
 	}
 	if c.Allow == nil {
 		c.Allow = AllowWeb
 	}
-	if c.MaxDrain <= 0 {
+	if c.MaxDrain == 0 {
 		c.MaxDrain = DefaultMaxDrain
 	}
 	c.DrainTime = drainTime(c.DrainTime, c.Limits)
@@ -184,7 +185,34 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	return p, nil
 }
 
-// CloseIdleConnections closes the upstream connections that no request is using.
+// checkUpstream returns what is wrong with the kind of the proxy and its upstream.
+func checkUpstream(c ProxyConfig) error {
+	switch u := c.Upstream; {
+	case c.Proxy.Chain:
+		return misuse.Errorf("nethttp", "ProxyConfig.Proxy.Chain is not for this driver: it consumes Proxy-Authorization, so that no 407 that was passed on could be answered; leave it out")
+	case c.Proxy.Reverse && u == nil:
+		return misuse.Errorf("nethttp", "ProxyConfig.Upstream is nil, and a reverse proxy (Proxy.Reverse) needs one; want http://host[:port] or https://host[:port]")
+	case !c.Proxy.Reverse && u != nil:
+		return misuse.Errorf("nethttp", "ProxyConfig.Upstream is set, and a forward proxy has none; set Proxy.Reverse, or leave it out")
+	case u == nil:
+		return nil
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return misuse.Errorf("nethttp", "ProxyConfig.Upstream has no host, another scheme, or more than an origin; want http://host[:port] or https://host[:port], without user, path and query")
+	}
+	if host, _, err := drive.HostPort(c.Upstream.Scheme, c.Upstream.Host); err != nil || host == "" {
+		return misuse.Errorf("nethttp", "ProxyConfig.Upstream has no valid host and port; want http://host[:port] or https://host[:port], with a port within 1 to 65535")
+	}
+	return nil
+}
+
+// isToken reports whether s is a token (RFC 9110 section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+	})
+}
+
+// CloseIdleConnections closes the upstream connections that nobody uses now.
 func (p *Proxy) CloseIdleConnections() { p.pool.idle.Close() }
 
 // ServeHTTP implements http.Handler.
@@ -308,11 +336,7 @@ func (x *proxyExchange) answer(act machine.Reply) {
 // broken returns the reply to send if the machine returns no usable action, which is a
 // bug.
 func broken(err error) machine.Reply {
-	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: internal error: the machine returned no action that a proxy can perform"}
-	if err != nil {
-		f.Detail = err.Error()
-	}
-	return machine.Reply{Status: http.StatusBadGateway, Fault: f, Close: true}
+	return machine.Reply{Status: http.StatusBadGateway, Fault: drive.Defect("nethttp", err), Close: true}
 }
 
 // step passes an event to the front, answers its questions, and returns the resulting
@@ -333,7 +357,7 @@ func (x *proxyExchange) step(e hop.Event) hop.Action {
 		e = hop.Answered{Answered: machine.Answered{ID: ask.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, ask.Question)}}
 	}
 	x.misused = true
-	return hop.Reply{Reply: broken(errors.New("nethttp: the scheme asked more than 64 questions in a row"))}
+	return hop.Reply{Reply: broken(fmt.Errorf("the scheme asked more than %d questions in a row", drive.MaxQuestions))}
 }
 
 // close ends the exchange.

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
-	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -99,21 +99,27 @@ type Authenticator struct {
 	door drive.Door
 }
 
-// NewAuthenticator returns an Authenticator. The error describes what is wrong with the
-// schemes, in which case it is a gss.Misuse, or with the certificates.
+// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what of the
+// configuration cannot work.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
-	if err := c.Certificate.Err(); err != nil {
+	if err := cmp.Or(
+		c.Certificate.Err(),
+		drive.NotNegative("nethttp", "ServerConfig.MaxDrain", c.MaxDrain),
+		drive.NotNegative("nethttp", "ServerConfig.DrainTime", c.DrainTime),
+		drive.NotNegative("nethttp", "ServerConfig.MaxBody", c.MaxBody),
+		c.Limits.Check("nethttp", "ServerConfig.Limits"),
+	); err != nil {
 		return nil, err
 	}
 	door, err := drive.NewDoor(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxDrain <= 0 {
+	if c.MaxDrain == 0 {
 		c.MaxDrain = DefaultMaxDrain
 	}
 	c.DrainTime = drainTime(c.DrainTime, c.Limits)
-	if c.MaxBody <= 0 {
+	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
 	return &Authenticator{&c, door}, nil
@@ -296,13 +302,9 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 	http.Error(w, drive.ReplyText(act, http.StatusText(act.Status)), act.Status)
 }
 
-// deny refuses a request after a bug in the machine, which is the only case to call it.
-func (x *serverExchange) deny(err error) {
-	f := gss.Fault{Code: gss.Unexpected, Detail: "nethttp: internal error: the machine returned no action that a server can perform"}
-	if err != nil {
-		f.Detail = err.Error()
-	}
-	x.result.Status, x.result.Fault = http.StatusInternalServerError, f
+// deny is for what cannot happen, and opens nothing if it does.
+func (x *exchange) deny(err error) {
+	x.result.Status, x.result.Fault = http.StatusInternalServerError, drive.Defect("nethttp", err)
 	x.c.Reset()
 	x.w.Header().Set("Connection", "close")
 	withoutConnection(x.w.Header(), x.r)

@@ -24,10 +24,14 @@ func TestUnconfiguredMechanism(t *testing.T) {
 		}
 		return m
 	}
-	inside, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{made(ntlm.Config{Computer: "WWW"})}})
-	if err != nil {
-		t.Fatal(err)
+	over := func(c ntlm.Config) gss.Mechanism {
+		m, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{made(c)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
 	}
+	inside := over(ntlm.Config{Computer: "WWW"})
 	for name, test := range map[string]struct {
 		mech gss.Mechanism
 		want string
@@ -39,7 +43,12 @@ func TestUnconfiguredMechanism(t *testing.T) {
 		"a computer":                 {made(ntlm.Config{Computer: "WWW"}), ""},
 		"a computer, passed through": {made(ntlm.Config{Computer: "WWW", PassThrough: true}), ""},
 		"SPNEGO":                     {inside, ""},
+		"SPNEGO over no acceptor":    {over(ntlm.Config{}), "Negotiate could accept no client: spnego: Config.Mechanisms[0]: ntlm: this side is no acceptor"},
 	} {
+		traits := traits
+		if _, ok := test.mech.(spnego.Mechanism); ok {
+			traits, _ = scheme.TraitsOf(scheme.Negotiate)
+		}
 		for _, list := range [][]scheme.Server{
 			{scheme.NTLMServer(test.mech)},
 			{scheme.BasicServer("r", scheme.AskVerifier), scheme.NTLMServer(test.mech)},

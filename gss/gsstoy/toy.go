@@ -70,6 +70,17 @@ type Toy struct {
 	Secret   gss.Secret
 }
 
+// CheckInitiate implements [gss.Checker]: a toy has 1 to MaxLegs legs.
+func (t Toy) CheckInitiate() error {
+	if t.Legs == 0 || t.Legs > MaxLegs {
+		return gss.Misuse("toy: not configured, it has 1 to 3 legs")
+	}
+	return nil
+}
+
+// CheckAccept implements [gss.Checker].
+func (t Toy) CheckAccept() error { return t.CheckInitiate() }
+
 // Mech implements gss.Mechanism.
 func (t Toy) Mech() gss.Mech {
 	if t.OID == "" {

@@ -159,12 +159,12 @@ const maxLeaf = gss.MaxToken - 1024
 // outweighs NoCredentials.
 func gathered(f gss.Fault, mech gss.Mech, g gss.Fault) gss.Fault {
 	if f.IsZero() {
-		return gss.Fault{Code: g.Code, Detail: "spnego: no mechanism can begin: " + mech.String() + ": " + g.Error()}
+		return gss.Fault{Code: g.Code, Detail: "spnego: no mechanism can begin: " + mech.String() + ": " + g.String()}
 	}
 	if f.Code == gss.NoCredentials {
 		f.Code = g.Code
 	}
-	f.Detail += "; " + mech.String() + ": " + g.Error()
+	f.Detail += "; " + mech.String() + ": " + g.String()
 	return f
 }
 

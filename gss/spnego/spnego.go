@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
 // MaxMechanisms bounds the mechanisms of a [Mechanism].
@@ -59,23 +60,23 @@ type config struct {
 // New makes a mechanism. The error is a gss.Misuse and says what is wrong with the
 // configuration.
 func New(c Config) (Mechanism, error) {
-	if len(c.Mechanisms) == 0 || len(c.Mechanisms) > MaxMechanisms {
-		return Mechanism{}, gss.Misuse("spnego: Config.Mechanisms has none, or more than 8")
+	if n := len(c.Mechanisms); n == 0 || n > MaxMechanisms {
+		return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms has %d mechanisms; want 1 to %d", n, MaxMechanisms)
 	}
 	p := &config{Config: c}
 	p.Mechanisms = nil
 	var list [2 * MaxMechanisms]gss.Mech
 	offered := list[:0]
-	for _, m := range c.Mechanisms {
+	for i, m := range c.Mechanisms {
 		if m == nil || !compares(m) || !compares(m.Initiate(gss.Target{})) || !compares(m.Accept(gss.Target{})) {
-			return Mechanism{}, gss.Misuse("spnego: one of Config.Mechanisms is nil, or it or its contexts do not compare with ==")
+			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is nil, or it or its contexts do not compare with ==", i)
 		}
 		mech := m.Mech()
 		if mech == gss.SPNEGO || mech == gss.MSKerberos || mech == "" || len(mech) > MaxMech { // R4178-3.1-1
-			return Mechanism{}, gss.Misuse("spnego: one of Config.Mechanisms is SPNEGO itself, has no OID, or has that of MSKerberos (use Kerberos)")
+			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is SPNEGO itself, has no OID or one longer than %d bytes, or has that of MSKerberos (use Kerberos)", i, MaxMech)
 		}
 		if p.find(mech) >= 0 {
-			return Mechanism{}, gss.Misuse("spnego: a mechanism is in Config.Mechanisms twice")
+			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d], %v, is there twice; leave one out", i, mech)
 		}
 		p.mechs[p.n] = m
 		p.n++
@@ -93,6 +94,27 @@ func New(c Config) (Mechanism, error) {
 		Hints:     Hints{Present: true, Name: gss.TokenOf(HintName)},
 	}.Encode()
 	return Mechanism{p}, nil
+}
+
+// CheckInitiate implements [gss.Checker].
+func (m Mechanism) CheckInitiate() error { return m.check(gss.Checker.CheckInitiate) }
+
+// CheckAccept implements [gss.Checker]. An acceptor that cannot run one of its mechanisms
+// would offer it all the same, and then refuse the clients that choose it.
+func (m Mechanism) CheckAccept() error { return m.check(gss.Checker.CheckAccept) }
+
+func (m Mechanism) check(side func(gss.Checker) error) error {
+	if m.cfg == nil {
+		return misuse.Errorf("spnego", "the Mechanism is the zero one; make it with New")
+	}
+	for i, mech := range m.cfg.mechs[:m.cfg.n] {
+		if c, ok := mech.(gss.Checker); ok {
+			if err := side(c); err != nil {
+				return misuse.Errorf("spnego", "Config.Mechanisms[%d]: %s", i, misuse.Reason(err))
+			}
+		}
+	}
+	return nil
 }
 
 func compares(v any) bool { return v != nil && reflect.ValueOf(v).Comparable() }

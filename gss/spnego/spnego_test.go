@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 )
@@ -48,6 +49,33 @@ func TestNew(t *testing.T) {
 			t.Errorf("%d mechanisms: %v", len(v.mechs), err)
 		}
 	}
+	misusetest.Run(t, "spnego", func(c Config) error { _, err := New(c); return err }, []misusetest.Row[Config]{
+		{Field: "Mechanisms"},
+		{Field: "Mechanisms", Config: Config{Mechanisms: nine}},
+		{Field: "Mechanisms[1]", Config: Config{Mechanisms: []gss.Mechanism{kerberos(1), nil}}},
+		{Field: "Mechanisms[0]", Config: Config{Mechanisms: []gss.Mechanism{broken{}}}},
+		{Field: "Mechanisms[0]", Config: Config{Mechanisms: []gss.Mechanism{Mechanism{}}}},
+		{Field: "Mechanisms[1]", Config: over(kerberos(1), kerberos(2))},
+	}, map[string]string{"Fallback": "both work", "OwnOrder": "both work", "RefuseRaw": "both work", "TakeAPREQ": "both work"})
+	// A mechanism that cannot run on a side leaves SPNEGO unable to.
+	for _, v := range []struct {
+		mech             gss.Mechanism
+		initiate, accept string
+	}{
+		{mech(t, over(kerberos(1), ntlmToy(1))), "", ""},
+		{mech(t, Config{Mechanisms: []gss.Mechanism{kerberos(1), oneSided{ntlmToy(1), "", "no acceptor"}}}), "", "Config.Mechanisms[1]: no acceptor"},
+		{mech(t, Config{Mechanisms: []gss.Mechanism{oneSided{kerberos(1), "no initiator", ""}, ntlmToy(1)}}), "Config.Mechanisms[0]: no initiator", ""},
+		{Mechanism{}, "New", "New"},
+	} {
+		c := v.mech.(gss.Checker)
+		for want, err := range map[*string]error{&v.initiate: c.CheckInitiate(), &v.accept: c.CheckAccept()} {
+			if *want != "" && err != nil {
+				misusetest.Check(t, "spnego", *want, err)
+			} else if *want != "" || err != nil {
+				t.Errorf("%v: %v, want %q", v.mech, err, *want)
+			}
+		}
+	}
 	// The configuration is copied.
 	list := []gss.Mechanism{kerberos(1)}
 	m := mech(t, Config{Mechanisms: list})
@@ -61,6 +89,22 @@ func TestNew(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// oneSided is a mechanism that says of each side what is wrong with it.
+type oneSided struct {
+	gss.Mechanism
+	initiate, accept string
+}
+
+func misuseOf(s string) error {
+	if s == "" {
+		return nil
+	}
+	return gss.Misuse(s)
+}
+
+func (o oneSided) CheckInitiate() error { return misuseOf(o.initiate) }
+func (o oneSided) CheckAccept() error   { return misuseOf(o.accept) }
 
 // The zero Mechanism is dead, and gives nothing away.
 func TestZero(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
 
@@ -88,16 +89,25 @@ type account struct {
 }
 
 // New makes a KDC. Each realm has its ticket-granting service, and one for each realm that
-// trusts it. The error is a gss.Fault: a name that does not parse, or a type that cannot
-// be used here.
+// trusts it. The error is a [gss.Misuse]: no realm, a name that does not parse, or a type
+// that cannot be used here.
 func New(c Config) (*KDC, error) {
+	switch {
+	case len(c.Realms) == 0:
+		return nil, misuse.Errorf("kdctest", "Config.Realms is empty; want at least one realm")
+	case c.Lifetime < 0:
+		return nil, misuse.Errorf("kdctest", "Config.Lifetime is %d seconds; want more than 0, or 0 for ten hours", c.Lifetime)
+	}
 	k := &KDC{Config: c}
 	k.Realms = append([]Realm(nil), c.Realms...)
-	if k.Lifetime <= 0 {
+	if k.Lifetime == 0 {
 		k.Lifetime = 10 * 3600
 	}
 	for i := range k.Realms {
 		r := &k.Realms[i]
+		if r.Name == "" {
+			return nil, misuse.Errorf("kdctest", "Config.Realms[%d] has no name", i)
+		}
 		if len(r.Types) == 0 {
 			r.Types = []krb.EType{krb.AES256SHA1}
 		}
@@ -109,7 +119,7 @@ func New(c Config) (*KDC, error) {
 			a := account{Principal: p, realm: r}
 			var fault gss.Fault
 			if a.name, fault = krb.ParsePrincipal(p.Name, r.Name); !fault.IsZero() {
-				return nil, fault
+				return nil, misuse.Errorf("kdctest", "Config.Realms[%d], principal %q: %v", i, p.Name, fault)
 			}
 			types := p.Types
 			if len(types) == 0 {
@@ -122,7 +132,7 @@ func New(c Config) (*KDC, error) {
 				}
 				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), params)
 				if !fault.IsZero() {
-					return nil, fault
+					return nil, misuse.Errorf("kdctest", "Config.Realms[%d], principal %q: %v", i, p.Name, fault)
 				}
 				a.keys = append(a.keys, key)
 			}

@@ -110,7 +110,7 @@ func (n Name) MarshalBinary() ([]byte, error) {
 func (n *Name) UnmarshalBinary(b []byte) error {
 	bad := malformed("a name as bytes; expected what MarshalBinary writes")
 	if len(b) < 4 {
-		return bad
+		return bad.Err()
 	}
 	kind, text := int32(binary.BigEndian.Uint32(b)), string(b[4:])
 	if text == "" {
@@ -119,11 +119,11 @@ func (n *Name) UnmarshalBinary(b []byte) error {
 	}
 	components, ok := strings.CutSuffix(text, "\x00")
 	if !ok {
-		return bad
+		return bad.Err()
 	}
 	name := NameOf(kind, strings.Split(components, "\x00")...)
 	if name.IsZero() {
-		return bad
+		return bad.Err()
 	}
 	*n = name
 	return nil

@@ -262,7 +262,7 @@ func (o *getOptions) failure(err error) error {
 	if !ok || e.Err != nil || e.Fault.IsZero() { // the last: a proxy did not open a tunnel
 		return exit{exitTransport, err}
 	}
-	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault)
+	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault.Err())
 	if e.Tried != "" {
 		tried := e.Tried
 		if strings.Contains(e.Reasons, "; ") { // more than the Fault says

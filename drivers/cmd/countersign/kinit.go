@@ -77,10 +77,8 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	cred, err := (&kdc.Client{Config: conf}).Get(cmd.Context(), r)
-	if fault, ok := errors.AsType[gss.Fault](err); ok && fault.Code == gss.Unanswered {
-		return exit{exitTransport, err}
-	} else if err != nil {
-		return exit{exitAuth, err}
+	if err != nil {
+		return exit{exitOf(err), err}
 	}
 	if err := kdc.WriteCache(path, ccache.New(cred.Client, cred)); err != nil {
 		return exit{exitTransport, err}

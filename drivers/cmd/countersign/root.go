@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/countersign-auth/countersign/gss"
 )
 
 // The exit codes. 22 is curl's for a status of 400 or more.
@@ -17,6 +19,15 @@ const (
 	exitAuth      = 3 // authentication was refused or failed
 	exitStatus    = 22
 )
+
+// exitOf returns the exit code of an exchange that failed without an error of a connection:
+// that of a transport error if a question had no answer, since a KDC could not be reached.
+func exitOf(err error) int {
+	if errors.Is(err, gss.Unanswered) {
+		return exitTransport
+	}
+	return exitAuth
+}
 
 // exit is an error with the program's exit code. Without err the program prints no message
 // at its end, since the command has already reported the failure.

@@ -77,7 +77,7 @@ func TestVectors(t *testing.T) {
 	check("string-to-key", file.Password, 30, func(v vector) string {
 		k, fault := StringToKey(v.Type, gss.NewSecret(string(v.Password)), string(v.Salt), string(v.Params))
 		if !fault.IsZero() {
-			return fault.Error()
+			return fault.String()
 		}
 		return k.Reveal()
 	})

@@ -14,7 +14,7 @@ import (
 func (o *Options) kerberosInitiator() (gss.Mechanism, error) {
 	conf, fault := krb5conf.Parse(o.Krb5Conf, nil)
 	if !fault.IsZero() {
-		return nil, fault
+		return nil, fault.Err()
 	}
 	c := kerberos.Config{Realm: conf.DefaultRealm(), Realms: conf, AllowRC4: o.AllowRC4}
 	if o.Delegate {
