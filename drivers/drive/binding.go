@@ -33,7 +33,7 @@ type Certificates struct {
 // constructor that receives the Certificates.
 func Served(list ...tls.Certificate) Certificates {
 	if len(list) == 0 {
-		return Certificates{gss.Undefined(), misuse.Errorf("drive", "there is no certificate to bind to: list all those that the server shows")}
+		return Certificates{gss.Undefined(), misuse.Errorf("drive", "no certificate to bind to: list all certificates that the server shows")}
 	}
 	bindings := make([]gss.Binding, len(list))
 	for i, c := range list {
@@ -54,7 +54,7 @@ func ServedBy(c *tls.Config) Certificates {
 	case c == nil:
 		return Served()
 	case c.GetCertificate != nil || c.GetConfigForClient != nil: // BIND-3
-		return Certificates{gss.Undefined(), misuse.Errorf("drive", "which certificates a tls.Config with GetCertificate or GetConfigForClient shows cannot be known: use BindTLS, which notes it for each connection")}
+		return Certificates{gss.Undefined(), misuse.Errorf("drive", "the certificates of a tls.Config with GetCertificate or GetConfigForClient are not known in advance: use BindTLS, which records the one of each connection")}
 	}
 	return Served(allOf(c)...)
 }
@@ -231,11 +231,11 @@ func ChannelOf(c net.Conn) *Channel {
 // WrapSession and UnwrapSession of c are called as before. Set NextProtos on c, or on
 // the copy before it serves.
 //
-// The error is a gss.Misuse and says what is wrong with c: no certificates at all, or one that cannot
-// be read.
+// The error is a gss.Misuse and says what is wrong with c: it has no certificate, or an
+// invalid one.
 func BindTLS(c *tls.Config) (*tls.Config, error) {
 	if c == nil || len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
-		return nil, misuse.Errorf("drive", "BindTLS: the tls.Config has no certificate, and nothing to get one from; set Certificates or GetCertificate")
+		return nil, misuse.Errorf("drive", "BindTLS: the tls.Config has no certificate and no function that returns one; set Certificates or GetCertificate")
 	}
 	for i, own := range c.Certificates {
 		if err := readable(own); err != nil {

@@ -9,9 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Error says why an exchange ended without a response that may be used. It
-// unwraps to the error of its Fault, so that errors.Is finds the gss.Code and the gss.Class
-// of that, and to Err.
+// Error describes why an exchange ended without a usable response. It unwraps to the
+// error of its Fault, so that errors.Is finds its gss.Code and gss.Class, and to Err.
 type Error struct {
 	// Side is the side on which authentication failed.
 	Side gss.Side

@@ -63,7 +63,7 @@ func NotNegative[T int | int64 | time.Duration](pkg, field string, value T) erro
 	return nil
 }
 
-// WithDefaults returns l with a default in place of each field that is 0 or negative.
+// WithDefaults returns l with each field that is 0 or negative replaced by its default.
 func (l Limits) WithDefaults() Limits {
 	for _, d := range []struct {
 		at    *time.Duration

@@ -52,8 +52,7 @@ func NeedsConnection(schemes []scheme.Server) bool {
 	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && s.Traits().NeedsConnection() })
 }
 
-// Guest is the state of one connection, or of one request where there is no
-// connection to speak of.
+// Guest is the state of one connection, or of one request on a multiplexed connection.
 type Guest struct {
 	runner Runner[machine.Server]
 	fresh  machine.Server // in its initial state

@@ -95,7 +95,7 @@ type Transport struct {
 	client drive.Client[*conn]
 }
 
-// NewTransport makes a Transport. The error is a gss.Misuse and says what of the configuration cannot work.
+// NewTransport returns a Transport. The error is a gss.Misuse and says what in the configuration cannot work.
 func NewTransport(c ClientConfig) (*Transport, error) {
 	if err := cmp.Or(
 		drive.NotNegative("fasthttp", "ClientConfig.BufferBody", c.BufferBody),

@@ -90,6 +90,12 @@ func wantCurl(t *testing.T, url string, args ...string) {
 
 // docRuns are the runs of documented code.
 var docRuns = map[string]docRun{
+	"errors.md: In a program": {
+		before: `var err error = &nethttp.Error{Fault: gss.Fault{Code: gss.NoCredentials, Detail: "no source has any"}}`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantSaid(t, "log in first: no source has any\n", program("errors.md: In a program"))
+		},
+	},
 	"README.md: A client": {
 		before: `origin := os.Getenv("ORIGIN")`,
 		after: `if err != nil {

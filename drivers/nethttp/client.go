@@ -123,7 +123,7 @@ type Transport struct {
 	tunnels tunnels
 }
 
-// NewTransport makes a Transport. The error is a gss.Misuse and says what of the
+// NewTransport returns a Transport. The error is a gss.Misuse and says what in the
 // configuration cannot work.
 func NewTransport(c ClientConfig) (*Transport, error) {
 	if c.Base == nil {

@@ -132,7 +132,7 @@ type Proxy struct {
 	downstreams sync.Map // net.Conn → *downstream
 }
 
-// NewProxy makes a Proxy. The error is a gss.Misuse and says what of the configuration
+// NewProxy returns a Proxy. The error is a gss.Misuse and says what in the configuration
 // cannot work.
 func NewProxy(c ProxyConfig) (*Proxy, error) {
 	fresh, err := hop.NewFront(c.Proxy)
@@ -212,7 +212,7 @@ func isToken(s string) bool {
 	})
 }
 
-// CloseIdleConnections closes the upstream connections that nobody uses now.
+// CloseIdleConnections closes the upstream connections that no request is using.
 func (p *Proxy) CloseIdleConnections() { p.pool.idle.Close() }
 
 // ServeHTTP implements http.Handler.

@@ -99,7 +99,7 @@ type Authenticator struct {
 	door drive.Door
 }
 
-// NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what of the
+// NewAuthenticator returns an Authenticator. The error is a gss.Misuse and says what in the
 // configuration cannot work.
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err := cmp.Or(
@@ -302,8 +302,8 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 	http.Error(w, drive.ReplyText(act, http.StatusText(act.Status)), act.Status)
 }
 
-// deny is for what cannot happen, and opens nothing if it does.
-func (x *exchange) deny(err error) {
+// deny refuses a request after a bug in the machine, which is the only case to call it.
+func (x *serverExchange) deny(err error) {
 	x.result.Status, x.result.Fault = http.StatusInternalServerError, drive.Defect("nethttp", err)
 	x.c.Reset()
 	x.w.Header().Set("Connection", "close")
