@@ -118,7 +118,8 @@
 // A minor version may add fault codes, events, actions and questions, and fields to structs. A
 // driver that was written before them stays correct if it has a default for each:
 //
-//   - An action that it does not know it treats as [Fail], and closes the connection.
+//   - An action that it does not know it treats as [Fail]: the request ends with an error, at a
+//     server or proxy with status 500, and the connection is closed.
 //   - A question that it does not know it answers with [gss.Declined].
 //   - A fault code that it does not know is a failure like others.
 //   - An event that it does not know it need not send.
