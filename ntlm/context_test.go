@@ -9,7 +9,6 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/equalwork"
-	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"pgregory.net/rapid"
 )
@@ -382,115 +381,6 @@ func TestMisuse(t *testing.T) {
 			t.Errorf("%s: %v, state %v", row.name, err, out.State)
 		}
 	}
-}
-
-func TestTargets(t *testing.T) {
-	for _, row := range []struct {
-		host, service string
-		targets       []string
-		require       bool
-		want          gss.Code
-	}{
-		{"www.example", "HTTP", nil, false, gss.NoFault},
-		{"www.example", "HTTP", []string{"HTTP/www.example"}, true, gss.NoFault},
-		{"www.example", "HTTP", []string{"host/x", "http/WWW.Example"}, true, gss.NoFault},
-		{"www.example:8080", "HTTP", []string{"HTTP/www.example"}, true, gss.NoFault}, // Chromium adds the port
-		{"www.example:80x", "HTTP", []string{"HTTP/www.example"}, true, gss.WrongResource},
-		{"evil.example", "HTTP", []string{"HTTP/www.example"}, false, gss.WrongResource},
-		{"www.example", "cifs", []string{"HTTP/www.example"}, false, gss.WrongResource},
-		{"", "HTTP", []string{"HTTP/www.example"}, false, gss.NoFault},
-		{"", "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
-		{strings.Repeat("h", MaxName), "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
-	} {
-		c := acceptorConfig
-		c.Targets, c.RequireTarget = row.targets, row.require
-		w := newWorld(t, Config{}, c)
-		w.clientTarget.Host, w.clientTarget.Service = row.host, row.service
-		if _, a := w.run(); a.Fault.Code != row.want {
-			t.Errorf("%+v: %v", row, a.Fault)
-		}
-	}
-	// A name from a source that the client does not trust counts as none.
-	cfg := mechanism(t, Config{Computer: "WWW", Targets: []string{"HTTP/www.example"}, RequireTarget: true}).cfg
-	pairs, _ := ParseAVPairs("\x06\x00\x04\x00\x04\x00\x00\x00" + string(appendAVText(nil, AVTargetName, "HTTP/www.example")) + "\x00\x00\x00\x00")
-	p := proof{v2: true, response: Response{Pairs: pairs}}
-	if fault := cfg.judgeTarget(&p); fault.Code != gss.NotPermitted {
-		t.Error(fault)
-	}
-}
-
-func TestSkew(t *testing.T) {
-	const hour = 3_600_000_000_000
-	for _, row := range []struct {
-		off  int64
-		want gss.Code
-	}{{0, gss.NoFault}, {hour - 1e9, gss.NoFault}, {-hour + 1e9, gss.NoFault}, {hour + 1e9, gss.ClockSkew}, {-hour - 1e9, gss.ClockSkew}} {
-		c := acceptorConfig
-		c.MaxSkew = hour
-		w := newWorld(t, Config{}, c)
-		w.hello = gss.TokenOf(string(Negotiate{Flags: plainUnicode}.Append(nil)))
-		a := w.accept()
-		w.now += row.off
-		token, _ := w.plain(w.challenge.Bytes(), plainUnicode, nil) // a client that sends its own time
-		w.now -= row.off
-		w.token = gss.TokenOf(token)
-		if r := w.judge(a.Context); r.Fault.Code != row.want {
-			t.Errorf("off by %d: %v", row.off, r.Fault)
-		}
-	}
-}
-
-func TestConfig(t *testing.T) {
-	tooLong := strings.Repeat("w", maxServerName+1)
-	misusetest.Run(t, "ntlm", func(c Config) error { _, err := New(c); return err }, []misusetest.Row[Config]{
-		{Field: "Level", Config: Config{Level: levels}},
-		{Field: "ChannelBinding", Config: Config{ChannelBinding: gss.Require + 1}},
-		{Field: "MaxSkew", Config: Config{MaxSkew: -1}},
-		{Field: "Workstation", Config: Config{Workstation: tooLong}},
-		{Field: "Computer", Config: Config{Computer: tooLong}},
-		{Field: "Domain", Config: Config{Computer: "C", Domain: tooLong}},
-		{Field: "DNSComputer", Config: Config{Computer: "C", DNSComputer: tooLong}},
-		{Field: "DNSDomain", Config: Config{Computer: "C", DNSDomain: tooLong}},
-		{Field: "DNSTree", Config: Config{Computer: "C", DNSTree: tooLong}},
-		{Field: "Targets[0]", Config: Config{Computer: "C", Targets: []string{""}}},
-		{Field: "Targets[1]", Config: Config{Computer: "C", Targets: []string{"HTTP/a", "b"}}},
-		{Field: "Targets[0]", Config: Config{Computer: "C", Targets: []string{"/a"}}},
-		{Field: "Targets[0]", Config: Config{Computer: "C", Targets: []string{"HTTP/"}}},
-	}, map[string]string{
-		"RequireMIC": "both work", "Require128": "both work", "SingleHost": "40 bytes of any kind", "Version": "for debugging only",
-		"RequireTarget": "both work, also without Targets", "PassThrough": "both work", "AllowAnonymous": "both work",
-		"AllowEmptyPassword": "both work", "AllowUnechoed": "both work",
-	})
-	if err := mechanism(t, Config{}).CheckInitiate(); err != nil {
-		t.Errorf("the zero Config is no initiator: %v", err)
-	}
-	if err := mechanism(t, Config{Computer: "C"}).CheckAccept(); err != nil {
-		t.Errorf("with a Computer there is no acceptor: %v", err)
-	}
-	misusetest.Check(t, "ntlm", "Config.Computer", mechanism(t, Config{Domain: "D"}).CheckAccept())
-	misusetest.Check(t, "ntlm", "New", Mechanism{}.CheckInitiate())
-	misusetest.Check(t, "ntlm", "New", Mechanism{}.CheckAccept())
-	// A slice of the caller's does not reach into the mechanism.
-	targets := []string{"HTTP/a"}
-	m := mechanism(t, Config{Computer: "C", Targets: targets})
-	targets[0] = "HTTP/b"
-	if !m.cfg.means("HTTP/a") || m.cfg.means("HTTP/b") {
-		t.Error("the configuration changed under the mechanism")
-	}
-	traits := m.Traits()
-	if m.Mech() != gss.NTLM || traits != (gss.Traits{ConnectionBound: true, Integrity: true, MaxLegs: 2}) {
-		t.Errorf("%+v", traits)
-	}
-	// The longest names still make challenges that we take ourselves.
-	long := strings.Repeat("ä", 127)
-	w := newWorld(t, Config{}, Config{Computer: long, Domain: long, DNSComputer: long, DNSDomain: long, DNSTree: long})
-	if _, a := w.run(); a.State != gss.Complete {
-		t.Error(a.Fault)
-	}
-	// And names too long for a message are no panic.
-	w.login = gss.Password{User: strings.Repeat("u", 4000), Password: gss.NewSecret(userPassword)}
-	c, _ := w.run()
-	refused(t, c, gss.TooMany)
 }
 
 // prop: with a MIC no flipped bit of any message lets a client in.

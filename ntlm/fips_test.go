@@ -49,7 +49,7 @@ func TestInFIPSOnly(t *testing.T) {
 	}
 	_, fault := HashOf(gss.NewSecret("password"))
 	barred("a hash", fault.Err())
-	_, fault = NewSession(sessionFlags, specExported, true)
+	_, fault = NewSession(uint32(sessionFlags), specExported, true)
 	barred("a session", fault.Err())
 	// Messages can still be read.
 	if _, fault := ntlmssp.ParseAuthenticate(unhex(t, windowsAuthenticate)); !fault.IsZero() {

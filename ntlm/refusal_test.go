@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -364,12 +365,35 @@ func TestSkew(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, c := range []Config{{Level: levels}, {ChannelBinding: gss.Require + 1}, {MaxSkew: -1}, {Workstation: strings.Repeat("w", 256)}, {Computer: "C", DNSTree: strings.Repeat("w", 256)}} {
-		_, err := New(c)
-		if f, ok := err.(gss.Fault); !ok || f.Code != gss.NotPermitted {
-			t.Errorf("%+v: %v", c, err)
-		}
+	tooLong := strings.Repeat("w", maxServerName+1)
+	misusetest.Run(t, "ntlm", func(c Config) error { _, err := New(c); return err }, []misusetest.Row[Config]{
+		{Field: "Level", Config: Config{Level: levels}},
+		{Field: "ChannelBinding", Config: Config{ChannelBinding: gss.Require + 1}},
+		{Field: "MaxSkew", Config: Config{MaxSkew: -1}},
+		{Field: "Workstation", Config: Config{Workstation: tooLong}},
+		{Field: "Computer", Config: Config{Computer: tooLong}},
+		{Field: "Domain", Config: Config{Computer: "C", Domain: tooLong}},
+		{Field: "DNSComputer", Config: Config{Computer: "C", DNSComputer: tooLong}},
+		{Field: "DNSDomain", Config: Config{Computer: "C", DNSDomain: tooLong}},
+		{Field: "DNSTree", Config: Config{Computer: "C", DNSTree: tooLong}},
+		{Field: "Targets[0]", Config: Config{Computer: "C", Targets: []string{""}}},
+		{Field: "Targets[1]", Config: Config{Computer: "C", Targets: []string{"HTTP/a", "b"}}},
+		{Field: "Targets[0]", Config: Config{Computer: "C", Targets: []string{"/a"}}},
+		{Field: "Targets[0]", Config: Config{Computer: "C", Targets: []string{"HTTP/"}}},
+	}, map[string]string{
+		"RequireMIC": "both work", "Require128": "both work", "SingleHost": "40 bytes of any kind", "Version": "for debugging only",
+		"RequireTarget": "both work, also without Targets", "PassThrough": "both work", "AllowAnonymous": "both work",
+		"AllowEmptyPassword": "both work", "AllowUnechoed": "both work",
+	})
+	if err := mechanism(t, Config{}).CheckInitiate(); err != nil {
+		t.Errorf("the zero Config is no initiator: %v", err)
 	}
+	if err := mechanism(t, Config{Computer: "C"}).CheckAccept(); err != nil {
+		t.Errorf("with a Computer there is no acceptor: %v", err)
+	}
+	misusetest.Check(t, "ntlm", "Config.Computer", mechanism(t, Config{Domain: "D"}).CheckAccept())
+	misusetest.Check(t, "ntlm", "New", Mechanism{}.CheckInitiate())
+	misusetest.Check(t, "ntlm", "New", Mechanism{}.CheckAccept())
 	// A slice of the caller's does not reach into the mechanism.
 	targets := []string{"HTTP/a"}
 	m := mechanism(t, Config{Computer: "C", Targets: targets})

@@ -45,18 +45,18 @@ func TestUnconfiguredMechanism(t *testing.T) {
 		"SPNEGO":                     {inside, ""},
 		"SPNEGO over no acceptor":    {over(ntlm.Config{}), "Negotiate could accept no client: spnego: Config.Mechanisms[0]: ntlm: this side is no acceptor"},
 	} {
-		traits := traits
+		server := scheme.NTLMServer
 		if _, ok := test.mech.(spnego.Mechanism); ok {
-			traits, _ = scheme.TraitsOf(scheme.Negotiate)
+			server = scheme.NegotiateServer
 		}
 		for _, list := range [][]scheme.Server{
-			{scheme.NTLMServer(test.mech)},
-			{scheme.BasicServer("r", scheme.AskVerifier), scheme.NTLMServer(test.mech)},
+			{server(test.mech)},
+			{scheme.BasicServer("r", scheme.AskVerifier), server(test.mech)},
 		} {
 			conf := machine.ServerConfig{Schemes: list}
-			_, server := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: conf})
+			_, origin := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: conf})
 			_, proxy := nethttp.NewProxy(nethttp.ProxyConfig{Proxy: machine.ProxyConfig{Auth: conf}})
-			for what, err := range map[string]error{"server": server, "proxy": proxy} {
+			for what, err := range map[string]error{"server": origin, "proxy": proxy} {
 				if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 					t.Errorf("%s, %s: %v, want %q", what, name, err, test.want)
 				}
