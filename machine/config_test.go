@@ -35,7 +35,6 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(traitsOf(t, scheme.Digest), toy))},
 		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(ntlm, kerberos))},
 		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(ntlm, spnego))},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(nego2, kerberos))},
 		{Field: "Schemes", Config: clients(make([]scheme.Client, scheme.MaxSchemes+1)...)},
 		{Field: "ProxySchemes[0]", Config: ClientConfig{ProxySchemes: []scheme.Client{nil}}},
 		{Field: "ProxySchemes[1]", Config: ClientConfig{ProxySchemes: []scheme.Client{basic, basic}}},

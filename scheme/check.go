@@ -87,8 +87,6 @@ func checkMechanism(t Traits, m gss.Mechanism) error {
 		return gss.Misuse(t.Name + " has parameters, and no mechanism's tokens; use the package of that scheme")
 	case t.Name == NTLM && (m.Mech() == gss.SPNEGO || m.Mech() == gss.Kerberos):
 		return gss.Misuse("NTLM carries bare NTLM messages, and the mechanism is " + m.Mech().String() + "; use package ntlm, or the scheme Negotiate")
-	case t.First == FirstToken && (m.Mech() == gss.NTLM || m.Mech() == gss.Kerberos):
-		return gss.Misuse(t.Name + " begins with a token of the server, which " + m.Mech().String() + " does not have; use SPNEGO around it")
 	}
 	return nil
 }

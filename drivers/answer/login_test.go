@@ -101,6 +101,12 @@ func TestParseName(t *testing.T) {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 		s, err := answer.For("https://x", name, "p")
+		if name == "" {
+			if err == nil {
+				t.Error("a login without a name is no error")
+			}
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func TestServeNTLMUsage(t *testing.T) {
 		{[]string{"--scheme", "ntlm", "--ntlm-level", "v3"}, "no NTLM level"},
 		{[]string{"--scheme", "digest", "--nthash", cert}, "--nthash needs ntlm"},
 		{[]string{"--scheme", "ntlm", "--nthash", cert}, "line 1"},
-		{[]string{"--scheme", "ntlm", "--domain", strings.Repeat("D", 256)}, "longer than"},
+		{[]string{"--scheme", "ntlm", "--domain", strings.Repeat("D", 256)}, "want up to 255"},
 		{[]string{"--scheme", "ntlm", "--user", "ALICE:other"}, "twice"},
 	} {
 		call(t, "", append([]string{"serve", "--addr", "127.0.0.1:0", "--user", "alice:secret"}, test.args...)...).want(t, exitUsage, "", test.says)

@@ -29,7 +29,7 @@ func TestOptions(t *testing.T) {
 		{Options{Schemes: []string{"negotiate"}}, "computer name"},
 		{Options{Schemes: []string{"ntlm"}, Computer: "C", NTLMLevel: "v3"}, "no NTLM level"},
 		{Options{Schemes: []string{"ntlm"}, Computer: "C", ChannelBinding: "maybe"}, "no channel binding"},
-		{Options{Schemes: []string{"ntlm"}, Computer: strings.Repeat("C", 256)}, "longer than"},
+		{Options{Schemes: []string{"ntlm"}, Computer: strings.Repeat("C", 256)}, "want up to 255"},
 		{Options{Realm: "r", Schemes: []string{"BASIC"}}, "Basic"},
 		{Options{Realm: "r", Schemes: []string{"digest"}, Algorithms: []string{"md5-SESS"}, QOPs: []string{"auth-int"}, Tolerances: Tolerances()}, "Digest"},
 		{Options{Realm: "r", Schemes: []string{"digest"}, StrictURI: true}, "Digest"},
@@ -38,7 +38,7 @@ func TestOptions(t *testing.T) {
 		{Options{Realm: "r", Computer: "C", Algorithms: []string{"x"}}, "no Digest algorithm"},
 		{Options{Realm: "r", Computer: "C", QOPs: []string{"x"}}, "no Digest qop"},
 		{Options{Realm: "r", Computer: "C", Tolerances: []string{"x"}}, "no Digest tolerance"},
-		{Options{Computer: "C"}, "realm"},
+		{Options{Computer: "C"}, "Realm is empty"},
 	} {
 		servers, err := test.o.Servers(key)
 		var names []string
