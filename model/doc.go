@@ -26,4 +26,22 @@
 // into a machine.
 //
 // Exploring is single-threaded; different worlds can be explored side by side.
+//
+// # Its files, from the bottom up
+//
+//   - check.go, explore.go, eventually.go, store.go, intern.go: the explorer, which knows
+//     nothing of authentication
+//   - schemes.go, packets.go, observed.go, tokens.go, toy.go, setup.go, tricks.go: the
+//     vocabulary of worlds, and what the network may do to a message
+//   - pedant.go, lax.go, digesttoy.go, digest.go, kerberos.go, toys.go, answers.go: the
+//     schemes of worlds, and what drivers answer
+//   - nodes.go, client_node.go, server_node.go, proxy_node.go, hostile.go: the machines with
+//     the drivers around them
+//   - history_client.go, history_acceptor.go: what was observable on a connection
+//   - property.go, judging.go, property_*.go, properties.go: the properties, by the chapters
+//     of docs/requirements.md; the name of each is to be found by grep
+//   - system.go, system_*.go: the composed world and its transitions
+//   - scenario.go, orders.go, worlds_*.go, worlds.go, mechanism_worlds.go, spnego.go: the
+//     worlds by name
+//   - story.go: a path in words
 package model

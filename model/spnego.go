@@ -304,7 +304,7 @@ func each(f func(b *bargain, side int, p party) Verdict) func(*bargain, party, p
 var bargainProperties = []bargainProperty{
 	{
 		Name: "DowngradeDetected",
-		Says: "Nobody is complete with a mechanism that he likes less than the one that the two agree upon when they are left alone.",
+		Says: "No side is complete with a mechanism that it likes less than the one that the two agree upon without an attacker.",
 		Rows: rows("HTA-13"),
 		judge: each(func(b *bargain, side int, p party) Verdict {
 			if p.out != gss.Complete {
@@ -316,7 +316,7 @@ var bargainProperties = []bargainProperty{
 	},
 	{
 		Name: "MICBeforeComplete",
-		Says: "Nobody is complete with another mechanism than the one that he likes best without having had a mechListMIC.",
+		Says: "No side is complete with another mechanism than its favourite without having had a mechListMIC.",
 		Rows: rows("R4178-5-2 R4178-5-3"),
 		judge: each(func(b *bargain, side int, p party) Verdict {
 			if p.out != gss.Complete || p.ctx.Info().Mech == b.n.best[side] {
@@ -338,7 +338,7 @@ var bargainProperties = []bargainProperty{
 	},
 	{
 		Name: "NoSessionBeforeComplete",
-		Says: "Messages are protected by who is complete, and by nobody else.",
+		Says: "A side protects messages once it is complete, and not before.",
 		Rows: rows("R4178-3.1-2"),
 		judge: each(func(_ *bargain, _ int, p party) Verdict {
 			_, ok := p.ctx.Session()
@@ -347,7 +347,7 @@ var bargainProperties = []bargainProperty{
 	},
 	{
 		Name: "TypedRefusal",
-		Says: "Whoever fails says why, and says nothing of a peer.",
+		Says: "A side that fails says why, and repeats nothing of what its peer sent.",
 		Rows: rows("HTA-2"),
 		judge: each(func(_ *bargain, _ int, p party) Verdict {
 			if p.out != gss.Failed {
@@ -358,7 +358,7 @@ var bargainProperties = []bargainProperty{
 	},
 	{
 		Name: "BothComplete", Kind: Sometimes,
-		Says: "The two come to an end that both are content with.",
+		Says: "The two sides complete with each other.",
 		Rows: rows("R4178-3.1-3"),
 		judge: func(_ *bargain, i, a party) Verdict {
 			return sometimes(i.out == gss.Complete && a.out == gss.Complete)

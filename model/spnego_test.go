@@ -29,7 +29,7 @@ func TestNegotiations(t *testing.T) {
 			for i, o := range r.Outcomes {
 				counts[i] += o.Count
 				if o.Status == Fell || o.Status == Unfinished || o.Status == Vacuous && o.Check.Kind == Sometimes {
-					t.Errorf("%s %v: %s %v: %s\n%s", n.Name, size, o.Check.Name, o.Status, bargainProperties[i].Says, b.story(o.Path))
+					t.Errorf("negotiation %s %v: property %s %v, want: %s\nThis happened:\n%s", n.Name, size, o.Check.Name, o.Status, bargainProperties[i].Says, b.story(o.Path))
 				}
 			}
 			fmt.Fprintf(&got, "%s %v: %d states, %d transitions, depth %d\n", n.Name, size, r.States, r.Transitions, r.Depth)

@@ -70,7 +70,7 @@ func TestWorlds(t *testing.T) {
 				}
 				for i, o := range r.Outcomes {
 					if o.Status == Fell || o.Status == Unfinished {
-						t.Errorf("%s %v: %s\n%s", o.Check.Name, o.Status, all[i].Says, r.Story(o.Path).Text())
+						t.Errorf("property %s %v, want: %s\nThis happened:\n%s", o.Check.Name, o.Status, all[i].Says, r.Story(o.Path).Text())
 					}
 				}
 				states += r.States
@@ -82,7 +82,7 @@ func TestWorlds(t *testing.T) {
 				if *update {
 					golden[name] = got
 				} else if golden[name] != got {
-					t.Errorf("%s, the golden file has %q", got, golden[name])
+					t.Errorf("the world has %s, want %s as in the golden file", got, golden[name])
 				}
 			})
 		}
@@ -156,7 +156,7 @@ func TestProperties(t *testing.T) {
 			}
 		}
 		if p.Says == "" || len(p.Rows) == 0 || judges == 0 || p.state != nil && judges > 1 {
-			t.Errorf("property %d, %q, is not complete", i, p.Name)
+			t.Errorf("property %d, %q, has %d judgements, %d rows and says %q; want one judgement of states or some of steps, a row and a claim", i, p.Name, judges, len(p.Rows), p.Says)
 		}
 	}
 	slices.Sort(names)

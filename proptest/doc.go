@@ -10,10 +10,13 @@
 // mechanism with passwords. Set Peer and Secrets, so that the kit can look for the
 // name and for what must not show, and Stranger or StrangerAnswers, so that it can
 // check that it is refused. Then call [Mechanism] in a test of its own, and give
-// [MechanismProperty] to a fuzz target:
+// [MechanismProperty] to a fuzz target, by rapid.MakeFuzz:
 //
-//	func TestKit(t *testing.T) { proptest.Mechanism(t, pair) }
-//	func FuzzKit(f *testing.F) { f.Fuzz(rapid.MakeFuzz(proptest.MechanismProperty(pair))) }
+//	func TestKit(t *testing.T) {
+//		proptest.Mechanism(t, func() proptest.Pair {
+//			return proptest.Pair{Initiator: client, Acceptor: server, Target: target, Answers: answers}
+//		})
+//	}
 //
 // What a protocol does not have, it is not asked for: say so in the pair
 // ([Weakness], Pair.Binding, Pair.Opens).
