@@ -44,7 +44,7 @@ type ClientConfig struct {
 }
 
 // Client is a [scheme.Client] for Digest. It may be shared. The zero Client is
-// dead: it answers no challenge.
+// not usable: it answers no challenge.
 type Client struct{ c *client }
 
 type client struct {

@@ -120,7 +120,8 @@ const (
 	pacRequests
 )
 
-// Mechanism is Kerberos as a gss.Mechanism. The zero Mechanism is dead.
+// Mechanism is Kerberos as a gss.Mechanism. The zero Mechanism is not usable; its
+// contexts fail.
 type Mechanism struct{ cfg *config }
 
 // config is a validated Config. It is read-only after New.

@@ -12,11 +12,11 @@ import (
 )
 
 // seeking is an initiator on its way to a ticket. Its stages follow one another, and
-// each that has nothing to do is passed over:
+// those that are not needed are skipped:
 //
-//	the service's ticket, of the cache or the store
-//	a ticket-granting ticket, of the cache or the store, or from the KDC, which then is kept
-//	the service's ticket from KDCs, which then is kept
+//	the service's ticket from the cache or the store
+//	a TGT from the cache, the store or the KDC; one from the KDC is stored
+//	the service's ticket from KDCs, which is then stored
 //	a forwarded ticket-granting ticket, to delegate
 type seeking struct {
 	pending

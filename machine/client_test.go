@@ -259,7 +259,7 @@ func asked(acts Actions) bool { _, ok := acts.At(0).(Ask); return ok }
 // prop:k_leg_mechanism (R4559-5-6): a handshake of k legs ends after k legs, with and
 // without a final token, each leg on the same connection (HTA-5) and with the
 // challenge's token in the mechanism (N2HT-2.2.3-3).
-func TestKLegs(t *testing.T) {
+func TestMaxLegs(t *testing.T) {
 	for k := 1; k <= gsstoy.MaxLegs; k++ {
 		for _, final := range []string{"", ",final"} {
 			for _, name := range []string{"Negotiate", "Nego2"} {

@@ -99,7 +99,7 @@ func TestKeptIdentityEnds(t *testing.T) {
 
 // HTA-20: a request without credentials, and any that is refused, leaves nothing
 // behind. HTA-14, HTA-8: no random talk is accepted but one that proves the secret.
-func TestNothingLeftBehind(t *testing.T) {
+func TestRefusalLeavesNoState(t *testing.T) {
 	r := newRig(t)
 	fresh := serverOf(r, "NTLM Nego2:legs=2 Negotiate:legs=2 Basic")
 	rapid.Check(t, func(rt *rapid.T) {
@@ -143,7 +143,7 @@ func TestNothingLeftBehind(t *testing.T) {
 }
 
 // Identity and anonymity are told apart, also if a scheme omits the client's name.
-func TestNobody(t *testing.T) {
+func TestAnonymousOptional(t *testing.T) {
 	r := newRig(t)
 	s := serverOf(r, "Basic", func(c *ServerConfig) { c.Optional = true })
 	_, acts := must(r, s, receivedText(""))

@@ -31,7 +31,7 @@ func failWith(fault gss.Fault) (gss.Context, gss.Output, error) {
 	return failed{fault}, gss.Output{Fault: fault}, nil
 }
 
-// dead returns the fault of a context that no New made.
+// dead returns the fault of a context that was not made by New.
 func dead() gss.Fault {
 	return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: not configured, use New"}
 }

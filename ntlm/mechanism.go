@@ -97,7 +97,8 @@ type Version struct {
 	Revision     uint8 // of NTLM; 15 everywhere
 }
 
-// Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is dead.
+// Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is not usable; its
+// contexts fail.
 type Mechanism struct{ cfg *config }
 
 // config is a validated Config. It is read-only after New.

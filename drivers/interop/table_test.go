@@ -176,12 +176,12 @@ func (tb *table) run(t *testing.T, c cell, run func(t *testing.T)) {
 const preface = `# Interoperability
 
 Every driver of this module runs with every peer below, in each scheme that both know: a request
-without content and one with 64 KB, over real connections. A mark means that both ended well, in
-the right name. The peers are the versions of Debian 12, none of which anybody here wrote.
+without content and one with 64 KB, over real connections. A check mark means that both requests
+succeeded under the expected identity. The peers are Debian 12 packages.
 
-This page is written by the run (go generate in drivers/interop), and a run that gives another one
-fails. What else is asked of the peers, refusals, bindings, stale nonces, proofs, delegation,
-directories and KDCs, is in the other tests of that directory.
+This page is written by the run (go generate in drivers/interop), and a run with another result fails.
+Other tests in that directory cover refusals, bindings, stale nonces, proofs, delegation, directories
+and KDCs.
 `
 
 var notes = map[string]string{

@@ -1,5 +1,5 @@
-// Package kdc provides sources of answers for Kerberos: KDCs, keytabs, credential caches
-// and a replay memory. They answer the questions of packages kerberos and ticket.
+// Package kdc provides answer.Sources for Kerberos: KDC exchanges, keytabs, credential
+// caches and a replay cache. They answer the questions of packages kerberos and ticket.
 //
 //	question                        answered by
 //	gss.NeedExchange{"kdc"}         [Client]: UDP, TCP, HTTPS (MS-KKDCP)

@@ -21,8 +21,8 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 )
 
-// ReadConfig reads krb5.conf: the files that KRB5_CONFIG names, or /etc/krb5.conf; what does
-// not exist is passed over. name, if not "", is read in their place, and must exist.
+// ReadConfig reads krb5.conf: the files that KRB5_CONFIG names, or /etc/krb5.conf; missing
+// files are skipped. name, if not "", is read in their place, and must exist.
 func ReadConfig(name string) (*krb5conf.Config, error) {
 	names := []string{name}
 	if name == "" {

@@ -189,7 +189,7 @@ func TestClient(t *testing.T) {
 		{"by UDP", "", nil, nil, nil, 0, "udp udp"},
 		{"by TCP", "udp_preference_limit = 1", nil, nil, nil, 0, "tcp tcp"},
 		{"too big for a datagram", "", nil, func([]byte) []byte { return tooBigError() }, nil, 0, "udp tcp udp tcp"},
-		{"the first KDC is dead", "", []string{dead}, nil, nil, 0, "udp udp"},
+		{"the first KDC does not respond", "", []string{dead}, nil, nil, 0, "udp udp"},
 		{"by TCP alone", "", []string{"tcp/"}, nil, nil, 0, "tcp tcp"},
 		{"by UDP alone", "udp_preference_limit = 1", []string{"udp/"}, nil, nil, 0, "udp udp"},
 		{"a silent one", "", nil, func([]byte) []byte { return nil }, nil, 0, "udp tcp udp tcp"},

@@ -75,7 +75,7 @@ func (c acceptor) negotiate(env gss.Env, token string) (gss.Context, gss.Output,
 	}
 	next := accepting{leaf: c.cfg.mechs[i].Accept(c.target), oid: strings.Clone(oid)}
 	next.mics.list = strings.Clone(m.MechTypes.DER())
-	// R4178-3.2-1: not the favourite of both sides.
+	// R4178-3.2-1: not the preferred mechanism of both sides.
 	next.requested = place > 0 || i > 0 && (c.cfg.OwnOrder || !c.cfg.Fallback)
 	if place > 0 || m.MechToken.Bytes() == "" { // its token, if any, is for another mechanism
 		return next.send(Resp{})

@@ -45,7 +45,7 @@ type Config struct {
 }
 
 // Mechanism is SPNEGO over other mechanisms, as a gss.Mechanism. The zero
-// Mechanism is dead.
+// Mechanism is not usable; its contexts fail.
 type Mechanism struct{ cfg *config }
 
 // config is a validated Config. It is read-only after New.
@@ -158,9 +158,9 @@ func (c *config) find(m gss.Mech) int {
 // Mech implements gss.Mechanism.
 func (m Mechanism) Mech() gss.Mech { return gss.SPNEGO }
 
-// Traits implements gss.Mechanism. They are the largest of all mechanisms': what
-// one of them can do may come about. A context's Info has those of the one that
-// was agreed upon.
+// Traits implements gss.Mechanism. It returns the union of the mechanisms' traits,
+// since any of them may be negotiated. A context's Info has those of the negotiated
+// mechanism.
 func (m Mechanism) Traits() gss.Traits {
 	if m.cfg == nil {
 		return gss.Traits{}

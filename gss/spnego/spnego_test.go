@@ -106,7 +106,7 @@ func misuseOf(s string) error {
 func (o oneSided) CheckInitiate() error { return misuseOf(o.initiate) }
 func (o oneSided) CheckAccept() error   { return misuseOf(o.accept) }
 
-// The zero Mechanism is dead, and gives nothing away.
+// The contexts of the zero Mechanism fail, and reveal nothing.
 func TestZero(t *testing.T) {
 	var m Mechanism
 	if m.Traits() != (gss.Traits{}) {

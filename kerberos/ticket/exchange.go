@@ -13,7 +13,7 @@ import (
 )
 
 // Exchange is a conversation with KDCs as an immutable comparable value. The zero
-// Exchange is dead.
+// Exchange is not usable; it fails.
 type Exchange struct {
 	phase  phase
 	req    Request

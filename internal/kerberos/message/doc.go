@@ -1,5 +1,4 @@
-// Package message encodes and decodes the messages of Kerberos (RFC 4120 section 5), in
-// DER.
+// Package message encodes and decodes Kerberos messages (RFC 4120 section 5) in DER.
 //
 // Every message is a comparable value: lists stay text that was looked through once and
 // is read by an iterator. Each has a Parse function that is total and bounded, with a

@@ -13,7 +13,7 @@ import (
 // The other sections of the working notes.
 
 // Section 1.
-func TestNotes1OIDs(t *testing.T) {
+func TestMechanismOIDs(t *testing.T) {
 	for mech, der := range map[gss.Mech]string{
 		gss.SPNEGO: "06062b0601050502", gss.Kerberos: "06092a864886f712010202", gss.MSKerberos: "06092a864882f712010202",
 		gss.KerberosU2U: "060a2a864886f71201020203", gss.NTLM: "060a2b06010401823702020a", gss.NegoEx: "060a2b06010401823702021e",
@@ -29,7 +29,7 @@ func TestNotes1OIDs(t *testing.T) {
 
 // golden:spnego_framing (R4178-4.2-1): the first token of the initiator has it, and no
 // other; both sides hold the other one to it.
-func TestNotes2Framing(t *testing.T) {
+func TestInitialTokenFraming(t *testing.T) {
 	p := newPair(t, over(final(kerberos(1)), final(ntlmToy(3))), over(final(ntlmToy(3))))
 	p.run(gss.Input{})
 	p.mustComplete(gss.NTLM)
@@ -65,7 +65,7 @@ func TestNotes2Framing(t *testing.T) {
 }
 
 // prop:negtokenresp_rules (R4178-4.2.2-1, SPNG-3.3.5-1).
-func TestNotes2NegTokenResp(t *testing.T) {
+func TestNegTokenRespFields(t *testing.T) {
 	for _, v := range []struct {
 		name   string
 		n      int // of the acceptor's tokens
@@ -137,7 +137,7 @@ func TestNotes2NegTokenResp(t *testing.T) {
 
 // prop:reqflags_ignored (R4178-4.2.1-1, MS-SPNG 3.1.5.3), and the hints of a NegTokenInit2
 // (MS-SPNG 3.2.5): whatever stands there, the acceptor does the same.
-func TestNotes2IgnoredFields(t *testing.T) {
+func TestIgnoredFields(t *testing.T) {
 	honest := newPair(t, over(ntlmToy(2)), over(ntlmToy(2)))
 	want := honest.run(gss.Input{})
 	for name, change := range map[string]func(*Init){
@@ -160,7 +160,7 @@ func TestNotes2IgnoredFields(t *testing.T) {
 
 // prop:mechtypes_only_with_credentials (R4178-3.1-1): credentials are asked for before the
 // list is written, and what has none is not on it.
-func TestNotes2ListedOnlyWithCredentials(t *testing.T) {
+func TestListedOnlyWithCredentials(t *testing.T) {
 	three := over(asking(final(kerberos(1))), asking(final(toy("", 1))), asking(final(ntlmToy(1))))
 	all := []gss.Mech{gss.Kerberos, gsstoy.OID, gss.NTLM}
 	for have := range 8 {
@@ -205,7 +205,7 @@ func TestNotes2ListedOnlyWithCredentials(t *testing.T) {
 
 // C33, HTA-13: a mechanism that cannot begin for another reason than credentials, as
 // Kerberos without access to a KDC, does not give way to a weaker one.
-func TestNotes2BlockedMechanismIsNoDowngrade(t *testing.T) {
+func TestBlockedMechanismIsNoDowngrade(t *testing.T) {
 	unreachable := func(side int, q gss.Question) gss.Answer {
 		if n, ok := q.(gss.NeedCredential); ok && n.Mech == gss.Kerberos {
 			return gss.Unreachable{}
@@ -253,7 +253,7 @@ func TestNotes2BlockedMechanismIsNoDowngrade(t *testing.T) {
 }
 
 // prop:spnego_acceptor_choice (R4178-3.1-3).
-func TestNotes2AcceptorChoice(t *testing.T) {
+func TestAcceptorChoice(t *testing.T) {
 	k, n, o := kerberos(1), ntlmToy(1), toy("", 1)
 	for _, v := range []struct {
 		c, s   []gsstoy.Toy
@@ -299,7 +299,7 @@ func TestNotes2AcceptorChoice(t *testing.T) {
 
 // golden:spnego_ms_krb5_oid (SPNG-3.2.5-1): section 4, the wrong OID is offered before the
 // right one, taken for it, and echoed.
-func TestNotes4WrongKerberosOID(t *testing.T) {
+func TestWrongKerberosOID(t *testing.T) {
 	p := newPair(t, over(final(kerberos(1))), over(final(kerberos(1))))
 	same(t, p.run(gss.Input{}), `
 		I ready init [ MS-Kerberos Kerberos ] <toy/Kerberos:i1:u=alice:p=secret>
@@ -372,7 +372,7 @@ func (c signedContext) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output,
 }
 
 // Section 5, C33: a bare token is taken, and answered by bare tokens to the end.
-func TestNotes5RawFraming(t *testing.T) {
+func TestRawMechanismTokens(t *testing.T) {
 	ntlm := signed{final(ntlmToy(2)), ntlmSignature}
 	apreq := signed{final(kerberos(1)), "\x6e\x02\x30\x00"}
 	s := Config{Mechanisms: []gss.Mechanism{apreq, ntlm}}
@@ -462,7 +462,7 @@ func TestNotes5RawFraming(t *testing.T) {
 
 // unit:negtokeninit2_bytes (SPNG-3.2.5.2-1, HTA-20): section 7, an acceptor that is asked
 // first opens with what it has, and stays as it was.
-func TestNotes7Hint(t *testing.T) {
+func TestNegHints(t *testing.T) {
 	a := mech(t, over(kerberos(1), ntlmToy(2))).Accept(target())
 	next, out := lawful(t, a, gss.Env{}, gss.Input{})
 	want := "605e06062b0601050502a0543052a024302206092a864882f71201020206092a864886f712010202060a2b06010401823702020a" +
@@ -479,7 +479,7 @@ func TestNotes7Hint(t *testing.T) {
 
 // SPNG-3.3.5.2-1 and section 7: the initiator answers with a NegTokenInit of its own,
 // and the MICs cover the list in that one.
-func TestNotes7HintAsInput(t *testing.T) {
+func TestNegHintsAsInput(t *testing.T) {
 	hint := func(token gss.Token, mechs ...gss.Mech) gss.Input {
 		m := Init{MechTypes: MechTypesOf(mechs...), MechToken: token, Hints: Hints{Present: true, Name: gss.TokenOf(HintName)}}
 		return gss.Input{Token: gss.TokenOf(m.Encode())}
@@ -534,7 +534,7 @@ func TestNotes7HintAsInput(t *testing.T) {
 
 // doc:no_spnego_fragments (C27): section 8, a token that is shorter than its header says
 // is refused, by either side and at every place.
-func TestNotes8Fragments(t *testing.T) {
+func TestFragmentedTokens(t *testing.T) {
 	honest := newPair(t, over(final(ntlmToy(2))), over(final(ntlmToy(2))))
 	honest.run(gss.Input{})
 	for side := range 2 {
@@ -557,7 +557,7 @@ func TestNotes8Fragments(t *testing.T) {
 }
 
 // An acceptor does not take an acceptor's opening, nor a list of nothing.
-func TestNotes7AcceptorWantsAList(t *testing.T) {
+func TestAcceptorRequiresList(t *testing.T) {
 	a := mech(t, over(ntlmToy(1))).Accept(target())
 	_, out := lawful(t, a, gss.Env{}, gss.Input{Token: gss.TokenOf(Init{Hints: Hints{Present: true}}.Encode())})
 	if m, _ := ParseResp(out.Token.Bytes()); out.Fault != errNoMechs || m.State != Reject {

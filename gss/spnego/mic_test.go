@@ -25,7 +25,7 @@ func favourite(c Config) Config {
 	return c
 }
 
-func TestNotes3Section5(t *testing.T) {
+func TestRFC4178Section5(t *testing.T) {
 	for _, v := range []struct {
 		name   string
 		c, s   Config
@@ -34,23 +34,23 @@ func TestNotes3Section5(t *testing.T) {
 	}{
 		// golden:spnego_optimistic (R4178-3.2-2), and the compatibility of section 5 b
 		// and c, appendix C: no MIC where none is required.
-		{"favourite of both, odd, no final token", over(ntlmToy(2)), over(ntlmToy(2)), gss.NTLM, `
+		{"preferred by both, odd, no final token", over(ntlmToy(2)), over(ntlmToy(2)), gss.NTLM, `
 			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
 			A continue accept-incomplete (NTLM) <toy/NTLM:c1>
 			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
 			A complete accept-completed
 			I complete`},
-		{"favourite of both, even", over(final(ntlmToy(2))), over(final(ntlmToy(2))), gss.NTLM, `
+		{"preferred by both, even", over(final(ntlmToy(2))), over(final(ntlmToy(2))), gss.NTLM, `
 			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
 			A continue accept-incomplete (NTLM) <toy/NTLM:c1>
 			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
 			A complete accept-completed <toy/NTLM:f:u=alice:p=secret>
 			I complete`},
-		{"favourite of both, one token", over(ntlmToy(1)), over(ntlmToy(1)), gss.NTLM, `
+		{"preferred by both, one token", over(ntlmToy(1)), over(ntlmToy(1)), gss.NTLM, `
 			I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
 			A complete accept-completed (NTLM)
 			I complete`},
-		{"favourite of both, one token each", over(final(ntlmToy(1))), over(final(ntlmToy(1))), gss.NTLM, `
+		{"preferred by both, one token each", over(final(ntlmToy(1))), over(final(ntlmToy(1))), gss.NTLM, `
 			I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
 			A complete accept-completed (NTLM) <toy/NTLM:f:u=alice:p=secret>
 			I complete`},
@@ -155,7 +155,7 @@ func TestNotes3Section5(t *testing.T) {
 
 // A chosen mechanism without integrity cannot prove that the acceptor chose it: a
 // man in the middle may have (HTA-13).
-func TestNotes3ReselectionWithoutIntegrityNeedsPolicy(t *testing.T) {
+func TestReselectionWithoutIntegrityNeedsPolicy(t *testing.T) {
 	for _, weak := range []gsstoy.Toy{bare(ntlmToy(1)), bare(ntlmToy(2)), bare(final(ntlmToy(2)))} {
 		p := newPair(t, over(final(kerberos(1)), weak), over(weak))
 		p.run(gss.Input{})
@@ -167,7 +167,7 @@ func TestNotes3ReselectionWithoutIntegrityNeedsPolicy(t *testing.T) {
 
 // An initiator may send its MIC along with the only token of its favourite: it is
 // verified, and answered at once.
-func TestNotes3MICInNegTokenInit(t *testing.T) {
+func TestMICInNegTokenInit(t *testing.T) {
 	one := ntlmToy(1)
 	leaf, out := lawful(t, one.Initiate(target()), gss.Env{}, gss.Input{})
 	list := MechTypesOf(gss.NTLM)
@@ -211,7 +211,7 @@ func flipped(t gss.Token) gss.Token {
 
 // golden:spnego_mic_wrong, golden:spnego_mic_missing (R4178-5-3): whichever MIC it is,
 // a wrong one ends the negotiation, and so does one that is not there.
-func TestNotes3WrongOrMissing(t *testing.T) {
+func TestMICWrongOrMissing(t *testing.T) {
 	both := func(toys ...gsstoy.Toy) [2]Config { return [2]Config{over(toys...), over(toys[len(toys)-1])} }
 	for name, configs := range map[string][2]Config{
 		"odd":                 both(final(kerberos(1)), ntlmToy(2)),
@@ -273,7 +273,7 @@ func TestNotes3WrongOrMissing(t *testing.T) {
 }
 
 // A MIC before the mechanism is complete proves nothing.
-func TestNotes3EarlyMIC(t *testing.T) {
+func TestEarlyMIC(t *testing.T) {
 	for _, v := range []struct{ side, n int }{{theirs, 0}, {ours, 1}} {
 		p := newPair(t, over(ntlmToy(3)), over(ntlmToy(3)))
 		p.mangle = func(s, i int, token string) string {
@@ -288,7 +288,7 @@ func TestNotes3EarlyMIC(t *testing.T) {
 }
 
 // R4178-5-1: the MIC is over the bytes as they stood, also where they are not DER.
-func TestNotes3ListAsItStood(t *testing.T) {
+func TestMICCoversListAsReceived(t *testing.T) {
 	// The list with a length of more octets than it needs, as the initiator wrote it.
 	c := over(final(kerberos(1)), ntlmToy(2))
 	i, out := lawful(t, mech(t, c).Initiate(target()), gss.Env{}, gss.Input{})
@@ -318,7 +318,7 @@ func TestNotes3ListAsItStood(t *testing.T) {
 
 // kit:SPNEGO/mechlistmic: an acceptor that says accept-incomplete at the end, and
 // sends no MIC, gets ours: it is all that is left to be said.
-func TestNotes3AcceptIncompleteAtTheEnd(t *testing.T) {
+func TestAcceptIncompleteAtTheEnd(t *testing.T) {
 	p := newPair(t, over(ntlmToy(1)), over(ntlmToy(1)))
 	p.mangle = func(side, n int, token string) string {
 		if side == theirs {
@@ -350,7 +350,7 @@ func TestNotes3AcceptIncompleteAtTheEnd(t *testing.T) {
 
 // A mechListMIC that is the response token once more is none (appendix C): ignored
 // where none is required, missing where one is.
-func TestNotes3RepeatedResponseToken(t *testing.T) {
+func TestRepeatedResponseToken(t *testing.T) {
 	repeat := func(p *pair) {
 		p.mangle = func(side, n int, token string) string {
 			if side == theirs {
@@ -428,7 +428,7 @@ func (s vistaSession) VerifyMIC(m, mic string) (gss.Session, gss.Fault) {
 
 // kit:SPNEGO/ntlm_mic_forces_mechlistmic (SPNG-3.1.5.1-1): although NTLM is the
 // favourite of both, its own MIC makes mechListMIC compulsory, on both sides.
-func TestNotes3MechanismForcesMIC(t *testing.T) {
+func TestMechanismForcesMIC(t *testing.T) {
 	with := func(protects bool) Config {
 		return Config{Mechanisms: []gss.Mechanism{vista{ntlmToy(2), protects}}}
 	}
@@ -488,7 +488,7 @@ func TestNotes3MechanismForcesMIC(t *testing.T) {
 
 // kit:SPNEGO/ntlm_rc4_reset (SPNG-3.2.5.1-1, MS-SPNG 3.3.5.1): the key stream begins
 // anew after each MIC, the sequence number does not.
-func TestNotes3CipherReset(t *testing.T) {
+func TestMICCipherReset(t *testing.T) {
 	c := Config{Mechanisms: []gss.Mechanism{vista{ntlmToy(2), true}}}
 	p := newPair(t, c, c)
 	p.run(gss.Input{})
@@ -520,7 +520,7 @@ func TestNotes3CipherReset(t *testing.T) {
 // prop:spnego_no_wrap_before_complete (R4178-3.1-2, C26): the rig looks at it at every
 // step; here is the moment that matters, when the mechanism is complete and SPNEGO
 // is not.
-func TestNotes3NoSessionBeforeComplete(t *testing.T) {
+func TestNoSessionBeforeComplete(t *testing.T) {
 	p := newPair(t, over(ntlmToy(1)), favourite(over(ntlmToy(1))))
 	p.step(ours, gss.Input{})
 	if p.out[ours].State != gss.Ready {
@@ -576,7 +576,7 @@ func (c slowContext) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, e
 
 // A question in mid-exchange, on either side, loses nothing of the message that it is
 // about: neither its MIC nor what it says of the state.
-func TestNotes3QuestionsInMidExchange(t *testing.T) {
+func TestQuestionsInMidExchange(t *testing.T) {
 	slowly := Config{Mechanisms: []gss.Mechanism{slow{final(ntlmToy(2))}}}
 	run := func(answer gss.Answer) *pair {
 		p := newPair(t, slowly, favourite(slowly))
@@ -609,7 +609,7 @@ func TestNotes3QuestionsInMidExchange(t *testing.T) {
 }
 
 // A MIC where there is no integrity cannot be checked, and is not taken for nothing.
-func TestNotes3MICWithoutIntegrity(t *testing.T) {
+func TestMICWithoutIntegrity(t *testing.T) {
 	for side := range 2 {
 		p := newPair(t, over(bare(ntlmToy(2))), over(bare(ntlmToy(2))))
 		p.mangle = func(s, n int, token string) string {
@@ -626,7 +626,7 @@ func TestNotes3MICWithoutIntegrity(t *testing.T) {
 }
 
 // An acceptor that is complete with its own MIC wants none of ours.
-func TestNotes3CompletedWithMIC(t *testing.T) {
+func TestCompletedWithMIC(t *testing.T) {
 	p := newPair(t, over(final(kerberos(1)), final(ntlmToy(1))), over(final(ntlmToy(1))))
 	p.mangle = func(s, n int, token string) string {
 		if s == theirs && n == 1 {
@@ -642,7 +642,7 @@ func TestNotes3CompletedWithMIC(t *testing.T) {
 
 // NTLM without extended session security has one key stream and one sequence number for
 // both directions, so that it matters which side's MIC was computed first.
-func TestNotes3HalfDuplex(t *testing.T) {
+func TestMICHalfDuplex(t *testing.T) {
 	var leaves [2]done
 	for side := range leaves {
 		session, fault := ntlm.NewSession(uint32(ntlmssp.FlagSign|ntlmssp.FlagNTLM), ntlm.Key{1, 2, 3}, side == ours)
