@@ -109,11 +109,12 @@ func (i *initiator) conclude() (scheme.InitiatorOutput, error) {
 // memory returns what the next exchange of the protection space begins with: the
 // server's next nonce, or the one that was answered and its count.
 func (i *initiator) memory() scheme.Memory {
+	// Without a scope of this origin there is nothing to remember. Otherwise Count is the
+	// last one used, and the next request continues after it.
 	scope, ok := i.scope()
 	if !ok {
 		return scheme.Memory{}
 	}
-	// Count is the last one used; the next request continues after it.
 	m := scheme.Memory{Offer: i.picked, Count: max(i.nc, 1), Scope: scope}
 	next, _ := i.info.Param("nextnonce")
 	switch {
