@@ -140,7 +140,8 @@ func TestMachineKnowsNoScheme(t *testing.T) {
 		"header":        {},
 		"gss":           {},
 		"scheme":        {"header", "gss", "internal/misuse"},
-		"machine":       {"header", "gss", "scheme", "internal/misuse"},
+		"internal/side": {"header", "gss", "scheme"},
+		"machine":       {"header", "gss", "scheme", "internal/misuse", "internal/side"},
 		"machine/trace": {"header", "gss", "scheme", "machine"},
 		"hop":           {"header", "gss", "machine"},
 	}

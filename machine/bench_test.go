@@ -21,7 +21,7 @@ func (f floor) Step(_ gss.Env, e Event) (floor, Actions, error) {
 		return next, Do(Send{Pinned: true}), nil
 	case Response:
 		next.c.phase = idle
-		return next, Do(Deliver{Authenticated: true, Info: gss.Info{Mech: next.c.sides[gss.Origin].mech, ConnectionBound: true}}), nil
+		return next, Do(Deliver{Authenticated: true, Info: gss.Info{Mech: gss.NTLM, ConnectionBound: true}}), nil
 	}
 	return f, Actions{}, nil
 }
@@ -32,7 +32,7 @@ func persistentClient(t testing.TB) Client {
 	c, _ := must(r, clientOf(r, "NTLM Negotiate Digest"), begin(r, "GET http://a.example/ lease=NTLM"))
 	c, _ = must(r, c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
 	c, acts := must(r, c, response(200))
-	if !first[Deliver](t, acts).Authenticated || !c.sides[gss.Origin].persistent {
+	if !first[Deliver](t, acts).Authenticated || !c.sides[gss.Origin].Persistent() {
 		t.Fatal("not authenticated")
 	}
 	return c

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -16,9 +17,9 @@ import (
 type Client struct {
 	conf  *clientConf
 	phase phase
-	asker gss.Side // the side of the context that asked
+	asker gss.Side // the side that asked
 	owner origin   // the origin that the origin side belongs to
-	sides [2]side
+	sides [2]side.Side
 	ex    exchange
 }
 
@@ -34,10 +35,8 @@ type exchange struct {
 	probe    bool    // the last Send was a probe
 	spent    bool    // a body of which there is only one is, or may be, on the wire
 	resent   bool    // the body was sent after an empty leg was answered
-	judging  bool    // contexts judge the response, they do not make credentials
 	retried  bool    // the bare retry after a closed offer was used up
 	late     bool    // the request was sent again because it had come too early
-	broken   bool    // a handshake was left in its middle
 	repeated bool    // the request was sent again because its connection was lost
 	reopened uint8   // connections used up
 	session  SessionWord
@@ -48,25 +47,21 @@ type exchange struct {
 // Resume is what an exchange takes along when it goes on over another
 // connection: what was tried and used up. Never a context, a token or an offer.
 type Resume struct {
-	valid                 bool
-	identity              string
-	spent, retried, late  bool
-	repeated              bool
-	reopened              uint8
-	again                 [2]bool
-	rounds, tries         [2]uint8
-	tried, declined, seen [2]scheme.Set
-	fault                 [2]gss.Fault
-	why                   [2]string
+	valid                bool
+	identity             string
+	spent, retried, late bool
+	repeated             bool
+	reopened             uint8
+	history              [2]side.History
 }
 
 // Format implements fmt.Formatter: a client shows its phase and what its
 // connection carries, and none of the secrets inside.
 func (c Client) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "client(%v", c.phase)
-	for s := range c.sides {
-		if sd := &c.sides[s]; sd.bound || sd.persistent || sd.scheme != 0 {
-			fmt.Fprintf(f, " %v{persistent=%t bound=%t scheme=%d state=%v legs=%d}", gss.Side(s), sd.persistent, sd.bound, sd.scheme, sd.state, sd.legs)
+	for s, sd := range c.sides {
+		if sd.Kept() || sd.Stage() != side.Unused {
+			fmt.Fprintf(f, " %v%v", gss.Side(s), sd)
 		}
 	}
 	fmt.Fprint(f, ")")
@@ -76,12 +71,8 @@ func (c Client) Format(f fmt.State, _ rune) {
 // carry out further requests under the identity that was authenticated here, so that a
 // driver must know that they are the same user's.
 func (c Client) Bound() bool { // HTA-9
-	for s := range c.sides {
-		if c.sides[s].bound || c.sides[s].persistent {
-			return true
-		}
-	}
-	return false
+	o, p := c.both()
+	return o.Kept() || p.Kept()
 }
 
 // Step computes the next client. See [Machine].
@@ -124,4 +115,81 @@ func (c *Client) step(env gss.Env, e Event) (Actions, error) {
 		return c.closed(env, &e)
 	}
 	return Actions{}, noEvent("client", c.phase)
+}
+
+// both returns the two sides.
+func (c *Client) both() (origin, proxy *side.Side) {
+	return &c.sides[gss.Origin], &c.sides[gss.Proxy]
+}
+
+// tell steps side s. Its verdict is for act, unless it is to go on.
+func (c *Client) tell(env gss.Env, s gss.Side, e side.Event) (side.Verdict, error) {
+	next, v, err := c.sides[s].Step(env, c.about(s), e)
+	c.sides[s] = next
+	return v, err
+}
+
+// act carries out the verdict of side s. Nothing else asks, fails or reopens for a side
+// alone. To go on has no actions.
+func (c *Client) act(env gss.Env, s gss.Side, v side.Verdict) Actions {
+	switch v.Do {
+	case side.Ask:
+		c.phase, c.asker = asking, s
+		c.ex.id++
+		return Do(Ask{c.ex.id, v.Question})
+	case side.Fail:
+		return c.fail(env, s, v.Fault)
+	case side.RetryBare:
+		c.ex.retried = true
+		return c.reopen(env, s, false)
+	case side.Reopen, side.ReopenHTTP11:
+		return c.reopen(env, s, v.Do == side.ReopenHTTP11)
+	}
+	return Actions{}
+}
+
+// judging reports whether the question is about a response, which is kept until the answer
+// comes, and not about credentials for a request.
+func (c *Client) judging() bool {
+	return c.phase == asking && c.sides[c.asker].Stage() == side.Judging
+}
+
+// about returns the circumstances of a step of side s.
+func (c *Client) about(s gss.Side) side.About {
+	x := &c.ex
+	a := side.About{Config: &c.conf.sides[s], Identity: x.identity, Closes: x.response.Close, Retried: x.retried}
+	a.Conditions = scheme.Conditions{
+		Side: s, Multiplexed: x.request.Multiplexed, ExplicitProxy: x.via.Explicit,
+		Secure: x.request.Scheme == "https", Affine: true,
+	}
+	switch {
+	case s == gss.Proxy:
+		a.Secure = x.via.Scheme == "https"
+	case x.via.Route == Forwarded: // R4559-6-7, C12
+		a.Secure, a.Affine = false, x.session == Supported
+	}
+	// What the server says of its connection, N2HT-3.2.5-2. A proxy cannot: the field is the
+	// origin's.
+	if s == gss.Origin { // HTA-16
+		a.Persist = x.response.Header.PersistentAuth
+	}
+	return a
+}
+
+// exchangeOf returns what a scheme is told of this exchange.
+func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
+	q, v := &c.ex.request, &c.ex.via
+	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.target(s), Authority: q.authority()}
+	x.Target = gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Identity: c.ex.identity, Binding: q.Binding}
+	if s == gss.Proxy {
+		x.Target.Scheme, x.Target.Host, x.Target.Port = v.Scheme, v.Host, v.Port
+	} else if v.Route == Forwarded {
+		// The channel below ends at the proxy: nothing is known of what lies behind
+		// it, but that it is no TLS for http.
+		x.Target.Binding = gss.Binding{}
+		if q.Scheme == "http" {
+			x.Target.Binding = gss.NoBinding()
+		}
+	}
+	return x
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -15,9 +16,10 @@ import (
 func resumed() Resume {
 	return Resume{
 		valid: true, identity: "me", spent: true, retried: true, late: true, repeated: true, reopened: 1,
-		again: [2]bool{true, true}, rounds: [2]uint8{1, 2}, tries: [2]uint8{3, 4},
-		tried: [2]scheme.Set{1, 2}, declined: [2]scheme.Set{3, 4}, seen: [2]scheme.Set{5, 6},
-		fault: [2]gss.Fault{{Code: gss.Refused, Detail: "one"}, {Code: gss.Expired, Detail: "other"}}, why: [2]string{"this", "that"},
+		history: [2]side.History{
+			{Reprompt: true, Rounds: 1, Tries: 3, Tried: 1, Declined: 3, Seen: 5, Fault: gss.Fault{Code: gss.Refused, Detail: "one"}, Reasons: "this"},
+			{Reprompt: true, Rounds: 2, Tries: 4, Tried: 2, Declined: 4, Seen: 6, Fault: gss.Fault{Code: gss.Expired, Detail: "other"}, Reasons: "that"},
+		},
 	}
 }
 
@@ -308,7 +310,7 @@ func TestUselessLeases(t *testing.T) {
 		"Digest without a challenge to answer": {"Digest", func(b *Begin) { b.Lease.Scheme = scheme.Digest }},
 		"NTLM on a multiplexed connection":     {"NTLM", func(b *Begin) { b.Lease.Scheme, b.Request.Multiplexed = scheme.NTLM, true }},
 		"a scheme that failed before": {"NTLM", func(b *Begin) {
-			b.Lease.Scheme, b.Resume = scheme.NTLM, Resume{valid: true, tried: [2]scheme.Set{1, 1}}
+			b.Lease.Scheme, b.Resume = scheme.NTLM, Resume{valid: true, history: [2]side.History{{Tried: 1}, {Tried: 1}}}
 		}},
 		"Nego2":              {"Nego2:legs=2", func(b *Begin) { b.Lease.Scheme = scheme.Nego2 }},
 		"an unknown scheme":  {"NTLM", func(b *Begin) { b.Lease.Scheme = "Other" }},
@@ -413,7 +415,7 @@ func TestFinalFaults(t *testing.T) {
 	requirement.Held(t, "unit:final_faults", "NTHT-3.1.5.1-3")
 }
 
-// failing is a scheme whose first step fails.
+// failing is a scheme that fails in its first step.
 type failing struct{ code gss.Code }
 
 func (failing) Traits() scheme.Traits                       { return scheme.Traits{Name: "Mine", Strength: 90} }

@@ -2,7 +2,7 @@ package machine
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/scheme"
+	"github.com/countersign-auth/countersign/internal/side"
 )
 
 // The end of an exchange: delivered, failed, or continued over another
@@ -14,18 +14,10 @@ func (c *Client) deliver(env gss.Env) Actions {
 	if c.ex.via.Route == Tunneling {
 		s = gss.Proxy
 	}
-	sd := &c.sides[s]
-	d := Deliver{Authenticated: sd.proven || sd.scheme == 0 && sd.persistent}
-	switch {
-	case sd.proven && sd.state == gss.Complete:
-		d.Info, d.Context = sd.ctx.Info(), sd.ctx.Context()
-	case sd.proven: // a proxy that did not prove itself: nothing of the context holds
-		d.Info = gss.Info{Mech: sd.ctx.Info().Mech}
-	case d.Authenticated:
-		d.Info = gss.Info{Mech: sd.mech, ConnectionBound: true}
-	}
+	var d Deliver
+	d.Authenticated, d.Info, d.Context = c.sides[s].Result()
 	d.Learn, d.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
-	if c.end() {
+	if c.end(env) {
 		return Do(d, Retire{})
 	}
 	return Do(d)
@@ -33,28 +25,24 @@ func (c *Client) deliver(env gss.Env) Actions {
 
 // learn returns the facts that this exchange taught about side s's peer.
 func (c *Client) learn(env gss.Env, s gss.Side) Facts {
-	sd := &c.sides[s]
 	var f Facts
 	if s == gss.Origin && c.ex.heard {
 		f.At, f.Session = env.Now, c.ex.session
 	}
-	if sd.proven && !c.traits(s).OfferedOnly {
-		f.At, f.Scheme, f.Memory = env.Now, c.traits(s).Name, sd.memory
+	if name, memory := c.sides[s].Learned(); name != "" {
+		f.At, f.Scheme, f.Memory = env.Now, name, memory
 	}
 	return f
 }
 
 // end wipes the exchange, and reports whether the connection is of no use any
-// more: it closes, or the peer was left in the middle of a handshake.
-func (c *Client) end() bool {
-	c.phase = idle
-	broken := c.ex.response.Close || c.ex.broken
-	for s := range c.sides {
-		sd := &c.sides[s]
-		broken = broken || sd.scheme != 0 && sd.sent && !sd.proven && c.traits(gss.Side(s)).Legged() // CONN-8
-		sd.attempt = attempt{}
-	}
-	c.ex = exchange{}
+// more: it closes, or a peer was left in the middle of a handshake.
+func (c *Client) end(env gss.Env) bool {
+	o, p := c.both()
+	broken := c.ex.response.Close || o.Broken() || p.Broken()
+	c.tell(env, gss.Origin, side.Event{Kind: side.End})
+	c.tell(env, gss.Proxy, side.Event{Kind: side.End})
+	c.phase, c.ex = idle, exchange{}
 	if broken {
 		c.die()
 	}
@@ -62,37 +50,23 @@ func (c *Client) end() bool {
 }
 
 // die forgets everything but the configuration: nothing can be done any more with
-// what belonged to the connection, and all dead clients are equal (PROOF-3).
+// what belonged to the connection, and all clients in this phase are equal (PROOF-3).
 func (c *Client) die() { *c = Client{conf: c.conf, phase: dead} }
 
 // fail ends the exchange without a usable response.
 func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
-	out := Fail{Side: s, Fault: f, Tried: c.tried(s), Reasons: c.sides[s].why}
+	sd := &c.sides[s]
+	out := Fail{Side: s, Fault: f, Tried: sd.Names(c.conf.sides[s].Schemes), Reasons: sd.Reasons}
 	out.Learn, out.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
 	if s == gss.Origin { // whatever was known to work does not any more
 		out.Learn = Facts{At: env.Now, Forget: true, Session: out.Learn.Session}
 	} else {
 		out.LearnProxy = Facts{At: env.Now, Forget: true}
 	}
-	if c.end() {
+	if c.end(env) {
 		return Do(out, Retire{})
 	}
 	return Do(out)
-}
-
-// tried names the schemes that side s tried.
-func (c *Client) tried(s gss.Side) string {
-	sd, names := &c.sides[s], ""
-	for i, client := range c.conf.schemes[s] {
-		if !sd.tried.Has(i) && i != int(sd.scheme)-1 {
-			continue
-		}
-		if names != "" {
-			names += ", "
-		}
-		names += client.Traits().Name
-	}
-	return names
 }
 
 // reopen goes on over another connection, which side s needs.
@@ -103,16 +77,13 @@ func (c *Client) reopen(env gss.Env, s gss.Side, http11 bool) Actions {
 	}
 	x.reopened++
 	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, late: x.late, repeated: x.repeated, reopened: x.reopened}
-	for s := range c.sides {
-		a := &c.sides[s].attempt
-		r.again[s], r.rounds[s], r.tries[s] = a.again, a.rounds, a.tries
-		r.tried[s], r.declined[s], r.seen[s], r.fault[s], r.why[s] = a.tried, a.declined, a.seen, a.fault, a.why
+	for s, sd := range c.sides {
+		r.history[s] = sd.History
 	}
 	out := Reopen{Resume: r, HTTP11: http11}
 	if x.heard {
 		out.Learn = Facts{At: env.Now, Session: x.session}
 	}
-	c.end()
 	c.die()
 	return Do(out)
 }
@@ -124,18 +95,15 @@ func (c *Client) resume(r *Resume) {
 	}
 	x := &c.ex
 	x.spent, x.retried, x.late, x.repeated, x.reopened = r.spent, r.retried, r.late, r.repeated, r.reopened
-	for s := range c.sides {
-		a := &c.sides[s].attempt
-		a.again, a.rounds, a.tries = r.again[s], r.rounds[s], r.tries[s]
-		a.tried, a.declined, a.seen, a.fault, a.why = r.tried[s], r.declined[s], r.seen[s], r.fault[s], r.why[s]
-	}
+	o, p := c.both()
+	o.History, p.History = r.history[gss.Origin], r.history[gss.Proxy]
 }
 
 // closed deals with the loss of the connection.
 func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 	var acts Actions
 	switch s := c.underWay(); {
-	case c.phase == asking && c.ex.judging: // the response is here, only its judgement is not
+	case c.judging(): // the response is here, only its judgement is not
 		c.ex.response.Close = true
 		return Actions{}, nil
 	case c.phase == asking:
@@ -161,28 +129,16 @@ func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 // loose reports whether nothing but challenges ties the exchange to its connection:
 // what answered them proves one request each, and can answer them over any other.
 func (c *Client) loose() bool {
-	answering := false
-	for s := range c.sides {
-		sd := &c.sides[s]
-		if sd.bound || sd.persistent || sd.scheme != 0 && (!sd.met || sd.ended || c.traits(gss.Side(s)).Legged()) {
-			return false
-		}
-		answering = answering || sd.scheme != 0
-	}
-	return answering
+	o, p := c.both()
+	return !o.Tied() && !p.Tied() && (o.InProgress() || p.InProgress())
 }
 
 // repeat sends the request once more, over whatever connection the driver has for it,
 // with proofs made anew for the same challenges.
 func (c *Client) repeat(env gss.Env) (Actions, error) {
 	c.ex.response = Response{}
-	for s := range c.sides {
-		if sd := &c.sides[s]; sd.scheme != 0 {
-			count := max(sd.count, 1) + 1
-			c.start(gss.Side(s), int(sd.scheme)-1, scheme.Start)
-			sd.count = count
-		}
-	}
+	c.tell(env, gss.Origin, side.Event{Kind: side.Repeat})
+	c.tell(env, gss.Proxy, side.Event{Kind: side.Repeat})
 	return c.proceed(env)
 }
 
@@ -190,8 +146,8 @@ func (c *Client) repeat(env gss.Env) (Actions, error) {
 // proxy's as long as its own authentication is open and no challenge of the origin
 // has come from behind it.
 func (c *Client) underWay() gss.Side {
-	p := &c.sides[gss.Proxy]
-	if c.ex.via.Route == Tunneling || p.scheme != 0 && !p.ended && !c.sides[gss.Origin].met {
+	o, p := c.both()
+	if c.ex.via.Route == Tunneling || p.InProgress() && !o.Challenged() {
 		return gss.Proxy
 	}
 	return gss.Origin
@@ -206,12 +162,13 @@ func (c *Client) underWay() gss.Side {
 // handshake only where the connection is likely to have been gone before (PROOF-1,
 // C36).
 func (c *Client) repeatable(l *Lost) bool {
-	for s := range c.sides {
-		if proof, handshake := c.proof(gss.Side(s)); proof && (!l.Silent || handshake && !l.Idle) {
+	for _, sd := range c.sides {
+		if proof, handshake := sd.Proof(); proof && (!l.Silent || handshake && !l.Idle) {
 			return false
 		}
 	}
-	if c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || c.halfway(gss.Origin) && c.sides[gss.Origin].state == gss.Continue {
+	o, _ := c.both()
+	if c.ex.probe || c.ex.use == Omit && c.ex.body != NoBody || o.Halfway() && o.Pending() {
 		return true
 	}
 	switch c.ex.request.Method {
@@ -219,14 +176,4 @@ func (c *Client) repeatable(l *Lost) bool {
 		return true
 	}
 	return false
-}
-
-// proof reports whether the last request carried what proves side s's password, as
-// the last leg of several does, and whether that belongs to a handshake.
-func (c *Client) proof(s gss.Side) (proof, handshake bool) {
-	sd := &c.sides[s]
-	if sd.scheme == 0 || !sd.sent || sd.ended || !sd.creds.Present() {
-		return false, false
-	}
-	return sd.state != gss.Continue, sd.legs > 1 || sd.ctx.Info().ConnectionBound
 }

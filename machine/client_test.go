@@ -11,6 +11,7 @@ import (
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -106,8 +107,8 @@ func TestOtherStatusIsDelivered(t *testing.T) {
 			if d := first[Deliver](t, acts); d.Authenticated != complete[name] {
 				t.Errorf("%s: %d delivered with authenticated=%t", name, status, d.Authenticated)
 			}
-			if proxy := &next.sides[gss.Proxy]; proxy.persistent != (name == "proxy leg 2") {
-				t.Errorf("%s: after %d the proxy's side is authenticated: %t", name, status, proxy.persistent)
+			if proxy := &next.sides[gss.Proxy]; proxy.Persistent() != (name == "proxy leg 2") {
+				t.Errorf("%s: after %d the proxy's side is authenticated: %t", name, status, proxy.Persistent())
 			}
 		}
 		requirement.Held(t, "prop:non401_is_delivered")
@@ -124,7 +125,7 @@ func TestUnrelatedStatusChangesNothing(t *testing.T) {
 	for status := range finals {
 		for _, said := range []string{"true", "false", "x"} {
 			next, _ := must(r, c, response(status, "Persistent-Auth: "+said))
-			if next.sides[gss.Origin].standing != c.sides[gss.Origin].standing || next.sides[gss.Proxy] != (side{}) {
+			if next.sides[gss.Origin] != c.sides[gss.Origin] || next.sides[gss.Proxy] != (side.Side{}) {
 				t.Errorf("%d with Persistent-Auth: %s: %v became %v", status, said, c, next)
 			}
 		}
@@ -160,10 +161,10 @@ func TestPersistTable(t *testing.T) {
 					e := response(status)
 					e.Header.PersistentAuth = field
 					c, _ = must(r, c, e)
-					if got := c.sides[s].persistent; got != want {
+					if got := c.sides[s].Persistent(); got != want {
 						t.Errorf("%s, field %d, %s, multiplexed %t: flag %t, expected %t", leaf, field, name, multiplexed, got, want)
 					}
-					if c.sides[1-s] != (side{}) {
+					if c.sides[1-s] != (side.Side{}) {
 						t.Errorf("%s, field %d: the other side moved", leaf, field)
 					}
 					switch field {
@@ -191,7 +192,7 @@ func TestPersistOtherIgnored(t *testing.T) {
 			rt.Skip()
 		}
 		next, acts := must(r, c, response(200, "Persistent-Auth: "+v))
-		if next.sides[gss.Origin].persistent && header.ParsePersistentAuth(v) != header.PersistTrue {
+		if next.sides[gss.Origin].Persistent() && header.ParsePersistentAuth(v) != header.PersistTrue {
 			rt.Fatalf("%q set the flag", v)
 		}
 		first[Deliver](t, acts)
@@ -205,11 +206,11 @@ func TestPersistMidway(t *testing.T) {
 	r := newRig(t)
 	c, _ := must(r, clientOf(r, "NTLM"), begin(r, "GET http://a.example/ lease=NTLM"))
 	c, _ = must(r, c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>", "Persistent-Auth: true"))
-	if c.sides[gss.Origin].persistent {
+	if c.sides[gss.Origin].Persistent() {
 		t.Error("set in mid-handshake")
 	}
 	c, _ = must(r, c, response(200, "Persistent-Auth: true"))
-	if !c.sides[gss.Origin].persistent {
+	if !c.sides[gss.Origin].Persistent() {
 		t.Error("not set at the end")
 	}
 	c, acts := must(r, c, begin(r, "GET http://a.example/"))
@@ -217,7 +218,7 @@ func TestPersistMidway(t *testing.T) {
 		t.Errorf("with the flag set: %+v", s)
 	}
 	c, _ = must(r, c, response(401, `WWW-Authenticate: Basic realm="r"`, "Persistent-Auth: true"))
-	if c.sides[gss.Origin].persistent {
+	if c.sides[gss.Origin].Persistent() {
 		t.Error("a 401 did not reset it")
 	}
 }
@@ -284,8 +285,7 @@ func TestMaxLegs(t *testing.T) {
 	}
 }
 
-// many is a scheme whose legs have no end, and which never fails: as many as it is
-// asked for.
+// many is a scheme that never fails, and has as many legs as it is asked for.
 type many struct{ traits scheme.Traits }
 
 func (m many) Traits() scheme.Traits                     { return m.traits }
@@ -451,7 +451,7 @@ func TestClosed(t *testing.T) {
 		if _, ok := acts.At(0).(Reopen); ok != test.reopens {
 			t.Errorf("%s: %v", test.name, acts)
 		}
-		if c.phase != dead || c.sides != ([2]side{}) || c.ex != (exchange{}) {
+		if c.phase != dead || c.sides != ([2]side.Side{}) || c.ex != (exchange{}) {
 			t.Errorf("%s: something outlives the connection", test.name)
 		}
 		if _, _, err := step(r, c, begin(r, "GET http://a.example/")); err == nil {
@@ -461,7 +461,7 @@ func TestClosed(t *testing.T) {
 	idle := halfways(r)["leg 2"]
 	idle, _ = must(r, idle, response(200))
 	c, acts := must(r, idle, Closed{})
-	if acts.Len() > 0 || c.phase != dead || c.sides != ([2]side{}) {
+	if acts.Len() > 0 || c.phase != dead || c.sides != ([2]side.Side{}) {
 		t.Errorf("an idle client whose connection closed: %v %v", c, acts)
 	}
 	c, acts = must(r, c, Closed{})
@@ -544,11 +544,11 @@ func TestProtectionSpace(t *testing.T) {
 			}
 			which := rapid.SampledFrom([]string{"NTLM", "Negotiate", ""}).Draw(rt, "challenge")
 			support := "Proxy-Support: Session-Based-Authentication"
-			for range 3 {
+			for leg := range 3 {
 				text := which
 				switch s, ok := acts.At(0).(Send); {
 				case !ok:
-				case which == "NTLM" && s.Authorization.Present() && next.sides[gss.Origin].legs == 1:
+				case which == "NTLM" && s.Authorization.Present() && leg == 1:
 					text = "NTLM <toy/NTLM:c1>"
 				case s.Authorization.Present() || which == "":
 					text = "-"

@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/misuse"
+	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -70,7 +71,7 @@ type ClientConfig struct {
 // clientConf is a validated ClientConfig. It is read-only after NewClient.
 type clientConf struct {
 	ClientConfig
-	schemes [2][]scheme.Client // by side, sorted by the policy
+	sides [2]side.Config
 }
 
 // NewClient returns a client for a new connection. All Clients of one program should be
@@ -86,15 +87,20 @@ func NewClient(c ClientConfig) (Client, error) {
 	p := &c.Policy // with lists of its own, so that the caller's may change
 	p.Allow, p.Deny, p.Order = slices.Clone(p.Allow), slices.Clone(p.Deny), slices.Clone(p.Order)
 	conf := &clientConf{ClientConfig: c}
-	for side, list := range [2][]scheme.Client{c.Schemes, c.ProxySchemes} {
-		if err := checkClients([...]string{"Schemes", "ProxySchemes"}[side], list); err != nil {
+	for s, list := range [2][]scheme.Client{c.Schemes, c.ProxySchemes} {
+		if err := checkClients([...]string{"Schemes", "ProxySchemes"}[s], list); err != nil {
 			return Client{}, err
 		}
-		conf.schemes[side] = c.Policy.Sort(list)
+		conf.sides[s].Schemes = c.Policy.Sort(list)
 	}
 	def(&conf.MaxLegs, DefaultMaxLegs)
 	def(&conf.MaxAttempts, DefaultMaxAttempts)
 	def(&conf.MaxReconnects, DefaultMaxReconnects)
+	for s := range conf.sides {
+		of := &conf.sides[s]
+		of.Policy, of.MaxLegs, of.MaxAttempts = &conf.Policy, conf.MaxLegs, conf.MaxAttempts
+		of.Lenient = gss.Side(s) == gss.Proxy && !c.StrictProxy
+	}
 	return Client{conf: conf}, nil
 }
 

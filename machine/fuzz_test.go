@@ -9,6 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -18,7 +19,7 @@ import (
 // may come, so only the input of a peer could cause a Go error.
 //
 // Oracle: no panic and no error (L3), the laws (by step), and no client is
-// authenticated without a complete context of a toy whose secret no input knows.
+// authenticated without a complete context of a toy with a secret that no input knows.
 
 const unknown = "kV9-not-in-any-corpus-zQ2"
 
@@ -134,10 +135,11 @@ func FuzzClientStep(f *testing.F) {
 			next, acts := must(r, c, e)
 			for s := range next.sides {
 				sd := &next.sides[s]
-				if sd.persistent && !proven[s] && !(sd.scheme == 0 || isComplete(sd.ctx.Context())) {
+				complete := sd.Initiator() != nil && isComplete(sd.Initiator().Context())
+				if sd.Persistent() && !proven[s] && !complete && sd.Stage() != side.Unused {
 					t.Fatalf("side %d is persistent without a complete context", s)
 				}
-				proven[s] = proven[s] || sd.scheme != 0 && isComplete(sd.ctx.Context())
+				proven[s] = proven[s] || complete
 			}
 			for a := range acts.All() {
 				switch a := a.(type) {

@@ -25,7 +25,7 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed := map[string]bool{"gss": true, "header": true, "scheme": true, "internal/misuse": true}
+	allowed := map[string]bool{"gss": true, "header": true, "scheme": true, "internal/misuse": true, "internal/side": true}
 	const module = "github.com/countersign-auth/countersign/"
 	n := 0
 	for _, name := range files {
@@ -258,7 +258,7 @@ func TestPurity(t *testing.T) {
 
 // play drives m through events. They are such as a driver may give, so that misuse
 // could only be a peer's doing (HTA-2), but for answers of the wrong kind and for a
-// machine whose connection is gone.
+// machine that has lost its connection.
 func play[M Machine[M]](r *rig, fresh M, next func(Actions) Event) {
 	r.t.Helper()
 	m, acts := fresh, Actions{}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/side"
 )
 
 // From what a machine did in one step to the rows of the table that it
@@ -25,9 +26,9 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 			return nil
 		}
 		a := any(after).(Client)
-		rows := []Transition{{"client", b.standsAt(), b.event(e), words(acts, clientWord), a.standsAt()}}
+		rows := []Transition{{"client", b.stateWord(), b.event(e), words(acts, clientWord), a.stateWord()}}
 		for _, s := range [...]gss.Side{gss.Origin, gss.Proxy} {
-			row := Transition{"side", b.sideAt(s), b.sideEvent(s, e), words(acts, a.sideWord(s)), a.sideAt(s)}
+			row := Transition{"side", b.sideState(s), b.sideEvent(s, e), words(acts, a.sideWord(s)), a.sideState(s)}
 			if row.From == row.To && (row.Actions == "" || row.From == "unused" && row.Actions != "Ask") {
 				continue // it had no part in it
 			}
@@ -39,14 +40,14 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 			return nil
 		}
 		a := any(after).(Server)
-		return []Transition{{"server", b.standsAt(), b.event(e), words(acts, acceptorWord), a.standsAt()}}
+		return []Transition{{"server", b.stateWord(), b.event(e), words(acts, acceptorWord), a.stateWord()}}
 	case Proxy:
 		if b.conf == nil {
 			return nil
 		}
 		a := any(after).(Proxy)
-		rows := []Transition{{"proxy", b.standsAt(), b.event(e), words(acts, acceptorWord), a.standsAt()}}
-		if pin := (Transition{"pin", b.pinAt(), b.event(e), words(acts, pinWord), a.pinAt()}); pin.From != pin.To || pin.Actions != "" {
+		rows := []Transition{{"proxy", b.stateWord(), b.event(e), words(acts, acceptorWord), a.stateWord()}}
+		if pin := (Transition{"pin", b.pinState(), b.event(e), words(acts, pinWord), a.pinState()}); pin.From != pin.To || pin.Actions != "" {
 			rows = append(rows, pin)
 		}
 		return rows
@@ -89,10 +90,10 @@ func eventKind(e Event) string {
 
 // --- the client
 
-// standsAt returns the state of a client. A question while a response is judged is
+// stateWord returns the state of a client. A question while a response is judged is
 // another state than one before a request: the response is kept.
-func (c *Client) standsAt() string {
-	if c.phase == asking && c.ex.judging {
+func (c *Client) stateWord() string {
+	if c.judging() {
 		return "judging"
 	}
 	return c.phase.String()
@@ -123,29 +124,29 @@ func clientWord(a Action) string {
 
 // --- a client's side
 
-// sideAt returns the state of one side of a client: first how far its handshake has
+// sideState returns the state of one side of a client: first how far its handshake has
 // come, then what its connection keeps.
-func (c *Client) sideAt(s gss.Side) string {
+func (c *Client) sideState(s gss.Side) string {
 	sd := &c.sides[s]
 	switch {
-	case sd.scheme != 0 && !sd.ended && sd.sent:
-		return "halfway"
-	case sd.scheme != 0 && !sd.ended:
-		return "starting"
-	case sd.scheme != 0:
-		return "done"
-	case sd.persistent:
+	case sd.Stage() != side.Unused:
+		return stageWords[sd.Stage()]
+	case sd.Persistent():
 		return "persistent"
-	case sd.bound:
+	case sd.Kept():
 		return "bound"
 	}
 	return "unused"
 }
 
+// stageWords are the words of the table for the stages of a side. For the client a
+// question about the response changes nothing, and neither does what the peer proved.
+var stageWords = [...]string{side.Starting: "starting", side.Halfway: "halfway", side.Judging: "halfway", side.Concluded: "done", side.Proven: "done"}
+
 // sideEvent returns the name of what an event means to side s.
 func (c *Client) sideEvent(s gss.Side, e Event) string {
 	kind := eventKind(e)
-	if kind == "Answered" && c.ex.judging {
+	if kind == "Answered" && c.judging() {
 		kind = eventKind(c.ex.response) // which is judged further now
 	}
 	switch kind {
@@ -191,8 +192,8 @@ func (c *Client) sideWord(s gss.Side) func(Action) string {
 
 // --- server and proxy
 
-// standsAt returns the state of a server: in a request, or between two.
-func (s *Server) standsAt() string {
+// stateWord returns the state of a server: in a request, or between two.
+func (s *Server) stateWord() string {
 	switch {
 	case s.phase == asking && s.now.answering:
 		return "concluding"
@@ -259,8 +260,8 @@ func acceptorWord(a Action) string {
 	return "no action of this machine"
 }
 
-// standsAt returns the state of a proxy towards its client.
-func (p *Proxy) standsAt() string {
+// stateWord returns the state of a proxy towards its client.
+func (p *Proxy) stateWord() string {
 	switch {
 	case p.phase == asking && p.front.now.answering:
 		return "concluding"
@@ -288,8 +289,8 @@ func (p *Proxy) event(e Event) string {
 	return "no event of this machine"
 }
 
-// pinAt returns the state of a proxy towards its upstream connections.
-func (p *Proxy) pinAt() string {
+// pinState returns the state of a proxy towards its upstream connections.
+func (p *Proxy) pinState() string {
 	switch {
 	case p.pinned && p.vacant:
 		return "reserved"

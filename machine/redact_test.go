@@ -92,8 +92,8 @@ func secretExchange(t *testing.T, spec string, side gss.Side) {
 			next, acts := must(r, c, e)
 			see("client", next, acts, e)
 			for _, sd := range next.sides {
-				if sd.ctx != nil {
-					conceals(t, "initiator", sd.ctx)
+				if i := sd.Initiator(); i != nil {
+					conceals(t, "initiator", i)
 				}
 			}
 			c = next

@@ -58,11 +58,11 @@ func TestClientIsPerConnection(t *testing.T) {
 	one, _ := must(r, fresh, begin(r, "GET http://a.example/ lease=NTLM"))
 	one, _ = must(r, one, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
 	one, _ = must(r, one, response(200, "Persistent-Auth: true"))
-	if !one.sides[gss.Origin].persistent {
+	if !one.sides[gss.Origin].Persistent() {
 		t.Fatal("the connection is not persistent")
 	}
 	other, acts := must(r, fresh, begin(r, "GET http://a.example/"))
-	if s := first[Send](t, acts); other.sides[gss.Origin].persistent || s.Pinned {
+	if s := first[Send](t, acts); other.sides[gss.Origin].Persistent() || s.Pinned {
 		t.Errorf("another connection is: %v", other)
 	}
 	requirement.Held(t, "unit:client_is_per_connection")

@@ -55,7 +55,7 @@ func (a erringAcceptor) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, sc
 	return a, scheme.AcceptorOutput{State: gss.Complete}, err
 }
 
-// Law L3: a machine whose scheme reports misuse is the one that it was before the event,
+// Law L3: a machine with a scheme that reports misuse is the one that it was before the event,
 // whatever the scheme, and the machine until then, had changed.
 func TestErrorChangesNothing(t *testing.T) {
 	credentials := receivedText("Mine x")
@@ -150,7 +150,7 @@ func TestProxyLeaseOnADirectRoute(t *testing.T) {
 	r := newRig(t)
 	for _, spec := range []string{"NTLM", "Negotiate:legs=2", "Negotiate:legs=1"} {
 		c := clientOf(r, spec, func(cc *ClientConfig) { cc.ProxySchemes, cc.Policy.Cleartext = cc.Schemes, true })
-		name := c.conf.schemes[gss.Proxy][0].Traits().Name
+		name := c.conf.sides[gss.Proxy].Schemes[0].Traits().Name
 		_, acts := settle(r, "C", c, begin(r, "GET / proxy-lease="+name))
 		if s := first[Send](t, acts); s.ProxyAuthorization.Present() || s.Authorization.Present() {
 			t.Errorf("%s: %v", spec, acts)
@@ -176,7 +176,7 @@ func TestBodyWaitsForBothSides(t *testing.T) {
 			if !ok {
 				t.Fatal(acts)
 			}
-			if origin := &c.sides[gss.Origin]; s.Body != Omit && origin.scheme != 0 && origin.state == gss.Continue {
+			if origin := &c.sides[gss.Origin]; s.Body != Omit && origin.Pending() {
 				t.Errorf("body %s: it goes with a leg that the origin will not carry out: %v", body, acts)
 			}
 			if s.Authorization.Text() == header.TokenCredentials(scheme.NTLM, "toy/NTLM:i2").Text() {

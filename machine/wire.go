@@ -21,7 +21,7 @@ var errResume = errors.New("machine: not a Resume of this version, as MarshalBin
 // flags returns the booleans of r in the order in which they are written, the first one
 // in the lowest bit.
 func (r *Resume) flags() [7]*bool {
-	return [...]*bool{&r.valid, &r.spent, &r.retried, &r.again[0], &r.again[1], &r.late, &r.repeated}
+	return [...]*bool{&r.valid, &r.spent, &r.retried, &r.history[0].Reprompt, &r.history[1].Reprompt, &r.late, &r.repeated}
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler. The zero Resume is no bytes
@@ -38,14 +38,14 @@ func (r Resume) MarshalBinary() ([]byte, error) {
 		}
 	}
 	b := []byte{resumeVersion, flags, r.reopened}
-	for s := range r.rounds {
-		b = append(b, r.rounds[s], r.tries[s])
-		for _, set := range [...]scheme.Set{r.tried[s], r.declined[s], r.seen[s]} {
+	for _, h := range r.history {
+		b = append(b, h.Rounds, h.Tries)
+		for _, set := range [...]scheme.Set{h.Tried, h.Declined, h.Seen} {
 			b = binary.BigEndian.AppendUint16(b, uint16(set))
 		}
-		b = append(b, byte(r.fault[s].Code))
-		b = appendText(b, r.fault[s].Detail)
-		b = appendText(b, r.why[s])
+		b = append(b, byte(h.Fault.Code))
+		b = appendText(b, h.Fault.Detail)
+		b = appendText(b, h.Reasons)
 	}
 	return appendText(b, r.identity), nil
 }
@@ -65,14 +65,15 @@ func (r *Resume) UnmarshalBinary(data []byte) error {
 		flags &^= 1 << i
 	}
 	out.reopened = in.byte()
-	for s := range out.rounds {
-		out.rounds[s], out.tries[s] = in.byte(), in.byte()
-		for _, set := range [...]*scheme.Set{&out.tried[s], &out.declined[s], &out.seen[s]} {
+	for s := range out.history {
+		h := &out.history[s]
+		h.Rounds, h.Tries = in.byte(), in.byte()
+		for _, set := range [...]*scheme.Set{&h.Tried, &h.Declined, &h.Seen} {
 			*set = scheme.Set(uint16(in.byte())<<8 | uint16(in.byte()))
 		}
-		out.fault[s].Code = gss.Code(in.byte())
-		out.fault[s].Detail = in.text()
-		out.why[s] = in.text()
+		h.Fault.Code = gss.Code(in.byte())
+		h.Fault.Detail = in.text()
+		h.Reasons = in.text()
 	}
 	out.identity = in.text()
 	if in.bad || len(in.rest) > 0 || version != resumeVersion || flags != 0 || out == (Resume{}) {
