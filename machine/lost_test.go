@@ -25,8 +25,8 @@ var offersOf = map[string][]string{
 	"Negotiate:legs=2,early":   {"Negotiate", "Negotiate <toy:c1>"},
 }
 
-// closer is a peer that answers every request but the one with the proof, whose
-// connection it closes.
+// closer is a peer that answers every request but the one with the proof: it closes
+// the connection of that one.
 type closer struct {
 	challenges []string
 	proxy      bool
@@ -94,7 +94,7 @@ func TestProofsSentAgain(t *testing.T) {
 		silent := true
 		p := &closer{challenges: offersOf[spec], proxy: rapid.Bool().Draw(rt, "proxy")}
 		p.lost = func() Lost {
-			// An exchange whose handshake is under way is not idle.
+			// An exchange in the middle of its handshake is not idle.
 			l := Lost{Silent: rapid.Bool().Draw(rt, "silent")}
 			silent = silent && l.Silent
 			return l
@@ -198,7 +198,7 @@ func TestLossIsItsSides(t *testing.T) {
 		}
 		requirement.Held(t, "unit:loss_is_its_sides", "PROOF-2")
 	}
-	// So is a handshake whose connections the proxy closes with its challenges.
+	// So is a handshake if the proxy closes its connections with each challenge.
 	b := begin(r, "GET http://a.example/ forwarded")
 	for n := range 10 {
 		c, _ := must(r, clientOf(r, "NTLM"), b)

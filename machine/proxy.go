@@ -188,7 +188,8 @@ func (p *Proxy) forward(client Accept) Actions {
 	return Do(f)
 }
 
-// unpin forgets the upstream connection that was this client's alone, and whose it was.
+// unpin forgets the upstream connection that was this client's alone, and the user that it
+// belonged to.
 func (p *Proxy) unpin() {
 	p.pinned, p.pin, p.owner, p.vacant = false, origin{}, user{}, false
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // askingProxy is a proxy that asks once more when a response is there: its Digest has
-// auth-int, whose proof covers the response's body. alice has logged in there with a
+// auth-int, where the proof covers the response's body. alice has logged in there with a
 // request to a.example that carries authorization for the origin.
 func askingProxy(r *rig, authorization string) Proxy {
 	r.t.Helper()
@@ -101,7 +101,7 @@ func TestUpstreamLostWhileRelaying(t *testing.T) {
 	}
 }
 
-// A pin whose connection closed with its first challenge has nothing that could be retired,
+// A pin that lost its connection with its first challenge has nothing that could be retired,
 // neither when the client goes nor when it turns to another origin.
 func TestVacantPinRetiresNothing(t *testing.T) {
 	r := newRig(t)

@@ -451,7 +451,7 @@ func fieldsOf(lines []string) func(string) []string {
 	return func(name string) []string { return fields[strings.ToLower(name)] }
 }
 
-// drawn are parameters whose values come from entropy: they are shown by name.
+// drawn are parameters with values that come from entropy: they are shown by name.
 var drawn = []string{"nonce", "nextnonce", "cnonce", "opaque", "response", "rspauth"}
 
 // param shows an auth-param.

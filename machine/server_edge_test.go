@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// passing is a scheme of one leg whose credentials are always right.
+// passing is a scheme of one leg that accepts all credentials.
 type passing struct {
 	traits scheme.Traits
 	info   gss.Info
@@ -160,7 +160,7 @@ func TestBareRequestInTheMiddle(t *testing.T) {
 }
 
 // A server takes the answer to the question that it asked last, and to no other; none is
-// no answer. One whose connection is closed takes nothing.
+// no answer. One that has lost its connection takes nothing.
 func TestServerTakesItsOwnAnswers(t *testing.T) {
 	r := newRig(t)
 	// It takes any answer for a yes, and so shows what reaches a scheme.

@@ -39,7 +39,7 @@ func receivedText(credentials string) Received {
 	return e
 }
 
-// bound is a server whose connection belongs to alice.
+// bound is a server on a connection that belongs to alice.
 func bound(r *rig, more ...func(*ServerConfig)) Server {
 	s := serverOf(r, "NTLM", more...)
 	s, _ = must(r, s, receivedText("NTLM <toy/NTLM:i1:u=alice>"))
@@ -161,19 +161,19 @@ func TestAnonymousOptional(t *testing.T) {
 	first[Reply](t, acts)
 }
 
-// nobody is a scheme whose clients authenticate anonymously, as with NTLM.
-type nobody struct{}
+// nameless is a scheme in which clients authenticate anonymously, as with NTLM.
+type nameless struct{}
 
-func (nobody) Traits() scheme.Traits {
+func (nameless) Traits() scheme.Traits {
 	return scheme.Traits{Name: "Nobody", Form: header.Token68, First: scheme.FirstBare, Strength: 1}
 }
-func (nobody) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
+func (nameless) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
 	return header.ListOf(header.BareChallenge("Nobody")), gss.Fault{}
 }
-func (n nobody) Accept(scheme.Exchange) scheme.Acceptor { return n }
-func (nobody) Info() gss.Info                           { return gss.Info{Anonymous: true} }
-func (nobody) Context() gss.Context                     { return nil }
-func (n nobody) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+func (n nameless) Accept(scheme.Exchange) scheme.Acceptor { return n }
+func (nameless) Info() gss.Info                           { return gss.Info{Anonymous: true} }
+func (nameless) Context() gss.Context                     { return nil }
+func (n nameless) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
 	return n, scheme.AcceptorOutput{State: gss.Complete}, nil
 }
 
@@ -181,7 +181,7 @@ func (n nobody) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.Acc
 func TestAnonymousContext(t *testing.T) {
 	r := newRig(t)
 	for _, optional := range []bool{false, true} {
-		s, err := NewServer(ServerConfig{Schemes: []scheme.Server{nobody{}}, Optional: optional})
+		s, err := NewServer(ServerConfig{Schemes: []scheme.Server{nameless{}}, Optional: optional})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestQuestionsNameTheirScheme(t *testing.T) {
 	}
 }
 
-// elsewhere is a mechanism whose tokens are all for another service.
+// elsewhere is a mechanism with tokens that are all for another service.
 type elsewhere struct{ gsstoy.Toy }
 
 func (m elsewhere) Accept(gss.Target) gss.Context { return elsewhereContext{} }
