@@ -139,6 +139,8 @@ func (c *Client) act(env gss.Env, s gss.Side, v side.Verdict) Actions {
 		return Do(Ask{c.ex.id, v.Question})
 	case side.Fail:
 		return c.fail(env, s, v.Fault)
+	// The offer counts on its connection only. The exchange remembers that it has asked anew,
+	// whichever side it was for.
 	case side.RetryBare:
 		c.ex.retried = true
 		return c.reopen(env, s, false)

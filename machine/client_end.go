@@ -39,6 +39,8 @@ func (c *Client) learn(env gss.Env, s gss.Side) Facts {
 // more: it closes, or a peer was left in the middle of a handshake.
 func (c *Client) end(env gss.Env) bool {
 	o, p := c.both()
+	// A handshake that was left in its middle makes the connection useless even if the peer
+	// keeps it open: the peer takes the next request for the missing leg.
 	broken := c.ex.response.Close || o.Broken() || p.Broken()
 	c.tell(env, gss.Origin, side.Event{Kind: side.End})
 	c.tell(env, gss.Proxy, side.Event{Kind: side.End})
@@ -58,6 +60,8 @@ func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
 	sd := &c.sides[s]
 	out := Fail{Side: s, Fault: f, Tried: sd.Names(c.conf.sides[s].Schemes), Reasons: sd.Reasons}
 	out.Learn, out.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
+	// A lease that led to a failure must not lead to the next one. The facts of the other side
+	// are those of its own exchange, and still hold.
 	if s == gss.Origin { // whatever was known to work does not any more
 		out.Learn = Facts{At: env.Now, Forget: true, Session: out.Learn.Session}
 	} else {
@@ -72,6 +76,8 @@ func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
 // reopen goes on over another connection, which side s needs.
 func (c *Client) reopen(env gss.Env, s gss.Side, http11 bool) Actions {
 	x := &c.ex
+	// Each way to come here is bounded by itself, but not all of them together: a peer that
+	// closes after each leg could go on for ever.
 	if x.reopened >= c.conf.MaxReconnects { // HTA-6
 		return c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
 	}
@@ -96,6 +102,8 @@ func (c *Client) resume(r *Resume) {
 	x := &c.ex
 	x.spent, x.retried, x.late, x.repeated, x.reopened = r.spent, r.retried, r.late, r.repeated, r.reopened
 	o, p := c.both()
+	// Only the histories: no context, no token and no offer means anything on another
+	// connection, and what was authenticated on the last one is gone.
 	o.History, p.History = r.history[gss.Origin], r.history[gss.Proxy]
 }
 
@@ -108,11 +116,14 @@ func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 		return Actions{}, nil
 	case c.phase == asking:
 		acts = c.reopen(env, s, false)
+	// Nothing was written, so that nothing is repeated, and a body sent once is still whole.
 	case c.phase == sent && l.Unsent:
 		c.ex.spent = c.ex.spent && c.ex.use == Omit
 		acts = c.reopen(env, s, false)
 	case c.phase == sent && c.ex.repeated: // R9110-9.2.2-2
 		acts = c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the request was repeated because its connection closed before the response, and the next one closed as well"})
+	// What answers challenges alone needs no new exchange, just another connection, which the
+	// driver has or makes. Everything else begins anew there, with what it has used up.
 	case c.phase == sent && c.repeatable(l):
 		c.ex.repeated = true
 		if c.loose() {

@@ -17,6 +17,8 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 	}
 	c.ex = exchange{request: b.Request, via: b.Via, identity: b.Identity, body: b.Body}
 	c.resume(&b.Resume)
+	// The peer may carry out whatever comes on this connection under the identity that it has
+	// for it, with or without credentials. So not a single request of another one goes there.
 	if c.foreign() { // HTA-9
 		return c.reopen(env, gss.Origin, false), nil
 	}
@@ -50,6 +52,8 @@ func (c *Client) foreign() bool {
 // proceed has the sides make their credentials, the proxy's first, and sends the request
 // when neither has a question.
 func (c *Client) proceed(env gss.Env) (Actions, error) {
+	// A question stops here, and the answer leads here again: the side that asked has its
+	// credentials then, and only what is left is done.
 	for _, s := range [...]gss.Side{gss.Proxy, gss.Origin} {
 		if !c.sides[s].Unprepared() {
 			continue
@@ -85,6 +89,8 @@ func (c *Client) send(env gss.Env) Actions {
 	c.tell(env, gss.Origin, side.Event{Kind: side.Sent})
 	c.tell(env, gss.Proxy, side.Event{Kind: side.Sent})
 	ready := !o.Pending() && !p.Pending()
+	// The body goes with the request only if no further leg is expected, since each leg would
+	// need it again. The rule is the same for both sides, because there is only one request.
 	switch policy := c.conf.Bodies; {
 	case x.body == NoBody:
 	case policy == Strict && !x.resent && (p.Pending() || !o.Complete()): // R4559-6-8

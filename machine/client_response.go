@@ -19,6 +19,9 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 	if r.Status == statusTooEarly && !x.late && !x.spent { // R8470-5.2-2
 		return c.tooEarly(env)
 	}
+	// A 407 is the proxy's, which did not pass the request on: the origin's side has not been
+	// reached and is left as it is. Any other status came through the proxy, so that its side
+	// passed, even if the origin challenges.
 	if r.Status == 407 {
 		if x.via.Route == Direct {
 			return c.fail(env, gss.Proxy, gss.Fault{Code: gss.Unexpected, Detail: "407 without a proxy, or from inside a tunnel"}), nil
@@ -76,6 +79,8 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 	switch {
 	case v.Do != side.GoOn || err != nil:
 		return c.act(env, s, v), err
+	// Between the two steps of a challenge is what may not depend on its answer: the bound on
+	// challenges goes first, then the body, and only then anything is given up for an answer.
 	case x.spent: // HTA-22: whatever comes of it, the body would be wanted again
 		return c.fail(env, s, bodySpent), nil
 	}
@@ -109,6 +114,9 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 		}
 	}
 	o, p := c.both()
+	// A response without a challenge may still not be the last one: it answers an empty leg, and
+	// the request with its body is still to be sent. A failure of an empty leg is delivered,
+	// but not that of a probe, which was another request than the application's.
 	empty := x.body != NoBody && x.use == Omit
 	if !empty || !(x.probe && !x.resent || status < 300) {
 		return c.deliver(env), nil

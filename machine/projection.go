@@ -29,6 +29,8 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 		rows := []Transition{{"client", b.stateWord(), b.event(e), words(acts, clientWord), a.stateWord()}}
 		for _, s := range [...]gss.Side{gss.Origin, gss.Proxy} {
 			row := Transition{"side", b.sideState(s), b.sideEvent(s, e), words(acts, a.sideWord(s)), a.sideState(s)}
+			// Each event reaches both sides, so that most of these rows say nothing: a side that
+			// stays as it is, and did not send, has no row.
 			if row.From == row.To && (row.Actions == "" || row.From == "unused" && row.Actions != "Ask") {
 				continue // it had no part in it
 			}

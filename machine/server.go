@@ -131,6 +131,8 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		return Do(Reply{Status: statusTooEarly, Side: s.conf.side, Fault: tooEarly}), nil
 	}
 	s.now = current{request: e.Request, shared: e.SharedFront || e.Header.Via}
+	// An identity is looked at with each request, not when it is stored: a front may pass the
+	// connection on to another client between two requests, and a ticket may end.
 	if s.kept.scheme != 0 && (!s.mayKeep() || expired(env, s.kept.info)) { // HTA-18, CONN-7
 		s.kept = kept{}
 	}
@@ -139,6 +141,8 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		creds = e.Header.ProxyAuthorization
 	}
 	switch i := s.index(creds); {
+	// A handshake in progress goes before the kept identity and before Optional: what is
+	// missing is its next leg, and no other request can take its place.
 	case !creds.Present() && s.half.scheme != 0: // NTHT-3.1.5.1-2
 		return s.refuse(env, gss.Fault{Code: gss.Unexpected, Detail: "a request without credentials came in the middle of a handshake"}), nil
 	case !creds.Present() && s.kept.scheme != 0:
@@ -154,6 +158,8 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		return s.refuse(env, untakable(creds)), nil
 	default:
 		if s.half.scheme != uint8(i)+1 || s.now.request.Multiplexed { // a first message: HTA-21; a stream goes on with none, HTA-4
+			// The identity ends with the first leg, not with the last: until the new one is
+			// proven the connection has none. What it was is kept for comparison only.
 			former := s.kept
 			if s.half.scheme != 0 {
 				former = s.half.former
@@ -253,6 +259,8 @@ func (s *Server) feed(env gss.Env, in scheme.AcceptorInput) (Actions, error) {
 	case gss.Complete:
 		return s.accept(env, out.Challenges), nil
 	}
+	// A store that is silent for one user may be silent because of that user's name. Only one
+	// that is silent for a name that cannot exist is down, and a reason for a 503 to all clients.
 	if after := outage(in.Answer, out.Fault); after != 0 {
 		if _, down := in.Answer.(gss.Unreachable); down && s.now.about != aboutAll {
 			return s.probe(), nil
@@ -353,10 +361,14 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 		return s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "the client authenticated anonymously, which only ServerConfig.Optional allows"})
 	case expired(env, info): // CONN-7
 		return s.refuse(env, gss.Fault{Code: gss.Expired, Detail: "the context had ended before it was complete"})
+	// Two identities on one connection are a sign of a front that mixes clients, or of an
+	// attack on one (RFC 4559 section 6). The connection is closed, so that neither stays.
 	case s.half.former.scheme != 0 && !same(s.half.former.info, info):
 		acts := s.refuse(env, gss.Fault{Code: gss.NotPermitted, Detail: "another identity authenticated on a connection that has an identity"})
 		return closing(acts)
 	}
+	// The final token is sent with the handler's response, not now: that is the response which
+	// the client judges by it.
 	s.now.fresh, s.now.final = true, final
 	if s.keeps(info) {
 		s.kept = kept{s.half.scheme, info, s.half.ctx.Context()}

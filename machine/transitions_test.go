@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -213,6 +214,26 @@ func page() string {
 			}
 		}
 	}
+	b.WriteString("\n## A side, step by step\n\nWhat the client tells a side for one event are one step or several. The table of these is in `internal/side`, where its words\n" +
+		"are explained, and each step is taken by it: a stage without an entry for an event has no part in it, and a stage to which no entry leads\n" +
+		"ends the exchange.\n\n| Stage | Event | Next stages |\n|---|---|---|\n")
+	var last side.Row
+	for i, r := range side.Rows() {
+		switch stage := "*" + r.From.String() + "*"; {
+		case i > 0 && r.From == last.From && r.Event == last.Event:
+			fmt.Fprintf(&b, ", *%v*", r.To)
+		case i > 0 && r.From == last.From:
+			stage = ""
+			fallthrough
+		default:
+			if i > 0 {
+				b.WriteString(" |\n")
+			}
+			fmt.Fprintf(&b, "| %s | %v | *%v*", stage, r.Event, r.To)
+		}
+		last = r
+	}
+	b.WriteString(" |\n")
 	return b.String()
 }
 

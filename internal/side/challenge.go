@@ -15,6 +15,8 @@ func (s *Side) receive(a *About, offers header.Challenges) Verdict {
 	s.persistent, s.challenged = false, true // N2HT-3.2.5-12 and HTA-10; the other side is left alone
 	s.offers, s.count, s.tokenConsumed = offers, 0, false
 	s.creds = header.Credentials{}
+	// Counted before it is known what answers it: a peer that offers something else each time
+	// is bounded as well as one that always wants one more leg.
 	if s.Rounds >= a.MaxLegs { // HTA-6
 		return fail(gss.TooMany, "the peer goes on challenging: MaxLegs challenges were answered")
 	}
@@ -81,6 +83,8 @@ func (s *Side) rejected(a *About, f gss.Fault) Verdict {
 			s.drop()
 			return s.choose(a)
 		}
+		// The same scheme again, with a fresh context: the driver is asked anew, and told that the
+		// last credentials were refused, so that it does not give the same ones for ever.
 		event := scheme.Challenged
 		if s.tokenConsumed { // the token in the offer was the old context's end, not an offer
 			event = scheme.Start
@@ -90,6 +94,8 @@ func (s *Side) rejected(a *About, f gss.Fault) Verdict {
 		s.start(a, int(s.index), event)
 		return Verdict{}
 	}
+	// The peer sent a token and waits for the next one. What takes the scheme's place must not
+	// be sent where it would be taken for that.
 	s.abandoned = s.abandoned || s.tokenConsumed
 	s.giveUp(name, int(s.index), f)
 	s.drop()

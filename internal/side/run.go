@@ -140,6 +140,8 @@ func (s *Side) establish(a *About) {
 		s.persistent = info.Mech == gss.NTLM
 	}
 	// Only the word that it does not last lets others have the connection.
+	// Whether requests need no credentials is one thing, whether the peer holds an identity
+	// another: a server that says nothing of Kerberos may hold one all the same.
 	s.bound = a.Persist != header.PersistFalse || info.ConnectionBound
 	s.identity, s.mech = a.Identity, info.Mech
 }

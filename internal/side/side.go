@@ -135,6 +135,8 @@ var undeclared = gss.Fault{Code: gss.Unexpected, Detail: "internal error: a clie
 // Step computes the next side. A Go error is a [gss.Misuse] that the scheme reports; the
 // side returned with it is the old one.
 func (s Side) Step(env gss.Env, a About, e Event) (Side, Verdict, error) {
+	// The client tells a side of each event, and does not have to know whether a scheme runs:
+	// that a response passes is nothing to a side that sent no credentials, and so on.
 	to := table[s.stage][e.Kind]
 	if to == 0 { // it has no part in this
 		return s, Verdict{}, nil
@@ -165,6 +167,8 @@ func (s *Side) step(env gss.Env, a *About, e *Event) (v Verdict, err error) {
 	case TakeUp:
 		v = s.takeUp(env, a)
 	case Passed:
+		// Judging is where a question about the response stays, so that its answer is not
+		// taken for one about credentials. Without a question feed leaves it again.
 		s.stage = Judging
 		return s.feed(env, a, scheme.InitiatorInput{Event: scheme.Concluded, Offer: e.Offers, Info: e.Info, Status: e.Status})
 	case Renew:

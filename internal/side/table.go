@@ -94,6 +94,7 @@ var table = [...][End + 1]stages{
 		Repeat:     to(Starting),
 		End:        to(Unused),
 	},
+	// No other event comes between a question about a response and its answer, but the end.
 	Judging: {
 		Answered: to(Judging, Concluded, Proven),
 		End:      to(Unused),
