@@ -1,0 +1,54 @@
+package model
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/countersign-auth/countersign/internal/side"
+)
+
+const sideFile = "testdata/side.txt"
+
+// One side of a client does all that its table declares and nothing else, whatever its
+// peer, its network and its scheme do.
+//
+//	go test ./model -run TestSideWorld -full -update    writes the golden file
+func TestSideWorld(t *testing.T) {
+	w := newSideWorld()
+	r := Explore(w, w.checks(), Options{MaxStates: 1_000_000})
+	for i, o := range r.Outcomes {
+		t.Run(o.Check.Name, func(t *testing.T) {
+			if o.Status != Held {
+				t.Errorf("%v: %s", o.Status, sideProperties[i].Says)
+				for _, id := range o.Path.Labels {
+					t.Logf("%+v", w.labels.At(id))
+				}
+			}
+		})
+	}
+	t.Run("table", func(t *testing.T) {
+		seen := map[side.Row]bool{}
+		for _, s := range w.labels.values {
+			seen[s.row] = seen[s.row] || !s.idle
+		}
+		for _, row := range side.Rows() {
+			// A step that changes nothing looks like none.
+			if !seen[row] && row.From != row.To {
+				t.Errorf("the table has what no side did: %v", row)
+			}
+		}
+	})
+	t.Run("golden", func(t *testing.T) {
+		got := fmt.Sprintf("side: %d states, %d transitions, depth %d\n", r.States, r.Transitions, r.Depth)
+		if *update && *full {
+			if err := os.WriteFile(sideFile, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(sideFile)
+		if err != nil || got != string(want) {
+			t.Errorf("%s (%v), the golden file has %s", got, err, want)
+		}
+	})
+}
