@@ -67,8 +67,7 @@ var sideProperties = []sideProperty{
 // checks returns the properties as the explorer takes them.
 func (w *sideWorld) checks() []Check {
 	list := make([]Check, len(sideProperties))
-	for i := range sideProperties {
-		p := &sideProperties[i]
+	for i, p := range sideProperties {
 		list[i] = Check{Name: p.Name, Kind: Always, Step: func(id uint32) Verdict { return p.step(w, &w.labels.values[id]) }}
 	}
 	return list

@@ -1,4 +1,4 @@
-// Package side is one of the two authentications of a client: with the origin, or with
+// Package side provides one of the two authentications of a client: with the origin, or with
 // the proxy. It is an immutable comparable value with a pure Step, as the machines of
 // package machine are, and does not know which of the two it is: it sees no status code's
 // meaning, no field name and no other side. What both sides together decide (the body, the
@@ -130,7 +130,7 @@ func fail(code gss.Code, detail string) Verdict {
 }
 
 // undeclared is the fault of a step that the table does not have.
-var undeclared = gss.Fault{Code: gss.Unexpected, Detail: "internal error: a client's side left its transition table"}
+var undeclared = gss.Fault{Code: gss.Bug, Detail: "a client's side left its transition table"}
 
 // Step computes the next side. A Go error is a [gss.Misuse] that the scheme reports; the
 // side returned with it is the old one.
@@ -194,7 +194,7 @@ func (s *Side) Stage() Stage { return s.stage }
 // Credentials returns those for the next request, absent if it has none.
 func (s *Side) Credentials() header.Credentials { return s.creds }
 
-// Due reports whether Prepare has something to do before the next request.
+// Unprepared reports whether Prepare has something to do before the next request.
 func (s *Side) Unprepared() bool { return s.todo != 0 }
 
 // Challenged reports whether the peer challenged in this exchange on this connection.
