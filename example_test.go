@@ -41,8 +41,8 @@ func answers(q gss.Question) gss.Answer {
 			return gss.Password{Password: gss.NewSecret("correct horse")}
 		}
 		return gss.Unknown{}
-	case gss.NeedFirstSeen:
-		return gss.FirstSeen{First: true} // a real store remembers
+	case gss.NeedReplayCheck:
+		return gss.ReplayVerdict{First: true} // a real store remembers
 	}
 	return gss.Declined{}
 }
@@ -112,10 +112,10 @@ func fetch(client machine.Client, space *machine.Space, o *origin) (machine.Clie
 				fmt.Println("  origin:", in.status)
 				event = machine.Response{Status: in.status, Header: header.ParseResponse(in.lines)}
 			case machine.Deliver:
-				*space = space.Learn(a.Learn)
+				*space = space.Learn(a.OriginFacts)
 				return client, fmt.Sprintf("authenticated=%t mutual=%t", a.Authenticated, a.Info.Flags.Has(gss.Mutual))
 			case machine.Fail:
-				*space = space.Learn(a.Learn)
+				*space = space.Learn(a.OriginFacts)
 				return client, a.Fault.String()
 			}
 		}

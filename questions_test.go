@@ -41,7 +41,7 @@ var notAsking = []string{"gss/gsstoy", "model", "proptest"}
 
 // sourceDirs are the packages with sources of answers. What they do not answer has a word here.
 var (
-	sourceDirs = []string{"drivers/answer", "drivers/kdc"}
+	sourceDirs = []string{"drivers/answer", "drivers/krb5"}
 	elsewhere  = map[string]string{
 		"digest.NeedBodyHash": "the drivers, with `drive.BodyHash`",
 		"ntlm.NeedResponse":   "none; the agent that has the secret, through `answer.On`",

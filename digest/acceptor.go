@@ -91,20 +91,20 @@ func (a acceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, s
 func (a *acceptor) step(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	type when struct {
 		stage stage
-		event scheme.AcceptorEvent
+		event scheme.Event
 	}
 	switch (when{a.stage, in.Event}) {
 	case when{waiting, scheme.Presented}:
 		return a.presented(env, in)
-	case when{wantVerifier, scheme.Replied}:
+	case when{wantVerifier, scheme.Answered}:
 		return a.verifierReplied(env, in)
-	case when{wantReqBody, scheme.Replied}:
+	case when{wantReqBody, scheme.Answered}:
 		return a.bodyReplied(env, in)
-	case when{wantSeen, scheme.Replied}:
+	case when{wantSeen, scheme.Answered}:
 		return a.seenReplied(env, in)
 	case when{accepted, scheme.Responding}:
 		return a.responding(env, in)
-	case when{wantOurBody, scheme.Replied}:
+	case when{wantOurBody, scheme.Answered}:
 		return a.ourBodyReplied(env, in)
 	}
 	if a.stage == refused { // HTA-8
@@ -203,7 +203,7 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 		// Stores hold a hash for each algorithm. That of another algorithm cannot be
 		// converted.
 		if stored, ok = v.key(a.p.alg); !ok { // V2: never an empty one
-			a.code = gss.Unanswered
+			a.code = gss.QuestionFailed
 		} else if a.p.hashed {
 			a.p.user, a.code = v.User, named(v.User)
 		}
@@ -211,7 +211,7 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 	case gss.Unknown:
 		a.code = gss.UnknownUser
 	case gss.Unverifiable, gss.Declined: // REPLAY-4: one user's, and so like an unknown one
-		a.code = gss.Unanswered
+		a.code = gss.QuestionFailed
 	case gss.Unreachable: // REPLAY-3
 		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: the user store did not respond; no client can log in until it does"})
 	default:
@@ -234,7 +234,7 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 // named reports a fault if the store has no name for a user that it found by hash.
 func named(user string) gss.Code {
 	if user == "" {
-		return gss.Unanswered
+		return gss.QuestionFailed
 	}
 	return gss.NoFault
 }
@@ -251,7 +251,7 @@ func (a *acceptor) bodyReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.A
 		}
 		return a.verify(env, s)
 	case gss.Declined, gss.Unreachable:
-		return a.refuse(gss.Fault{Code: gss.Unanswered, Detail: "digest: qop=auth-int needs the hash of the body before the handler runs; buffer the body, or do not offer it"})
+		return a.refuse(gss.Fault{Code: gss.QuestionFailed, Detail: "digest: qop=auth-int needs the hash of the body before the handler runs; buffer the body, or do not offer it"})
 	}
 	return scheme.AcceptorOutput{}, gss.Misuse("digest: a body question takes digest.BodyHash, gss.Declined or gss.Unreachable")
 }
@@ -299,7 +299,7 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 	// REPLAY-1, R7616-3.4-3: only now, so that no client uses up entries without the password, and
 	// none but those of its own name. Nonces are not tied to users; their counts are.
 	a.stage = wantSeen
-	return askDriver(gss.NeedFirstSeen{
+	return askDriver(gss.NeedReplayCheck{
 		Scope: a.s.realm, Owner: gss.OwnerOf(a.user(), a.s.realm), Key: a.p.nonce, Sequence: a.p.count,
 		Made: a.made, Now: env.Now, Until: a.s.until(a.made), Forgettable: true,
 	})
@@ -308,9 +308,9 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 // wrong are the faults of a proof that does not verify, by what the store said.
 // Outside they look the same.
 var wrong = map[gss.Code]gss.Fault{
-	gss.NoFault:     {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed in transit"},
-	gss.UnknownUser: {Code: gss.UnknownUser, Detail: "digest: the user store knows no such user in this realm"},
-	gss.Unanswered:  {Code: gss.Unanswered, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for, or no name for a userhash"},
+	gss.NoFault:        {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed in transit"},
+	gss.UnknownUser:    {Code: gss.UnknownUser, Detail: "digest: the user store knows no such user in this realm"},
+	gss.QuestionFailed: {Code: gss.QuestionFailed, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for, or no name for a userhash"},
 }
 
 // params returns the input of response and rspauth, as received.
@@ -322,7 +322,7 @@ func (a *acceptor) params(body Sum) Params {
 // nonce, with which a valid client succeeds at the next attempt.
 func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.AcceptorOutput, error) {
 	switch v := in.Answer.(type) {
-	case gss.FirstSeen:
+	case gss.ReplayVerdict:
 		switch {
 		// An entry may have been dropped from the cache since the nonce was made, so
 		// that its absence proves nothing.
@@ -335,11 +335,11 @@ func (a *acceptor) seenReplied(env *gss.Env, in *scheme.AcceptorInput) (scheme.A
 		}
 		return a.accept()
 	case gss.Declined: // REPLAY-3: no client can be judged
-		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: no memory of used nonce counts answered; add answer.Memory to the Source, or set AllowReplay"})
+		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: no memory of used nonce counts answered; add answer.ReplayCache to the Source, or set AllowReplay"})
 	case gss.Unreachable: // REPLAY-3
 		return a.refuse(gss.Fault{Code: gss.Unavailable, Detail: "digest: the memory of used nonce counts did not respond; no client can log in until it does"})
 	}
-	return scheme.AcceptorOutput{}, gss.Misuse("digest: a replay question takes gss.FirstSeen, gss.Unreachable or gss.Declined")
+	return scheme.AcceptorOutput{}, gss.Misuse("digest: a replay question takes gss.ReplayVerdict, gss.Unreachable or gss.Declined")
 }
 
 // accept lets the handler run. The key is kept for the proof in the response.

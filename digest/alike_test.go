@@ -27,9 +27,9 @@ func TestMissingVerifierIsAlike(t *testing.T) {
 		}{
 			{"a wrong password", gss.Password{User: user, Password: gss.NewSecret("a wrong password, in length")}, gss.BadCredentials},
 			{"an unknown user", gss.Unknown{}, gss.UnknownUser},
-			{"a damaged record", gss.Unverifiable{}, gss.Unanswered},
-			{"no record of that kind", gss.Declined{}, gss.Unanswered},
-			{"a record without this hash", HA1{User: user}, gss.Unanswered},
+			{"a damaged record", gss.Unverifiable{}, gss.QuestionFailed},
+			{"no record of that kind", gss.Declined{}, gss.QuestionFailed},
+			{"a record without this hash", HA1{User: user}, gss.QuestionFailed},
 		} {
 			w, x := newWorld(t), exchange("GET", "/")
 			s := newServer(t, ServerConfig{QOPs: []QOP{qop}, Algorithms: []Algorithm{SHA256}})
@@ -41,13 +41,13 @@ func TestMissingVerifierIsAlike(t *testing.T) {
 				got.questions++
 				answer := c.answer
 				switch out.Ask.(type) {
-				case gss.NeedFirstSeen:
+				case gss.NeedReplayCheck:
 					t.Errorf("%s: the memory of nonces is asked", c.name)
 				case NeedBodyHash:
 					got.computed = a.(acceptor).key.sum.n != 0
 					answer = w.answer(out.Ask)
 				}
-				at, in, env := a, scheme.AcceptorInput{Event: scheme.Replied, Answer: answer}, w.env()
+				at, in, env := a, scheme.AcceptorInput{Event: scheme.Answered, Answer: answer}, w.env()
 				got.allocs += testing.AllocsPerRun(20, func() { at.Step(env, in) })
 				a, out, err = a.Step(env, in)
 			}
@@ -75,8 +75,8 @@ func TestReplayQuestionNamesTheUser(t *testing.T) {
 	_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(x), w.offer(s, x))
 	a, _, _ := s.Accept(x).Step(w.env(), scheme.AcceptorInput{Event: scheme.Presented, Credentials: sent.Credentials})
 	env := w.env()
-	_, out, err := a.Step(env, scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Password{Password: gss.NewSecret(password)}})
-	need, ok := out.Ask.(gss.NeedFirstSeen)
+	_, out, err := a.Step(env, scheme.AcceptorInput{Event: scheme.Answered, Answer: gss.Password{Password: gss.NewSecret(password)}})
+	need, ok := out.Ask.(gss.NeedReplayCheck)
 	if !ok || err != nil {
 		t.Fatalf("%+v %v", out, err)
 	}

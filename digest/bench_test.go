@@ -136,8 +136,8 @@ func newVerification(tb testing.TB, alg Algorithm, cfg ServerConfig) *verificati
 		h = HA1{SHA256: key.Secret()}
 	}
 	v.answers = [3]scheme.AcceptorInput{
-		{Event: scheme.Replied, Answer: h},
-		{Event: scheme.Replied, Answer: gss.FirstSeen{First: true}},
+		{Event: scheme.Answered, Answer: h},
+		{Event: scheme.Answered, Answer: gss.ReplayVerdict{First: true}},
 		{Event: scheme.Responding, Status: 200},
 	}
 	return v

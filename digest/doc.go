@@ -9,7 +9,7 @@
 //   - [NewClient] and [NewServer] make a scheme.Client and a scheme.Server. Their
 //     initiators and acceptors step from challenge to verified proof.
 //   - Questions ask for everything else: gss.NeedCredential for a user's password,
-//     gss.NeedVerifier for the server's verifier, gss.NeedFirstSeen for the replay
+//     gss.NeedVerifier for the server's verifier, gss.NeedReplayCheck for the replay
 //     memory, and [NeedBodyHash] for qop=auth-int. Password hashes answer the first
 //     two as an [HA1].
 //

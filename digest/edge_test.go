@@ -106,22 +106,22 @@ func TestAcceptorEdges(t *testing.T) {
 	if q, ok := out.Ask.(NeedBodyHash); err != nil || !ok || q != (NeedBodyHash{Algorithm: SHA256, Response: true}) {
 		t.Fatalf("asked %v, %v", out.Ask, err)
 	}
-	_, _, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: BodyHash{"00"}})
+	_, _, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: BodyHash{"00"}})
 	wantMisuse(t, "a hash of no length", err)
-	_, _, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Unknown{}})
+	_, _, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: gss.Unknown{}})
 	wantMisuse(t, "a foreign answer", err)
 	raw := strings.Repeat("\x00", 32) // in binary
-	_, out, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: BodyHash{raw}})
+	_, out, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: BodyHash{raw}})
 	if _, proof := out.Info.Param("rspauth"); err != nil || !proof {
 		t.Errorf("a hash in binary: %v, %v", out.Info.Text(), err)
 	}
-	_, out, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Declined{}})
+	_, out, err = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: gss.Declined{}})
 	if err != nil || out.State != gss.Complete || out.Info.Present() {
 		t.Errorf("a stream: %v %v", out.Info.Text(), err)
 	}
 
 	// The client's proof covers a body, but the answer holds no valid hash of it.
-	_, out, _ = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: BodyHash{raw}})
+	_, out, _ = waiting.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: BodyHash{raw}})
 	asks, question, err := i.Step(w.env(), scheme.InitiatorInput{Event: scheme.Concluded, Status: 200, Info: out.Info})
 	if err != nil || question.State != gss.Waiting {
 		t.Fatal(question.Fault, err)
@@ -135,7 +135,7 @@ func TestAcceptorEdges(t *testing.T) {
 	empty := exchange("POST", "")
 	_, sent := w.challenged(c.Initiate(empty), w.offer(s, empty))
 	_, refusal := w.presented(s, empty, sent.Credentials)
-	wantFault(t, "no uri and no request-target", refusal.Fault, gss.WrongResource)
+	wantFault(t, "no uri and no request-target", refusal.Fault, gss.WrongTarget)
 
 	// Authority from the target where the request has none; IPv6 and https too.
 	for _, tt := range []struct {

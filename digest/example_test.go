@@ -57,10 +57,10 @@ func Example() {
 		switch verdict.Ask.(type) {
 		case gss.NeedVerifier:
 			answer = password
-		case gss.NeedFirstSeen:
-			answer = gss.FirstSeen{First: true}
+		case gss.NeedReplayCheck:
+			answer = gss.ReplayVerdict{First: true}
 		}
-		a, verdict, _ = a.Step(env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: answer})
+		a, verdict, _ = a.Step(env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: answer})
 	}
 	fmt.Println("server:", verdict.State, a.Info().Peer)
 
@@ -74,7 +74,7 @@ func Example() {
 	// client asks: gss.NeedCredential
 	// answered: SHA-256
 	// server asks: gss.NeedVerifier
-	// server asks: gss.NeedFirstSeen
+	// server asks: gss.NeedReplayCheck
 	// server: complete alice
 	// client: complete true
 }

@@ -67,7 +67,7 @@ func TestDigestTwoPairs(t *testing.T) {
 	if m := concluded.Memory; m.Count != 1 || m.Scope != "/dir" || !m.Offer.Is("Digest") {
 		t.Errorf("remembered count %d, scope %q of %q", m.Count, m.Scope, m.Offer.Scheme())
 	}
-	if len(w.asked) != 3 || count[gss.NeedCredential](w) != 1 || count[gss.NeedVerifier](w) != 1 || count[gss.NeedFirstSeen](w) != 1 {
+	if len(w.asked) != 3 || count[gss.NeedCredential](w) != 1 || count[gss.NeedVerifier](w) != 1 || count[gss.NeedReplayCheck](w) != 1 {
 		t.Errorf("asked %v", w.asked)
 	}
 	q := w.asked[0].(gss.NeedCredential)
@@ -142,8 +142,8 @@ func TestDigestStale(t *testing.T) {
 	if _, out := w.presented(s, x, again.Credentials); out.State != gss.Complete {
 		t.Errorf("the new nonce was refused: %v", out.Fault)
 	}
-	if _, once := w.challenged(i, out.Challenges); once.State != gss.Failed || once.Fault.Code != gss.TooMany {
-		t.Errorf("a second stale=true: %v, want %v", once.Fault, gss.TooMany)
+	if _, once := w.challenged(i, out.Challenges); once.State != gss.Failed || once.Fault.Code != gss.LimitExceeded {
+		t.Errorf("a second stale=true: %v, want %v", once.Fault, gss.LimitExceeded)
 	}
 	// A wrong response gets no stale=true, whatever the nonce.
 	forged := strings.Replace(sent.Credentials.Text(), param(t, sent.Credentials, "response"), strings.Repeat("0", 64), 1)
@@ -173,8 +173,8 @@ func TestDigestWrongPassword(t *testing.T) {
 		i, sent := w.challenged(c.Initiate(x), w.offer(s, x))
 		a, out := w.presented(s, x, sent.Credentials)
 		wantFault(t, tt.name, out.Fault, tt.want)
-		if out.State != gss.Failed || a.Info() != (gss.Info{}) || count[gss.NeedFirstSeen](w) != 0 {
-			t.Errorf("%s: state %v, info %+v, %d counts used", tt.name, out.State, a.Info(), count[gss.NeedFirstSeen](w))
+		if out.State != gss.Failed || a.Info() != (gss.Info{}) || count[gss.NeedReplayCheck](w) != 0 {
+			t.Errorf("%s: state %v, info %+v, %d counts used", tt.name, out.State, a.Info(), count[gss.NeedReplayCheck](w))
 		}
 		out.Fault = gss.Fault{}
 		outside[out] = true
@@ -204,7 +204,7 @@ func TestDigestEmptyHA1(t *testing.T) {
 			MD5.proof(&forged, &key, &p, "GET")
 			text := strings.Replace(sent.Credentials.Text(), param(t, sent.Credentials, "response"), forged.String(), 1)
 			_, out := w.presented(s, x, header.ParseCredentials(text))
-			if out.State != gss.Failed || out.Fault.Code != gss.UnknownUser && out.Fault.Code != gss.Unanswered {
+			if out.State != gss.Failed || out.Fault.Code != gss.UnknownUser && out.Fault.Code != gss.QuestionFailed {
 				t.Errorf("%T: an empty HA1 ended in %v, %v", h, out.State, out.Fault)
 			}
 		}
@@ -236,7 +236,7 @@ func TestDigestURIMismatch(t *testing.T) {
 		signed.URI = sentURI
 		_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(signed), w.offer(s, x))
 		_, out := w.presented(s, x, sent.Credentials)
-		wantFault(t, "uri="+sentURI, out.Fault, gss.WrongResource)
+		wantFault(t, "uri="+sentURI, out.Fault, gss.WrongTarget)
 		if count[gss.NeedVerifier](w) != 0 {
 			t.Errorf("uri=%q: the store was asked", sentURI)
 		}
@@ -337,7 +337,7 @@ func TestDigestProxyTakesThePath(t *testing.T) {
 				signed.URI = tt.signed
 				_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(signed), w.offer(s, x))
 				_, out := w.presented(s, x, sent.Credentials)
-				if (out.State == gss.Complete) != want || !want && out.Fault.Code != gss.WrongResource {
+				if (out.State == gss.Complete) != want || !want && out.Fault.Code != gss.WrongTarget {
 					t.Errorf("%v, lenient %v: uri=%q for %q: %v %v", side, lenient, tt.signed, tt.request, out.State, out.Fault)
 				}
 				requirement.Held(t, "golden:digest_proxy_path", "R7616-3.4.6-2")
@@ -361,7 +361,7 @@ func TestDigestProxyTakesThePath(t *testing.T) {
 		signed.URI = "/a?b"
 		_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(signed), w.offer(s, x))
 		text := change(sent.Credentials.Text(), &x)
-		if _, out := w.presented(s, x, header.ParseCredentials(text)); out.State == gss.Complete || out.Fault.IsZero() || out.Fault.Code == gss.WrongResource {
+		if _, out := w.presented(s, x, header.ParseCredentials(text)); out.State == gss.Complete || out.Fault.IsZero() || out.Fault.Code == gss.WrongTarget {
 			t.Errorf("%s: %v %v", name, out.State, out.Fault)
 		}
 	}

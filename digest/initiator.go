@@ -85,7 +85,7 @@ func (i initiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initiator
 func (i *initiator) step(env *gss.Env, in *scheme.InitiatorInput) (scheme.InitiatorOutput, error) {
 	type when struct {
 		phase phase
-		event scheme.InitiatorEvent
+		event scheme.Event
 	}
 	switch (when{i.phase, in.Event}) {
 	case when{opening, scheme.Start}:
@@ -235,7 +235,7 @@ func (i *initiator) loginAnswered(env *gss.Env, in *scheme.InitiatorInput) (sche
 	case gss.Declined:
 		return i.fail(gss.NoCredentials, "digest: no user name and password for this realm")
 	case gss.Unreachable:
-		return i.fail(gss.Unanswered, "digest: the source of credentials did not answer")
+		return i.fail(gss.QuestionFailed, "digest: the source of credentials did not answer")
 	default:
 		return scheme.InitiatorOutput{}, gss.Misuse("digest: a credential question takes gss.Password, digest.HA1, gss.Declined or gss.Unreachable")
 	}
@@ -271,9 +271,9 @@ func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (schem
 		if i.ch.offers(Auth) { // HTA-13
 			return i.fail(gss.NotPermitted, "digest: the body was hashed for the nonce before, and cannot be for the new one: qop=auth would be weaker than what was answered")
 		}
-		return i.fail(gss.Unanswered, "digest: the server accepts only qop=auth-int, and the body cannot be hashed before it is sent; use a body that can be read twice")
+		return i.fail(gss.QuestionFailed, "digest: the server accepts only qop=auth-int, and the body cannot be hashed before it is sent; use a body that can be read twice")
 	case gss.Unreachable:
-		return i.fail(gss.Unanswered, "digest: the body's hash did not come")
+		return i.fail(gss.QuestionFailed, "digest: the body's hash did not come")
 	}
 	return scheme.InitiatorOutput{}, gss.Misuse("digest: a body question takes digest.BodyHash, gss.Declined or gss.Unreachable")
 }
@@ -282,7 +282,7 @@ func (i *initiator) bodyAnswered(env *gss.Env, in *scheme.InitiatorInput) (schem
 func (i *initiator) send(env *gss.Env, body Sum) (scheme.InitiatorOutput, error) {
 	// A count must not repeat or wrap: the server would take it for a replay.
 	if i.count == math.MaxUint32 {
-		return i.fail(gss.TooMany, "digest: the nonce count is exhausted; wait for a new challenge")
+		return i.fail(gss.LimitExceeded, "digest: the nonce count is exhausted; wait for a new challenge")
 	}
 	var fresh [32]byte
 	cnonce := i.ch.cnonce
@@ -415,7 +415,7 @@ func (i *initiator) rechallenged(env *gss.Env, in *scheme.InitiatorInput) (schem
 	case !i.ch.stale:
 		return i.fail(gss.Refused, "digest: the server rejected the user name or password")
 	case i.staleUsed:
-		return i.fail(gss.TooMany, "digest: the server called a second nonce stale in one exchange") // C23
+		return i.fail(gss.LimitExceeded, "digest: the server called a second nonce stale in one exchange") // C23
 	case i.ch.realm != old.realm:
 		return i.fail(gss.Refused, "digest: the realm changed, and needs other credentials")
 	// An attacker in the middle could add stale=true to a weaker challenge, and get a

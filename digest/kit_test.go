@@ -18,7 +18,7 @@ var kitKey = strings.Repeat("nonce-k3y", 4)
 // kitAnswers returns the answers of a client with a password, and of a server with user alice,
 // a replay memory and hashes of bodies.
 func kitAnswers(password string) func(gss.Question) gss.Answer {
-	seen := map[gss.NeedFirstSeen]bool{}
+	seen := map[gss.NeedReplayCheck]bool{}
 	return func(q gss.Question) gss.Answer {
 		switch q := q.(type) {
 		case gss.NeedCredential:
@@ -36,11 +36,11 @@ func kitAnswers(password string) func(gss.Question) gss.Answer {
 				return gss.Password{User: "alice", Password: gss.NewSecret(kitSecret)}
 			}
 			return gss.Unknown{}
-		case gss.NeedFirstSeen:
+		case gss.NeedReplayCheck:
 			q.Until, q.Now = 0, 0
 			first := !seen[q]
 			seen[q] = true
-			return gss.FirstSeen{First: first}
+			return gss.ReplayVerdict{First: first}
 		case digest.NeedBodyHash:
 			f, err := digest.For(q.Algorithm)
 			if err != nil {

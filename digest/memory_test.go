@@ -70,7 +70,7 @@ func TestDigestPreemptive(t *testing.T) {
 	wantFault(t, "a start from nothing", failed.Fault, gss.Unexpected)
 	remembered := header.ListOf(header.ParamChallenge("Digest", `realm="r", nonce="n", qop="auth"`))
 	_, failed = w.initiate(c.Initiate(x), scheme.InitiatorInput{Event: scheme.Start, Offer: remembered, Count: math.MaxUint32})
-	wantFault(t, "a count that would wrap", failed.Fault, gss.TooMany)
+	wantFault(t, "a count that would wrap", failed.Fault, gss.LimitExceeded)
 }
 
 func TestNextNonce(t *testing.T) {

@@ -261,7 +261,7 @@ func TestNonceFreshPerSeed(t *testing.T) {
 	_, sent := w.challenged(c.Initiate(x), w.offer(s, x))
 	late := gss.Env{Now: w.now + 1<<50}
 	a, _, _ := s.Accept(x).Step(late, scheme.AcceptorInput{Event: scheme.Presented, Credentials: sent.Credentials})
-	_, out, err := a.Step(late, scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Password{Password: gss.NewSecret(password)}})
+	_, out, err := a.Step(late, scheme.AcceptorInput{Event: scheme.Answered, Answer: gss.Password{Password: gss.NewSecret(password)}})
 	if err != nil || out.Fault.Code != gss.Expired || !out.Challenges.Empty() {
 		t.Errorf("no entropy for a new nonce: %v, %d challenges, %v", out.Fault, out.Challenges.Len(), err)
 	}

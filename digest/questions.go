@@ -13,7 +13,7 @@ import "github.com/countersign-auth/countersign/gss"
 // Answers: [BodyHash], gss.Unreachable, gss.Declined.
 //
 // Declined: the body cannot be hashed before it is sent or read. A client uses qop=auth if
-// that is offered and no weaker than before, and otherwise fails with gss.Unanswered, as a
+// that is offered and no weaker than before, and otherwise fails with gss.QuestionFailed, as a
 // server does for a request. A server's response goes out without rspauth, and a client does
 // not accept a response with a proof that it cannot check.
 type NeedBodyHash struct {

@@ -83,7 +83,7 @@ func TestNoSecretInAnyFormat(t *testing.T) {
 			if out.State != gss.Waiting {
 				t.Fatal(out.Fault)
 			}
-			ain = scheme.AcceptorInput{Event: scheme.Replied, Answer: w.answer(out.Ask)}
+			ain = scheme.AcceptorInput{Event: scheme.Answered, Answer: w.answer(out.Ask)}
 			check("an acceptor's input", ain)
 		}
 		requirement.Held(t, "prop:no_secret_in_any_format")

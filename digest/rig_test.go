@@ -79,7 +79,7 @@ func (w *world) answer(q gss.Question) gss.Answer {
 			return BodyHash{f.BodyHash([]byte(w.respBody)).String()}
 		}
 		return BodyHash{f.BodyHash([]byte(w.body)).String()}
-	case gss.NeedFirstSeen:
+	case gss.NeedReplayCheck:
 		if q.Until <= w.now {
 			w.t.Errorf("the memory of a nonce is to end at %d, before now", q.Until)
 		}
@@ -89,7 +89,7 @@ func (w *world) answer(q gss.Question) gss.Answer {
 		}
 		next, first := w.seen[q.Key].Admit(n)
 		w.seen[q.Key] = next
-		return gss.FirstSeen{First: first, Since: w.since}
+		return gss.ReplayVerdict{First: first, Since: w.since}
 	}
 	w.t.Fatalf("an unknown question %T", q)
 	return gss.Declined{}
@@ -129,7 +129,7 @@ func (w *world) accept(a scheme.Acceptor, in scheme.AcceptorInput) (scheme.Accep
 		if out.State != gss.Waiting {
 			return next, out
 		}
-		a, in = next, scheme.AcceptorInput{Event: scheme.Replied, Answer: w.answer(out.Ask)}
+		a, in = next, scheme.AcceptorInput{Event: scheme.Answered, Answer: w.answer(out.Ask)}
 	}
 }
 

@@ -183,7 +183,7 @@ func TestDigestAuthInt(t *testing.T) {
 	}
 
 	// A body that cannot be hashed beforehand.
-	for list, want := range map[string]gss.Code{`"auth-int"`: gss.Unanswered, `"auth,auth-int"`: gss.NoFault} {
+	for list, want := range map[string]gss.Code{`"auth-int"`: gss.QuestionFailed, `"auth,auth-int"`: gss.NoFault} {
 		i, _, _ := newClient(t, ClientConfig{PreferAuthInt: true}).Initiate(x).Step(w.env(), scheme.InitiatorInput{Event: scheme.Challenged, Offer: challenge1(`Digest realm="r", nonce="n", qop=` + list)})
 		i, out, _ := i.Step(w.env(), scheme.InitiatorInput{Event: scheme.Answered, Answer: w.login})
 		if q, ok := out.Ask.(NeedBodyHash); !ok || q != (NeedBodyHash{Algorithm: MD5}) {
@@ -305,7 +305,7 @@ func TestDigestNames(t *testing.T) {
 		w.users = func(gss.NeedVerifier) gss.Answer { return v }
 		_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(x), w.offer(s, x))
 		_, out := w.presented(s, x, sent.Credentials)
-		wantFault(t, "nobody's hash", out.Fault, gss.Unanswered)
+		wantFault(t, "nobody's hash", out.Fault, gss.QuestionFailed)
 	}
 	_, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(x), w.offer(s, x))
 	_, out := w.presented(newServer(t, ServerConfig{}), x, sent.Credentials)
@@ -345,7 +345,7 @@ func TestDigestChallenges(t *testing.T) {
 	w := newWorld(t)
 	_, out := w.challenged(newClient(t, ClientConfig{RefuseLegacy: true}).Initiate(exchange("GET", "/")), challenge1(`Digest realm="a",nonce="x"`))
 	wantFault(t, "no qop, with RefuseLegacy", out.Fault, gss.NotPermitted)
-	for answer, want := range map[gss.Answer]gss.Code{gss.Declined{}: gss.NoCredentials, gss.Unreachable{}: gss.Unanswered} {
+	for answer, want := range map[gss.Answer]gss.Code{gss.Declined{}: gss.NoCredentials, gss.Unreachable{}: gss.QuestionFailed} {
 		w.login = answer
 		_, out := w.challenged(newClient(t, ClientConfig{}).Initiate(exchange("GET", "/")), challenge1(`Digest realm="a",nonce="x"`))
 		wantFault(t, fmt.Sprintf("%T", answer), out.Fault, want)
@@ -424,33 +424,33 @@ func TestStoreFaults(t *testing.T) {
 		if out.State != gss.Waiting {
 			break
 		}
-		a, in = next, scheme.AcceptorInput{Event: scheme.Replied, Answer: w.answer(out.Ask)}
+		a, in = next, scheme.AcceptorInput{Event: scheme.Answered, Answer: w.answer(out.Ask)}
 	}
 	if len(at) != 4 {
 		t.Fatalf("%d stages, want 4", len(at))
 	}
 	// A store of users that declines may have declined this one alone; what is down, is
 	// down for all, and without a memory of nonces no client can be judged.
-	wants := [3][2]gss.Code{{gss.NoFault, gss.Unavailable}, {gss.Unanswered, gss.Unanswered}, {gss.Unavailable, gss.Unavailable}}
+	wants := [3][2]gss.Code{{gss.NoFault, gss.Unavailable}, {gss.QuestionFailed, gss.QuestionFailed}, {gss.Unavailable, gss.Unavailable}}
 	for n, a := range at[1:] {
 		for i, answer := range []gss.Answer{gss.Declined{}, gss.Unreachable{}} {
-			_, out, err := a.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: answer})
+			_, out, err := a.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: answer})
 			if err != nil || out.Fault.Code != wants[n][i] || out.Challenges.Len() != 0 {
 				t.Errorf("stage %d, %T: %v %v", n, answer, out.Fault, err)
 			}
 		}
-		same, _, err := a.Step(w.env(), scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Reply{}})
+		same, _, err := a.Step(w.env(), scheme.AcceptorInput{Event: scheme.Answered, Answer: gss.Reply{}})
 		wantMisuse(t, "a foreign answer", err)
 		if same != a {
 			t.Error("misuse changed the state")
 		}
-		for _, e := range []scheme.AcceptorEvent{0, scheme.Presented, scheme.Responding, 99} {
+		for _, e := range []scheme.Event{0, scheme.Presented, scheme.Responding, 99} {
 			_, _, err := a.Step(w.env(), scheme.AcceptorInput{Event: e})
 			wantMisuse(t, "an event that cannot come now", err)
 		}
 	}
 	i := newClient(t, ClientConfig{}).Initiate(x)
-	for _, e := range []scheme.InitiatorEvent{0, scheme.Answered, scheme.Concluded, 99} {
+	for _, e := range []scheme.Event{0, scheme.Answered, scheme.Concluded, 99} {
 		same, _, err := i.Step(w.env(), scheme.InitiatorInput{Event: e})
 		wantMisuse(t, "an event that cannot come now", err)
 		if same != i {

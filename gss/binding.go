@@ -176,7 +176,7 @@ func (b Binding) Hash(fips bool) (sum [md5.Size]byte, aware bool) {
 // Under Ignore, and under IfAvailable where b is none or unavailable, all clients are
 // admitted. why is empty for an admitted client; otherwise it says what was wrong, for
 // a [Fault] of code [BadBinding]. All comparisons take constant time.
-func (b Binding) Admit(demand Demand, fips, said bool, sum string) (bound bool, why string) { // R4559-6-3
+func (b Binding) Admit(demand Requirement, fips, said bool, sum string) (bound bool, why string) { // R4559-6-3
 	if demand == Ignore {
 		return false, ""
 	}

@@ -96,7 +96,7 @@ func Fail(code Code, detail string) Output { return Output{Fault: Fault{code, de
 // Mechanism makes contexts. It is immutable and comparable, as they are; its
 // configuration may be behind a pointer through which nothing is written.
 type Mechanism interface {
-	Mech() Mech
+	Mech() OID
 	Traits() Traits
 	Initiate(Target) Context
 	Accept(Target) Context
@@ -114,9 +114,9 @@ type Checker interface {
 
 // Traits describe a mechanism before a context exists.
 type Traits struct {
-	// ConnectionBound tells that the legs, and what they establish, belong to one
+	// ConnectionBased tells that the legs, and what they establish, belong to one
 	// connection (NTLM). It is false for mechanisms that prove each request alone.
-	ConnectionBound bool
+	ConnectionBased bool
 	// Mutual tells that the acceptor can prove itself.
 	Mutual bool
 	// Integrity tells that an established context has MIC and Wrap.
@@ -128,7 +128,7 @@ type Traits struct {
 // Info describes a context. Before Complete nothing in it is proven.
 type Info struct {
 	// Mech is the leaf mechanism, which for NTLM inside SPNEGO is NTLM.
-	Mech Mech
+	Mech OID
 	// Peer is the authenticated name of the other side, in the mechanism's own
 	// form; empty when the mechanism does not prove it. Domain is its realm. Two
 	// clients of different realms may have the same Peer: see Name.
@@ -137,8 +137,8 @@ type Info struct {
 	Anonymous bool
 	// Flags are the services that are active.
 	Flags Flags
-	// ConnectionBound is as in [Traits], for the leaf mechanism.
-	ConnectionBound bool
+	// ConnectionBased is as in [Traits], for the leaf mechanism.
+	ConnectionBased bool
 	// Expires is the end of the context, in nanoseconds since the Unix epoch; 0 means
 	// that it has none.
 	Expires int64

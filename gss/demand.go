@@ -1,12 +1,12 @@
 package gss
 
-// Demand is how strictly a side requires something that peers may omit, such as a
+// Requirement is how strictly a side requires something that peers may omit, such as a
 // channel binding.
-type Demand uint8
+type Requirement uint8
 
 const (
 	// IfAvailable checks what is present.
-	IfAvailable Demand = iota
+	IfAvailable Requirement = iota
 	// Ignore neither sends nor checks.
 	Ignore
 	// Require refuses a peer that omits it.
@@ -15,4 +15,4 @@ const (
 )
 
 // Valid reports whether d is one of the constants.
-func (d Demand) Valid() bool { return d < demands }
+func (d Requirement) Valid() bool { return d < demands }

@@ -13,7 +13,7 @@ const (
 	BadCredentials      // the peer's proof does not match its secret
 	UnknownUser         // no such user; the peer cannot tell it from BadCredentials
 	NoCredentials       // there are none: the credential question was declined, or the request has none
-	Unanswered          // a question could not be answered: a KDC, a credential source, one user's verifier
+	QuestionFailed      // a question could not be answered: a KDC, a credential source, one user's verifier
 	BadBinding          // channel bindings differ, or are missing where required
 	Replayed            // seen before
 	Expired             // nonce, ticket or context is past its time
@@ -22,8 +22,8 @@ const (
 	NotPermitted        // local policy forbids it
 	Unsupported         // an algorithm or option that is not implemented, or not allowed in FIPS mode
 	NotAuthentic        // the peer failed to prove itself (mutual authentication)
-	TooMany             // legs, attempts or reconnects passed their bound
-	WrongResource       // the credentials are for another resource or method
+	LimitExceeded       // legs, attempts or reconnects passed their bound
+	WrongTarget         // the credentials are for another resource or method
 	BodySpent           // a body that cannot be replayed was sent, and is needed again
 	Unavailable         // the credentials cannot be judged now, right or wrong: a store or replay memory is down, or the client's share of it is full
 	Bug                 // a machine, scheme, mechanism or driver broke its own contract; no peer can cause it
@@ -67,7 +67,7 @@ var codeTable = [codes]struct {
 	BadCredentials: {"bad credentials", PeerRefused},
 	UnknownUser:    {"unknown user", PeerRefused},
 	NoCredentials:  {"no credentials", Policy},
-	Unanswered:     {"question not answered", Environment},
+	QuestionFailed: {"question not answered", Environment},
 	BadBinding:     {"bad channel binding", PeerMisbehaved},
 	Replayed:       {"replayed", PeerMisbehaved},
 	Expired:        {"expired", PeerRefused},
@@ -76,8 +76,8 @@ var codeTable = [codes]struct {
 	NotPermitted:   {"not permitted by policy", Policy},
 	Unsupported:    {"unsupported", Policy},
 	NotAuthentic:   {"peer not authentic", PeerMisbehaved},
-	TooMany:        {"bound exceeded", Policy},
-	WrongResource:  {"credentials for another resource", PeerMisbehaved},
+	LimitExceeded:  {"bound exceeded", Policy},
+	WrongTarget:    {"credentials for another resource", PeerMisbehaved},
 	BodySpent:      {"request body spent", Environment},
 	Unavailable:    {"cannot be judged now", Environment},
 	Bug:            {"internal error", Internal},

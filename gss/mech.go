@@ -2,23 +2,23 @@ package gss
 
 import "strconv"
 
-// Mech names a mechanism by its object identifier, as the contents octets of
+// OID names a mechanism by its object identifier, as the contents octets of
 // the DER encoding (without tag and length). The zero Mech is none; Basic and Digest,
 // which are no GSS mechanisms, have it.
-type Mech string
+type OID string
 
 // The mechanisms that HTTP authentication meets.
 const (
-	SPNEGO      Mech = "\x2b\x06\x01\x05\x05\x02"                 // 1.3.6.1.5.5.2, RFC 4178 section 3
-	Kerberos    Mech = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"     // 1.2.840.113554.1.2.2, RFC 1964 section 1
-	MSKerberos  Mech = "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"     // 1.2.840.48018.1.2.2, MS-SPNG 3.2.5 (a slip of Windows 2000 that stayed)
-	KerberosU2U Mech = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03" // 1.2.840.113554.1.2.2.3, user to user
-	NTLM        Mech = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a" // 1.3.6.1.4.1.311.2.2.10, MS-NLMP 1.9
-	NegoEx      Mech = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e" // 1.3.6.1.4.1.311.2.2.30, MS-NEGOEX 1.9
+	SPNEGO      OID = "\x2b\x06\x01\x05\x05\x02"                 // 1.3.6.1.5.5.2, RFC 4178 section 3
+	Kerberos    OID = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"     // 1.2.840.113554.1.2.2, RFC 1964 section 1
+	MSKerberos  OID = "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"     // 1.2.840.48018.1.2.2, MS-SPNG 3.2.5 (a slip of Windows 2000 that stayed)
+	KerberosU2U OID = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03" // 1.2.840.113554.1.2.2.3, user to user
+	NTLM        OID = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a" // 1.3.6.1.4.1.311.2.2.10, MS-NLMP 1.9
+	NegoEx      OID = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e" // 1.3.6.1.4.1.311.2.2.30, MS-NEGOEX 1.9
 )
 
 var mechNames = [...]struct {
-	mech Mech
+	mech OID
 	name string
 }{
 	{SPNEGO, "SPNEGO"}, {Kerberos, "Kerberos"}, {MSKerberos, "MS-Kerberos"},
@@ -27,7 +27,7 @@ var mechNames = [...]struct {
 
 // String returns the mechanism's name, its OID in dotted form if it is not one of the
 // constants, or "none".
-func (m Mech) String() string {
+func (m OID) String() string {
 	for i := range mechNames {
 		if mechNames[i].mech == m {
 			return mechNames[i].name
@@ -43,7 +43,7 @@ const maxMech = 64
 // Dotted returns the OID in dotted form, "none" for the zero Mech, and "invalid" if the
 // octets are no OID (X.690 section 8.19), are more than 64, or have an arc of more than
 // 63 bits.
-func (m Mech) Dotted() string {
+func (m OID) Dotted() string {
 	if m == "" {
 		return "none"
 	}

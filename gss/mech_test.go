@@ -10,7 +10,7 @@ import (
 
 func TestMechNames(t *testing.T) {
 	for _, test := range []struct {
-		mech         Mech
+		mech         OID
 		name, dotted string
 	}{
 		{"", "none", "none"},
@@ -37,8 +37,8 @@ func TestMechNames(t *testing.T) {
 		{"\x2a\x86", "invalid", "invalid"}, // cut off
 		{"\xff", "invalid", "invalid"},
 		{NTLM[:9], "1.3.6.1.4.1.311.2.2", "1.3.6.1.4.1.311.2.2"},
-		{Mech(strings.Repeat("\x01", 64)), "0.1" + strings.Repeat(".1", 63), "0.1" + strings.Repeat(".1", 63)},
-		{Mech(strings.Repeat("\x01", 65)), "invalid", "invalid"},
+		{OID(strings.Repeat("\x01", 64)), "0.1" + strings.Repeat(".1", 63), "0.1" + strings.Repeat(".1", 63)},
+		{OID(strings.Repeat("\x01", 65)), "invalid", "invalid"},
 	} {
 		if got := test.mech.String(); got != test.name {
 			t.Errorf("String of %x: %s, expected %s", string(test.mech), got, test.name)
@@ -53,7 +53,7 @@ func TestMechNames(t *testing.T) {
 func TestDottedIsASN1(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		octets := rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "octets")
-		got := Mech(octets).Dotted()
+		got := OID(octets).Dotted()
 		var id asn1.ObjectIdentifier
 		if _, err := asn1.Unmarshal(append([]byte{6, byte(len(octets))}, octets...), &id); err != nil {
 			return // asn1 stops at arcs of 31 bits

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// OwnerOf returns the name of the owner of a [NeedFirstSeen]: name@realm, in which
+// OwnerOf returns the name of the owner of a [NeedReplayCheck]: name@realm, in which
 // "\" escapes "@" and "\", so that no two clients can make up the same one. Case is
 // folded, since stores of users may look names up without it, and one account must
 // not be several owners.

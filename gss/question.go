@@ -70,7 +70,7 @@ func (s Side) String() string {
 // client tries the next scheme that is offered, and may fall to a weaker one.
 type NeedCredential struct {
 	Scheme   string // auth-scheme that asks, as registered
-	Mech     Mech   // mechanism inside it, if any
+	Mech     OID    // mechanism inside it, if any
 	Side     Side
 	Target   Target // the acceptor that will see the credentials
 	Realm    string // as the challenge has it, "" if it has none
@@ -120,7 +120,7 @@ type NeedVerdict struct {
 	Proof  Secret // Basic: the password
 }
 
-// NeedFirstSeen asks a replay memory whether (Scope, Owner, Key, Sequence) is new, and
+// NeedReplayCheck asks a replay memory whether (Scope, Owner, Key, Sequence) is new, and
 // to remember it until Until; test and insert are atomic. With Sequence 0 the key alone
 // counts. Otherwise Key is a nonce and Sequence its count, and the memory keeps a
 // [Window] for the nonce, so that parallel requests may arrive out of order. A scheme
@@ -130,10 +130,10 @@ type NeedVerdict struct {
 // Asked by: digest, the server for each response that verifies, unless AllowReplay leaves
 // it out; kerberos, the acceptor for each AP-REQ that verifies.
 //
-// Answers: [FirstSeen], [Unreachable], [Declined].
+// Answers: [ReplayVerdict], [Unreachable], [Declined].
 //
 // Declined: no client can be judged, and the server responds with 503.
-type NeedFirstSeen struct {
+type NeedReplayCheck struct {
 	Scope string // the space of keys, for instance a realm or a service principal
 	// Owner is the client to which the entry is charged, as the scheme authenticated
 	// it: see [OwnerOf]. It is never empty, and the same whenever the same proof is
@@ -148,7 +148,7 @@ type NeedFirstSeen struct {
 	// Forgettable tells that a store without room may forget the entries of the owner
 	// that holds the most, and answer Since for that owner from then on: the scheme can
 	// make its client start over, as Digest can by stale=true. Otherwise the store must
-	// refuse ([FirstSeen].Full).
+	// refuse ([ReplayVerdict].Full).
 	Forgettable bool
 }
 
@@ -160,7 +160,7 @@ type NeedFirstSeen struct {
 //
 // Answers: [Reply], [Unreachable], [Declined].
 //
-// Declined: there is no ticket, and the exchange fails with [Unanswered].
+// Declined: there is no ticket, and the exchange fails with [QuestionFailed].
 type NeedExchange struct {
 	Service string // "kdc", "netlogon"
 	Realm   string
@@ -216,9 +216,9 @@ type Verdict struct {
 	User     string
 }
 
-// FirstSeen answers [NeedFirstSeen]. First reports that the key is new and is remembered
+// ReplayVerdict answers [NeedReplayCheck]. First reports that the key is new and is remembered
 // from now on.
-type FirstSeen struct {
+type ReplayVerdict struct {
 	First bool
 	// Full tells that the key was not remembered, and must not be accepted, because the
 	// owner's share is full. First is then false.
@@ -239,20 +239,20 @@ func (r Reply) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "reply(%d bytes)", l
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
 func (r Reply) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", r), nil }
 
-func (NeedCredential) Question() {}
-func (NeedVerifier) Question()   {}
-func (NeedVerdict) Question()    {}
-func (NeedFirstSeen) Question()  {}
-func (NeedExchange) Question()   {}
+func (NeedCredential) Question()  {}
+func (NeedVerifier) Question()    {}
+func (NeedVerdict) Question()     {}
+func (NeedReplayCheck) Question() {}
+func (NeedExchange) Question()    {}
 
 // Derived implements [Derived]: the request holds the user's name already.
 func (NeedExchange) Derived() {}
 
-func (Declined) Answer()     {}
-func (Unreachable) Answer()  {}
-func (Unknown) Answer()      {}
-func (Unverifiable) Answer() {}
-func (Password) Answer()     {}
-func (Verdict) Answer()      {}
-func (FirstSeen) Answer()    {}
-func (Reply) Answer()        {}
+func (Declined) Answer()      {}
+func (Unreachable) Answer()   {}
+func (Unknown) Answer()       {}
+func (Unverifiable) Answer()  {}
+func (Password) Answer()      {}
+func (Verdict) Answer()       {}
+func (ReplayVerdict) Answer() {}
+func (Reply) Answer()         {}

@@ -211,7 +211,7 @@ func TestZeroValues(t *testing.T) {
 	if !(Fault{}).IsZero() || (Fault{Code: Refused}).IsZero() || Fail(Refused, "x").State != Failed {
 		t.Error("the zero Fault")
 	}
-	if (Verdict{}).Accepted || (FirstSeen{}).First {
+	if (Verdict{}).Accepted || (ReplayVerdict{}).First {
 		t.Error("a zero answer accepts")
 	}
 	if (Info{}).Peer != "" || (Info{}).Anonymous || (Info{}).Flags != 0 {
@@ -225,8 +225,8 @@ func TestZeroValues(t *testing.T) {
 // Every value type of the package can be compared (L2).
 func TestComparable(t *testing.T) {
 	for _, v := range []any{Env{}, Token{}, Secret{}, Seed{}, Binding{}, Target{}, Input{}, Output{}, Info{}, Traits{}, Fault{}, Window{},
-		NeedCredential{}, NeedVerifier{}, NeedVerdict{}, NeedFirstSeen{}, NeedExchange{},
-		Declined{}, Unreachable{}, Unknown{}, Unverifiable{}, Password{}, Verdict{}, FirstSeen{}, Reply{}} {
+		NeedCredential{}, NeedVerifier{}, NeedVerdict{}, NeedReplayCheck{}, NeedExchange{},
+		Declined{}, Unreachable{}, Unknown{}, Unverifiable{}, Password{}, Verdict{}, ReplayVerdict{}, Reply{}} {
 		if !reflect.TypeOf(v).Comparable() {
 			t.Errorf("%T is not comparable", v)
 		}

@@ -6,7 +6,7 @@ const WindowSize = 64
 
 // Window records which sequence numbers of one key were seen, so that parallel requests
 // may arrive out of order and none is accepted twice. It is the pure half of the store
-// behind [NeedFirstSeen]; the zero Window has seen none.
+// behind [NeedReplayCheck]; the zero Window has seen none.
 type Window struct {
 	high uint32
 	seen [2]uint32 // bit i of the 64, the low half first: high-i was seen; 12 bytes in all

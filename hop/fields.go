@@ -85,7 +85,7 @@ func (p Pass) Apply(h Header, received string) {
 		h.Add(connection, header.ProxySupportField)
 	}
 	if p.Strip && p.conf != nil { // RELAY-13
-		StripChallenges(h, p.conf.Bound)
+		StripChallenges(h, p.conf.PinnedSchemes)
 	}
 	AddChallenges(h, gss.Proxy, p.Challenges)
 	if p.Info.Present() && p.Info.Text() != "" {

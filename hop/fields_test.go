@@ -94,7 +94,7 @@ func TestStrip(t *testing.T) {
 		`Basic realm="NTLM, Negotiate"`, `negotiate`, `Digest realm="r", nonce="n",  NTLM , Basic realm="x"`, `Bearer not base64!`, `NTLM TlRM`,
 	}}
 	c := new(conf)
-	c.Bound = []string{"Negotiate", "NTLM"}
+	c.PinnedSchemes = []string{"Negotiate", "NTLM"}
 	Pass{machine.Relay{Strip: true}, c}.Apply(h, "")
 	want := []string{`Basic realm="NTLM, Negotiate"`, `Digest realm="r", nonce="n"`, `Basic realm="x"`, `Bearer not base64!`}
 	if got := h["Www-Authenticate"]; !slices.Equal(got, want) {

@@ -48,7 +48,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return r.refuse(env, message.ErrETypeNoSupport, fault)
 	}
 	if len(c.cfg.Services) > 0 && !c.cfg.answersTo(ap.Ticket.Service) {
-		return r.refuse(env, message.ErrNotUs, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for another service than Config.Services has"})
+		return r.refuse(env, message.ErrNotUs, gss.Fault{Code: gss.WrongTarget, Detail: "kerberos: a ticket for another service than Config.Services has"})
 	}
 	tried := 0
 	for e, key := range c.cfg.tries(&ap.Ticket) {
@@ -159,7 +159,7 @@ func (r *request) refuse(env gss.Env, code message.ErrorCode, fault gss.Fault) (
 
 // framing is the mechanism OID in the framing of the client's token, which the reply has
 // as well; "" is none.
-type framing struct{ mech gss.Mech }
+type framing struct{ mech gss.OID }
 
 // reply puts a message for the client into it.
 func (f framing) reply(id message.TokenID, body []byte) gss.Token {
@@ -189,7 +189,7 @@ func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	}
 	switch a := in.Answer.(type) {
 	case gss.Unknown, gss.Declined:
-		return c.refuse(env, message.ErrNoKey, gss.Fault{Code: gss.WrongResource, Detail: "kerberos: a ticket for a service, an encryption type or a key version that is not in the keytab"})
+		return c.refuse(env, message.ErrNoKey, gss.Fault{Code: gss.WrongTarget, Detail: "kerberos: a ticket for a service, an encryption type or a key version that is not in the keytab"})
 	case gss.Unreachable: // REPLAY-3
 		return fail(gss.Unavailable, "the store of the service's keys did not respond")
 	case ServiceKey:
@@ -229,7 +229,7 @@ func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error)
 		return c, gss.Output{}, err
 	}
 	switch a := in.Answer.(type) {
-	case gss.FirstSeen:
+	case gss.ReplayVerdict:
 		if a.First && a.Since <= c.oldest {
 			return c.established, gss.Output{State: gss.Complete, Token: c.answer}, nil
 		}
@@ -244,11 +244,11 @@ func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error)
 		out.Token = c.refusal(env, code, c.service)
 		return next, out, err
 	case gss.Declined: // REPLAY-3: no client can be judged
-		return fail(gss.Unavailable, "no memory of requests answered; add kdc.NewReplays to the Source")
+		return fail(gss.Unavailable, "no memory of requests answered; add krb5.NewReplayCache to the Source")
 	case gss.Unreachable: // REPLAY-3
 		return fail(gss.Unavailable, "the memory of requests did not respond; no client can log in until it does")
 	}
-	return c, gss.Output{}, gss.Misuse("kerberos: gss.NeedFirstSeen takes gss.FirstSeen, gss.Declined or gss.Unreachable")
+	return c, gss.Output{}, gss.Misuse("kerberos: gss.NeedReplayCheck takes gss.ReplayVerdict, gss.Declined or gss.Unreachable")
 }
 
 // Info implements gss.Context: nothing is proven yet.

@@ -52,11 +52,11 @@ func TestAccept(t *testing.T) {
 		{"not yet valid", func(f *forger) { f.ticket.StartTime = at + 301 }, gss.Expired, message.ErrTicketNotYet},
 		{"first authenticated in the future", func(f *forger) { f.ticket.AuthTime = at + 301 }, gss.Expired, message.ErrTicketNotYet},
 		{"not validated", func(f *forger) { f.ticket.Flags |= krb.Invalid }, gss.Expired, message.ErrTicketNotYet},
-		{"another key version", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Kvno = 3 } }, gss.WrongResource, message.ErrNoKey},
+		{"another key version", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Kvno = 3 } }, gss.WrongTarget, message.ErrNoKey},
 		{"no key version", func(f *forger) {
 			f.mangle = func(m *message.APReq) { m.Ticket.Enc.HasKvno, m.Ticket.Enc.Kvno = false, 0 }
 		}, gss.NoFault, 0},
-		{"another encryption type", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = krb.AES128SHA1 } }, gss.WrongResource, message.ErrNoKey},
+		{"another encryption type", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = krb.AES128SHA1 } }, gss.WrongTarget, message.ErrNoKey},
 		{"an unknown encryption type", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = 3 } }, gss.Unsupported, message.ErrETypeNoSupport},
 		{"an encryption type that policy bars", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Type = krb.RC4 } }, gss.NotPermitted, message.ErrETypeNoSupport},
 		{"a changed ticket", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Cipher += "x" } }, gss.BadCredentials, message.ErrModified},
@@ -153,9 +153,9 @@ func TestFraming(t *testing.T) {
 func TestReplay(t *testing.T) {
 	f := newForger(t, krb.AES256SHA1)
 	m := mechanism(t, Config{Keys: f.keys})
-	ask := func(f *forger) (reached, gss.NeedFirstSeen) {
+	ask := func(f *forger) (reached, gss.NeedReplayCheck) {
 		r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
-		return r, r.Ask.(gss.NeedFirstSeen)
+		return r, r.Ask.(gss.NeedReplayCheck)
 	}
 	r, first := ask(f)
 	if first.Until != now+int64(2*DefaultMaxSkew) || first.Sequence != 0 || len(first.Key) != 32 ||
@@ -175,11 +175,11 @@ func TestReplay(t *testing.T) {
 		answer gss.Answer
 		want   gss.Code
 	}{
-		{gss.FirstSeen{First: true}, gss.NoFault},
-		{gss.FirstSeen{First: true, Since: now - int64(DefaultMaxSkew)}, gss.NoFault},
-		{gss.FirstSeen{First: true, Since: now - int64(DefaultMaxSkew) + 1}, gss.Replayed},
-		{gss.FirstSeen{}, gss.Replayed}, {gss.Unreachable{}, gss.Unavailable}, {gss.Declined{}, gss.Unavailable},
-		{gss.FirstSeen{Full: true}, gss.Unavailable}, {gss.FirstSeen{Full: true, Since: 1}, gss.Unavailable},
+		{gss.ReplayVerdict{First: true}, gss.NoFault},
+		{gss.ReplayVerdict{First: true, Since: now - int64(DefaultMaxSkew)}, gss.NoFault},
+		{gss.ReplayVerdict{First: true, Since: now - int64(DefaultMaxSkew) + 1}, gss.Replayed},
+		{gss.ReplayVerdict{}, gss.Replayed}, {gss.Unreachable{}, gss.Unavailable}, {gss.Declined{}, gss.Unavailable},
+		{gss.ReplayVerdict{Full: true}, gss.Unavailable}, {gss.ReplayVerdict{Full: true, Since: 1}, gss.Unavailable},
 	} {
 		got := take(t, r.Context, env, gss.Input{Answer: row.answer})
 		if row.want == gss.NoFault {
@@ -229,7 +229,7 @@ func TestChannelBinding(t *testing.T) {
 		if row.aware {
 			f.auth.AuthData = message.ChannelBindingAware()
 		}
-		check := func(demand gss.Demand, b gss.Binding, want gss.Code) {
+		check := func(demand gss.Requirement, b gss.Binding, want gss.Code) {
 			r := accept(t, Config{Keys: f.keys, ChannelBinding: demand}, b, f.token())
 			bound := want == gss.NoFault && strings.HasPrefix(row.name, "right") && demand != gss.Ignore && (b == binding || b == among)
 			if r.Fault.Code != want || r.Info().Flags.Has(gss.ChannelBound) != bound {
@@ -266,25 +266,25 @@ func TestServiceKeys(t *testing.T) {
 		t.Errorf("%+v", r.Ask)
 	}
 	got := step(t, r.Context, env, gss.Input{Answer: ServiceKey{enctype.Prepare(f.serviceKey(), enctype.UsageTicket)}}, gss.Waiting)
-	if _, ok := got.Ask.(gss.NeedFirstSeen); !ok {
+	if _, ok := got.Ask.(gss.NeedReplayCheck); !ok {
 		t.Errorf("%+v", got.Ask)
 	}
 	otherKey, _ := krb.NewKey(krb.AES256SHA1, strings.Repeat("o", 32))
 	for _, row := range []struct {
 		answer gss.Answer
 		want   gss.Code
-	}{{ServiceKey{enctype.Prepare(otherKey)}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongResource}, {gss.Declined{}, gss.WrongResource}, {gss.Unreachable{}, gss.Unavailable}} {
+	}{{ServiceKey{enctype.Prepare(otherKey)}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongTarget}, {gss.Declined{}, gss.WrongTarget}, {gss.Unreachable{}, gss.Unavailable}} {
 		refused(t, take(t, r.Context, env, gss.Input{Answer: row.answer}), row.want)
 	}
 	short, _ := krb.NewKey(krb.AES128SHA1, strings.Repeat("o", 16))
-	for _, misuse := range []gss.Answer{ServiceKey{}, ServiceKey{enctype.Prepare(short)}, gss.FirstSeen{}} {
+	for _, misuse := range []gss.Answer{ServiceKey{}, ServiceKey{enctype.Prepare(short)}, gss.ReplayVerdict{}} {
 		if next, _, err := r.Step(env, gss.Input{Answer: misuse}); err == nil || next != r.Context {
 			t.Errorf("%T is taken", misuse)
 		}
 	}
 	alias := principal("HTTP/alias.a.test@A.TEST")
 	f.service = alias
-	for services, want := range map[krb.Principal]gss.Code{service: gss.WrongResource, alias: gss.WrongResource, {}: gss.NoFault} {
+	for services, want := range map[krb.Principal]gss.Code{service: gss.WrongTarget, alias: gss.WrongTarget, {}: gss.NoFault} {
 		c := Config{Keys: f.keys}
 		if !services.IsZero() {
 			c.Services = []krb.Principal{services}
@@ -342,7 +342,7 @@ func TestStates(t *testing.T) {
 	f := newForger(t, krb.AES256SHA1)
 	m := mechanism(t, Config{Keys: f.keys})
 	r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
-	done := step(t, r.Context, env, gss.Input{Answer: gss.FirstSeen{First: true}}, gss.Complete)
+	done := step(t, r.Context, env, gss.Input{Answer: gss.ReplayVerdict{First: true}}, gss.Complete)
 	subkey := done.Context.(established).key.Reveal()
 	s, _ := done.Session()
 	for _, state := range []any{m, r.Context, done.Context, s, done.Info(), f.keys} {
@@ -382,8 +382,8 @@ func TestRecordedRequests(t *testing.T) {
 			run := func(c Config, at gss.Env) reached {
 				r := take(t, mechanism(t, c).Accept(gss.Target{}), at, gss.Input{Token: gss.TokenOf(string(row.Token))})
 				if r.State == gss.Waiting {
-					if _, ok := r.Ask.(gss.NeedFirstSeen); ok {
-						r = take(t, r.Context, at, gss.Input{Answer: gss.FirstSeen{First: true}})
+					if _, ok := r.Ask.(gss.NeedReplayCheck); ok {
+						r = take(t, r.Context, at, gss.Input{Answer: gss.ReplayVerdict{First: true}})
 					}
 				}
 				return r

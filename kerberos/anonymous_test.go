@@ -160,7 +160,7 @@ func TestAnonymousNeedsOptional(t *testing.T) {
 				for a := range acts.All() {
 					switch a := a.(type) {
 					case machine.Ask:
-						event = machine.Answered{ID: a.ID, Answer: gss.FirstSeen{First: true}}
+						event = machine.Answered{ID: a.ID, Answer: gss.ReplayVerdict{First: true}}
 					case machine.Accept:
 						accepted = &a
 					}
@@ -210,14 +210,14 @@ func negotiated(t *testing.T, c Config, token gss.Token) (got struct {
 			got.info, got.code = next.Info(), out.Fault.Code
 			return got
 		}
-		ctx, in = next, gss.Input{Answer: gss.FirstSeen{First: true}}
+		ctx, in = next, gss.Input{Answer: gss.ReplayVerdict{First: true}}
 	}
 }
 
 // spoken is an initiator that says one thing.
 type spoken struct{ text string }
 
-func (spoken) Mech() gss.Mech                    { return gss.Kerberos }
+func (spoken) Mech() gss.OID                     { return gss.Kerberos }
 func (spoken) Traits() gss.Traits                { return gss.Traits{Integrity: true, MaxLegs: 1} }
 func (s spoken) Initiate(gss.Target) gss.Context { return s }
 func (s spoken) Accept(gss.Target) gss.Context   { return s }

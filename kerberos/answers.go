@@ -103,7 +103,7 @@ func (Kept) Answer() {}
 //
 // Answers: [ServiceKey], gss.Unknown, gss.Unreachable, gss.Declined.
 //
-// Declined: there is no such key, and the request is refused with gss.WrongResource, as for
+// Declined: there is no such key, and the request is refused with gss.WrongTarget, as for
 // gss.Unknown.
 type NeedServiceKey struct {
 	// Service is the name on the ticket, hostile input.

@@ -19,7 +19,7 @@ var benchTypes = []krb.EType{krb.AES128SHA1, krb.AES256SHA1, krb.AES256SHA384, k
 // acceptOnce takes a request from bytes to identity, the replay question answered.
 func acceptOnce(tb testing.TB, mech gss.Mechanism, token gss.Token) gss.Context {
 	c, _, _ := mech.Accept(gss.Target{}).Step(env, gss.Input{Token: token})
-	c, out, _ := c.Step(env, gss.Input{Answer: gss.FirstSeen{First: true}})
+	c, out, _ := c.Step(env, gss.Input{Answer: gss.ReplayVerdict{First: true}})
 	if out.State != gss.Complete {
 		tb.Fatal(out.Fault)
 	}

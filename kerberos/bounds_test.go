@@ -44,7 +44,7 @@ func TestTicketOfAnotherService(t *testing.T) {
 		services []krb.Principal
 		want     gss.Code
 	}{
-		{nil, gss.NoFault}, {[]krb.Principal{f.service}, gss.NoFault}, {[]krb.Principal{other, f.service}, gss.NoFault}, {[]krb.Principal{other}, gss.WrongResource},
+		{nil, gss.NoFault}, {[]krb.Principal{f.service}, gss.NoFault}, {[]krb.Principal{other, f.service}, gss.NoFault}, {[]krb.Principal{other}, gss.WrongTarget},
 	} {
 		r := accept(t, Config{Keys: f.keys, Services: row.services}, gss.NoBinding(), f.token())
 		if r.Fault.Code != row.want || (r.State == gss.Complete) != (row.want == gss.NoFault) {

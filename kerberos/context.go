@@ -11,7 +11,7 @@ import (
 // Every state of a context is a type of its own, which holds what that state needs and
 // nothing else:
 //
-//	acceptor --AP-REQ--> judged --FirstSeen--> established
+//	acceptor --AP-REQ--> judged --ReplayVerdict--> established
 //	acceptor --AP-REQ--> keyless --ServiceKey--> judged
 //	initiator --absent--> inquiring --credential--> … --ticket--> asked --AP-REP--> established
 //

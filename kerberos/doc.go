@@ -7,7 +7,7 @@
 //
 // # A context
 //
-// An acceptor takes an AP-REQ, asks gss.NeedFirstSeen whether it is new, and is
+// An acceptor takes an AP-REQ, asks gss.NeedReplayCheck whether it is new, and is
 // complete, with an AP-REP if the client requires the service to prove itself. If
 // Config.Keys has no key for the ticket it asks [NeedServiceKey] first.
 //

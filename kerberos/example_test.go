@@ -44,10 +44,10 @@ func Example() {
 			return gss.Password{User: "alice", Password: gss.NewSecret("wonder")}
 		case gss.NeedExchange: // what does the realm's KDC say to this?
 			return gss.Reply{Data: realm.Answer(now(), q.Realm, q.Request)}
-		case gss.NeedFirstSeen: // was this request here before?
+		case gss.NeedReplayCheck: // was this request here before?
 			first := !seen[q.Key]
 			seen[q.Key] = true
-			return gss.FirstSeen{First: first}
+			return gss.ReplayVerdict{First: first}
 		}
 		return gss.Declined{} // no store of tickets, no other keys
 	}

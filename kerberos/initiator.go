@@ -30,7 +30,7 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case in.Token.Present():
 		return fail(gss.Unexpected, "a message of the service came before the first of this side")
 	case c.target.Host == "" || c.target.Service == "":
-		return fail(gss.WrongResource, "a target without a service or a host has no ticket")
+		return fail(gss.WrongTarget, "a target without a service or a host has no ticket")
 	}
 	if fault := c.cfg.bindable(c.target.Binding); !fault.IsZero() {
 		return failWith(fault)
@@ -72,7 +72,7 @@ func (c inquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	case gss.Declined:
 		return fail(gss.NoCredentials, "there are no credentials")
 	case gss.Unreachable:
-		return fail(gss.Unanswered, "the credential source did not answer")
+		return fail(gss.QuestionFailed, "the credential source did not answer")
 	case gss.Password:
 		var fault gss.Fault
 		if s.client, fault = c.cfg.user(a.User, a.Domain); !fault.IsZero() {

@@ -86,8 +86,8 @@ func (w *world) answer(q gss.Question) gss.Answer {
 		return w.login
 	case gss.NeedExchange:
 		return gss.Reply{Data: w.kdc.Answer(w.env(w.skew), q.Realm, q.Request)}
-	case gss.NeedFirstSeen:
-		return gss.FirstSeen{First: true}
+	case gss.NeedReplayCheck:
+		return gss.ReplayVerdict{First: true}
 	case kerberos.NeedTicket:
 		if w.store == nil {
 			return gss.Declined{}
@@ -224,13 +224,13 @@ func TestStore(t *testing.T) {
 	}
 	w.asked = nil
 	w.ok()
-	if got := strings.Join(w.asked, " "); got != "NeedCredential kerberos.NeedTicket NeedFirstSeen" {
+	if got := strings.Join(w.asked, " "); got != "NeedCredential kerberos.NeedTicket NeedReplayCheck" {
 		t.Errorf("asked %s", got)
 	}
 	delete(w.store, "HTTP/www.a.test@A.TEST")
 	w.asked = nil
 	w.ok()
-	if got := strings.Join(w.asked, " "); got != "NeedCredential kerberos.NeedTicket kerberos.NeedTicket NeedExchange kerberos.KeepTicket NeedFirstSeen" {
+	if got := strings.Join(w.asked, " "); got != "NeedCredential kerberos.NeedTicket kerberos.NeedTicket NeedExchange kerberos.KeepTicket NeedReplayCheck" {
 		t.Errorf("asked %s", got)
 	}
 }
@@ -306,14 +306,14 @@ func TestInitiatorRefuses(t *testing.T) {
 		{"no user", func(w *world) { w.login = gss.Password{Password: gss.NewSecret("x")} }, gss.NoCredentials},
 		{"no realm", func(w *world) { w.client.Realm = "" }, gss.NoCredentials},
 		{"no credentials", func(w *world) { w.login = gss.Declined{} }, gss.NoCredentials},
-		{"nobody to ask", func(w *world) { w.login = gss.Unreachable{} }, gss.Unanswered},
+		{"nobody to ask", func(w *world) { w.login = gss.Unreachable{} }, gss.QuestionFailed},
 		{"an empty cache", func(w *world) { w.login = kerberos.Tickets{Cache: ccache.New(principal("alice@A.TEST"))} }, gss.NoCredentials},
 		{"no cache", func(w *world) { w.login = kerberos.Tickets{} }, gss.NoCredentials},
 		{"keys of another", func(w *world) {
 			w.login = kerberos.Keys{Principal: principal("alice@A.TEST"), Keytab: w.kdc.Keytab("mallory@A.TEST")}
 		}, gss.Unsupported},
-		{"an unknown service", func(w *world) { w.target.Host = "none.a.test" }, gss.WrongResource},
-		{"a target without a host", func(w *world) { w.target.Host = "" }, gss.WrongResource},
+		{"an unknown service", func(w *world) { w.target.Host = "none.a.test" }, gss.WrongTarget},
+		{"a target without a host", func(w *world) { w.target.Host = "" }, gss.WrongTarget},
 		{"no binding, required", func(w *world) { w.client.ChannelBinding, w.target.Binding = gss.Require, gss.NoBinding() }, gss.BadBinding},
 		{"no answer", func(w *world) { w.mangle = func(gss.Token) gss.Token { return gss.Token{} } }, gss.NotAuthentic},
 		{"a changed answer", func(w *world) { w.mangle = flip }, gss.NotAuthentic},

@@ -28,10 +28,10 @@ func kitAnswers(k *kdctest.KDC, user, password string) func(gss.Question) gss.An
 		case gss.NeedExchange:
 			n++
 			return gss.Reply{Data: k.Answer(gss.Env{Now: now, Seed: gss.Seed{'k', n}}, q.Realm, q.Request)}
-		case gss.NeedFirstSeen:
+		case gss.NeedReplayCheck:
 			first := !seen[q.Key]
 			seen[q.Key] = true
-			return gss.FirstSeen{First: first}
+			return gss.ReplayVerdict{First: first}
 		case kerberos.NeedServiceKey:
 			return gss.Unknown{}
 		case kerberos.NeedTicket, kerberos.KeepTicket:
@@ -111,7 +111,7 @@ func TestNegotiation(t *testing.T) {
 		client, server []gss.Mechanism
 		host           string
 		fallback       bool
-		want           gss.Mech
+		want           gss.OID
 	}{
 		{"both have both", []gss.Mechanism{krbClient, ntlmBoth}, []gss.Mechanism{krbServer, ntlmBoth}, "www.a.test", false, gss.Kerberos},
 		{"no ticket for the service", []gss.Mechanism{krbClient, ntlmBoth}, []gss.Mechanism{krbServer, ntlmBoth}, "none.a.test", true, gss.NTLM},
@@ -128,7 +128,7 @@ func TestNegotiation(t *testing.T) {
 			var out gss.Output
 			for range 6 {
 				client, out = w.negotiate(client, in)
-				if row.want == "" && out.Fault.Code == gss.WrongResource {
+				if row.want == "" && out.Fault.Code == gss.WrongTarget {
 					return
 				}
 				if out.State == gss.Failed {
@@ -186,11 +186,11 @@ func TestDefaultMechList(t *testing.T) {
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
-	var list []gss.Mech
+	var list []gss.OID
 	for mech := range init.MechTypes.All() {
 		list = append(list, mech)
 	}
-	if want := []gss.Mech{gss.MSKerberos, gss.Kerberos, gss.NTLM}; !slices.Equal(list, want) {
+	if want := []gss.OID{gss.MSKerberos, gss.Kerberos, gss.NTLM}; !slices.Equal(list, want) {
 		t.Errorf("offers %v, want %v", list, want)
 	}
 	requirement.Held(t, "unit:default_mech_list")

@@ -32,7 +32,7 @@ type Config struct {
 	// bindings, also under IfAvailable. Under Require it refuses clients that send no
 	// binding, and all clients if it has none itself. An initiator under Require fails
 	// without a binding.
-	ChannelBinding gss.Demand
+	ChannelBinding gss.Requirement
 	// MaxSkew is how far the clocks may be apart. 0 is DefaultMaxSkew; more than 36 years
 	// count as 36 years.
 	MaxSkew time.Duration
@@ -136,7 +136,7 @@ type config struct {
 func New(c Config) (Mechanism, error) {
 	switch {
 	case !c.ChannelBinding.Valid():
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.ChannelBinding is %d; use a gss.Demand", c.ChannelBinding)
+		return Mechanism{}, misuse.Errorf("kerberos", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
 	case c.MaxSkew < 0:
 		return Mechanism{}, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, DefaultMaxSkew)
 	case c.Delegate >= delegations:
@@ -226,7 +226,7 @@ func (c *config) allows(t krb.EType) gss.Fault {
 }
 
 // Mech implements gss.Mechanism.
-func (m Mechanism) Mech() gss.Mech { return gss.Kerberos }
+func (m Mechanism) Mech() gss.OID { return gss.Kerberos }
 
 // Traits implements gss.Mechanism. A request proves itself: nothing ties it to a
 // connection.

@@ -28,15 +28,15 @@ func TestRecordedRequestsWithOneOctetChanged(t *testing.T) {
 		run := func(token string) gss.Code {
 			ctx, out, err := m.Accept(gss.Target{}).Step(at, gss.Input{Token: gss.TokenOf(token)})
 			if err == nil && out.State == gss.Waiting {
-				if _, ok := out.Ask.(gss.NeedFirstSeen); ok {
-					_, out, err = ctx.Step(at, gss.Input{Answer: gss.FirstSeen{First: true}})
+				if _, ok := out.Ask.(gss.NeedReplayCheck); ok {
+					_, out, err = ctx.Step(at, gss.Input{Answer: gss.ReplayVerdict{First: true}})
 				}
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 			if out.State != gss.Complete && out.Fault.IsZero() {
-				return gss.Unanswered
+				return gss.QuestionFailed
 			}
 			return out.Fault.Code
 		}

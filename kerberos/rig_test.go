@@ -43,7 +43,7 @@ func take(t testing.TB, c gss.Context, env gss.Env, in gss.Input) reached {
 		t.Fatalf("a session in state %v", out.State)
 	}
 	info := next.Info()
-	if info.Mech != gss.Kerberos || info.ConnectionBound {
+	if info.Mech != gss.Kerberos || info.ConnectionBased {
 		t.Fatalf("%+v", info)
 	}
 	if out.State != gss.Complete && (info.Peer != "" || info.Flags != 0 || info.Delegated != nil) {
@@ -168,7 +168,7 @@ func accept(t testing.TB, c Config, b gss.Binding, token gss.Token) reached {
 	t.Helper()
 	r := take(t, mechanism(t, c).Accept(gss.Target{Binding: b}), env, gss.Input{Token: token})
 	for r.State == gss.Waiting {
-		var answer gss.Answer = gss.FirstSeen{First: true}
+		var answer gss.Answer = gss.ReplayVerdict{First: true}
 		if _, ok := r.Ask.(NeedServiceKey); ok {
 			answer = gss.Unknown{}
 		}

@@ -199,7 +199,7 @@ func TestForeignAnswersChangeNothing(t *testing.T) {
 	if out = run(mech(t, w.server).Accept(w.acceptor), gss.Input{Token: out.Token}); out.State != gss.Complete {
 		t.Fatal(out)
 	}
-	for _, q := range []string{"gss.NeedCredential", "kerberos.NeedTicket", "gss.NeedExchange", "kerberos.KeepTicket", "gss.NeedFirstSeen"} {
+	for _, q := range []string{"gss.NeedCredential", "kerberos.NeedTicket", "gss.NeedExchange", "kerberos.KeepTicket", "gss.NeedReplayCheck"} {
 		if !asked[q] {
 			t.Errorf("%s was not asked: %v", q, asked)
 		}

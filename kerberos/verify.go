@@ -85,7 +85,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	// The authenticator's ciphertext is what cannot be changed. The name on the ticket
 	// can, and is not in it (V21).
 	seen := sha256.Sum256([]byte(ap.Authenticator.Cipher))
-	return next, gss.Output{State: gss.Waiting, Ask: gss.NeedFirstSeen{ // R4120-3.2.3-2
+	return next, gss.Output{State: gss.Waiting, Ask: gss.NeedReplayCheck{ // R4120-3.2.3-2
 		// REPLAY-1: the ticket's client, which the authenticator repeats: no other name for the
 		// same request can be made up.
 		Scope: replayScope, Owner: gss.OwnerOf(ticket.Client.Name.String(), ticket.Client.Realm), Key: string(seen[:]),

@@ -102,8 +102,8 @@ type Deliver struct {
 	Authenticated bool
 	Info          gss.Info
 	Context       gss.Context // established, nil if there is none
-	// Learn holds facts for the origin's Space, LearnProxy for the proxy's.
-	Learn, LearnProxy Facts
+	// Learn holds facts for the origin's Space, ProxyFacts for the proxy's.
+	OriginFacts, ProxyFacts Facts
 }
 
 // Ask tells the driver of any machine to answer the question with Answered{ID}. No
@@ -194,8 +194,8 @@ type Reopen struct {
 	Resume Resume
 	// HTTP11 tells that the new connection must not be multiplexed.
 	HTTP11 bool
-	// Learn and LearnProxy are facts to apply before the new leases are taken.
-	Learn, LearnProxy Facts
+	// Learn and ProxyFacts are facts to apply before the new leases are taken.
+	OriginFacts, ProxyFacts Facts
 }
 
 // Retire tells a driver not to use this connection again and to close it when it is
@@ -209,8 +209,8 @@ type Fail struct {
 	Fault gss.Fault
 	// Tried names the schemes that were tried, for the message. Reasons says why each
 	// one that another followed was given up, as "name: fault; name: fault".
-	Tried, Reasons    string
-	Learn, LearnProxy Facts
+	Tried, Reasons          string
+	OriginFacts, ProxyFacts Facts
 }
 
 func (Send) action()    {}

@@ -21,7 +21,7 @@ func (f floor) Step(_ gss.Env, e Event) (floor, Actions, error) {
 		return next, Do(Send{Pinned: true}), nil
 	case Response:
 		next.c.phase = idle
-		return next, Do(Deliver{Authenticated: true, Info: gss.Info{Mech: gss.NTLM, ConnectionBound: true}}), nil
+		return next, Do(Deliver{Authenticated: true, Info: gss.Info{Mech: gss.NTLM, ConnectionBased: true}}), nil
 	}
 	return f, Actions{}, nil
 }

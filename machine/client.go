@@ -27,7 +27,7 @@ type Client struct {
 // sides together.
 type exchange struct {
 	request  Request
-	via      Via
+	route    Route
 	identity string
 	id       uint16 // of the last Ask
 	body     Body
@@ -67,10 +67,10 @@ func (c Client) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, ")")
 }
 
-// Bound reports whether the peer keeps an identity for this connection, or may: it may
+// ConnectionBased reports whether the peer keeps an identity for this connection, or may: it may
 // carry out further requests under the identity that was authenticated here, so that a
 // driver must know that they are the same user's.
-func (c Client) Bound() bool { // HTA-9
+func (c Client) ConnectionBased() bool { // HTA-9
 	o, p := c.both()
 	return o.Kept() || p.Kept()
 }
@@ -161,13 +161,13 @@ func (c *Client) about(s gss.Side) side.About {
 	x := &c.ex
 	a := side.About{Config: &c.conf.sides[s], Identity: x.identity, Closes: x.response.Close, Retried: x.retried}
 	a.Conditions = scheme.Conditions{
-		Side: s, Multiplexed: x.request.Multiplexed, ExplicitProxy: x.via.Explicit,
+		Side: s, Multiplexed: x.request.Multiplexed, ExplicitProxy: x.route.Explicit,
 		Secure: x.request.Scheme == "https", Affine: true,
 	}
 	switch {
 	case s == gss.Proxy:
-		a.Secure = x.via.Scheme == "https"
-	case x.via.Route == Forwarded: // R4559-6-7, C12
+		a.Secure = x.route.Scheme == "https"
+	case x.route.Kind == Forwarded: // R4559-6-7, C12
 		a.Secure, a.Affine = false, x.session == Supported
 	}
 	// What the server says of its connection, N2HT-3.2.5-2. A proxy cannot: the field is the
@@ -180,12 +180,12 @@ func (c *Client) about(s gss.Side) side.About {
 
 // exchangeOf returns what a scheme is told of this exchange.
 func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
-	q, v := &c.ex.request, &c.ex.via
+	q, v := &c.ex.request, &c.ex.route
 	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.target(s), Authority: q.authority()}
 	x.Target = gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Identity: c.ex.identity, Binding: q.Binding}
 	if s == gss.Proxy {
 		x.Target.Scheme, x.Target.Host, x.Target.Port = v.Scheme, v.Host, v.Port
-	} else if v.Route == Forwarded {
+	} else if v.Kind == Forwarded {
 		// The channel below ends at the proxy: nothing is known of what lies behind
 		// it, but that it is no TLS for http.
 		x.Target.Binding = gss.Binding{}

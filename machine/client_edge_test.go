@@ -147,12 +147,12 @@ func TestUnsentBody(t *testing.T) {
 func TestBoundTellsWhatMayBe(t *testing.T) {
 	r := newRig(t)
 	for name, want := range map[string]bool{"bare": false, "leg 1": false, "leg 2": true, "persistent": true, "proxy leg 1": false, "proxy leg 2": true} {
-		if got := halfways(r)[name].Bound(); got != want {
+		if got := halfways(r)[name].ConnectionBased(); got != want {
 			t.Errorf("%s: bound %t, want %t", name, got, want)
 		}
 	}
 	c, _ := must(r, halfways(r)["leg 2"], response(200, "Persistent-Auth: false"))
-	if !c.Bound() {
+	if !c.ConnectionBased() {
 		t.Error("a connection of NTLM is free after Persistent-Auth: false")
 	}
 }
@@ -315,7 +315,7 @@ func TestUselessLeases(t *testing.T) {
 		"Nego2":              {"Nego2:legs=2", func(b *Begin) { b.Lease.Scheme = scheme.Nego2 }},
 		"an unknown scheme":  {"NTLM", func(b *Begin) { b.Lease.Scheme = "Other" }},
 		"Basic without TLS":  {"Basic", func(b *Begin) { b.Lease.Scheme = scheme.Basic }},
-		"a proxy's own word": {"NTLM", func(b *Begin) { b.Lease.Scheme, b.ProxyLease.SessionBased, b.Via.Route = scheme.NTLM, true, Forwarded }},
+		"a proxy's own word": {"NTLM", func(b *Begin) { b.Lease.Scheme, b.ProxyLease.SessionBased, b.Route.Kind = scheme.NTLM, true, Forwarded }},
 	} {
 		b := begin(r, "GET http://a.example/")
 		test.begin(&b)
@@ -349,7 +349,7 @@ func TestCleartextNeedsItsOwnTLS(t *testing.T) {
 			words += " forwarded"
 		}
 		b := begin(r, words)
-		b.Via.Scheme = test.proxy
+		b.Route.Scheme = test.proxy
 		fresh, _ := must(r, clientOf(r, "Basic"), b)
 		_, acts := settle(r, "C", fresh, response(401, `WWW-Authenticate: Basic realm="r"`))
 		if s, _ := acts.At(0).(Send); s.Authorization.Present() != test.toOrigin {
@@ -397,7 +397,7 @@ func TestNego2IsNotRenewed(t *testing.T) {
 // Each fault that shows a peer which breaks the protocol, or is another one than it says,
 // ends the exchange: no weaker scheme makes it good (NTHT-3.1.5.1-1, NTHT-3.1.5.1-3).
 func TestFinalFaults(t *testing.T) {
-	ends := []gss.Code{gss.Unexpected, gss.Malformed, gss.Replayed, gss.NotAuthentic, gss.BadBinding, gss.WrongResource}
+	ends := []gss.Code{gss.Unexpected, gss.Malformed, gss.Replayed, gss.NotAuthentic, gss.BadBinding, gss.WrongTarget}
 	for code := gss.Malformed; code <= gss.Bug; code++ {
 		r := newRig(t)
 		basic, _ := r.schemeOf("Basic")
@@ -446,7 +446,9 @@ func TestTokenAfterCompleteReachesNothing(t *testing.T) {
 // greedy is a scheme that is complete with its first leg, and takes any number of tokens.
 type greedy struct{}
 
-func (greedy) Traits() scheme.Traits                       { return scheme.Traits{Name: "Mine", Bound: scheme.ByMechanism} }
+func (greedy) Traits() scheme.Traits {
+	return scheme.Traits{Name: "Mine", Affinity: scheme.ByMechanism}
+}
 func (g greedy) Initiate(scheme.Exchange) scheme.Initiator { return g }
 func (greedy) Info() gss.Info                              { return gss.Info{} }
 func (greedy) Context() gss.Context                        { return nil }

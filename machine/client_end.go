@@ -11,12 +11,12 @@ import (
 // deliver hands the response to the application.
 func (c *Client) deliver(env gss.Env) Actions {
 	s := gss.Origin
-	if c.ex.via.Route == Tunneling {
+	if c.ex.route.Kind == Tunneling {
 		s = gss.Proxy
 	}
 	var d Deliver
 	d.Authenticated, d.Info, d.Context = c.sides[s].Result()
-	d.Learn, d.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
+	d.OriginFacts, d.ProxyFacts = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
 	if c.end(env) {
 		return Do(d, Retire{})
 	}
@@ -59,13 +59,13 @@ func (c *Client) die() { *c = Client{conf: c.conf, phase: dead} }
 func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
 	sd := &c.sides[s]
 	out := Fail{Side: s, Fault: f, Tried: sd.Names(c.conf.sides[s].Schemes), Reasons: sd.Reasons}
-	out.Learn, out.LearnProxy = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
+	out.OriginFacts, out.ProxyFacts = c.learn(env, gss.Origin), c.learn(env, gss.Proxy)
 	// A lease that led to a failure must not lead to the next one. The facts of the other side
 	// are those of its own exchange, and still hold.
 	if s == gss.Origin { // whatever was known to work does not any more
-		out.Learn = Facts{At: env.Now, Forget: true, Session: out.Learn.Session}
+		out.OriginFacts = Facts{At: env.Now, Forget: true, Session: out.OriginFacts.Session}
 	} else {
-		out.LearnProxy = Facts{At: env.Now, Forget: true}
+		out.ProxyFacts = Facts{At: env.Now, Forget: true}
 	}
 	if c.end(env) {
 		return Do(out, Retire{})
@@ -79,7 +79,7 @@ func (c *Client) reopen(env gss.Env, s gss.Side, http11 bool) Actions {
 	// Each way to come here is bounded by itself, but not all of them together: a peer that
 	// closes after each leg could go on for ever.
 	if x.reopened >= c.conf.MaxReconnects { // HTA-6
-		return c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "MaxReconnects connections were used up"})
+		return c.fail(env, s, gss.Fault{Code: gss.LimitExceeded, Detail: "MaxReconnects connections were used up"})
 	}
 	x.reopened++
 	r := Resume{valid: true, identity: x.identity, spent: x.spent, retried: x.retried, late: x.late, repeated: x.repeated, reopened: x.reopened}
@@ -88,7 +88,7 @@ func (c *Client) reopen(env gss.Env, s gss.Side, http11 bool) Actions {
 	}
 	out := Reopen{Resume: r, HTTP11: http11}
 	if x.heard {
-		out.Learn = Facts{At: env.Now, Session: x.session}
+		out.OriginFacts = Facts{At: env.Now, Session: x.session}
 	}
 	c.die()
 	return Do(out)
@@ -121,7 +121,7 @@ func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 		c.ex.spent = c.ex.spent && c.ex.use == Omit
 		acts = c.reopen(env, s, false)
 	case c.phase == sent && c.ex.repeated: // R9110-9.2.2-2
-		acts = c.fail(env, s, gss.Fault{Code: gss.TooMany, Detail: "the request was repeated because its connection closed before the response, and the next one closed as well"})
+		acts = c.fail(env, s, gss.Fault{Code: gss.LimitExceeded, Detail: "the request was repeated because its connection closed before the response, and the next one closed as well"})
 	// What answers challenges alone needs no new exchange, just another connection, which the
 	// driver has or makes. Everything else begins anew there, with what it has used up.
 	case c.phase == sent && c.repeatable(l):
@@ -131,7 +131,7 @@ func (c *Client) closed(env gss.Env, l *Lost) (Actions, error) {
 		}
 		acts = c.reopen(env, s, false)
 	case c.phase == sent:
-		acts = c.fail(env, s, gss.Fault{Code: gss.Unanswered, Detail: "the connection closed before the response, and the request may have been carried out"})
+		acts = c.fail(env, s, gss.Fault{Code: gss.QuestionFailed, Detail: "the connection closed before the response, and the request may have been carried out"})
 	}
 	c.die()
 	return acts, nil
@@ -158,7 +158,7 @@ func (c *Client) repeat(env gss.Env) (Actions, error) {
 // has come from behind it.
 func (c *Client) underWay() gss.Side {
 	o, p := c.both()
-	if c.ex.via.Route == Tunneling || p.InProgress() && !o.Challenged() {
+	if c.ex.route.Kind == Tunneling || p.InProgress() && !o.Challenged() {
 		return gss.Proxy
 	}
 	return gss.Origin

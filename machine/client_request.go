@@ -15,7 +15,7 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 	if b.Resume.valid && b.Resume.identity != b.Identity {
 		return Actions{}, gss.Misuse("client: an exchange cannot go on under another identity")
 	}
-	c.ex = exchange{request: b.Request, via: b.Via, identity: b.Identity, body: b.Body}
+	c.ex = exchange{request: b.Request, route: b.Route, identity: b.Identity, body: b.Body}
 	c.resume(&b.Resume)
 	// The peer may carry out whatever comes on this connection under the identity that it has
 	// for it, with or without credentials. So not a single request of another one goes there.
@@ -23,13 +23,13 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 		return c.reopen(env, gss.Origin, false), nil
 	}
 	c.owner = origin{b.Request.Scheme, b.Request.Host, b.Request.Port}
-	if b.Lease.SessionBased && b.Via.Route != Tunneling {
+	if b.Lease.SessionBased && b.Route.Kind != Tunneling {
 		c.ex.session = Supported
 	}
-	if b.Via.Route != Direct {
+	if b.Route.Kind != Direct {
 		c.tell(env, gss.Proxy, side.Event{Kind: side.Open, Scheme: b.ProxyLease.Scheme, Memory: b.ProxyLease.Memory})
 	}
-	if b.Via.Route != Tunneling {
+	if b.Route.Kind != Tunneling {
 		c.tell(env, gss.Origin, side.Event{Kind: side.Open, Scheme: b.Lease.Scheme, Memory: b.Lease.Memory})
 	}
 	return c.proceed(env)

@@ -23,7 +23,7 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 	// reached and is left as it is. Any other status came through the proxy, so that its side
 	// passed, even if the origin challenges.
 	if r.Status == 407 {
-		if x.via.Route == Direct {
+		if x.route.Kind == Direct {
 			return c.fail(env, gss.Proxy, gss.Fault{Code: gss.Unexpected, Detail: "407 without a proxy, or from inside a tunnel"}), nil
 		}
 		return c.challenged(env, gss.Proxy, r.Header.ProxyAuthenticate)
@@ -32,8 +32,8 @@ func (c *Client) respond(env gss.Env) (Actions, error) {
 	if v.Do != side.GoOn || err != nil {
 		return c.act(env, gss.Proxy, v), err
 	}
-	if r.Status == 401 && x.via.Route != Tunneling { // N2HT-2.2.3-7
-		if x.via.Route == Forwarded {
+	if r.Status == 401 && x.route.Kind != Tunneling { // N2HT-2.2.3-7
+		if x.route.Kind == Forwarded {
 			x.session, x.heard = Unsupported, true
 			if r.Header.SessionBased {
 				x.session = Supported

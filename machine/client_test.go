@@ -343,7 +343,7 @@ func TestBounds(t *testing.T) {
 		if answered != limit {
 			t.Errorf("MaxLegs %d: %d challenges were answered", bound, answered)
 		}
-		if f := first[Fail](t, acts); f.Fault.Code != gss.TooMany {
+		if f := first[Fail](t, acts); f.Fault.Code != gss.LimitExceeded {
 			t.Errorf("MaxLegs %d: %v", bound, f.Fault)
 		}
 
@@ -359,7 +359,7 @@ func TestBounds(t *testing.T) {
 				break
 			}
 		}
-		if legs != limit || first[Reply](t, acts).Fault.Code != gss.TooMany {
+		if legs != limit || first[Reply](t, acts).Fault.Code != gss.LimitExceeded {
 			t.Errorf("MaxLegs %d: the server took %d legs, then %v", bound, legs, acts)
 		}
 		requirement.Held(t, "prop:bounds")
@@ -413,7 +413,7 @@ func TestBounds(t *testing.T) {
 				t.Errorf("a client lives on without its connection: %v", c)
 			}
 			if !ok {
-				if f := first[Fail](t, acts); f.Fault.Code != gss.TooMany {
+				if f := first[Fail](t, acts); f.Fault.Code != gss.LimitExceeded {
 					t.Errorf("MaxReconnects %d: %v", bound, f.Fault)
 				}
 				break
@@ -645,7 +645,7 @@ func TestTargets(t *testing.T) {
 		requirement.Held(t, "unit:channel_binding_input")
 		requirement.Held(t, "unit:spn_from_target")
 	}
-	if want := scheme.FromMechanism(traitsOf(t, scheme.Negotiate), spyMech{}).Initiate(scheme.Exchange{}).Info().Flags; !want.Has(gss.Mutual) {
+	if want := scheme.MechanismClient(traitsOf(t, scheme.Negotiate), spyMech{}).Initiate(scheme.Exchange{}).Info().Flags; !want.Has(gss.Mutual) {
 		t.Error("mutual authentication is not requested")
 	}
 	requirement.Held(t, "unit:default_flags")
@@ -674,7 +674,7 @@ func (s *spyClient) Initiate(x scheme.Exchange) scheme.Initiator {
 // spyMech shows the flags that it was asked for.
 type spyMech struct{ want gss.Flags }
 
-func (spyMech) Mech() gss.Mech                    { return gsstoy.OID }
+func (spyMech) Mech() gss.OID                     { return gsstoy.OID }
 func (spyMech) Traits() gss.Traits                { return gss.Traits{} }
 func (spyMech) Initiate(t gss.Target) gss.Context { return spyMech{t.Want} }
 func (spyMech) Accept(t gss.Target) gss.Context   { return spyMech{t.Want} }

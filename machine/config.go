@@ -160,9 +160,9 @@ func def(v *uint8, to uint8) {
 type Keep uint8
 
 const (
-	// KeepBound keeps it if the mechanism is bound to its connection by nature (NTLM):
+	// KeepByMechanism keeps it if the mechanism is bound to its connection by nature (NTLM):
 	// otherwise each request would cost three legs.
-	KeepBound Keep = iota
+	KeepByMechanism Keep = iota
 	// KeepAlways keeps it for every scheme with a security context.
 	KeepAlways
 	// KeepNever keeps none: every request needs a handshake.
@@ -206,7 +206,7 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 	case n == 0 || n > scheme.MaxSchemes:
 		return Server{}, misuse.Errorf("machine", "%sSchemes has %d schemes; want 1 to %d", where, n, scheme.MaxSchemes)
 	case c.Keep > KeepNever:
-		return Server{}, misuse.Errorf("machine", "%sKeep is %d; use KeepBound, KeepAlways or KeepNever", where, c.Keep)
+		return Server{}, misuse.Errorf("machine", "%sKeep is %d; use KeepByMechanism, KeepAlways or KeepNever", where, c.Keep)
 	}
 	conf := &serverConf{ServerConfig: c, side: side}
 	conf.Schemes = nil
@@ -252,7 +252,7 @@ type ProxyConfig struct {
 	Chain bool
 	// Bound names the schemes with credentials and challenges that belong to a
 	// connection. Nil means Negotiate, Nego2 and NTLM.
-	Bound []string
+	PinnedSchemes []string
 }
 
 type proxyConf struct {
@@ -261,19 +261,19 @@ type proxyConf struct {
 
 // NewProxy returns a proxy for a new client connection. The error is a [gss.Misuse].
 func NewProxy(c ProxyConfig) (Proxy, error) {
-	c.Bound = slices.Clone(c.Bound)
-	if c.Bound == nil {
-		c.Bound = []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM}
+	c.PinnedSchemes = slices.Clone(c.PinnedSchemes)
+	if c.PinnedSchemes == nil {
+		c.PinnedSchemes = []string{scheme.Negotiate, scheme.Nego2, scheme.NTLM}
 	}
 	switch {
 	case c.Reverse && len(c.Auth.Schemes) > 0:
 		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth.Schemes has %d schemes, and a reverse proxy does not send 407; authenticate with a Server in front of it", len(c.Auth.Schemes))
 	case c.Auth.Keep > KeepNever:
-		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth.Keep is %d; use KeepBound, KeepAlways or KeepNever", c.Auth.Keep)
+		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth.Keep is %d; use KeepByMechanism, KeepAlways or KeepNever", c.Auth.Keep)
 	case c.Auth.Optional && len(c.Auth.Schemes) == 0:
 		return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Auth is Optional and has no schemes; leave it out, the proxy is open without schemes")
 	}
-	for i, name := range c.Bound {
+	for i, name := range c.PinnedSchemes {
 		if !isName(name) {
 			return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Bound[%d] is %q; want the name of a scheme, such as NTLM", i, name)
 		}
@@ -295,6 +295,6 @@ func (p Proxy) Config() ProxyConfig {
 		return ProxyConfig{}
 	}
 	c := p.conf.ProxyConfig
-	c.Bound = slices.Clone(c.Bound)
+	c.PinnedSchemes = slices.Clone(c.PinnedSchemes)
 	return c
 }

@@ -29,12 +29,12 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes[1]", Config: clients(basic, basic)},
 		{Field: "Schemes[2]", Config: clients(basic, numberedClient{basic, 1}, numberedClient{basic, 1})},
 		{Field: "Schemes[0]", Config: clients(digest.Client{})},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(negotiate, nil))},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(negotiate, gsstoy.Toy{}))},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(scheme.Traits{}, toy))},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(traitsOf(t, scheme.Digest), toy))},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(ntlm, kerberos))},
-		{Field: "Schemes[0]", Config: clients(scheme.FromMechanism(ntlm, spnego))},
+		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(negotiate, nil))},
+		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(negotiate, gsstoy.Toy{}))},
+		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(scheme.Traits{}, toy))},
+		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(traitsOf(t, scheme.Digest), toy))},
+		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(ntlm, kerberos))},
+		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(ntlm, spnego))},
 		{Field: "Schemes", Config: clients(make([]scheme.Client, scheme.MaxSchemes+1)...)},
 		{Field: "ProxySchemes[0]", Config: ClientConfig{ProxySchemes: []scheme.Client{nil}}},
 		{Field: "ProxySchemes[1]", Config: ClientConfig{ProxySchemes: []scheme.Client{basic, basic}}},
@@ -69,11 +69,11 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("", scheme.AskVerifier))},
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("a\nb", scheme.AskVerifier))},
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("r", scheme.AskVerdict+1))},
-		{Field: "Schemes[0]", Config: servers(scheme.ForMechanism(negotiate, nil))},
-		{Field: "Schemes[0]", Config: servers(scheme.ForMechanism(negotiate, gsstoy.Toy{}))},
-		{Field: "Schemes[0]", Config: servers(scheme.ForMechanism(ntlm, spnego))},
-		{Field: "Schemes[0]", Config: servers(scheme.ForMechanism(traitsOf(t, scheme.Basic), toy))},
-		{Field: "Schemes[0]", Config: servers(scheme.ForMechanism(nego2, toy))}, // it does not open with a token
+		{Field: "Schemes[0]", Config: servers(scheme.MechanismServer(negotiate, nil))},
+		{Field: "Schemes[0]", Config: servers(scheme.MechanismServer(negotiate, gsstoy.Toy{}))},
+		{Field: "Schemes[0]", Config: servers(scheme.MechanismServer(ntlm, spnego))},
+		{Field: "Schemes[0]", Config: servers(scheme.MechanismServer(traitsOf(t, scheme.Basic), toy))},
+		{Field: "Schemes[0]", Config: servers(scheme.MechanismServer(nego2, toy))}, // it does not open with a token
 		{Field: "Keep", Config: ServerConfig{Schemes: []scheme.Server{strange}, Keep: KeepNever + 1}},
 	}, map[string]string{"Optional": "both work", "PinnedFront": "both work", "MaxLegs": "0 is the default, any other is a bound"})
 
@@ -81,9 +81,9 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Auth", Config: ProxyConfig{Auth: servers(strange), Reverse: true}},
 		{Field: "Auth.Keep", Config: ProxyConfig{Auth: ServerConfig{Keep: KeepNever + 1}}},
 		{Field: "Auth", Config: ProxyConfig{Auth: ServerConfig{Optional: true}}},
-		{Field: "Auth.Schemes[0]", Config: ProxyConfig{Auth: servers(scheme.ForMechanism(nego2, gsstoy.Toy{Legs: 1, OpensWithToken: true}))}},
-		{Field: "Bound[0]", Config: ProxyConfig{Bound: []string{""}}},
-		{Field: "Bound[1]", Config: ProxyConfig{Bound: []string{"NTLM", "a b"}}},
+		{Field: "Auth.Schemes[0]", Config: ProxyConfig{Auth: servers(scheme.MechanismServer(nego2, gsstoy.Toy{Legs: 1, OpensWithToken: true}))}},
+		{Field: "Bound[0]", Config: ProxyConfig{PinnedSchemes: []string{""}}},
+		{Field: "Bound[1]", Config: ProxyConfig{PinnedSchemes: []string{"NTLM", "a b"}}},
 	}, map[string]string{"Reverse": "both work without Auth, see there", "Strip": "both work", "Chain": "both work"})
 	if _, err := NewProxy(ProxyConfig{}); err != nil {
 		t.Errorf("the zero ProxyConfig: %v", err)

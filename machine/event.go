@@ -63,21 +63,21 @@ func (q *Request) authority() string {
 	return host + ":" + strconv.Itoa(int(q.Port))
 }
 
-// Route is how a client's request reaches its origin.
-type Route uint8
+// RouteKind is how a client's request reaches its origin.
+type RouteKind uint8
 
 const (
 	// Direct means that the connection ends at the origin, or is a tunnel to it.
-	Direct Route = iota
+	Direct RouteKind = iota
 	// Forwarded means through an HTTP proxy that forwards this request.
 	Forwarded
 	// Tunneling means that this request is the CONNECT that asks a proxy for a tunnel.
 	Tunneling
 )
 
-// Via is the client's proxy, if any.
-type Via struct {
-	Route Route
+// Route is the client's proxy, if any.
+type Route struct {
+	Kind RouteKind
 	// Scheme, Host, Port are the proxy's own.
 	Scheme string
 	Host   string
@@ -98,7 +98,7 @@ const (
 // Begin tells a client that the application wants a request sent on this connection.
 type Begin struct {
 	Request Request
-	Via     Via
+	Route   Route
 	// Identity is the local name to act under. A connection that belongs to another one
 	// is not used.
 	Identity string

@@ -44,7 +44,7 @@ func (x *exchanges) get(uri string) {
 				event = machine.Answered{ID: a.ID, Answer: gss.Password{User: "alice", Password: gss.NewSecret("correct horse")}}
 			case machine.Deliver:
 				fmt.Println("delivered, authenticated:", a.Authenticated)
-				x.space = x.space.Learn(a.Learn)
+				x.space = x.space.Learn(a.OriginFacts)
 			case machine.Fail:
 				fmt.Println("failed:", a.Fault)
 			case machine.Reopen, machine.Retire:

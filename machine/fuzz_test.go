@@ -33,7 +33,7 @@ func fuzzToys(t testing.TB, proof string) (cs []scheme.Client, ss []scheme.Serve
 		toy  gsstoy.Toy
 	}{{scheme.Negotiate, toy}, {scheme.NTLM, ntlm}, {scheme.Nego2, nego2}} {
 		tr, _ := scheme.TraitsOf(s.name)
-		cs, ss = append(cs, scheme.FromMechanism(tr, s.toy)), append(ss, scheme.ForMechanism(tr, s.toy))
+		cs, ss = append(cs, scheme.MechanismClient(tr, s.toy)), append(ss, scheme.MechanismServer(tr, s.toy))
 	}
 	dc, err := digest.NewClient(digest.ClientConfig{})
 	if err != nil {
@@ -121,7 +121,7 @@ func FuzzClientStep(f *testing.F) {
 				}
 				n := digit(kind, 1, 64)
 				b := Begin{Request: Request{Method: "PUT", Scheme: "http", Host: "a.example", Port: uint16(80 + n/32), URI: "/" + rest, Multiplexed: n%13 == 12, Binding: gss.NoBinding()},
-					Via: Via{Route: Route(n % 3), Scheme: "http", Host: "p.example"}, Body: Body(n / 3 % 3), Resume: resume}
+					Route: Route{Kind: RouteKind(n % 3), Scheme: "http", Host: "p.example"}, Body: Body(n / 3 % 3), Resume: resume}
 				b.Lease = Lease{Scheme: [...]string{"", "Negotiate", "NTLM", "Nego2", "Digest"}[n%5], SessionBased: n%2 == 1}
 				e, resume = b, Resume{}
 			case c.phase == asking:

@@ -30,7 +30,7 @@ func newKitWorld(t testing.TB) (w kitWorld) {
 	} {
 		toy.Asks = true
 		traits, _ := scheme.TraitsOf(name)
-		w.clients, w.servers = append(w.clients, scheme.FromMechanism(traits, toy)), append(w.servers, scheme.ForMechanism(traits, toy))
+		w.clients, w.servers = append(w.clients, scheme.MechanismClient(traits, toy)), append(w.servers, scheme.MechanismServer(traits, toy))
 	}
 	ds, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}})
 	if err != nil {

@@ -91,7 +91,7 @@ func TestZeroValues(t *testing.T) {
 	}
 	// A server with schemes that are not configured, which NewServer refuses, accepts no
 	// client either.
-	list := []scheme.Server{digest.Server{}, scheme.ForMechanism(traitsOf(t, scheme.NTLM), gsstoy.Toy{}), scheme.BasicServer("", 0)}
+	list := []scheme.Server{digest.Server{}, scheme.MechanismServer(traitsOf(t, scheme.NTLM), gsstoy.Toy{}), scheme.BasicServer("", 0)}
 	for _, one := range list {
 		if _, err := NewServer(ServerConfig{Schemes: []scheme.Server{one}}); err == nil {
 			t.Errorf("a server with %v was made", one)
@@ -288,7 +288,7 @@ var challengeTexts = []string{
 func answers(rt *rapid.T) gss.Answer {
 	return rapid.SampledFrom([]gss.Answer{
 		gss.Password{User: "alice", Password: gss.NewSecret("secret")}, gss.Password{User: "alice", Password: gss.NewSecret("secret")},
-		gss.Declined{}, gss.Unreachable{}, gss.Unknown{}, gss.FirstSeen{First: true}, gss.Verdict{Accepted: true},
+		gss.Declined{}, gss.Unreachable{}, gss.Unknown{}, gss.ReplayVerdict{First: true}, gss.Verdict{Accepted: true},
 	}).Draw(rt, "answer")
 }
 
@@ -301,8 +301,8 @@ func clientEvent(rt *rapid.T, r *rig) func(Actions) Event {
 		if _, ok := last.At(0).(Send); !ok {
 			o := r.orderOf([]string{"GET", rapid.SampledFrom([]string{"http://a.example/x", "https://b.example/"}).Draw(rt, "url")})
 			o.begin.Body = Body(rapid.IntRange(0, 2).Draw(rt, "body"))
-			o.begin.Via.Route = Route(rapid.IntRange(0, 2).Draw(rt, "route"))
-			o.begin.Via.Explicit = true
+			o.begin.Route.Kind = RouteKind(rapid.IntRange(0, 2).Draw(rt, "route"))
+			o.begin.Route.Explicit = true
 			o.begin.Request.Multiplexed = on("multiplexed")
 			o.begin.Lease = Lease{Scheme: rapid.SampledFrom([]string{"", "Negotiate", "NTLM", "Basic", "Nego2"}).Draw(rt, "lease"), SessionBased: on("session")}
 			if a, ok := last.At(0).(Reopen); ok {

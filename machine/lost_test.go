@@ -104,7 +104,7 @@ func TestProofsSentAgain(t *testing.T) {
 			words += " forwarded"
 		}
 		end, ok := p.play(r, fresh, begin(r, words)).(Fail)
-		if !ok || end.Fault.Code != map[bool]gss.Code{false: gss.Unanswered, true: gss.TooMany}[p.proofs > 1] {
+		if !ok || end.Fault.Code != map[bool]gss.Code{false: gss.QuestionFailed, true: gss.LimitExceeded}[p.proofs > 1] {
 			rt.Fatalf("%s %s: ended in %v", spec, method, end)
 		}
 		if want := map[bool]gss.Side{false: gss.Origin, true: gss.Proxy}[p.proxy]; end.Side != want {
@@ -159,7 +159,7 @@ func TestProofOnIdleConnection(t *testing.T) {
 		if got := first[Send](t, acts); got.Authorization.Present() != before.Authorization.Present() {
 			t.Errorf("%s, %s: repeated by %+v", test.spec, test.words, got)
 		}
-		if _, acts = settle(r, "C", c, Lost{Idle: true, Silent: true}); first[Fail](t, acts).Fault.Code != gss.TooMany {
+		if _, acts = settle(r, "C", c, Lost{Idle: true, Silent: true}); first[Fail](t, acts).Fault.Code != gss.LimitExceeded {
 			t.Errorf("%s, %s: repeated twice: %v", test.spec, test.words, acts)
 		}
 	}
@@ -192,7 +192,7 @@ func TestLossIsItsSides(t *testing.T) {
 		}
 		_, acts := must(r, c, Lost{Silent: true})
 		f := first[Fail](t, acts)
-		forgets := [2]bool{f.Learn.Forget, f.LearnProxy.Forget}
+		forgets := [2]bool{f.OriginFacts.Forget, f.ProxyFacts.Forget}
 		if f.Side != test.side || forgets != ([2]bool{test.side == gss.Origin, test.side == gss.Proxy}) {
 			t.Errorf("%s: the %v's failure, forgets %v: %v", test.name, f.Side, forgets, f.Fault)
 		}
@@ -210,7 +210,7 @@ func TestLossIsItsSides(t *testing.T) {
 			b.Resume = re.Resume
 			continue
 		}
-		if f := first[Fail](t, acts); n != DefaultMaxReconnects || f.Fault.Code != gss.TooMany || f.Side != gss.Proxy || !f.LearnProxy.Forget || f.Learn.Forget {
+		if f := first[Fail](t, acts); n != DefaultMaxReconnects || f.Fault.Code != gss.LimitExceeded || f.Side != gss.Proxy || !f.ProxyFacts.Forget || f.OriginFacts.Forget {
 			t.Errorf("after %d connections: %+v", n, f)
 		}
 		break

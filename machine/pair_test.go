@@ -124,7 +124,7 @@ func (r *rig) redial(c *conn) {
 
 func (r *rig) space(kind string, b *Begin) string {
 	q := &b.Request
-	return fmt.Sprintf("%s %s://%s:%d via %v", kind, q.Scheme, q.Host, q.Port, b.Via)
+	return fmt.Sprintf("%s %s://%s:%d via %v", kind, q.Scheme, q.Host, q.Port, b.Route)
 }
 
 // run plays one request of the named connection to its end: the exchange as the
@@ -172,7 +172,7 @@ func (r *rig) exchange(c *conn, o order, acts Actions, origin, proxy string) (Re
 				q.Method = "HEAD"
 			}
 			r.showRequest("C", q)
-			m := r.deliverTo(c, q, o.begin.Via.Route != Direct)
+			m := r.deliverTo(c, q, o.begin.Route.Kind != Direct)
 			e := Response{Status: m.status, Header: m.parsed(), Close: m.close}
 			if a.Body == Whole || a.Body == Expect && !m.unread {
 				e.BodySent = SentAll
@@ -183,23 +183,23 @@ func (r *rig) exchange(c *conn, o order, acts Actions, origin, proxy string) (Re
 			c.client, acts = settle(r, "C", c.client, e)
 		case Deliver:
 			r.showActions("C", acts)
-			r.learn(origin, a.Learn)
-			r.learn(proxy, a.LearnProxy)
+			r.learn(origin, a.OriginFacts)
+			r.learn(proxy, a.ProxyFacts)
 			if c.client.phase == dead {
 				r.redial(c)
 			}
 			return Resume{}, false
 		case Fail:
 			r.showActions("C", acts)
-			r.learn(origin, a.Learn)
-			r.learn(proxy, a.LearnProxy)
+			r.learn(origin, a.OriginFacts)
+			r.learn(proxy, a.ProxyFacts)
 			if c.client.phase == dead {
 				r.redial(c)
 			}
 			return Resume{}, false
 		case Reopen:
 			r.showActions("C", acts)
-			r.learn(origin, a.Learn)
+			r.learn(origin, a.OriginFacts)
 			return a.Resume, true
 		default:
 			r.t.Fatalf("the client said %v", acts)

@@ -157,7 +157,7 @@ func (c *Client) sideEvent(s gss.Side, e Event) string {
 		switch {
 		case kind == "407":
 			challenger = gss.Proxy
-		case kind == "other status", c.ex.via.Route == Tunneling:
+		case kind == "other status", c.ex.route.Kind == Tunneling:
 			return "passed"
 		}
 		switch {

@@ -124,7 +124,7 @@ func (p *Proxy) tooEarly(e *Received) bool {
 
 // boundBy reports whether one of the connection-bound schemes satisfies is.
 func (p *Proxy) boundBy(is func(name string) bool) bool {
-	for _, name := range p.conf.Bound {
+	for _, name := range p.conf.PinnedSchemes {
 		if is(name) {
 			return true
 		}
@@ -274,7 +274,7 @@ func (p *Proxy) closed(env gss.Env, end End) Actions {
 		}
 		p.unpin()
 	case p.phase == sent, p.phase == asking && own:
-		return p.badGateway(gss.Unanswered, "the upstream connection closed before it answered", own)
+		return p.badGateway(gss.QuestionFailed, "the upstream connection closed before it answered", own)
 	case own:
 		p.unpin()
 		p.phase = dead

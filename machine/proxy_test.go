@@ -217,7 +217,7 @@ func TestProxyConfig(t *testing.T) {
 		t.Error("a reverse proxy that sends 407 was made")
 	}
 	names := []string{"NTLM"}
-	p, err := NewProxy(ProxyConfig{Bound: names})
+	p, err := NewProxy(ProxyConfig{PinnedSchemes: names})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,16 +162,16 @@ func (r *rig) answer(q gss.Question) gss.Answer {
 	case gss.NeedVerdict:
 		p, ok := r.users[q.User]
 		return gss.Verdict{Accepted: ok && p == q.Proof.Reveal()}
-	case gss.NeedFirstSeen:
+	case gss.NeedReplayCheck:
 		switch r.memory {
 		case "young":
-			return gss.FirstSeen{First: true, Since: r.now}
+			return gss.ReplayVerdict{First: true, Since: r.now}
 		case "away":
 			return gss.Unreachable{}
 		}
 		next, first := r.seen[q.Key].Admit(max(q.Sequence, 1))
 		r.seen[q.Key] = next
-		return gss.FirstSeen{First: first}
+		return gss.ReplayVerdict{First: first}
 	}
 	return gss.Declined{}
 }
@@ -220,7 +220,7 @@ func (r *rig) schemeOf(spec string) (scheme.Client, scheme.Server) {
 		case "lasts":
 			toy.Lasts = int64(n) * 1e9
 		case "as":
-			toy.OID = map[string]gss.Mech{"NTLM": gss.NTLM, "Kerberos": gss.Kerberos, "toy": ""}[value]
+			toy.OID = map[string]gss.OID{"NTLM": gss.NTLM, "Kerberos": gss.Kerberos, "toy": ""}[value]
 		case "user":
 			toy.Identity = value
 		case "secret":
@@ -270,9 +270,9 @@ func (r *rig) schemeOf(spec string) (scheme.Client, scheme.Server) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		return scheme.FromMechanism(traits, c), scheme.ForMechanism(traits, s)
+		return scheme.MechanismClient(traits, c), scheme.MechanismServer(traits, s)
 	}
-	return scheme.FromMechanism(traits, toy), scheme.ForMechanism(traits, toy)
+	return scheme.MechanismClient(traits, toy), scheme.MechanismServer(traits, toy)
 }
 
 // isScheme tells a scheme's description from an option.
@@ -325,7 +325,7 @@ func (r *rig) configure(role string, words []string) error {
 		case "optional":
 			sc.Optional = true
 		case "keep":
-			sc.Keep = map[string]Keep{"bound": KeepBound, "always": KeepAlways, "never": KeepNever}[value]
+			sc.Keep = map[string]Keep{"bound": KeepByMechanism, "always": KeepAlways, "never": KeepNever}[value]
 		case "pinned-front":
 			sc.PinnedFront = true
 		case "reverse":
@@ -397,18 +397,18 @@ func (r *rig) orderOf(words []string) order {
 	if q.Scheme == "https" && q.Method != "CONNECT" {
 		q.Binding = gss.BindingOf("tls-server-end-point:" + q.Host)
 	}
-	v := &o.begin.Via
+	v := &o.begin.Route
 	for _, w := range words[2:] {
 		key, value, _ := strings.Cut(w, "=")
 		switch key {
 		case "body":
 			o.begin.Body = map[string]Body{"none": NoBody, "replayable": Replayable, "once": Once}[value]
 		case "forwarded":
-			*v = Via{Forwarded, r.scheme, "proxy.example", 3128, true}
+			*v = Route{Forwarded, r.scheme, "proxy.example", 3128, true}
 		case "tunneling":
-			*v = Via{Tunneling, r.scheme, "proxy.example", 3128, true}
+			*v = Route{Tunneling, r.scheme, "proxy.example", 3128, true}
 		case "transparent":
-			*v = Via{Forwarded, r.scheme, "proxy.example", 3128, false}
+			*v = Route{Forwarded, r.scheme, "proxy.example", 3128, false}
 		case "identity":
 			o.begin.Identity = value
 		case "h2":
@@ -565,7 +565,7 @@ func showQuestion(q gss.Question) string {
 		return fmt.Sprintf("verifier of %s for %s", q.User, q.Scheme)
 	case gss.NeedVerdict:
 		return fmt.Sprintf("verdict on %s", q.User)
-	case gss.NeedFirstSeen:
+	case gss.NeedReplayCheck:
 		return fmt.Sprintf("first seen, count %d", q.Sequence)
 	}
 	return fmt.Sprintf("%T", q)
@@ -578,7 +578,7 @@ func showAnswer(a gss.Answer) string {
 			return "password of " + a.User
 		}
 		return "password"
-	case gss.FirstSeen:
+	case gss.ReplayVerdict:
 		return fmt.Sprint(a.First)
 	case gss.Verdict:
 		return fmt.Sprint(a.Accepted)
@@ -586,7 +586,7 @@ func showAnswer(a gss.Answer) string {
 	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", a), "gss."))
 }
 
-func mechName(m gss.Mech) string {
+func mechName(m gss.OID) string {
 	if m == gsstoy.OID {
 		return "toy"
 	}
@@ -674,7 +674,7 @@ func (r *rig) show(a Action) string {
 		}
 		return s
 	case Deliver:
-		return "deliver" + opt(a.Authenticated, "authenticated") + showInfo(a.Info) + r.showFacts("learn", a.Learn) + r.showFacts("learn-proxy", a.LearnProxy)
+		return "deliver" + opt(a.Authenticated, "authenticated") + showInfo(a.Info) + r.showFacts("learn", a.OriginFacts) + r.showFacts("learn-proxy", a.ProxyFacts)
 	case Ask:
 		return fmt.Sprintf("ask %d: %s", a.ID, showQuestion(a.Question))
 	case Reply:
@@ -706,7 +706,7 @@ func (r *rig) show(a Action) string {
 		}
 		return s
 	case Reopen:
-		return "reopen" + opt(a.HTTP11, "http/1.1") + r.showFacts("learn", a.Learn) + r.showFacts("learn-proxy", a.LearnProxy)
+		return "reopen" + opt(a.HTTP11, "http/1.1") + r.showFacts("learn", a.OriginFacts) + r.showFacts("learn-proxy", a.ProxyFacts)
 	case Retire:
 		return "retire" + opt(a.End == Upstream, "upstream")
 	case Fail:
@@ -714,7 +714,7 @@ func (r *rig) show(a Action) string {
 		if a.Tried != "" {
 			s += " tried=" + strings.ReplaceAll(a.Tried, ", ", "+")
 		}
-		return s + r.showFacts("learn", a.Learn) + r.showFacts("learn-proxy", a.LearnProxy)
+		return s + r.showFacts("learn", a.OriginFacts) + r.showFacts("learn-proxy", a.ProxyFacts)
 	}
 	return fmt.Sprintf("%T", a)
 }

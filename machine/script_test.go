@@ -254,15 +254,15 @@ func (r *rig) answerOf(words []string) gss.Answer {
 	case "unverifiable":
 		return gss.Unverifiable{}
 	case "full":
-		return gss.FirstSeen{Full: true}
+		return gss.ReplayVerdict{Full: true}
 	case "unknown":
 		return gss.Unknown{}
 	case "verdict":
 		return gss.Verdict{Accepted: words[1] == "yes"}
 	case "seen":
-		return gss.FirstSeen{First: true}
+		return gss.ReplayVerdict{First: true}
 	case "replayed":
-		return gss.FirstSeen{}
+		return gss.ReplayVerdict{}
 	case "declined":
 		return gss.Declined{}
 	}

@@ -107,7 +107,7 @@ func (s *Server) step(env gss.Env, e Event) (Actions, error) {
 			if s.now.probing {
 				return s.probed(env, e.Answer), nil
 			}
-			in := scheme.AcceptorInput{Event: scheme.Replied, Answer: e.Answer, Status: s.now.status}
+			in := scheme.AcceptorInput{Event: scheme.Answered, Answer: e.Answer, Status: s.now.status}
 			if s.now.answering {
 				return s.conclude(env, in)
 			}
@@ -222,7 +222,7 @@ func (s *Server) index(creds header.Credentials) int {
 // It is offered in any case: the offer is what makes a client come back over
 // HTTP/1.1.
 func (s *Server) mayRun(t scheme.Traits) bool {
-	return !s.now.request.Multiplexed || t.Bound != scheme.Connection
+	return !s.now.request.Multiplexed || t.Affinity != scheme.PerConnection
 }
 
 func (s *Server) traits(i uint8) scheme.Traits { return s.conf.Schemes[i-1].Traits() }
@@ -286,7 +286,7 @@ func (s *Server) probed(env gss.Env, a gss.Answer) Actions {
 		return s.unavailable(outage(a, gss.Fault{}), gss.Fault{Code: gss.Unavailable,
 			Detail: "the user store did not respond, for any user; no client can log in until it does"})
 	}
-	return s.refuse(env, gss.Fault{Code: gss.Unanswered, Detail: "the user store did not respond for this user, though it does for others"})
+	return s.refuse(env, gss.Fault{Code: gss.QuestionFailed, Detail: "the user store did not respond for this user, though it does for others"})
 }
 
 // outage returns the seconds after which to try again what was refused because
@@ -342,7 +342,7 @@ func (s *Server) ask(q gss.Question) Actions {
 // next asks for the handshake's next leg.
 func (s *Server) next(env gss.Env, challenges header.Challenges) Actions {
 	if s.half.legs++; s.half.legs >= s.conf.MaxLegs { // HTA-6
-		return s.refuse(env, gss.Fault{Code: gss.TooMany, Detail: "the handshake takes more than MaxLegs legs"})
+		return s.refuse(env, gss.Fault{Code: gss.LimitExceeded, Detail: "the handshake takes more than MaxLegs legs"})
 	}
 	if s.now.request.Multiplexed { // HTA-4: the next leg would meet another stream's server
 		return s.refuse(env, gss.Fault{Code: gss.Unsupported, Detail: "a handshake of several legs cannot run on a multiplexed connection"})
@@ -379,8 +379,8 @@ func (s *Server) accept(env gss.Env, final header.Challenges) Actions {
 
 // keeps reports whether the identity outlives this request (N2HT-3.3.5-3).
 func (s *Server) keeps(info gss.Info) bool {
-	return s.mayKeep() && s.traits(s.half.scheme).Bound != scheme.PerRequest &&
-		(info.ConnectionBound || s.conf.Keep == KeepAlways)
+	return s.mayKeep() && s.traits(s.half.scheme).Affinity != scheme.PerRequest &&
+		(info.ConnectionBased || s.conf.Keep == KeepAlways)
 }
 
 // same reports whether two contexts are one user's: names have no case
@@ -410,7 +410,7 @@ func (s *Server) challengeStatus() int {
 // of the failed scheme's first offer. Why, the peer is not told.
 func (s *Server) refuse(env gss.Env, f gss.Fault, own ...header.Challenges) Actions {
 	r := Reply{Status: s.challengeStatus(), Side: s.conf.side, Fault: f}
-	if f.Code == gss.WrongResource && s.half.scheme != 0 && s.traits(s.half.scheme).Bound == scheme.PerRequest { // R7616-3.4.6-1
+	if f.Code == gss.WrongTarget && s.half.scheme != 0 && s.traits(s.half.scheme).Affinity == scheme.PerRequest { // R7616-3.4.6-1
 		r.Status = 400
 	} else {
 		var lacks gss.Fault
@@ -470,8 +470,8 @@ func (s *Server) conclude(env gss.Env, in scheme.AcceptorInput) (Actions, error)
 	if out.State == gss.Waiting {
 		return s.ask(out.Ask), nil
 	}
-	f := Finish{Challenges: s.now.final, Info: out.Info}                                 // R4559-5-8
-	if s.conf.side == gss.Origin && s.traits(s.half.scheme).Bound != scheme.PerRequest { // N2HT-3.3.5-2
+	f := Finish{Challenges: s.now.final, Info: out.Info}                                    // R4559-5-8
+	if s.conf.side == gss.Origin && s.traits(s.half.scheme).Affinity != scheme.PerRequest { // N2HT-3.3.5-2
 		f.PersistentAuth = header.PersistFalse // N2HT-3.3.5-4
 		if s.kept.scheme != 0 {
 			f.PersistentAuth = header.PersistTrue // N2HT-3.3.5-3

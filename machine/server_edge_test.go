@@ -30,9 +30,9 @@ func (p passing) Step(gss.Env, scheme.AcceptorInput) (scheme.Acceptor, scheme.Ac
 }
 
 // passes is a server that offers one scheme of that kind, "Mine".
-func passes(t testing.TB, bound scheme.Bound, info gss.Info, more ...func(*ServerConfig)) Server {
+func passes(t testing.TB, bound scheme.Affinity, info gss.Info, more ...func(*ServerConfig)) Server {
 	t.Helper()
-	sc := ServerConfig{Schemes: []scheme.Server{passing{scheme.Traits{Name: "Mine", Bound: bound}, info}}, Keep: KeepAlways}
+	sc := ServerConfig{Schemes: []scheme.Server{passing{scheme.Traits{Name: "Mine", Affinity: bound}, info}}, Keep: KeepAlways}
 	for _, m := range more {
 		m(&sc)
 	}
@@ -88,7 +88,7 @@ func TestIdentityEndsWithItsContext(t *testing.T) {
 // Nothing outlives its request that proves one request alone, whatever the server keeps.
 func TestProofOfOneRequestIsNotKept(t *testing.T) {
 	r := newRig(t)
-	for bound, want := range map[scheme.Bound]int{scheme.PerRequest: 401, scheme.ByMechanism: 200, scheme.Connection: 200} {
+	for bound, want := range map[scheme.Affinity]int{scheme.PerRequest: 401, scheme.ByMechanism: 200, scheme.PerConnection: 200} {
 		s, acts := must(r, passes(t, bound, gss.Info{Peer: "alice"}), receivedText("Mine x"))
 		first[Accept](t, acts)
 		s, _ = must(r, s, Responding{200})
@@ -208,7 +208,7 @@ func TestUnansweredForAll(t *testing.T) {
 	s, acts = must(r, s, receivedText(first[Send](t, acts).Authorization.Text()))
 	s, acts = must(r, s, Answered{first[Ask](t, acts).ID, gss.Password{Password: gss.NewSecret("secret")}})
 	ask := first[Ask](t, acts)
-	if _, ok := ask.Question.(gss.NeedFirstSeen); !ok {
+	if _, ok := ask.Question.(gss.NeedReplayCheck); !ok {
 		t.Fatalf("a question about used counts expected, %T came", ask.Question)
 	}
 	s, acts = must(r, s, Answered{ask.ID, gss.Declined{}})

@@ -165,7 +165,7 @@ func TestAnonymousOptional(t *testing.T) {
 type nameless struct{}
 
 func (nameless) Traits() scheme.Traits {
-	return scheme.Traits{Name: "Nobody", Form: header.Token68, First: scheme.FirstBare, Strength: 1}
+	return scheme.Traits{Name: "Nobody", Form: header.Token68, Opening: scheme.OpeningBare, Strength: 1}
 }
 func (nameless) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
 	return header.ListOf(header.BareChallenge("Nobody")), gss.Fault{}
@@ -258,21 +258,21 @@ func (m elsewhere) Accept(gss.Target) gss.Context { return elsewhereContext{} }
 type elsewhereContext struct{}
 
 func (c elsewhereContext) Step(gss.Env, gss.Input) (gss.Context, gss.Output, error) {
-	return c, gss.Output{State: gss.Failed, Fault: gss.Fault{Code: gss.WrongResource, Detail: "another service"}}, nil
+	return c, gss.Output{State: gss.Failed, Fault: gss.Fault{Code: gss.WrongTarget, Detail: "another service"}}, nil
 }
 func (elsewhereContext) Info() gss.Info               { return gss.Info{} }
 func (elsewhereContext) Session() (gss.Session, bool) { return nil, false }
 
 // A Digest for another resource is a bad request (RFC 7616 section 3.4.6), while a ticket for
 // another service is an authentication that failed: with a challenge.
-func TestWrongResource(t *testing.T) {
+func TestWrongTarget(t *testing.T) {
 	r := newRig(t)
-	s, err := NewServer(ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(traitsOf(t, scheme.Negotiate), elsewhere{gsstoy.Toy{Legs: 1}})}})
+	s, err := NewServer(ServerConfig{Schemes: []scheme.Server{scheme.MechanismServer(traitsOf(t, scheme.Negotiate), elsewhere{gsstoy.Toy{Legs: 1}})}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, acts := must(r, s, receivedText("Negotiate <YQ>"))
-	if a := first[Reply](t, acts); a.Status != 401 || a.Challenges.Empty() || a.Fault.Code != gss.WrongResource {
+	if a := first[Reply](t, acts); a.Status != 401 || a.Challenges.Empty() || a.Fault.Code != gss.WrongTarget {
 		t.Errorf("%+v", a)
 	}
 }

@@ -41,7 +41,7 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 			return []gss.Answer{gss.Unknown{}, gss.Unreachable{RetryAfter: 60}}
 		}
 		return []gss.Answer{gss.Verdict{Accepted: q.Proof.Equal(secretOf(q.User, side))}, gss.Unknown{}, gss.Unreachable{RetryAfter: 60}}
-	case gss.NeedFirstSeen:
+	case gss.NeedReplayCheck:
 		return w.setup.memoryAnswers(q)
 	}
 	return mechanismAnswers(q, side)
@@ -60,7 +60,7 @@ func (w *System) choices(q gss.Question) int {
 			return 2
 		}
 		return 3
-	case gss.NeedFirstSeen:
+	case gss.NeedReplayCheck:
 		return len(w.setup.memoryAnswers(q))
 	}
 	return len(mechanismAnswers(q, gss.Origin))

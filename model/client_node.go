@@ -37,9 +37,9 @@ func (r *clientRun) begin(order uint8, resume machine.Resume) {
 	}
 	b := machine.Begin{Request: r.w.request(o, p.h2, p.inside), Identity: o.identity, Body: o.body, Resume: resume, Lease: o.lease, ProxyLease: o.proxyLease}
 	if r.w.setup.proxied && !r.w.setup.reverse && !p.inside {
-		b.Via = machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy", Port: 3128, Explicit: !o.transparent}
+		b.Route = machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy", Port: 3128, Explicit: !o.transparent}
 		if o.connect {
-			b.Via.Route = machine.Tunneling
+			b.Route.Kind = machine.Tunneling
 		}
 	}
 	r.step(b)
@@ -88,7 +88,7 @@ func (r *clientRun) step(e machine.Event) {
 	case machine.Send:
 		r.send(a)
 	case machine.Deliver:
-		r.learn(a.Learn, a.LearnProxy)
+		r.learn(a.OriginFacts, a.ProxyFacts)
 		status := p.status
 		connect := r.w.setup.orders[p.number-1][p.order-1].connect
 		p.order, p.status, p.heard = 0, 0, machine.NotHeard
@@ -101,7 +101,7 @@ func (r *clientRun) step(e machine.Event) {
 			r.saw(connected{true})
 		}
 	case machine.Fail:
-		r.learn(a.Learn, a.LearnProxy)
+		r.learn(a.OriginFacts, a.ProxyFacts)
 		p.order, p.status, p.heard = 0, 0, machine.NotHeard
 		if acts.Len() > 1 || p.lost || closes(e) {
 			r.drop()
@@ -111,9 +111,9 @@ func (r *clientRun) step(e machine.Event) {
 		h2 := p.h2 && !a.HTTP11
 		r.drop()
 		p.h2 = h2
-		r.learn(a.Learn, machine.Facts{})
-		if a.Learn.Session != machine.NotHeard {
-			p.heard = a.Learn.Session
+		r.learn(a.OriginFacts, machine.Facts{})
+		if a.OriginFacts.Session != machine.NotHeard {
+			p.heard = a.OriginFacts.Session
 		}
 		r.begin(order, a.Resume)
 	}

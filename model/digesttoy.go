@@ -87,7 +87,7 @@ func (i digestInitiator) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initi
 			i.user, i.secret = a.User, a.Password
 			return i.answer(i.count)
 		case gss.Unreachable:
-			return fault(gss.Unanswered, "the credential source did not answer")
+			return fault(gss.QuestionFailed, "the credential source did not answer")
 		}
 		return fault(gss.NoCredentials, "the credential question was declined")
 	default: // Concluded
@@ -147,23 +147,23 @@ func (a digestAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accep
 		}
 		a.proof, a.count, a.asked = gss.NewSecret(proof), uint32(n), 1
 		return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: scheme.Digest, Realm: "r", User: a.user}}, nil
-	case scheme.Replied:
+	case scheme.Answered:
 		if a.asked == 1 {
 			p, ok := in.Answer.(gss.Password)
 			switch {
 			case in.Answer == gss.Answer(gss.Unknown{}):
 				return fault(gss.UnknownUser, "no such user")
 			case !ok:
-				return fault(gss.Unanswered, "the user store did not answer")
+				return fault(gss.QuestionFailed, "the user store did not answer")
 			case !p.Password.Equal(a.proof):
 				return fault(gss.BadCredentials, "the proof does not match")
 			}
 			a.asked = 2
-			return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedFirstSeen{
+			return a, scheme.AcceptorOutput{State: gss.Waiting, Ask: gss.NeedReplayCheck{
 				Scope: "r", Owner: gss.OwnerOf(a.user, "r"), Key: "n", Sequence: a.count, Made: env.Now, Now: env.Now, Until: env.Now, Forgettable: true,
 			}}, nil
 		}
-		seen, ok := in.Answer.(gss.FirstSeen)
+		seen, ok := in.Answer.(gss.ReplayVerdict)
 		switch {
 		case !ok:
 			return fault(gss.Unavailable, "the memory did not answer")

@@ -82,7 +82,7 @@ func (l *acceptorHistory) see(c *setup, v any) {
 		}
 		verdict, _ := v.answer.(gss.Verdict)
 		isKey := verifies(v.answer)
-		seen, isSeen := v.answer.(gss.FirstSeen)
+		seen, isSeen := v.answer.(gss.ReplayVerdict)
 		l.verified = l.verified || isKey || verdict.Accepted
 		l.fresh = l.fresh || isSeen && seen.First && seen.Since == 0
 	case refused:
@@ -243,7 +243,7 @@ func (l *acceptorHistory) late(c *setup) bool {
 }
 
 // owner returns the client that an entry of a replay memory is to be charged to.
-func (l *acceptorHistory) owner(c *setup, q gss.NeedFirstSeen) string {
+func (l *acceptorHistory) owner(c *setup, q gss.NeedReplayCheck) string {
 	creds := l.creds(&l.request)
 	if p, ok := claimOf(creds); ok {
 		return gss.OwnerOf(p.user, digestRealm)

@@ -116,9 +116,9 @@ func sideOfScheme(c header.Credentials) schemes { return setOf(c.Scheme()) }
 // challengedBy tells which side a status is an authentication error of.
 func (t *clientHistory) challengedBy(status int) (gss.Side, bool) {
 	switch {
-	case status == 407 && t.begin.Via.Route != machine.Direct:
+	case status == 407 && t.begin.Route.Kind != machine.Direct:
 		return gss.Proxy, true
-	case status == 401 && t.begin.Via.Route != machine.Tunneling:
+	case status == 401 && t.begin.Route.Kind != machine.Tunneling:
 		return gss.Origin, true
 	}
 	return 0, false
@@ -314,7 +314,7 @@ func (t *clientHistory) response(c *setup, r machine.Response) {
 		return
 	}
 	t.sides[side].reset, t.sides[1-side].crossed = true, true
-	if side == gss.Origin && t.begin.Via.Route == machine.Forwarded {
+	if side == gss.Origin && t.begin.Route.Kind == machine.Forwarded {
 		t.session = unsupported
 		if r.Header.SessionBased {
 			t.session = supported

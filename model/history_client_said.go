@@ -10,9 +10,9 @@ import (
 // request does not reach that side.
 func (t *clientHistory) leaseFor(side gss.Side) machine.Lease {
 	switch {
-	case side == gss.Proxy && t.begin.Via.Route != machine.Direct:
+	case side == gss.Proxy && t.begin.Route.Kind != machine.Direct:
 		return t.begin.ProxyLease
-	case side == gss.Origin && t.begin.Via.Route != machine.Tunneling:
+	case side == gss.Origin && t.begin.Route.Kind != machine.Tunneling:
 		return t.begin.Lease
 	}
 	return machine.Lease{}
@@ -32,9 +32,9 @@ func (t *clientHistory) silent(c *setup, side gss.Side, creds header.Credentials
 		return false
 	}
 	switch {
-	case side == gss.Proxy && s == negotiate && !t.begin.Via.Explicit:
+	case side == gss.Proxy && s == negotiate && !t.begin.Route.Explicit:
 		return false
-	case side == gss.Origin && t.begin.Via.Route == machine.Forwarded && bound.has(s) && !l.SessionBased:
+	case side == gss.Origin && t.begin.Route.Kind == machine.Forwarded && bound.has(s) && !l.SessionBased:
 		return false
 	}
 	return true
@@ -49,7 +49,7 @@ func (a *attempt) goesOn(s schemes) bool { return s == a.scheme && !a.anew }
 
 // answering returns the side that a Deliver speaks for.
 func (t *clientHistory) answering() gss.Side {
-	if t.begin.Via.Route == machine.Tunneling {
+	if t.begin.Route.Kind == machine.Tunneling {
 		return gss.Proxy
 	}
 	return gss.Origin
@@ -66,7 +66,7 @@ func (t *clientHistory) affine() bool { return t.affineFor(gss.Origin) }
 // affineFor reports whether schemes of handshakes may run with a side: through a forwarding proxy
 // only where that is known to support it.
 func (t *clientHistory) affineFor(side gss.Side) bool {
-	return side == gss.Proxy || t.begin.Via.Route != machine.Forwarded || t.session == supported || t.session == leased
+	return side == gss.Proxy || t.begin.Route.Kind != machine.Forwarded || t.session == supported || t.session == leased
 }
 
 // denied reports whether a credential question of this exchange was not granted.

@@ -191,8 +191,8 @@ func requestWith(tickets gss.Answer, side gss.Side, e gss.Env) string {
 // replyTo returns what a service answers to an AP-REQ, whether or not it saw it before.
 func replyTo(request string, service int, first bool, e gss.Env) string {
 	out := runKerberos(kerberosService.Accept(kerberosTarget(services[service])), e, gss.Input{Token: gss.TokenOf(request)}, func(q gss.Question) gss.Answer {
-		if _, ok := q.(gss.NeedFirstSeen); ok {
-			return gss.FirstSeen{First: first}
+		if _, ok := q.(gss.NeedReplayCheck); ok {
+			return gss.ReplayVerdict{First: first}
 		}
 		return kerberos.ServiceKey{Key: serviceKeys[service]}
 	})
@@ -221,11 +221,11 @@ func (c *setup) kerberosCredentials(q gss.NeedCredential) []gss.Answer {
 
 // memoryAnswers returns the answers to the question whether something is new. That the memory began
 // only now, and cannot know, is an answer for the shipped packages: toys do not ask since when.
-func (c *setup) memoryAnswers(q gss.NeedFirstSeen) []gss.Answer {
-	all := []gss.Answer{gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.Unreachable{}}
+func (c *setup) memoryAnswers(q gss.NeedReplayCheck) []gss.Answer {
+	all := []gss.Answer{gss.ReplayVerdict{First: true}, gss.ReplayVerdict{}, gss.Unreachable{}}
 	for _, side := range sides {
 		if c.digestPeers(side) != nil || c.realm(side) != nil {
-			return append(all, gss.FirstSeen{First: true, Since: q.Now})
+			return append(all, gss.ReplayVerdict{First: true, Since: q.Now})
 		}
 	}
 	return all

@@ -24,9 +24,9 @@ type temper struct {
 
 var tempers = map[string]temper{
 	"bob":   {unproven: true},
-	"carol": {refused: gss.WrongResource},
+	"carol": {refused: gss.WrongTarget},
 	"dave":  {asked: true, more: true},
-	"erin":  {asked: true, refused: gss.WrongResource},
+	"erin":  {asked: true, refused: gss.WrongTarget},
 	"frank": {asked: true, anonymous: true},
 	"grace": {refused: gss.NoEntropy},
 	"heidi": {anonymous: true},

@@ -68,10 +68,10 @@ var proxyCredentialsConsumed = Property{
 	Says: "Proxy-Authorization goes to a proxy alone: not to an origin, and not through a tunnel.",
 	Rows: rows("R9110-11.7.2-1"),
 	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
-		if t.begin.Via.Route != machine.Direct && !s.ProxyAuthorization.Present() {
+		if t.begin.Route.Kind != machine.Direct && !s.ProxyAuthorization.Present() {
 			return Idle
 		}
-		return Must(t.begin.Via.Route != machine.Direct || !s.ProxyAuthorization.Present())
+		return Must(t.begin.Route.Kind != machine.Direct || !s.ProxyAuthorization.Present())
 	}),
 	acceptor: on(func(_ *setup, l *acceptorHistory, a arrived) Verdict {
 		if l.side == gss.Proxy {

@@ -32,7 +32,7 @@ var replayQuestionNamesOwner = Property{
 	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case machine.Ask:
-			if need, ok := v.Question.(gss.NeedFirstSeen); ok {
+			if need, ok := v.Question.(gss.NeedReplayCheck); ok {
 				return Must(l.verified && need.Owner == l.owner(c, need))
 			}
 		}
@@ -82,7 +82,7 @@ var replayQuestionIsOfARightProof = Property{
 	Says: "Whether something is new is asked only about a proof that is right: for Digest about its nonce and its count, for Kerberos about the authenticator, for as long as a copy could be taken.",
 	Rows: rows("REPLAY-1 R4120-3.2.3-2 R7616-3.4-3"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a machine.Ask) Verdict {
-		q, ok := a.Question.(gss.NeedFirstSeen)
+		q, ok := a.Question.(gss.NeedReplayCheck)
 		if !ok {
 			return Idle
 		}

@@ -108,7 +108,7 @@ var noNegotiateThroughUnsupportingProxy = Property{
 	Says: "Through a forwarding proxy no handshake runs with the origin unless this 401 came with Proxy-Support, or before any 401 a lease for this path knows of it.",
 	Rows: rows("R4559-6-7"),
 	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
-		if side != gss.Origin || !bound.has(s) || t.begin.Via.Route != machine.Forwarded {
+		if side != gss.Origin || !bound.has(s) || t.begin.Route.Kind != machine.Forwarded {
 			return Idle
 		}
 		return Must(t.session == supported || t.session == leased)
@@ -126,7 +126,7 @@ var noNegotiateToFoundProxy = Property{
 		if side != gss.Proxy || s != negotiate {
 			return Idle
 		}
-		return Must(t.begin.Via.Explicit)
+		return Must(t.begin.Route.Explicit)
 	}),
 }
 
@@ -334,9 +334,9 @@ var learnsOnlyWhatWorked = Property{
 		var learned [2]machine.Facts
 		switch v := v.(type) {
 		case machine.Deliver:
-			learned = [...]machine.Facts{gss.Origin: v.Learn, gss.Proxy: v.LearnProxy}
+			learned = [...]machine.Facts{gss.Origin: v.OriginFacts, gss.Proxy: v.ProxyFacts}
 		case machine.Fail:
-			learned = [...]machine.Facts{gss.Origin: v.Learn, gss.Proxy: v.LearnProxy}
+			learned = [...]machine.Facts{gss.Origin: v.OriginFacts, gss.Proxy: v.ProxyFacts}
 		}
 		verdict := Idle
 		for _, side := range sides {

@@ -83,7 +83,7 @@ func (whim) Context() gss.Context                        { return nil }
 
 func (w whim) Info() gss.Info {
 	if w.name == scheme.NTLM {
-		return gss.Info{Mech: gss.NTLM, ConnectionBound: true}
+		return gss.Info{Mech: gss.NTLM, ConnectionBased: true}
 	}
 	return gss.Info{}
 }

@@ -18,7 +18,7 @@ type Negotiation struct {
 	Says string
 
 	sides  [2]gss.Mechanism // initiator, acceptor
-	best   [2]gss.Mech      // what each likes best
+	best   [2]gss.OID       // what each likes best
 	opened bool             // by the acceptor, as Nego2 has it
 	// trouble is how many messages he may change, by Size.
 	trouble [2]uint8
@@ -29,27 +29,27 @@ func Negotiations() []Negotiation {
 	trouble := [2]uint8{Quick: 2, Full: 5}
 	return []Negotiation{
 		{
-			Name: "favourite", Says: "Both have both mechanisms and like the stronger one best.", best: [2]gss.Mech{gss.Kerberos, gss.Kerberos}, trouble: trouble,
+			Name: "favourite", Says: "Both have both mechanisms and like the stronger one best.", best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: trouble,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2)), negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2))},
 		},
 		{
-			Name: "favourite-legs", Says: "The same, with more legs, and a weaker one that ends with the acceptor's token.", best: [2]gss.Mech{gss.Kerberos, gss.Kerberos}, trouble: trouble,
+			Name: "favourite-legs", Says: "The same, with more legs, and a weaker one that ends with the acceptor's token.", best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: trouble,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, kerberosLike(2), ntlmLike(3, ends)), negotiating(spnego.Config{}, kerberosLike(2), ntlmLike(3, ends))},
 		},
 		{
-			Name: "reselected", Says: "The acceptor lacks the initiator's favourite.", best: [2]gss.Mech{gss.Kerberos, gss.NTLM}, trouble: trouble,
+			Name: "reselected", Says: "The acceptor lacks the initiator's favourite.", best: [2]gss.OID{gss.Kerberos, gss.NTLM}, trouble: trouble,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2)), negotiating(spnego.Config{}, ntlmLike(2))},
 		},
 		{
-			Name: "reselected-final", Says: "The same, where the acceptor has the last word and so one leg more is needed.", best: [2]gss.Mech{gss.Kerberos, gss.NTLM}, trouble: trouble,
+			Name: "reselected-final", Says: "The same, where the acceptor has the last word and so one leg more is needed.", best: [2]gss.OID{gss.Kerberos, gss.NTLM}, trouble: trouble,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2, ends)), negotiating(spnego.Config{}, ntlmLike(2, ends))},
 		},
 		{
-			Name: "own-order", Says: "The two like different mechanisms best, and the acceptor insists.", best: [2]gss.Mech{gss.NTLM, gss.Kerberos}, trouble: trouble,
+			Name: "own-order", Says: "The two like different mechanisms best, and the acceptor insists.", best: [2]gss.OID{gss.NTLM, gss.Kerberos}, trouble: trouble,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, ntlmLike(2), kerberosLike(1)), negotiating(spnego.Config{OwnOrder: true}, kerberosLike(1), ntlmLike(2))},
 		},
 		{
-			Name: "opened", Says: "The acceptor speaks first, as in Nego2, and the man in the middle changes what it says.", best: [2]gss.Mech{gss.Kerberos, gss.Kerberos}, trouble: trouble, opened: true,
+			Name: "opened", Says: "The acceptor speaks first, as in Nego2, and the man in the middle changes what it says.", best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: trouble, opened: true,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2)), negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2))},
 		},
 	}
@@ -81,7 +81,7 @@ type bargain struct {
 	parties  Table[party]
 	parcels  Table[parcel]
 	labels   Table[string]
-	expected gss.Mech // what the two agree upon when left alone
+	expected gss.OID // what the two agree upon when left alone
 }
 
 // Check explores the world and judges what is claimed about gss/spnego.
@@ -216,9 +216,9 @@ var forgeries = []forgery{
 	{"leaves NTLM alone on the list", inInit(func(m *spnego.Init) { m.MechTypes, m.MechToken = spnego.MechTypesOf(gss.NTLM), gss.Token{} })},
 	{"leaves NTLM alone, and the token", inInit(func(m *spnego.Init) { m.MechTypes = spnego.MechTypesOf(gss.NTLM) })},
 	{"turns the list around", inInit(func(m *spnego.Init) {
-		var mechs []gss.Mech
+		var mechs []gss.OID
 		for mech := range m.MechTypes.All() {
-			mechs = append([]gss.Mech{mech}, mechs...)
+			mechs = append([]gss.OID{mech}, mechs...)
 		}
 		m.MechTypes, m.MechToken = spnego.MechTypesOf(mechs...), gss.Token{}
 	})},
@@ -252,7 +252,7 @@ var forgeries = []forgery{
 
 // dropMech takes a mechanism off a list, with its token if it was the first.
 func dropMech(m *spnego.Init, first bool) {
-	var mechs []gss.Mech
+	var mechs []gss.OID
 	for mech := range m.MechTypes.All() {
 		mechs = append(mechs, mech)
 	}

@@ -106,7 +106,7 @@ func TestNegotiationMutants(t *testing.T) {
 	weak := func() Negotiation { // no integrity below, and no proof demanded
 		toys := []gsstoy.Toy{kerberosLike(1), ntlmLike(2, func(t *gsstoy.Toy) { t.Integrity = false })}
 		m := negotiating(spnego.Config{Fallback: true}, toys...)
-		return Negotiation{Name: "weak", sides: [2]gss.Mechanism{m, m}, best: [2]gss.Mech{gss.Kerberos, gss.Kerberos}, trouble: [2]uint8{2, 2}}
+		return Negotiation{Name: "weak", sides: [2]gss.Mechanism{m, m}, best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: [2]uint8{2, 2}}
 	}
 	lying := func(l lie) func() Negotiation { // one of the two
 		return func() Negotiation {

@@ -176,7 +176,7 @@ func question(q gss.Question) string {
 		return fmt.Sprintf("for a credential for %s, %v side", q.Scheme, q.Side)
 	case gss.NeedVerifier:
 		return "for the verifier of " + q.User
-	case gss.NeedFirstSeen:
+	case gss.NeedReplayCheck:
 		return "whether it is new"
 	}
 	return fmt.Sprintf("%T", q)
@@ -189,7 +189,7 @@ func answer(a gss.Answer) string {
 			return a.User + "'s password" + opt(strings.HasPrefix(a.Password.Reveal(), "wrong"), ", a wrong one")
 		}
 		return "it"
-	case gss.FirstSeen:
+	case gss.ReplayVerdict:
 		return map[bool]string{true: "new", false: "seen before"}[a.First] + opt(a.Since != 0, ", as far as it goes back")
 	}
 	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", a), "gss."))

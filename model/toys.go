@@ -51,7 +51,7 @@ func (t toy) client() scheme.Client {
 	case t.name == scheme.Digest:
 		return digestToy{}
 	}
-	return scheme.FromMechanism(traitsOf(t.name), t.mechanism(initiating))
+	return scheme.MechanismClient(traitsOf(t.name), t.mechanism(initiating))
 }
 
 func (t toy) server() scheme.Server {
@@ -69,7 +69,7 @@ func (t toy) server() scheme.Server {
 	case t.name == scheme.Digest:
 		return digestToy{}
 	}
-	return scheme.ForMechanism(traitsOf(t.name), t.mechanism(accepting))
+	return scheme.MechanismServer(traitsOf(t.name), t.mechanism(accepting))
 }
 
 // mechanism returns the mechanism of a side.

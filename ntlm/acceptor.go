@@ -214,14 +214,14 @@ func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, g
 	case gss.Unreachable: // REPLAY-3
 		return Key{}, fault(gss.Unavailable, "the user store did not respond; no client can log in until it does"), nil
 	case gss.Unverifiable, gss.Declined: // REPLAY-4: one user's, and so like an unknown one
-		missing = fault(gss.Unanswered, "the user store could not verify this user")
+		missing = fault(gss.QuestionFailed, "the user store could not verify this user")
 	case gss.Unknown:
 		known = false
 	case gss.Password:
 		password = a.Password.Reveal()
 	case Hash:
 		if stored = a.NT; stored.IsZero() {
-			missing = fault(gss.Unanswered, "the NT hash of the user store is empty; a locked user is gss.Unknown")
+			missing = fault(gss.QuestionFailed, "the NT hash of the user store is empty; a locked user is gss.Unknown")
 		}
 		done.name(a.User, a.Domain)
 	default:
@@ -255,7 +255,7 @@ func (c judging) passedThrough(_ *proof, done *established, answer gss.Answer) (
 	case gss.Unreachable: // REPLAY-3
 		return Key{}, fault(gss.Unavailable, "the domain controller did not respond; no client can log in until it does"), nil
 	case gss.Unverifiable, gss.Declined: // REPLAY-4
-		return Key{}, fault(gss.Unanswered, "the domain controller could not verify this user"), nil
+		return Key{}, fault(gss.QuestionFailed, "the domain controller could not verify this user"), nil
 	case gss.Unknown:
 		return Key{}, fault(gss.UnknownUser, "no such user"), nil
 	case Logon:

@@ -45,7 +45,7 @@ func noEntropy() gss.Fault {
 type pending struct{}
 
 // Info implements gss.Context.
-func (pending) Info() gss.Info { return gss.Info{Mech: gss.NTLM, ConnectionBound: true} }
+func (pending) Info() gss.Info { return gss.Info{Mech: gss.NTLM, ConnectionBased: true} }
 
 // Session implements gss.Context.
 func (pending) Session() (gss.Session, bool) { return nil, false }

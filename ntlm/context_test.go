@@ -23,7 +23,7 @@ func TestExchange(t *testing.T) {
 		t.Errorf("NEGOTIATE has %d bytes", got)
 	}
 	info := a.Context.Info()
-	want := gss.Info{Mech: gss.NTLM, Peer: "alice", Domain: "EXAMPLE", ConnectionBound: true,
+	want := gss.Info{Mech: gss.NTLM, Peer: "alice", Domain: "EXAMPLE", ConnectionBased: true,
 		Flags: gss.Integrity | gss.ReplayDetect | gss.Sequence | gss.ChannelBound}
 	if info != want {
 		t.Errorf("%+v", info)
@@ -96,11 +96,11 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 	came := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		client := Config{Level: Level(rapid.IntRange(0, 3).Draw(rt, "client level")), Require128: rapid.Bool().Draw(rt, "client 128"), RequireMIC: rapid.Bool().Draw(rt, "client MIC"),
-			ChannelBinding: gss.Demand(rapid.IntRange(0, 2).Draw(rt, "client binding"))}
+			ChannelBinding: gss.Requirement(rapid.IntRange(0, 2).Draw(rt, "client binding"))}
 		server := acceptorConfig
 		server.Level = Level(rapid.IntRange(0, 3).Draw(rt, "server level"))
 		server.Require128, server.RequireMIC = rapid.Bool().Draw(rt, "server 128"), rapid.Bool().Draw(rt, "server MIC")
-		server.ChannelBinding = gss.Demand(rapid.IntRange(0, 2).Draw(rt, "server binding"))
+		server.ChannelBinding = gss.Requirement(rapid.IntRange(0, 2).Draw(rt, "server binding"))
 		if rapid.Bool().Draw(rt, "targets") {
 			server.Targets = []string{"HTTP/other", "http/WWW.example"}
 			server.RequireTarget = rapid.Bool().Draw(rt, "require target")
@@ -415,9 +415,9 @@ func TestEqualWork(t *testing.T) {
 	equalwork.Before(t, acceptorSource, "compare", "p.verify", "gss.UnknownUser", "gss.BadCredentials", "gss.NotPermitted")
 	// The dummy opens nothing, also where it is the user's password.
 	for want, users := range map[gss.Code]gss.Answer{
-		gss.UnknownUser: gss.Unknown{},
-		gss.Unanswered:  Hash{},
-		gss.NoFault:     gss.Password{Password: gss.NewSecret(dummy)},
+		gss.UnknownUser:    gss.Unknown{},
+		gss.QuestionFailed: Hash{},
+		gss.NoFault:        gss.Password{Password: gss.NewSecret(dummy)},
 	} {
 		w := newWorld(t, Config{}, acceptorConfig)
 		w.login = gss.Password{User: "alice", Password: gss.NewSecret(dummy)}

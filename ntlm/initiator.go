@@ -100,7 +100,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case gss.Declined:
 		return fail(gss.NoCredentials, "the credential question was declined")
 	case gss.Unreachable:
-		return fail(gss.Unanswered, "the credential source did not answer")
+		return fail(gss.QuestionFailed, "the credential source did not answer")
 	default:
 		return c, gss.Output{}, gss.Misuse("ntlm: gss.NeedCredential takes gss.Password, ntlm.Hash, ntlm.External, ntlm.Anonymous, gss.Declined or gss.Unreachable")
 	}
@@ -416,7 +416,7 @@ func (r reply) send(lm, nt []byte, exported, encrypted Key) (gss.Context, gss.Ou
 	}
 	payload := [...][]byte{b[:domain], b[domain:user], b[user:], lm, nt, nil}
 	if max(domain, user-domain, len(b)-user) > ntlmssp.MaxName || len(nt) > ntlmssp.MaxAuthenticate/2 {
-		return fail(gss.TooMany, "a name, or what the server sent, is too long for an AUTHENTICATE message")
+		return fail(gss.LimitExceeded, "a name, or what the server sent, is too long for an AUTHENTICATE message")
 	}
 	if r.flags.Has(ntlmssp.FlagKeyExchange) {
 		payload[5] = encrypted[:]
@@ -457,7 +457,7 @@ func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	case gss.Declined:
 		return fail(gss.NoCredentials, "the computation of the response was declined")
 	case gss.Unreachable:
-		return fail(gss.Unanswered, "the source that computes the response did not answer")
+		return fail(gss.QuestionFailed, "the source that computes the response did not answer")
 	}
 	return c, gss.Output{}, gss.Misuse("ntlm: ntlm.NeedResponse takes ntlm.Computed, gss.Declined or gss.Unreachable")
 }

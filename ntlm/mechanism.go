@@ -43,7 +43,7 @@ type Config struct {
 	// bindings, also under IfAvailable. Under Require it refuses clients that send no
 	// binding, and all clients if it has none itself. An initiator under Require fails
 	// without a binding.
-	ChannelBinding gss.Demand
+	ChannelBinding gss.Requirement
 	// RequireMIC refuses peers that do not protect the three messages: an acceptor
 	// refuses clients that send no MIC (curl and Firefox send none), an initiator
 	// refuses challenges without a timestamp, which is what makes clients send one.
@@ -125,7 +125,7 @@ func New(c Config) (Mechanism, error) {
 	case c.Level >= levels:
 		return Mechanism{}, misuse.Errorf("ntlm", "Config.Level is %d; use V2, V1Session, V1 or LM", c.Level)
 	case !c.ChannelBinding.Valid():
-		return Mechanism{}, misuse.Errorf("ntlm", "Config.ChannelBinding is %d; use a gss.Demand", c.ChannelBinding)
+		return Mechanism{}, misuse.Errorf("ntlm", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
 	case c.MaxSkew < 0:
 		return Mechanism{}, misuse.Errorf("ntlm", "Config.MaxSkew is %v; want more than 0, or 0 for no check", c.MaxSkew)
 	}
@@ -201,12 +201,12 @@ func (c *config) prepare() {
 }
 
 // Mech implements gss.Mechanism.
-func (m Mechanism) Mech() gss.Mech { return gss.NTLM }
+func (m Mechanism) Mech() gss.OID { return gss.NTLM }
 
 // Traits implements gss.Mechanism. The acceptor never proves itself (MS-NTHT section
 // 5.1).
 func (m Mechanism) Traits() gss.Traits { // NTHT-5.1-1
-	return gss.Traits{ConnectionBound: true, Integrity: true, MaxLegs: 2}
+	return gss.Traits{ConnectionBased: true, Integrity: true, MaxLegs: 2}
 }
 
 // Initiate implements gss.Mechanism.

@@ -42,7 +42,7 @@ func TestBindingTable(t *testing.T) {
 		{none, gss.Undefined(), bad, in, bad},
 		{unavailable, gss.Undefined(), in, in, bad},
 	} {
-		for demand, want := range map[gss.Demand]gss.Code{gss.IfAvailable: row.ifAvailable, gss.Ignore: row.ignore, gss.Require: row.require} {
+		for demand, want := range map[gss.Requirement]gss.Code{gss.IfAvailable: row.ifAvailable, gss.Ignore: row.ignore, gss.Require: row.require} {
 			server := acceptorConfig
 			server.ChannelBinding = demand
 			w := newWorld(t, Config{}, server)

@@ -134,12 +134,12 @@ func TestRefusals(t *testing.T) {
 		{"empty password by hash", acceptorConfig, Hash{User: "alice", NT: empty}, answer(Hash{NT: empty}), gss.NotPermitted},
 		{"empty password, wrong", acceptorConfig, Hash{User: "alice", NT: Key{1}}, knowing("alice", ""), gss.BadCredentials},
 		{"empty password, allowed", old, Hash{User: "alice", NT: empty}, knowing("alice", ""), gss.NoFault},
-		{"empty hash of the store", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(Hash{}), gss.Unanswered},
+		{"empty hash of the store", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(Hash{}), gss.QuestionFailed},
 		{"anonymous", acceptorConfig, Anonymous{}, nil, gss.NoCredentials},
 		{"anonymous, allowed", old, Anonymous{}, nil, gss.NoFault},
 		{"store is down", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(gss.Unreachable{}), gss.Unavailable},
-		{"one user's record is damaged", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(gss.Unverifiable{}), gss.Unanswered},
-		{"store declines", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(gss.Declined{}), gss.Unanswered},
+		{"one user's record is damaged", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(gss.Unverifiable{}), gss.QuestionFailed},
+		{"store declines", acceptorConfig, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(gss.Declined{}), gss.QuestionFailed},
 		{"controller refuses", pass, gss.Password{User: "alice", Password: gss.NewSecret("wrong")}, controller("alice", userPassword), gss.BadCredentials},
 		{"controller knows nobody", pass, gss.Password{User: "bob", Password: gss.NewSecret("wrong")}, controller("alice", userPassword), gss.UnknownUser},
 		{"controller is down", pass, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, answer(gss.Unreachable{}), gss.Unavailable},
@@ -189,7 +189,7 @@ func TestCredentials(t *testing.T) {
 		want   gss.Code
 	}{
 		{"declined", V2, gss.Declined{}, gss.NoCredentials},
-		{"unreachable", V2, gss.Unreachable{}, gss.Unanswered},
+		{"unreachable", V2, gss.Unreachable{}, gss.QuestionFailed},
 		{"nothing at all", V2, gss.Password{}, gss.NoCredentials},
 		{"no user", V2, gss.Password{Password: secret}, gss.NoCredentials},
 		{"a domain alone", V2, gss.Password{User: `EXAMPLE\`, Password: secret}, gss.NoCredentials},
@@ -212,7 +212,7 @@ func TestCredentials(t *testing.T) {
 	for _, row := range []struct {
 		answer gss.Answer
 		want   gss.Code
-	}{{gss.Declined{}, gss.NoCredentials}, {gss.Unreachable{}, gss.Unanswered}, {Computed{}, gss.NoCredentials}, {Computed{Proof: Key{1}}, gss.NoCredentials}} {
+	}{{gss.Declined{}, gss.NoCredentials}, {gss.Unreachable{}, gss.QuestionFailed}, {Computed{}, gss.NoCredentials}, {Computed{Proof: Key{1}}, gss.NoCredentials}} {
 		w := newWorld(t, Config{}, acceptorConfig)
 		w.login = External{User: "alice", Domain: "EXAMPLE"}
 		c := w.greet()
@@ -319,9 +319,9 @@ func TestTargets(t *testing.T) {
 		{"www.example", "HTTP", []string{"HTTP/www.example"}, true, gss.NoFault},
 		{"www.example", "HTTP", []string{"host/x", "http/WWW.Example"}, true, gss.NoFault},
 		{"www.example:8080", "HTTP", []string{"HTTP/www.example"}, true, gss.NoFault}, // Chromium adds the port
-		{"www.example:80x", "HTTP", []string{"HTTP/www.example"}, true, gss.WrongResource},
-		{"evil.example", "HTTP", []string{"HTTP/www.example"}, false, gss.WrongResource},
-		{"www.example", "cifs", []string{"HTTP/www.example"}, false, gss.WrongResource},
+		{"www.example:80x", "HTTP", []string{"HTTP/www.example"}, true, gss.WrongTarget},
+		{"evil.example", "HTTP", []string{"HTTP/www.example"}, false, gss.WrongTarget},
+		{"www.example", "cifs", []string{"HTTP/www.example"}, false, gss.WrongTarget},
 		{"", "HTTP", []string{"HTTP/www.example"}, false, gss.NoFault},
 		{"", "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
 		{strings.Repeat("h", ntlmssp.MaxName), "HTTP", []string{"HTTP/www.example"}, true, gss.NotPermitted},
@@ -402,7 +402,7 @@ func TestConfig(t *testing.T) {
 		t.Error("the configuration changed under the mechanism")
 	}
 	traits := m.Traits()
-	if m.Mech() != gss.NTLM || traits != (gss.Traits{ConnectionBound: true, Integrity: true, MaxLegs: 2}) {
+	if m.Mech() != gss.NTLM || traits != (gss.Traits{ConnectionBased: true, Integrity: true, MaxLegs: 2}) {
 		t.Errorf("%+v", traits)
 	}
 	// The longest names still make challenges that we take ourselves.
@@ -414,5 +414,5 @@ func TestConfig(t *testing.T) {
 	// And names too long for a message are no panic.
 	w.login = gss.Password{User: strings.Repeat("u", 4000), Password: gss.NewSecret(userPassword)}
 	c, _ := w.run()
-	refused(t, c, gss.TooMany)
+	refused(t, c, gss.LimitExceeded)
 }

@@ -38,7 +38,7 @@ func take(t testing.TB, c gss.Context, env gss.Env, in gss.Input) reached {
 		t.Fatalf("a session in state %v", out.State)
 	}
 	info := next.Info()
-	if info.Mech != gss.NTLM || !info.ConnectionBound || info.Flags.Has(gss.Mutual) { // NTHT-5.1-1
+	if info.Mech != gss.NTLM || !info.ConnectionBased || info.Flags.Has(gss.Mutual) { // NTHT-5.1-1
 		t.Fatalf("%+v", info)
 	}
 	if out.State != gss.Complete && (info.Peer != "" || info.Anonymous || info.Flags != 0) {

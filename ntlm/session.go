@@ -187,7 +187,7 @@ func (s session) protect(message string, along, seal bool) (gss.Session, string,
 	next := s
 	d := &next.out
 	if d.seq == math.MaxUint32 {
-		return s, "", gss.Fault{Code: gss.TooMany, Detail: "ntlm: no sequence numbers left, make a new context"}
+		return s, "", gss.Fault{Code: gss.LimitExceeded, Detail: "ntlm: no sequence numbers left, make a new context"}
 	}
 	var room [scratch]byte
 	b := append(room[:signatureSize], message...)
@@ -215,7 +215,7 @@ func (s session) open(sig, data string, sealed bool) (gss.Session, []byte, gss.F
 	}
 	switch {
 	case seq == math.MaxUint32:
-		return s, nil, gss.Fault{Code: gss.TooMany, Detail: "ntlm: no sequence numbers left, make a new context"}
+		return s, nil, gss.Fault{Code: gss.LimitExceeded, Detail: "ntlm: no sequence numbers left, make a new context"}
 	case datagram && s.flags.Has(ntlmssp.FlagESS):
 		var fresh bool
 		if d.taken, fresh = d.taken.Admit(seq + 1); !fresh {

@@ -118,11 +118,11 @@ func TestSequence(t *testing.T) {
 	}
 	s := i.(session)
 	s.out.seq = math.MaxUint32
-	if next, token, fault := s.MIC("x"); fault.Code != gss.TooMany || token != "" || next != gss.Session(s) {
+	if next, token, fault := s.MIC("x"); fault.Code != gss.LimitExceeded || token != "" || next != gss.Session(s) {
 		t.Error(fault)
 	}
 	s.in.seq = math.MaxUint32
-	if _, fault := s.VerifyMIC("x", "\x01\x00\x00\x0012345678\xff\xff\xff\xff"); fault.Code != gss.TooMany {
+	if _, fault := s.VerifyMIC("x", "\x01\x00\x00\x0012345678\xff\xff\xff\xff"); fault.Code != gss.LimitExceeded {
 		t.Error(fault)
 	}
 	for _, mic := range []string{"", "\x01\x00\x00\x00", "\x02\x00\x00\x0012345678\x00\x00\x00\x00", "\x01\x00\x00\x0012345678\x00\x00\x00\x00x"} {

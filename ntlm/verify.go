@@ -209,7 +209,7 @@ func (c *config) judgeTarget(p *proof) gss.Fault {
 		return gss.Fault{}
 	}
 	if spn, ok := ntlmssp.DecodeUTF16(raw); !ok || !c.means(spn) {
-		return gss.Fault{Code: gss.WrongResource, Detail: "ntlm: the client names a service that is not in Config.Targets"}
+		return gss.Fault{Code: gss.WrongTarget, Detail: "ntlm: the client names a service that is not in Config.Targets"}
 	}
 	return gss.Fault{}
 }

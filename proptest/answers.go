@@ -8,7 +8,7 @@ import "github.com/countersign-auth/countersign/gss"
 // Answers of a [Pair], a [SchemePair] or a [Subject]; with another password they are its
 // StrangerAnswers.
 //
-// They answer gss.NeedCredential, gss.NeedVerifier, gss.NeedVerdict and gss.NeedFirstSeen,
+// They answer gss.NeedCredential, gss.NeedVerifier, gss.NeedVerdict and gss.NeedReplayCheck,
 // the last from a memory that each call of Answers makes anew, and return nil, which a kit
 // takes for gss.Declined, for any other question. A scheme with questions of its own wraps
 // them:
@@ -21,7 +21,7 @@ import "github.com/countersign-auth/countersign/gss"
 //		return known(q)
 //	}
 func Answers(user, password, stored string) func(gss.Question) gss.Answer {
-	seen := map[gss.NeedFirstSeen]bool{}
+	seen := map[gss.NeedReplayCheck]bool{}
 	return func(q gss.Question) gss.Answer {
 		switch q := q.(type) {
 		case gss.NeedCredential:
@@ -36,13 +36,13 @@ func Answers(user, password, stored string) func(gss.Question) gss.Answer {
 				return gss.Verdict{Accepted: q.Proof.Equal(gss.NewSecret(stored))}
 			}
 			return gss.Unknown{}
-		case gss.NeedFirstSeen:
+		case gss.NeedReplayCheck:
 			// The times of a question say how long its entry is kept. They are not part of what
 			// was seen: a copy that comes later is a copy all the same.
 			q.Made, q.Until, q.Now = 0, 0, 0
 			first := !seen[q]
 			seen[q] = true
-			return gss.FirstSeen{First: first}
+			return gss.ReplayVerdict{First: first}
 		}
 		return nil
 	}

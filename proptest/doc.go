@@ -57,7 +57,7 @@
 // needs beside the backend it makes itself: it does no I/O, looks at no clock and
 // leaves nothing behind.
 //
-// [Misbehave], [MisbehaveClient], [MisbehaveServer] and [MisbehaveMachine] make
+// [BreakMechanism], [BreakClient], [BreakServer] and [BreakMachine] make
 // backends that do one thing wrong, out of ones that do not. The kits' own tests
 // run all of them, so that no rule is one that cannot fail; they also serve to see
 // what a driver does with such peers.

@@ -37,7 +37,7 @@ func ExampleCheckMechanism() {
 
 	err := proptest.CheckMechanism(func() proptest.Pair {
 		p := pair()
-		p.Acceptor = proptest.Misbehave(p.Acceptor, proptest.GoesOnAfterComplete)
+		p.Acceptor = proptest.BreakMechanism(p.Acceptor, proptest.GoesOnAfterComplete)
 		return p
 	})
 	fmt.Println(err)
@@ -63,19 +63,19 @@ func ExampleCheckScheme() {
 // A machine with a defect: the walks find it, and say which rule it breaks.
 func ExampleCheckMachine() {
 	negotiate, _ := scheme.TraitsOf(scheme.Negotiate)
-	server, err := machine.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(negotiate, pair().Acceptor)}})
+	server, err := machine.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.MechanismServer(negotiate, pair().Acceptor)}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	client, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.FromMechanism(negotiate, pair().Initiator)}})
+	client, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.MechanismClient(negotiate, pair().Initiator)}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	err = proptest.CheckMachine(func() proptest.Subject[proptest.Bent[machine.Server]] {
-		return proptest.Subject[proptest.Bent[machine.Server]]{
-			Machine: proptest.MisbehaveMachine(server, proptest.ActsForOthers), Role: proptest.Server, Client: client,
+	err = proptest.CheckMachine(func() proptest.Subject[proptest.BrokenMachine[machine.Server]] {
+		return proptest.Subject[proptest.BrokenMachine[machine.Server]]{
+			Machine: proptest.BreakMachine(server, proptest.ActsForOthers), Role: proptest.Server, Client: client,
 			Answers: pair().Answers, Secrets: pair().Secrets,
 		}
 	})

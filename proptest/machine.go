@@ -159,7 +159,7 @@ func endless[M machine.Machine[M]](p *play[M], text string, status int, lost boo
 	if status == 407 {
 		side = gss.Proxy
 		begin.Request.Scheme, begin.Request.Port = "http", 80
-		begin.Via = machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128, Explicit: true}
+		begin.Route = machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128, Explicit: true}
 	}
 	response := machine.Response{Status: status, Header: responseFields(side, read(text), header.Info{}, "", true), BodySent: machine.SentAll, Close: lost}
 	for n := range 4 * maxSends {

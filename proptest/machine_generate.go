@@ -57,14 +57,14 @@ func NextEvent(t *rapid.T, m *Moment, kind int) machine.Event {
 // begin draws a request of an application.
 func begin(t *rapid.T, m *Moment) machine.Begin {
 	b := machine.Begin{Request: request(t), Resume: m.Resume, Body: machine.Body(rapid.IntRange(0, 2).Draw(t, "body"))}
-	switch b.Via.Route = machine.Route(rapid.IntRange(0, 2).Draw(t, "route")); b.Via.Route {
+	switch b.Route.Kind = machine.RouteKind(rapid.IntRange(0, 2).Draw(t, "route")); b.Route.Kind {
 	case machine.Direct:
 	case machine.Tunneling:
 		b.Request.Method, b.Request.URI = "CONNECT", "www.example:443"
 		fallthrough
 	default:
-		b.Via.Scheme, b.Via.Host, b.Via.Port = "http", "proxy.example", 3128
-		b.Via.Explicit = rapid.Bool().Draw(t, "explicit")
+		b.Route.Scheme, b.Route.Host, b.Route.Port = "http", "proxy.example", 3128
+		b.Route.Explicit = rapid.Bool().Draw(t, "explicit")
 	}
 	if m.Resume == (machine.Resume{}) {
 		b.Identity = rapid.SampledFrom([]string{"", "", "another"}).Draw(t, "identity")

@@ -111,7 +111,7 @@ func (p *peers) request() machine.Event {
 	begin := machine.Begin{Request: aRequest}
 	if p.pools.Role == Proxy {
 		begin.Request.Scheme, begin.Request.Port = "http", 80
-		begin.Via = machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128, Explicit: true}
+		begin.Route = machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128, Explicit: true}
 	}
 	p.sent(p.settleClient(begin))
 	return p.next

@@ -24,7 +24,7 @@ func schemesOf(tb testing.TB) (cs []scheme.Client, ss []scheme.Server) {
 	} {
 		s.toy.Asks = true
 		traits, _ := scheme.TraitsOf(s.name)
-		cs, ss = append(cs, scheme.FromMechanism(traits, s.toy)), append(ss, scheme.ForMechanism(traits, s.toy))
+		cs, ss = append(cs, scheme.MechanismClient(traits, s.toy)), append(ss, scheme.MechanismServer(traits, s.toy))
 	}
 	d := digestScheme(tb)
 	return append(cs, d.Client, scheme.BasicClient()), append(ss, d.Server, scheme.BasicServer("r", scheme.AskVerifier))
@@ -78,8 +78,8 @@ func TestMachineKitPasses(t *testing.T) {
 	})
 }
 
-// machineTrips are the rules by which the machine kit catches each misbehaviour.
-var machineTrips = [MachineMisbehaviours][]rule{
+// machineTrips are the rules by which the machine kit catches each defect.
+var machineTrips = [MachineDefects][]rule{
 	StepsImpurely:       {pure},
 	StepsOtherwiseLater: {oldStates},
 	ErrsOnPeer:          {noError},
@@ -97,16 +97,16 @@ var machineTrips = [MachineMisbehaviours][]rule{
 
 func TestMachineKitCatches(t *testing.T) {
 	var fallen []rule
-	for how := range MachineMisbehaviours {
+	for how := range MachineDefects {
 		fallen = append(fallen, machineTrips[how]...)
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
-			machineEndless(&r, func() Subject[Bent[machine.Client]] {
-				return subject(t, Client, MisbehaveMachine(testClient(t), how))
+			machineEndless(&r, func() Subject[BrokenMachine[machine.Client]] {
+				return subject(t, Client, BreakMachine(testClient(t), how))
 			})
 			rapid.Check(t, func(rt *rapid.T) {
-				machineEvents(rt, &r, func() Subject[Bent[machine.Server]] {
-					return subject(t, Server, MisbehaveMachine(testServer(t), how))
+				machineEvents(rt, &r, func() Subject[BrokenMachine[machine.Server]] {
+					return subject(t, Server, BreakMachine(testServer(t), how))
 				})
 			})
 			if len(machineTrips[how]) == 0 {
@@ -117,7 +117,7 @@ func TestMachineKitCatches(t *testing.T) {
 	}
 	for _, rule := range machineRules {
 		if !slices.Contains(fallen, rule) {
-			t.Errorf("no misbehaviour trips %s", book[rule].name)
+			t.Errorf("no defect trips %s", book[rule].name)
 		}
 	}
 }

@@ -49,7 +49,7 @@ type Pair struct {
 	Binding bool
 	// Framed, if not empty, is the mechanism that the initial token is to name by
 	// its OID, in the framing of RFC 2743 section 3.1 (SPNEGO, Kerberos).
-	Framed gss.Mech
+	Framed gss.OID
 	// Opens: an acceptor stepped without a token opens with a hint, and the
 	// initiator takes it (NegTokenInit2).
 	Opens bool
@@ -390,7 +390,7 @@ func (k *talk) info(side int, m gss.Mechanism) {
 	r.check(infoHonest, !info.Flags.Has(gss.Mutual) || traits.Mutual, "%s: mutual, which the traits do not promise", who)
 	r.check(infoHonest, has == (session != nil) && has == info.Flags.Has(gss.Integrity), "%s: it has a session: %v, and the flag Integrity: %v", who, has, info.Flags.Has(gss.Integrity))
 	if info.Mech == m.Mech() { // its own leaf: what a negotiation ends in, the traits cannot know
-		r.check(infoHonest, info.ConnectionBound == traits.ConnectionBound, "%s: bound to its connection: %v, the traits say %v", who, info.ConnectionBound, traits.ConnectionBound)
+		r.check(infoHonest, info.ConnectionBased == traits.ConnectionBased, "%s: bound to its connection: %v, the traits say %v", who, info.ConnectionBased, traits.ConnectionBased)
 		r.check(infoHonest, has == traits.Integrity, "%s: it has a session: %v, the traits say %v", who, has, traits.Integrity)
 	}
 	if traits.Mutual {
@@ -399,7 +399,7 @@ func (k *talk) info(side int, m gss.Mechanism) {
 }
 
 // framed reports whether a token is an InitialContextToken of mech.
-func framed(token string, mech gss.Mech) bool {
+func framed(token string, mech gss.OID) bool {
 	if len(token) < 4 || token[0] != 0x60 {
 		return false
 	}

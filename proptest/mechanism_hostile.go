@@ -196,7 +196,7 @@ func tamper(r *report, pair func() Pair, honest *talk) {
 
 // established is the part of an Info that must not depend on an attacker in the middle.
 type established struct {
-	mech         gss.Mech
+	mech         gss.OID
 	peer, domain string
 	anonymous    bool
 	flags        gss.Flags
@@ -204,7 +204,7 @@ type established struct {
 }
 
 func settled(i gss.Info) established {
-	return established{i.Mech, i.Peer, i.Domain, i.Anonymous, i.Flags, i.ConnectionBound}
+	return established{i.Mech, i.Peer, i.Domain, i.Anonymous, i.Flags, i.ConnectionBased}
 }
 
 // replay gives the tokens of one exchange to fresh contexts of the same pair.
@@ -250,17 +250,17 @@ func strange(r *report, pair func() Pair, _ *talk) {
 
 // owned looks at which client is charged for an entry in the memory of what was presented.
 func (r *report) owned(env gss.Env, q gss.Question) {
-	if need, ok := q.(gss.NeedFirstSeen); ok {
-		r.check(ownerNamed, need.Owner != "", "a gss.NeedFirstSeen without an Owner: one client could use up the memory of all")
-		r.check(ownerNamed, need.Now == env.Now && need.Made != 0, "a gss.NeedFirstSeen whose Now is not that of the step, or without Made")
+	if need, ok := q.(gss.NeedReplayCheck); ok {
+		r.check(ownerNamed, need.Owner != "", "a gss.NeedReplayCheck without an Owner: one client could use up the memory of all")
+		r.check(ownerNamed, need.Now == env.Now && need.Made != 0, "a gss.NeedReplayCheck whose Now is not that of the step, or without Made")
 	}
 }
 
 // unproven looks at what was asked for a client without the right proof.
 func (r *report) unproven(asked []gss.Question) {
 	for _, q := range asked {
-		_, ok := q.(gss.NeedFirstSeen)
-		r.check(ownerNamed, !ok, "gss.NeedFirstSeen is asked for a client whose proof is wrong")
+		_, ok := q.(gss.NeedReplayCheck)
+		r.check(ownerNamed, !ok, "gss.NeedReplayCheck is asked for a client whose proof is wrong")
 	}
 }
 
@@ -268,7 +268,7 @@ func (r *report) unproven(asked []gss.Question) {
 // mechanism's own may be about what it can do without, a cache for instance.
 func needed(q gss.Question) bool {
 	switch q.(type) {
-	case gss.NeedCredential, gss.NeedVerifier, gss.NeedVerdict, gss.NeedFirstSeen, gss.NeedExchange:
+	case gss.NeedCredential, gss.NeedVerifier, gss.NeedVerdict, gss.NeedReplayCheck, gss.NeedExchange:
 		return true
 	}
 	return false

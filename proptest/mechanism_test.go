@@ -29,9 +29,9 @@ func TestMechanismKitPasses(t *testing.T) {
 	}
 }
 
-// trips are the rules by which the mechanism kit catches each misbehaviour; more
+// trips are the rules by which the mechanism kit catches each defect; more
 // may fall with them.
-var trips = [Misbehaviours][]rule{
+var trips = [Defects][]rule{
 	ExtraLeg:              {completes},
 	EmptyFinalToken:       {shape},
 	FailsAtSecond:         {completes},
@@ -69,14 +69,14 @@ var trips = [Misbehaviours][]rule{
 	OwnsNothing:           {ownerNamed},
 }
 
-// The kit catches every misbehaviour, by the rule that is meant for it.
+// The kit catches every defect, by the rule that is meant for it.
 func TestMechanismKitCatches(t *testing.T) {
-	for how := range Misbehaviours {
+	for how := range Defects {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			mechanism(&r, func() Pair {
 				p := toyPair(2)
-				p.Initiator, p.Acceptor = Misbehave(p.Initiator, how), Misbehave(p.Acceptor, how)
+				p.Initiator, p.Acceptor = BreakMechanism(p.Initiator, how), BreakMechanism(p.Acceptor, how)
 				return p
 			})
 			if len(trips[how]) == 0 {
@@ -106,7 +106,7 @@ func TestMechanismRulesCanFail(t *testing.T) {
 	fallen = append(fallen, initialFraming) // by TestFraming
 	for _, rule := range mechanismRules {
 		if !slices.Contains(fallen, rule) {
-			t.Errorf("no misbehaviour trips %s", book[rule].name)
+			t.Errorf("no defect trips %s", book[rule].name)
 		}
 	}
 }
@@ -134,9 +134,9 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-// The random events find misbehaviours by themselves.
+// The random events find defects by themselves.
 func TestMechanismEventsCatch(t *testing.T) {
-	for how, want := range map[Misbehaviour]rule{
+	for how, want := range map[Defect]rule{
 		Errs: noError, Panics: noPanic, NotComparable: compares, Impure: pure, Revives: absorbs, MisuseMoves: misuseKeeps,
 		TakesAnything: stranger, ShowsSecret: redacted, SessionTooEarly: sessionEarly,
 	} {
@@ -145,7 +145,7 @@ func TestMechanismEventsCatch(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				mechanismEvents(t, &r, func() Pair {
 					p := toyPair(2)
-					p.Initiator, p.Acceptor, p.Stranger = Misbehave(p.Initiator, how), Misbehave(p.Acceptor, how), Misbehave(p.Stranger, how)
+					p.Initiator, p.Acceptor, p.Stranger = BreakMechanism(p.Initiator, how), BreakMechanism(p.Acceptor, how), BreakMechanism(p.Stranger, how)
 					return p
 				})
 			})

@@ -8,14 +8,14 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Misbehaviour is one thing that a mechanism may do wrong. [Misbehave] makes a
+// Defect is one thing that a mechanism may do wrong. [BreakMechanism] makes a
 // mechanism that does it out of one that does not: to see what a kit, a machine
 // or a driver makes of it.
-type Misbehaviour uint8
+type Defect uint8
 
 const (
 	// ExtraLeg asks for one more leg than there is to the exchange.
-	ExtraLeg Misbehaviour = iota
+	ExtraLeg Defect = iota
 	// EmptyFinalToken completes with a token that is there and empty.
 	EmptyFinalToken
 	// FailsAtSecond fails at the second token.
@@ -84,11 +84,11 @@ const (
 	SessionSealsNothing
 	// OwnsNothing asks whether something is new and does not say for which client.
 	OwnsNothing
-	// Misbehaviours is how many there are.
-	Misbehaviours
+	// Defects is how many there are.
+	Defects
 )
 
-var misbehaviourNames = [Misbehaviours]string{
+var defectNames = [Defects]string{
 	"ExtraLeg", "EmptyFinalToken", "FailsAtSecond", "Errs", "Panics", "AsksTwice", "AsksForever", "LiesAboutCompletion", "TalksForever", "NotComparable",
 	"Impure", "Ages", "UsesZeroSeed", "ShowsSecret", "EchoesPeer", "Revives", "TakesAnything", "EmptyIsAbsent", "AbsentIsIgnored",
 	"GoesOnAfterComplete", "TakesReflection", "HugeToken", "FaultWithoutWords", "SessionTooEarly", "NotMutual", "IgnoresBinding",
@@ -97,20 +97,20 @@ var misbehaviourNames = [Misbehaviours]string{
 }
 
 // String returns the name of the constant.
-func (m Misbehaviour) String() string {
-	if m < Misbehaviours {
-		return misbehaviourNames[m]
+func (m Defect) String() string {
+	if m < Defects {
+		return defectNames[m]
 	}
-	return "unknown misbehaviour"
+	return "unknown defect"
 }
 
-// Misbehave returns the mechanism m with a fault. Never use it to authenticate.
-func Misbehave(m gss.Mechanism, how Misbehaviour) gss.Mechanism { return bent{m, how, new(int)} }
+// BreakMechanism returns the mechanism m with a fault. Never use it to authenticate.
+func BreakMechanism(m gss.Mechanism, how Defect) gss.Mechanism { return bent{m, how, new(int)} }
 
 // bent is a mechanism with a fault. steps is what a pure one would not have.
 type bent struct {
 	gss.Mechanism
-	how   Misbehaviour
+	how   Defect
 	steps *int
 }
 
@@ -135,7 +135,7 @@ func (b bent) context(c gss.Context, acceptor bool) gss.Context {
 type bentContext struct {
 	inner, first gss.Context
 	acceptor     bool
-	how          Misbehaviour
+	how          Defect
 	steps        *int
 
 	done   bool // what there was to do wrong is done
@@ -329,7 +329,7 @@ func (c *bentContext) behind(in gss.Input, out *gss.Output) error {
 		}
 	case OwnsNothing:
 		if c.acceptor && out.State == gss.Complete {
-			c.done, *out = true, gss.Output{State: gss.Waiting, Ask: gss.NeedFirstSeen{Scope: "everyone", Key: "k"}}
+			c.done, *out = true, gss.Output{State: gss.Waiting, Ask: gss.NeedReplayCheck{Scope: "everyone", Key: "k"}}
 		}
 	case HintKeepsState:
 		c.done = c.acceptor && in == (gss.Input{}) && out.State == gss.Continue
@@ -340,7 +340,7 @@ func (c *bentContext) behind(in gss.Input, out *gss.Output) error {
 // bentSession is a session with a fault.
 type bentSession struct {
 	gss.Session
-	how   Misbehaviour
+	how   Defect
 	moved uint8
 }
 

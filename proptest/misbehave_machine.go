@@ -7,12 +7,12 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// MachineMisbehaviour is one thing that a machine may do wrong.
-type MachineMisbehaviour uint8
+// MachineDefect is one thing that a machine may do wrong.
+type MachineDefect uint8
 
 const (
 	// StepsImpurely counts its steps in its state.
-	StepsImpurely MachineMisbehaviour = iota
+	StepsImpurely MachineDefect = iota
 	// StepsOtherwiseLater answers the same step differently some time later.
 	StepsOtherwiseLater
 	// ErrsOnPeer gives a Go error for what a peer sent.
@@ -37,43 +37,45 @@ const (
 	RepeatsPeer
 	// LetsIn accepts every request.
 	LetsIn
-	// MachineMisbehaviours is how many there are.
-	MachineMisbehaviours
+	// MachineDefects is how many there are.
+	MachineDefects
 )
 
-var machineMisbehaviourNames = [MachineMisbehaviours]string{
+var machineDefectNames = [MachineDefects]string{
 	"StepsImpurely", "StepsOtherwiseLater", "ErrsOnPeer", "PanicsOnPeer", "KeepsSlice", "MovesOnMistake", "TakesMistake", "ActsForOthers",
 	"RefusesAnswer", "SendsForever", "PrintsAnswers", "RepeatsPeer", "LetsIn",
 }
 
 // String returns the name of the constant.
-func (m MachineMisbehaviour) String() string {
-	if m < MachineMisbehaviours {
-		return machineMisbehaviourNames[m]
+func (m MachineDefect) String() string {
+	if m < MachineDefects {
+		return machineDefectNames[m]
 	}
-	return "unknown misbehaviour"
+	return "unknown defect"
 }
 
-// Bent is a machine with a fault, made by [MisbehaveMachine].
-type Bent[M machine.Machine[M]] struct {
+// BrokenMachine is a machine with a fault, made by [BreakMachine].
+type BrokenMachine[M machine.Machine[M]] struct {
 	inner  M
-	how    MachineMisbehaviour
+	how    MachineDefect
 	count  int
 	steps  *int
 	slice  any
 	secret string
 }
 
-// MisbehaveMachine returns the machine m with a fault. Never use it to authenticate.
-func MisbehaveMachine[M machine.Machine[M]](m M, how MachineMisbehaviour) Bent[M] {
-	return Bent[M]{inner: m, how: how, steps: new(int)}
+// BreakMachine returns the machine m with a fault. Never use it to authenticate.
+func BreakMachine[M machine.Machine[M]](m M, how MachineDefect) BrokenMachine[M] {
+	return BrokenMachine[M]{inner: m, how: how, steps: new(int)}
 }
 
 // Format implements fmt.Formatter.
-func (b Bent[M]) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "machine: %v%s", b.how, b.secret) }
+func (b BrokenMachine[M]) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "machine: %v%s", b.how, b.secret)
+}
 
 // Step implements machine.Machine.
-func (b Bent[M]) Step(env gss.Env, e machine.Event) (Bent[M], machine.Actions, error) {
+func (b BrokenMachine[M]) Step(env gss.Env, e machine.Event) (BrokenMachine[M], machine.Actions, error) {
 	old := b
 	*b.steps++
 	switch r, peer := e.(machine.Response); b.how {

@@ -8,13 +8,13 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// SchemeMisbehaviour is one thing that a scheme may do wrong beside what its
-// mechanism does: see [Misbehave] for those.
-type SchemeMisbehaviour uint8
+// SchemeDefect is one thing that a scheme may do wrong beside what its
+// mechanism does: see [BreakMechanism] for those.
+type SchemeDefect uint8
 
 const (
 	// OthersName sends credentials and challenges under another scheme's name.
-	OthersName SchemeMisbehaviour = iota
+	OthersName SchemeDefect = iota
 	// OtherFirst offers at first what its traits do not say.
 	OtherFirst
 	// BreaksLine writes control characters into its last word.
@@ -45,30 +45,30 @@ const (
 	NamesNoOwner
 	// RemembersEarly asks so before it has authenticated the client.
 	RemembersEarly
-	// SchemeMisbehaviours is how many there are.
-	SchemeMisbehaviours
+	// SchemeDefects is how many there are.
+	SchemeDefects
 )
 
-var schemeMisbehaviourNames = [SchemeMisbehaviours]string{
+var schemeDefectNames = [SchemeDefects]string{
 	"OthersName", "OtherFirst", "BreaksLine", "CountsOffers", "ForgetsItself", "TellsUnknown", "NeverGivesUp", "BelievesAnything",
 	"PrintsSecret", "MistakeMoves", "AnswerMoves", "MistakeFails", "NamesEarly", "ForgetsFailure", "NamesNoOwner", "RemembersEarly",
 }
 
 // String returns the name of the constant.
-func (m SchemeMisbehaviour) String() string {
-	if m < SchemeMisbehaviours {
-		return schemeMisbehaviourNames[m]
+func (m SchemeDefect) String() string {
+	if m < SchemeDefects {
+		return schemeDefectNames[m]
 	}
-	return "unknown misbehaviour"
+	return "unknown defect"
 }
 
-// MisbehaveClient returns the client half c with a fault. Never use it to authenticate.
-func MisbehaveClient(c scheme.Client, how SchemeMisbehaviour) scheme.Client {
+// BreakClient returns the client half c with a fault. Never use it to authenticate.
+func BreakClient(c scheme.Client, how SchemeDefect) scheme.Client {
 	return bentClient{c, how}
 }
 
-// MisbehaveServer returns the server half s with a fault. Never use it to authenticate.
-func MisbehaveServer(s scheme.Server, how SchemeMisbehaviour) scheme.Server {
+// BreakServer returns the server half s with a fault. Never use it to authenticate.
+func BreakServer(s scheme.Server, how SchemeDefect) scheme.Server {
 	return bentServer{s, how, new(int)}
 }
 
@@ -77,7 +77,7 @@ const others = "Others"
 
 type bentClient struct {
 	scheme.Client
-	how SchemeMisbehaviour
+	how SchemeDefect
 }
 
 func (c bentClient) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client: %v", c.how) }
@@ -90,7 +90,7 @@ func (c bentClient) Initiate(x scheme.Exchange) scheme.Initiator {
 type bentInitiator struct {
 	scheme.Initiator
 	first  scheme.Initiator
-	how    SchemeMisbehaviour
+	how    SchemeDefect
 	secret string
 	moved  bool
 	asks   bool
@@ -137,7 +137,7 @@ func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initi
 
 type bentServer struct {
 	scheme.Server
-	how    SchemeMisbehaviour
+	how    SchemeDefect
 	offers *int
 }
 
@@ -162,7 +162,7 @@ func (s bentServer) Accept(x scheme.Exchange) scheme.Acceptor {
 
 type bentAcceptor struct {
 	scheme.Acceptor
-	how    SchemeMisbehaviour
+	how    SchemeDefect
 	name   string
 	late   bool // its offer is not the last one
 	moved  bool
@@ -189,14 +189,14 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	if p, ok := in.Answer.(gss.Password); ok && a.how == PrintsSecret {
 		a.secret = p.Password.Reveal()
 	}
-	if _, ok := in.Answer.(gss.FirstSeen); ok && a.asked != nil {
+	if _, ok := in.Answer.(gss.ReplayVerdict); ok && a.asked != nil {
 		out := scheme.AcceptorOutput{State: gss.Waiting, Ask: a.asked}
 		a.asked = nil
 		return a, out, nil
 	}
 	next, out, err := a.Acceptor.Step(env, in)
 	switch {
-	case err != nil && (a.how == MistakeMoves || a.how == AnswerMoves && a.asks && in.Event == scheme.Replied):
+	case err != nil && (a.how == MistakeMoves || a.how == AnswerMoves && a.asks && in.Event == scheme.Answered):
 		old.moved = true
 		return old, out, err
 	case err != nil && a.how == MistakeFails:
@@ -208,13 +208,13 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 	if a.how != ForgetsFailure || out.State != gss.Failed {
 		a.Acceptor = next
 	}
-	if need, ok := out.Ask.(gss.NeedFirstSeen); ok && a.how == NamesNoOwner {
+	if need, ok := out.Ask.(gss.NeedReplayCheck); ok && a.how == NamesNoOwner {
 		need.Owner = ""
 		out.Ask = need
 	}
 	if need, ok := out.Ask.(gss.NeedVerifier); ok && a.how == RemembersEarly {
 		a.asked = out.Ask
-		out.Ask = gss.NeedFirstSeen{Scope: need.Realm, Owner: need.User, Made: env.Now, Now: env.Now, Until: env.Now}
+		out.Ask = gss.NeedReplayCheck{Scope: need.Realm, Owner: need.User, Made: env.Now, Now: env.Now, Until: env.Now}
 	}
 	if a.how == BreaksLine && in.Event == scheme.Responding {
 		out.Info = header.NewInfo("a=\"b\r\nX-Injected: c\"")

@@ -90,7 +90,7 @@ var book = [rules]struct{ name, says, when string }{
 	faultQuiet: {name: "fault_without_peer_bytes", says: "a Fault is in our own words: it repeats no byte of the peer's"},
 	zeroSeed:   {name: "zero_seed_fails_closed", says: "a step with the zero seed either needs no entropy, and then gives the same as with any seed, or fails with NoEntropy"}, // HTA-3
 	asksOnce:   {name: "asks_once", says: "no question is asked a second time for the same message of the peer, and NeedCredential not for another one either", when: "that asks questions"},
-	ownerNamed: {name: "replay_question_names_owner", says: "the question whether something is new names the client that it is charged to and the time of the step, and is asked only once the client's proof was right", when: "that asks gss.NeedFirstSeen"}, // REPLAY-1
+	ownerNamed: {name: "replay_question_names_owner", says: "the question whether something is new names the client that it is charged to and the time of the step, and is asked only once the client's proof was right", when: "that asks gss.NeedReplayCheck"}, // REPLAY-1
 	bounded:    {name: "messages_bounded", says: "no message is longer than gss.MaxToken, and a peer's longer one is refused"},
 
 	maxLegs:         {name: "legs_within_traits", says: "the initiator sends at least one token, and no more than Traits.MaxLegs"},

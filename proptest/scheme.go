@@ -106,7 +106,7 @@ type iPlace struct {
 	env gss.Env
 	in  scheme.InitiatorInput
 	out scheme.InitiatorOutput
-	by  scheme.InitiatorEvent // what began it, before any answers
+	by  scheme.Event // what began it, before any answers
 }
 
 type aPlace struct {
@@ -114,7 +114,7 @@ type aPlace struct {
 	env gss.Env
 	in  scheme.AcceptorInput
 	out scheme.AcceptorOutput
-	by  scheme.AcceptorEvent
+	by  scheme.Event
 }
 
 func newTrip(r *report, p SchemePair) *trip {
@@ -170,16 +170,16 @@ func (k *trip) offers() {
 	r.hides("offer", got.challenges, k.p.Secrets)
 	r.hides("server", k.p.Server, k.p.Secrets)
 	r.hides("client", k.p.Client, k.p.Secrets)
-	n, first := 0, k.p.Server.Traits().First
+	n, first := 0, k.p.Server.Traits().Opening
 	for c := range got.challenges.All() {
 		n++
-		form := [...]header.Form{scheme.FirstBare: header.Bare, scheme.FirstToken: header.Token68, scheme.FirstParams: header.Params}[first]
+		form := [...]header.Form{scheme.OpeningBare: header.Bare, scheme.OpeningToken: header.Token68, scheme.OpeningParams: header.Params}[first]
 		r.check(firstOffer, c.Form() == form, "the form of challenge %d is %v, the traits want %v", n, c.Form(), form)
 	}
 	r.check(firstOffer, n > 0, "there is none")
 	k.challenges("offer", got.challenges)
 	ct, st := k.p.Client.Traits(), k.p.Server.Traits()
-	r.check(ownName, ct.Name == st.Name && ct.Form == st.Form && ct.First == st.First, "the two sides' traits differ in name or form: %q, %q", ct.Name, st.Name)
+	r.check(ownName, ct.Name == st.Name && ct.Form == st.Form && ct.Opening == st.Opening, "the two sides' traits differ in name or form: %q, %q", ct.Name, st.Name)
 }
 
 // challenges looks at a server's field.
@@ -339,7 +339,7 @@ func (k *trip) accept(in scheme.AcceptorInput) bool {
 		}
 		k.ask(acceptor, leg, out.Ask)
 		k.r.owned(env, out.Ask)
-		in = scheme.AcceptorInput{Event: scheme.Replied, Answer: k.answer(acceptor, out.Ask), Status: in.Status}
+		in = scheme.AcceptorInput{Event: scheme.Answered, Answer: k.answer(acceptor, out.Ask), Status: in.Status}
 	}
 	k.r.check(terminates, false, "acceptor: it asked %d questions in a row", maxQuestions)
 	return false
@@ -366,7 +366,7 @@ func (k *trip) mistakes(side int, s gss.State) {
 	}{
 		{"no event", scheme.InitiatorInput{}, scheme.AcceptorInput{}},
 		{"an unknown event", scheme.InitiatorInput{Event: 200}, scheme.AcceptorInput{Event: 200}},
-		{"an answer to no question", scheme.InitiatorInput{Event: scheme.Answered, Answer: gss.Declined{}}, scheme.AcceptorInput{Event: scheme.Replied, Answer: gss.Declined{}}},
+		{"an answer to no question", scheme.InitiatorInput{Event: scheme.Answered, Answer: gss.Declined{}}, scheme.AcceptorInput{Event: scheme.Answered, Answer: gss.Declined{}}},
 	} {
 		if m.i.Answer != nil && s == gss.Waiting {
 			continue
@@ -391,7 +391,7 @@ func (k *trip) foreignAnswer(side int) {
 		out, misuse := perhapsMisuse(k.r, who, i, func() (scheme.Initiator, scheme.InitiatorOutput, error) { return i.Step(env, in) })
 		state, err = out.State, misuse
 	} else {
-		in := scheme.AcceptorInput{Event: scheme.Replied, Answer: foreignAnswer{}}
+		in := scheme.AcceptorInput{Event: scheme.Answered, Answer: foreignAnswer{}}
 		out, misuse := perhapsMisuse(k.r, who, a, func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return a.Step(env, in) })
 		state, err = out.State, misuse
 	}
@@ -409,7 +409,7 @@ func (k *trip) judge() {
 	r.check(infoHonest, info.Anonymous || info.Peer != "", "the acceptor is complete and does not say with whom")
 	r.check(infoHonest, k.p.Peer == "" || info.Peer == k.p.Peer, "the acceptor names %q, the pair says %q", info.Peer, k.p.Peer)
 	r.check(infoHonest, info.Expires == 0 || info.Expires > k.p.Now, "the acceptor is complete, and expired already")
-	if t := k.p.Server.Traits(); t.Bound != scheme.ByMechanism {
-		r.check(infoHonest, info.ConnectionBound == (t.Bound == scheme.Connection), "bound to its connection: %v, the traits say %d", info.ConnectionBound, t.Bound)
+	if t := k.p.Server.Traits(); t.Affinity != scheme.ByMechanism {
+		r.check(infoHonest, info.ConnectionBased == (t.Affinity == scheme.PerConnection), "bound to its connection: %v, the traits say %d", info.ConnectionBased, t.Affinity)
 	}
 }

@@ -62,7 +62,7 @@ func (k *trip) ends(a scheme.Acceptor, text string) (scheme.AcceptorOutput, bool
 		if out.State != gss.Waiting || out.Ask == nil {
 			return out, out.State == gss.Complete
 		}
-		a, in = next, scheme.AcceptorInput{Event: scheme.Replied, Answer: k.answer(acceptor, out.Ask)}
+		a, in = next, scheme.AcceptorInput{Event: scheme.Answered, Answer: k.answer(acceptor, out.Ask)}
 	}
 	return scheme.AcceptorOutput{}, false
 }

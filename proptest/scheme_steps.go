@@ -8,7 +8,7 @@ import (
 
 // stepI takes one step of an initiator that is no misuse. event is what began it, before any
 // answers.
-func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, event scheme.InitiatorEvent) (scheme.Initiator, scheme.InitiatorOutput, bool) {
+func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, event scheme.Event) (scheme.Initiator, scheme.InitiatorOutput, bool) {
 	r, who := k.r, sideNames[initiator]
 	next, out, ok := step(r, k.journal, who, i, false, func() (scheme.Initiator, scheme.InitiatorOutput, error) { return i.Step(env, in) })
 	if !ok || !r.check(shape, next != nil, "%s: the next one is nil", who) {
@@ -47,7 +47,7 @@ func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, 
 
 // stepA takes one step of an acceptor that is no misuse. event is what began it, before any
 // answers.
-func (k *trip) stepA(a scheme.Acceptor, env gss.Env, in scheme.AcceptorInput, event scheme.AcceptorEvent) (scheme.Acceptor, scheme.AcceptorOutput, bool) {
+func (k *trip) stepA(a scheme.Acceptor, env gss.Env, in scheme.AcceptorInput, event scheme.Event) (scheme.Acceptor, scheme.AcceptorOutput, bool) {
 	r, who := k.r, sideNames[acceptor]
 	next, out, ok := step(r, k.journal, who, a, false, func() (scheme.Acceptor, scheme.AcceptorOutput, error) { return a.Step(env, in) })
 	if !ok || !r.check(shape, next != nil, "%s: the next one is nil", who) {

@@ -18,7 +18,7 @@ var testExchange = scheme.Exchange{
 	Target: gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", Port: 443},
 }
 
-// toyScheme is a pair for which every rule but those of FirstParams has its
+// toyScheme is a pair for which every rule but those of OpeningParams has its
 // occasion. bend bends the mechanism.
 func toyScheme(bend func(gss.Mechanism) gss.Mechanism) SchemePair {
 	toy := gsstoy.Toy{Legs: 2, Final: true, Mutual: true, Fresh: true, Asks: true, OpensWithToken: true}
@@ -55,7 +55,7 @@ func TestSchemeKitPasses(t *testing.T) {
 
 // schemeTrips are the rules by which the scheme kit catches what a scheme does
 // wrong, and mechanismTrips those for what its mechanism does.
-var schemeTrips = [SchemeMisbehaviours][]rule{
+var schemeTrips = [SchemeDefects][]rule{
 	OthersName:       {ownName},
 	OtherFirst:       {firstOffer},
 	BreaksLine:       {fitsOnWire},
@@ -74,7 +74,7 @@ var schemeTrips = [SchemeMisbehaviours][]rule{
 	RemembersEarly:   {ownerNamed},
 }
 
-var mechanismTrips = map[Misbehaviour][]rule{
+var mechanismTrips = map[Defect][]rule{
 	EmptyFinalToken:     {},
 	FailsAtSecond:       {completes},
 	Errs:                {noError},
@@ -111,7 +111,7 @@ func wantTrips(t *testing.T, r *report, want []rule) {
 }
 
 func TestSchemeKitCatches(t *testing.T) {
-	for how := range SchemeMisbehaviours {
+	for how := range SchemeDefects {
 		t.Run(how.String(), func(t *testing.T) {
 			if len(schemeTrips[how]) == 0 {
 				t.Fatal("no rule is named")
@@ -122,7 +122,7 @@ func TestSchemeKitCatches(t *testing.T) {
 				if how == ForgetsItself || how == NamesNoOwner || how == RemembersEarly {
 					p = digestScheme(t)
 				}
-				p.Client, p.Server = MisbehaveClient(p.Client, how), MisbehaveServer(p.Server, how)
+				p.Client, p.Server = BreakClient(p.Client, how), BreakServer(p.Server, how)
 				return p
 			})
 			wantTrips(t, &r, schemeTrips[how])
@@ -132,7 +132,7 @@ func TestSchemeKitCatches(t *testing.T) {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			schemes(&r, func() SchemePair {
-				return toyScheme(func(m gss.Mechanism) gss.Mechanism { return Misbehave(m, how) })
+				return toyScheme(func(m gss.Mechanism) gss.Mechanism { return BreakMechanism(m, how) })
 			})
 			wantTrips(t, &r, want)
 		})
@@ -151,21 +151,21 @@ func TestSchemeRulesCanFail(t *testing.T) {
 	}
 	for _, rule := range schemeRules {
 		if !slices.Contains(fallen, rule) {
-			t.Errorf("no misbehaviour trips %s", book[rule].name)
+			t.Errorf("no defect trips %s", book[rule].name)
 		}
 	}
 }
 
-// The random events find misbehaviours by themselves.
+// The random events find defects by themselves.
 func TestSchemeEventsCatch(t *testing.T) {
-	for how, want := range map[Misbehaviour]rule{
+	for how, want := range map[Defect]rule{
 		Errs: noError, Panics: noPanic, NotComparable: compares, Impure: pure, TakesAnything: stranger, FaultWithoutWords: shape,
 	} {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			rapid.Check(t, func(t *rapid.T) {
 				schemeEvents(t, &r, func() SchemePair {
-					return toyScheme(func(m gss.Mechanism) gss.Mechanism { return Misbehave(m, how) })
+					return toyScheme(func(m gss.Mechanism) gss.Mechanism { return BreakMechanism(m, how) })
 				})
 			})
 			wantTrips(t, &r, []rule{want})

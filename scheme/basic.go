@@ -10,7 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-var basicTraits = Traits{Name: Basic, Form: header.Token68, First: FirstParams, Bound: PerRequest, Strength: BasicStrength, Cleartext: true}
+var basicTraits = Traits{Name: Basic, Form: header.Token68, Opening: OpeningParams, Affinity: PerRequest, Strength: BasicStrength, Cleartext: true}
 
 // BasicClient returns the client half of Basic (RFC 7617), which sends the password
 // itself. [Policy] keeps it from running without TLS.
@@ -97,7 +97,7 @@ func (i basicInitiator) answered(a gss.Answer) (Initiator, InitiatorOutput, erro
 		creds := header.TokenCredentials(Basic, i.encode(pair))
 		return i, InitiatorOutput{State: gss.Complete, Credentials: creds}, nil
 	case gss.Unreachable:
-		return i, basicFault(gss.Unanswered, "the credential source did not answer"), nil
+		return i, basicFault(gss.QuestionFailed, "the credential source did not answer"), nil
 	}
 	return i, basicFault(gss.NoCredentials, "no user name and password for this realm"), nil
 }
@@ -197,7 +197,7 @@ func (a basicAcceptor) step(in AcceptorInput) (Acceptor, AcceptorOutput, error) 
 	switch {
 	case in.Event == Presented && a.stage == opening:
 		return a.presented(in.Credentials)
-	case in.Event == Replied && a.stage == asking:
+	case in.Event == Answered && a.stage == asking:
 		return a.replied(in.Answer)
 	case in.Event == Responding && a.stage == settled:
 		return a, AcceptorOutput{State: gss.Complete}, nil
@@ -212,7 +212,7 @@ func (a basicAcceptor) presented(c header.Credentials) (Acceptor, AcceptorOutput
 		return a, basicRefusal(gss.Malformed, "credentials need the base64 of name:password in UTF-8, without control characters"), nil
 	}
 	if len(password) > MaxPassword {
-		return a, basicRefusal(gss.TooMany, "the password is longer than MaxPassword, 1024 bytes"), nil
+		return a, basicRefusal(gss.LimitExceeded, "the password is longer than MaxPassword, 1024 bytes"), nil
 	}
 	a.user, a.password, a.stage = user, gss.NewSecret(password), asking
 	out := AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: Basic, Realm: a.server.realm, User: user}}
@@ -277,7 +277,7 @@ func unanswered(answer gss.Answer) AcceptorOutput {
 	case gss.Unknown:
 		return basicRefusal(gss.UnknownUser, "no such user")
 	case gss.Unverifiable: // REPLAY-4
-		return basicRefusal(gss.Unanswered, "the user store could not verify this user")
+		return basicRefusal(gss.QuestionFailed, "the user store could not verify this user")
 	}
 	return basicRefusal(gss.NoCredentials, "the user store has no answer")
 }

@@ -64,7 +64,7 @@ func TestBasicCredentials(t *testing.T) {
 		{"control character in the name", `Basic realm="r"`, password("a\x00", "c"), "", gss.Unsupported},
 		{"control character in the password", `Basic realm="r"`, password("a", "c\n"), "", gss.Unsupported},
 		{"declined", `Basic realm="r"`, gss.Declined{}, "", gss.NoCredentials},
-		{"unreachable", `Basic realm="r"`, gss.Unreachable{}, "", gss.Unanswered},
+		{"unreachable", `Basic realm="r"`, gss.Unreachable{}, "", gss.QuestionFailed},
 		{"an answer that it does not know", `Basic realm="r"`, gss.Unknown{}, "", gss.NoCredentials},
 	} {
 		i, out := begun(t, test.challenge, "/")
@@ -152,8 +152,8 @@ func TestBasicServer(t *testing.T) {
 		{"unknown user", AskVerifier, b64("nobody:secret"), gss.Unknown{}, gss.UnknownUser, ""},
 		{"unknown user with an empty password", AskVerifier, b64("nobody:"), gss.Unknown{}, gss.UnknownUser, ""},
 		{"unreachable", AskVerifier, b64("alice:secret"), gss.Unreachable{}, gss.Unavailable, ""},
-		{"unverifiable", AskVerifier, b64("alice:secret"), gss.Unverifiable{}, gss.Unanswered, ""},
-		{"unverifiable verdict", AskVerdict, b64("alice:secret"), gss.Unverifiable{}, gss.Unanswered, ""},
+		{"unverifiable", AskVerifier, b64("alice:secret"), gss.Unverifiable{}, gss.QuestionFailed, ""},
+		{"unverifiable verdict", AskVerdict, b64("alice:secret"), gss.Unverifiable{}, gss.QuestionFailed, ""},
 		{"declined", AskVerifier, b64("alice:secret"), gss.Declined{}, gss.NoCredentials, ""},
 		{"a verdict nobody asked for", AskVerifier, b64("alice:secret"), gss.Verdict{Accepted: true}, gss.BadCredentials, ""},
 		{"verdict yes", AskVerdict, b64("alice:secret"), gss.Verdict{Accepted: true}, 0, "alice"},
@@ -179,7 +179,7 @@ func TestBasicServer(t *testing.T) {
 				t.Errorf("%s: accepted without an answer: %v %v", test.name, out, a.Info()) // HTA-14
 				continue
 			}
-			a, out, err = a.Step(env, AcceptorInput{Event: Replied, Answer: test.answer})
+			a, out, err = a.Step(env, AcceptorInput{Event: Answered, Answer: test.answer})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +240,7 @@ func TestBasicPasswordBound(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			case n <= MaxPassword && out.State != gss.Waiting, n > MaxPassword && (out.State != gss.Failed || out.Fault.Code != gss.TooMany || out.Ask != nil):
+			case n <= MaxPassword && out.State != gss.Waiting, n > MaxPassword && (out.State != gss.Failed || out.Fault.Code != gss.LimitExceeded || out.Ask != nil):
 				t.Errorf("%d bytes: %v %v", n, out.State, out.Fault)
 			}
 			requirement.Held(t, "unit:basic_password_bound", "HTA-30")
@@ -285,7 +285,7 @@ func TestBasicRoundTrip(t *testing.T) {
 		if err != nil || ao.State != gss.Waiting || ao.Ask.(gss.NeedVerifier).User != user {
 			rt.Fatalf("%v %v", err, ao)
 		}
-		_, ao, _ = a.Step(env, AcceptorInput{Event: Replied, Answer: gss.Password{Password: gss.NewSecret(stored)}})
+		_, ao, _ = a.Step(env, AcceptorInput{Event: Answered, Answer: gss.Password{Password: gss.NewSecret(stored)}})
 		if (ao.State == gss.Complete) != (pass == stored && pass != "") {
 			rt.Fatalf("%q against %q: %v", pass, stored, ao.State)
 		}

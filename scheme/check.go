@@ -70,7 +70,7 @@ func (s mechanismServer) CheckConfig() error {
 			return err
 		}
 	}
-	if s.traits.First == FirstToken {
+	if s.traits.Opening == OpeningToken {
 		if _, f := s.Offer(gss.Env{}, Exchange{}); !f.IsZero() && f.Code != gss.NoEntropy {
 			return gss.Misuse(s.traits.Name + " opens with a token of the server, which the mechanism " + s.mech.Mech().String() + " does not have; use SPNEGO")
 		}
@@ -83,7 +83,7 @@ func checkMechanism(t Traits, m gss.Mechanism) error {
 	switch {
 	case m == nil:
 		return gss.Misuse("the mechanism of " + t.Name + " is nil")
-	case t.Form != header.Token68 || t.First == FirstParams:
+	case t.Form != header.Token68 || t.Opening == OpeningParams:
 		return gss.Misuse(t.Name + " has parameters, and no mechanism's tokens; use the package of that scheme")
 	case t.Name == NTLM && (m.Mech() == gss.SPNEGO || m.Mech() == gss.Kerberos):
 		return gss.Misuse("NTLM carries bare NTLM messages, and the mechanism is " + m.Mech().String() + "; use package ntlm, or the scheme Negotiate")

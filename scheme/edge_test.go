@@ -16,7 +16,7 @@ import (
 // context.
 type scripted struct{ script string }
 
-func (scripted) Mech() gss.Mech                      { return gsstoy.OID }
+func (scripted) Mech() gss.OID                       { return gsstoy.OID }
 func (scripted) Traits() gss.Traits                  { return gss.Traits{} }
 func (s scripted) Initiate(t gss.Target) gss.Context { return scriptedContext{s.script, 0, t.Want} }
 func (s scripted) Accept(t gss.Target) gss.Context   { return scriptedContext{s.script, 0, t.Want} }
@@ -66,7 +66,7 @@ func TestErrorChangesNothing(t *testing.T) {
 		"c! ": {{Event: Start}, concluded},
 		"rw!": {{Event: Start}, concluded, answered},
 	} {
-		i := FromMechanism(negotiate, scripted{script}).Initiate(Exchange{})
+		i := MechanismClient(negotiate, scripted{script}).Initiate(Exchange{})
 		for n, in := range events {
 			next, out, err := i.Step(env, in)
 			if last := n == len(events)-1; (err != nil) != last {
@@ -78,11 +78,11 @@ func TestErrorChangesNothing(t *testing.T) {
 		}
 	}
 	presented := AcceptorInput{Event: Presented, Credentials: header.TokenCredentials(Negotiate, "token")}
-	replied := AcceptorInput{Event: Replied, Answer: gss.Declined{}}
+	replied := AcceptorInput{Event: Answered, Answer: gss.Declined{}}
 	for script, events := range map[string][]AcceptorInput{
 		"!": {presented}, "w!": {presented, replied}, "c!": {presented, presented}, "cw!": {presented, presented, replied},
 	} {
-		a := ForMechanism(negotiate, scripted{script}).Accept(Exchange{})
+		a := MechanismServer(negotiate, scripted{script}).Accept(Exchange{})
 		for n, in := range events {
 			next, out, err := a.Step(env, in)
 			if last := n == len(events)-1; (err != nil) != last {
@@ -107,7 +107,7 @@ func TestFinalTokenOfACompleteContext(t *testing.T) {
 		"rc": gss.Unexpected,
 		"cD": gss.NoFault,
 	} {
-		i, out, err := FromMechanism(negotiate, scripted{script + "d"}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Start})
+		i, out, err := MechanismClient(negotiate, scripted{script + "d"}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Start})
 		if err != nil || !out.Credentials.Present() {
 			t.Fatal(out, err)
 		}
@@ -131,11 +131,11 @@ func TestFinalTokenOfACompleteContext(t *testing.T) {
 func TestMaxToken(t *testing.T) {
 	for size, ok := range map[int]bool{1: true, gss.MaxToken: true, gss.MaxToken + 1: false} {
 		text := strings.Repeat("a", size)
-		_, out, err := FromMechanism(negotiate, scripted{"c"}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Challenged, Offer: offers(b64(Negotiate, text))})
+		_, out, err := MechanismClient(negotiate, scripted{"c"}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Challenged, Offer: offers(b64(Negotiate, text))})
 		if err != nil || (out.State == gss.Continue) != ok || !ok && out.Fault.Code != gss.Malformed {
 			t.Errorf("a challenge of %d bytes: %v %v", size, out, err)
 		}
-		_, ao, err := ForMechanism(negotiate, scripted{"c"}).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.TokenCredentials(Negotiate, text)})
+		_, ao, err := MechanismServer(negotiate, scripted{"c"}).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.TokenCredentials(Negotiate, text)})
 		if err != nil || (ao.State == gss.Continue) != ok || !ok && ao.Fault.Code != gss.Malformed {
 			t.Errorf("credentials of %d bytes: %v %v", size, ao, err)
 		}
@@ -146,7 +146,7 @@ func TestMaxToken(t *testing.T) {
 func TestRespondingNeedsComplete(t *testing.T) {
 	responding := AcceptorInput{Event: Responding, Status: 200}
 	for script, complete := range map[string]bool{"": false, "c": false, "w": false, "d": true, "D": true} {
-		a := ForMechanism(negotiate, scripted{script}).Accept(Exchange{})
+		a := MechanismServer(negotiate, scripted{script}).Accept(Exchange{})
 		if script != "" {
 			a, _, _ = a.Step(env, AcceptorInput{Event: Presented, Credentials: header.TokenCredentials(Negotiate, "token")})
 		}
@@ -158,7 +158,7 @@ func TestRespondingNeedsComplete(t *testing.T) {
 	if _, _, err := b.Step(env, responding); err == nil {
 		t.Error("Basic: a response is readied before any credentials")
 	}
-	reply := AcceptorInput{Event: Replied, Answer: gss.Password{Password: gss.NewSecret("secret")}}
+	reply := AcceptorInput{Event: Answered, Answer: gss.Password{Password: gss.NewSecret("secret")}}
 	if _, _, err := b.Step(env, reply); err == nil {
 		t.Error("Basic: an answer is taken that was not asked for")
 	}
@@ -193,7 +193,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 		{[]gss.Flags{gss.Delegate, gss.Confidential}, gss.Mutual | gss.Delegate | gss.Confidential},
 	} {
 		for _, target := range []gss.Flags{0, gss.Integrity} {
-			i := FromMechanism(negotiate, scripted{"c"}, test.want...).Initiate(Exchange{Target: gss.Target{Want: target}})
+			i := MechanismClient(negotiate, scripted{"c"}, test.want...).Initiate(Exchange{Target: gss.Target{Want: target}})
 			if got := i.Info().Flags; got != test.all|target {
 				t.Errorf("want %v, and %v for the target: the mechanism is asked for %v", test.want, target, got)
 			}

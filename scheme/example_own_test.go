@@ -21,8 +21,8 @@ import (
 // It shows how a scheme is written, and is no good on a network: what it sends can be
 // sent again.
 var proofTraits = scheme.Traits{
-	Name: "Proof", Form: header.Params, First: scheme.FirstParams,
-	Bound: scheme.PerRequest, Strength: scheme.BasicStrength + 1, // preferred to Basic
+	Name: "Proof", Form: header.Params, Opening: scheme.OpeningParams,
+	Affinity: scheme.PerRequest, Strength: scheme.BasicStrength + 1, // preferred to Basic
 }
 
 // proofOf returns the proof that belongs to a user, a password and a realm.
@@ -94,7 +94,7 @@ func (i proofInitiator) answered(a gss.Answer) (scheme.Initiator, scheme.Initiat
 		credentials := header.Build(nil, "Proof").Quoted("user", a.User).Quoted("proof", proofOf(a.User, a.Password, i.realm)).Credentials()
 		return i, scheme.InitiatorOutput{State: gss.Complete, Credentials: credentials}, nil
 	case gss.Unreachable:
-		return i.fail(gss.Unanswered, "the source of credentials did not respond")
+		return i.fail(gss.QuestionFailed, "the source of credentials did not respond")
 	}
 	return i.fail(gss.NoCredentials, "no user name and password for this realm")
 }
@@ -138,7 +138,7 @@ func (a proofAcceptor) Step(_ gss.Env, in scheme.AcceptorInput) (scheme.Acceptor
 		return a, scheme.AcceptorOutput{Fault: a.fault}, nil
 	case in.Event == scheme.Presented && a.stage == opening:
 		return a.presented(in.Credentials)
-	case in.Event == scheme.Replied && a.stage == asking:
+	case in.Event == scheme.Answered && a.stage == asking:
 		return a.replied(in.Answer)
 	case in.Event == scheme.Responding && a.stage == settled:
 		return a, scheme.AcceptorOutput{State: gss.Complete}, nil

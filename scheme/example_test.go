@@ -16,7 +16,7 @@ func ExamplePolicy_Choose() {
 	var policy scheme.Policy
 	clients := policy.Sort([]scheme.Client{
 		scheme.BasicClient(),
-		scheme.FromMechanism(ntlm, gsstoy.Toy{Legs: 2, OID: gss.NTLM}), // a real one in real life
+		scheme.MechanismClient(ntlm, gsstoy.Toy{Legs: 2, OID: gss.NTLM}), // a real one in real life
 	})
 	offers := header.ParseChallenges(`Basic realm="staff", NTLM`)
 	here := scheme.Conditions{Secure: true, Affine: true}
@@ -39,7 +39,7 @@ func ExamplePolicy_Choose() {
 type token struct{ text string }
 
 func (token) Traits() scheme.Traits {
-	return scheme.Traits{Name: "Bearer", Form: header.Params, First: scheme.FirstParams, Strength: scheme.DigestStrength, Cleartext: true}
+	return scheme.Traits{Name: "Bearer", Form: header.Params, Opening: scheme.OpeningParams, Strength: scheme.DigestStrength, Cleartext: true}
 }
 
 func (t token) Initiate(scheme.Exchange) scheme.Initiator { return t }

@@ -43,7 +43,7 @@ func TestKitMechanism(t *testing.T) {
 		toy.Asks = true
 		traits, _ := scheme.TraitsOf(name)
 		t.Run(name, func(t *testing.T) {
-			proptest.Scheme(t, kitPair(scheme.FromMechanism(traits, toy), scheme.ForMechanism(traits, toy)))
+			proptest.Scheme(t, kitPair(scheme.MechanismClient(traits, toy), scheme.MechanismServer(traits, toy)))
 		})
 	}
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// FromMechanism returns the client half of the scheme with the given traits over a GSS
+// MechanismClient returns the client half of the scheme with the given traits over a GSS
 // mechanism: SPNEGO for Negotiate and Nego2, NTLM for NTLM. Its contexts ask for mutual
 // authentication and for the services of want, gss.Delegate for instance, which the
 // mechanism's own policy then grants or not. What the mechanism cannot do is an error of
 // the machine's constructor, see [Checker].
-func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
+func MechanismClient(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 	if m != nil {
-		t.Mutual, t.ConnectionBound = m.Traits().Mutual, m.Traits().ConnectionBound
+		t.Mutual, t.ConnectionBased = m.Traits().Mutual, m.Traits().ConnectionBased
 	}
 	c := mechanismClient{t, m, gss.Mutual} // N2HT-5.1-1, SPNG-3.3.3-1
 	for _, w := range want {
@@ -23,12 +23,12 @@ func FromMechanism(t Traits, m gss.Mechanism, want ...gss.Flags) Client {
 	return c
 }
 
-// ForMechanism returns the server half of the scheme with the given traits over a GSS
+// MechanismServer returns the server half of the scheme with the given traits over a GSS
 // mechanism. What the mechanism cannot do is an error of the machine's constructor, see
 // [Checker].
-func ForMechanism(t Traits, m gss.Mechanism) Server {
+func MechanismServer(t Traits, m gss.Mechanism) Server {
 	if m != nil {
-		t.ConnectionBound = m.Traits().ConnectionBound
+		t.ConnectionBased = m.Traits().ConnectionBased
 	}
 	return mechanismServer{t, m}
 }
@@ -187,7 +187,7 @@ func (s mechanismServer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s server
 // output of a fresh acceptor without input (N2HT-2.1-2, N2HT-2.2.1-4, SPNG-3.2.5.2-1).
 // The acceptor is discarded: no state is kept (HTA-20).
 func (s mechanismServer) Offer(env gss.Env, x Exchange) (header.Challenges, gss.Fault) {
-	if s.traits.First != FirstToken {
+	if s.traits.Opening != OpeningToken {
 		return header.ListOf(header.BareChallenge(s.traits.Name)), gss.Fault{}
 	}
 	_, out, err := s.mech.Accept(x.Target).Step(env, gss.Input{})
@@ -229,7 +229,7 @@ func (a mechanismAcceptor) step(env gss.Env, in AcceptorInput) (Acceptor, Accept
 			return a, AcceptorOutput{Fault: gss.Fault{Code: gss.Malformed, Detail: a.name + ": credentials need one base64 token"}}, nil
 		}
 		input.Token = gss.TokenOf(b) // R4559-5-3
-	case Replied:
+	case Answered:
 		input.Answer = in.Answer
 	case Responding:
 		if !a.complete {

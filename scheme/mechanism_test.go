@@ -15,7 +15,7 @@ func toyClient(t testing.TB, name string, toy gsstoy.Toy) Client {
 	if !ok {
 		t.Fatal(name)
 	}
-	return FromMechanism(tr, toy)
+	return MechanismClient(tr, toy)
 }
 
 func toyOf(legs uint8) gsstoy.Toy {
@@ -30,7 +30,7 @@ func b64(name, text string) string { return header.TokenCredentials(name, text).
 func TestChallengeReachesMechanism(t *testing.T) {
 	i := toyClient(t, Negotiate, toyOf(2)).Initiate(Exchange{})
 	steps := []struct {
-		event InitiatorEvent
+		event Event
 		offer string
 		sends string
 		state gss.State
@@ -129,7 +129,7 @@ func TestOffer(t *testing.T) {
 		{Negotiate, opens, "Negotiate"}, {NTLM, opens, "NTLM"}, {Nego2, opens, b64(Nego2, "toy:h")}, {Nego2, toyOf(1), ""}, {Nego2, gsstoy.Toy{}, ""},
 	} {
 		tr, _ := TraitsOf(test.name)
-		cs, fault := ForMechanism(tr, test.toy).Offer(gss.Env{}, Exchange{})
+		cs, fault := MechanismServer(tr, test.toy).Offer(gss.Env{}, Exchange{})
 		text := ""
 		for c := range cs.All() {
 			text += c.Text()
@@ -157,7 +157,7 @@ func TestMechanismAcceptor(t *testing.T) {
 		{"Negotiate p=q", "", gss.Failed, gss.Malformed, ""},
 		{b64(Negotiate, strings.Repeat("a", gss.MaxToken+1)), "", gss.Failed, gss.Malformed, ""},
 	} {
-		a, out, err := ForMechanism(tr, toyOf(1)).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.ParseCredentials(test.creds)})
+		a, out, err := MechanismServer(tr, toyOf(1)).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.ParseCredentials(test.creds)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestMechanismAcceptor(t *testing.T) {
 			t.Errorf("%.60q: %q %v %v %q", test.creds, text, out.State, out.Fault, a.Info().Peer)
 		}
 	}
-	if _, _, err := ForMechanism(tr, toyOf(1)).Accept(Exchange{}).Step(env, AcceptorInput{}); err == nil {
+	if _, _, err := MechanismServer(tr, toyOf(1)).Accept(Exchange{}).Step(env, AcceptorInput{}); err == nil {
 		t.Error("an event that is none is no misuse")
 	}
 	if _, _, err := toyClient(t, Negotiate, toyOf(1)).Initiate(Exchange{}).Step(env, InitiatorInput{}); err == nil {
@@ -182,11 +182,11 @@ func TestMechanismAcceptor(t *testing.T) {
 func TestSilentMechanism(t *testing.T) {
 	tr, _ := TraitsOf(Negotiate)
 	for _, token := range []gss.Token{{}, gss.TokenOf("")} {
-		_, out, _ := FromMechanism(tr, silent{token}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Start})
+		_, out, _ := MechanismClient(tr, silent{token}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Start})
 		if out.Fault.Code != gss.Bug {
 			t.Errorf("initiator: %v", out)
 		}
-		_, ao, _ := ForMechanism(tr, silent{token}).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.TokenCredentials(Negotiate, "x")})
+		_, ao, _ := MechanismServer(tr, silent{token}).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.TokenCredentials(Negotiate, "x")})
 		if ao.Fault.Code != gss.Bug {
 			t.Errorf("acceptor: %v", ao)
 		}
@@ -195,7 +195,7 @@ func TestSilentMechanism(t *testing.T) {
 
 type silent struct{ token gss.Token }
 
-func (silent) Mech() gss.Mech                    { return gsstoy.OID }
+func (silent) Mech() gss.OID                     { return gsstoy.OID }
 func (silent) Traits() gss.Traits                { return gss.Traits{} }
 func (s silent) Initiate(gss.Target) gss.Context { return s }
 func (s silent) Accept(gss.Target) gss.Context   { return s }
@@ -209,7 +209,7 @@ func (s silent) Step(gss.Env, gss.Input) (gss.Context, gss.Output, error) {
 // answer.
 func TestQuestionAtTheEnd(t *testing.T) {
 	tr, _ := TraitsOf(Negotiate)
-	i, _, _ := FromMechanism(tr, late{}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Start})
+	i, _, _ := MechanismClient(tr, late{}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Start})
 	i, out, err := i.Step(env, InitiatorInput{Event: Concluded, Offer: offers(b64(Negotiate, "final"))})
 	if err != nil || out.State != gss.Waiting || out.Ask == nil {
 		t.Fatalf("%v %v", err, out)
@@ -225,7 +225,7 @@ func TestQuestionAtTheEnd(t *testing.T) {
 // late asks whether to believe the final token.
 type late struct{ n int }
 
-func (late) Mech() gss.Mech                    { return gsstoy.OID }
+func (late) Mech() gss.OID                     { return gsstoy.OID }
 func (late) Traits() gss.Traits                { return gss.Traits{} }
 func (l late) Initiate(gss.Target) gss.Context { return l }
 func (l late) Accept(gss.Target) gss.Context   { return l }

@@ -60,7 +60,7 @@ func (p *Policy) before(a, b Traits) bool {
 	if a.Strength != b.Strength {
 		return a.Strength > b.Strength
 	}
-	return a.First == FirstToken && b.First != FirstToken // Nego2 when offered, else Negotiate: N2HT-2.2.3-5, N2HT-2.2.3-6
+	return a.Opening == OpeningToken && b.Opening != OpeningToken // Nego2 when offered, else Negotiate: N2HT-2.2.3-5, N2HT-2.2.3-6
 }
 
 func rank(order []string, name string) int {
@@ -150,7 +150,7 @@ func (p *Policy) Choose(clients []Client, offers header.Challenges, c Conditions
 		case !now || c.Tried.Has(i):
 			bar = gss.Fault{Code: gss.NotPermitted, Detail: t.Name + " was offered and did not succeed; a weaker scheme is tried only with Policy.Fallback"}
 		case bar.IsZero() && (p.Fallback || lost <= t.Strength):
-			ch.Index, ch.HTTP11, ch.Fault = i, c.Multiplexed && t.Bound == Connection, gss.Fault{}
+			ch.Index, ch.HTTP11, ch.Fault = i, c.Multiplexed && t.Affinity == PerConnection, gss.Fault{}
 			continue
 		case bar.IsZero():
 			if weaker == "" {
@@ -246,7 +246,7 @@ func (p *Policy) barred(t Traits, c Conditions) gss.Fault {
 	}{
 		{t.Cleartext && !c.Secure && !p.Cleartext,
 			" shows its credentials to the network and there is no TLS: use https, or Policy.Cleartext"},
-		{t.Bound != PerRequest && !c.Affine, // R4559-6-7
+		{t.Affinity != PerRequest && !c.Affine, // R4559-6-7
 			" needs a connection of its own, and the proxy did not say Proxy-Support: Session-Based-Authentication"},
 		{c.Side == gss.Proxy && t.ExplicitProxyOnly && !c.ExplicitProxy && !p.AnyProxy, // R4559-6-4
 			" answers only a proxy that was configured by hand, or any with Policy.AnyProxy"},

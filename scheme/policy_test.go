@@ -59,10 +59,10 @@ func TestSchemeNames(t *testing.T) {
 			t.Errorf("%q is known", name)
 		}
 	}
-	if tr, _ := TraitsOf(Nego2); !tr.OfferedOnly || !tr.OriginOnly || tr.First != FirstToken || !tr.Legged() {
+	if tr, _ := TraitsOf(Nego2); !tr.OfferedOnly || !tr.OriginOnly || tr.Opening != OpeningToken || !tr.Legged() {
 		t.Errorf("%+v", tr)
 	}
-	if tr, _ := TraitsOf(Negotiate); !tr.ExplicitProxyOnly || tr.First != FirstBare || tr.Bound != ByMechanism {
+	if tr, _ := TraitsOf(Negotiate); !tr.ExplicitProxyOnly || tr.Opening != OpeningBare || tr.Affinity != ByMechanism {
 		t.Errorf("%+v", tr)
 	}
 }

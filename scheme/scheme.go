@@ -36,25 +36,30 @@ type Initiator interface {
 	Context() gss.Context
 }
 
-// InitiatorEvent is the kind of an [InitiatorInput].
-type InitiatorEvent uint8
+// Event is the kind of an [InitiatorInput] or of an [AcceptorInput]. Answered is for both.
+type Event uint8
 
 const (
 	// Start begins pre-emptively, without a challenge. Offer is the remembered one, if
 	// there is any (see [Memory]).
-	Start InitiatorEvent = iota + 1
-	// Challenged tells that a 401 or 407 came, with Offer.
+	Start Event = iota + 1
+	// Challenged tells an [Initiator] that a 401 or 407 came, with Offer.
 	Challenged
 	// Answered delivers the answer to the question just asked.
 	Answered
-	// Concluded tells that the final response came. Offer holds the challenge with the
-	// final token, Info the value of Authentication-Info.
+	// Concluded tells an [Initiator] that the final response came. Offer holds the
+	// challenge with the final token, Info the value of Authentication-Info.
 	Concluded
+	// Presented tells an [Acceptor] that a request came with Credentials of its scheme.
+	Presented
+	// Responding tells an [Acceptor] that the handler's response is about to be sent with
+	// Status. It comes only after Complete.
+	Responding
 )
 
 // InitiatorInput is one event for an [Initiator].
 type InitiatorInput struct {
-	Event InitiatorEvent
+	Event Event
 	// Offer holds all challenges of the field; the scheme takes its own by name.
 	Offer header.Challenges
 	// Count is how often a remembered Offer has been answered, this time included
@@ -109,22 +114,9 @@ type Acceptor interface {
 	Context() gss.Context
 }
 
-// AcceptorEvent is the kind of an [AcceptorInput].
-type AcceptorEvent uint8
-
-const (
-	// Presented tells that a request came with Credentials of this scheme.
-	Presented AcceptorEvent = iota + 1
-	// Replied delivers the answer to the question just asked.
-	Replied
-	// Responding tells that the handler's response is about to be sent with Status. It
-	// comes only after Complete.
-	Responding
-)
-
 // AcceptorInput is one event for an [Acceptor].
 type AcceptorInput struct {
-	Event       AcceptorEvent
+	Event       Event
 	Credentials header.Credentials
 	Answer      gss.Answer
 	Status      int

@@ -12,30 +12,30 @@ const ( // N2HT-1.9-1, R4559-4-1, NTHT-1.9-1
 	Basic     = "Basic"     // RFC 7617
 )
 
-// Bound is whether what a scheme establishes belongs to one connection.
-type Bound uint8
+// Affinity is whether what a scheme establishes belongs to one connection.
+type Affinity uint8
 
 const (
 	// PerRequest means that each request carries its own proof (Digest, Basic).
-	PerRequest Bound = iota
+	PerRequest Affinity = iota
 	// ByMechanism means that it depends on the negotiated mechanism (Negotiate, Nego2).
 	// The legs of one handshake share a connection in any case.
 	ByMechanism
-	// Connection means that it always does (NTLM).
-	Connection
+	// PerConnection means that it always does (NTLM).
+	PerConnection
 )
 
-// First is what the first challenge of a scheme carries.
-type First uint8
+// Opening is what the first challenge of a scheme carries.
+type Opening uint8
 
 const (
-	// FirstBare means nothing; a token there is unexpected (RFC 4559 section 4.1).
-	FirstBare First = iota
-	// FirstToken means a token, which is the initiator's first input (Nego2, MS-N2HT
+	// OpeningBare means nothing; a token there is unexpected (RFC 4559 section 4.1).
+	OpeningBare Opening = iota
+	// OpeningToken means a token, which is the initiator's first input (Nego2, MS-N2HT
 	// section 2.2.1).
-	FirstToken
-	// FirstParams means auth-params (Digest, Basic).
-	FirstParams
+	OpeningToken
+	// OpeningParams means auth-params (Digest, Basic).
+	OpeningParams
 )
 
 // Strength ranks schemes; the stronger one is tried first (RFC 7616 section 5.6). The
@@ -56,8 +56,8 @@ const ( // NTHT-1.6-1
 type Traits struct {
 	Name     string      // as registered
 	Form     header.Form // Token68 or Params: the form of its credentials
-	First    First
-	Bound    Bound
+	Opening  Opening
+	Affinity Affinity
 	Strength Strength
 	// OfferedOnly tells that the scheme is never used pre-emptively (Nego2).
 	OfferedOnly bool
@@ -70,25 +70,25 @@ type Traits struct {
 	Mutual bool
 	// Cleartext tells that the credentials show on the wire (Basic).
 	Cleartext bool
-	// ConnectionBound tells that the mechanism, or one that it may negotiate, is bound to
-	// its connection (gss.Traits). FromMechanism and ForMechanism set it.
-	ConnectionBound bool
+	// ConnectionBased tells that the mechanism, or one that it may negotiate, is bound to
+	// its connection (gss.Traits). MechanismClient and MechanismServer set it.
+	ConnectionBased bool
 }
 
 // NeedsConnection reports whether a handshake may be unable to end on a multiplexed
 // connection: what it establishes is, or may be, bound to a connection of its own.
-func (t Traits) NeedsConnection() bool { return t.Bound == Connection || t.ConnectionBound }
+func (t Traits) NeedsConnection() bool { return t.Affinity == PerConnection || t.ConnectionBased }
 
 // Legged reports whether a handshake may take several legs, which then share
 // one connection.
-func (t Traits) Legged() bool { return t.Bound != PerRequest }
+func (t Traits) Legged() bool { return t.Affinity != PerRequest }
 
 var names = [...]Traits{
-	{Name: Negotiate, Form: header.Token68, First: FirstBare, Bound: ByMechanism, Strength: NegotiateStrength, ExplicitProxyOnly: true},
-	{Name: Nego2, Form: header.Token68, First: FirstToken, Bound: ByMechanism, Strength: Nego2Strength, OfferedOnly: true, OriginOnly: true},
-	{Name: NTLM, Form: header.Token68, First: FirstBare, Bound: Connection, Strength: NTLMStrength},
-	{Name: Digest, Form: header.Params, First: FirstParams, Bound: PerRequest, Strength: DigestStrength},
-	{Name: Basic, Form: header.Token68, First: FirstParams, Bound: PerRequest, Strength: BasicStrength, Cleartext: true},
+	{Name: Negotiate, Form: header.Token68, Opening: OpeningBare, Affinity: ByMechanism, Strength: NegotiateStrength, ExplicitProxyOnly: true},
+	{Name: Nego2, Form: header.Token68, Opening: OpeningToken, Affinity: ByMechanism, Strength: Nego2Strength, OfferedOnly: true, OriginOnly: true},
+	{Name: NTLM, Form: header.Token68, Opening: OpeningBare, Affinity: PerConnection, Strength: NTLMStrength},
+	{Name: Digest, Form: header.Params, Opening: OpeningParams, Affinity: PerRequest, Strength: DigestStrength},
+	{Name: Basic, Form: header.Token68, Opening: OpeningParams, Affinity: PerRequest, Strength: BasicStrength, Cleartext: true},
 }
 
 // TraitsOf returns the traits of a scheme of this project by its name, without regard to

@@ -27,7 +27,7 @@ func TestAllow(t *testing.T) {
 				t.Errorf("%q, %v of %q: %v", row.hosts, side, row.host, got)
 			}
 		}
-		if s.Answer(t.Context(), gss.NeedFirstSeen{}) == (gss.Declined{}) {
+		if s.Answer(t.Context(), gss.NeedReplayCheck{}) == (gss.Declined{}) {
 			t.Error("another question does not pass")
 		}
 	}

@@ -31,12 +31,12 @@ func ExampleFor() {
 func ExampleChain() {
 	source := answer.Chain(
 		answer.NewUsers(map[string]string{"alice": "wonder"}),
-		&answer.Memory{Max: 100_000},
+		&answer.ReplayCache{Max: 100_000},
 	)
 	for _, q := range []gss.Question{
 		gss.NeedVerifier{Scheme: "Digest", User: "alice"},
 		gss.NeedVerifier{Scheme: "Digest", User: "mallory"},
-		gss.NeedFirstSeen{Key: "nonce", Sequence: 1, Until: 1 << 62},
+		gss.NeedReplayCheck{Key: "nonce", Sequence: 1, Until: 1 << 62},
 		gss.NeedExchange{Service: "kdc"},
 	} {
 		fmt.Printf("%T: %T\n", q, source.Answer(context.Background(), q))
@@ -44,7 +44,7 @@ func ExampleChain() {
 	// Output:
 	// gss.NeedVerifier: gss.Password
 	// gss.NeedVerifier: gss.Unknown
-	// gss.NeedFirstSeen: gss.FirstSeen
+	// gss.NeedReplayCheck: gss.ReplayVerdict
 	// gss.NeedExchange: gss.Declined
 }
 
@@ -58,11 +58,11 @@ func ExampleOn() {
 		}
 		return gss.Password{Password: gss.NewSecret(password)}
 	})
-	source := answer.Chain(store, new(answer.Memory))
+	source := answer.Chain(store, new(answer.ReplayCache))
 	for _, q := range []gss.Question{
 		gss.NeedVerifier{Scheme: "Digest", User: "alice"},
 		gss.NeedVerifier{Scheme: "Digest", User: "mallory"},
-		gss.NeedFirstSeen{Key: "nonce", Sequence: 1, Until: 1 << 62},
+		gss.NeedReplayCheck{Key: "nonce", Sequence: 1, Until: 1 << 62},
 		gss.NeedVerdict{Scheme: "Basic", User: "alice"},
 	} {
 		fmt.Printf("%T: %T\n", q, source.Answer(context.Background(), q))
@@ -70,6 +70,6 @@ func ExampleOn() {
 	// Output:
 	// gss.NeedVerifier: gss.Password
 	// gss.NeedVerifier: gss.Unknown
-	// gss.NeedFirstSeen: gss.FirstSeen
+	// gss.NeedReplayCheck: gss.ReplayVerdict
 	// gss.NeedVerdict: gss.Declined
 }

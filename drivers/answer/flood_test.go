@@ -106,7 +106,7 @@ func (s *site) login(user string) (header.Challenge, string) {
 
 // A user that authenticates often, each time with a fresh nonce, locks out no other user.
 func TestFloodOfDigest(t *testing.T) {
-	for name, memory := range map[string]*answer.Memory{"small": {Max: 1000}, "default": new(answer.Memory)} {
+	for name, memory := range map[string]*answer.ReplayCache{"small": {Max: 1000}, "default": new(answer.ReplayCache)} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, memory)
 			type login struct {

@@ -14,8 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Memory is a replay memory within one process, for Digest and for Kerberos: it answers
-// gss.NeedFirstSeen. Test and insert are atomic. The zero Memory has room for [DefaultMax]
+// ReplayCache is a replay memory within one process, for Digest and for Kerberos: it answers
+// gss.NeedReplayCheck. Test and insert are atomic. The zero Memory has room for [DefaultMax]
 // entries, and allocates as it fills. Set its fields before its first question.
 //
 // Every entry has an owner, the client that the scheme authenticated, and the owners share
@@ -26,7 +26,7 @@ import (
 //     from then on: its older nonces are stale, and those of no other owner.
 //   - If the entries must not be forgotten (Kerberos), an owner may hold as many as are
 //     then still free, not counting those that may be forgotten, and is refused beyond
-//     that (gss.FirstSeen.Full). One owner alone can use half of the memory, n of them
+//     that (gss.ReplayVerdict.Full). One owner alone can use half of the memory, n of them
 //     n/(n+1), and none can use it up.
 //
 // Entries expire by the time of the question (gss.Env.Now), so that a clock that jumps
@@ -37,8 +37,8 @@ import (
 // An entry takes 48 bytes, and each owner with entries 70 more.
 //
 // Several processes with the same key need a shared store.
-type Memory struct {
-	hidden.In[Memory] // no output shows what is in it
+type ReplayCache struct {
+	hidden.In[ReplayCache] // no output shows what is in it
 
 	// Max is how many entries there is room for, 0 for DefaultMax; see [Room].
 	Max int
@@ -58,16 +58,16 @@ type Memory struct {
 	loud   atomic.Bool
 }
 
-// Fill tells how full a [Memory] is, in entries. What has expired counts until it is
+// Fill tells how full a [ReplayCache] is, in entries. What has expired counts until it is
 // swept away, a few entries with each question.
 type Fill struct{ Held, Max int }
 
-// DefaultMax is the room of the zero [Memory]: enough for 1,000 logins a second with
+// DefaultMax is the room of the zero [ReplayCache]: enough for 1,000 logins a second with
 // Kerberos at its default skew of 5 minutes, or with Digest at a nonce lifetime of up
 // to 20 minutes, even if all of them are one client's.
 const DefaultMax = 1000 * 600 * 2 / 8 * 9
 
-// Room returns the [Memory].Max for a number of logins a second: twice as many as
+// Room returns the [ReplayCache].Max for a number of logins a second: twice as many as
 // happen while an entry lives, so that a single owner can make all of them, and an
 // eighth more, since the parts of a memory do not fill up evenly. An entry lives
 // as long as a Digest nonce (digest.ServerConfig.NonceLifetime), or twice as long as
@@ -92,7 +92,7 @@ const (
 )
 
 // begin makes the shards, with the first question.
-func (m *Memory) begin() {
+func (m *ReplayCache) begin() {
 	rand.Read(m.key[:]) // never fails: crypto/rand ends the program instead
 	room := m.Max
 	if room <= 0 {
@@ -108,8 +108,8 @@ func (m *Memory) begin() {
 }
 
 // Answer implements [Source].
-func (m *Memory) Answer(_ context.Context, q gss.Question) gss.Answer {
-	need, ok := q.(gss.NeedFirstSeen)
+func (m *ReplayCache) Answer(_ context.Context, q gss.Question) gss.Answer {
+	need, ok := q.(gss.NeedReplayCheck)
 	if !ok {
 		return gss.Declined{}
 	}
@@ -131,13 +131,13 @@ func (m *Memory) Answer(_ context.Context, q gss.Question) gss.Answer {
 	if since == 0 { // answers that need no memory of their own
 		return plainAnswers[a.said]
 	}
-	return gss.FirstSeen{First: a.said == saidFirst, Full: a.said == saidFull, Since: since}
+	return gss.ReplayVerdict{First: a.said == saidFirst, Full: a.said == saidFull, Since: since}
 }
 
-var plainAnswers = [...]gss.Answer{saidSeen: gss.FirstSeen{}, saidFirst: gss.FirstSeen{First: true}, saidFull: gss.FirstSeen{Full: true}}
+var plainAnswers = [...]gss.Answer{saidSeen: gss.ReplayVerdict{}, saidFirst: gss.ReplayVerdict{First: true}, saidFull: gss.ReplayVerdict{Full: true}}
 
 // watch has the log told, once, when 80 % are held.
-func (m *Memory) watch(held int64) {
+func (m *ReplayCache) watch(held int64) {
 	switch {
 	case held*5 < m.max*3:
 		m.loud.Store(false)
@@ -148,7 +148,7 @@ func (m *Memory) watch(held int64) {
 
 // read makes an ask of a question. Names are hashed under the memory's key, outside
 // of any lock: what a client chose takes a few bytes, and lies where it cannot know.
-func (m *Memory) read(a *ask, need *gss.NeedFirstSeen) {
+func (m *ReplayCache) read(a *ask, need *gss.NeedReplayCheck) {
 	var room [512]byte
 	b := append(room[:0], m.key[:]...)
 	b = append(b, 0)

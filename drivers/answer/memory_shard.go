@@ -6,7 +6,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// shard is one independent part of a [Memory]: entries in a table of hash chains, a queue
+// shard is one independent part of a [ReplayCache]: entries in a table of hash chains, a queue
 // of entries for each owner, and a ladder of the owners with entries that may be
 // forgotten, by how many they hold.
 //

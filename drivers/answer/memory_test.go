@@ -18,26 +18,26 @@ import (
 const second = int64(time.Second)
 
 // nonce is a question as Digest asks it, request one as Kerberos does.
-func nonce(owner, key string, count uint32, made, now, life int64) gss.NeedFirstSeen {
-	return gss.NeedFirstSeen{Scope: "r", Owner: owner, Key: key, Sequence: count, Made: made, Now: now, Until: made + life, Forgettable: true}
+func nonce(owner, key string, count uint32, made, now, life int64) gss.NeedReplayCheck {
+	return gss.NeedReplayCheck{Scope: "r", Owner: owner, Key: key, Sequence: count, Made: made, Now: now, Until: made + life, Forgettable: true}
 }
 
-func request(owner, key string, now, life int64) gss.NeedFirstSeen {
-	return gss.NeedFirstSeen{Scope: "Kerberos", Owner: owner, Key: key, Made: now, Now: now, Until: now + life}
+func request(owner, key string, now, life int64) gss.NeedReplayCheck {
+	return gss.NeedReplayCheck{Scope: "Kerberos", Owner: owner, Key: key, Made: now, Now: now, Until: now + life}
 }
 
-func put(m *Memory, q gss.NeedFirstSeen) gss.FirstSeen {
-	return m.Answer(context.Background(), q).(gss.FirstSeen)
+func put(m *ReplayCache, q gss.NeedReplayCheck) gss.ReplayVerdict {
+	return m.Answer(context.Background(), q).(gss.ReplayVerdict)
 }
 
-var yes, no, full = gss.FirstSeen{First: true}, gss.FirstSeen{}, gss.FirstSeen{Full: true}
+var yes, no, full = gss.ReplayVerdict{First: true}, gss.ReplayVerdict{}, gss.ReplayVerdict{Full: true}
 
 func TestMemoryTakesNothingTwice(t *testing.T) {
-	m := &Memory{Max: 10}
+	m := &ReplayCache{Max: 10}
 	for i, c := range []struct {
 		key      string
 		sequence uint32
-		want     gss.FirstSeen
+		want     gss.ReplayVerdict
 	}{
 		{"a", 0, yes}, {"a", 0, no},
 		{"n", 5, yes}, {"n", 3, yes}, {"n", 5, no}, {"n", 3, no}, {"n", 100, yes}, {"n", 4, no}, // behind the window
@@ -47,8 +47,8 @@ func TestMemoryTakesNothingTwice(t *testing.T) {
 			t.Errorf("step %d (%s %d): %+v, want %+v", i, c.key, c.sequence, got, c.want)
 		}
 	}
-	apart := func(scope, owner, key string, forgettable bool) gss.FirstSeen {
-		return put(m, gss.NeedFirstSeen{Scope: scope, Owner: owner, Key: key, Now: second, Until: 60 * second, Forgettable: forgettable})
+	apart := func(scope, owner, key string, forgettable bool) gss.ReplayVerdict {
+		return put(m, gss.NeedReplayCheck{Scope: scope, Owner: owner, Key: key, Now: second, Until: 60 * second, Forgettable: forgettable})
 	}
 	for _, q := range [][3]string{{"xy", "z", "k"}, {"x", "yz", "k"}, {"x", "y", "zk"}, {"xyz", "", "k"}} {
 		if apart(q[0], q[1], q[2], true) != yes || apart(q[0], q[1], q[2], true) != no {
@@ -65,7 +65,7 @@ func TestMemoryTakesNothingTwice(t *testing.T) {
 
 // The zero Memory works, with the room that it documents.
 func TestMemoryZeroValue(t *testing.T) {
-	m := new(Memory)
+	m := new(ReplayCache)
 	if put(m, request("alice", "k", second, 60*second)) != yes || put(m, request("alice", "k", second, 60*second)) != no {
 		t.Error("the zero Memory")
 	}
@@ -77,7 +77,7 @@ func TestMemoryZeroValue(t *testing.T) {
 		t.Errorf("room for %d, DefaultMax %d", room, DefaultMax)
 	}
 	for _, max := range []int{1, 2, 100, shardRoom, 2*shardRoom - 1, 2 * shardRoom, 100_001, math.MaxInt} {
-		m := &Memory{Max: max}
+		m := &ReplayCache{Max: max}
 		m.begin()
 		room, least := 0, math.MaxInt
 		for i := range m.shards {
@@ -94,7 +94,7 @@ func TestMemoryZeroValue(t *testing.T) {
 // What may be forgotten is, one owner at a time, the one that holds the most, and that
 // owner alone is told so.
 func TestMemoryForgetsOneOwner(t *testing.T) {
-	m := &Memory{Max: 10}
+	m := &ReplayCache{Max: 10}
 	now := 100 * second
 	at := func(n int64) int64 { return now + n }
 	for i := range int64(6) {
@@ -136,7 +136,7 @@ func TestMemoryForgetsOneOwner(t *testing.T) {
 // others are not.
 func TestMemoryShares(t *testing.T) {
 	const room = 1200
-	m := &Memory{Max: room}
+	m := &ReplayCache{Max: room}
 	now := 100 * second
 	fill := func(owner string) (n int) {
 		for ; put(m, request(owner, fmt.Sprint(n), now, 60*second)).First; n++ {
@@ -169,7 +169,7 @@ func TestMemoryShares(t *testing.T) {
 // Owners at once, in turns: each has as much as the others.
 func TestMemoryManyOwners(t *testing.T) {
 	for _, owners := range []int{2, 10, 1000} {
-		m := &Memory{Max: 10_000}
+		m := &ReplayCache{Max: 10_000}
 		held := make([]int, owners)
 		for round := range 10_000 {
 			if round > 10_000/owners+2 {
@@ -188,7 +188,7 @@ func TestMemoryManyOwners(t *testing.T) {
 		}
 	}
 	// A thousand accounts of one attacker have filled it, and go on.
-	m := &Memory{Max: 10_000}
+	m := &ReplayCache{Max: 10_000}
 	for i := range 40_000 {
 		put(m, nonce(fmt.Sprint(i%1000), fmt.Sprint(i), 1, int64(i), second, 60*second))
 	}
@@ -211,7 +211,7 @@ func TestMemoryManyOwners(t *testing.T) {
 // Owners without number, each with one entry: the marks of those that were forgotten
 // have a bound, too, beyond which their Since becomes all owners'.
 func TestMemoryMarksBounded(t *testing.T) {
-	m := &Memory{Max: 100}
+	m := &ReplayCache{Max: 100}
 	for i := int64(1); i <= 5000; i++ {
 		if got := put(m, nonce(fmt.Sprint(i), "n", 1, i, second, 60*second)); !got.First || got.Since >= i {
 			t.Fatalf("owner %d: %+v", i, got)
@@ -227,7 +227,7 @@ func TestMemoryMarksBounded(t *testing.T) {
 
 // Digest that fills the memory keeps no Kerberos out of it, nor the other way round.
 func TestMemoryIsSharedByBoth(t *testing.T) {
-	m := &Memory{Max: 100}
+	m := &ReplayCache{Max: 100}
 	for i := range int64(200) {
 		put(m, nonce("alice", fmt.Sprint(i), 1, i, second, 60*second))
 	}
@@ -253,11 +253,11 @@ func TestMemoryIsSharedByBoth(t *testing.T) {
 
 // C34: a memory that began says so, to all.
 func TestMemorySince(t *testing.T) {
-	m := &Memory{Max: 2, Since: 100}
-	if got := put(m, request("a", "k", second, 60*second)); got != (gss.FirstSeen{First: true, Since: 100}) {
+	m := &ReplayCache{Max: 2, Since: 100}
+	if got := put(m, request("a", "k", second, 60*second)); got != (gss.ReplayVerdict{First: true, Since: 100}) {
 		t.Errorf("%+v", got)
 	}
-	if got := put(m, nonce("a", "k", 1, 5, second, 60*second)); got != (gss.FirstSeen{First: true, Since: 100}) {
+	if got := put(m, nonce("a", "k", 1, 5, second, 60*second)); got != (gss.ReplayVerdict{First: true, Since: 100}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -273,7 +273,7 @@ func TestMemoryAgainstAll(t *testing.T) {
 	}
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		m := &Memory{Max: 1 + r.IntN(40)}
+		m := &ReplayCache{Max: 1 + r.IntN(40)}
 		taken := map[thing]bool{}
 		now, life := 1000*second, int64(1+r.IntN(20))*second
 		made := map[string]int64{}
@@ -316,7 +316,7 @@ func TestMemoryAgainstAll(t *testing.T) {
 }
 
 // check looks through the whole of a small memory.
-func check(t *testing.T, m *Memory) {
+func check(t *testing.T, m *ReplayCache) {
 	t.Helper()
 	for i := range m.shards {
 		s := &m.shards[i]
@@ -372,9 +372,9 @@ func check(t *testing.T, m *Memory) {
 // A question touches a bounded number of entries, whatever the memory is full of, and
 // allocates nothing but room for entries.
 func TestMemoryWork(t *testing.T) {
-	m := &Memory{Max: shardRoom}
+	m := &ReplayCache{Max: shardRoom}
 	most, r := 0, rand.New(rand.NewPCG(1, 2))
-	ask := func(q gss.NeedFirstSeen) {
+	ask := func(q gss.NeedReplayCheck) {
 		put(m, q)
 		most = max(most, m.shards[0].entries.touched)
 	}
@@ -434,7 +434,7 @@ func TestMemorySize(t *testing.T) {
 		{"many owners", func(i int) string { return fmt.Sprint(i) }, 48 + 70},
 	} {
 		before := heap()
-		m := &Memory{Max: 4 * n}
+		m := &ReplayCache{Max: 4 * n}
 		for i := range n {
 			put(m, request(c.owner(i), fmt.Sprint(i), second, 60*second))
 		}
@@ -452,7 +452,7 @@ func TestMemorySize(t *testing.T) {
 func TestMemoryHoldsTheRate(t *testing.T) {
 	const rate, life = 50, 600
 	for _, owners := range []int{1, 2, 1000} {
-		m := &Memory{Max: Room(rate, life*time.Second)}
+		m := &ReplayCache{Max: Room(rate, life*time.Second)}
 		now, most := second, int64(0)
 		for i := range 3 * rate * life {
 			if got := put(m, request(fmt.Sprint(i%owners), fmt.Sprint(i), now, life*second)); got != yes {
@@ -471,7 +471,7 @@ func TestMemoryHoldsTheRate(t *testing.T) {
 // The log hears of a memory that fills up, once.
 func TestMemoryLog(t *testing.T) {
 	var heard []Fill
-	m := &Memory{Max: 100, Log: func(f Fill) { heard = append(heard, f) }}
+	m := &ReplayCache{Max: 100, Log: func(f Fill) { heard = append(heard, f) }}
 	fill := func(now int64) {
 		for i := range int64(300) {
 			put(m, nonce(fmt.Sprint(i%7), fmt.Sprint(now, i), 1, now, now, 60*second))
@@ -492,7 +492,7 @@ func TestMemoryLog(t *testing.T) {
 
 // Of many that ask at once about the same, one is told that it is new; -race looks on.
 func TestMemoryIsAtomic(t *testing.T) {
-	m := &Memory{Max: 64 * shardRoom}
+	m := &ReplayCache{Max: 64 * shardRoom}
 	var wg sync.WaitGroup
 	var counts, requests atomic.Int32
 	for w := range 8 {
@@ -523,7 +523,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
-		m := new(Memory)
+		m := new(ReplayCache)
 		for n := 0; pb.Next(); n++ {
 			put(m, request("alice@example.org", keys[n%len(keys)], int64(n)*second/1000, 30*second))
 		}

@@ -129,13 +129,13 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return nil, &net.AddrError{Err: "connect: want host:port", Addr: address}
 	}
-	keys, err := drive.NewKeys(drive.Way{
+	keys, err := drive.NewKeys(drive.Destination{
 		Proxy: d.config.Proxy, Route: machine.Tunneling, Scheme: "https", Authority: address, Identity: d.config.Identity,
 	})
 	if err != nil || keys.Host == "" {
 		return nil, &net.AddrError{Err: "connect: want host:port with a port within 1 to 65535", Addr: address}
 	}
-	keys.Via.Explicit = !d.config.Discovered
+	keys.Route.Explicit = !d.config.Discovered
 	h := handshake{dialer: d, network: network, authority: address, keys: keys}
 	c, err := h.run(ctx)
 	return c, hidden.Error(err)

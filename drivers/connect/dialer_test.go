@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
@@ -170,7 +172,7 @@ func TestDialerSchemes(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, TLS %t", c.name, secure), func(t *testing.T) {
 				p, err := nethttp.NewProxy(nethttp.ProxyConfig{
 					Proxy:  machine.ProxyConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{c.server}}},
-					Source: answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.Memory{Max: 100}),
+					Source: answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.ReplayCache{Max: 100}),
 					Allow:  func(string, string, uint16) bool { return true },
 				})
 				if err != nil {
@@ -265,23 +267,23 @@ func TestDialerRefusals(t *testing.T) {
 		"an unknown scheme":     {"HTTP/1.1 407 a phrase\r\nProxy-Authenticate: Riddle\r\nContent-Length: 6\r\n\r\na page", 407, gss.Unsupported},
 		"no challenge":          {"HTTP/1.1 407 a phrase\r\nContent-Length: 0\r\n\r\n", 407, gss.Unsupported},
 		"a challenge for ever":  {challenge, 407, gss.Refused},
-		"no HTTP":               {"a phrase that is not HTTP\r\n\r\n", 0, gss.TooMany},
-		"a header without end":  {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", connect.MaxHeader), 0, gss.TooMany},
-		"1xx without end":       {strings.Repeat("HTTP/1.1 102 Wait\r\n\r\n", 100), 0, gss.TooMany},
-		"nothing, and goodbye":  {"", 0, gss.TooMany},
+		"no HTTP":               {"a phrase that is not HTTP\r\n\r\n", 0, gss.LimitExceeded},
+		"a header without end":  {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", connect.MaxHeader), 0, gss.LimitExceeded},
+		"1xx without end":       {strings.Repeat("HTTP/1.1 102 Wait\r\n\r\n", 100), 0, gss.LimitExceeded},
+		"nothing, and goodbye":  {"", 0, gss.LimitExceeded},
 		"a status beyond range": {"HTTP/1.1 999 a phrase\r\nContent-Length: 0\r\n\r\n", 999, gss.NoFault},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScript(t, func(conn, n int, r *http.Request) (string, bool) { return c.answer, false })
 			conn, err := s.dialer(nil, client).DialContext(context.Background(), "tcp", target)
-			e, isError := errors.AsType[*connect.Error](err)
+			e, isError := errors.AsType[*drive.Error](err)
 			if conn != nil || !isError || e.Status != c.status || e.Fault.Code != c.code {
 				t.Fatalf("conn %v, error %#v", conn, err)
 			}
 			if f, isFault := errors.AsType[gss.FaultError](err); isFault == e.Fault.IsZero() || f.Fault != e.Fault {
 				t.Errorf("unwraps to %v", f)
 			}
-			if (c.code == gss.TooMany) != (e.Err != nil) {
+			if (c.code == gss.LimitExceeded) != (e.Err != nil) {
 				t.Errorf("connection's error %v", e.Err)
 			}
 			for _, said := range []string{"a phrase", "a page", "phish", "Riddle", "not shown"} {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"go.uber.org/goleak"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -109,9 +111,9 @@ func TestDialerSoak(t *testing.T) {
 			}
 			p, err := nethttp.NewProxy(nethttp.ProxyConfig{
 				Proxy:     machine.ProxyConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{s.server}}},
-				Source:    answer.Chain(answer.NewUsers(passwords), &answer.Memory{Max: 10_000}),
+				Source:    answer.Chain(answer.NewUsers(passwords), &answer.ReplayCache{Max: 10_000}),
 				Transport: &http.Transport{DialContext: anywhere},
-				Log: func(r *http.Request, res nethttp.Result) {
+				Log: func(r *http.Request, res drive.Result) {
 					if user := res.Identity.Info.Peer; user != "" && !strings.HasPrefix(r.Host, user+".example:") {
 						t.Errorf("%s was let through to %s", user, r.Host)
 					}

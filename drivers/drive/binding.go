@@ -16,7 +16,7 @@ import (
 
 // Certificates are the certificates that a server may show, for servers that do not
 // know which of them a connection showed: a login is compared with each of them. They
-// are made by [Served] and [ServedBy]. With the zero Certificates the bindings of TLS
+// are made by [CertificatesOf] and [CertificatesFrom]. With the zero Certificates the bindings of TLS
 // connections are unavailable, and logins bound to other servers' certificates are
 // admitted, unless the connections come from a configuration of [BindTLS].
 type Certificates struct {
@@ -24,14 +24,14 @@ type Certificates struct {
 	err     error
 }
 
-// Served returns the certificates of a server with a fixed list of them: all that it
+// CertificatesOf returns the certificates of a server with a fixed list of them: all that it
 // shows, whatever clients ask for. If certificates are renewed while the server runs,
 // also list the old one for as long as connections and tickets of it are valid, or use
 // [BindTLS].
 //
 // An empty list and an invalid certificate are errors, which are returned by the
 // constructor that receives the Certificates.
-func Served(list ...tls.Certificate) Certificates {
+func CertificatesOf(list ...tls.Certificate) Certificates {
 	if len(list) == 0 {
 		return Certificates{gss.Undefined(), misuse.Errorf("drive", "no certificate to bind to: list all certificates that the server shows")}
 	}
@@ -46,17 +46,17 @@ func Served(list ...tls.Certificate) Certificates {
 	return Certificates{among, err}
 }
 
-// ServedBy returns the certificates that a server with this configuration shows. With
+// CertificatesFrom returns the certificates that a server with this configuration shows. With
 // GetCertificate or GetConfigForClient they cannot be known, which is an error as with
-// [Served]; use [BindTLS] then.
-func ServedBy(c *tls.Config) Certificates {
+// [CertificatesOf]; use [BindTLS] then.
+func CertificatesFrom(c *tls.Config) Certificates {
 	switch {
 	case c == nil:
-		return Served()
+		return CertificatesOf()
 	case c.GetCertificate != nil || c.GetConfigForClient != nil: // BIND-3
 		return Certificates{gss.Undefined(), misuse.Errorf("drive", "the certificates of a tls.Config with GetCertificate or GetConfigForClient are not known in advance: use BindTLS, which records the one of each connection")}
 	}
-	return Served(allOf(c)...)
+	return CertificatesOf(allOf(c)...)
 }
 
 // Err returns why the certificates cannot be bound to, a gss.Misuse, nil if they can.

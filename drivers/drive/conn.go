@@ -13,16 +13,16 @@ var lastID atomic.Uint64
 // NextID returns a new number for a machine, for observers.
 func NextID() uint64 { return lastID.Add(1) }
 
-// Turn serializes the requests on a connection. net/http reads the next request only
+// Mutex serializes the requests on a connection. net/http reads the next request only
 // after the handler has returned, but a middleware may return before the handler that
 // it called.
-type Turn chan struct{}
+type Mutex chan struct{}
 
-// NewTurn returns a Turn that is free.
-func NewTurn() Turn { return make(Turn, 1) }
+// NewMutex returns a Turn that is free.
+func NewMutex() Mutex { return make(Mutex, 1) }
 
-// Take waits for the turn. It reports false if the context ended first.
-func (t Turn) Take(ctx context.Context) bool {
+// Lock waits for the turn. It reports false if the context ended first.
+func (t Mutex) Lock(ctx context.Context) bool {
 	select {
 	case t <- struct{}{}:
 		return true
@@ -32,7 +32,7 @@ func (t Turn) Take(ctx context.Context) bool {
 }
 
 // Give passes the turn on.
-func (t Turn) Give() { <-t }
+func (t Mutex) Unlock() { <-t }
 
 // BindingOf returns, on a client's side, the tls-server-end-point binding of a
 // connection for the certificate that the function certificate returns. If it is nil

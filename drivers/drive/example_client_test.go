@@ -66,7 +66,7 @@ func Example_client() {
 	})
 	var client drive.Client[*line]
 	client.Fresh = func() drive.Runner[machine.Client] { return drive.Runner[machine.Client]{Machine: fresh} }
-	keys, _ := drive.NewKeys(drive.Way{Scheme: "http", Authority: "www.example"})
+	keys, _ := drive.NewKeys(drive.Destination{Scheme: "http", Authority: "www.example"})
 	x := drive.Exchange[*line]{
 		Client: &client, Keys: keys, Method: "GET", URI: "/secret", Source: login,
 		Dial: func(context.Context, bool) (*line, error) {

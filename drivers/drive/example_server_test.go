@@ -21,7 +21,7 @@ import (
 
 // serveConn serves one connection: it has one state, and serves one request after the
 // other.
-func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
+func serveConn(c net.Conn, door *drive.Server, users answer.Source) {
 	defer c.Close()
 	limits := drive.Limits{}.WithDefaults() // for unauthenticated clients
 	head := &io.LimitedReader{R: c}
@@ -73,7 +73,7 @@ func serveConn(c net.Conn, door *drive.Door, users answer.Source) {
 
 // exampleOrigin is a server over a custom transport, with the user alice.
 func exampleOrigin() net.Listener {
-	door, err := drive.NewDoor(machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("www", scheme.AskVerdict)}}, nil)
+	door, err := drive.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("www", scheme.AskVerdict)}}, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -82,7 +82,7 @@ func exampleOrigin() net.Listener {
 		panic(err)
 	}
 	go func() {
-		for l := drive.Patient(l, nil); ; {
+		for l := drive.RetryAccept(l, nil); ; {
 			c, err := l.Accept()
 			if err != nil {
 				return

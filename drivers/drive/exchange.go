@@ -111,13 +111,13 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 		case machine.Send:
 			acts, err = r.send(ctx, a)
 		case machine.Deliver:
-			r.learn(a.Learn, a.LearnProxy)
+			r.learn(a.OriginFacts, a.ProxyFacts)
 			return a, r.end(acts.Len() > 1), nil
 		case machine.Fail:
-			r.learn(a.Learn, a.LearnProxy)
+			r.learn(a.OriginFacts, a.ProxyFacts)
 			return machine.Deliver{}, r.end(acts.Len() > 1), &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: r.status, Err: r.broken}
 		case machine.Reopen:
-			r.learn(a.Learn, a.LearnProxy)
+			r.learn(a.OriginFacts, a.ProxyFacts)
 			if a.HTTP11 {
 				r.http1 = true
 				x.Client.Spaces.LearnHTTP11(x.Keys.Origin)
@@ -147,7 +147,7 @@ func (r *exchange[C]) end(retire bool) *Held[C] {
 		return r.on
 	}
 	r.on.retired = r.on.retired || retire
-	if !r.on.runner.Machine.Bound() {
+	if !r.on.runner.Machine.ConnectionBased() {
 		r.on.proven.forget() // each request authenticates
 	}
 	if r.Keys.Identity == "" && (r.on.dialed.single() || r.on.proven.single()) { // CONN-3
@@ -197,11 +197,11 @@ func (r *exchange[C]) answer(ctx context.Context) func(gss.Question) gss.Answer 
 // first actions.
 func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
 	ks, spaces := &r.Keys, &r.Client.Spaces
-	b := machine.Begin{Via: ks.Via, Identity: ks.Identity, Body: r.Body, Resume: r.resume}
-	if !ks.Own[gss.Origin] && ks.Via.Route != machine.Tunneling {
+	b := machine.Begin{Route: ks.Route, Identity: ks.Identity, Body: r.Body, Resume: r.resume}
+	if !ks.Own[gss.Origin] && ks.Route.Kind != machine.Tunneling {
 		b.Lease = spaces.Lease(ks.Origin, r.URI)
 	}
-	if !ks.Own[gss.Proxy] && ks.Via.Route != machine.Direct {
+	if !ks.Own[gss.Proxy] && ks.Route.Kind != machine.Direct {
 		b.ProxyLease = spaces.Lease(ks.Proxy, r.URI)
 	}
 	r.http1 = r.http1 || spaces.NeedsHTTP11(ks.Origin)
@@ -246,7 +246,7 @@ func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
 // mayUse reports whether an idle connection belongs to the user of this request. With a
 // named identity it does; otherwise the sources are asked again (CONN-3, C37).
 func (r *exchange[C]) mayUse(again *asking, h *Held[C]) bool {
-	return r.Keys.Identity != "" || again.dialed(h.dialed) && (!h.runner.Machine.Bound() || again.proven(h.proven))
+	return r.Keys.Identity != "" || again.dialed(h.dialed) && (!h.runner.Machine.ConnectionBased() || again.proven(h.proven))
 }
 
 // dial opens a connection for a key.

@@ -40,7 +40,7 @@ func newLab(t *testing.T, schemes ...scheme.Client) *lab {
 }
 
 // get sends a GET, and keeps its connection.
-func (l *lab) get(t *testing.T, ctx context.Context, w Way) (machine.Deliver, error) {
+func (l *lab) get(t *testing.T, ctx context.Context, w Destination) (machine.Deliver, error) {
 	t.Helper()
 	x := Exchange[*fake]{
 		Client: &l.client, Keys: keysOf(t, w), Method: "GET", URI: "/", Source: l.source,
@@ -93,7 +93,7 @@ func toyFor(toy gsstoy.Toy) (scheme.Client, func(int, *fake, machine.Send) (mach
 		}
 }
 
-var home = Way{Scheme: "http", Authority: "host.example"}
+var home = Destination{Scheme: "http", Authority: "host.example"}
 
 // A scheme that never stops asking ends the exchange with an error.
 func TestQuestionsAreBounded(t *testing.T) {
@@ -133,8 +133,8 @@ func TestIdleConnectionRefusedByMachine(t *testing.T) {
 	client, server := toy()
 	l := newLab(t, client)
 	l.says, l.source = server, password("alice")
-	proxied := func(host string) Way {
-		return Way{Proxy: parse(t, "http://proxy.example"), Route: machine.Forwarded, Scheme: "http", Authority: host}
+	proxied := func(host string) Destination {
+		return Destination{Proxy: parse(t, "http://proxy.example"), Route: machine.Forwarded, Scheme: "http", Authority: host}
 	}
 	for i, host := range []string{"a.example", "b.example", "a.example", "b.example"} {
 		if d, err := l.get(t, context.Background(), proxied(host)); err != nil || !d.Authenticated {

@@ -15,7 +15,7 @@ func TestReplyText(t *testing.T) {
 	if got := ReplyText(machine.Reply{Status: 400}, "text"); got != "text" {
 		t.Errorf("400 for nothing: %q", got)
 	}
-	for code := gss.NoFault + 1; code <= gss.WrongResource+20; code++ {
+	for code := gss.NoFault + 1; code <= gss.WrongTarget+20; code++ {
 		for _, status := range []int{400, 401, 407, 500, 503} {
 			got := ReplyText(machine.Reply{Status: status, Fault: gss.Fault{Code: code, Detail: "c4nary"}}, "text")
 			want := "text"
@@ -27,7 +27,7 @@ func TestReplyText(t *testing.T) {
 			}
 		}
 	}
-	if got := ReplyText(machine.Reply{Status: 400, Fault: gss.Fault{Code: gss.WrongResource}}, "Bad Request"); got != "Bad Request: credentials for another resource" {
+	if got := ReplyText(machine.Reply{Status: 400, Fault: gss.Fault{Code: gss.WrongTarget}}, "Bad Request"); got != "Bad Request: credentials for another resource" {
 		t.Errorf("another resource: %q", got)
 	}
 	requirement.Held(t, "unit:reply_text", "R7616-3.4.6-2")

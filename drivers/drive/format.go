@@ -9,16 +9,16 @@ import (
 // What these hold may be secret, or print secrets (L10): no output shows it.
 
 // Format implements fmt.Formatter.
-func (Door) Format(f fmt.State, _ rune) { hidden.Show[Door](f) } // SECRET-1
+func (Server) Format(f fmt.State, _ rune) { hidden.Show[Server](f) } // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler.
-func (Door) MarshalText() ([]byte, error) { return hidden.Text[Door]() }
+func (Server) MarshalText() ([]byte, error) { return hidden.Text[Server]() }
 
 // Format implements fmt.Formatter.
-func (Guest) Format(f fmt.State, _ rune) { hidden.Show[Guest](f) } // SECRET-1
+func (ServerConn) Format(f fmt.State, _ rune) { hidden.Show[ServerConn](f) } // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler.
-func (Guest) MarshalText() ([]byte, error) { return hidden.Text[Guest]() }
+func (ServerConn) MarshalText() ([]byte, error) { return hidden.Text[ServerConn]() }
 
 // Format implements fmt.Formatter.
 func (Exchange[C]) Format(f fmt.State, _ rune) { hidden.Show[Exchange[C]](f) } // SECRET-1

@@ -15,10 +15,10 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Way describes how a client's request reaches its origin: everything on which
+// Destination describes how a client's request reaches its origin: everything on which
 // connections and authentication depend. [NewKeys] returns the keys of its connections
 // and facts.
-type Way struct {
+type Destination struct {
 	_ struct{}
 
 	// Owner is the configuration that connections are made with: pointers to it, or a
@@ -33,7 +33,7 @@ type Way struct {
 	// connections lead to any origin, and Tunneling if the request is the CONNECT.
 	// Otherwise it is Direct, also inside a tunnel and behind a SOCKS proxy, which take
 	// no part in the exchange.
-	Route machine.Route
+	Route machine.RouteKind
 	// Scheme and Authority are those of the origin: "http" or "https", and host[:port].
 	Scheme, Authority string
 	// Identity is the local name under which the request is made.
@@ -45,7 +45,7 @@ type Way struct {
 
 // Format implements fmt.Formatter: of the proxy's URL its user information does not
 // show.
-func (w Way) Format(f fmt.State, _ rune) {
+func (w Destination) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "way(%s://%s", w.Scheme, w.Authority)
 	if w.Proxy != nil {
 		fmt.Fprintf(f, " by %s://%s", w.Proxy.Scheme, w.Proxy.Host)
@@ -54,7 +54,7 @@ func (w Way) Format(f fmt.State, _ rune) {
 }
 
 // MarshalText implements encoding.TextMarshaler.
-func (w Way) MarshalText() ([]byte, error) { return fmt.Append(nil, w), nil }
+func (w Destination) MarshalText() ([]byte, error) { return fmt.Append(nil, w), nil }
 
 // Keys identify the connections and facts of a request. They also hold the names that
 // were parsed.
@@ -69,7 +69,7 @@ type Keys struct {
 	Port         uint16
 	// Via describes the proxy to a machine. The driver sets whether it was configured
 	// manually.
-	Via machine.Via
+	Route machine.Route
 	// Identity and Own are those of the Way.
 	Identity string
 	Own      [2]bool
@@ -114,7 +114,7 @@ type SpaceKey struct {
 
 // NewKeys returns the keys of a request. The error says which of the names is invalid,
 // but contains none of them.
-func NewKeys(w Way) (Keys, error) {
+func NewKeys(w Destination) (Keys, error) {
 	if w.Owner != nil && !reflect.ValueOf(w.Owner).Comparable() {
 		return Keys{}, errors.New("drive: the owner of a connection must be comparable")
 	}
@@ -133,7 +133,7 @@ func NewKeys(w Way) (Keys, error) {
 	ks.Origin = SpaceKey{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity}
 	ks.Connection = Key{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity, w.Own, false} // HTA-9, CONN-1
 	if w.Route != machine.Direct {
-		ks.Via = machine.Via{Route: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port} // HTA-15
+		ks.Route = machine.Route{Kind: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port} // HTA-15
 	}
 	if w.Route == machine.Forwarded {
 		ks.Connection.scheme, ks.Connection.host, ks.Connection.port = "", "", 0

@@ -11,7 +11,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-func keysOf(t *testing.T, w Way) Keys {
+func keysOf(t *testing.T, w Destination) Keys {
 	t.Helper()
 	ks, err := NewKeys(w)
 	if err != nil {
@@ -33,30 +33,30 @@ func parse(t *testing.T, raw string) *url.URL {
 // requests that differ in one of these never share a connection.
 func TestKeysAreApart(t *testing.T) {
 	one, two := new(int), new(int)
-	home := Way{Owner: one, Proxy: parse(t, "http://alice:pw@proxy.example:3128"), Scheme: "https", Authority: "host.example", Identity: "alice"}
-	ways := map[string]func(*Way){
-		"nothing":              func(*Way) {},
-		"the configuration":    func(w *Way) { w.Owner = two },
-		"its absence":          func(w *Way) { w.Owner = nil },
-		"no proxy":             func(w *Way) { w.Proxy = nil },
-		"the proxy's scheme":   func(w *Way) { w.Proxy = parse(t, "https://alice:pw@proxy.example:3128") },
-		"SOCKS":                func(w *Way) { w.Proxy = parse(t, "socks5://alice:pw@proxy.example:3128") },
-		"the proxy's host":     func(w *Way) { w.Proxy = parse(t, "http://alice:pw@other.example:3128") },
-		"the proxy's port":     func(w *Way) { w.Proxy = parse(t, "http://alice:pw@proxy.example:3129") },
-		"the proxy's user":     func(w *Way) { w.Proxy = parse(t, "http://bob:pw@proxy.example:3128") },
-		"the proxy's password": func(w *Way) { w.Proxy = parse(t, "http://alice:pw2@proxy.example:3128") },
-		"an empty password":    func(w *Way) { w.Proxy = parse(t, "http://alice:@proxy.example:3128") },
-		"no password":          func(w *Way) { w.Proxy = parse(t, "http://alice@proxy.example:3128") },
-		"a shifted colon":      func(w *Way) { w.Proxy = parse(t, "http://alic:e%3Apw@proxy.example:3128") },
-		"no proxy user":        func(w *Way) { w.Proxy = parse(t, "http://proxy.example:3128") },
-		"the scheme":           func(w *Way) { w.Scheme = "http" },
-		"the host":             func(w *Way) { w.Authority = "www.host.example" },
-		"the port":             func(w *Way) { w.Authority = "host.example:8443" },
-		"the identity":         func(w *Way) { w.Identity = "bob" },
-		"no identity":          func(w *Way) { w.Identity = "" },
-		"own for the origin":   func(w *Way) { w.Own[gss.Origin] = true },
-		"own for the proxy":    func(w *Way) { w.Own[gss.Proxy] = true },
-		"forwarding":           func(w *Way) { w.Route = machine.Forwarded },
+	home := Destination{Owner: one, Proxy: parse(t, "http://alice:pw@proxy.example:3128"), Scheme: "https", Authority: "host.example", Identity: "alice"}
+	ways := map[string]func(*Destination){
+		"nothing":              func(*Destination) {},
+		"the configuration":    func(w *Destination) { w.Owner = two },
+		"its absence":          func(w *Destination) { w.Owner = nil },
+		"no proxy":             func(w *Destination) { w.Proxy = nil },
+		"the proxy's scheme":   func(w *Destination) { w.Proxy = parse(t, "https://alice:pw@proxy.example:3128") },
+		"SOCKS":                func(w *Destination) { w.Proxy = parse(t, "socks5://alice:pw@proxy.example:3128") },
+		"the proxy's host":     func(w *Destination) { w.Proxy = parse(t, "http://alice:pw@other.example:3128") },
+		"the proxy's port":     func(w *Destination) { w.Proxy = parse(t, "http://alice:pw@proxy.example:3129") },
+		"the proxy's user":     func(w *Destination) { w.Proxy = parse(t, "http://bob:pw@proxy.example:3128") },
+		"the proxy's password": func(w *Destination) { w.Proxy = parse(t, "http://alice:pw2@proxy.example:3128") },
+		"an empty password":    func(w *Destination) { w.Proxy = parse(t, "http://alice:@proxy.example:3128") },
+		"no password":          func(w *Destination) { w.Proxy = parse(t, "http://alice@proxy.example:3128") },
+		"a shifted colon":      func(w *Destination) { w.Proxy = parse(t, "http://alic:e%3Apw@proxy.example:3128") },
+		"no proxy user":        func(w *Destination) { w.Proxy = parse(t, "http://proxy.example:3128") },
+		"the scheme":           func(w *Destination) { w.Scheme = "http" },
+		"the host":             func(w *Destination) { w.Authority = "www.host.example" },
+		"the port":             func(w *Destination) { w.Authority = "host.example:8443" },
+		"the identity":         func(w *Destination) { w.Identity = "bob" },
+		"no identity":          func(w *Destination) { w.Identity = "" },
+		"own for the origin":   func(w *Destination) { w.Own[gss.Origin] = true },
+		"own for the proxy":    func(w *Destination) { w.Own[gss.Proxy] = true },
+		"forwarding":           func(w *Destination) { w.Route = machine.Forwarded },
 	}
 	seen := map[Key]string{}
 	for name, change := range ways {
@@ -92,15 +92,15 @@ func TestKeysAreApart(t *testing.T) {
 // protection space of its own.
 func TestKeysOfForwarding(t *testing.T) {
 	p := parse(t, "http://alice:pw@proxy.example:3128")
-	a := keysOf(t, Way{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
-	b := keysOf(t, Way{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "b.example"})
+	a := keysOf(t, Destination{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
+	b := keysOf(t, Destination{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "b.example"})
 	if a.Connection != b.Connection || a.Proxy != b.Proxy || a.Origin == b.Origin {
 		t.Errorf("%+v and %+v", a, b)
 	}
-	if want := (machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128}); a.Via != want {
-		t.Errorf("%+v, want %+v", a.Via, want)
+	if want := (machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128}); a.Route != want {
+		t.Errorf("%+v, want %+v", a.Route, want)
 	}
-	c := keysOf(t, Way{Proxy: parse(t, "http://bob:pw@proxy.example:3128"), Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
+	c := keysOf(t, Destination{Proxy: parse(t, "http://bob:pw@proxy.example:3128"), Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
 	if a.Proxy == c.Proxy {
 		t.Error("two users of a proxy share its protection space")
 	}
@@ -108,7 +108,7 @@ func TestKeysOfForwarding(t *testing.T) {
 
 // A value that cannot be compared is no owner, and an invalid authority names no peer.
 func TestKeysRefuse(t *testing.T) {
-	for name, w := range map[string]Way{
+	for name, w := range map[string]Destination{
 		"a function":           {Owner: func() {}, Scheme: "http", Authority: "h"},
 		"a struct with one":    {Owner: struct{ f func() }{func() {}}, Scheme: "http", Authority: "h"},
 		"a slice":              {Owner: []byte{}, Scheme: "http", Authority: "h"},

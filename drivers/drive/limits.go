@@ -85,14 +85,14 @@ const (
 	lastDelay  = time.Second
 )
 
-// Patient returns l as a listener on which Accept waits and retries after a temporary
+// RetryAccept returns l as a listener on which Accept waits and retries after a temporary
 // error: the process or system has run out of descriptors (EMFILE, ENFILE), or the
 // client has disconnected (ECONNABORTED). The delays grow from 5 milliseconds to a
 // second; Close ends them. waits, if not nil, is called before each.
 //
 // net/http retries by itself. fasthttp's Serve returns, so that a client which opens
 // more connections than there are descriptors would end the service.
-func Patient(l net.Listener, waits func(err error, delay time.Duration)) net.Listener {
+func RetryAccept(l net.Listener, waits func(err error, delay time.Duration)) net.Listener {
 	return &patient{Listener: l, waits: waits, closed: make(chan struct{})}
 }
 

@@ -46,7 +46,7 @@ func TestPatientRetries(t *testing.T) {
 	l := listen(t)
 	var waits []time.Duration
 	fails := []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.EMFILE}
-	p := drive.Patient(&poor{Listener: l, fails: fails}, func(err error, delay time.Duration) {
+	p := drive.RetryAccept(&poor{Listener: l, fails: fails}, func(err error, delay time.Duration) {
 		if !errors.Is(err, fails[len(waits)]) {
 			t.Errorf("wait %d is told of %v, want %v", len(waits), err, fails[len(waits)])
 		}
@@ -70,7 +70,7 @@ func TestPatientRetries(t *testing.T) {
 
 // TestPatientEnds: a permanent error is returned, and Close ends a delay.
 func TestPatientEnds(t *testing.T) {
-	broken := drive.Patient(&poor{Listener: listen(t), fails: []error{syscall.EINVAL}}, nil)
+	broken := drive.RetryAccept(&poor{Listener: listen(t), fails: []error{syscall.EINVAL}}, nil)
 	if _, err := broken.Accept(); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("EINVAL: %v", err)
 	}
@@ -79,7 +79,7 @@ func TestPatientEnds(t *testing.T) {
 	for range 1000 {
 		l.fails = append(l.fails, syscall.EMFILE)
 	}
-	p := drive.Patient(l, nil)
+	p := drive.RetryAccept(l, nil)
 	done := make(chan error)
 	go func() {
 		_, err := p.Accept()

@@ -47,11 +47,11 @@ func (p *Pool[C]) hold(c C, k Key, last SpaceKey) *Held[C] {
 
 // A connection is used for its key only, and by one exchange at a time.
 func TestPoolGivesNoOtherKey(t *testing.T) {
-	home := keysOf(t, Way{Scheme: "http", Authority: "host.example", Identity: "alice"})
+	home := keysOf(t, Destination{Scheme: "http", Authority: "host.example", Identity: "alice"})
 	var p Pool[*fake]
 	h := p.hold(new(fake), home.Connection, SpaceKey{})
 	h.Keep(0)
-	for _, w := range []Way{
+	for _, w := range []Destination{
 		{Scheme: "http", Authority: "host.example"},
 		{Scheme: "http", Authority: "host.example", Identity: "bob"},
 		{Scheme: "http", Authority: "host.example:81", Identity: "alice"},
@@ -78,7 +78,7 @@ func TestPoolGivesNoOtherKey(t *testing.T) {
 
 // The newest connection is preferred, but one that served the origin before any other.
 func TestPoolOrder(t *testing.T) {
-	here, there := keysOf(t, Way{Scheme: "http", Authority: "here"}), keysOf(t, Way{Scheme: "http", Authority: "there"})
+	here, there := keysOf(t, Destination{Scheme: "http", Authority: "here"}), keysOf(t, Destination{Scheme: "http", Authority: "there"})
 	var p Pool[*fake]
 	var all []*Held[*fake]
 	for _, last := range []SpaceKey{here.Origin, there.Origin, here.Origin, there.Origin} {
@@ -96,7 +96,7 @@ func TestPoolOrder(t *testing.T) {
 // If there are more connections than allowed, the one that has been idle longest is
 // closed. Connections that are closed, retired or too old are not kept.
 func TestPoolBounds(t *testing.T) {
-	k, other := keysOf(t, Way{Scheme: "http", Authority: "a"}).Connection, keysOf(t, Way{Scheme: "http", Authority: "b"}).Connection
+	k, other := keysOf(t, Destination{Scheme: "http", Authority: "a"}).Connection, keysOf(t, Destination{Scheme: "http", Authority: "b"}).Connection
 	p := Pool[*fake]{MaxIdle: 3, MaxPerKey: 2}
 	var all []*Held[*fake]
 	for _, k := range []Key{k, k, k, other, other} {
@@ -139,7 +139,7 @@ func TestPoolBounds(t *testing.T) {
 // A multiplexed connection serves all requests of its key for which it has streams, and
 // stays open while a request is running.
 func TestPoolShares(t *testing.T) {
-	k := keysOf(t, Way{Scheme: "https", Authority: "a"}).Connection
+	k := keysOf(t, Destination{Scheme: "https", Authority: "a"}).Connection
 	var p Pool[*fake]
 	h := p.hold(&fake{streams: &fakeStreams{most: 2}}, k, SpaceKey{})
 	p.share(h)

@@ -10,9 +10,9 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Door makes the state that a server keeps for each connection. The zero Door makes
+// Server makes the state that a server keeps for each connection. The zero Door makes
 // states that refuse every request.
-type Door struct {
+type Server struct {
 	fresh machine.Server
 	lone  machine.Server // for requests without a connection; zero if no scheme is possible there
 	// Names are the names of the schemes.
@@ -23,25 +23,25 @@ type Door struct {
 	observer        Observer
 }
 
-// NewDoor returns a Door. The error is a gss.Misuse and describes what is wrong with
+// NewServer returns a Door. The error is a gss.Misuse and describes what is wrong with
 // the schemes.
-func NewDoor(c machine.ServerConfig, o Observer) (Door, error) {
-	d := Door{observer: o, NeedsConnection: NeedsConnection(c.Schemes)}
+func NewServer(c machine.ServerConfig, o Observer) (Server, error) {
+	d := Server{observer: o, NeedsConnection: NeedsConnection(c.Schemes)}
 	var err error
 	if d.fresh, err = machine.NewServer(c); err != nil {
-		return Door{}, err
+		return Server{}, err
 	}
 	per := c
 	per.Schemes = nil
 	for _, s := range c.Schemes {
 		d.Names = append(d.Names, s.Traits().Name)
-		if s.Traits().Bound != scheme.Connection {
+		if s.Traits().Affinity != scheme.PerConnection {
 			per.Schemes = append(per.Schemes, s)
 		}
 	}
 	if len(per.Schemes) > 0 {
 		if d.lone, err = machine.NewServer(per); err != nil {
-			return Door{}, err
+			return Server{}, err
 		}
 	}
 	return d, nil
@@ -52,11 +52,11 @@ func NeedsConnection(schemes []scheme.Server) bool {
 	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && s.Traits().NeedsConnection() })
 }
 
-// Guest is the state of one connection, or of one request on a multiplexed connection.
-type Guest struct {
+// ServerConn is the state of one connection, or of one request on a multiplexed connection.
+type ServerConn struct {
 	runner Runner[machine.Server]
 	fresh  machine.Server // in its initial state
-	turn   Turn
+	turn   Mutex
 	// Channel records which certificate the connection showed, see [BindTLS]. It may be
 	// nil.
 	Channel *Channel
@@ -66,48 +66,48 @@ type Guest struct {
 
 // Connection returns the state of a connection that carries one request after the
 // other.
-func (d *Door) Connection() *Guest { return d.guest(d.fresh, false) }
+func (d *Server) Connection() *ServerConn { return d.guest(d.fresh, false) }
 
 // Stream returns the state of one request on a connection that carries many at once.
 // Schemes that need a connection of their own are offered there, for clients that then
 // retry over HTTP/1.1.
-func (d *Door) Stream() *Guest { return d.guest(d.fresh, true) } // HTA-4
+func (d *Server) Stream() *ServerConn { return d.guest(d.fresh, true) } // HTA-4
 
-// Lone returns the state of one request on an unknown connection, or from clients that
+// Detached returns the state of one request on an unknown connection, or from clients that
 // cannot retry on another one. Schemes that need a connection are not offered.
-func (d *Door) Lone() *Guest { return d.guest(d.lone, true) }
+func (d *Server) Detached() *ServerConn { return d.guest(d.lone, true) }
 
-func (d *Door) guest(fresh machine.Server, alone bool) *Guest {
-	return &Guest{runner: Runner[machine.Server]{fresh, NextID(), d.observer}, fresh: fresh, turn: NewTurn(), Alone: alone}
+func (d *Server) guest(fresh machine.Server, alone bool) *ServerConn {
+	return &ServerConn{runner: Runner[machine.Server]{fresh, NextID(), d.observer}, fresh: fresh, turn: NewMutex(), Alone: alone}
 }
 
 // Binding returns the channel binding of the connection, see [Channel.Binding].
-func (g *Guest) Binding(state *tls.ConnectionState, served Certificates) gss.Binding {
+func (g *ServerConn) Binding(state *tls.ConnectionState, served Certificates) gss.Binding {
 	return g.Channel.Binding(state, served)
 }
 
-// Enter waits until no other request uses the connection. It reports false if the
+// Lock waits until no other request uses the connection. It reports false if the
 // context ended first.
-func (g *Guest) Enter(ctx context.Context) bool { return g.turn.Take(ctx) }
+func (g *ServerConn) Lock(ctx context.Context) bool { return g.turn.Lock(ctx) }
 
-// Leave ends a request. If it ended abnormally (ended is false), the machine's state is
+// Unlock ends a request. If it ended abnormally (ended is false), the machine's state is
 // unknown, and the connection's state is reset.
-func (g *Guest) Leave(ended bool) {
+func (g *ServerConn) Unlock(ended bool) {
 	if !ended {
 		g.Reset()
 	}
-	g.turn.Give()
+	g.turn.Unlock()
 }
 
 // Reset discards the authentication state of the connection.
-func (g *Guest) Reset() { g.runner.Machine = g.fresh }
+func (g *ServerConn) Reset() { g.runner.Machine = g.fresh }
 
 // Closed tells the machine that the connection has closed, or passed to another owner.
-func (g *Guest) Closed() { g.runner.Step(machine.Closed{}) }
+func (g *ServerConn) Closed() { g.runner.Step(machine.Closed{}) }
 
 // Run passes an event to the machine, answers its questions and returns the resulting
 // action.
-func (g *Guest) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Action, error) {
+func (g *ServerConn) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Action, error) {
 	acts, err := g.runner.Run(e, answer)
 	return acts.At(0), err
 }

@@ -12,11 +12,11 @@ import (
 // Facts about a peer are used for that peer, route and identity only.
 func TestSpacesAreApart(t *testing.T) {
 	var s Spaces
-	home := keysOf(t, Way{Scheme: "https", Authority: "host.example", Identity: "alice"}).Origin
+	home := keysOf(t, Destination{Scheme: "https", Authority: "host.example", Identity: "alice"}).Origin
 	offer := header.ParamChallenge(scheme.Digest, `realm="r", nonce="n"`)
 	s.Learn(home, machine.Facts{At: 1, Scheme: scheme.Digest, Memory: scheme.Memory{Offer: offer, Count: 1}})
 	s.LearnHTTP11(home)
-	for _, w := range []Way{
+	for _, w := range []Destination{
 		{Scheme: "https", Authority: "host.example", Identity: "alice", Proxy: parse(t, "http://proxy.example:3128")},
 		{Scheme: "http", Authority: "host.example:443", Identity: "alice"},
 		{Scheme: "https", Authority: "www.host.example", Identity: "alice"},

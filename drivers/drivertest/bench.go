@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -92,8 +92,8 @@ func credentials(b *testing.B, d Driver, p pair) []string {
 
 func benchKit(d Driver) *kit {
 	again := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
-		if _, ok := q.(gss.NeedFirstSeen); ok {
-			return gss.FirstSeen{First: true}
+		if _, ok := q.(gss.NeedReplayCheck); ok {
+			return gss.ReplayVerdict{First: true}
 		}
 		return gss.Declined{}
 	})
@@ -183,6 +183,6 @@ func kerberosPair() pair {
 		name:   "Kerberos",
 		client: scheme.NegotiateClient(over(kerberos.Config{Realm: "A.TEST"})),
 		server: scheme.NegotiateServer(over(kerberos.Config{Keys: realm.Keytab(service + "@A.TEST")})),
-		source: answer.Chain(login, kdc.InProcess(realm), &kdc.Tickets{}),
+		source: answer.Chain(login, krb5.InProcess(realm), &krb5.Tickets{}),
 	}
 }

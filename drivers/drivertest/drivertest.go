@@ -56,9 +56,9 @@ type Driver struct {
 	// Server serves until stop is called. stop returns when no goroutine of the server
 	// is left.
 	Server func(ServerSetup) (stop func(), err error)
-	// Deaf says that Server's library does not report that a client has disconnected
+	// NoDisconnectNotice says that Server's library does not report that a client has disconnected
 	// during its request, so that the contexts of questions are not canceled then.
-	Deaf bool
+	NoDisconnectNotice bool
 	// Binds says that Server serves https if ServerSetup.TLS is set, and compares
 	// channel bindings with the certificate that a connection showed, or with all those
 	// of ServerSetup.TLS.
@@ -127,7 +127,7 @@ type check struct {
 func overHTTP1(d Driver) bool  { return d.HTTP3 == nil }
 func overHTTP2(d Driver) bool  { return d.HTTP2 }
 func overHTTP3(d Driver) bool  { return d.HTTP3 != nil }
-func hearing(d Driver) bool    { return !d.Deaf }
+func hearing(d Driver) bool    { return !d.NoDisconnectNotice }
 func binding(d Driver) bool    { return d.Binds }
 func ownTargets(d Driver) bool { return d.HTTP3 == nil && !d.Absolute }
 func limiting(d Driver) bool   { return d.HTTP3 == nil && !d.Unlimited }
@@ -210,7 +210,7 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	defer cancel(nil)
 	watch := time.AfterFunc(patience, func() { cancel(fmt.Errorf("no request or dial completed for %v", patience)) })
 	defer watch.Stop()
-	k := &kit{d: d, ctx: ctx, goesOn: func() { watch.Reset(patience) }, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16})}
+	k := &kit{d: d, ctx: ctx, goesOn: func() { watch.Reset(patience) }, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.ReplayCache{Max: 1 << 16})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -52,7 +52,7 @@ func serverWith(wrap func(ServerSetup, http.Handler) http.Handler, connContext f
 
 // serverOf is [serverWith] with a bound on header bytes, 0 for net/http's own.
 func serverOf(wrap func(ServerSetup, http.Handler) http.Handler, connContext func(*nethttp.Authenticator) func(context.Context, net.Conn) context.Context, header int) func(ServerSetup) (func(), error) {
-	return serverAs(wrap, connContext, header, func(list []tls.Certificate) drive.Certificates { return drive.Served(list...) })
+	return serverAs(wrap, connContext, header, func(list []tls.Certificate) drive.Certificates { return drive.CertificatesOf(list...) })
 }
 
 // serverBy is a correct server except for the certificates that it compares with.
@@ -500,7 +500,7 @@ var saboteurs = []struct {
 		})
 		return serverWith(nil, nil)(s)
 	}}},
-	{"server_binding", "looks at one certificate", false, Driver{Binds: true, Server: serverBy(func(list []tls.Certificate) drive.Certificates { return drive.Served(list[0]) })}},
+	{"server_binding", "looks at one certificate", false, Driver{Binds: true, Server: serverBy(func(list []tls.Certificate) drive.Certificates { return drive.CertificatesOf(list[0]) })}},
 	{"server_binding", "does not know its certificates", false, Driver{Binds: true, Server: serverBy(func([]tls.Certificate) drive.Certificates { return drive.Certificates{} })}},
 	{"server_soak", "has one state for all connections", false, Driver{Server: serverWith(nil, oneForAll)}},
 	{"server_soak", "keeps its connections", false, Driver{Server: func(s ServerSetup) (func(), error) {
@@ -653,7 +653,7 @@ func TestChecksOfHalves(t *testing.T) {
 		{"a client of HTTP/2", Driver{Client: soundClient, HTTP2: true}, []string{"client_leaves_http3"}, []string{"client_leaves_http2"}},
 		{"a server", Driver{Server: server}, []string{"client_completes", "server_binding"}, []string{"server_completes", "server_legs_stay", "server_context"}},
 		{"a server that binds", Driver{Server: server, Binds: true}, nil, []string{"server_binding"}},
-		{"a deaf server", Driver{Server: server, Deaf: true}, []string{"server_context"}, []string{"server_completes"}},
+		{"a deaf server", Driver{Server: server, NoDisconnectNotice: true}, []string{"server_context"}, []string{"server_completes"}},
 		{"a server of HTTP/3", Driver{Server: server, HTTP3: none{}}, []string{"server_legs_stay", "client_leaves_http3"}, []string{"server_completes"}},
 	} {
 		has := func(name string) bool {

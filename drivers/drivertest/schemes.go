@@ -31,7 +31,7 @@ func mechanism(name, as string, t gsstoy.Toy) pair {
 	if as == scheme.NTLM {
 		t.OID = gss.NTLM
 	}
-	return pair{name, scheme.FromMechanism(traits, t), scheme.ForMechanism(traits, t), t.Bound, nil}
+	return pair{name, scheme.MechanismClient(traits, t), scheme.MechanismServer(traits, t), t.Bound, nil}
 }
 
 func twoLegs() pair {

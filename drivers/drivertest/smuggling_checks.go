@@ -15,7 +15,7 @@ func (k *kit) serverReadings() {
 	rightly, bound := "Basic "+base64Of("bob:"+people["bob"]), threeLegs()
 	var seen smuggle.Sightings
 	s := k.serve(func(s *ServerSetup) { s.Handler = seen.Handle }, basic(), bound)
-	setting := smuggle.Setting{Basic: rightly, Deaf: k.d.Deaf}
+	setting := smuggle.Setting{Basic: rightly, Deaf: k.d.NoDisconnectNotice}
 	if k.d.Absolute {
 		setting.Authority = strings.TrimPrefix(s.url, "http://")
 	}

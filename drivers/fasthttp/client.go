@@ -39,9 +39,6 @@ const (
 	maxInformational = 8
 )
 
-// Error describes why an exchange ended without a usable response.
-type Error = drive.Error
-
 // ClientConfig configures a [Transport].
 type ClientConfig struct {
 	_ struct{}
@@ -145,7 +142,7 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 	if on != nil {
 		on.Conn.rest()
 	}
-	failed, refused := errors.AsType[*Error](err)
+	failed, refused := errors.AsType[*drive.Error](err)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = fast.ErrTimeout
@@ -192,7 +189,7 @@ func (x *exchange) exchange(ctx context.Context) (machine.Deliver, *drive.Held[*
 		return machine.Deliver{}, nil, err
 	}
 	u := x.req.URI()
-	way := drive.Way{Owner: ownerOf(x.hc), Scheme: "http", Authority: string(u.Host()), Identity: x.identity, Own: [2]bool{gss.Origin: x.own}}
+	way := drive.Destination{Owner: ownerOf(x.hc), Scheme: "http", Authority: string(u.Host()), Identity: x.identity, Own: [2]bool{gss.Origin: x.own}}
 	if x.hc.IsTLS {
 		way.Scheme = "https"
 	}

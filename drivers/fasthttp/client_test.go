@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/digest"
@@ -51,7 +53,7 @@ type site struct {
 func newSite(t testing.TB, secure bool, schemes ...scheme.Server) *site {
 	t.Helper()
 	cert, _ := certificate()
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: schemes}, Source: users, Certificate: nethttp.Served(cert)})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: schemes}, Source: users, Certificate: nethttp.CertificatesOf(cert)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +161,7 @@ func TestTransportBodies(t *testing.T) {
 			req.SetBodyStream(strings.NewReader(strings.Repeat("x", size)), c.length)
 			_, err := tr.Do(t.Context(), hostOf(s.URL), &req, &resp)
 			if c.fails {
-				if e, ok := errors.AsType[*fasthttp.Error](err); !ok {
+				if e, ok := errors.AsType[*drive.Error](err); !ok {
 					t.Errorf("error %v, status %d, %q; want that the body cannot be sent", err, resp.StatusCode(), resp.Body())
 				} else if e.Fault.Code == gss.Refused {
 					t.Errorf("error %v", err)

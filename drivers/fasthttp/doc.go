@@ -6,7 +6,7 @@
 //	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: schemes, Source: users})
 //	server := &fast.Server{Handler: auth.Wrap(app), ReadBufferSize: 64 << 10}
 //	auth.Install(server)
-//	err = server.Serve(drive.Patient(listener, nil))
+//	err = server.Serve(drive.RetryAccept(listener, nil))
 //
 // A client:
 //
@@ -16,7 +16,7 @@
 // By default fasthttp has no time limits. Before it calls a handler it reads bodies of
 // up to 4 MB and forms of any size, and it sends 100 (Continue) to every client that
 // waits for it. When the process has no descriptor left, Serve returns. Install and
-// drive.Patient correct this. ReadBufferSize bounds the header, and its default of 4
+// drive.RetryAccept correct this. ReadBufferSize bounds the header, and its default of 4
 // KiB is too small for Kerberos.
 //
 // With StreamRequestBody the handler reads bodies as they arrive, and fasthttp does not

@@ -49,7 +49,7 @@ var servers sync.Map
 //     Install does not change.
 //
 // fasthttp's Serve returns when the process has no descriptor left for a connection. To
-// continue in that case, serve a drive.Patient listener.
+// continue in that case, serve a drive.RetryAccept listener.
 func (a *Authenticator) Install(s *fast.Server) {
 	if a == nil || a.conf == nil { // refuses every request
 		return
@@ -65,7 +65,7 @@ func (a *Authenticator) Install(s *fast.Server) {
 		}
 		switch state {
 		case fast.StateNew:
-			a.guests.Store(c, &guest{Guest: a.door.Connection(), bounds: b})
+			a.guests.Store(c, &guest{ServerConn: a.door.Connection(), bounds: b})
 		case fast.StateActive, fast.StateIdle:
 			if v, ok := a.guests.Load(c); ok {
 				v.(*guest).between(c)
@@ -284,7 +284,7 @@ func framed(h *fast.RequestHeader) (f framing) {
 // visit reserves the connection for a request, and lets the machine judge it. It
 // returns nil if the connection is not available.
 func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
-	if !g.Enter(context.Background()) { // fasthttp runs one request of a connection at a time
+	if !g.Lock(context.Background()) { // fasthttp runs one request of a connection at a time
 		return nil
 	}
 	v := &visit{a: a, g: g, ctx: ctx}

@@ -22,7 +22,7 @@ import (
 
 // kitDriver returns this package as a driver for the kit.
 func kitDriver() drivertest.Driver {
-	return drivertest.Driver{Client: kitClient, Server: kitServer, Deaf: true, Binds: true, Thorough: long.Form()}
+	return drivertest.Driver{Client: kitClient, Server: kitServer, NoDisconnectNotice: true, Binds: true, Thorough: long.Form()}
 }
 
 func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
@@ -165,7 +165,7 @@ func TestKit(t *testing.T) {
 
 func TestKitStreaming(t *testing.T) {
 	warm(t)
-	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: streaming, Deaf: true} })
+	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: streaming, NoDisconnectNotice: true} })
 }
 
 // BenchmarkServer measures P14.

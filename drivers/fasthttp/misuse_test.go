@@ -32,5 +32,5 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		"AnyScheme": "both work", "Log": "nil is none", "Observer": "nil is none",
 	})
 	misusetest.Check(t, "machine", "ServerConfig.Schemes", server(ServerConfig{}))
-	misusetest.Check(t, "drive", "certificate", server(ServerConfig{Auth: auth, Certificate: drive.Served()}))
+	misusetest.Check(t, "drive", "certificate", server(ServerConfig{Auth: auth, Certificate: drive.CertificatesOf()}))
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-var users = answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder", "bob": "builder"}), &answer.Memory{Max: 1000})
+var users = answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder", "bob": "builder"}), &answer.ReplayCache{Max: 1000})
 
 // alice answers with the same login for every server.
 var alice = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {

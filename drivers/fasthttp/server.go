@@ -38,7 +38,7 @@ type ServerConfig struct {
 	Auth machine.ServerConfig
 	// Source answers the schemes' questions. A nil Source declines every question.
 	Source answer.Source
-	// Certificate lists the certificates that this server may show, see drive.Served.
+	// Certificate lists the certificates that this server may show, see drive.CertificatesOf.
 	// With a TLS configuration made by drive.BindTLS (which needs drive.NoteListener
 	// here) a login is compared with the certificate that the connection showed,
 	// otherwise with each of the list. Without either, bindings are unavailable, and
@@ -85,7 +85,7 @@ type Authenticator struct {
 	hidden.In[Authenticator] // no output shows what is in it
 
 	conf   *ServerConfig
-	door   drive.Door
+	door   drive.Server
 	guests sync.Map // by net.Conn
 }
 
@@ -101,7 +101,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	); err != nil {
 		return nil, err
 	}
-	door, err := drive.NewDoor(c.Auth, c.Observer)
+	door, err := drive.NewServer(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 // guest is the state of a connection with one connection number. An entry for the same
 // net.Conn with another number belongs to another connection.
 type guest struct {
-	*drive.Guest
+	*drive.ServerConn
 	bounds  *bounds
 	limited atomic.Bool // Authenticator set a write deadline on the connection
 
@@ -131,7 +131,7 @@ type guest struct {
 
 // guestOf returns the state that a request belongs to.
 func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *guest {
-	lone := func() *guest { return &guest{Guest: a.door.Lone(), bounds: new(bounds)} }
+	lone := func() *guest { return &guest{ServerConn: a.door.Detached(), bounds: new(bounds)} }
 	c := ctx.Conn()
 	if c == nil || !reflect.ValueOf(c).Comparable() {
 		return lone()
@@ -361,7 +361,7 @@ func (v *visit) close() {
 
 // release releases the connection for the next request.
 func (v *visit) release() {
-	v.g.Leave(v.ended)
+	v.g.Unlock(v.ended)
 	if v.cancel != nil {
 		v.cancel()
 	}

@@ -270,7 +270,7 @@ func TestAuthenticatorBinding(t *testing.T) {
 		h := newHost(t, func(c *fasthttp.ServerConfig, _ *fast.Server) {
 			c.Source = hashes
 			if known {
-				c.Certificate = drive.Served(cert)
+				c.Certificate = drive.CertificatesOf(cert)
 			}
 		}, true, server)
 		res, err := newClient(t, client).Get(h.url)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
@@ -124,7 +126,7 @@ func newEarlySite(t *testing.T) *earlySite {
 	s := &earlySite{told: make(chan string, 100)}
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerdict)}, Optional: true}, Source: answer.NewUsers(map[string]string{"alice": "wonder"}),
-		Log: func(r *http.Request, res nethttp.Result) {
+		Log: func(r *http.Request, res drive.Result) {
 			s.told <- fmt.Sprintf("%s %s: %d %s", r.Method, r.URL.Path, res.Status, res.Identity.Info.Peer)
 		},
 	})

@@ -20,12 +20,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/http3"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
@@ -66,7 +68,7 @@ type site struct {
 	seen []string // protocol, status, and user or fault
 }
 
-func (s *site) log(r *http.Request, res nethttp.Result) {
+func (s *site) log(r *http.Request, res drive.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := fmt.Sprint(r.Proto, " ", res.Status)
@@ -90,7 +92,7 @@ func newSite(t *testing.T, source answer.Source, schemes ...scheme.Server) *site
 	cert, _ := pki()
 	s := &site{}
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Certificate: nethttp.Served(cert), Log: s.log,
+		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Certificate: nethttp.CertificatesOf(cert), Log: s.log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +177,7 @@ func must[T any](v T, err error) T {
 func TestDigest(t *testing.T) {
 	server := must(digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}}))
 	client := must(digest.NewClient(digest.ClientConfig{}))
-	s := newSite(t, answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.Memory{Max: 100}), server)
+	s := newSite(t, answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.ReplayCache{Max: 100}), server)
 	c := newClient(t, must(answer.For(s.url, "alice", "wonder")), false, client)
 	for range 2 {
 		if got, err := do(t, c, "POST", s.url, strings.NewReader("12345")); err != nil || got != "alice HTTP/3.0 5" {
@@ -185,7 +187,7 @@ func TestDigest(t *testing.T) {
 	s.want(t, "HTTP/3.0 401", "HTTP/3.0 200 alice by Digest", "HTTP/3.0 200 alice by Digest")
 	wrong := newClient(t, must(answer.For(s.url, "alice", "wrong")), false, client)
 	_, err := do(t, wrong, "GET", s.url, nil)
-	if e, ok := errors.AsType[*nethttp.Error](err); !ok || e.Fault.Code != gss.Refused {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || e.Fault.Code != gss.Refused {
 		t.Errorf("%v, want a refusal", err)
 	}
 }
@@ -200,9 +202,9 @@ func TestKerberos(t *testing.T) {
 	}
 	server := over(kerberos.Config{Keys: realm.Keytab("HTTP/localhost@A.TEST"), ChannelBinding: gss.Require})
 	client := over(kerberos.Config{Realm: "A.TEST", ChannelBinding: gss.Require})
-	s := newSite(t, kdc.NewReplays(1000, 0), scheme.NegotiateServer(server))
+	s := newSite(t, krb5.NewReplayCache(1000, 0), scheme.NegotiateServer(server))
 	login := must(answer.For(s.url, "alice@A.TEST", "wonder"))
-	c := newClient(t, answer.Chain(login, kdc.InProcess(realm), &kdc.Tickets{}), false, scheme.NegotiateClient(client))
+	c := newClient(t, answer.Chain(login, krb5.InProcess(realm), &krb5.Tickets{}), false, scheme.NegotiateClient(client))
 	body := bytes.Repeat([]byte("x"), 100_000)
 	if got, err := do(t, c, "PUT", s.url, bytes.NewReader(body)); err != nil || got != "alice HTTP/3.0 100000" {
 		t.Fatalf("%q, %v", got, err)
@@ -238,7 +240,7 @@ func TestNTLM(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	_, err := do(t, newClient(t, must(answer.For(offering, "alice", "wonder")), true, client), "GET", offering, nil)
-	if e, ok := errors.AsType[*nethttp.Error](err); !ok || e.Fault.Code != gss.Unsupported {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || e.Fault.Code != gss.Unsupported {
 		t.Errorf("%v, want an exchange that cannot go on", err)
 	}
 }

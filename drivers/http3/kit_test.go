@@ -64,7 +64,7 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 }
 
 func kitServer(s drivertest.ServerSetup) (func(), error) {
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.Served(s.TLS.Certificates...)})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.CertificatesOf(s.TLS.Certificates...)})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func TestKit(t *testing.T) {
 // kitReverse is kitServer with a reverse proxy between the Authenticator and the
 // handler.
 func kitReverse(s drivertest.ServerSetup) (func(), error) {
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.Served(s.TLS.Certificates...)})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.CertificatesOf(s.TLS.Certificates...)})
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ type leg struct {
 	conn, version string // the connection, and the version of HTTP
 	method        string
 	credentials   string
-	result        nethttp.Result
+	result        drive.Result
 }
 
 type legKey struct{}
@@ -67,7 +67,7 @@ func (s *session) note(h http.Handler, inner bool) http.Handler {
 }
 
 // log is the Log of a handler that is behind note.
-func (s *session) log(r *http.Request, res nethttp.Result) {
+func (s *session) log(r *http.Request, res drive.Result) {
 	if l, ok := r.Context().Value(legKey{}).(*leg); ok {
 		l.result = res
 		s.pending.Done()
@@ -199,13 +199,13 @@ var document = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 })
 
 // asking is the document where credentials are asked for, bound to the TLS channel or not.
-func (s *session) asking(binding gss.Demand) (http.Handler, func(*http.Server)) {
+func (s *session) asking(binding gss.Requirement) (http.Handler, func(*http.Server)) {
 	return s.askingWith(machine.ServerConfig{Schemes: asked(s, s.by, binding)})
 }
 
 func (s *session) askingWith(c machine.ServerConfig) (http.Handler, func(*http.Server)) {
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: c, Source: askedSource(s), Certificate: nethttp.Served(pki.cert), Log: s.log,
+		Auth: c, Source: askedSource(s), Certificate: nethttp.CertificatesOf(pki.cert), Log: s.log,
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -213,7 +213,7 @@ func (s *session) askingWith(c machine.ServerConfig) (http.Handler, func(*http.S
 	return s.note(a.Wrap(document), false), a.Install
 }
 
-func (s *session) origin(secure bool, binding gss.Demand) string {
+func (s *session) origin(secure bool, binding gss.Requirement) string {
 	h, install := s.asking(binding)
 	return s.serve(h, secure, install)
 }
@@ -293,7 +293,7 @@ func (s *session) proxied(secure bool) string {
 	if secure {
 		h = s.note(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			document(w, r)
-			s.log(r, nethttp.Result{Status: http.StatusOK})
+			s.log(r, drive.Result{Status: http.StatusOK})
 		}), true)
 	}
 	return s.via(proxy, s.serve(h, secure, uninstalled))

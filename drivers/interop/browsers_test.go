@@ -11,7 +11,7 @@ import (
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
@@ -66,7 +66,7 @@ var routes = map[string]func(*session) string{
 }
 
 // asked are the schemes of a server or a proxy, in its order.
-func asked(t testing.TB, by string, binding gss.Demand) []scheme.Server {
+func asked(t testing.TB, by string, binding gss.Requirement) []scheme.Server {
 	t.Helper()
 	negotiate := func(m ...gss.Mechanism) scheme.Server {
 		return serverOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, m...))
@@ -95,7 +95,7 @@ func asked(t testing.TB, by string, binding gss.Demand) []scheme.Server {
 // askedSource knows alice by each of them.
 func askedSource(t testing.TB) answer.Source {
 	t.Helper()
-	return answer.Chain(accountSource(), ntlmSource(t), kdc.NewReplays(1000, 0))
+	return answer.Chain(accountSource(), ntlmSource(t), krb5.NewReplayCache(1000, 0))
 }
 
 // logins are what lets alice in by a scheme, and what does not: a wrong password, or no ticket.

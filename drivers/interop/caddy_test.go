@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/http3"
@@ -118,7 +120,7 @@ func TestClientHTTP3Caddy(t *testing.T) {
 		})
 	}
 	_, err := newHTTP3Client(t, loginFor(t, caddyURL(), alice, "wrong"), digests).Get(caddyURL() + "/digest/echo")
-	if e, ok := errors.AsType[*nethttp.Error](err); !ok || e.Fault.Code != gss.Refused || e.Status != 401 {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || e.Fault.Code != gss.Refused || e.Status != 401 {
 		t.Errorf("%v, want a refusal", err)
 	}
 }

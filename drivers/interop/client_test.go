@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -154,16 +156,16 @@ func (a answered) report(t testing.TB) report {
 }
 
 // fault sends a request that must end in an authentication failure, and gives it.
-func (c *client) fault(t testing.TB, url string) *nethttp.Error {
+func (c *client) fault(t testing.TB, url string) *drive.Error {
 	t.Helper()
 	res, err := c.http.Get(url)
 	if err == nil {
 		res.Body.Close()
 		t.Fatalf("status %d, want an authentication failure", res.StatusCode)
 	}
-	e, ok := errors.AsType[*nethttp.Error](err)
+	e, ok := errors.AsType[*drive.Error](err)
 	if !ok {
-		t.Fatalf("%v (%T), want a *nethttp.Error", err, err)
+		t.Fatalf("%v (%T), want a *drive.Error", err, err)
 	}
 	return e
 }

@@ -91,7 +91,7 @@ func wantCurl(t *testing.T, url string, args ...string) {
 // docRuns are the runs of documented code.
 var docRuns = map[string]docRun{
 	"errors.md: In a program": {
-		before: `var err error = &nethttp.Error{Fault: gss.Fault{Code: gss.NoCredentials, Detail: "no source has any"}}`,
+		before: `var err error = &drive.Error{Fault: gss.Fault{Code: gss.NoCredentials, Detail: "no source has any"}}`,
 		run: func(t *testing.T, program func(string) docProgram) {
 			wantSaid(t, "log in first: no source has any\n", program("errors.md: In a program"))
 		},
@@ -369,11 +369,11 @@ func made() (*nethttp.Authenticator, http.Handler) {
 		},
 	},
 	"package kerberos": {
-		before: `path, err := kdc.KeytabPath("")
+		before: `path, err := krb5.KeytabPath("")
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys, err := (&kdc.Keytab{Path: path}).Load()
+	keys, err := (&krb5.Keytab{Path: path}).Load()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/scheme"
@@ -71,8 +71,8 @@ func krbLogins(t testing.TB, url string) map[string]answer.Source {
 	return map[string]answer.Source{
 		"password": loginFor(t, url, alice+"@"+krbRealm, password),
 		"no realm": loginFor(t, url, alice, password),
-		"keytab":   &kdc.Keytab{Path: krbFile("alice.keytab"), Principal: krbPrincipal(t, alice)},
-		"ccache":   &kdc.Files{Path: krbFile("alice.ccache"), ReadOnly: true},
+		"keytab":   &krb5.Keytab{Path: krbFile("alice.keytab"), Principal: krbPrincipal(t, alice)},
+		"ccache":   &krb5.Files{Path: krbFile("alice.ccache"), ReadOnly: true},
 	}
 }
 
@@ -138,7 +138,7 @@ func TestClientKerberosApacheDelegates(t *testing.T) {
 			t.Errorf("%+v: %v", row, err)
 		}
 	}
-	c, err := kdc.ReadCache(file)
+	c, err := krb5.ReadCache(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestClientKerberosApacheOneWay(t *testing.T) {
 func TestClientKerberosApacheRefused(t *testing.T) {
 	t.Parallel()
 	upApacheKrb(t)
-	unreachable := answer.Chain(loginFor(t, apacheKrbURL(), alice, password), &kdc.Client{Config: krbConfig(t), Timeout: time.Nanosecond})
+	unreachable := answer.Chain(loginFor(t, apacheKrbURL(), alice, password), &krb5.Client{Config: krbConfig(t), Timeout: time.Nanosecond})
 	for _, row := range []struct {
 		name  string
 		login answer.Source
@@ -191,8 +191,8 @@ func TestClientKerberosApacheRefused(t *testing.T) {
 		{"wrong password", krbSource(t, loginFor(t, apacheKrbURL(), "carol", "wrong")), gss.BadCredentials},
 		{"no such user", krbSource(t, loginFor(t, apacheKrbURL(), "mallory", password)), gss.UnknownUser},
 		{"nothing", krbSource(t, nil), gss.NoCredentials},
-		{"an empty cache", krbSource(t, &kdc.Files{Path: os.DevNull}), gss.NoCredentials},
-		{"no KDC", unreachable, gss.Unanswered},
+		{"an empty cache", krbSource(t, &krb5.Files{Path: os.DevNull}), gss.NoCredentials},
+		{"no KDC", unreachable, gss.QuestionFailed},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -16,7 +16,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 )
@@ -155,7 +155,7 @@ const krbBinding = "tls-server-end-point:certificate"
 func TestKerberosToMIT(t *testing.T) {
 	t.Parallel()
 	mitKDC.up(t)
-	login := krbSource(t, &kdc.Files{Path: krbFile("alice.ccache"), ReadOnly: true})
+	login := krbSource(t, &krb5.Files{Path: krbFile("alice.ccache"), ReadOnly: true})
 	for _, e := range krbTypes {
 		for _, row := range []struct {
 			name       string
@@ -214,7 +214,7 @@ func TestKerberosFromMIT(t *testing.T) {
 		for _, row := range []struct {
 			name, theirs, flags string
 			ours                gss.Binding
-			demand              gss.Demand
+			demand              gss.Requirement
 			want                gss.Code
 		}{
 			{"mutual", "", "mutual", gss.Binding{}, gss.IfAvailable, 0},
@@ -229,7 +229,7 @@ func TestKerberosFromMIT(t *testing.T) {
 				t.Parallel()
 				peer := newGSSPeer(t, "initiate", "HTTP@"+e.host, hex.EncodeToString([]byte(row.theirs)), row.flags)
 				m := krbMechanism(t, kerberos.Config{ChannelBinding: row.demand})
-				c, out := advance(t, m.Accept(gss.Target{Binding: row.ours}), kdc.NewReplays(10, 0), gss.Input{Token: gss.TokenOf(decodeLine(t, peer.line(t)))})
+				c, out := advance(t, m.Accept(gss.Target{Binding: row.ours}), krb5.NewReplayCache(10, 0), gss.Input{Token: gss.TokenOf(decodeLine(t, peer.line(t)))})
 				if out.Fault.Code != row.want || (out.State == gss.Complete) != (row.want == 0) {
 					t.Fatalf("%v %v, want %v", out.State, out.Fault, row.want)
 				}

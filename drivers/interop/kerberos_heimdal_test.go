@@ -15,7 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
@@ -83,7 +83,7 @@ func heimdalReady([]string) error {
 
 func heimdalConfig(t testing.TB) *krb5conf.Config {
 	t.Helper()
-	c, err := kdc.ReadConfig(filepath.Join(heimdalDir, "heimdal.conf"))
+	c, err := krb5.ReadConfig(filepath.Join(heimdalDir, "heimdal.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +91,9 @@ func heimdalConfig(t testing.TB) *krb5conf.Config {
 }
 
 // heimdalMechanism is Kerberos in Heimdal's realm.
-func heimdalMechanism(t testing.TB, demand gss.Demand) kerberos.Mechanism {
+func heimdalMechanism(t testing.TB, demand gss.Requirement) kerberos.Mechanism {
 	t.Helper()
-	keys, err := (&kdc.Keytab{Path: filepath.Join(heimdalDir, "http.keytab")}).Load()
+	keys, err := (&krb5.Keytab{Path: filepath.Join(heimdalDir, "http.keytab")}).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func newHeimdalPeer(t testing.TB, args ...string) *gssPeer {
 func TestTicketHeimdal(t *testing.T) {
 	t.Parallel()
 	heimdalKDC.up(t)
-	client := &kdc.Client{Config: heimdalConfig(t)}
+	client := &krb5.Client{Config: heimdalConfig(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	who, _ := krb.ParsePrincipal(alice, heimdalRealm)
@@ -133,7 +133,7 @@ func TestTicketHeimdal(t *testing.T) {
 	if !errors.Is(err, gss.BadCredentials) {
 		t.Error(err)
 	}
-	c, err := kdc.ReadCache(filepath.Join(heimdalDir, "alice.ccache"))
+	c, err := krb5.ReadCache(filepath.Join(heimdalDir, "alice.ccache"))
 	if err != nil || !c.Principal().Equal(who) {
 		t.Errorf("%v %v", c, err)
 	}
@@ -144,12 +144,12 @@ func TestTicketHeimdal(t *testing.T) {
 func TestKerberosHeimdal(t *testing.T) {
 	t.Parallel()
 	heimdalKDC.up(t)
-	cache := &kdc.Files{Path: filepath.Join(heimdalDir, "alice.ccache"), ReadOnly: true}
-	login := answer.Chain(cache, &kdc.Tickets{}, &kdc.Client{Config: heimdalConfig(t)}, kdc.NewReplays(100, 0))
+	cache := &krb5.Files{Path: filepath.Join(heimdalDir, "alice.ccache"), ReadOnly: true}
+	login := answer.Chain(cache, &krb5.Tickets{}, &krb5.Client{Config: heimdalConfig(t)}, krb5.NewReplayCache(100, 0))
 	for _, row := range []struct {
 		name         string
 		ours, theirs string
-		demand       gss.Demand
+		demand       gss.Requirement
 		refused      bool
 	}{
 		{"plain", "", "", gss.IfAvailable, false},

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/connect"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
@@ -64,7 +65,7 @@ var mitKDC = &peer{
 // krbEnv returns the environment of all programs that use mitKDC.
 func krbEnv(dir string) []string {
 	return []string{
-		"KRB5_CONFIG=" + filepath.Join(dir, "krb5.conf"), "KRB5_KDC_PROFILE=" + filepath.Join(dir, "kdc.conf"),
+		"KRB5_CONFIG=" + filepath.Join(dir, "krb5.conf"), "KRB5_KDC_PROFILE=" + filepath.Join(dir, "krb5.conf"),
 		"KRB5_KTNAME=" + filepath.Join(dir, "http.keytab"), "KRB5CCNAME=FILE:" + filepath.Join(dir, "alice.ccache"),
 		"GSS_MECH_CONFIG=/dev/null", // nothing but Kerberos
 	}
@@ -77,7 +78,7 @@ func configureMIT(dir string, addrs []string) ([]string, error) {
 		return nil, err
 	}
 	data["Types"] = mitNames()
-	if _, err := render(dir, "kdc.conf", data); err != nil {
+	if _, err := render(dir, "krb5.conf", data); err != nil {
 		return nil, err
 	}
 	var script strings.Builder
@@ -134,7 +135,7 @@ func krbFile(name string) string { return filepath.Join(mitKDC.dir, name) }
 // krbConfig is its configuration.
 func krbConfig(t testing.TB) *krb5conf.Config {
 	t.Helper()
-	c, err := kdc.ReadConfig(krbFile("krb5.conf"))
+	c, err := krb5.ReadConfig(krbFile("krb5.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func krbConfig(t testing.TB) *krb5conf.Config {
 
 func krbKeys(t testing.TB) *keytab.Keytab {
 	t.Helper()
-	k, err := (&kdc.Keytab{Path: krbFile("http.keytab")}).Load()
+	k, err := (&krb5.Keytab{Path: krbFile("http.keytab")}).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +165,7 @@ func krbMechanism(t testing.TB, c kerberos.Config) kerberos.Mechanism {
 // krbSource answers what Kerberos asks, with a login: through mitKDC.
 func krbSource(t testing.TB, login answer.Source) answer.Source {
 	t.Helper()
-	return answer.Chain(login, kdc.NewReplays(1000, 0), &kdc.Tickets{}, &kdc.Client{Config: krbConfig(t)})
+	return answer.Chain(login, krb5.NewReplayCache(1000, 0), &krb5.Tickets{}, &krb5.Client{Config: krbConfig(t)})
 }
 
 // byKerberos is for clients that speak Kerberos within Negotiate, and want what is
@@ -192,13 +193,13 @@ func TestTicketMIT(t *testing.T) {
 	t.Parallel()
 	mitKDC.up(t)
 	all := krb.ETypesOf(enctype.Preferred[:]...)
-	client := &kdc.Client{Config: krbConfig(t)}
+	client := &krb5.Client{Config: krbConfig(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	request := func(user, password string, types krb.ETypes) ticket.Request {
 		return ticket.Request{Client: krbPrincipal(t, user), Password: gss.NewSecret(password), Types: types, Options: krb.Forwardable, RenewLifetime: 3600 * 24}
 	}
-	keys, err := (&kdc.Keytab{Path: krbFile("alice.keytab")}).Load()
+	keys, err := (&krb5.Keytab{Path: krbFile("alice.keytab")}).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +312,7 @@ func TestCachesMIT(t *testing.T) {
 
 // faultOf is the reason of a tunnel that did not come about, 0 for one that did.
 func faultOf(err error) gss.Code {
-	if e, ok := errors.AsType[*connect.Error](err); ok {
+	if e, ok := errors.AsType[*drive.Error](err); ok {
 		return e.Fault.Code
 	}
 	return 0

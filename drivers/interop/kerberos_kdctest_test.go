@@ -15,7 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/drivers/entropy"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
@@ -117,7 +117,7 @@ func TestKDCTestMIT(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := newOrigin(t, false, kdc.NewReplays(10, 0), serverOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, m)))
+			o := newOrigin(t, false, krb5.NewReplayCache(10, 0), serverOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, m)))
 			curlWith(t, env, "--negotiate", "--user", ":", strings.Replace(o.URL, "127.0.0.1", "localhost", 1)).want(t, 200)
 			o.wantOutcome(t, letInKerberos)
 		})

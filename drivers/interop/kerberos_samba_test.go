@@ -16,7 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
@@ -154,7 +154,7 @@ func directoryReady([]string) error {
 
 func directoryConfig(t testing.TB) *krb5conf.Config {
 	t.Helper()
-	c, err := kdc.ReadConfig(filepath.Join(directoryDir, "krb5.conf"))
+	c, err := krb5.ReadConfig(filepath.Join(directoryDir, "krb5.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func directoryConfig(t testing.TB) *krb5conf.Config {
 // directoryMechanism is Kerberos in its realm: services get tickets of rc4-hmac there by default.
 func directoryMechanism(t testing.TB) kerberos.Mechanism {
 	t.Helper()
-	keys, err := (&kdc.Keytab{Path: filepath.Join(directoryDir, "http.keytab")}).Load()
+	keys, err := (&krb5.Keytab{Path: filepath.Join(directoryDir, "http.keytab")}).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestKerberosDirectory(t *testing.T) {
 	upDirectory(t)
 	m := directoryMechanism(t)
 	types := krb.ETypesOf(enctype.Preferred[:]...)
-	client := &kdc.Client{Config: directoryConfig(t)}
+	client := &krb5.Client{Config: directoryConfig(t)}
 	for _, name := range []string{alice, "alice@" + adRealm, "alice@ad.test", "ALICE@ad.test"} {
 		login := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 			if need, ok := q.(gss.NeedCredential); ok && !need.Rejected {
@@ -212,7 +212,7 @@ func TestKerberosDirectory(t *testing.T) {
 			}
 			return gss.Declined{}
 		})
-		source := answer.Chain(login, &kdc.Tickets{}, client, kdc.NewReplays(100, 0))
+		source := answer.Chain(login, &krb5.Tickets{}, client, krb5.NewReplayCache(100, 0))
 		i, out := advance(t, m.Initiate(gss.Target{Service: "HTTP", Host: "web.ad.test", Want: gss.Mutual}), source, gss.Input{})
 		if !out.Token.Present() {
 			t.Errorf("%s: %v %v", name, out.State, out.Fault)
@@ -242,7 +242,7 @@ func TestKerberosDirectoryS4U(t *testing.T) {
 	upDirectory(t)
 	m := directoryMechanism(t)
 	types := krb.ETypesOf(enctype.Preferred[:]...)
-	client := &kdc.Client{Config: directoryConfig(t)}
+	client := &krb5.Client{Config: directoryConfig(t)}
 	name := func(text string) krb.Principal {
 		p, fault := krb.ParsePrincipal(text, adRealm)
 		if !fault.IsZero() {
@@ -275,7 +275,7 @@ func TestKerberosDirectoryS4U(t *testing.T) {
 		}
 		return gss.Declined{}
 	})
-	source := answer.Chain(cache, kdc.NewReplays(100, 0))
+	source := answer.Chain(cache, krb5.NewReplayCache(100, 0))
 	_, out := advance(t, m.Initiate(gss.Target{Service: "HTTP", Host: "back.ad.test", Want: gss.Mutual}), source, gss.Input{})
 	if !out.Token.Present() {
 		t.Fatalf("%v %v", out.State, out.Fault)
@@ -303,7 +303,7 @@ func TestNegotiateDirectory(t *testing.T) {
 		return gss.Password{User: alice, Domain: adDomain, Password: gss.NewSecret(password)}
 	}
 	for name, row := range map[string]struct {
-		mech gss.Mech
+		mech gss.OID
 		give func(gss.NeedCredential) gss.Answer
 	}{
 		"Kerberos": {gss.Kerberos, func(q gss.NeedCredential) gss.Answer {
@@ -321,7 +321,7 @@ func TestNegotiateDirectory(t *testing.T) {
 				return row.give(need)
 			}
 			return gss.Declined{}
-		}), &kdc.Tickets{}, &kdc.Client{Config: directoryConfig(t)})
+		}), &krb5.Tickets{}, &krb5.Client{Config: directoryConfig(t)})
 		h := directoryHelper(t)
 		c, out := advance(t, m.Initiate(gss.Target{Service: "HTTP", Host: "dc1.ad.test", Want: gss.Mutual}), source, gss.Input{})
 		verb, kind, user := "YR", "", ""

@@ -16,7 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -30,7 +30,7 @@ const letInKerberos = "200 alice by Negotiate"
 func newKerberosOrigin(t testing.TB, secure bool, c kerberos.Config) *origin {
 	t.Helper()
 	m := spnegoOver(t, spnego.Config{}, krbMechanism(t, c))
-	return newOrigin(t, secure, kdc.NewReplays(1000, 0), serverOf(scheme.Negotiate, m))
+	return newOrigin(t, secure, krb5.NewReplayCache(1000, 0), serverOf(scheme.Negotiate, m))
 }
 
 // krbCurl is curl with alice's tickets, which finds host on loopback.
@@ -122,7 +122,7 @@ func TestServerKerberosOrNTLM(t *testing.T) {
 	needCurl(t)
 	mitKDC.up(t)
 	m := spnegoOver(t, spnego.Config{}, krbMechanism(t, kerberos.Config{}), ntlmMechanism(t, ntlm.Config{}))
-	source := answer.Chain(kdc.NewReplays(1000, 0), ntlmSource(t))
+	source := answer.Chain(krb5.NewReplayCache(1000, 0), ntlmSource(t))
 	withTicket := newOrigin(t, false, source, serverOf(scheme.Negotiate, m))
 	krbCurl(t, "localhost", withTicket.URL).want(t, 200, 200)
 	withTicket.wantOutcome(t, letInKerberos+"; "+letInKerberos)
@@ -144,7 +144,7 @@ func TestServerKerberosPython(t *testing.T) {
 	wrong := right[:len(right)-2] + "00"
 	for _, row := range []struct {
 		name, mechanism, binding string
-		demand                   gss.Demand
+		demand                   gss.Requirement
 		secure                   bool
 		want                     string // the server says of the last leg
 	}{
@@ -162,7 +162,7 @@ func TestServerKerberosPython(t *testing.T) {
 			t.Parallel()
 			o := new(origin)
 			m := spnegoOver(t, spnego.Config{}, krbMechanism(t, kerberos.Config{ChannelBinding: row.demand}))
-			auth := newAuthenticator(t, &o.journal, kdc.NewReplays(1000, 0), serverOf(scheme.Negotiate, m))
+			auth := newAuthenticator(t, &o.journal, krb5.NewReplayCache(1000, 0), serverOf(scheme.Negotiate, m))
 			o.Server = newHTTP(t, row.secure, auth.Wrap(http.HandlerFunc(pong)), auth.ConnContext)
 			cmd := exec.Command(interpreter, filepath.Join("testdata", "negotiate_client.py"), strings.Replace(o.URL, "127.0.0.1", "localhost", 1), pki.file, row.mechanism, row.binding)
 			cmd.Env = append(krbEnv(krbDir), "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), "LC_ALL=C.UTF-8", "OPENSSL_CONF="+filepath.Join("testdata", "openssl.cnf"))

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/connect"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -101,7 +101,7 @@ func TestClientKerberosSquidBoth(t *testing.T) {
 		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
 			t.Parallel()
 			o := newKerberosOrigin(t, secure, kerberos.Config{})
-			c := newProxyClient(t, squidKrbURL(), byKerberos(t, kerberos.Config{}), krbSource(t, &kdc.Files{Path: krbFile("alice.ccache"), ReadOnly: true}))
+			c := newProxyClient(t, squidKrbURL(), byKerberos(t, kerberos.Config{}), krbSource(t, &krb5.Files{Path: krbFile("alice.ccache"), ReadOnly: true}))
 			if got := c.get(t, o.URL); got.user != alice {
 				t.Errorf("the origin got %+v", got)
 			}
@@ -146,7 +146,7 @@ func TestProxyKerberosCurl(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
 			t.Parallel()
-			f := newForwardFor(t, kdc.NewReplays(100, 0), serverOf(scheme.Negotiate, m))
+			f := newForwardFor(t, krb5.NewReplayCache(100, 0), serverOf(scheme.Negotiate, m))
 			c := curlWith(t, krbEnv(krbDir), "--proxy", f.URL, "--proxy-negotiate", "--proxy-user", ":", "--cacert", pki.file, page(t, secure).URL)
 			c.want(t, 200)
 			if got := c.reports(t); len(got) != 1 {

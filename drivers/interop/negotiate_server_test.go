@@ -185,7 +185,7 @@ func TestServerNegotiatePython(t *testing.T) {
 	for _, row := range []struct {
 		name, mechanism, binding string
 		conf                     spnego.Config
-		demand                   gss.Demand
+		demand                   gss.Requirement
 		secure                   bool
 		want                     string // the server says of the last leg
 	}{

@@ -51,12 +51,12 @@ func kerberosToy() gss.Mechanism {
 // serverOf and clientOf are a mechanism under the name of a scheme.
 func serverOf(name string, m gss.Mechanism) scheme.Server {
 	traits, _ := scheme.TraitsOf(name)
-	return scheme.ForMechanism(traits, m)
+	return scheme.MechanismServer(traits, m)
 }
 
 func clientOf(name string, m gss.Mechanism) scheme.Client {
 	traits, _ := scheme.TraitsOf(name)
-	return scheme.FromMechanism(traits, m)
+	return scheme.MechanismClient(traits, m)
 }
 
 // byNegotiate is for clients that speak Negotiate alone, over mechanisms.

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -44,17 +46,17 @@ func accountSource() answer.Source {
 	for _, a := range accounts {
 		passwords[a.name] = a.password
 	}
-	return answer.Chain(answer.NewUsers(passwords), &answer.Memory{Max: 1000})
+	return answer.Chain(answer.NewUsers(passwords), &answer.ReplayCache{Max: 1000})
 }
 
 // journal collects what an Authenticator or a Proxy says of each request.
 type journal struct {
 	mu      sync.Mutex
-	entries []nethttp.Result
+	entries []drive.Result
 	more    chan struct{} // closed with the next entry
 }
 
-func (j *journal) log(_ *http.Request, r nethttp.Result) {
+func (j *journal) log(_ *http.Request, r drive.Result) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.entries = append(j.entries, r)
@@ -65,7 +67,7 @@ func (j *journal) log(_ *http.Request, r nethttp.Result) {
 }
 
 // wait waits until there are n entries.
-func (j *journal) wait(t testing.TB, n int) []nethttp.Result {
+func (j *journal) wait(t testing.TB, n int) []drive.Result {
 	t.Helper()
 	end := time.After(patience)
 	for {
@@ -99,7 +101,7 @@ func newAuthenticator(t testing.TB, j *journal, source answer.Source, schemes ..
 	t.Helper()
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Log: j.log,
-		Certificate: nethttp.Served(pki.cert),
+		Certificate: nethttp.CertificatesOf(pki.cert),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +148,7 @@ func (o *origin) wantOutcome(t testing.TB, want string) {
 
 // outcome formats entries for comparison: status, user and scheme, or the fault. A
 // proxy's entries have no scheme.
-func outcome(entries []nethttp.Result) string {
+func outcome(entries []drive.Result) string {
 	var all []string
 	for _, e := range entries {
 		s := fmt.Sprint(e.Status)
@@ -161,7 +163,7 @@ func outcome(entries []nethttp.Result) string {
 	return strings.Join(all, "; ")
 }
 
-func wantOutcome(t testing.TB, entries []nethttp.Result, want string) {
+func wantOutcome(t testing.TB, entries []drive.Result, want string) {
 	t.Helper()
 	if got := outcome(entries); got != want {
 		t.Errorf("the log says\n %s\nwant\n %s", got, want)
@@ -364,7 +366,7 @@ func TestServerHtdigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := newOrigin(t, false, answer.Chain(users, &answer.Memory{Max: 10}), digestServer(t, digest.ServerConfig{Algorithms: []digest.Algorithm{digest.MD5}}))
+	o := newOrigin(t, false, answer.Chain(users, &answer.ReplayCache{Max: 10}), digestServer(t, digest.ServerConfig{Algorithms: []digest.Algorithm{digest.MD5}}))
 	curl(t, "--digest", "--user", alice+":"+password, o.URL).want(t, 200)
 	curl(t, "--digest", "--user", alice+":wrong", o.URL).want(t, 401)
 	o.wantOutcome(t, letIn+"; 401 no credentials; 401 bad credentials")
@@ -456,8 +458,8 @@ func TestServerStale(t *testing.T) {
 	t.Parallel()
 	needCurl(t)
 	young := answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
-		if _, ok := q.(gss.NeedFirstSeen); ok { // a memory that was lost, C34
-			return gss.FirstSeen{First: true, Since: time.Now().UnixNano()}
+		if _, ok := q.(gss.NeedReplayCheck); ok { // a memory that was lost, C34
+			return gss.ReplayVerdict{First: true, Since: time.Now().UnixNano()}
 		}
 		return accountSource().Answer(ctx, q)
 	})

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
@@ -268,12 +270,12 @@ func TestConnectSquid(t *testing.T) {
 		}
 	}
 	_, err = dialer(refused, "wrong").DialContext(t.Context(), "tcp", far.Addr().String())
-	if e, ok := errors.AsType[*connect.Error](err); !ok || e.Fault.Code != gss.Refused || e.Status != 407 {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || e.Fault.Code != gss.Refused || e.Status != 407 {
 		t.Errorf("%v, want a refusal by the proxy", err)
 	}
 	// The proxy accepts alice, but cannot reach the target: no server listens there.
 	_, err = d.DialContext(t.Context(), "tcp", "127.0.0.1:1")
-	if e, ok := errors.AsType[*connect.Error](err); !ok || !e.Fault.IsZero() || e.Status != 503 {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || !e.Fault.IsZero() || e.Status != 503 {
 		t.Errorf("%v, want the proxy's 503", err)
 	}
 }

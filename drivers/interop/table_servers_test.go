@@ -19,7 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/machine"
@@ -40,7 +40,7 @@ func ourServer(t testing.TB, by string) (scheme.Server, answer.Source) {
 	case inNTLM:
 		return serverOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, ntlmMechanism(t, ntlm.Config{}))), ntlmSource(t)
 	}
-	return serverOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, krbMechanism(t, kerberos.Config{}))), kdc.NewReplays(1000, 0)
+	return serverOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, krbMechanism(t, kerberos.Config{}))), krb5.NewReplayCache(1000, 0)
 }
 
 // serverDrivers are our origins, with the echo behind their doors.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/digest"
@@ -155,7 +157,7 @@ func TestFastClientApache(t *testing.T) {
 	}
 	wrong := fastTransport(t, loginFor(t, apacheNTLMURL(), `LAB\alice`, "wrong"), clientOf(scheme.NTLM, n))
 	_, _, _, err := fastGet(t, wrong, nil, "GET", apacheNTLMURL()+"/ntlm/echo", nil)
-	if e, ok := err.(*fasthttp.Error); !ok || e.Fault.Code != gss.Refused || e.Status != 401 {
+	if e, ok := err.(*drive.Error); !ok || e.Fault.Code != gss.Refused || e.Status != 401 {
 		t.Errorf("%v, want a refusal", err)
 	}
 }

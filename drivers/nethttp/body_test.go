@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
@@ -253,7 +255,7 @@ func TestBodyConnectionLost(t *testing.T) {
 	}()
 	body := newCloser(strings.NewReader("the only one"))
 	_, err := do(newClient(t, nil, client), "", "POST", "http://"+l.Addr().String(), body)
-	if e, ok := errors.AsType[*nethttp.Error](err); !ok || e.Err == nil {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || e.Err == nil {
 		t.Fatalf("error %v", err)
 	}
 	<-body.closed

@@ -88,7 +88,7 @@ type ClientConfig struct {
 	MaxBody int64
 	// Observer, if not nil, is called for every step of every machine. The steps of one
 	// machine are reported in order.
-	Observer Observer
+	Observer drive.Observer
 }
 
 // Transport is an http.RoundTripper that authenticates. It answers 401 and 407
@@ -252,7 +252,7 @@ func (t *Transport) newExchange(r *http.Request) (*clientExchange, error) {
 		u.Host = r.Host
 		x.url = &u
 	}
-	x.keys, err = drive.NewKeys(drive.Way{
+	x.keys, err = drive.NewKeys(drive.Destination{
 		Owner: t.config.Base, Proxy: way.proxy, Route: way.via,
 		Scheme: x.url.Scheme, Authority: x.url.Host, Identity: identity,
 		Own: [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0},
@@ -260,7 +260,7 @@ func (t *Transport) newExchange(r *http.Request) (*clientExchange, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nethttp: the request's URL or proxy: %w", err)
 	}
-	x.keys.Via.Explicit = x.keys.Via.Route != machine.Direct && !t.config.Discovered // C1
+	x.keys.Route.Explicit = x.keys.Route.Kind != machine.Direct && !t.config.Discovered // C1
 	x.source = answer.Chain(t.config.Source, way.login(identity))
 	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
 	return x, err

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -70,7 +72,7 @@ func ExampleError() {
 		return
 	}
 	_, err = (&http.Client{Transport: transport}).Get(server.URL)
-	if e, ok := errors.AsType[*nethttp.Error](err); ok {
+	if e, ok := errors.AsType[*drive.Error](err); ok {
 		fmt.Println(e.Side, e.Status, e.Fault.Code, e.Fault.Code == gss.NoCredentials)
 	}
 	// Output: origin 401 no credentials true
@@ -84,7 +86,7 @@ func exampleServer() *httptest.Server {
 	}
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth:   machine.ServerConfig{Schemes: []scheme.Server{offers}},
-		Source: answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.Memory{Max: 1000}),
+		Source: answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.ReplayCache{Max: 1000}),
 	})
 	if err != nil {
 		panic(err)

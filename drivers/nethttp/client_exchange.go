@@ -21,9 +21,6 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Error describes why an exchange ended without a usable response.
-type Error = drive.Error
-
 // clientExchange is the exchange for one request of the application. It provides what
 // [drive.Exchange] needs from net/http.
 type clientExchange struct {
@@ -58,7 +55,7 @@ func (x *clientExchange) run() (*http.Response, error) {
 	if err == nil {
 		return x.deliver(d, on), nil
 	}
-	if failed, ok := errors.AsType[*Error](err); ok { // the connection may still be usable
+	if failed, ok := errors.AsType[*drive.Error](err); ok { // the connection may still be usable
 		x.clear()
 		if on != nil && !x.closes() {
 			on.Keep(x.t.idle)

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
@@ -63,7 +65,7 @@ func TestNTLMProofGoesOutOnce(t *testing.T) {
 				})
 			}, clients...)
 			_, err := do(c, "", "GET", s.URL, nil)
-			wantFault(t, err, gss.Unanswered)
+			wantFault(t, err, gss.QuestionFailed)
 			if n := proofs.Load(); n != 1 {
 				t.Errorf("%s, %q: %d proofs, want 1", name, password, n)
 			}
@@ -108,9 +110,9 @@ func TestProxyClosesInsteadOfAnswering(t *testing.T) {
 			}), nil)
 			c := newClient(t, func(c *nethttp.ClientConfig) { c.Proxy = through(t, proxy.URL) }, p.client)
 			_, err := do(c, "", "GET", to, nil)
-			code := gss.TooMany
+			code := gss.LimitExceeded
 			if p.most == 1 {
-				code = gss.Unanswered
+				code = gss.QuestionFailed
 			}
 			if e := wantFault(t, err, code); e.Side != gss.Proxy || e.Status != 407 {
 				t.Errorf("%s, %s: %+v", name, to, e)
@@ -180,7 +182,7 @@ func TestSourceByContext(t *testing.T) {
 					return answer.NewUsers(people).Answer(ctx, q)
 				}),
 				Allow: func(string, string, uint16) bool { return true },
-				Log: func(_ *http.Request, r nethttp.Result) {
+				Log: func(_ *http.Request, r drive.Result) {
 					if r.Identity.Info.Peer != "" {
 						users <- r.Identity.Info.Peer
 					}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -30,7 +32,7 @@ func toyScheme(name string, t gsstoy.Toy) (scheme.Server, scheme.Client) {
 	if name == scheme.NTLM {
 		t.OID = gss.NTLM
 	}
-	return scheme.ForMechanism(traits, t), scheme.FromMechanism(traits, t)
+	return scheme.MechanismServer(traits, t), scheme.MechanismClient(traits, t)
 }
 
 // digestPair returns Digest for server and client.
@@ -123,7 +125,7 @@ func newSite(t *testing.T, h http.HandlerFunc, tune func(*httptest.Server), sche
 	users := answer.NewUsers(people)
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth:   machine.ServerConfig{Schemes: schemes},
-		Source: answer.Chain(users, &answer.Memory{Max: 1 << 16}),
+		Source: answer.Chain(users, &answer.ReplayCache{Max: 1 << 16}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -204,9 +206,9 @@ func text(t *testing.T, r *http.Response) string {
 }
 
 // wantFault fails the test unless the exchange failed with the code.
-func wantFault(t *testing.T, err error, code gss.Code) *nethttp.Error {
+func wantFault(t *testing.T, err error, code gss.Code) *drive.Error {
 	t.Helper()
-	e, ok := errors.AsType[*nethttp.Error](err)
+	e, ok := errors.AsType[*drive.Error](err)
 	if !ok || e.Fault.Code != code {
 		t.Fatalf("error %v, want one of kind %v", err, code)
 	}

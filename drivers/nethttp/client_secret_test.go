@@ -67,7 +67,7 @@ func TestClientShowsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	way := drive.Way{Proxy: u, Scheme: "http", Authority: "h"}
+	way := drive.Destination{Proxy: u, Scheme: "http", Authority: "h"}
 	keys, err := drive.NewKeys(way)
 	if err != nil {
 		t.Fatal(err)

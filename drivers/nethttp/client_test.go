@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -151,9 +153,9 @@ func TestClientIdentitiesNeverCross(t *testing.T) {
 func TestClientEndlessChallenges(t *testing.T) {
 	_, client := toyScheme(scheme.NTLM, gsstoy.Toy{Legs: 2})
 	for challenge, want := range map[string][]gss.Code{
-		"NTLM":                       {gss.Refused, gss.TooMany, gss.NotPermitted},
-		"NTLM dG95L05UTE06YzE=":      {gss.Unexpected, gss.TooMany, gss.Refused, gss.Malformed},
-		"NTLM, NTLM dG95":            {gss.Unexpected, gss.TooMany, gss.Refused, gss.Malformed},
+		"NTLM":                       {gss.Refused, gss.LimitExceeded, gss.NotPermitted},
+		"NTLM dG95L05UTE06YzE=":      {gss.Unexpected, gss.LimitExceeded, gss.Refused, gss.Malformed},
+		"NTLM, NTLM dG95":            {gss.Unexpected, gss.LimitExceeded, gss.Refused, gss.Malformed},
 		"Bearer realm=\"elsewhere\"": {gss.Unsupported},
 		"":                           {gss.Unsupported},
 	} {
@@ -163,7 +165,7 @@ func TestClientEndlessChallenges(t *testing.T) {
 				w.WriteHeader(401)
 			}), nil)
 			_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
-			e, ok := errors.AsType[*nethttp.Error](err)
+			e, ok := errors.AsType[*drive.Error](err)
 			if !ok {
 				t.Fatalf("error %v", err)
 			}
@@ -190,7 +192,7 @@ func TestClientEndlessStale(t *testing.T) {
 		w.WriteHeader(401)
 	}), nil)
 	_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
-	if _, ok := errors.AsType[*nethttp.Error](err); !ok {
+	if _, ok := errors.AsType[*drive.Error](err); !ok {
 		t.Fatalf("error %v", err)
 	}
 	if n := n.Load(); n < 2 || n > machine.DefaultMaxLegs+2 {
@@ -449,7 +451,7 @@ func TestClientConnectionCloses(t *testing.T) {
 				c := newClient(t, nil, client)
 				if at == int(legs)+1 {
 					_, err := do(c, "", "GET", s.URL, nil)
-					if wantFault(t, err, gss.Unanswered); int(n.Load()) != at {
+					if wantFault(t, err, gss.QuestionFailed); int(n.Load()) != at {
 						t.Errorf("%d requests, want %d", n.Load(), at)
 					}
 				} else if r, body := get(t, c, "", s.URL); r.StatusCode != 200 || body != "hello alice" {
@@ -608,7 +610,7 @@ func TestClientAlwaysClosed(t *testing.T) {
 		c.Close()
 	}), nil)
 	_, err := do(newClient(t, nil, client), "", "GET", s.URL, nil)
-	e, ok := errors.AsType[*nethttp.Error](err)
+	e, ok := errors.AsType[*drive.Error](err)
 	if !ok || e.Err == nil || !errors.Is(err, io.EOF) {
 		t.Fatalf("error %v", err)
 	}
@@ -682,7 +684,7 @@ func TestClientAuthInt(t *testing.T) {
 		}
 	}
 	_, err := do(c, "", "POST", s.URL, once{strings.NewReader("a body that is read once")})
-	wantFault(t, err, gss.Unanswered)
+	wantFault(t, err, gss.QuestionFailed)
 }
 
 // NewTransport returns an error for a wrong configuration.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
@@ -210,7 +212,7 @@ func throughProxy(wrong func(format string, args ...any)) func(drivertest.Client
 		p, err := nethttp.NewProxy(nethttp.ProxyConfig{
 			Proxy:  machine.ProxyConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{server}}},
 			Source: answer.NewUsers(passwords),
-			Log: func(r *http.Request, result nethttp.Result) {
+			Log: func(r *http.Request, result drive.Result) {
 				if asked, was := r.Header.Get(kitUser), result.Identity.Info.Peer; was != "" && was != asked {
 					wrong("a request of %s came in the name of %s at the proxy", asked, was)
 				}

@@ -35,7 +35,7 @@ func kitDriver() drivertest.Driver {
 			conf := nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits}
 			if s.TLS != nil {
 				s.Listener = tls.NewListener(s.Listener, s.TLS)
-				conf.Certificate = nethttp.Served(s.TLS.Certificates...)
+				conf.Certificate = nethttp.CertificatesOf(s.TLS.Certificates...)
 			}
 			auth, err := nethttp.NewAuthenticator(conf)
 			if err != nil {

@@ -9,9 +9,6 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drive"
 )
 
-// Limits bounds what a server spends on unauthenticated clients, see drive.Limits.
-type Limits = drive.Limits
-
 // lifted says which deadlines end with authentication, because Install set them.
 type lifted struct{ read, write bool }
 
@@ -20,7 +17,7 @@ type liftedKey struct{}
 // guard prepares s for unauthenticated clients: it sets the limits that s does not
 // have. If a scheme needs a connection of its own it disables HTTP/2, over which that
 // scheme cannot complete.
-func guard(s *http.Server, l Limits, needsConnection bool) {
+func guard(s *http.Server, l drive.Limits, needsConnection bool) {
 	l = l.WithDefaults()
 	var lift lifted
 	if s.ReadHeaderTimeout == 0 {
@@ -82,7 +79,7 @@ func liftable(r *http.Request) lifted {
 
 // drainTime returns how long to wait for the rest of a body, which is never longer than
 // a request's limit.
-func drainTime(d time.Duration, l Limits) time.Duration {
+func drainTime(d time.Duration, l drive.Limits) time.Duration {
 	if d == 0 {
 		d = DefaultDrainTime
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
@@ -24,7 +26,7 @@ func overToy(t *testing.T, bound ...bool) scheme.Server {
 	t.Helper()
 	var c spnego.Config
 	for i, b := range bound {
-		c.Mechanisms = append(c.Mechanisms, gsstoy.Toy{OID: []gss.Mech{gss.Kerberos, gss.NTLM}[i], Legs: uint8(1 + i), Bound: b})
+		c.Mechanisms = append(c.Mechanisms, gsstoy.Toy{OID: []gss.OID{gss.Kerberos, gss.NTLM}[i], Legs: uint8(1 + i), Bound: b})
 	}
 	m, err := spnego.New(c)
 	if err != nil {
@@ -111,7 +113,7 @@ func alpnOf(t *testing.T, s *http.Server, install func(*http.Server)) string {
 func TestInstallLeaves(t *testing.T) {
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth:   machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("r", scheme.AskVerdict)}},
-		Source: answer.NewUsers(map[string]string{"alice": "wonder"}), Limits: nethttp.Limits{Idle: time.Hour},
+		Source: answer.NewUsers(map[string]string{"alice": "wonder"}), Limits: drive.Limits{Idle: time.Hour},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		"AnyScheme": "both work", "Log": "nil is none", "Observer": "nil is none",
 	})
 	misusetest.Check(t, "machine", "ServerConfig.Schemes", server(ServerConfig{}))
-	misusetest.Check(t, "drive", "certificate", server(with(func(c *ServerConfig) { c.Certificate = drive.Served() })))
+	misusetest.Check(t, "drive", "certificate", server(with(func(c *ServerConfig) { c.Certificate = drive.CertificatesOf() })))
 
 	to := func(text string) ProxyConfig {
 		u, err := url.Parse(text)
@@ -77,7 +77,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		{Field: "Upstream", Config: to("http://user:secret@a.example")},
 		{Field: "MaxDrain", Config: ProxyConfig{MaxDrain: -1}},
 		{Field: "DrainTime", Config: ProxyConfig{DrainTime: -1}},
-		{Field: "Limits.Idle", Config: ProxyConfig{Limits: Limits{Idle: -1}}},
+		{Field: "Limits.Idle", Config: ProxyConfig{Limits: drive.Limits{Idle: -1}}},
 		{Field: "Upgrades[0]", Config: ProxyConfig{Upgrades: []string{""}}},
 		{Field: "Upgrades[1]", Config: ProxyConfig{Upgrades: []string{"websocket", "a, b"}}},
 		{Field: "Transport", Config: ProxyConfig{Transport: hidden}},
@@ -86,7 +86,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		"Source": "nil declines", "Certificate": "as of a server", "Log": "nil is none", "Observer": "nil is none", "SharedFront": "nil is none",
 		"AnyScheme": "both work", "TrustForwarded": "both work", "TunnelIdle": "less than 0 is no bound", "Allow": "nil is AllowWeb",
 	})
-	misusetest.Check(t, "drive", "certificate", proxy(ProxyConfig{Certificate: drive.Served()}))
+	misusetest.Check(t, "drive", "certificate", proxy(ProxyConfig{Certificate: drive.CertificatesOf()}))
 	for name, c := range map[string]ProxyConfig{"the zero value": {}, "a reverse proxy": to("https://a.example:8443/"), "no bound on tunnels": {TunnelIdle: -1}} {
 		if err := proxy(c); err != nil {
 			t.Errorf("%s: %v", name, err)

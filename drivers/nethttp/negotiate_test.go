@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
@@ -52,8 +54,8 @@ func realNTLM(t *testing.T, c ntlm.Config) gss.Mechanism {
 func under(server, client gss.Mechanism, names ...string) (servers []scheme.Server, clients []scheme.Client) {
 	for _, name := range names {
 		traits, _ := scheme.TraitsOf(name)
-		servers = append(servers, scheme.ForMechanism(traits, server))
-		clients = append(clients, scheme.FromMechanism(traits, client))
+		servers = append(servers, scheme.MechanismServer(traits, server))
+		clients = append(clients, scheme.MechanismClient(traits, client))
 	}
 	return servers, clients
 }
@@ -68,10 +70,10 @@ type wiretap struct {
 
 	mu      sync.Mutex
 	legs    []string
-	results []nethttp.Result
+	results []drive.Result
 }
 
-func (s *wiretap) log(_ *http.Request, r nethttp.Result) {
+func (s *wiretap) log(_ *http.Request, r drive.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results = append(s.results, r)
@@ -81,19 +83,19 @@ func (s *wiretap) log(_ *http.Request, r nethttp.Result) {
 func (s *wiretap) refused(code gss.Code) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.results, func(r nethttp.Result) bool { return r.Fault.Code == code })
+	return slices.ContainsFunc(s.results, func(r drive.Result) bool { return r.Fault.Code == code })
 }
 
 // identity returns the identity that the server accepted last.
-func (s *wiretap) identity() nethttp.Identity {
+func (s *wiretap) identity() drive.Identity {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range slices.Backward(s.results) {
-		if r.Identity != (nethttp.Identity{}) {
+		if r.Identity != (drive.Identity{}) {
 			return r.Identity
 		}
 	}
-	return nethttp.Identity{}
+	return drive.Identity{}
 }
 
 // testCertificate returns the certificate that package httptest shows.
@@ -109,7 +111,7 @@ func newWiretap(t *testing.T, servers []scheme.Server, tune func(*httptest.Serve
 	s := new(wiretap)
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: servers}, Source: answer.NewUsers(people), Log: s.log,
-		Certificate: nethttp.Served(testCertificate(t)),
+		Certificate: nethttp.CertificatesOf(testCertificate(t)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +275,7 @@ Negotiate accept-incomplete token MIC > 200 Negotiate accept-completed MIC persi
 			if got := s.take(); got != strings.ReplaceAll(c.want, "\n ", "\n") {
 				t.Errorf("over the wire went%s", got)
 			}
-			if got := s.identity().Info; got.Mech != gss.NTLM || !got.ConnectionBound {
+			if got := s.identity().Info; got.Mech != gss.NTLM || !got.ConnectionBased {
 				t.Errorf("the server knows %+v", got)
 			}
 			if _, got := get(t, web, "bob", s.URL); got != "hello bob" {

@@ -97,7 +97,7 @@ func TestNTLM(t *testing.T) {
 // a certificate in between is detected.
 func TestNTLMBinding(t *testing.T) {
 	der := func(b []byte) drive.Certificates {
-		return nethttp.Served(tls.Certificate{Certificate: [][]byte{b}})
+		return nethttp.CertificatesOf(tls.Certificate{Certificate: [][]byte{b}})
 	}
 	another := func(real []byte) drive.Certificates {
 		other := bytes.Clone(real)
@@ -106,7 +106,7 @@ func TestNTLMBinding(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name           string
-		server, client gss.Demand
+		server, client gss.Requirement
 		secure         bool
 		certificate    func(real []byte) drive.Certificates
 		want           gss.Code // of the server; 0: accepted
@@ -246,7 +246,7 @@ func TestNTLMRefusals(t *testing.T) {
 		{name: "anonymous", answer: ntlm.Anonymous{}, want: gss.NoCredentials},
 		{name: "NTLMv1", client: ntlm.Config{Level: ntlm.V1}, answer: gss.Password{User: "alice", Password: gss.NewSecret("wonder")}, want: gss.NotPermitted},
 		{name: "no MIC", server: ntlm.Config{RequireMIC: true, Level: ntlm.V1}, client: ntlm.Config{Level: ntlm.V1}, answer: gss.Password{User: "alice", Password: gss.NewSecret("wonder")}, want: gss.NotPermitted},
-		{name: "another service", server: ntlm.Config{Targets: []string{"HTTP/other.example"}}, answer: gss.Password{User: "alice", Password: gss.NewSecret("wonder")}, want: gss.WrongResource},
+		{name: "another service", server: ntlm.Config{Targets: []string{"HTTP/other.example"}}, answer: gss.Password{User: "alice", Password: gss.NewSecret("wonder")}, want: gss.WrongTarget},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, client := ntlmPair(t, c.server, c.client)
@@ -266,7 +266,7 @@ func TestNTLMRefusals(t *testing.T) {
 				t.Errorf("refused with %v after %d questions, want %v after one", got, asked, c.want)
 			}
 			wantFault(t, err, gss.Refused)
-			if e, ok := errors.AsType[*nethttp.Error](err); ok && e.Status != 401 {
+			if e, ok := errors.AsType[*drive.Error](err); ok && e.Status != 401 {
 				t.Errorf("status %d", e.Status)
 			}
 		})

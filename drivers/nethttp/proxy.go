@@ -43,11 +43,11 @@ type ProxyConfig struct {
 	Certificate drive.Certificates
 	MaxDrain    int64
 	DrainTime   time.Duration
-	Log         func(*http.Request, Result)
-	Observer    Observer
+	Log         func(*http.Request, drive.Result)
+	Observer    drive.Observer
 	// Limits bounds what clients may cost before the proxy has forwarded a request of
 	// theirs, on servers prepared by Install.
-	Limits Limits
+	Limits drive.Limits
 	// SharedFront reports whether a request came from an intermediary that sends the
 	// requests of several clients on one connection. No upstream connection is then
 	// kept for it. Requests with Via and similar fields are always treated so, unless
@@ -222,11 +222,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := p.downstream(r)
-	if !f.turn.Take(r.Context()) {
+	if !f.turn.Lock(r.Context()) {
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
-	defer f.turn.Give()
+	defer f.turn.Unlock()
 	x := &proxyExchange{p: p, f: f, w: w, r: r}
 	defer x.close()
 	if status := x.admit(); status != 0 {
@@ -254,7 +254,7 @@ type proxyExchange struct {
 	reply   machine.Reply // or instead of it
 	misused bool          // the front refused an event
 	ended   bool
-	result  Result
+	result  drive.Result
 }
 
 // admit determines where the request goes. It returns the status to refuse the request

@@ -18,7 +18,7 @@ type downstream struct {
 	p    *Proxy
 	id   uint64
 	conn net.Conn // nil: for one request alone; no connection can be kept for it
-	turn drive.Turn
+	turn drive.Mutex
 	tls  *drive.Channel
 
 	mu      sync.Mutex
@@ -30,7 +30,7 @@ type downstream struct {
 }
 
 func (p *Proxy) newDownstream(conn net.Conn) *downstream {
-	return &downstream{p: p, id: drive.NextID(), conn: conn, turn: drive.NewTurn(), hop: p.fresh}
+	return &downstream{p: p, id: drive.NextID(), conn: conn, turn: drive.NewMutex(), hop: p.fresh}
 }
 
 // Install sets the hooks ConnContext and ConnState, which tell the proxy about

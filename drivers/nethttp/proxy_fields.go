@@ -141,7 +141,7 @@ func (b *clientBody) blame() (machine.Reply, bool) { // RELAY-3
 	case errors.As(err, &large):
 		r.Status, r.Fault.Detail = http.StatusRequestEntityTooLarge, "the request's body is larger than a handler in front of the proxy allows"
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r.Status, r.Fault = http.StatusRequestTimeout, gss.Fault{Code: gss.Unanswered, Detail: "the request's body did not arrive in time"}
+		r.Status, r.Fault = http.StatusRequestTimeout, gss.Fault{Code: gss.QuestionFailed, Detail: "the request's body did not arrive in time"}
 	}
 	return r, true
 }

@@ -33,7 +33,7 @@ type ServerConfig struct {
 	// called with the request's context. A nil Source declines every question, so that
 	// every scheme that asks one rejects all clients.
 	Source answer.Source
-	// Certificate lists the certificates that this server may show (see [Served]).
+	// Certificate lists the certificates that this server may show (see [CertificatesOf]).
 	// Channel bindings are computed from them, and crypto/tls does not tell which one a
 	// connection showed. With a TLS configuration made by drive.BindTLS a login is
 	// compared with the certificate that the connection showed, on others with each of
@@ -67,18 +67,12 @@ type ServerConfig struct {
 	MaxBody int64
 	// Limits bounds what unauthenticated clients may cost, on servers prepared by
 	// Install.
-	Limits Limits
+	Limits drive.Limits
 	// Log, if not nil, is called with the result of each request, after its handler.
-	Log func(*http.Request, Result)
+	Log func(*http.Request, drive.Result)
 	// Observer, if not nil, is called for every step of every machine.
-	Observer Observer
+	Observer drive.Observer
 }
-
-// Observer is called for the steps of a machine as they happen.
-type Observer = drive.Observer
-
-// Result describes the outcome of one request.
-type Result = drive.Result
 
 // Authenticator is server middleware that rejects unauthenticated requests. It must be
 // made by [NewAuthenticator]; the zero Authenticator refuses every request with 500.
@@ -96,7 +90,7 @@ type Result = drive.Result
 // that then retry over HTTP/1.1.
 type Authenticator struct {
 	conf *ServerConfig
-	door drive.Door
+	door drive.Server
 }
 
 // NewAuthenticator returns an Authenticator. The error is a gss.Misuse and says what in the
@@ -111,7 +105,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	); err != nil {
 		return nil, err
 	}
-	door, err := drive.NewDoor(c.Auth, c.Observer)
+	door, err := drive.NewServer(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
 	}
@@ -167,13 +161,13 @@ func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Con
 // conn returns the state that r belongs to. HTTP/2 and HTTP/3 run the streams of a
 // connection concurrently, so that no request continues another one's handshake
 // (HTA-4). HTTP/3 clients have no HTTP/1.1 connection to retry on.
-func (a *Authenticator) conn(r *http.Request) *drive.Guest {
-	c, ok := r.Context().Value(serverKey{a}).(*drive.Guest)
+func (a *Authenticator) conn(r *http.Request) *drive.ServerConn {
+	c, ok := r.Context().Value(serverKey{a}).(*drive.ServerConn)
 	switch {
 	case r.ProtoMajor == 2:
 		c = a.door.Stream()
 	case !ok || r.ProtoMajor > 2:
-		c = a.door.Lone()
+		c = a.door.Detached()
 	}
 	return c
 }
@@ -204,7 +198,7 @@ type passedKey struct{ *Authenticator }
 
 func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	c := a.conn(r)
-	if !c.Enter(r.Context()) {
+	if !c.Lock(r.Context()) {
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
@@ -232,10 +226,10 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 	x.ended = true
 }
 
-// Served returns the certificates of a server with a fixed list of them, for
-// [ServerConfig].Certificate: see drive.Served.
-func Served(certificates ...tls.Certificate) drive.Certificates {
-	return drive.Served(certificates...)
+// CertificatesOf returns the certificates of a server with a fixed list of them, for
+// [ServerConfig].Certificate: see drive.CertificatesOf.
+func CertificatesOf(certificates ...tls.Certificate) drive.Certificates {
+	return drive.CertificatesOf(certificates...)
 }
 
 func (a *Authenticator) sharedFront(r *http.Request) bool {
@@ -256,7 +250,7 @@ func forwarded(h http.Header) bool {
 // serverExchange is the state of one request.
 type serverExchange struct {
 	a      *Authenticator
-	c      *drive.Guest
+	c      *drive.ServerConn
 	r      *http.Request
 	w      http.ResponseWriter
 	body   heldBody
@@ -264,7 +258,7 @@ type serverExchange struct {
 	sealed bool         // the proof covers the response's body
 	last   bool         // the machine has been told the response's status
 	ended  bool         // the request ended normally
-	result Result
+	result drive.Result
 }
 
 // run passes an event to the machine and returns the resulting action.
@@ -272,7 +266,7 @@ func (x *serverExchange) run(e machine.Event) (machine.Action, error) { return x
 
 // close ends the exchange.
 func (x *serverExchange) close() {
-	x.c.Leave(x.ended)
+	x.c.Unlock(x.ended)
 	if x.a.conf.Log != nil {
 		x.a.conf.Log(x.r, x.result)
 	}

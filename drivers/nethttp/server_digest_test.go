@@ -123,8 +123,8 @@ func TestAuthInt(t *testing.T) {
 	post("/", "hello", "jello").want(t, 401, "")
 	long := strings.Repeat("y", 1001)
 	post("/", long, long).want(t, 401, "")
-	if got := last.get().Fault.Code; got != gss.Unanswered {
-		t.Errorf("a body beyond MaxBody: %v, want %v", got, gss.Unanswered)
+	if got := last.get().Fault.Code; got != gss.QuestionFailed {
+		t.Errorf("a body beyond MaxBody: %v, want %v", got, gss.QuestionFailed)
 	}
 	for _, uri := range []string{"/stream", "/large"} { // no proof after the header was sent
 		r := post(uri, "hello", "hello")

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -178,21 +180,21 @@ func digestScheme(t *testing.T, qops ...digest.QOP) scheme.Server {
 }
 
 // source knows the users, and remembers nonces.
-func source() answer.Source { return answer.Chain(users, &answer.Memory{Max: 1000}) }
+func source() answer.Source { return answer.Chain(users, &answer.ReplayCache{Max: 1000}) }
 
 // lastResult keeps the last result logged.
 type lastResult struct {
 	mu sync.Mutex
-	r  nethttp.Result
+	r  drive.Result
 }
 
-func (l *lastResult) log(_ *http.Request, r nethttp.Result) {
+func (l *lastResult) log(_ *http.Request, r drive.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.r = r
 }
 
-func (l *lastResult) get() nethttp.Result {
+func (l *lastResult) get() drive.Result {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.r

@@ -311,7 +311,7 @@ func TestChannelBinding(t *testing.T) {
 	}
 	served := httptest.NewTLSServer(nil)
 	defer served.Close()
-	right := nethttp.Served(served.TLS.Certificates...)
+	right := nethttp.CertificatesOf(served.TLS.Certificates...)
 	none := func(string) gss.Binding { return gss.NoBinding() }
 	other := func(string) gss.Binding { return gss.BindingOf("tls-server-end-point:other") }
 	for _, test := range []struct {
@@ -354,10 +354,10 @@ func lastToken(t *testing.T, user string, b gss.Binding) string {
 // The log contains the reason, and the observer sees the steps.
 func TestLogAndObserver(t *testing.T) {
 	var mu sync.Mutex
-	var results []nethttp.Result
+	var results []drive.Result
 	var events []string
 	conf := toyConfig()
-	conf.Log = func(_ *http.Request, r nethttp.Result) {
+	conf.Log = func(_ *http.Request, r drive.Result) {
 		mu.Lock()
 		defer mu.Unlock()
 		results = append(results, r)

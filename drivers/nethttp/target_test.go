@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -165,7 +167,7 @@ func TestSchemeIsTheConnections(t *testing.T) {
 }
 
 // schemeNotes records the schemes of the requests that a machine receives.
-func schemeNotes(schemes *[]string) nethttp.Observer {
+func schemeNotes(schemes *[]string) drive.Observer {
 	var mu sync.Mutex
 	return func(_ uint64, _ gss.Env, e machine.Event, _ machine.Actions) {
 		if e, ok := e.(machine.Received); ok {

@@ -24,7 +24,7 @@ type route struct {
 	proxy *url.URL // nil: directly
 	// via is also Direct through a tunnel or a SOCKS proxy, which take no part in the
 	// exchange (HTA-15).
-	via    machine.Route
+	via    machine.RouteKind
 	tunnel bool
 }
 
@@ -148,7 +148,7 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 b
 			return t.multiplex(ctx, c, ks.Host, ks.Port)
 		}
 		if t.config.OnlyMultiplexed {
-			return nil, &Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin requires a scheme that needs a connection of its own, which OnlyMultiplexed forbids"}}
+			return nil, &drive.Error{Fault: gss.Fault{Code: gss.Unsupported, Detail: "the origin requires a scheme that needs a connection of its own, which OnlyMultiplexed forbids"}}
 		}
 	}
 	base := t.multi

@@ -15,8 +15,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
@@ -30,7 +31,7 @@ func newProxy(t *testing.T, tls bool, schemes ...scheme.Server) *site {
 	t.Helper()
 	p, err := nethttp.NewProxy(nethttp.ProxyConfig{
 		Proxy:  machine.ProxyConfig{Auth: machine.ServerConfig{Schemes: schemes}},
-		Source: answer.Chain(answer.NewUsers(people), &answer.Memory{Max: 1 << 16}),
+		Source: answer.Chain(answer.NewUsers(people), &answer.ReplayCache{Max: 1 << 16}),
 		Allow:  func(string, string, uint16) bool { return true },
 	})
 	if err != nil {
@@ -257,7 +258,7 @@ func TestTransportProxyRefuses(t *testing.T) {
 	}), nil)
 	c := newClient(t, func(c *nethttp.ClientConfig) { c.Proxy = through(t, never.URL) }, digestClient)
 	_, err := do(c, "", "GET", "https://origin.example", nil)
-	if e, ok := errors.AsType[*connect.Error](err); !ok || e.Status != 403 || !e.Fault.IsZero() {
+	if e, ok := errors.AsType[*drive.Error](err); !ok || e.Status != 403 || !e.Fault.IsZero() {
 		t.Errorf("error %v", err)
 	}
 	if strings.Contains(err.Error(), "a page") {
@@ -287,7 +288,7 @@ func TestTransportProxyEndlessChallenges(t *testing.T) {
 				w.WriteHeader(407)
 			}), nil)
 			_, err := do(newClient(t, func(c *nethttp.ClientConfig) { c.Proxy = through(t, proxy.URL) }, c.client), "", "GET", to, nil)
-			if e, ok := errors.AsType[*nethttp.Error](err); !ok || e.Side != gss.Proxy || e.Status != 407 {
+			if e, ok := errors.AsType[*drive.Error](err); !ok || e.Side != gss.Proxy || e.Status != 407 {
 				t.Errorf("%s, %s: %v, want an error of the proxy's side", name, to, err)
 			}
 			if n := requests.Load(); n < 1 || n > 16 {

@@ -16,7 +16,7 @@ import (
 // remembering answers replay questions with seen, and all others from the users.
 func remembering(seen gss.Answer) answer.Source {
 	return answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
-		if _, ok := q.(gss.NeedFirstSeen); ok {
+		if _, ok := q.(gss.NeedReplayCheck); ok {
 			return seen
 		}
 		return users.Answer(ctx, q)

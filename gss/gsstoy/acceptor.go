@@ -124,7 +124,7 @@ func (c acceptor) answered(env gss.Env, answer gss.Answer) (gss.Context, gss.Out
 	case gss.Unknown:
 		return c.fail(gss.UnknownUser, "toy: no such user")
 	case gss.Declined, gss.Unverifiable:
-		return c.fail(gss.Unanswered, "toy: the user store could not verify this user")
+		return c.fail(gss.QuestionFailed, "toy: the user store could not verify this user")
 	case gss.Unreachable:
 		return c.fail(gss.Unavailable, "toy: the user store did not respond")
 	default:
@@ -172,7 +172,7 @@ func (c acceptor) fail(code gss.Code, detail string) (gss.Context, gss.Output, e
 
 // Info implements gss.Context.
 func (c acceptor) Info() gss.Info {
-	info := gss.Info{Mech: c.toy.Mech(), ConnectionBound: c.toy.Bound}
+	info := gss.Info{Mech: c.toy.Mech(), ConnectionBased: c.toy.Bound}
 	if c.phase != complete {
 		return info
 	}

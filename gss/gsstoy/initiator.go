@@ -80,7 +80,7 @@ func (c initiator) answered(env gss.Env, answer gss.Answer) (gss.Context, gss.Ou
 	case gss.Declined:
 		return c.fail(gss.NoCredentials, "toy: the credential question was declined")
 	case gss.Unreachable:
-		return c.fail(gss.Unanswered, "toy: the credential source did not answer")
+		return c.fail(gss.QuestionFailed, "toy: the credential source did not answer")
 	default:
 		return c, gss.Output{}, gss.Misuse("toy: NeedCredential takes Password, Declined or Unreachable")
 	}
@@ -178,7 +178,7 @@ func (c initiator) fail(code gss.Code, detail string) (gss.Context, gss.Output, 
 // Info implements gss.Context. The acceptor's name is its service principal
 // name, once it proved itself.
 func (c initiator) Info() gss.Info {
-	info := gss.Info{Mech: c.toy.Mech(), ConnectionBound: c.toy.Bound}
+	info := gss.Info{Mech: c.toy.Mech(), ConnectionBased: c.toy.Bound}
 	if c.phase != complete {
 		return info
 	}

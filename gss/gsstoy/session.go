@@ -86,7 +86,7 @@ func (s session) Unwrap(token string) (gss.Session, string, bool, gss.Fault) {
 // make returns the next token without a payload, and the session after it.
 func (s session) make(kind byte, message string) (gss.Session, string, gss.Fault) {
 	if s.sent == math.MaxUint32 {
-		return s, "", gss.Fault{Code: gss.TooMany, Detail: "toy: no sequence numbers left"}
+		return s, "", gss.Fault{Code: gss.LimitExceeded, Detail: "toy: no sequence numbers left"}
 	}
 	head := string(kind) + ":" + side(s.initiator) + strconv.FormatUint(uint64(s.sent), 10)
 	s.sent++

@@ -103,10 +103,10 @@ func TestSessionFaults(t *testing.T) {
 		t.Errorf("MIC unwrapped: %v", fault)
 	}
 	last := session{sent: math.MaxUint32}
-	if same, _, fault := last.MIC("m"); fault.Code != gss.TooMany || same != last {
+	if same, _, fault := last.MIC("m"); fault.Code != gss.LimitExceeded || same != last {
 		t.Errorf("sequence numbers run out: %v", fault)
 	}
-	if same, _, fault := last.Wrap(env, "m", true); fault.Code != gss.TooMany || same != last {
+	if same, _, fault := last.Wrap(env, "m", true); fault.Code != gss.LimitExceeded || same != last {
 		t.Errorf("sequence numbers run out: %v", fault)
 	}
 }

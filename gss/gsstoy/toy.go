@@ -9,7 +9,7 @@ import (
 // OID is the toy's own mechanism, 1.3.6.1.4.1.32473.1, under the enterprise
 // number that is set aside for examples (RFC 5612). It is used where [Toy.OID]
 // is empty.
-const OID gss.Mech = "\x2b\x06\x01\x04\x01\x81\xfd\x59\x01"
+const OID gss.OID = "\x2b\x06\x01\x04\x01\x81\xfd\x59\x01"
 
 // The bounds (law L9).
 const (
@@ -25,14 +25,14 @@ type Toy struct {
 
 	// OID is the mechanism that the toy says it is; "" is [OID]. A toy that
 	// poses as gss.NTLM is for rules about the leaf mechanism.
-	OID gss.Mech
+	OID gss.OID
 	// Legs is how many tokens the initiator sends, 1..[MaxLegs].
 	Legs uint8
 	// Final: the acceptor completes with a token of its own, and also refuses
 	// with one. The initiator is Ready after its last token, and Complete only
 	// after the final one; without Final it is Complete with its last token.
 	Final bool
-	// Bound is gss.Traits.ConnectionBound.
+	// Bound is gss.Traits.ConnectionBased.
 	Bound bool
 	// Mutual: the acceptor proves itself, the initiator insists. The proof is in
 	// the final token; with Mutual and without Final the traits promise what no
@@ -82,7 +82,7 @@ func (t Toy) CheckInitiate() error {
 func (t Toy) CheckAccept() error { return t.CheckInitiate() }
 
 // Mech implements gss.Mechanism.
-func (t Toy) Mech() gss.Mech {
+func (t Toy) Mech() gss.OID {
 	if t.OID == "" {
 		return OID
 	}
@@ -91,7 +91,7 @@ func (t Toy) Mech() gss.Mech {
 
 // Traits implements gss.Mechanism.
 func (t Toy) Traits() gss.Traits {
-	return gss.Traits{ConnectionBound: t.Bound, Mutual: t.Mutual, Integrity: t.Integrity, MaxLegs: t.Legs}
+	return gss.Traits{ConnectionBased: t.Bound, Mutual: t.Mutual, Integrity: t.Integrity, MaxLegs: t.Legs}
 }
 
 // Initiate implements gss.Mechanism.

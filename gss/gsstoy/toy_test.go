@@ -198,8 +198,8 @@ func checkInfo(t *testing.T, toy Toy, c *talk) {
 	if a.Peer != "alice" || a.Mech != toy.Mech() || i.Mech != toy.Mech() {
 		t.Fatalf("%+v: info %+v, %+v", toy, i, a)
 	}
-	if i.ConnectionBound != toy.Bound || a.ConnectionBound != toy.Bound {
-		t.Fatalf("%+v: connection-bound %v %v", toy, i.ConnectionBound, a.ConnectionBound)
+	if i.ConnectionBased != toy.Bound || a.ConnectionBased != toy.Bound {
+		t.Fatalf("%+v: connection-bound %v %v", toy, i.ConnectionBased, a.ConnectionBased)
 	}
 	mutual := toy.Mutual && toy.Final
 	if i.Flags.Has(gss.Mutual) != mutual || a.Flags.Has(gss.Mutual) != mutual || (i.Peer != "") != mutual {
@@ -263,12 +263,12 @@ func TestRefusals(t *testing.T) {
 		{name: "wrong secret, last token", i: final, a: with(func(t *Toy) { t.Final = true; t.Secret = other }), aWant: gss.BadCredentials, iWant: gss.Refused},
 		{name: "refusing", i: base, a: with(func(t *Toy) { t.Refuses = true }), aWant: gss.NotPermitted},
 		{name: "credentials declined", i: ask, a: ask, answers: map[string]gss.Answer{"NeedCredential": gss.Declined{}}, iWant: gss.NoCredentials},
-		{name: "credentials unreachable", i: ask, a: ask, answers: map[string]gss.Answer{"NeedCredential": gss.Unreachable{}}, iWant: gss.Unanswered},
+		{name: "credentials unreachable", i: ask, a: ask, answers: map[string]gss.Answer{"NeedCredential": gss.Unreachable{}}, iWant: gss.QuestionFailed},
 		{name: "empty password", i: ask, a: ask, answers: map[string]gss.Answer{"NeedCredential": gss.Password{User: "alice"}}, iWant: gss.NoCredentials},
 		{name: "unknown user", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Unknown{}}, aWant: gss.UnknownUser},
 		{name: "store away", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Unreachable{}}, aWant: gss.Unavailable},
-		{name: "store has one user's record damaged", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Unverifiable{}}, aWant: gss.Unanswered},
-		{name: "store declines", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Declined{}}, aWant: gss.Unanswered},
+		{name: "store has one user's record damaged", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Unverifiable{}}, aWant: gss.QuestionFailed},
+		{name: "store declines", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Declined{}}, aWant: gss.QuestionFailed},
 		{name: "empty verifier", i: base, a: ask, answers: map[string]gss.Answer{"NeedVerifier": gss.Password{}}, aWant: gss.BadCredentials},
 		{name: "acceptor does not prove itself", i: mutual, a: final, iWant: gss.NotAuthentic},
 		{name: "acceptor with another secret proves itself", i: mutual, a: with(func(t *Toy) { t.Final, t.Mutual, t.Asks = true, true, true }),
@@ -466,7 +466,7 @@ func TestChannel(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	got := Toy{Legs: 2, Bound: true, Mutual: true}.Traits()
-	if want := (gss.Traits{ConnectionBound: true, Mutual: true, MaxLegs: 2}); got != want {
+	if want := (gss.Traits{ConnectionBased: true, Mutual: true, MaxLegs: 2}); got != want {
 		t.Errorf("%+v", got)
 	}
 	if Heard(nil) != nil {
@@ -527,7 +527,7 @@ func TestRedaction(t *testing.T) {
 func genToy(t *rapid.T, label string) Toy {
 	on := func(name string) bool { return rapid.Bool().Draw(t, label+" "+name) }
 	return Toy{
-		OID:  rapid.SampledFrom([]gss.Mech{"", gss.NTLM, gss.Kerberos}).Draw(t, label+" oid"),
+		OID:  rapid.SampledFrom([]gss.OID{"", gss.NTLM, gss.Kerberos}).Draw(t, label+" oid"),
 		Legs: uint8(rapid.IntRange(0, MaxLegs+1).Draw(t, label+" legs")), Final: on("final"), Bound: on("bound"),
 		Mutual: on("mutual"), Integrity: on("integrity"), Asks: on("asks"), Refuses: rapid.IntRange(0, 4).Draw(t, label+" refuses") == 0,
 		OpensWithToken: on("opens"), Early: on("early"), Fresh: on("fresh"),

@@ -47,7 +47,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 
 // raw hands the exchange over to a mechanism that speaks without SPNEGO. It is
 // answered in kind from here on, since what the next step steps is its own context.
-func (c acceptor) raw(env gss.Env, mech gss.Mech, in gss.Input) (gss.Context, gss.Output, error) {
+func (c acceptor) raw(env gss.Env, mech gss.OID, in gss.Input) (gss.Context, gss.Output, error) {
 	i := c.cfg.find(mech)
 	if i < 0 {
 		return fail(gss.Unsupported, "a bare token came of a mechanism that is not configured")
@@ -182,7 +182,7 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 	case out.State == gss.Failed:
 		return reject(out.Fault, out.Token)
 	case len(out.Token.Bytes()) > maxLeaf:
-		return reject(gss.Fault{Code: gss.TooMany, Detail: "spnego: the mechanism's token is too long"}, gss.Token{})
+		return reject(gss.Fault{Code: gss.LimitExceeded, Detail: "spnego: the mechanism's token is too long"}, gss.Token{})
 	case out.State == gss.Complete:
 		c.complete = true
 		return c.settle(out.Token)
@@ -198,7 +198,7 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 // mechanism's last one, if the acceptor sends that.
 func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 	_, integrity := c.leaf.Session()
-	m := Resp{State: AcceptCompleted, SupportedMech: gss.Mech(c.oid), ResponseToken: token}
+	m := Resp{State: AcceptCompleted, SupportedMech: gss.OID(c.oid), ResponseToken: token}
 	switch {
 	case c.micced && !integrity:
 		return reject(earlyMIC, gss.Token{})
@@ -233,7 +233,7 @@ func (c accepting) replied() bool { return c.oid == "" }
 
 // send sends a message that is not the last one.
 func (c accepting) send(m Resp) (gss.Context, gss.Output, error) {
-	m.State, m.SupportedMech = AcceptIncomplete, gss.Mech(c.oid)
+	m.State, m.SupportedMech = AcceptIncomplete, gss.OID(c.oid)
 	if c.requested && !c.replied() { // R4178-4.2.2-1
 		m.State = RequestMIC
 	}

@@ -102,7 +102,7 @@ func TestBounds(t *testing.T) {
 func TestConfigBounds(t *testing.T) {
 	mechs := func(n, size int) (c Config) {
 		for i := range n {
-			c.Mechanisms = append(c.Mechanisms, toy(gss.Mech(strings.Repeat("\x2a", size-1)+string(rune('a'+i))), 1))
+			c.Mechanisms = append(c.Mechanisms, toy(gss.OID(strings.Repeat("\x2a", size-1)+string(rune('a'+i))), 1))
 		}
 		return c
 	}
@@ -130,7 +130,7 @@ func TestConfigBounds(t *testing.T) {
 // mechanism that has nothing to say though it is not done.
 func TestLeafTokens(t *testing.T) {
 	at := func(n int) gss.Token { return gss.TokenOf(strings.Repeat("x", n)) }
-	for n, code := range map[int]gss.Code{1: gss.NoFault, maxLeaf: gss.NoFault, maxLeaf + 1: gss.TooMany, 0: gss.Unexpected} {
+	for n, code := range map[int]gss.Code{1: gss.NoFault, maxLeaf: gss.NoFault, maxLeaf + 1: gss.LimitExceeded, 0: gss.Unexpected} {
 		c := Config{Mechanisms: []gss.Mechanism{ntlmToy(1)}}
 		m := mech(t, c)
 		for _, token := range []gss.Token{at(n), {}} {

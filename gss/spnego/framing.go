@@ -43,7 +43,7 @@ const (
 
 // FramingOf tells by a token's first bytes what it is, and of which mechanism.
 // Whether the rest is any good, it does not say.
-func FramingOf(token string) (Framing, gss.Mech) {
+func FramingOf(token string) (Framing, gss.OID) {
 	switch {
 	case strings.HasPrefix(token, ntlmSignature):
 		return Raw, gss.NTLM
@@ -61,7 +61,7 @@ func FramingOf(token string) (Framing, gss.Mech) {
 		return APREQ, gss.Kerberos
 	case tag == tagInitial:
 		tag, oid, _, ok := element(token[size:])
-		switch mech := gss.Mech(oid); {
+		switch mech := gss.OID(oid); {
 		case !ok || tag != tagOID || oid == "" || len(oid) > MaxMech:
 		case mech == gss.SPNEGO:
 			return Initial, mech

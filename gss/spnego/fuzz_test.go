@@ -102,7 +102,7 @@ func mutate(token string, how, where uint8, with []byte) string {
 	case 0:
 		m.State = NegState(how/5) % negStates
 	case 1:
-		m.SupportedMech = gss.Mech(with)
+		m.SupportedMech = gss.OID(with)
 	case 2:
 		m.ResponseToken = gss.TokenOf(string(with))
 	case 3:

@@ -49,8 +49,8 @@ func newWorld(t testing.TB, c, s Config, names ...string) *world {
 	var cc machine.ClientConfig
 	var sc machine.ServerConfig
 	for _, name := range names {
-		cc.Schemes = append(cc.Schemes, scheme.FromMechanism(traits(t, name), cm))
-		sc.Schemes = append(sc.Schemes, scheme.ForMechanism(traits(t, name), sm))
+		cc.Schemes = append(cc.Schemes, scheme.MechanismClient(traits(t, name), cm))
+		sc.Schemes = append(sc.Schemes, scheme.MechanismServer(traits(t, name), sm))
 	}
 	return worldOf(t, cc, sc)
 }
@@ -315,9 +315,9 @@ func TestNotes6Nego2WithNTLM(t *testing.T) {
 // Where NTLM is not configured, or policy wants SPNEGO, a bare challenge is the answer.
 func TestV6RawNTLMInsideNegotiate(t *testing.T) {
 	n := realNTLM(t, ntlm.Config{})
-	client := machine.ClientConfig{Schemes: []scheme.Client{scheme.FromMechanism(traits(t, "Negotiate"), n)}}
+	client := machine.ClientConfig{Schemes: []scheme.Client{scheme.MechanismClient(traits(t, "Negotiate"), n)}}
 	server := func(c Config) machine.ServerConfig {
-		return machine.ServerConfig{Schemes: []scheme.Server{scheme.ForMechanism(traits(t, "Negotiate"), mech(t, c))}}
+		return machine.ServerConfig{Schemes: []scheme.Server{scheme.MechanismServer(traits(t, "Negotiate"), mech(t, c))}}
 	}
 	w := worldOf(t, client, server(Config{Mechanisms: []gss.Mechanism{final(kerberos(1)), n}}))
 	w.get()

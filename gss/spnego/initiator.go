@@ -66,7 +66,7 @@ type candidate struct {
 	leaf  gss.Context
 	state gss.State // Continue, Ready or Complete
 	token string
-	mech  gss.Mech
+	mech  gss.OID
 }
 
 // heed reads the acceptor's NegTokenInit2. Of its list only one thing counts: without a
@@ -157,7 +157,7 @@ const maxLeaf = gss.MaxToken - 1024
 
 // gathered adds one mechanism's reason to those of the others. Any other code
 // outweighs NoCredentials.
-func gathered(f gss.Fault, mech gss.Mech, g gss.Fault) gss.Fault {
+func gathered(f gss.Fault, mech gss.OID, g gss.Fault) gss.Fault {
 	if f.IsZero() {
 		return gss.Fault{Code: g.Code, Detail: "spnego: no mechanism can begin: " + mech.String() + ": " + g.String()}
 	}
@@ -181,7 +181,7 @@ func (c gathering) open() (gss.Context, gss.Output, error) {
 }
 
 func (c candidates) mechTypes() MechTypes {
-	var all [2 * MaxMechanisms]gss.Mech
+	var all [2 * MaxMechanisms]gss.OID
 	list := all[:0]
 	for _, m := range c.a[:c.n] {
 		list = appendOIDs(list, m.mech)
@@ -248,7 +248,7 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 }
 
 // choose returns the candidate with that OID, the first one for the zero Mech.
-func (c candidates) choose(m gss.Mech) (candidate, bool) {
+func (c candidates) choose(m gss.OID) (candidate, bool) {
 	if m == "" {
 		return c.a[0], true
 	}
@@ -276,7 +276,7 @@ func (c offered) Format(f fmt.State, _ rune) {
 // nothing in it is proven.
 func hollow(leaf gss.Context) gss.Info {
 	info := leaf.Info()
-	return gss.Info{Mech: info.Mech, ConnectionBound: info.ConnectionBound}
+	return gss.Info{Mech: info.Mech, ConnectionBased: info.ConnectionBased}
 }
 
 // reply reads a NegTokenResp.
@@ -409,7 +409,7 @@ func (c initiating) speak(token gss.Token) (gss.Context, gss.Output, error) {
 // send sends a message that is not the last one.
 func (c initiating) send(m Resp) (gss.Context, gss.Output, error) {
 	if len(m.ResponseToken.Bytes()) > maxLeaf {
-		return fail(gss.TooMany, "the mechanism's token is too long")
+		return fail(gss.LimitExceeded, "the mechanism's token is too long")
 	}
 	c.said, c.mic, c.micced = NoState, "", false
 	return c, gss.Output{State: outward(c.state), Token: gss.TokenOf(m.Encode())}, nil

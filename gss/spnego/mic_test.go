@@ -29,7 +29,7 @@ func TestRFC4178Section5(t *testing.T) {
 	for _, v := range []struct {
 		name   string
 		c, s   Config
-		mech   gss.Mech
+		mech   gss.OID
 		script string
 	}{
 		// golden:spnego_optimistic (R4178-3.2-2), and the compatibility of section 5 b
@@ -565,7 +565,7 @@ func (c slowContext) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, e
 		in = gss.Input{Token: c.held}
 		c.held = gss.Token{}
 	case gss.Unreachable:
-		return c, gss.Fail(gss.Unanswered, "the oracle is silent"), nil
+		return c, gss.Fail(gss.QuestionFailed, "the oracle is silent"), nil
 	default:
 		return c, gss.Output{}, gss.Misuse("slow: an oracle replies")
 	}
@@ -597,7 +597,7 @@ func TestQuestionsInMidExchange(t *testing.T) {
 		A complete`)
 	p.mustComplete(gss.NTLM)
 	p = run(gss.Unreachable{})
-	p.mustFail(ours, gss.Unanswered)
+	p.mustFail(ours, gss.QuestionFailed)
 	// An answer of a type that the mechanism does not take is the caller's mistake.
 	p = newPair(t, slowly, slowly)
 	p.step(ours, gss.Input{})

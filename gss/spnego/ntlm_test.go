@@ -40,7 +40,7 @@ func TestNTLM(t *testing.T) {
 		A complete accept-completed +MIC
 		I complete`)
 	p.mustComplete(gss.NTLM)
-	if info := p.side[theirs].Info(); info.Peer != "alice" || !info.ConnectionBound {
+	if info := p.side[theirs].Info(); info.Peer != "alice" || !info.ConnectionBased {
 		t.Errorf("%+v", info)
 	}
 	leaf, _ := Leaf(p.side[ours]).Session()

@@ -62,7 +62,7 @@ func over(toys ...gsstoy.Toy) Config {
 }
 
 // The toys: one for each name, which they have in common on both sides.
-func toy(mech gss.Mech, legs uint8) gsstoy.Toy {
+func toy(mech gss.OID, legs uint8) gsstoy.Toy {
 	return gsstoy.Toy{OID: mech, Legs: legs, Integrity: true, Identity: "alice", Secret: gss.NewSecret("secret")}
 }
 
@@ -107,7 +107,7 @@ func lawful(t testing.TB, c gss.Context, env gss.Env, in gss.Input) (gss.Context
 	if s, ok := next.Session(); ok != (s != nil) || ok && out.State != gss.Complete {
 		t.Fatalf("%v: a session before Complete (R4178-3.1-2)", next)
 	}
-	if info := next.Info(); out.State != gss.Complete && info != (gss.Info{Mech: info.Mech, ConnectionBound: info.ConnectionBound}) {
+	if info := next.Info(); out.State != gss.Complete && info != (gss.Info{Mech: info.Mech, ConnectionBased: info.ConnectionBased}) {
 		t.Fatalf("%v: Info says %+v before Complete", next, info)
 	}
 	return next, out
@@ -181,7 +181,7 @@ func (p *pair) complete() bool {
 
 // mustComplete checks that both sides are complete with the mechanism, and that
 // their sessions fit together after whatever MICs they exchanged.
-func (p *pair) mustComplete(mech gss.Mech) {
+func (p *pair) mustComplete(mech gss.OID) {
 	p.t.Helper()
 	if !p.complete() {
 		p.t.Fatalf("not complete:\n%s%v\n%v", p.script.String(), p.out[ours].Fault, p.out[theirs].Fault)

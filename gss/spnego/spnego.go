@@ -65,7 +65,7 @@ func New(c Config) (Mechanism, error) {
 	}
 	p := &config{Config: c}
 	p.Mechanisms = nil
-	var list [2 * MaxMechanisms]gss.Mech
+	var list [2 * MaxMechanisms]gss.OID
 	offered := list[:0]
 	for i, m := range c.Mechanisms {
 		if m == nil || !compares(m) || !compares(m.Initiate(gss.Target{})) || !compares(m.Accept(gss.Target{})) {
@@ -82,7 +82,7 @@ func New(c Config) (Mechanism, error) {
 		p.n++
 		offered = appendOIDs(offered, mech)
 		t := m.Traits()
-		p.traits.ConnectionBound = p.traits.ConnectionBound || t.ConnectionBound
+		p.traits.ConnectionBased = p.traits.ConnectionBased || t.ConnectionBased
 		p.traits.Mutual = p.traits.Mutual || t.Mutual
 		p.traits.Integrity = p.traits.Integrity || t.Integrity
 		p.traits.MaxLegs = max(p.traits.MaxLegs, t.MaxLegs)
@@ -121,7 +121,7 @@ func compares(v any) bool { return v != nil && reflect.ValueOf(v).Comparable() }
 
 // appendOIDs adds the OIDs of a mechanism. Windows offers the malformed one of Kerberos
 // first, and fails if the response has the correct one (MS-SPNG section 3.1.5.2, note 9).
-func appendOIDs(list []gss.Mech, m gss.Mech) []gss.Mech {
+func appendOIDs(list []gss.OID, m gss.OID) []gss.OID {
 	if first := firstOID(m); first != m {
 		list = append(list, first)
 	}
@@ -129,7 +129,7 @@ func appendOIDs(list []gss.Mech, m gss.Mech) []gss.Mech {
 }
 
 // firstOID returns the OID under which a mechanism is offered first.
-func firstOID(m gss.Mech) gss.Mech {
+func firstOID(m gss.OID) gss.OID {
 	if m == gss.Kerberos {
 		return gss.MSKerberos
 	}
@@ -137,7 +137,7 @@ func firstOID(m gss.Mech) gss.Mech {
 }
 
 // proper returns the OID of the mechanism that m is an alias of.
-func proper(m gss.Mech) gss.Mech {
+func proper(m gss.OID) gss.OID {
 	if m == gss.MSKerberos {
 		return gss.Kerberos
 	}
@@ -145,7 +145,7 @@ func proper(m gss.Mech) gss.Mech {
 }
 
 // find returns the index of the mechanism with an OID, -1 if it is not configured.
-func (c *config) find(m gss.Mech) int {
+func (c *config) find(m gss.OID) int {
 	m = proper(m)
 	for i := range int(c.n) {
 		if c.mechs[i].Mech() == m {
@@ -156,7 +156,7 @@ func (c *config) find(m gss.Mech) int {
 }
 
 // Mech implements gss.Mechanism.
-func (m Mechanism) Mech() gss.Mech { return gss.SPNEGO }
+func (m Mechanism) Mech() gss.OID { return gss.SPNEGO }
 
 // Traits implements gss.Mechanism. It returns the union of the mechanisms' traits,
 // since any of them may be negotiated. A context's Info has those of the negotiated

@@ -33,7 +33,7 @@ type slicy struct {
 func TestNew(t *testing.T) {
 	var nine []gss.Mechanism
 	for i := range 9 {
-		nine = append(nine, toy(gss.Mech(rune('a'+i)), 1))
+		nine = append(nine, toy(gss.OID(rune('a'+i)), 1))
 	}
 	for _, v := range []struct {
 		mechs []gss.Mechanism
@@ -41,7 +41,7 @@ func TestNew(t *testing.T) {
 	}{
 		{nil, false}, {nine, false}, {nine[:8], true}, {[]gss.Mechanism{nil}, false}, {[]gss.Mechanism{broken{}}, false}, {[]gss.Mechanism{half{}}, false},
 		{[]gss.Mechanism{toy(gss.SPNEGO, 1)}, false}, {[]gss.Mechanism{toy(gss.MSKerberos, 1)}, false}, {[]gss.Mechanism{kerberos(1), kerberos(2)}, false},
-		{[]gss.Mechanism{toy(gss.Mech(strings.Repeat("x", MaxMech+1)), 1)}, false},
+		{[]gss.Mechanism{toy(gss.OID(strings.Repeat("x", MaxMech+1)), 1)}, false},
 		{[]gss.Mechanism{Mechanism{}}, false}, {[]gss.Mechanism{kerberos(1), ntlmToy(1)}, true},
 	} {
 		m, err := New(Config{Mechanisms: v.mechs})
@@ -85,7 +85,7 @@ func TestNew(t *testing.T) {
 	}
 	// N2HT-1.3-1: any mechanism may run; traits are the largest of all.
 	m = mech(t, over(gsstoy.Toy{OID: gss.Kerberos, Legs: 1, Mutual: true}, gsstoy.Toy{OID: gss.NTLM, Legs: 3, Bound: true, Integrity: true}))
-	if got := m.Traits(); got != (gss.Traits{ConnectionBound: true, Mutual: true, Integrity: true, MaxLegs: 5}) || m.Mech() != gss.SPNEGO {
+	if got := m.Traits(); got != (gss.Traits{ConnectionBased: true, Mutual: true, Integrity: true, MaxLegs: 5}) || m.Mech() != gss.SPNEGO {
 		t.Errorf("%+v", got)
 	}
 }
@@ -201,7 +201,7 @@ func TestMisuse(t *testing.T) {
 		waiting := err != nil
 		ins := []gss.Input{{Token: gss.TokenOf("x"), Answer: gss.Declined{}}}
 		if waiting {
-			ins = append(ins, gss.Input{}, gss.Input{Token: gss.TokenOf("x")}, gss.Input{Answer: gss.FirstSeen{}})
+			ins = append(ins, gss.Input{}, gss.Input{Token: gss.TokenOf("x")}, gss.Input{Answer: gss.ReplayVerdict{}})
 		} else {
 			ins = append(ins, gss.Input{Answer: gss.Declined{}})
 		}
@@ -246,11 +246,11 @@ func TestTooLong(t *testing.T) {
 	}
 	a := accepting{leaf: ntlmToy(1).Accept(target())}
 	_, out, _ := a.stepped(a.leaf, gss.Output{State: gss.Continue, Token: gss.TokenOf(long)})
-	if out.Fault.Code != gss.TooMany || len(out.Token.Bytes()) > 20 {
+	if out.Fault.Code != gss.LimitExceeded || len(out.Token.Bytes()) > 20 {
 		t.Errorf("%v", out.Fault)
 	}
 	i := initiating{leaf: ntlmToy(1).Initiate(target()), cfg: &config{}}
-	if _, out, _ := i.stepped(i.leaf, gss.Output{State: gss.Continue, Token: gss.TokenOf(long)}); out.Fault.Code != gss.TooMany {
+	if _, out, _ := i.stepped(i.leaf, gss.Output{State: gss.Continue, Token: gss.TokenOf(long)}); out.Fault.Code != gss.LimitExceeded {
 		t.Errorf("%v", out.Fault)
 	}
 	_, out, _ = reject(wrongMIC, gss.TokenOf(long))

@@ -29,7 +29,7 @@ type MechTypes struct {
 }
 
 // MechTypesOf returns the list of mechs in DER; at most [MaxMechTypes] count.
-func MechTypesOf(mechs ...gss.Mech) MechTypes {
+func MechTypesOf(mechs ...gss.OID) MechTypes {
 	mechs = mechs[:min(len(mechs), MaxMechTypes)]
 	size := 0
 	for _, m := range mechs {
@@ -53,13 +53,13 @@ func (l MechTypes) Len() int { return int(l.n) }
 func (l MechTypes) DER() string { return l.der } // R4178-5-1
 
 // All iterates over the mechanisms, the preferred one first.
-func (l MechTypes) All() iter.Seq[gss.Mech] {
-	return func(yield func(gss.Mech) bool) {
+func (l MechTypes) All() iter.Seq[gss.OID] {
+	return func(yield func(gss.OID) bool) {
 		_, rest, _, _ := element(l.der)
 		for rest != "" {
 			var oid string
 			var ok bool
-			if _, oid, rest, ok = element(rest); !ok || !yield(gss.Mech(oid)) {
+			if _, oid, rest, ok = element(rest); !ok || !yield(gss.OID(oid)) {
 				return
 			}
 		}
@@ -141,7 +141,7 @@ const HintName = "not_defined_in_RFC4178@please_ignore"
 type Resp struct {
 	State NegState
 	// SupportedMech is the acceptor's choice, "" if it does not say.
-	SupportedMech gss.Mech
+	SupportedMech gss.OID
 	ResponseToken gss.Token
 	MechListMIC   gss.Token
 }
@@ -274,7 +274,7 @@ func ParseResp(token string) (m Resp, fault gss.Fault) { // R4178-4.2-1
 			m.State = NegState(state[0]) + 1
 		case tagField + 1:
 			oid, fits := only(body, tagOID)
-			m.SupportedMech, ok = gss.Mech(oid), fits && oid != "" && len(oid) <= MaxMech
+			m.SupportedMech, ok = gss.OID(oid), fits && oid != "" && len(oid) <= MaxMech
 		case tagField + 2:
 			m.ResponseToken, ok = octets(body, tagOctets)
 		case tagField + 3:
@@ -302,7 +302,7 @@ func open(token string, choice byte, other gss.Fault) (fields string, fault gss.
 	if tag == tagInitial {
 		_, body, rest, _ := element(token)
 		tag, oid, inner, ok := element(body)
-		if !ok || rest != "" || tag != tagOID || gss.Mech(oid) != gss.SPNEGO {
+		if !ok || rest != "" || tag != tagOID || gss.OID(oid) != gss.SPNEGO {
 			return "", other
 		}
 		token = inner

@@ -128,7 +128,7 @@ func TestMechListMICInput(t *testing.T) {
 	// A length of more octets than it needs is kept as it is.
 	list := unhex(t, "3082000c060a2b06010401823702020a")
 	m, fault := ParseInit(choice(0, tlv(tagField, list)))
-	if !fault.IsZero() || m.MechTypes.DER() != list || !slices.Equal(slices.Collect(m.MechTypes.All()), []gss.Mech{gss.NTLM}) {
+	if !fault.IsZero() || m.MechTypes.DER() != list || !slices.Equal(slices.Collect(m.MechTypes.All()), []gss.OID{gss.NTLM}) {
 		t.Errorf("%x, %v", m.MechTypes.DER(), fault)
 	}
 	requirement.Held(t, "unit:mechlistmic_input")
@@ -177,7 +177,7 @@ func TestSPNGSection4(t *testing.T) {
 		t.Fatal(fault)
 	}
 	mechs := slices.Collect(m.MechTypes.All())
-	if !slices.Equal(mechs, []gss.Mech{gss.NegoEx, gss.NTLM}) || len(m.MechToken.Bytes()) != 254 || m.Hints != (Hints{Present: true, Name: gss.TokenOf(HintName)}) {
+	if !slices.Equal(mechs, []gss.OID{gss.NegoEx, gss.NTLM}) || len(m.MechToken.Bytes()) != 254 || m.Hints != (Hints{Present: true, Name: gss.TokenOf(HintName)}) {
 		t.Errorf("%v %v %v", mechs, m.MechToken, m.Hints)
 	}
 	if f, mech := FramingOf(m.MechToken.Bytes()); f != Raw || mech != gss.NegoEx {
@@ -247,7 +247,7 @@ func TestDecoder(t *testing.T) {
 	for range 1000 {
 		deep = tlv(tagSequence, deep)
 	}
-	many := slices.Repeat([]gss.Mech{gss.NTLM}, MaxMechTypes)
+	many := slices.Repeat([]gss.OID{gss.NTLM}, MaxMechTypes)
 	var tooMany string
 	for range 10_000 {
 		tooMany += tlv(tagOID, string(gss.NTLM))
@@ -362,11 +362,11 @@ func TestFieldThree(t *testing.T) {
 
 // C33: the first bytes decide.
 func TestNotes5FramingOf(t *testing.T) {
-	raw := func(m gss.Mech) string { return tlv(tagInitial, tlv(tagOID, string(m)), "\x01\x00") }
+	raw := func(m gss.OID) string { return tlv(tagInitial, tlv(tagOID, string(m)), "\x01\x00") }
 	for _, v := range []struct {
 		token   string
 		framing Framing
-		mech    gss.Mech
+		mech    gss.OID
 	}{
 		{opening(ntlmList), Initial, gss.SPNEGO}, {choice(0, ntlmList), Initial, gss.SPNEGO}, {choice(1), Response, gss.SPNEGO},
 		{raw(gss.Kerberos), Raw, gss.Kerberos}, {raw(gss.MSKerberos), Raw, gss.Kerberos}, {raw("\x2a\x03"), Raw, "\x2a\x03"},
@@ -405,10 +405,10 @@ func someBytes(t *rapid.T, name string) gss.Token {
 // Every message comes out as it went in.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		mech := func(i int) gss.Mech {
-			return gss.Mech(rapid.SliceOfN(rapid.Byte(), 1, MaxMech).Draw(t, "mech"))
+		mech := func(i int) gss.OID {
+			return gss.OID(rapid.SliceOfN(rapid.Byte(), 1, MaxMech).Draw(t, "mech"))
 		}
-		var list []gss.Mech
+		var list []gss.OID
 		for i := range rapid.IntRange(1, 8).Draw(t, "mechs") {
 			list = append(list, mech(i))
 		}

@@ -18,7 +18,7 @@ func (s *Side) receive(a *About, offers header.Challenges) Verdict {
 	// Counted before it is known what answers it: a peer that offers something else each time
 	// is bounded as well as one that always wants one more leg.
 	if s.Rounds >= a.MaxLegs { // HTA-6
-		return fail(gss.TooMany, "the peer goes on challenging: MaxLegs challenges were answered")
+		return fail(gss.LimitExceeded, "the peer goes on challenging: MaxLegs challenges were answered")
 	}
 	s.Rounds++
 	// What is offered in the middle of a handshake is offered, too (HTA-13).
@@ -36,7 +36,7 @@ func (s *Side) takeUp(env gss.Env, a *About) Verdict {
 	}
 	t := s.scheme.Traits()
 	word := wordFor(s.offers, t.Name)
-	if word == token && t.First == scheme.FirstToken && tokenOf(s.offers, t.Name) == s.opening {
+	if word == token && t.Opening == scheme.OpeningToken && tokenOf(s.offers, t.Name) == s.opening {
 		word = bare // the first challenge once more is no continuation
 	}
 	leg := t.Legged() && word == token
@@ -118,7 +118,7 @@ func (s *Side) choose(a *About) Verdict {
 		return Verdict{Do: ReopenHTTP11}
 	}
 	switch t := a.Schemes[ch.Index].Traits(); {
-	case t.First == scheme.FirstBare && wordFor(s.offers, t.Name) == token && !a.Policy.AcceptHint: // C3
+	case t.Opening == scheme.OpeningBare && wordFor(s.offers, t.Name) == token && !a.Policy.AcceptHint: // C3
 		return fail(gss.Unexpected, t.Name+": the first challenge carries a token (Policy.AcceptHint takes it)")
 	case t.OfferedOnly && a.Closes && !a.Retried:
 		return Verdict{Do: RetryBare}

@@ -9,11 +9,11 @@ import (
 // The run of a scheme, from its start to the response that passes this side.
 
 // start begins a run of scheme i. Event is what its context gets before the next request.
-func (s *Side) start(a *About, i int, event scheme.InitiatorEvent) {
+func (s *Side) start(a *About, i int, event scheme.Event) {
 	client := a.Schemes[i]
 	s.run = run{stage: Starting, index: uint8(i), scheme: client, todo: event, state: gss.Continue}
 	s.tokenConsumed = false
-	if t := client.Traits(); event == scheme.Challenged && t.First == scheme.FirstToken {
+	if t := client.Traits(); event == scheme.Challenged && t.Opening == scheme.OpeningToken {
 		s.opening = tokenOf(s.offers, t.Name)
 	}
 }
@@ -84,7 +84,7 @@ func (s *Side) feed(env gss.Env, a *About, in scheme.InitiatorInput) (Verdict, e
 		return s.rejected(a, out.Fault), nil
 	case s.stage == Judging:
 		s.conclude(a, &out)
-	case a.Multiplexed && (ctx.Info().ConnectionBound || s.Legged() && out.State == gss.Continue): // HTA-4
+	case a.Multiplexed && (ctx.Info().ConnectionBased || s.Legged() && out.State == gss.Continue): // HTA-4
 		return Verdict{Do: ReopenHTTP11}, nil
 	default:
 		s.creds = out.Credentials
@@ -142,7 +142,7 @@ func (s *Side) establish(a *About) {
 	// Only the word that it does not last lets others have the connection.
 	// Whether requests need no credentials is one thing, whether the peer holds an identity
 	// another: a server that says nothing of Kerberos may hold one all the same.
-	s.bound = a.Persist != header.PersistFalse || info.ConnectionBound
+	s.bound = a.Persist != header.PersistFalse || info.ConnectionBased
 	s.identity, s.mech = a.Identity, info.Mech
 }
 

@@ -36,7 +36,7 @@ type connection struct {
 	// that it is identity's (HTA-9).
 	bound    bool
 	identity string
-	mech     gss.Mech
+	mech     gss.OID
 }
 
 // History lasts as long as the exchange does, over all connections that it uses, so that
@@ -67,15 +67,15 @@ type challenge struct {
 // run gets into the next; only drop and End end one.
 type run struct {
 	stage   Stage
-	index   uint8                 // of the scheme, in Config.Schemes
-	scheme  scheme.Client         // nil in stage Unused
-	todo    scheme.InitiatorEvent // what Prepare gives to ctx: Start, Challenged, or nothing
-	ctx     scheme.Initiator      // made by the first Prepare
-	state   gss.State             // of ctx
-	asked   bool                  // ctx asked for credentials
-	legs    uint8                 // credentials sent by ctx
-	opening string                // the token that ctx began with, where the scheme has one
-	creds   header.Credentials    // for the next request
+	index   uint8              // of the scheme, in Config.Schemes
+	scheme  scheme.Client      // nil in stage Unused
+	todo    scheme.Event       // what Prepare gives to ctx: Start, Challenged, or nothing
+	ctx     scheme.Initiator   // made by the first Prepare
+	state   gss.State          // of ctx
+	asked   bool               // ctx asked for credentials
+	legs    uint8              // credentials sent by ctx
+	opening string             // the token that ctx began with, where the scheme has one
+	creds   header.Credentials // for the next request
 }
 
 // Config is what all sides for the same kind of peer share. It is read-only.
@@ -243,7 +243,7 @@ func (s *Side) Proof() (proof, handshake bool) {
 	if s.stage != Halfway || !s.creds.Present() {
 		return false, false
 	}
-	return s.state != gss.Continue, s.legs > 1 || s.ctx.Info().ConnectionBound
+	return s.state != gss.Continue, s.legs > 1 || s.ctx.Info().ConnectionBased
 }
 
 // Pinned reports whether the next request must go over this connection: the peer keeps an
@@ -277,7 +277,7 @@ func (s *Side) Result() (authenticated bool, info gss.Info, ctx gss.Context) {
 	case s.stage == Proven: // a proxy that did not prove itself: nothing of the context holds
 		return true, gss.Info{Mech: s.ctx.Info().Mech}, nil
 	case s.stage == Unused && s.persistent:
-		return true, gss.Info{Mech: s.mech, ConnectionBound: true}, nil
+		return true, gss.Info{Mech: s.mech, ConnectionBased: true}, nil
 	}
 	return false, gss.Info{}, nil
 }

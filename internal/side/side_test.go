@@ -24,7 +24,7 @@ func (s scripted) Context() gss.Context                      { return nil }
 
 func (s scripted) Info() gss.Info {
 	if s.name == scheme.NTLM {
-		return gss.Info{Mech: gss.NTLM, ConnectionBound: true}
+		return gss.Info{Mech: gss.NTLM, ConnectionBased: true}
 	}
 	return gss.Info{Mech: gss.Kerberos}
 }

@@ -110,7 +110,7 @@ func (x *Exchange) stringToKey(from passwordKey) (krb.Key, gss.Fault) {
 	case n < least: // R3962-8-1
 		return krb.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC's answer, which is not authenticated, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
 	case n > MaxIterations-x.spent: // R3962-8-2
-		return krb.Key{}, gss.Fault{Code: gss.TooMany, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
+		return krb.Key{}, gss.Fault{Code: gss.LimitExceeded, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
 	}
 	x.spent += n
 	from.key, fault = enctype.StringToKey(from.kind, x.req.Password, from.salt, from.params)
@@ -244,7 +244,7 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 	case message.ErrWrongRealm: // RFC 6806 section 7
 		if x.canonicalizes() && e.Client.Realm != "" {
 			if x.hops++; x.hops > MaxReferrals || x.been(x.realm) || e.Client.Realm == x.realm {
-				return x.fail(gss.TooMany, "the KDCs send the client from realm to realm")
+				return x.fail(gss.LimitExceeded, "the KDCs send the client from realm to realm")
 			}
 			x.realm, x.info, x.preauth = e.Client.Realm, message.ETypeInfo{}, false
 			x.server = krb.TGS(x.realm, x.realm)

@@ -11,8 +11,8 @@ var faults = map[message.ErrorCode]struct {
 	detail string
 }{
 	message.ErrClientUnknown:      {gss.UnknownUser, "the KDC does not know the client"},
-	message.ErrServiceUnknown:     {gss.WrongResource, "the KDC does not know the service; its name is HTTP/host for the host of the URL"},
-	message.ErrServerNoMatch:      {gss.WrongResource, "the KDC does not know the service under that name"},
+	message.ErrServiceUnknown:     {gss.WrongTarget, "the KDC does not know the service; its name is HTTP/host for the host of the URL"},
+	message.ErrServerNoMatch:      {gss.WrongTarget, "the KDC does not know the service under that name"},
 	message.ErrPreauthFailed:      {gss.BadCredentials, "the KDC refused the password or key"},
 	message.ErrBadIntegrity:       {gss.BadCredentials, "the KDC refused the password or key"},
 	message.ErrPreauthRequired:    {gss.Refused, "the KDC asks for pre-authentication again"},
@@ -31,8 +31,8 @@ var faults = map[message.ErrorCode]struct {
 	message.ErrPolicy:             {gss.NotPermitted, "the KDC's policy forbids it"},
 	message.ErrBadOption:          {gss.NotPermitted, "the KDC's policy forbids an option that was asked for: delegation, forwarding or renewal"},
 	message.ErrMustUseUser2User:   {gss.Unsupported, "the service takes user to user authentication only"},
-	message.ErrResponseTooBig:     {gss.Unanswered, "the KDC's answer does not fit into a datagram; the driver has to ask by TCP"},
-	message.ErrServiceUnavail:     {gss.Unanswered, "the KDC cannot answer now"},
+	message.ErrResponseTooBig:     {gss.QuestionFailed, "the KDC's answer does not fit into a datagram; the driver has to ask by TCP"},
+	message.ErrServiceUnavail:     {gss.QuestionFailed, "the KDC cannot answer now"},
 	message.ErrPreauthExpired:     {gss.Expired, "the KDC's pre-authentication took too long"},
 	message.ErrMorePreauth:        {gss.Unsupported, "the KDC wants a pre-authentication of several messages, which is not implemented"},
 	message.ErrAuthenticationSet:  {gss.Unsupported, "the KDC wants a set of pre-authentications, which is not implemented"},

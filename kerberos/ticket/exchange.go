@@ -87,7 +87,7 @@ func (x Exchange) Step(env gss.Env, answer gss.Answer) (Exchange, Result, error)
 			next, r := hear(env, a.Data)
 			return next, r, nil
 		case gss.Unreachable, gss.Declined:
-			next, r := x.fail(gss.Unanswered, "no KDC of the realm answered")
+			next, r := x.fail(gss.QuestionFailed, "no KDC of the realm answered")
 			return next, r, nil
 		}
 		return x, Result{}, gss.Misuse("ticket: gss.NeedExchange takes gss.Reply, gss.Unreachable or gss.Declined, once")
@@ -114,7 +114,7 @@ func (x Exchange) done(c ccache.Credential) (Exchange, Result) {
 // send asks a realm's KDC.
 func (x Exchange) send(realm string, p phase, request []byte) (Exchange, Result) {
 	if x.count++; x.count > MaxExchanges {
-		return x.fail(gss.TooMany, "the KDCs asked for more than MaxExchanges messages")
+		return x.fail(gss.LimitExceeded, "the KDCs asked for more than MaxExchanges messages")
 	}
 	x.phase, x.realm = p, realm
 	return x, Result{Ask: gss.NeedExchange{Service: "kdc", Realm: realm, Request: string(request)}}

@@ -24,7 +24,7 @@ func TestReferralsOfALogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Ask == nil {
-			if r.Fault.Code != gss.TooMany || n != ticket.MaxReferrals+1 {
+			if r.Fault.Code != gss.LimitExceeded || n != ticket.MaxReferrals+1 {
 				t.Errorf("after %d requests %v, want %d", n, r.Fault, ticket.MaxReferrals+1)
 			}
 			return

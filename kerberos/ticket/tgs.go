@@ -153,10 +153,10 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 	}
 	// A ticket-granting ticket of a realm that is nearer to the service (RFC 6806 section 8).
 	if x.hops++; x.hops > MaxReferrals {
-		return x.fail(gss.TooMany, "more than MaxReferrals realms on the way to the service")
+		return x.fail(gss.LimitExceeded, "more than MaxReferrals realms on the way to the service")
 	}
 	if x.been(x.realm) || x.visits(next) {
-		return x.fail(gss.TooMany, "the KDCs send the client in circles")
+		return x.fail(gss.LimitExceeded, "the KDCs send the client in circles")
 	}
 	if referred && !x.onTheWay() {
 		x.req.Server.Realm = ""

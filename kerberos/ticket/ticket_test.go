@@ -135,7 +135,7 @@ func TestAS(t *testing.T) {
 		{"a weak key only", ticket.Request{Client: principal("old@A.TEST"), Password: secret("old")}, 0, gss.Unsupported, 1},
 		{"a weak key, asked for", ticket.Request{Client: principal("old@A.TEST"), Password: secret("old"), Types: krb.ETypesOf(krb.RC4)}, 0, 0, 2},
 		{"another service", ticket.Request{Client: alice, Password: secret("wonder"), Server: www}, 0, 0, 2},
-		{"no service", ticket.Request{Client: alice, Password: secret("wonder"), Server: principal("HTTP/none@A.TEST")}, 0, gss.WrongResource, 1},
+		{"no service", ticket.Request{Client: alice, Password: secret("wonder"), Server: principal("HTTP/none@A.TEST")}, 0, gss.WrongTarget, 1},
 		{"no realm", ticket.Request{Client: principal("alice"), Password: secret("wonder")}, 0, gss.NoCredentials, 0},
 		{"nothing", ticket.Request{Client: alice}, 0, gss.NoCredentials, 0},
 		{"keys of somebody else", ticket.Request{Client: alice, Keytab: k.Keytab("open@A.TEST")}, 0, gss.Unsupported, 1},
@@ -174,9 +174,9 @@ func TestTGS(t *testing.T) {
 		{"referred twice", "HTTP/www.c.test", 0, 0, "A.TEST B.TEST C.TEST", "HTTP/www.c.test@C.TEST"},
 		{"the realm is known", "HTTP/www.b.test@B.TEST", 0, 0, "A.TEST B.TEST", "HTTP/www.b.test@B.TEST"},
 		{"the realm is known, and far", "HTTP/www.c.test@C.TEST", 0, 0, "A.TEST B.TEST C.TEST", "HTTP/www.c.test@C.TEST"},
-		{"no such service", "HTTP/none.a.test@A.TEST", 0, gss.WrongResource, "A.TEST", ""},
-		{"no such service anywhere", "HTTP/none", 0, gss.WrongResource, "A.TEST", ""},
-		{"no such realm", "HTTP/www@D.TEST", 0, gss.WrongResource, "A.TEST B.TEST C.TEST", ""},
+		{"no such service", "HTTP/none.a.test@A.TEST", 0, gss.WrongTarget, "A.TEST", ""},
+		{"no such service anywhere", "HTTP/none", 0, gss.WrongTarget, "A.TEST", ""},
+		{"no such realm", "HTTP/www@D.TEST", 0, gss.WrongTarget, "A.TEST B.TEST C.TEST", ""},
 		{"forwarded", "krbtgt/A.TEST@A.TEST", krb.Forwarded | krb.Forwardable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
 		{"renewed", "krbtgt/A.TEST@A.TEST", message.Renew | krb.Renewable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
 	} {
@@ -310,7 +310,7 @@ func TestHostileKDC(t *testing.T) {
 			}
 			return old
 		}, gss.NoFault},
-		"too big":               {func(string, string) string { return loud(message.ErrResponseTooBig) }, gss.Unanswered},
+		"too big":               {func(string, string) string { return loud(message.ErrResponseTooBig) }, gss.QuestionFailed},
 		"a code of its own":     {func(string, string) string { return loud(9999) }, gss.Refused},
 		"all the work there is": {func(string, string) string { return string(methods.Append(nil)) }, gss.NotPermitted},
 		"cut short":             {func(_, r string) string { return r[:len(r)-1] }, gss.Malformed},
@@ -332,7 +332,7 @@ func TestHostileKDC(t *testing.T) {
 	c.Realms[2].Name = "D.TEST"
 	w := &world{t: t, kdc: newKDC(t, c)}
 	far := ticket.Request{Client: alice, Server: principal("HTTP/www@X.TEST"), TGT: tgt}
-	if res := w.run(far); res.Fault.Code != gss.TooMany || len(w.asked) > ticket.MaxReferrals+1 {
+	if res := w.run(far); res.Fault.Code != gss.LimitExceeded || len(w.asked) > ticket.MaxReferrals+1 {
 		t.Errorf("%v, asked %v", res.Fault, w.asked)
 	}
 	// Another user's ticket: an attacker in the middle exchanges whole replies.
@@ -366,13 +366,13 @@ func TestMisuse(t *testing.T) {
 		t.Error("an answer before any question")
 	}
 	x, _, _ = x.Step(w.env(), nil)
-	for _, a := range []gss.Answer{nil, gss.FirstSeen{}} {
+	for _, a := range []gss.Answer{nil, gss.ReplayVerdict{}} {
 		if next, _, err := x.Step(w.env(), a); err == nil || next != x {
 			t.Errorf("%T is taken", a)
 		}
 	}
 	_, res, _ := x.Step(w.env(), gss.Unreachable{})
-	if res.Fault.Code != gss.Unanswered {
+	if res.Fault.Code != gss.QuestionFailed {
 		t.Error(res.Fault)
 	}
 	if _, res, _ := (ticket.Exchange{}).Step(w.env(), nil); res.Fault.Code != gss.NotPermitted {

@@ -31,8 +31,8 @@ func TestReplayDigest(t *testing.T) {
 		switch q := q.(type) {
 		case gss.NeedCredential, gss.NeedVerifier:
 			return ha1
-		case gss.NeedFirstSeen:
-			return gss.FirstSeen{First: true}
+		case gss.NeedReplayCheck:
+			return gss.ReplayVerdict{First: true}
 		case digest.NeedBodyHash:
 			if !q.Response {
 				return digest.BodyHash{Sum: strings.Repeat("0", 32)}
@@ -48,7 +48,7 @@ func TestReplayDigest(t *testing.T) {
 		if !ok || !d.Authenticated {
 			t.Fatalf("the exchange ends with %v", w.records[len(w.records)-1])
 		}
-		space = space.Learn(d.Learn)
+		space = space.Learn(d.OriginFacts)
 	}
 
 	v, err := Vocab(digest.HA1{}, digest.NeedBodyHash{}, digest.BodyHash{})

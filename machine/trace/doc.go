@@ -70,7 +70,7 @@
 // makes itself. Of a gss.Context only its Info is kept, of an error its text.
 // Equal records have equal encodings and only those are read back. A trace of
 // another version is refused: version 2 has the owner of what is remembered
-// (gss.NeedFirstSeen) and the time after which to try again (machine.Reply), so
+// (gss.NeedReplayCheck) and the time after which to try again (machine.Reply), so
 // that the exchanges of version 1 would not replay.
 //
 // The questions and answers of other packages come in by a [Vocabulary]. A type

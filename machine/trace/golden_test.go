@@ -91,7 +91,7 @@ func TestOneEnd(t *testing.T) {
 func TestFlowRest(t *testing.T) {
 	q := machine.Request{Method: "POST", URI: "/post", Scheme: "http", Host: "h", Port: 80}
 	records := []Record{
-		{Role: Client, Event: machine.Begin{Request: q, Via: machine.Via{Route: machine.Forwarded}}, Actions: machine.Do(machine.Send{Body: machine.Expect, Probe: true})},
+		{Role: Client, Event: machine.Begin{Request: q, Route: machine.Route{Kind: machine.Forwarded}}, Actions: machine.Do(machine.Send{Body: machine.Expect, Probe: true})},
 		{Role: Client, Event: machine.Response{Status: 407, Header: header.Response{ProxyAuthenticate: header.ParseChallenges(`Digest realm="a`, "Nego2 AAAA"), SessionBased: true}}, Actions: machine.Do(machine.Retire{})},
 		{Role: Client, Err: "no", Event: machine.Begin{Request: q}},
 		{Role: Proxy, Event: machine.Received{Request: q, Header: header.Request{Authorization: header.ParseCredentials("Bearer abc.def")}}, Actions: machine.Do(machine.Retire{End: machine.Upstream}, machine.Forward{Pin: machine.Fresh})},

@@ -123,10 +123,10 @@ func event(e machine.Event) Item {
 	switch e := e.(type) {
 	case machine.Begin:
 		i := request("Begin", e.Request)
-		i.Route = word(e.Via.Route, "direct", "forwarded", "tunneling")
+		i.Route = word(e.Route.Kind, "direct", "forwarded", "tunneling")
 		i.Body = word(e.Body, "none", "replayable", "once")
 		i.Scheme = someScheme(e.Lease.Scheme)
-		i.Flags = append(i.Flags, flags(option{"resumed", e.Resume != machine.Resume{}}, option{"explicit-proxy", e.Via.Explicit},
+		i.Flags = append(i.Flags, flags(option{"resumed", e.Resume != machine.Resume{}}, option{"explicit-proxy", e.Route.Explicit},
 			option{"proxy-lease", e.ProxyLease != machine.Lease{}})...)
 		return i
 	case machine.Response:
@@ -327,7 +327,7 @@ var knownSchemes = [...]string{
 // knownMethods are those of RFC 9110 section 9 and PATCH (RFC 5789).
 var knownMethods = [...]string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 
-var knownMechs = [...]gss.Mech{gss.SPNEGO, gss.Kerberos, gss.MSKerberos, gss.KerberosU2U, gss.NTLM, gss.NegoEx}
+var knownMechs = [...]gss.OID{gss.SPNEGO, gss.Kerberos, gss.MSKerberos, gss.KerberosU2U, gss.NTLM, gss.NegoEx}
 
 func knownScheme(name string) string { return oneOf(name, knownSchemes[:]) }
 
@@ -348,7 +348,7 @@ func method(m string) string {
 	return other
 }
 
-func mech(m gss.Mech) string {
+func mech(m gss.OID) string {
 	if m == "" {
 		return ""
 	}

@@ -148,7 +148,7 @@ func TestPath(t *testing.T) {
 func TestRedactStrange(t *testing.T) {
 	for _, r := range []Record{
 		{},
-		{Role: "x", Event: machine.Begin{Body: 200, Via: machine.Via{Route: 200}}},
+		{Role: "x", Event: machine.Begin{Body: 200, Route: machine.Route{Kind: 200}}},
 		{Role: Client, Event: machine.Response{Status: -1, BodySent: 9, Header: header.Response{PersistentAuth: 77}}},
 		{Role: Client, Actions: machine.Do(nil, machine.Fail{Side: 9, Fault: gss.Fault{Code: 200}, Tried: strings.Repeat("x, ", 1000)})},
 	} {

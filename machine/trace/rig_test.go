@@ -185,14 +185,14 @@ func negotiate(t testing.TB, toy gsstoy.Toy) (scheme.Client, scheme.Server) {
 	if !ok {
 		t.Fatal("no traits of Negotiate")
 	}
-	return scheme.FromMechanism(traits, toy), scheme.ForMechanism(traits, toy)
+	return scheme.MechanismClient(traits, toy), scheme.MechanismServer(traits, toy)
 }
 
 // get is a request for path, through the proxy if there is one.
 func (w *world) get(path string) machine.Begin {
 	b := machine.Begin{Request: machine.Request{Method: "GET", URI: path, Scheme: "http", Host: "www.example.org", Port: 80, Binding: gss.NoBinding()}}
 	if w.proxy != nil {
-		b.Via = machine.Via{Route: machine.Forwarded, Scheme: "http", Host: "proxy.example.org", Port: 3128, Explicit: true}
+		b.Route = machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy.example.org", Port: 3128, Explicit: true}
 	}
 	return b
 }

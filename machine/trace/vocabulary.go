@@ -68,7 +68,7 @@ var types = [...]reflect.Type{
 	reflect.TypeFor[gss.NeedCredential](),
 	reflect.TypeFor[gss.NeedVerifier](),
 	reflect.TypeFor[gss.NeedVerdict](),
-	reflect.TypeFor[gss.NeedFirstSeen](),
+	reflect.TypeFor[gss.NeedReplayCheck](),
 	reflect.TypeFor[gss.NeedExchange](),
 
 	reflect.TypeFor[gss.Declined](),
@@ -77,7 +77,7 @@ var types = [...]reflect.Type{
 	reflect.TypeFor[gss.Unknown](),
 	reflect.TypeFor[gss.Password](),
 	reflect.TypeFor[gss.Verdict](),
-	reflect.TypeFor[gss.FirstSeen](),
+	reflect.TypeFor[gss.ReplayVerdict](),
 	reflect.TypeFor[gss.Reply](),
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/explain"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
@@ -49,11 +49,11 @@ With --json it prints one line of JSON for each text: text (its number), tree
 func explainAll(cmd *cobra.Command, args []string, asJSON bool, keys string) error {
 	var opener *keytab.Keytab
 	if keys != "" {
-		path, err := kdc.KeytabPath(keys)
+		path, err := krb5.KeytabPath(keys)
 		if err != nil {
 			return exit{exitUsage, fmt.Errorf("--keytab: %w", err)}
 		}
-		if opener, err = (&kdc.Keytab{Path: path}).Load(); err != nil {
+		if opener, err = (&krb5.Keytab{Path: path}).Load(); err != nil {
 			return exit{exitTransport, fmt.Errorf("--keytab: %w", err)}
 		}
 	}

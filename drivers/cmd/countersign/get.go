@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -142,7 +144,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 		defer f.Close()
 		out = f
 	}
-	observers := []nethttp.Observer{record.observer(trace.Client)}
+	observers := []drive.Observer{record.observer(trace.Client)}
 	if o.verbose {
 		observers = append(observers, newNarrator(cmd.ErrOrStderr()).observe)
 	}
@@ -172,8 +174,8 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 }
 
 // all returns one observer that calls the non-nil ones of observers, or nil if there are none.
-func all(observers []nethttp.Observer) nethttp.Observer {
-	var some []nethttp.Observer
+func all(observers []drive.Observer) drive.Observer {
+	var some []drive.Observer
 	for _, o := range observers {
 		if o != nil {
 			some = append(some, o)
@@ -258,7 +260,7 @@ func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*htt
 
 // failure returns the error for a request without a response, with the exit code of its cause.
 func (o *getOptions) failure(err error) error {
-	e, ok := errors.AsType[*nethttp.Error](err)
+	e, ok := errors.AsType[*drive.Error](err)
 	if !ok || e.Err != nil || e.Fault.IsZero() { // the last: a proxy did not open a tunnel
 		return exit{exitTransport, err}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 )
@@ -37,12 +37,12 @@ func (o *clientKerberos) source(m *setup.Machine, passwords []string) (answer.So
 	if err != nil || login == nil && !upn {
 		return nil, err
 	}
-	conf, err := kdc.ReadConfig(o.krb5conf)
+	conf, err := krb5.ReadConfig(o.krb5conf)
 	if err != nil {
 		return nil, fmt.Errorf("krb5.conf: %w", err)
 	}
 	m.Kerberos, m.Krb5Conf = true, string(conf.Append(nil))
-	return answer.Chain(login, &kdc.Tickets{}, &kdc.Client{Config: conf}), nil
+	return answer.Chain(login, &krb5.Tickets{}, &krb5.Client{Config: conf}), nil
 }
 
 // login returns the source of credentials without a password, nil for none. others reports
@@ -56,7 +56,7 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := &kdc.Keytab{Path: o.keytab, Principal: p}
+		k := &krb5.Keytab{Path: o.keytab, Principal: p}
 		if _, err := k.Load(); err != nil {
 			return nil, fmt.Errorf("--keytab: %w", err)
 		}
@@ -65,7 +65,7 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 	if o.principal != "" {
 		return nil, errors.New("--principal needs --keytab")
 	}
-	path, err := kdc.CachePath(o.ccache)
+	path, err := krb5.CachePath(o.ccache)
 	if err != nil {
 		return nil, fmt.Errorf("--ccache: %w", err)
 	}
@@ -73,15 +73,15 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 		if _, err := os.Stat(path); others || err != nil {
 			return nil, nil
 		}
-	} else if _, err := kdc.ReadCache(path); err != nil {
+	} else if _, err := krb5.ReadCache(path); err != nil {
 		return nil, fmt.Errorf("--ccache: %w", err)
 	}
-	return &kdc.Files{Path: path}, nil
+	return &krb5.Files{Path: path}, nil
 }
 
 // client returns the principal, in the default realm if --principal has no realm.
 func (o *clientKerberos) client() (krb.Principal, error) {
-	conf, err := kdc.ReadConfig(o.krb5conf)
+	conf, err := krb5.ReadConfig(o.krb5conf)
 	if err != nil {
 		return krb.Principal{}, fmt.Errorf("krb5.conf: %w", err)
 	}
@@ -113,7 +113,7 @@ func (o *serverKerberos) flags(f *pflag.FlagSet) {
 }
 
 // source returns the answers to a server's Kerberos questions, nil without a keytab.
-func (o *serverKerberos) source(m *setup.Machine, replays *kdc.Replays) (answer.Source, error) {
+func (o *serverKerberos) source(m *setup.Machine, replays *krb5.ReplayCache) (answer.Source, error) {
 	if o.keytab == "" {
 		switch {
 		case len(o.spns) > 0:
@@ -123,11 +123,11 @@ func (o *serverKerberos) source(m *setup.Machine, replays *kdc.Replays) (answer.
 		}
 		return nil, nil
 	}
-	path, err := kdc.KeytabPath(o.keytab)
+	path, err := krb5.KeytabPath(o.keytab)
 	if err != nil {
 		return nil, fmt.Errorf("--keytab: %w", err)
 	}
-	k := &kdc.Keytab{Path: path}
+	k := &krb5.Keytab{Path: path}
 	keys, err := k.Load()
 	if err != nil {
 		return nil, fmt.Errorf("--keytab: %w", err)

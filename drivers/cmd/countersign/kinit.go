@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -64,11 +64,11 @@ answers, 3 the KDC refuses.`,
 }
 
 func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
-	path, err := kdc.CachePath(o.kerberos.ccache)
+	path, err := krb5.CachePath(o.kerberos.ccache)
 	if err != nil {
 		return exit{exitUsage, fmt.Errorf("--ccache: %w", err)}
 	}
-	conf, err := kdc.ReadConfig(o.kerberos.krb5conf)
+	conf, err := krb5.ReadConfig(o.kerberos.krb5conf)
 	if err != nil {
 		return exit{exitTransport, fmt.Errorf("krb5.conf: %w", err)}
 	}
@@ -76,11 +76,11 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	cred, err := (&kdc.Client{Config: conf}).Get(cmd.Context(), r)
+	cred, err := (&krb5.Client{Config: conf}).Get(cmd.Context(), r)
 	if err != nil {
 		return exit{exitOf(err), err}
 	}
-	if err := kdc.WriteCache(path, ccache.New(cred.Client, cred)); err != nil {
+	if err := krb5.WriteCache(path, ccache.New(cred.Client, cred)); err != nil {
 		return exit{exitTransport, err}
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%v: until %s, in %s\n", cred.Client, clock(cred.EndTime), path)
@@ -102,7 +102,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 		r.Options |= krb.Forwardable
 	}
 	if o.renew {
-		c, err := kdc.ReadCache(path)
+		c, err := krb5.ReadCache(path)
 		if err != nil {
 			return r, exit{exitTransport, err}
 		}
@@ -121,7 +121,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 		return r, exit{exitUsage, err}
 	}
 	if o.kerberos.keytab != "" {
-		if r.Keytab, err = (&kdc.Keytab{Path: o.kerberos.keytab}).Load(); err != nil {
+		if r.Keytab, err = (&krb5.Keytab{Path: o.kerberos.keytab}).Load(); err != nil {
 			err = exit{exitTransport, err}
 		}
 		return r, err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 )
 
 func newKlist() *cobra.Command {
@@ -39,11 +39,11 @@ none, 2 if the file cannot be read.`,
 }
 
 func listTickets(w io.Writer, name string) error {
-	path, err := kdc.CachePath(name)
+	path, err := krb5.CachePath(name)
 	if err != nil {
 		return exit{exitUsage, fmt.Errorf("--ccache: %w", err)}
 	}
-	c, err := kdc.ReadCache(path)
+	c, err := krb5.ReadCache(path)
 	if err != nil {
 		return exit{exitTransport, err}
 	}
@@ -67,11 +67,11 @@ func listTickets(w io.Writer, name string) error {
 }
 
 func listKeys(w io.Writer, name string) error {
-	path, err := kdc.KeytabPath(name)
+	path, err := krb5.KeytabPath(name)
 	if err != nil {
 		return exit{exitUsage, fmt.Errorf("--keytab: %w", err)}
 	}
-	keys, err := (&kdc.Keytab{Path: path}).Load()
+	keys, err := (&krb5.Keytab{Path: path}).Load()
 	if err != nil {
 		return exit{exitTransport, err}
 	}

@@ -23,7 +23,7 @@ const (
 // exitOf returns the exit code of an exchange that failed without an error of a connection:
 // that of a transport error if a question had no answer, since a KDC could not be reached.
 func exitOf(err error) int {
-	if errors.Is(err, gss.Unanswered) {
+	if errors.Is(err, gss.QuestionFailed) {
 		return exitTransport
 	}
 	return exitAuth

@@ -317,7 +317,7 @@ func (o *serveOptions) binding(c *tls.Config) (served drive.Certificates, err er
 		return served, fmt.Errorf("--channel-binding: expected %s", strings.Join(setup.Bindings(), ", "))
 	}
 	if c != nil {
-		served = drive.ServedBy(c)
+		served = drive.CertificatesFrom(c)
 	}
 	if o.machine.ChannelBinding == "require" {
 		switch names := o.machine.Unbindable(); { // required bindings that could never be compared
@@ -333,8 +333,8 @@ func (o *serveOptions) binding(c *tls.Config) (served drive.Certificates, err er
 }
 
 // logRequests returns a function that logs each request.
-func logRequests(log *slog.Logger) func(*http.Request, nethttp.Result) {
-	return func(r *http.Request, res nethttp.Result) {
+func logRequests(log *slog.Logger) func(*http.Request, drive.Result) {
+	return func(r *http.Request, res drive.Result) {
 		path := r.URL.Path
 		if r.Method == http.MethodConnect {
 			path = r.Host

@@ -112,7 +112,7 @@ func (f *overFast) listen(addr string) (net.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	patient := drive.Patient(l, func(err error, delay time.Duration) {
+	patient := drive.RetryAccept(l, func(err error, delay time.Duration) {
 		f.log.Warn("cannot accept a connection", slog.String("error", err.Error()), slog.Duration("again after", delay))
 	})
 	if f.l = patient; f.tls != nil {

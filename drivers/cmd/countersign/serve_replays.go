@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 )
 
 // memoryOptions holds the flags of a server's replay memories.
@@ -34,17 +34,17 @@ func (o *memoryOptions) check() error {
 }
 
 // nonces returns the memory of Digest's nonce counts.
-func (o *memoryOptions) nonces(log *slog.Logger) *answer.Memory {
-	return &answer.Memory{Max: o.max, Log: logFill(log, "Digest nonces")}
+func (o *memoryOptions) nonces(log *slog.Logger) *answer.ReplayCache {
+	return &answer.ReplayCache{Max: o.max, Log: logFill(log, "Digest nonces")}
 }
 
 // requests returns the memory of Kerberos requests.
-func (o *memoryOptions) requests(log *slog.Logger) *kdc.Replays {
+func (o *memoryOptions) requests(log *slog.Logger) *krb5.ReplayCache {
 	since := int64(0)
 	if o.since == "start" { // REPLAY-5, C63
 		since = time.Now().UnixNano()
 	}
-	r := kdc.NewReplays(o.max, since)
+	r := krb5.NewReplayCache(o.max, since)
 	r.Memory.Log = logFill(log, "Kerberos requests")
 	return r
 }

@@ -67,11 +67,11 @@ func TestServeReplayMax(t *testing.T) {
 // By default nothing was lost; --replay-since start refuses Kerberos requests from before the start.
 func TestServeReplaySince(t *testing.T) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	need := gss.NeedFirstSeen{Scope: "Kerberos", Owner: "alice@A.TEST", Key: "k", Now: 1, Until: 2}
+	need := gss.NeedReplayCheck{Scope: "Kerberos", Owner: "alice@A.TEST", Key: "k", Now: 1, Until: 2}
 	for since, later := range map[string]bool{"": false, "start": true} {
 		o := memoryOptions{max: 10, since: since}
 		before := time.Now().UnixNano()
-		a := o.requests(log).Answer(t.Context(), need).(gss.FirstSeen)
+		a := o.requests(log).Answer(t.Context(), need).(gss.ReplayVerdict)
 		if later && (a.Since < before || a.Since > time.Now().UnixNano()) || !later && a.Since != 0 {
 			t.Errorf("--replay-since %q: since %d, started at %d", since, a.Since, before)
 		}

@@ -12,12 +12,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/spf13/pflag"
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/entropy"
-	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/machine"
@@ -109,7 +110,7 @@ func (r *recorder) nonceKey() gss.Secret {
 }
 
 // observer returns an observer that records the machines of one role.
-func (r *recorder) observer(role trace.Role) nethttp.Observer {
+func (r *recorder) observer(role trace.Role) drive.Observer {
 	if r == nil {
 		return nil
 	}

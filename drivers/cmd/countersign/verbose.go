@@ -25,7 +25,7 @@ func newNarrator(w io.Writer) *narrator {
 	return &narrator{w: w, begun: make(map[uint64]machine.Begin)}
 }
 
-// observe prints one step. It is a nethttp.Observer.
+// observe prints one step. It is a drive.Observer.
 func (n *narrator) observe(conn uint64, _ gss.Env, e machine.Event, acts machine.Actions) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -58,7 +58,7 @@ func (n *narrator) act(conn uint64, a machine.Action) {
 			note = [...]string{machine.Omit: " (body held back)", machine.Whole: " (with the body)", machine.Expect: " (with the body, after 100 Continue)"}[a.Body]
 		}
 		n.say("> %s %s%s", method, show.Printable(target(&b)), note)
-		if b.Via.Route == machine.Direct {
+		if b.Route.Kind == machine.Direct {
 			n.say("> Host: %s", show.Printable(hostPort(b.Request.Host, b.Request.Port)))
 		}
 		n.fields(">", show.Request(requestOf(a)))
@@ -87,7 +87,7 @@ func (n *narrator) fields(mark string, fields []show.Field) {
 
 // target returns the request-target as it is sent.
 func target(b *machine.Begin) string {
-	if b.Via.Route == machine.Forwarded {
+	if b.Route.Kind == machine.Forwarded {
 		return b.Request.Scheme + "://" + hostPort(b.Request.Host, b.Request.Port) + b.Request.URI
 	}
 	return b.Request.URI

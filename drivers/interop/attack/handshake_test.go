@@ -24,7 +24,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
@@ -76,23 +76,23 @@ var methods = sync.OnceValue(func() []method {
 	over := func(m gss.Mechanism) gss.Mechanism {
 		return must(spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{m}}))
 	}
-	tickets := map[string]*kdc.Tickets{}
+	tickets := map[string]*krb5.Tickets{}
 	for user := range users {
-		tickets[user] = &kdc.Tickets{}
+		tickets[user] = &krb5.Tickets{}
 	}
 	return []method{
 		{"NTLM", scheme.NTLMServer(raw(ntlm.Config{Computer: "WWW"})), scheme.NTLMClient(raw(ntlm.Config{})), hashes, password, false},
 		{"Negotiate with NTLM", scheme.NegotiateServer(over(raw(ntlm.Config{Computer: "WWW"}))), scheme.NegotiateClient(over(raw(ntlm.Config{}))), hashes, password, false},
 		{
 			"Kerberos", scheme.NegotiateServer(over(must(kerberos.New(kerberos.Config{Keys: realm.Keytab("HTTP/127.0.0.1@A.TEST")})))),
-			scheme.NegotiateClient(over(must(kerberos.New(kerberos.Config{Realm: "A.TEST"})))), kdc.NewReplays(1<<18, 0),
+			scheme.NegotiateClient(over(must(kerberos.New(kerberos.Config{Realm: "A.TEST"})))), krb5.NewReplayCache(1<<18, 0),
 			func(user string) answer.Source {
-				return answer.Chain(password(user), kdc.InProcess(realm), tickets[user])
+				return answer.Chain(password(user), krb5.InProcess(realm), tickets[user])
 			}, true,
 		},
 		{
 			"Digest", must(digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}})),
-			must(digest.NewClient(digest.ClientConfig{})), answer.Chain(answer.NewUsers(users), &answer.Memory{Max: 1 << 18}), password, true,
+			must(digest.NewClient(digest.ClientConfig{})), answer.Chain(answer.NewUsers(users), &answer.ReplayCache{Max: 1 << 18}), password, true,
 		},
 	}
 })
@@ -251,7 +251,7 @@ func forward(t testing.TB, m method, v *verdict) string {
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, origin)
 		}},
-		Log: func(r *http.Request, result nethttp.Result) {
+		Log: func(r *http.Request, result drive.Result) {
 			if result.Identity.Named() {
 				path := r.URL.Path
 				if r.Method == http.MethodConnect {

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/http3"
@@ -42,7 +44,7 @@ func quicServer(h http.Handler) (addr string, stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		http3.Serve(ctx, packets, &quichttp3.Server{TLSConfig: conf.Clone(), Handler: h}, nethttp.Limits{}, 0)
+		http3.Serve(ctx, packets, &quichttp3.Server{TLSConfig: conf.Clone(), Handler: h}, drive.Limits{}, 0)
 	}()
 	return packets.LocalAddr().String(), func() {
 		cancel()

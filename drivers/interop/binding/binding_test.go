@@ -70,7 +70,7 @@ func stands() []stand {
 func TestBoundLogins(t *testing.T) {
 	outside := bindingTo(newCertificate(ecdsaKey(), "a.test"))
 	stands := stands()
-	for _, demand := range []gss.Demand{gss.IfAvailable, gss.Require} {
+	for _, demand := range []gss.Requirement{gss.IfAvailable, gss.Require} {
 		for _, m := range methods(t, demand) {
 			for _, f := range fronts {
 				if f.multiplexed() && m.legs > 1 {
@@ -94,9 +94,9 @@ func TestBoundLogins(t *testing.T) {
 	}
 }
 
-func boundLogins(t *testing.T, name string, f front, m method, s stand, exact bool, demand gss.Demand, outside gss.Binding) {
+func boundLogins(t *testing.T, name string, f front, m method, s stand, exact bool, demand gss.Requirement, outside gss.Binding) {
 	t.Helper()
-	conf, served := &tls.Config{Certificates: s.list}, drive.Served(s.list...)
+	conf, served := &tls.Config{Certificates: s.list}, drive.CertificatesOf(s.list...)
 	if s.dynamic != nil {
 		conf = new(tls.Config)
 		s.dynamic(conf, s.list)
@@ -243,7 +243,7 @@ func TestTicketsOfOthers(t *testing.T) {
 	plain, conf := &tls.Config{Certificates: []tls.Certificate{cert}}, must(drive.BindTLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
 	plain.SetSessionTicketKeys([][32]byte{key})
 	conf.SetSessionTicketKeys([][32]byte{key})
-	before, after := f.serve(t, m, plain, drive.Served(cert)), f.serve(t, m, conf, drive.Certificates{})
+	before, after := f.serve(t, m, plain, drive.CertificatesOf(cert)), f.serve(t, m, conf, drive.Certificates{})
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cache := newOneName()
 		f.dial(t, before, "a.test", version, nil, cache)
@@ -268,13 +268,13 @@ func TestServedErrors(t *testing.T) {
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &cert, nil }
 	m := methods(t, gss.IfAvailable)[0]
 	for name, c := range map[string]drive.Certificates{
-		"no list":            drive.Served(),
-		"an empty one":       drive.Served(cert, tls.Certificate{}),
-		"an unreadable one":  drive.Served(broken),
-		"no configuration":   drive.ServedBy(nil),
-		"an empty one's":     drive.ServedBy(new(tls.Config)),
-		"GetCertificate":     drive.ServedBy(&tls.Config{Certificates: []tls.Certificate{cert}, GetCertificate: get}),
-		"GetConfigForClient": drive.ServedBy(&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil }}),
+		"no list":            drive.CertificatesOf(),
+		"an empty one":       drive.CertificatesOf(cert, tls.Certificate{}),
+		"an unreadable one":  drive.CertificatesOf(broken),
+		"no configuration":   drive.CertificatesFrom(nil),
+		"an empty one's":     drive.CertificatesFrom(new(tls.Config)),
+		"GetCertificate":     drive.CertificatesFrom(&tls.Config{Certificates: []tls.Certificate{cert}, GetCertificate: get}),
+		"GetConfigForClient": drive.CertificatesFrom(&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil }}),
 	} {
 		if c.Err() == nil {
 			t.Errorf("%s: no error", name)
@@ -307,7 +307,7 @@ func TestServedErrors(t *testing.T) {
 			t.Errorf("BindTLS of %s: no error", name)
 		}
 	}
-	if err := drive.ServedBy(&tls.Config{Certificates: []tls.Certificate{cert}}).Err(); err != nil {
+	if err := drive.CertificatesFrom(&tls.Config{Certificates: []tls.Certificate{cert}}).Err(); err != nil {
 		t.Error(err)
 	}
 }

@@ -33,7 +33,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/http3"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
@@ -85,7 +85,7 @@ type method struct {
 
 // methods returns NTLM and Kerberos, with acceptors that require bindings as demand
 // says.
-func methods(t testing.TB, demand gss.Demand) []method {
+func methods(t testing.TB, demand gss.Requirement) []method {
 	t.Helper()
 	realm := must(kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{
 		{Name: "alice", Password: "wonder"}, {Name: "HTTP/origin.test", Password: "service"},
@@ -104,7 +104,7 @@ func methods(t testing.TB, demand gss.Demand) []method {
 			name: "Kerberos", scheme: scheme.Negotiate, legs: 1,
 			server: scheme.NegotiateServer(over(kerberos.Config{Keys: realm.Keytab("HTTP/origin.test@A.TEST"), ChannelBinding: demand})),
 			client: over(kerberos.Config{Realm: "A.TEST"}),
-			source: answer.Chain(kdc.NewReplays(1<<16, 0), login, kdc.InProcess(realm), &kdc.Tickets{}),
+			source: answer.Chain(krb5.NewReplayCache(1<<16, 0), login, krb5.InProcess(realm), &krb5.Tickets{}),
 		},
 		{
 			name: "NTLM", scheme: scheme.NTLM, legs: 2,

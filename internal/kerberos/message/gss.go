@@ -17,7 +17,7 @@ const (
 )
 
 // Frame returns a message as a context token (RFC 4121 section 4.1, RFC 2743 section 3.1).
-func Frame(mech gss.Mech, id TokenID, body []byte) string { // R4121-4.1-1
+func Frame(mech gss.OID, id TokenID, body []byte) string { // R4121-4.1-1
 	w := writer{make([]byte, 0, len(body)+len(mech)+10)}
 	at := w.open(application)
 	w.primitive(tagOID, string(mech))
@@ -29,7 +29,7 @@ func Frame(mech gss.Mech, id TokenID, body []byte) string { // R4121-4.1-1
 
 // Unframe takes a context token apart. The zero Mech and false for what has no
 // framing; mech is what the token says, and the caller looks whether it is ours.
-func Unframe(token string) (mech gss.Mech, id TokenID, body string, ok bool) {
+func Unframe(token string) (mech gss.OID, id TokenID, body string, ok bool) {
 	if token == "" || token[0] != application {
 		return "", 0, "", false
 	}
@@ -41,7 +41,7 @@ func Unframe(token string) (mech gss.Mech, id TokenID, body string, ok bool) {
 	if !ok || len(in) < 2 {
 		return "", 0, "", false
 	}
-	return gss.Mech(oid), TokenID(in[0])<<8 | TokenID(in[1]), in[2:], true
+	return gss.OID(oid), TokenID(in[0])<<8 | TokenID(in[1]), in[2:], true
 }
 
 // IsAPReq reports whether b is an AP-REQ without any framing (C33).

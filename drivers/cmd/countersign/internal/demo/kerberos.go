@@ -7,7 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -28,7 +28,7 @@ func kerberosRows() []*row {
 		home    = newRealm(homeRealm)
 		partner = newRealm(partnerRealm)
 		client  = negotiation(must(kerberos.New(kerberos.Config{Realm: homeRealm, MinIterations: iterations})))
-		server  = func(k *kdctest.KDC, realm string, binding gss.Demand) gss.Mechanism {
+		server  = func(k *kdctest.KDC, realm string, binding gss.Requirement) gss.Mechanism {
 			return must(kerberos.New(kerberos.Config{Keys: k.Keytab(service + "@" + realm), ChannelBinding: binding}))
 		}
 		ordinary = negotiation(server(home, homeRealm, gss.IfAvailable))
@@ -133,7 +133,7 @@ func newRealm(services string) *kdctest.KDC {
 // realmOf returns the answers to both sides' Kerberos questions: a realm's KDC, a store of
 // tickets and a memory of requests.
 func realmOf(k *kdctest.KDC) answer.Source {
-	return answer.Chain(kdc.InProcess(k), &kdc.Tickets{}, kdc.NewReplays(1<<10, 0))
+	return answer.Chain(krb5.InProcess(k), &krb5.Tickets{}, krb5.NewReplayCache(1<<10, 0))
 }
 
 // proven reports whether the server's last response authenticates it.

@@ -100,7 +100,7 @@ func negotiation(mechs ...gss.Mechanism) gss.Mechanism {
 func servers(m gss.Mechanism, names ...string) (all []scheme.Server) {
 	for _, name := range names {
 		traits, _ := scheme.TraitsOf(name)
-		all = append(all, scheme.ForMechanism(traits, m))
+		all = append(all, scheme.MechanismServer(traits, m))
 	}
 	return all
 }
@@ -108,7 +108,7 @@ func servers(m gss.Mechanism, names ...string) (all []scheme.Server) {
 func clients(m gss.Mechanism, names ...string) (all []scheme.Client) {
 	for _, name := range names {
 		traits, _ := scheme.TraitsOf(name)
-		all = append(all, scheme.FromMechanism(traits, m))
+		all = append(all, scheme.MechanismClient(traits, m))
 	}
 	return all
 }

@@ -170,10 +170,10 @@ const toyName = "Toy"
 
 // toyRows returns the rows of authenticated connections, with the mechanism for tests.
 func toyRows() []*row {
-	traits := scheme.Traits{Name: toyName, Form: header.Token68, First: scheme.FirstBare, Bound: scheme.Connection, Strength: scheme.NTLMStrength}
+	traits := scheme.Traits{Name: toyName, Form: header.Token68, Opening: scheme.OpeningBare, Affinity: scheme.PerConnection, Strength: scheme.NTLMStrength}
 	toy := gsstoy.Toy{Legs: 3, Final: true, Bound: true, Mutual: true, Identity: originUser, Secret: gss.NewSecret(originPassword)}
-	client := []scheme.Client{scheme.FromMechanism(traits, toy)}
-	server := []scheme.Server{scheme.ForMechanism(traits, toy)}
+	client := []scheme.Client{scheme.MechanismClient(traits, toy)}
+	server := []scheme.Server{scheme.MechanismServer(traits, toy)}
 	two := []request{{path: "/one"}, {path: "/two"}}
 	return []*row{
 		{

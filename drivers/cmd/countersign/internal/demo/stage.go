@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -60,7 +62,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 		Auth:        machine.ServerConfig{Schemes: r.origin},
 		Source:      answer.Chain(r.more, users(originUser, originPassword)),
 		Observer:    s.tape.observer(trace.Server),
-		Certificate: nethttp.Served(shown),
+		Certificate: nethttp.CertificatesOf(shown),
 	})
 	if err != nil {
 		return s, err
@@ -83,7 +85,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 }
 
 func (s *stage) startProxy(r *row) (err error) {
-	c := machine.ProxyConfig{Bound: []string{toyName, scheme.NTLM, scheme.Negotiate}}
+	c := machine.ProxyConfig{PinnedSchemes: []string{toyName, scheme.NTLM, scheme.Negotiate}}
 	if len(r.proxy) > 0 && r.proxy[0] != nil {
 		c.Auth.Schemes = r.proxy
 	}
@@ -173,7 +175,7 @@ func (s *stage) do(ctx context.Context, q request) (string, error) {
 		return "", err
 	}
 	response, err := s.transport.RoundTrip(r)
-	if e, ok := errors.AsType[*nethttp.Error](err); ok && e.Err == nil && !e.Fault.IsZero() {
+	if e, ok := errors.AsType[*drive.Error](err); ok && e.Err == nil && !e.Fault.IsZero() {
 		return e.Fault.Code.String(), nil
 	}
 	if err != nil {
@@ -194,7 +196,7 @@ func hello(w http.ResponseWriter, r *http.Request) {
 
 // users returns the answers to a server's questions, with one user and a memory for one row.
 func users(name, password string) answer.Source {
-	return answer.Chain(&answer.Memory{Max: 1 << 10}, answer.NewUsers(map[string]string{name: password}))
+	return answer.Chain(&answer.ReplayCache{Max: 1 << 10}, answer.NewUsers(map[string]string{name: password}))
 }
 
 // key returns a fresh key for nonces.

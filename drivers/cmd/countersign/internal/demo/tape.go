@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/drivers/drive"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
@@ -197,7 +198,7 @@ func (s *sniffed) CloseWrite() error {
 }
 
 // observer returns an observer that records the machines of one role.
-func (t *tape) observer(role trace.Role) nethttp.Observer {
+func (t *tape) observer(role trace.Role) drive.Observer {
 	return func(conn uint64, env gss.Env, e machine.Event, a machine.Actions) {
 		t.record(conn, trace.Record{Role: role, Env: env, Event: e, Actions: a})
 	}

@@ -63,7 +63,7 @@ func (m *negotiation) mic(mic, response gss.Token) {
 }
 
 // mechNote returns a note on a mechanism.
-func mechNote(m gss.Mech) string {
+func mechNote(m gss.OID) string {
 	if m == gss.MSKerberos {
 		return m.Dotted() + ", as Windows 2000 writes it"
 	}

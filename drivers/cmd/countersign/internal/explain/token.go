@@ -94,7 +94,7 @@ func messageOf(kind uint32) func(string) bool {
 
 // framed returns a function that matches tokens in GSS framing (RFC 2743 section 3.1) by their
 // mechanism and the bytes that follow; "" matches all.
-func framed(mech gss.Mech, inner string) func(string) bool {
+func framed(mech gss.OID, inner string) func(string) bool {
 	return func(token string) bool {
 		m, rest, ok := unframe(token)
 		return ok && (mech == "" || m == mech) && strings.HasPrefix(rest, inner)
@@ -102,7 +102,7 @@ func framed(mech gss.Mech, inner string) func(string) bool {
 }
 
 // unframe removes the framing. It does not check that the token is as long as its header says.
-func unframe(token string) (mech gss.Mech, rest string, ok bool) {
+func unframe(token string) (mech gss.OID, rest string, ok bool) {
 	rest, ok = strings.CutPrefix(token, "\x60")
 	if !ok || rest == "" {
 		return "", "", false
@@ -119,7 +119,7 @@ func unframe(token string) (mech gss.Mech, rest string, ok bool) {
 	if n >= 0x80 || len(rest) < 1+n {
 		return "", "", false
 	}
-	return gss.Mech(rest[1 : 1+n]), rest[1+n:], true
+	return gss.OID(rest[1 : 1+n]), rest[1+n:], true
 }
 
 func lookFrame(token string, n *Node) []Fault {

@@ -20,16 +20,16 @@ func negotiating(name string) builder {
 				return nil, err
 			}
 			if o.Delegate {
-				return scheme.FromMechanism(traits, m, gss.Delegate), nil
+				return scheme.MechanismClient(traits, m, gss.Delegate), nil
 			}
-			return scheme.FromMechanism(traits, m), nil
+			return scheme.MechanismClient(traits, m), nil
 		},
 		func(o *Options, _ gss.Secret) (scheme.Server, error) {
 			m, err := o.negotiation((*Options).kerberosAcceptor, (*Options).ntlmAcceptor)
 			if err != nil {
 				return nil, err
 			}
-			return scheme.ForMechanism(traits, m), nil
+			return scheme.MechanismServer(traits, m), nil
 		},
 	}
 }

@@ -32,7 +32,7 @@ func NTLMLevels() []string {
 // demands holds the demands for channel bindings by name.
 var demands = []struct {
 	name   string
-	demand gss.Demand
+	demand gss.Requirement
 }{
 	{"ignore", gss.Ignore},
 	{"if-available", gss.IfAvailable},
@@ -59,7 +59,7 @@ func (o *Options) ntlmConfig() (c ntlm.Config, err error) {
 	return c, fmt.Errorf("no NTLM level %q: expected %s", o.NTLMLevel, strings.Join(NTLMLevels(), ", "))
 }
 
-func (o *Options) demand() (gss.Demand, error) {
+func (o *Options) demand() (gss.Requirement, error) {
 	if o.ChannelBinding == "" {
 		return gss.IfAvailable, nil
 	}

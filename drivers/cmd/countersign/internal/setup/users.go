@@ -29,7 +29,7 @@ type Users struct {
 	NTLM    bool
 	Domains []string
 	// Memory remembers nonce counts; nil means one of the default size.
-	Memory *answer.Memory
+	Memory *answer.ReplayCache
 }
 
 // Format implements fmt.Formatter. It hides the passwords.
@@ -70,7 +70,7 @@ func (u *Users) Store() (answer.Source, error) {
 	}
 	memory := u.Memory
 	if memory == nil {
-		memory = new(answer.Memory)
+		memory = new(answer.ReplayCache)
 	}
 	return answer.Chain(memory, hashes, known), nil
 }

@@ -1,4 +1,4 @@
-package kdc_test
+package krb5_test
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
@@ -26,7 +26,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	source := answer.Chain(login, kdc.InProcess(realm), &kdc.Tickets{}, kdc.NewReplays(1000, 0))
+	source := answer.Chain(login, krb5.InProcess(realm), &krb5.Tickets{}, krb5.NewReplayCache(1000, 0))
 
 	client, _ := kerberos.New(kerberos.Config{Realm: "A.TEST"})
 	service, _ := kerberos.New(kerberos.Config{Keys: realm.Keytab("HTTP/www.a.test@A.TEST")})

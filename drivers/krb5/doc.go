@@ -7,8 +7,8 @@
 //	kerberos.NeedTicket             [Tickets]
 //	kerberos.KeepTicket             [Tickets], [Files]
 //	kerberos.NeedServiceKey         [Keytab]
-//	gss.NeedFirstSeen               [Replays]
+//	gss.NeedReplayCheck               [ReplayCache]
 //
 // Each is an answer.Source; answer.Chain puts them together. None starts a goroutine
 // that outlives the answer.
-package kdc
+package krb5

@@ -1,10 +1,10 @@
-package kdc_test
+package krb5_test
 
 import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/kdc"
+	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -32,7 +32,7 @@ func newRealm(t testing.TB, memory answer.Source) *realm {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.login[user] = answer.Chain(login, kdc.InProcess(k), &kdc.Tickets{})
+		r.login[user] = answer.Chain(login, krb5.InProcess(k), &krb5.Tickets{})
 	}
 	if r.client, err = kerberos.New(kerberos.Config{Realm: "A.TEST"}); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func (r *realm) take(token gss.Token) gss.Output {
 // A user that sends one request after the other with a ticket locks out no other user, and
 // none of the requests is accepted twice.
 func TestFloodOfKerberos(t *testing.T) {
-	for name, memory := range map[string]answer.Source{"small": kdc.NewReplays(1000, 0), "default": kdc.NewReplays(0, 0), "shared with Digest": new(answer.Memory)} {
+	for name, memory := range map[string]answer.Source{"small": krb5.NewReplayCache(1000, 0), "default": krb5.NewReplayCache(0, 0), "shared with Digest": new(answer.ReplayCache)} {
 		t.Run(name, func(t *testing.T) {
 			r := newRealm(t, memory)
 			total := 70_000

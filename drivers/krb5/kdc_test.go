@@ -1,4 +1,4 @@
-package kdc
+package krb5
 
 import (
 	"context"
@@ -194,8 +194,8 @@ func TestClient(t *testing.T) {
 		{"by UDP alone", "udp_preference_limit = 1", []string{"udp/"}, nil, nil, 0, "udp udp"},
 		{"a silent one", "", nil, func([]byte) []byte { return nil }, nil, 0, "udp tcp udp tcp"},
 		{"garbage", "", nil, func([]byte) []byte { return []byte("garbage") }, nil, 0, "udp tcp udp tcp"},
-		{"more than may be", "udp_preference_limit = 1", nil, nil, func([]byte) []byte { return binary.BigEndian.AppendUint32(nil, MaxReply+1) }, gss.Unanswered, "tcp"},
-		{"less than was promised", "udp_preference_limit = 1", nil, nil, func(b []byte) []byte { return b[:len(b)-1] }, gss.Unanswered, "tcp"},
+		{"more than may be", "udp_preference_limit = 1", nil, nil, func([]byte) []byte { return binary.BigEndian.AppendUint32(nil, MaxReply+1) }, gss.QuestionFailed, "tcp"},
+		{"less than was promised", "udp_preference_limit = 1", nil, nil, func(b []byte) []byte { return b[:len(b)-1] }, gss.QuestionFailed, "tcp"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := listen(t, newKDC(t), row.datagram, row.stream)
@@ -212,7 +212,7 @@ func TestClient(t *testing.T) {
 	}
 	t.Run("nobody is known", func(t *testing.T) {
 		c := &Client{Config: config(t, "dns_lookup_kdc = false")}
-		if r := login(t, c); r.Fault.Code != gss.Unanswered {
+		if r := login(t, c); r.Fault.Code != gss.QuestionFailed {
 			t.Error(r.Fault)
 		}
 	})
@@ -246,7 +246,7 @@ func TestClient(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if c := (&Client{}); c.Answer(t.Context(), gss.NeedFirstSeen{}) != (gss.Declined{}) || c.Answer(t.Context(), gss.NeedExchange{Service: "netlogon"}) != (gss.Declined{}) {
+	if c := (&Client{}); c.Answer(t.Context(), gss.NeedReplayCheck{}) != (gss.Declined{}) || c.Answer(t.Context(), gss.NeedExchange{Service: "netlogon"}) != (gss.Declined{}) {
 		t.Error("answers what it does not know")
 	}
 }
@@ -273,12 +273,12 @@ func TestProxy(t *testing.T) {
 		t.Fatal(r.Fault)
 	}
 	mangle = func(b []byte) []byte { return b[1:] }
-	if r := login(t, c); r.Fault.Code != gss.Unanswered {
+	if r := login(t, c); r.Fault.Code != gss.QuestionFailed {
 		t.Error(r.Fault)
 	}
 	mangle = func(b []byte) []byte { return b }
 	status = http.StatusFound
-	if r := login(t, c); r.Fault.Code != gss.Unanswered {
+	if r := login(t, c); r.Fault.Code != gss.QuestionFailed {
 		t.Error(r.Fault)
 	}
 }
@@ -287,9 +287,9 @@ func TestProxy(t *testing.T) {
 // questions are not for it.
 func TestReplays(t *testing.T) {
 	at := time.Unix(1_795_608_000, 0).UnixNano()
-	need := gss.NeedFirstSeen{Scope: "Kerberos", Owner: "alice@A.TEST", Key: "k", Made: at, Now: at, Until: at + int64(10*time.Minute)}
-	r := NewReplays(100, 42)
-	for _, want := range []gss.FirstSeen{{First: true, Since: 42}, {Since: 42}} {
+	need := gss.NeedReplayCheck{Scope: "Kerberos", Owner: "alice@A.TEST", Key: "k", Made: at, Now: at, Until: at + int64(10*time.Minute)}
+	r := NewReplayCache(100, 42)
+	for _, want := range []gss.ReplayVerdict{{First: true, Since: 42}, {Since: 42}} {
 		if a := r.Answer(t.Context(), need); a != want {
 			t.Errorf("%+v, want %+v", a, want)
 		}
@@ -300,7 +300,7 @@ func TestReplays(t *testing.T) {
 			t.Errorf("%T: %v", q, a)
 		}
 	}
-	if a := new(Replays).Answer(t.Context(), gss.NeedFirstSeen{Key: "x", Until: 1}); a != (gss.FirstSeen{First: true}) {
+	if a := new(ReplayCache).Answer(t.Context(), gss.NeedReplayCheck{Key: "x", Until: 1}); a != (gss.ReplayVerdict{First: true}) {
 		t.Errorf("the zero Replays: %v", a)
 	}
 }
@@ -364,7 +364,7 @@ func TestFiles(t *testing.T) {
 	if f.ReadOnly = true; f.Answer(t.Context(), kerberos.KeepTicket{Credential: www}) != (gss.Declined{}) {
 		t.Error("kept all the same")
 	}
-	for _, q := range []gss.Question{gss.NeedCredential{Mech: gss.NTLM}, gss.NeedCredential{Mech: gss.Kerberos, Rejected: true}, gss.NeedFirstSeen{}} {
+	for _, q := range []gss.Question{gss.NeedCredential{Mech: gss.NTLM}, gss.NeedCredential{Mech: gss.Kerberos, Rejected: true}, gss.NeedReplayCheck{}} {
 		if f.Answer(t.Context(), q) != (gss.Declined{}) {
 			t.Errorf("%v is answered", q)
 		}

@@ -1,4 +1,4 @@
-package kdc
+package krb5
 
 import (
 	"bytes"
