@@ -285,7 +285,7 @@ func TestServiceKeys(t *testing.T) {
 	alias := principal("HTTP/alias.a.test@A.TEST")
 	f.service = alias
 	for services, want := range map[krb.Principal]gss.Code{service: gss.WrongTarget, alias: gss.WrongTarget, {}: gss.NoFault} {
-		c := Config{Keys: f.keys}
+		c := Config{Keys: withKey(t, f.keys, service, alias)}
 		if !services.IsZero() {
 			c.Services = []krb.Principal{services}
 		}
@@ -388,6 +388,7 @@ func TestRecordedRequests(t *testing.T) {
 				}
 				return r
 			}
+			keys = withKey(t, keys, principal("HTTP/elsewhere.a.test@A.TEST")) // of a type that is allowed in any case
 			r := run(Config{Keys: keys}, at)
 			if r.Fault.Code == gss.NotPermitted {
 				old++

@@ -46,7 +46,7 @@ func TestTicketOfAnotherService(t *testing.T) {
 	}{
 		{nil, gss.NoFault}, {[]krb.Principal{f.service}, gss.NoFault}, {[]krb.Principal{other, f.service}, gss.NoFault}, {[]krb.Principal{other}, gss.WrongTarget},
 	} {
-		r := accept(t, Config{Keys: f.keys, Services: row.services}, gss.NoBinding(), f.token())
+		r := accept(t, Config{Keys: withKey(t, f.keys, other), Services: row.services}, gss.NoBinding(), f.token())
 		if r.Fault.Code != row.want || (r.State == gss.Complete) != (row.want == gss.NoFault) {
 			t.Errorf("%v: %v", row.services, r.Fault)
 		}

@@ -187,3 +187,20 @@ func load(t testing.TB, name string, into any) {
 		t.Fatal(err)
 	}
 }
+
+// withKey returns keys with an AES key of each of the principals in addition, which opens no ticket of the tests.
+func withKey(t testing.TB, keys *keytab.Keytab, principals ...krb.Principal) *keytab.Keytab {
+	t.Helper()
+	var entries []keytab.Entry
+	for e := range keys.All() {
+		entries = append(entries, e)
+	}
+	for _, p := range principals {
+		more, fault := keytab.FromPassword(p, gss.NewSecret("of no ticket"), "", 99, krb.AES256SHA1)
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		entries = append(entries, more...)
+	}
+	return keytab.New(entries...)
+}

@@ -87,6 +87,7 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 	if s == gss.Origin && mine.Stage() != side.Proven {
 		x.resent = false // what answered an empty leg did not ask for what is asked for now
 	}
+	lost := x.response.Close && other.Halfway() // the other side's handshake ends with the connection
 	if x.response.Close {
 		mine.Disconnect()
 		other.Disconnect()
@@ -98,7 +99,7 @@ func (c *Client) challenged(env gss.Env, s gss.Side, offers header.Challenges) (
 	switch {
 	case v.Do != side.GoOn || err != nil:
 		return c.act(env, s, v), err
-	case x.response.Close && other.Halfway(): // the other side's handshake ends with the connection
+	case lost:
 		return c.reopen(env, s, false), nil
 	}
 	return c.proceed(env)

@@ -275,7 +275,7 @@ func NewProxy(c ProxyConfig) (Proxy, error) {
 	}
 	for i, name := range c.PinnedSchemes {
 		if !isName(name) {
-			return Proxy{}, misuse.Errorf("machine", "ProxyConfig.Bound[%d] is %q; want the name of a scheme, such as NTLM", i, name)
+			return Proxy{}, misuse.Errorf("machine", "ProxyConfig.PinnedSchemes[%d] is %q; want the name of a scheme, such as NTLM", i, name)
 		}
 	}
 	p := Proxy{conf: &proxyConf{c}}

@@ -82,8 +82,8 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Auth.Keep", Config: ProxyConfig{Auth: ServerConfig{Keep: KeepNever + 1}}},
 		{Field: "Auth", Config: ProxyConfig{Auth: ServerConfig{Optional: true}}},
 		{Field: "Auth.Schemes[0]", Config: ProxyConfig{Auth: servers(scheme.MechanismServer(nego2, gsstoy.Toy{Legs: 1, OpensWithToken: true}))}},
-		{Field: "Bound[0]", Config: ProxyConfig{PinnedSchemes: []string{""}}},
-		{Field: "Bound[1]", Config: ProxyConfig{PinnedSchemes: []string{"NTLM", "a b"}}},
+		{Field: "PinnedSchemes[0]", Config: ProxyConfig{PinnedSchemes: []string{""}}},
+		{Field: "PinnedSchemes[1]", Config: ProxyConfig{PinnedSchemes: []string{"NTLM", "a b"}}},
 	}, map[string]string{"Reverse": "both work without Auth, see there", "Strip": "both work", "Chain": "both work"})
 	if _, err := NewProxy(ProxyConfig{}); err != nil {
 		t.Errorf("the zero ProxyConfig: %v", err)

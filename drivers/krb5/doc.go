@@ -1,4 +1,4 @@
-// Package kdc provides answer.Sources for Kerberos: KDC exchanges, keytabs, credential
+// Package krb5 provides answer.Sources for Kerberos: KDC exchanges, keytabs, credential
 // caches and a replay cache. They answer the questions of packages kerberos and ticket.
 //
 //	question                        answered by

@@ -143,7 +143,7 @@ func TestRecordedKDC(t *testing.T) {
 			Data []byte
 		}
 	}
-	load(t, "krb5.json", &rows)
+	load(t, "kdc.json", &rows)
 	for _, row := range rows {
 		t.Run(row.Name, func(t *testing.T) {
 			cache, fault := ccache.Parse(string(row.CCache))
