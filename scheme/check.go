@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
-// Checker is implemented by a [Client] or [Server] whose configuration may be one that
+// Checker is implemented by a [Client] or [Server] that can have a configuration which
 // cannot work: the zero value of a type that has a constructor, or a mechanism that is
 // not configured for this side. The error is a [gss.Misuse] and says what is missing.
 // Machines look when they are made, so that such a scheme is not offered to a peer first.
@@ -44,7 +44,7 @@ func check(v any, traits func() Traits) error {
 		}
 	}
 	if traits().Name == "" {
-		return gss.Misuse(fmt.Sprintf("a %T whose traits have no name", v))
+		return gss.Misuse(fmt.Sprintf("the traits of a %T have no name", v))
 	}
 	return nil
 }
