@@ -142,13 +142,13 @@ func (p AVPairs) Timestamp() (Time, bool) {
 	return 0, false
 }
 
-// appendAV writes the head of a pair; its value follows.
+// AppendAV writes the head of a pair; its value follows.
 func AppendAV(b []byte, id AVID, n int) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(id))
 	return binary.LittleEndian.AppendUint16(b, uint16(n))
 }
 
-// appendAVText writes a pair of text.
+// AppendAVText writes a pair of text.
 func AppendAVText(b []byte, id AVID, text string) []byte {
 	b = AppendAV(b, id, 0)
 	start := len(b)

@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// signature starts every message; the message type follows as a 32-bit integer.
+// Signature starts every message; the message type follows as a 32-bit integer.
 const Signature = "NTLMSSP\x00"
 
 // The message types.
@@ -36,16 +36,16 @@ func malformed(detail string) gss.Fault {
 	return gss.Fault{Code: gss.Malformed, Detail: "ntlm: " + detail}
 }
 
-// typeOf returns the message type of b, 0 if it is no NTLM message (NTHT-1.3-1: a SPNEGO
-// or Kerberos token is none).
-func TypeOf(b string) uint32 {
+// TypeOf returns the message type of b, 0 if it is no NTLM message: a SPNEGO or Kerberos
+// token is none.
+func TypeOf(b string) uint32 { // NTHT-1.3-1
 	if len(b) < 12 || b[:len(Signature)] != Signature {
 		return 0
 	}
 	return Uint32(b, 8)
 }
 
-// u16 and u32 read little-endian integers; the caller has checked the length.
+// u16, Uint32 and u64 read little-endian integers; the caller has checked the length.
 func u16(b string, at int) uint16 { return uint16(b[at]) | uint16(b[at+1])<<8 }
 
 func Uint32(b string, at int) uint32 { return uint32(u16(b, at)) | uint32(u16(b, at+2))<<16 }
@@ -84,7 +84,7 @@ func (s span) before(start int) int {
 	return start
 }
 
-// appendSpan writes a descriptor for n bytes at off.
+// AppendSpan writes a descriptor for n bytes at off.
 func AppendSpan(b []byte, n, off int) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(n))
 	b = binary.LittleEndian.AppendUint16(b, uint16(n))
@@ -113,7 +113,7 @@ type Nonce [8]byte
 // Time is a FILETIME: 100-nanosecond ticks since 1601 in UTC.
 type Time uint64
 
-// epoch is 1970 as a FILETIME.
+// Epoch is 1970 as a FILETIME.
 const Epoch = 116444736000000000
 
 // TimeOf converts from nanoseconds since the Unix epoch.
@@ -155,7 +155,7 @@ func decodeOEM(raw string) string {
 	return string(b)
 }
 
-// appendText encodes a name; false when it has characters that the OEM
+// AppendText encodes a name; false when it has characters that the OEM
 // character set lacks.
 func (f Flags) AppendText(b []byte, s string) ([]byte, bool) {
 	if f.Has(FlagUnicode) {
@@ -179,7 +179,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// appendUTF16 encodes s as UTF-16LE.
+// AppendUTF16 encodes s as UTF-16LE.
 func AppendUTF16(b []byte, s string) []byte {
 	for _, r := range s {
 		if r < 0x10000 {
@@ -192,7 +192,7 @@ func AppendUTF16(b []byte, s string) []byte {
 	return b
 }
 
-// decodeUTF16 decodes UTF-16LE. It returns false for an odd length and for unpaired
+// DecodeUTF16 decodes UTF-16LE. It returns false for an odd length and for unpaired
 // surrogates: two different names must not decode to the same one.
 func DecodeUTF16(raw string) (string, bool) {
 	if len(raw)%2 != 0 {
@@ -216,7 +216,7 @@ func DecodeUTF16(raw string) (string, bool) {
 	return string(b), true
 }
 
-// upperUTF16 puts UTF-16LE text into upper case where it is, by single
+// UpperUTF16 puts UTF-16LE text into upper case where it is, by single
 // characters as Windows does: no special casing, nothing outside the basic
 // plane, and no letter beyond ASCII becomes one of ASCII.
 func UpperUTF16(b []byte) {
