@@ -41,7 +41,10 @@ type exchange struct {
 	reopened uint8   // connections used up
 	session  SessionWord
 	heard    bool // session is the proxy's own word of this exchange, not the lease's
-	response Response
+	// abandoned tells that one of the sides gave up a handshake that its peer may be in the
+	// middle of.
+	abandoned bool
+	response  Response
 }
 
 // Resume is what an exchange takes along when it goes on over another
@@ -126,6 +129,7 @@ func (c *Client) both() (origin, proxy *side.Side) {
 func (c *Client) tell(env gss.Env, s gss.Side, e side.Event) (side.Verdict, error) {
 	next, v, err := c.sides[s].Step(env, c.about(s), e)
 	c.sides[s] = next
+	c.ex.abandoned = c.ex.abandoned || v.Abandoned
 	return v, err
 }
 

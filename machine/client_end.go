@@ -41,7 +41,7 @@ func (c *Client) end(env gss.Env) bool {
 	o, p := c.both()
 	// A handshake that was left in its middle makes the connection useless even if the peer
 	// keeps it open: the peer takes the next request for the missing leg.
-	broken := c.ex.response.Close || o.Broken() || p.Broken()
+	broken := c.ex.response.Close || c.ex.abandoned || o.Broken() || p.Broken()
 	c.tell(env, gss.Origin, side.Event{Kind: side.End})
 	c.tell(env, gss.Proxy, side.Event{Kind: side.End})
 	c.phase, c.ex = idle, exchange{}

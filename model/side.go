@@ -45,12 +45,12 @@ const (
 
 // What an exchange has used up, and what it is like.
 const (
-	sideShared   uint32 = 1 << iota // other requests share the connection
-	sideCloses                      // it ends with the response
-	sideRepeated                    // the request was sent again
-	sideRenewed                     // one more request followed
-	sideRetried                     // RetryBare was carried out
-	sideFlags    = sideShared | sideCloses | sideRepeated | sideRenewed | sideRetried
+	sideShared    uint32 = 1 << iota // other requests share the connection
+	sideCloses                       // it ends with the response
+	sideRepeated                     // the request was sent again
+	sideRenewed                      // one more request followed
+	sideRetried                      // RetryBare was carried out
+	sideAbandoned                    // a handshake was given up on this connection
 )
 
 // whim is a scheme with contexts that do what gss.Env.Now says.
@@ -193,7 +193,7 @@ func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
 		challenge() // a client renews it before, but the side does not rely on that
 		tell(side.Event{Kind: side.End}, 0, sideBegins, 1)
 	case sideEnds:
-		broken := s.Broken()
+		broken := s.Broken() || flags&sideAbandoned != 0
 		if tell(side.Event{Kind: side.End}, 0, sideBegins, 1); broken {
 			yield(w.labels.ID(sideStep{idle: true}), []uint32{w.sides.ID(side.Side{}), sideBegins, 0})
 		}
@@ -209,17 +209,20 @@ func (w *sideWorld) about(flags uint32) side.About {
 
 // after returns what a client does next after a verdict.
 func after(v side.Verdict, then, flags uint32) (uint32, uint32) {
+	if v.Abandoned {
+		flags |= sideAbandoned
+	}
 	switch v.Do {
 	case side.Ask:
 		return sideAnswers, flags
 	case side.Fail:
-		return sideEnds, 0
+		return sideEnds, flags & sideAbandoned
 	case side.Reopen:
-		return sideReopens, flags &^ sideCloses
+		return sideReopens, flags &^ (sideCloses | sideAbandoned)
 	case side.ReopenHTTP11:
-		return sideReopens, flags &^ (sideCloses | sideShared)
+		return sideReopens, flags &^ (sideCloses | sideAbandoned | sideShared)
 	case side.RetryBare:
-		return sideReopens, flags&^sideCloses | sideRetried
+		return sideReopens, flags&^(sideCloses|sideAbandoned) | sideRetried
 	}
 	if then == sidePrepares && flags&sideCloses != 0 { // the next request goes over another connection
 		return then, flags &^ sideCloses

@@ -59,7 +59,7 @@ type challenge struct {
 	// tokenConsumed tells that the context got the token in offers, which therefore offers
 	// nothing to another one.
 	tokenConsumed bool
-	abandoned     bool          // a handshake was given up that the peer may be in the middle of
+	abandoned     bool          // within a step: see Verdict.Abandoned
 	memory        scheme.Memory // of the scheme that passed last
 }
 
@@ -123,6 +123,9 @@ type Verdict struct {
 	Do       Do
 	Question gss.Question
 	Fault    gss.Fault
+	// Abandoned tells that a handshake was given up that the peer may be in the middle of,
+	// so that the connection is of no more use after the exchange.
+	Abandoned bool
 }
 
 func fail(code gss.Code, detail string) Verdict {
@@ -143,11 +146,12 @@ func (s Side) Step(env gss.Env, a About, e Event) (Side, Verdict, error) {
 	}
 	next := s
 	v, err := next.step(env, &a, &e)
+	v.Abandoned, next.abandoned = next.abandoned, false
 	switch {
 	case err != nil:
 		return s, Verdict{}, err
 	case !to.has(next.stage): // a defect of this package, by which nothing is proven and nothing kept
-		return Side{History: next.History, challenge: challenge{abandoned: true}}, Verdict{Do: Fail, Fault: undeclared}, nil
+		return Side{History: next.History}, Verdict{Do: Fail, Fault: undeclared, Abandoned: true}, nil
 	}
 	return next, v, nil
 }
@@ -230,7 +234,7 @@ func (s *Side) Halfway() bool { return (s.stage == Halfway || s.stage == Judging
 // Broken reports whether the peer was left in the middle of a handshake, so that the
 // connection is of no more use.
 func (s *Side) Broken() bool { // CONN-8
-	return s.abandoned || s.Halfway() || s.stage == Concluded && s.Legged()
+	return s.Halfway() || s.stage == Concluded && s.Legged()
 }
 
 // Unproven reports whether the response passed without the proof that the peer could have
