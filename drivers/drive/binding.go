@@ -287,7 +287,7 @@ func (c *Channel) config(from *tls.Config) *tls.Config {
 	conf.GetConfigForClient = nil
 	// Certificates must be empty, since otherwise GetCertificate is called only if
 	// there is a server name.
-	// lint:ignore SA1019 crypto/tls still uses it
+	//lint:ignore SA1019 crypto/tls still uses it
 	conf.Certificates, conf.NameToCertificate = nil, nil
 	conf.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := certificateFor(from, hello)

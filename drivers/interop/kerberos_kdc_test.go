@@ -65,7 +65,7 @@ var mitKDC = &peer{
 // krbEnv returns the environment of all programs that use mitKDC.
 func krbEnv(dir string) []string {
 	return []string{
-		"KRB5_CONFIG=" + filepath.Join(dir, "krb5.conf"), "KRB5_KDC_PROFILE=" + filepath.Join(dir, "krb5.conf"),
+		"KRB5_CONFIG=" + filepath.Join(dir, "krb5.conf"), "KRB5_KDC_PROFILE=" + filepath.Join(dir, "kdc.conf"),
 		"KRB5_KTNAME=" + filepath.Join(dir, "http.keytab"), "KRB5CCNAME=FILE:" + filepath.Join(dir, "alice.ccache"),
 		"GSS_MECH_CONFIG=/dev/null", // nothing but Kerberos
 	}
@@ -78,7 +78,7 @@ func configureMIT(dir string, addrs []string) ([]string, error) {
 		return nil, err
 	}
 	data["Types"] = mitNames()
-	if _, err := render(dir, "krb5.conf", data); err != nil {
+	if _, err := render(dir, "kdc.conf", data); err != nil {
 		return nil, err
 	}
 	var script strings.Builder
