@@ -6,7 +6,6 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
@@ -114,9 +113,14 @@ type NeedServiceKey struct {
 
 func (NeedServiceKey) Question() {}
 
-// ServiceKey answers [NeedServiceKey]: one key, prepared for enctype.UsageTicket and,
-// where PACs matter, enctype.UsageNonKerbChecksum.
-type ServiceKey struct{ Key *enctype.Prepared }
+// ServiceKey answers [NeedServiceKey] with one key, as a keytab or NewServiceKey prepares it.
+type ServiceKey struct{ Key *keytab.Prepared }
+
+// NewServiceKey returns the answer with a key. It derives further keys, so that a store had
+// better keep the answer than the key.
+func NewServiceKey(key krb.Key) ServiceKey {
+	return ServiceKey{keytab.Prepare(key)}
+}
 
 func (ServiceKey) Answer() {}
 

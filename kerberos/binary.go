@@ -6,7 +6,6 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
@@ -71,7 +70,7 @@ func (k *ServiceKey) UnmarshalBinary(b []byte) error {
 	if !fault.IsZero() {
 		return fault.Err()
 	}
-	k.Key = enctype.Prepare(key, enctype.UsageTicket, enctype.UsageNonKerbChecksum)
+	*k = NewServiceKey(key)
 	return nil
 }
 

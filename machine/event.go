@@ -20,7 +20,8 @@ type Request struct {
 	// [Incoming] makes of it.
 	URI string
 	// Scheme, Host and Port are the origin's: "http" or "https", lower-case host
-	// without brackets, port with the default filled in.
+	// without brackets, port with the default filled in. Another protocol with a method and
+	// a URI has its own scheme, and counts as one without TLS.
 	Scheme string
 	Host   string
 	Port   uint16

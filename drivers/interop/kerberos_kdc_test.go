@@ -21,7 +21,6 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
-	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
@@ -221,7 +220,7 @@ func TestTicketMIT(t *testing.T) {
 		if !tgt.Client.Equal(r.Client) || !tgt.Flags.Has(krb.Forwardable|krb.Renewable|krb.Initial) {
 			t.Errorf("%s: %v", name, tgt)
 		}
-		renewed, err := client.Get(ctx, ticket.Request{Client: tgt.Client, Server: tgt.Server, TGT: tgt, Types: all, Options: message.Renew})
+		renewed, err := client.Get(ctx, ticket.Request{Client: tgt.Client, Server: tgt.Server, TGT: tgt, Types: all, Options: krb.Renew})
 		if err != nil || renewed.Ticket == tgt.Ticket || renewed.EndTime < tgt.EndTime {
 			t.Errorf("%s: renewed %v, %v", name, renewed, err)
 		}

@@ -3,24 +3,34 @@ package krb5
 import (
 	"context"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
-// Get gets a ticket: it runs the exchange that the request describes. The error is a
-// gss.FaultError: of the KDC's refusal, of an answer that is not the KDC's, or Unanswered
-// where none answered before the context ended.
-func (c *Client) Get(ctx context.Context, r ticket.Request) (ccache.Credential, error) {
+// Get gets a ticket: it runs the exchange that the request describes, with the KDCs that a
+// source answers for. The error is a gss.FaultError: of the KDC's refusal, of an answer that
+// is not the KDC's, or Unanswered where none answered before the context ended.
+func Get(ctx context.Context, kdcs answer.Source, r ticket.Request) (ticket.Result, error) {
 	x, result, err := ticket.New(r).Step(entropy.Env(), nil)
 	for err == nil && result.Ask != nil {
-		x, result, err = x.Step(entropy.Env(), c.Answer(ctx, result.Ask))
+		reply := kdcs.Answer(ctx, result.Ask)
+		if reply == nil {
+			reply = gss.Declined{}
+		}
+		x, result, err = x.Step(entropy.Env(), reply)
 	}
-	switch {
-	case err != nil:
-		return ccache.Credential{}, err
-	case !result.Fault.IsZero():
-		return ccache.Credential{}, result.Fault.Err()
+	if err == nil {
+		err = result.Fault.Err()
 	}
-	return result.Credential, nil
+	return result, err
+}
+
+// Get gets a ticket, as the function does, and returns it without the difference between
+// the clocks.
+func (c *Client) Get(ctx context.Context, r ticket.Request) (ccache.Credential, error) {
+	result, err := Get(ctx, c, r)
+	return result.Credential, err
 }

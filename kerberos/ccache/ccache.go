@@ -5,6 +5,7 @@ package ccache
 import (
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 
 	"github.com/countersign-auth/countersign/kerberos/krb"
@@ -13,6 +14,14 @@ import (
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 )
 
+// Addresses are those of the hosts that may use a ticket (RFC 4120 section 5.2.5). All
+// iterates over their types and bytes, Append returns the list with one more.
+type Addresses = message.Addresses
+
+// AuthorizationData is that of a ticket (RFC 4120 section 5.2.6). Top iterates over types and
+// data, Append returns the list with one more piece.
+type AuthorizationData = message.AuthorizationData
+
 // Credential is a ticket and what its owner has to know of it. It is comparable.
 type Credential struct {
 	Client, Server                          krb.Principal
@@ -20,8 +29,8 @@ type Credential struct {
 	AuthTime, StartTime, EndTime, RenewTill krb.Time
 	SessionKeyed                            bool // the ticket is encrypted under another ticket's session key
 	Flags                                   krb.Flags
-	Addresses                               message.Addresses
-	AuthData                                message.AuthorizationData
+	Addresses                               Addresses
+	AuthData                                AuthorizationData
 	Ticket                                  string // DER
 	SecondTicket                            string
 
@@ -43,6 +52,14 @@ func (c Credential) Starts() krb.Time {
 		return c.StartTime
 	}
 	return c.AuthTime
+}
+
+// TicketKey returns the encryption type of the ticket, which is that of the service's key,
+// and the version of that key, 0 if the ticket does not say. It reports false if the ticket
+// does not parse.
+func (c Credential) TicketKey() (t krb.EType, kvno uint32, ok bool) {
+	m, fault := message.ParseTicket(c.Ticket)
+	return m.Enc.Type, m.Enc.Kvno, fault.IsZero()
 }
 
 // Format implements fmt.Formatter: names and times show, keys and tickets do not.
@@ -91,6 +108,18 @@ func (c *Cache) Offset() int64 {
 		return 0
 	}
 	return c.offset
+}
+
+// WithOffset returns the cache with that difference, in microseconds, which programs that use
+// the cache add to their clock. 0 is none. It is at most what a file can hold, 68 years.
+func (c *Cache) WithOffset(micros int64) *Cache {
+	const most = math.MaxInt32 * 1e6
+	next := &Cache{}
+	if c != nil {
+		*next = *c
+	}
+	next.offset, next.hasOffset = max(-most, min(micros, most)), micros != 0
+	return next
 }
 
 // All iterates over the credentials, settings left out, and those with keys that cannot

@@ -2,6 +2,7 @@ package ccache
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -63,6 +64,25 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// A credential says with which kind of key its ticket is encrypted, which its session key
+// need not be of.
+func TestTicketKey(t *testing.T) {
+	c := cred("alice", "HTTP/www", 500)
+	for _, kvno := range []uint32{0, 3} {
+		m := message.Ticket{Service: c.Server, Enc: message.EncryptedData{Type: krb.AES256SHA384, Kvno: kvno, HasKvno: kvno != 0, Cipher: "sealed"}}
+		c.Ticket = string(m.Append(nil))
+		if kind, version, ok := c.TicketKey(); kind != krb.AES256SHA384 || version != kvno || !ok {
+			t.Errorf("%v, version %d, %t; want %v, version %d", kind, version, ok, krb.AES256SHA384, kvno)
+		}
+	}
+	for _, text := range []string{"", "no ticket"} {
+		c.Ticket = text
+		if kind, version, ok := c.TicketKey(); kind != 0 || version != 0 || ok {
+			t.Errorf("%q: %v, version %d, %t", text, kind, version, ok)
+		}
+	}
+}
+
 // A ticket with a key that cannot be used here is not returned, and not lost.
 func TestForeignKeys(t *testing.T) {
 	tgt := cred("alice", "krbtgt/A.TEST", 1000)
@@ -83,6 +103,26 @@ func TestForeignKeys(t *testing.T) {
 	}
 	if s := fmt.Sprintf("%v %+v %#v", c, c.creds[0], c.creds); strings.Contains(s, "canary") {
 		t.Error("a key shows")
+	}
+}
+
+// The difference between the clocks is in the file, in either direction, and bounded.
+func TestWithOffset(t *testing.T) {
+	tgt := cred("alice", "krbtgt/A.TEST", 1000)
+	c := New(tgt.Client, tgt)
+	plain := string(c.Append(nil))
+	for _, row := range [][2]int64{{2_000_005, 2_000_005}, {-1_200_000_001, -1_200_000_001}, {-7, -7}, {math.MaxInt64, math.MaxInt32 * 1e6}, {math.MinInt64, -math.MaxInt32 * 1e6}, {0, 0}} {
+		file := string(c.WithOffset(row[0]).Append(nil))
+		again, fault := Parse(file)
+		if !fault.IsZero() || again.Offset() != row[1] || c.Offset() != 0 {
+			t.Errorf("%d: %d, %v", row[0], again.Offset(), fault)
+		}
+		if got := string(again.With(tgt).WithOffset(0).Append(nil)); got != plain {
+			t.Errorf("%d: without it again the file has %q", row[0], got)
+		}
+	}
+	if none := (*Cache)(nil).WithOffset(5); none.Offset() != 5 {
+		t.Error("the nil cache")
 	}
 }
 

@@ -216,8 +216,10 @@ func (x *exchange) issue(r reply) string {
 	if r.service.OKAsDelegate {
 		t.Flags |= krb.OKAsDelegate
 	}
-	if x.Authorize != nil && !r.noPAC {
-		t.AuthData += x.Authorize(t.Client, t.AuthTime, serviceKey, x.find(krb.TGS(x.realm.Name, x.realm.Name)).keys[0])
+	if x.PAC != nil && !r.noPAC {
+		if pac := x.PAC(t.Client, t.AuthTime, serviceKey, x.find(krb.TGS(x.realm.Name, x.realm.Name)).keys[0]); pac != "" {
+			t.AuthData += message.AuthorizationData("").Append(message.ADPAC, pac).IfRelevant()
+		}
 	}
 	part := message.EncKDCRepPart{
 		TGS: r.kind == message.TGSRep, Key: session, LastReq: message.NothingLast(x.now), Nonce: body.Nonce, Flags: t.Flags,
@@ -225,7 +227,10 @@ func (x *exchange) issue(r reply) string {
 		Service: r.service.name, PAData: r.encPA,
 	}
 	if x.Fault != nil {
-		x.Fault(&part)
+		r := ReplyPart{part.Key, part.Nonce, part.Flags, part.AuthTime, part.StartTime, part.EndTime, part.RenewTill, part.Service}
+		x.Fault(&r)
+		part.Key, part.Nonce, part.Flags, part.Service = r.Key, r.Nonce, r.Flags, r.Service
+		part.AuthTime, part.StartTime, part.EndTime, part.RenewTill = r.AuthTime, r.StartTime, r.EndTime, r.RenewTill
 	}
 	m := message.KDCRep{Type: r.kind, PAData: r.pa, Client: t.Client, Ticket: message.Ticket{Service: part.Service}}
 	m.Ticket.Enc = message.EncryptedData{Type: serviceKey.Type(), HasKvno: true, Kvno: kvno, Cipher: x.seal(serviceKey, enctype.UsageTicket, t.Append(nil))}

@@ -36,8 +36,6 @@ type Principal struct {
 	ForOthers bool
 	// DelegatesTo are the services to which it may show users' tickets (S4U2Proxy).
 	DelegatesTo []string
-	// AuthData goes into the tickets of a user, as the realm wants it: a PAC, for instance.
-	AuthData message.AuthorizationData
 }
 
 // Realm is what one KDC serves.
@@ -52,8 +50,14 @@ type Realm struct {
 	Trusts []string
 }
 
-// Authorize makes a ticket's authorization data, for instance a signed PAC. It must be pure.
-type Authorize func(client krb.Principal, authTime krb.Time, service, krbtgt krb.Key) message.AuthorizationData
+// ReplyPart is what a reply says of its ticket, as Config.Fault may change it.
+type ReplyPart struct {
+	Key                                     krb.Key
+	Nonce                                   uint32
+	Flags                                   krb.Flags
+	AuthTime, StartTime, EndTime, RenewTill krb.Time
+	Service                                 krb.Principal
+}
 
 // Config is a KDC of one or more realms.
 type Config struct {
@@ -65,10 +69,12 @@ type Config struct {
 	// Iterations make keys of passwords, all accounts' anew in New; 0 is the default of each
 	// type, 4096 or 32768. Clients refuse fewer (ticket.Request.MinIterations, and MIT's).
 	Iterations uint32
-	// Authorize is asked for each ticket of a client that does not go without a PAC.
-	Authorize Authorize
-	// Fault, if it is not nil, changes each reply before it is sent: it is encrypted after.
-	Fault func(*message.EncKDCRepPart)
+	// PAC, if it is not nil, returns the PAC of a ticket, see pac.Write, or "" for none. It is
+	// called for each ticket of a client that does not ask for none, and must be pure.
+	PAC func(client krb.Principal, authTime krb.Time, service, krbtgt krb.Key) string
+	// Fault, if it is not nil, changes each reply before it is encrypted and sent. The ticket
+	// itself says what it said before.
+	Fault func(*ReplyPart)
 }
 
 // kvno is the version of all keys.

@@ -6,6 +6,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 )
@@ -72,6 +73,42 @@ func TestNew(t *testing.T) {
 	k := newKDC(t)
 	if k.Keytab("HTTP/www@A.TEST").Len() != 1 || k.Keytab("HTTP/nobody@A.TEST").Len() != 0 {
 		t.Error("keytabs")
+	}
+}
+
+// The PAC of a ticket is what Config.PAC returns, made with the keys that the ticket is for.
+func TestPAC(t *testing.T) {
+	for _, pac := range []string{"a PAC", ""} {
+		var service krb.Key
+		k, err := kdctest.New(kdctest.Config{
+			Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{{Name: "lax", Password: "wonder", NoPreauth: true}, {Name: "HTTP/www", Password: "x"}}}},
+			PAC: func(client krb.Principal, _ krb.Time, key, _ krb.Key) string {
+				if client.String() != "lax@A.TEST" {
+					t.Errorf("client %v", client)
+				}
+				service = key
+				return pac
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep, fault := message.ParseKDCRep(k.Answer(env, "A.TEST", request("lax", "HTTP/www")))
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		key, _ := k.Keytab("HTTP/www@A.TEST").Latest(rep.Ticket.Service, krb.AES256SHA1)
+		if key.Key != service {
+			t.Error("the PAC is made with another key than the service's")
+		}
+		text, ok := enctype.Decrypt(service, enctype.UsageTicket, rep.Ticket.Enc.Cipher)
+		part, fault := message.ParseEncTicketPart(text)
+		if !ok || !fault.IsZero() {
+			t.Fatal("the ticket does not open", fault)
+		}
+		if got, has := part.AuthData.Find(message.ADPAC); got != pac || has != (pac != "") {
+			t.Errorf("the ticket has %q, want %q", got, pac)
+		}
 	}
 }
 

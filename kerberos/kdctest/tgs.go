@@ -35,7 +35,7 @@ func (x *exchange) tgs() string {
 		}
 	}
 	for _, option := range []struct{ asked, needs krb.Flags }{
-		{krb.Forwardable, krb.Forwardable}, {krb.Forwarded, krb.Forwardable}, {message.Renew, krb.Renewable},
+		{krb.Forwardable, krb.Forwardable}, {krb.Forwarded, krb.Forwardable}, {krb.Renew, krb.Renewable},
 	} {
 		if body.Options.Has(option.asked) && !tgt.Flags.Has(option.needs) {
 			if option.asked == krb.Forwardable {
@@ -46,7 +46,7 @@ func (x *exchange) tgs() string {
 		}
 	}
 	switch {
-	case body.Options.Has(message.Renew):
+	case body.Options.Has(krb.Renew):
 		if tgt.RenewTill <= x.now {
 			return x.refuse(message.ErrTicketExpired, "")
 		}
@@ -92,7 +92,7 @@ func (x *exchange) authenticate(ap message.APReq) (tgt message.EncTicketPart, au
 		return tgt, auth, message.ErrBadMatch
 	case x.away(auth.Time):
 		return tgt, auth, message.ErrSkew
-	case tgt.EndTime <= x.now && !x.req.Body.Options.Has(message.Renew):
+	case tgt.EndTime <= x.now && !x.req.Body.Options.Has(krb.Renew):
 		return tgt, auth, message.ErrTicketExpired
 	case !auth.HasChecksum || !auth.Checksum.Type.Keyed() || !auth.Checksum.Type.Verify(tgt.Key, enctype.UsageTGSReqChecksum, x.req.RawBody, auth.Checksum.Sum):
 		return tgt, auth, message.ErrModified

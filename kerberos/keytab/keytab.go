@@ -30,17 +30,27 @@ type Entry struct {
 	Key       krb.Key
 }
 
+// Prepared is a key from which those for tickets and PACs were derived beforehand. Its
+// method Key returns the key itself.
+type Prepared = enctype.Prepared
+
+// Prepare prepares a key that is in no keytab: for kerberos.ServiceKey, and for verifying
+// PACs.
+func Prepare(key krb.Key) *Prepared {
+	return enctype.Prepare(key, enctype.UsageTicket, enctype.UsageNonKerbChecksum)
+}
+
 // Keytab is an immutable list of entries. The nil Keytab is empty.
 type Keytab struct {
 	entries  []Entry
-	prepared []*enctype.Prepared
+	prepared []*Prepared
 }
 
 // New makes a keytab.
 func New(entries ...Entry) *Keytab {
 	k := &Keytab{entries: append([]Entry(nil), entries...)}
 	for _, e := range k.entries {
-		k.prepared = append(k.prepared, enctype.Prepare(e.Key, enctype.UsageTicket, enctype.UsageNonKerbChecksum))
+		k.prepared = append(k.prepared, Prepare(e.Key))
 	}
 	return k
 }
@@ -97,8 +107,8 @@ func (k *Keytab) Len() int {
 // Candidates iterates over the keys that a ticket may be encrypted with: those of the
 // type, and of the version unless kvno is 0, that belong to service, or to any principal
 // if service is zero. Versions compare by their low eight bits if an old file has no more.
-func (k *Keytab) Candidates(service krb.Principal, t krb.EType, kvno uint32) iter.Seq2[Entry, *enctype.Prepared] {
-	return func(yield func(Entry, *enctype.Prepared) bool) {
+func (k *Keytab) Candidates(service krb.Principal, t krb.EType, kvno uint32) iter.Seq2[Entry, *Prepared] {
+	return func(yield func(Entry, *Prepared) bool) {
 		if k == nil {
 			return
 		}

@@ -25,6 +25,10 @@ const (
 	AnonymousTkt Flags = 1 << (31 - 16) // RFC 8062
 )
 
+// Renew asks a KDC to renew the ticket that a request shows, and is no flag of a ticket
+// (section 5.4.1).
+const Renew Flags = 1 << (31 - 30)
+
 // Has reports whether all of f are set.
 func (s Flags) Has(f Flags) bool { return s&f == f }
 

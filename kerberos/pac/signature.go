@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
 
 // Verified is a PAC with a server signature that fits the service's key, and of the named
@@ -17,10 +18,10 @@ type Verified struct {
 	kdc bool
 }
 
-// Verify checks the server signature with the service's key, and that the PAC belongs to
+// Verify checks the server signature with the service's key, as package keytab prepares it, and that the PAC belongs to
 // the ticket: its client and the time of its first authentication (MS-PAC sections 2.7 and
 // 2.8.1). The fault is NotAuthentic if one of them does not fit.
-func (p PAC) Verify(service *enctype.Prepared, client krb.Name, authTime krb.Time) (Verified, gss.Fault) { // KILE-3.4.5.3-1
+func (p PAC) Verify(service *keytab.Prepared, client krb.Name, authTime krb.Time) (Verified, gss.Fault) { // KILE-3.4.5.3-1
 	bad := func(what string) (Verified, gss.Fault) {
 		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: " + what}
 	}
@@ -62,7 +63,7 @@ func verify(key *enctype.Prepared, sum message.Checksum, data string) bool {
 
 // VerifyKDC also checks the KDC's signature over the server signature (section 2.8.2), for
 // holders of the ticket-granting service's key.
-func (v Verified) VerifyKDC(krbtgt *enctype.Prepared) (Verified, gss.Fault) {
+func (v Verified) VerifyKDC(krbtgt *keytab.Prepared) (Verified, gss.Fault) {
 	server, _, okS := v.pac.signature(ServerChecksum)
 	kdc, _, okK := v.pac.signature(KDCChecksum)
 	if !okS || !okK || krbtgt == nil || !verify(krbtgt, kdc, server.Sum) {

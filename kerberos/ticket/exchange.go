@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 )
@@ -58,6 +59,15 @@ func New(r Request) Exchange {
 	}
 	if r.Lifetime <= 0 {
 		r.Lifetime = defaultLifetime
+	}
+	if r.Types == (krb.ETypes{}) {
+		var types []krb.EType
+		for _, t := range enctype.Preferred {
+			if !t.Weak() && t.Usable().IsZero() {
+				types = append(types, t)
+			}
+		}
+		r.Types = krb.ETypesOf(types...)
 	}
 	return Exchange{phase: start, req: r, offset: r.Offset, tgt: r.TGT}
 }

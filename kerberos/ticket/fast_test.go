@@ -98,7 +98,7 @@ func TestSessionKeyOfATypeNotAskedFor(t *testing.T) {
 	tgt := (&world{t: t, kdc: honest}).ok(ticket.Request{Client: alice, Password: secret("wonder")})
 	for _, kind := range []krb.EType{krb.RC4, krb.AES128SHA1, krb.Camellia256} {
 		c := realms()
-		c.Fault = func(p *message.EncKDCRepPart) { p.Key, _ = krb.NewKey(kind, strings.Repeat("k", kind.KeySize())) }
+		c.Fault = func(p *kdctest.ReplyPart) { p.Key, _ = krb.NewKey(kind, strings.Repeat("k", kind.KeySize())) }
 		k := newKDC(t, c)
 		for name, req := range map[string]ticket.Request{
 			"AS":                            {Client: alice, Password: secret("wonder")},

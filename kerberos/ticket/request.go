@@ -40,7 +40,8 @@ type Request struct {
 	Keytab   *keytab.Keytab
 	TGT      ccache.Credential
 
-	// Types are the encryption types to ask for, the best first. One that is weak is as weak
+	// Types are the encryption types to ask for, the best first; none stands for all that can
+	// be used here, but those that are weak. One that is weak is as weak
 	// as it is where a stronger one was asked for as well: an answer that is not
 	// authenticated yet chooses among them.
 	Types krb.ETypes
@@ -49,7 +50,7 @@ type Request struct {
 	// fewer, the client's first proof could be guessed at for less (RFC 3962 section 8), and
 	// the KDC is not authenticated when it asks.
 	MinIterations uint32
-	// Options are flags of the ticket, and Renew, Forwarded and the like.
+	// Options are flags of the ticket, krb.Forwarded for one to hand on, and krb.Renew.
 	Options krb.Flags
 	// Lifetime and RenewLifetime are in seconds; 0 is ten hours, and no renewal.
 	Lifetime, RenewLifetime int64

@@ -15,7 +15,7 @@ func (x Exchange) walk(env gss.Env) (Exchange, Result) {
 	if !ok {
 		return x.fail(gss.NoCredentials, "the ticket to ask with is no ticket-granting ticket")
 	}
-	if x.tgt.EndTime.Nano() <= x.now(env) && !x.req.Options.Has(message.Renew) {
+	if x.tgt.EndTime.Nano() <= x.now(env) && !x.req.Options.Has(krb.Renew) {
 		return x.fail(gss.Expired, "the ticket-granting ticket has expired")
 	}
 	x.realm, x.server = realm, x.req.Server

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,7 +179,7 @@ func TestTGS(t *testing.T) {
 		{"no such service anywhere", "HTTP/none", 0, gss.WrongTarget, "A.TEST", ""},
 		{"no such realm", "HTTP/www@D.TEST", 0, gss.WrongTarget, "A.TEST B.TEST C.TEST", ""},
 		{"forwarded", "krbtgt/A.TEST@A.TEST", krb.Forwarded | krb.Forwardable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
-		{"renewed", "krbtgt/A.TEST@A.TEST", message.Renew | krb.Renewable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
+		{"renewed", "krbtgt/A.TEST@A.TEST", krb.Renew | krb.Renewable, 0, "A.TEST", "krbtgt/A.TEST@A.TEST"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := &world{t: t, kdc: k}
@@ -239,7 +240,7 @@ func TestForOthers(t *testing.T) {
 func TestLateTimes(t *testing.T) {
 	const last = krb.Time(253402300799) // the end of 9999
 	c := realms()
-	c.Fault = func(p *message.EncKDCRepPart) { p.EndTime, p.RenewTill = last, last }
+	c.Fault = func(p *kdctest.ReplyPart) { p.EndTime, p.RenewTill = last, last }
 	w := &world{t: t, kdc: newKDC(t, c)}
 	tgt := w.ok(ticket.Request{Client: alice, Password: secret("wonder")})
 	if tgt.EndTime != last {
@@ -271,11 +272,11 @@ func TestHostileKDC(t *testing.T) {
 	tgt := (&world{t: t, kdc: honest}).ok(ticket.Request{Client: alice, Password: secret("wonder")})
 	as := ticket.Request{Client: alice, Password: secret("wonder")}
 	tgs := ticket.Request{Client: alice, Server: www, TGT: tgt}
-	for name, f := range map[string]func(*message.EncKDCRepPart){
-		"another nonce":   func(p *message.EncKDCRepPart) { p.Nonce++ },
-		"another service": func(p *message.EncKDCRepPart) { p.Service = principal("HTTP/back.a.test@A.TEST") },
-		"another realm":   func(p *message.EncKDCRepPart) { p.Service.Realm = "B.TEST" },
-		"expired":         func(p *message.EncKDCRepPart) { p.EndTime = krb.TimeOf(now) },
+	for name, f := range map[string]func(*kdctest.ReplyPart){
+		"another nonce":   func(p *kdctest.ReplyPart) { p.Nonce++ },
+		"another service": func(p *kdctest.ReplyPart) { p.Service = principal("HTTP/back.a.test@A.TEST") },
+		"another realm":   func(p *kdctest.ReplyPart) { p.Service.Realm = "B.TEST" },
+		"expired":         func(p *kdctest.ReplyPart) { p.EndTime = krb.TimeOf(now) },
 	} {
 		c := realms()
 		c.Fault = f
@@ -410,4 +411,17 @@ func FuzzKDC(f *testing.F) {
 			t.Error("a stranger's answer is a ticket")
 		}
 	})
+}
+
+// A request that names no encryption types asks for all that can be used and are not weak.
+func TestDefaultTypes(t *testing.T) {
+	_, res, err := ticket.New(ticket.Request{Client: alice, Password: secret("wonder")}).Step(gss.Env{Now: now, Seed: gss.Seed{1}}, nil)
+	if err != nil || res.Ask == nil {
+		t.Fatal(res, err)
+	}
+	need, _ := res.Ask.(gss.NeedExchange)
+	m, fault := message.ParseKDCReq(need.Request)
+	if !fault.IsZero() || !m.Body.ETypes.Has(krb.AES256SHA384) || !m.Body.ETypes.Has(krb.Camellia128) || m.Body.ETypes.Has(krb.RC4) {
+		t.Errorf("%v %v", slices.Collect(m.Body.ETypes.All()), fault)
+	}
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
-	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
@@ -76,11 +75,13 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	cred, err := (&krb5.Client{Config: conf}).Get(cmd.Context(), r)
+	result, err := krb5.Get(cmd.Context(), &krb5.Client{Config: conf}, r)
 	if err != nil {
 		return exit{exitOf(err), err}
 	}
-	if err := krb5.WriteCache(path, ccache.New(cred.Client, cred)); err != nil {
+	cred := result.Credential
+	cache := ccache.New(cred.Client, cred).WithOffset(result.Offset / 1000) // to microseconds
+	if err := krb5.WriteCache(path, cache); err != nil {
 		return exit{exitTransport, err}
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%v: until %s, in %s\n", cred.Client, clock(cred.EndTime), path)
@@ -111,7 +112,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 		if !ok {
 			return r, exit{exitAuth, fmt.Errorf("%s has no ticket that can be renewed", path)}
 		}
-		r.Client, r.Server, r.TGT, r.Options = tgt.Client, tgt.Server, tgt, r.Options|message.Renew
+		r.Client, r.Server, r.TGT, r.Options = tgt.Client, tgt.Server, tgt, r.Options|krb.Renew
 		return r, nil
 	}
 	if len(args) == 0 {

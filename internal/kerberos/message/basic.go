@@ -124,7 +124,6 @@ const (
 	Canonicalize   krb.Flags = 1 << (31 - 15) // RFC 6806 section 3
 	RenewableOK    krb.Flags = 1 << (31 - 27)
 	EncTktInSkey   krb.Flags = 1 << (31 - 28)
-	Renew          krb.Flags = 1 << (31 - 30)
 	Validate       krb.Flags = 1
 )
 
