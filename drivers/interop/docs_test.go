@@ -35,7 +35,7 @@ import (
 var docPackages = map[string]string{
 	"answer": docModule + "drivers/answer", "connect": docModule + "drivers/connect", "digest": docModule + "digest", "drive": docModule + "drivers/drive",
 	"drivertest": docModule + "drivers/drivertest", "fasthttp": docModule + "drivers/fasthttp", "gss": docModule + "gss", "gsstoy": docModule + "gss/gsstoy",
-	"header": docModule + "header", "hop": docModule + "hop", "http3": docModule + "drivers/http3", "http3test": docModule + "drivers/http3/http3test", "kdc": docModule + "drivers/kdc", "kdctest": docModule + "kerberos/kdctest",
+	"header": docModule + "header", "hop": docModule + "hop", "http3": docModule + "drivers/http3", "http3test": docModule + "drivers/http3/http3test", "krb": docModule + "kerberos/krb", "krb5": docModule + "drivers/krb5", "kdctest": docModule + "kerberos/kdctest",
 	"kerberos": docModule + "kerberos", "machine": docModule + "machine", "nethttp": docModule + "drivers/nethttp", "ntlm": docModule + "ntlm",
 	"proptest": docModule + "proptest", "scheme": docModule + "scheme", "spnego": docModule + "gss/spnego",
 
