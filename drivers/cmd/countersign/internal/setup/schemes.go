@@ -107,7 +107,7 @@ func Names() []string {
 	return names
 }
 
-// chosen returns the builders of the schemes that o names, or of all schemes that are usable
+// chosen returns the builders of the schemes that o names, each once, or of all schemes that are usable
 // if it names none: FIPS-only mode leaves out NTLM, so that only Kerberos is negotiated.
 func (o *Options) chosen() ([]builder, error) {
 	if len(o.Schemes) == 0 {
@@ -123,7 +123,9 @@ next:
 	for _, name := range o.Schemes {
 		for _, b := range builders {
 			if header.EqualFold(b.name, name) {
-				out = append(out, b)
+				if !slices.ContainsFunc(out, func(other builder) bool { return other.name == b.name }) {
+					out = append(out, b)
+				}
 				continue next
 			}
 		}

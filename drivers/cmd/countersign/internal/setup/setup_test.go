@@ -176,3 +176,12 @@ func TestStoresEqualWork(t *testing.T) {
 	}
 	requirement.Held(t, "unit:equal_work", "HTA-30")
 }
+
+// A scheme that is named twice is there once: a script may add what the command line has already.
+func TestSchemeNamedTwice(t *testing.T) {
+	o := Options{Schemes: []string{"digest", "basic", "Digest"}}
+	clients, err := o.Clients()
+	if err != nil || len(clients) != 2 {
+		t.Errorf("%d clients, %v; want 2", len(clients), err)
+	}
+}
