@@ -12,7 +12,7 @@ import (
 
 // A client with a password gets a ticket from a KDC and authenticates to a service, which
 // proves itself in turn. Whatever either side has to know it asks for; here a KDC of this
-// process and a map answer. In a program package kdc of the drivers has the answers.
+// process and a map answer. In a program package krb5 of the drivers has the answers.
 func Example() {
 	realm, err := kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: "A.TEST", Principals: []kdctest.Principal{
 		{Name: "alice", Password: "wonder"}, {Name: "HTTP/www.a.test", Password: "service"},
