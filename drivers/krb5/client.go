@@ -72,7 +72,7 @@ func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
 func (c *Client) Exchange(ctx context.Context, realm string, request []byte) ([]byte, error) {
 	addresses := c.addresses(ctx, realm)
 	if len(addresses) == 0 {
-		return nil, fmt.Errorf("kdc: no KDC is known for the realm; name one in krb5.conf, or publish _kerberos._udp and _kerberos._tcp")
+		return nil, fmt.Errorf("krb5: no KDC is known for the realm; name one in krb5.conf, or publish _kerberos._udp and _kerberos._tcp")
 	}
 	var errs []error
 	for _, a := range addresses {
@@ -85,7 +85,7 @@ func (c *Client) Exchange(ctx context.Context, realm string, request []byte) ([]
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", a, err))
 	}
-	return nil, fmt.Errorf("kdc: no KDC answered: %w", errors.Join(append(errs, ctx.Err())...))
+	return nil, fmt.Errorf("krb5: no KDC answered: %w", errors.Join(append(errs, ctx.Err())...))
 }
 
 // addresses returns those of a realm's KDCs in the order of trying.

@@ -98,11 +98,11 @@ func CachePath(name string) (string, error) {
 		case err != nil:
 			return "", err
 		case !strings.HasPrefix(file, "tkt") || strings.ContainsAny(file, `/\`):
-			return "", errors.New("kdc: the file primary of the folder names no cache")
+			return "", errors.New("krb5: the file primary of the folder names no cache")
 		}
 		return filepath.Join(rest, file), nil
 	}
-	return "", fmt.Errorf("kdc: credential caches of kind %q are not supported; expected a FILE or a DIR", kind)
+	return "", fmt.Errorf("krb5: credential caches of kind %q are not supported; expected a FILE or a DIR", kind)
 }
 
 // KeytabPath returns the file of a keytab: of a name as in KRB5_KTNAME, or for "" of
@@ -121,7 +121,7 @@ func KeytabPath(name string) (string, error) {
 	case kind == "FILE" || kind == "WRFILE":
 		return rest, nil
 	}
-	return "", fmt.Errorf("kdc: keytabs of kind %q are not supported; expected a FILE", kind)
+	return "", fmt.Errorf("krb5: keytabs of kind %q are not supported; expected a FILE", kind)
 }
 
 // ReadCache reads a credential cache.
