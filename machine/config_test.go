@@ -29,6 +29,7 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes[1]", Config: clients(basic, basic)},
 		{Field: "Schemes[2]", Config: clients(basic, numberedClient{basic, 1}, numberedClient{basic, 1})},
 		{Field: "Schemes[0]", Config: clients(digest.Client{})},
+		{Field: "Schemes[0]", Config: clients(namelessClient{basic})},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(negotiate, nil))},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(negotiate, gsstoy.Toy{}))},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(scheme.Traits{}, toy))},
@@ -89,6 +90,11 @@ func TestConfigurations(t *testing.T) {
 		t.Errorf("the zero ProxyConfig: %v", err)
 	}
 }
+
+// namelessClient is a client scheme whose traits have no name.
+type namelessClient struct{ scheme.Client }
+
+func (namelessClient) Traits() scheme.Traits { return scheme.Traits{} }
 
 // digestToy is a client scheme of another name.
 type digestToy struct{ scheme.Client }

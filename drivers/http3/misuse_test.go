@@ -20,12 +20,14 @@ func TestServeThatCannotWork(t *testing.T) {
 	}
 	defer conn.Close()
 	good := &quichttp3.Server{TLSConfig: new(tls.Config)}
+	ended, cancel := context.WithCancel(context.Background()) // so that nothing is served if nothing is refused
+	cancel()
 	for want, err := range map[string]error{
-		"the server is nil": Serve(context.Background(), conn, nil, drive.Limits{}, 0),
-		"TLSConfig":         Serve(context.Background(), conn, &quichttp3.Server{}, drive.Limits{}, 0),
-		"conn is nil":       Serve(context.Background(), nil, good, drive.Limits{}, 0),
-		"grace":             Serve(context.Background(), conn, good, drive.Limits{}, -1),
-		"limits.Idle":       Serve(context.Background(), conn, good, drive.Limits{Idle: -1}, 0),
+		"the server is nil": Serve(ended, conn, nil, drive.Limits{}, 0),
+		"TLSConfig":         Serve(ended, conn, &quichttp3.Server{}, drive.Limits{}, 0),
+		"conn is nil":       Serve(ended, nil, good, drive.Limits{}, 0),
+		"grace":             Serve(ended, conn, good, drive.Limits{}, -1),
+		"limits.Idle":       Serve(ended, conn, good, drive.Limits{Idle: -1}, 0),
 	} {
 		misusetest.Check(t, "http3", want, err)
 	}
