@@ -7,7 +7,9 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +27,7 @@ const (
 // The most names that programs have to learn, and that have to stay after the first release: of the core, and of the modules below drivers. They may fall.
 const (
 	maxCoreNames    = 1187
-	maxDriversNames = 273
+	maxDriversNames = 272
 )
 
 // namesOfInternal are the aliases that name a type of an internal package, which programs hold and do not make by themselves.
@@ -148,6 +150,58 @@ func TestRenames(t *testing.T) {
 		}
 		if new != "" && !exists[new] {
 			t.Errorf("%s: %s does not exist", renamesFile, new)
+		}
+	}
+}
+
+// TestDocumentsNameWhatExists: no document has, in backquotes, a name of docs/renames.tsv that nothing exported has any more.
+func TestDocumentsNameWhatExists(t *testing.T) {
+	api, err := os.ReadFile(apiFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile(renamesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	word := regexp.MustCompile(`\w+`)
+	exported := make(map[string]bool)
+	for _, w := range word.FindAllString(string(api), -1) {
+		exported[w] = true
+	}
+	gone := make(map[string]bool)
+	for line := range strings.Lines(string(table)) {
+		old, _, _ := strings.Cut(line, "\t")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		for _, w := range word.FindAllString(path.Base(old), -1)[1:] { // without the package
+			gone[w] = !exported[w]
+		}
+	}
+	documents, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("`[^`\n]+`")
+	for _, name := range append(documents, more...) {
+		if name == "docs/requirements.md" { // generated, and it names tests
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, quoted := range code.FindAllString(string(text), -1) {
+			for _, w := range word.FindAllString(quoted, -1) {
+				if gone[w] {
+					t.Errorf("%s: %s: %s is no exported name any more; see %s", name, quoted, w, renamesFile)
+				}
+			}
 		}
 	}
 }

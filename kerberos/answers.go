@@ -3,11 +3,10 @@ package kerberos
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Keys answers gss.NeedCredential: a principal with long-term keys in a keytab.

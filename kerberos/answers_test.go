@@ -3,11 +3,10 @@ package kerberos_test
 import (
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Answers with pointers name the user that a service will see, also if a cache holds another

@@ -3,11 +3,10 @@ package kerberos
 import (
 	"encoding/binary"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Answers as bytes, for sealed traces: package trace asks for it, since files and

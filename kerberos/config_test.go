@@ -3,12 +3,11 @@ package kerberos
 import (
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // A configuration that cannot work is a gss.Misuse of New, which says why.

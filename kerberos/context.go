@@ -3,9 +3,8 @@ package kerberos
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Every state of a context is a type of its own, which holds what that state needs and

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -15,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 const (

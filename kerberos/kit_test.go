@@ -4,13 +4,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/proptest"
 	"github.com/countersign-auth/countersign/scheme"

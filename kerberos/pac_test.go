@@ -3,14 +3,14 @@ package kerberos
 import (
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
+	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/pac"
-	"pgregory.net/rapid"
 )
 
 // KILE-3.4.5.3-1: a PAC is shown if its signature verifies, and never decides whether the

@@ -3,12 +3,11 @@ package kerberos
 import (
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Config.ClientRealms lists the realms of accepted clients. Neither the ticket's own

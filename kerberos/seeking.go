@@ -3,11 +3,10 @@ package kerberos
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 

@@ -4,10 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // session is message protection by RFC 4121 section 4.2, as a value of a key and two

@@ -7,11 +7,10 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // rc4Session is message protection for keys of rc4-hmac by RFC 4757 section 7: tokens

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
+	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
-	"pgregory.net/rapid"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // sessions are both ends under one key.

@@ -5,10 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // wrapped is the time that 64 bits of nanoseconds cannot tell from t: 584 years later.

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	rfc7616 "github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
@@ -15,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // realm is what the drivers and the network of a world with package kerberos hold: the

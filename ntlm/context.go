@@ -3,9 +3,8 @@ package ntlm
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // Every state of a context is a type of its own, which holds what that state

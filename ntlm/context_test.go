@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
+	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/equalwork"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"pgregory.net/rapid"
 )
 
 func TestExchange(t *testing.T) {

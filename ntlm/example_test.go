@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 

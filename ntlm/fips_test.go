@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // V19: this binary once more in FIPS-only mode, where MD5, HMAC and RC4 of the

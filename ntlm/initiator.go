@@ -3,9 +3,8 @@ package ntlm
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // initiator is the client before its first step (MS-NLMP section 3.1.5.1).

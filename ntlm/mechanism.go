@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // Level is the weakest NTLM that a side takes part in. An initiator sends that

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 

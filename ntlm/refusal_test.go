@@ -4,10 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
-	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 

@@ -5,9 +5,8 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // reached is what a step came to.

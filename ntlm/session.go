@@ -8,9 +8,8 @@ import (
 	"hash/crc32"
 	"math"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 )
 
 // signatureSize is the length of a message signature: of a MIC, and of what Wrap
@@ -252,7 +251,7 @@ func (s session) Wrap(_ gss.Env, plain string, seal bool) (gss.Session, string, 
 
 // Unwrap implements [gss.Session]. A token does not say whether its message is
 // sealed: what was negotiated is tried first, then the other, since some peers
-// seal whatever was negotiated. Without [FlagKeyExchange] the signature does not
+// seal whatever was negotiated. Without key exchange the signature does not
 // depend on the key stream, and a message of a byte or two may read the same
 // either way: there a sender had better not mix the two.
 func (s session) Unwrap(token string) (gss.Session, string, bool, gss.Fault) {

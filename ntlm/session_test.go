@@ -4,11 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
+	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"pgregory.net/rapid"
 )
 
 const sessionFlags = ntlmssp.FlagESS | ntlmssp.FlagSign | ntlmssp.FlagSeal | ntlmssp.Flag128 | ntlmssp.FlagKeyExchange

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/internal/ntlmssp"
-
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 

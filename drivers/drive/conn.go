@@ -18,7 +18,7 @@ func NextID() uint64 { return lastID.Add(1) }
 // it called.
 type Mutex chan struct{}
 
-// NewMutex returns a Turn that is free.
+// NewMutex returns a Mutex that is unlocked.
 func NewMutex() Mutex { return make(Mutex, 1) }
 
 // Lock waits for the turn. It reports false if the context ended first.

@@ -21,11 +21,11 @@ import (
 
 // serveConn serves one connection: it has one state, and serves one request after the
 // other.
-func serveConn(c net.Conn, door *drive.Server, users answer.Source) {
+func serveConn(c net.Conn, server *drive.Server, users answer.Source) {
 	defer c.Close()
 	limits := drive.Limits{}.WithDefaults() // for unauthenticated clients
 	head := &io.LimitedReader{R: c}
-	guest, in := door.Connection(), bufio.NewReader(head)
+	conn, in := server.Connection(), bufio.NewReader(head)
 	for {
 		c.SetDeadline(time.Now().Add(limits.Idle))
 		head.N = int64(limits.HeaderBytes)
@@ -45,7 +45,7 @@ func serveConn(c net.Conn, door *drive.Server, users answer.Source) {
 		if q, refused := in.AtOrigin(); refused != 0 {
 			act = drive.Refusal(in, refused)
 		} else {
-			act, err = guest.Run(machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)}, ask)
+			act, err = conn.Run(machine.Received{Request: q, Header: header.ParseRequest(r.Header.Values)}, ask)
 		}
 		fields, status, body := http.Header{}, http.StatusInternalServerError, ""
 		switch a := act.(type) {
@@ -55,7 +55,7 @@ func serveConn(c net.Conn, door *drive.Server, users answer.Source) {
 		case machine.Accept: // call the handler, then tell the machine the status
 			c.SetDeadline(time.Time{})
 			status, body = http.StatusOK, fmt.Sprintln("hello", a.Info.Name())
-			act, err = guest.Run(machine.Responding{Status: status}, ask)
+			act, err = conn.Run(machine.Responding{Status: status}, ask)
 			if finish, ok := act.(machine.Finish); ok {
 				hop.ApplyFinish(fields, finish)
 			}
@@ -73,7 +73,7 @@ func serveConn(c net.Conn, door *drive.Server, users answer.Source) {
 
 // exampleOrigin is a server over a custom transport, with the user alice.
 func exampleOrigin() net.Listener {
-	door, err := drive.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("www", scheme.AskVerdict)}}, nil)
+	server, err := drive.NewServer(machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("www", scheme.AskVerdict)}}, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -87,7 +87,7 @@ func exampleOrigin() net.Listener {
 			if err != nil {
 				return
 			}
-			go serveConn(c, &door, answer.NewUsers(map[string]string{"alice": "wonder"}))
+			go serveConn(c, &server, answer.NewUsers(map[string]string{"alice": "wonder"}))
 		}
 	}()
 	return l

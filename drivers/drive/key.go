@@ -70,7 +70,7 @@ type Keys struct {
 	// Via describes the proxy to a machine. The driver sets whether it was configured
 	// manually.
 	Route machine.Route
-	// Identity and Own are those of the Way.
+	// Identity and Own are those of the Destination.
 	Identity string
 	Own      [2]bool
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Server makes the state that a server keeps for each connection. The zero Door makes
+// Server makes the state that a server keeps for each connection. The zero Server makes
 // states that refuse every request.
 type Server struct {
-	fresh machine.Server
-	lone  machine.Server // for requests without a connection; zero if no scheme is possible there
+	fresh    machine.Server
+	detached machine.Server // for requests without a connection; zero if no scheme is possible there
 	// Names are the names of the schemes.
 	Names []string
 	// NeedsConnection says that a scheme may be bound to its connection, so that its
@@ -23,7 +23,7 @@ type Server struct {
 	observer        Observer
 }
 
-// NewServer returns a Door. The error is a gss.Misuse and describes what is wrong with
+// NewServer returns a Server. The error is a gss.Misuse and describes what is wrong with
 // the schemes.
 func NewServer(c machine.ServerConfig, o Observer) (Server, error) {
 	d := Server{observer: o, NeedsConnection: NeedsConnection(c.Schemes)}
@@ -40,7 +40,7 @@ func NewServer(c machine.ServerConfig, o Observer) (Server, error) {
 		}
 	}
 	if len(per.Schemes) > 0 {
-		if d.lone, err = machine.NewServer(per); err != nil {
+		if d.detached, err = machine.NewServer(per); err != nil {
 			return Server{}, err
 		}
 	}
@@ -66,18 +66,18 @@ type ServerConn struct {
 
 // Connection returns the state of a connection that carries one request after the
 // other.
-func (d *Server) Connection() *ServerConn { return d.guest(d.fresh, false) }
+func (d *Server) Connection() *ServerConn { return d.conn(d.fresh, false) }
 
 // Stream returns the state of one request on a connection that carries many at once.
 // Schemes that need a connection of their own are offered there, for clients that then
 // retry over HTTP/1.1.
-func (d *Server) Stream() *ServerConn { return d.guest(d.fresh, true) } // HTA-4
+func (d *Server) Stream() *ServerConn { return d.conn(d.fresh, true) } // HTA-4
 
 // Detached returns the state of one request on an unknown connection, or from clients that
 // cannot retry on another one. Schemes that need a connection are not offered.
-func (d *Server) Detached() *ServerConn { return d.guest(d.lone, true) }
+func (d *Server) Detached() *ServerConn { return d.conn(d.detached, true) }
 
-func (d *Server) guest(fresh machine.Server, alone bool) *ServerConn {
+func (d *Server) conn(fresh machine.Server, alone bool) *ServerConn {
 	return &ServerConn{runner: Runner[machine.Server]{fresh, NextID(), d.observer}, fresh: fresh, turn: NewMutex(), Alone: alone}
 }
 

@@ -15,11 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
@@ -53,7 +52,7 @@ type site struct {
 func newSite(t testing.TB, secure bool, schemes ...scheme.Server) *site {
 	t.Helper()
 	cert, _ := certificate()
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: schemes}, Source: users, Certificate: nethttp.CertificatesOf(cert)})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: schemes}, Source: users, Certificate: drive.CertificatesOf(cert)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ package fasthttp
 
 // Guests returns the number of connections that have a state.
 func (a *Authenticator) Guests() (n int) {
-	a.guests.Range(func(any, any) bool {
+	a.states.Range(func(any, any) bool {
 		n++
 		return true
 	})

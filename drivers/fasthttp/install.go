@@ -65,14 +65,14 @@ func (a *Authenticator) Install(s *fast.Server) {
 		}
 		switch state {
 		case fast.StateNew:
-			a.guests.Store(c, &guest{ServerConn: a.door.Connection(), bounds: b})
+			a.states.Store(c, &connState{ServerConn: a.server.Connection(), bounds: b})
 		case fast.StateActive, fast.StateIdle:
-			if v, ok := a.guests.Load(c); ok {
-				v.(*guest).between(c)
+			if v, ok := a.states.Load(c); ok {
+				v.(*connState).between(c)
 			}
 		case fast.StateClosed, fast.StateHijacked:
-			if v, ok := a.guests.LoadAndDelete(c); ok {
-				v.(*guest).abandon()
+			if v, ok := a.states.LoadAndDelete(c); ok {
+				v.(*connState).abandon()
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (a *Authenticator) expect(ctx *fast.RequestCtx) int {
 	if coversBody(ctx) {
 		return fast.StatusContinue
 	}
-	v := a.visit(ctx, a.guestOf(ctx))
+	v := a.visit(ctx, a.stateOf(ctx))
 	if v == nil {
 		return fast.StatusServiceUnavailable
 	}
@@ -158,14 +158,14 @@ func coversBody(ctx *fast.RequestCtx) bool {
 }
 
 // wait keeps a judged visit until its request reaches Wrap.
-func (g *guest) wait(v *visit) {
+func (g *connState) wait(v *visit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pending = v
 }
 
 // waiting returns the waiting visit and no longer keeps it; nil if there is none.
-func (g *guest) waiting() *visit {
+func (g *connState) waiting() *visit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := g.pending
@@ -175,7 +175,7 @@ func (g *guest) waiting() *visit {
 
 // between ends a visit that has not reached Wrap, and the time for a refusal. It is
 // called before and after each request.
-func (g *guest) between(c net.Conn) {
+func (g *connState) between(c net.Conn) {
 	g.abandon()
 	if g.limited.Swap(false) {
 		c.SetWriteDeadline(time.Time{})
@@ -184,7 +184,7 @@ func (g *guest) between(c net.Conn) {
 
 // abandon ends a visit that did not reach Wrap. Its request may already be reused by
 // fasthttp.
-func (g *guest) abandon() {
+func (g *connState) abandon() {
 	if v := g.waiting(); v != nil {
 		v.release()
 	}
@@ -283,7 +283,7 @@ func framed(h *fast.RequestHeader) (f framing) {
 
 // visit reserves the connection for a request, and lets the machine judge it. It
 // returns nil if the connection is not available.
-func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
+func (a *Authenticator) visit(ctx *fast.RequestCtx, g *connState) *visit {
 	if !g.Lock(context.Background()) { // fasthttp runs one request of a connection at a time
 		return nil
 	}
@@ -299,7 +299,7 @@ func (a *Authenticator) visit(ctx *fast.RequestCtx, g *guest) *visit {
 // resume returns the visit of a request. If its client waited for 100 (Continue) the
 // request has already been judged.
 func (a *Authenticator) resume(ctx *fast.RequestCtx) *visit {
-	g := a.guestOf(ctx)
+	g := a.stateOf(ctx)
 	if v := g.waiting(); v != nil {
 		return v
 	}

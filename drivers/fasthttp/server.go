@@ -85,8 +85,8 @@ type Authenticator struct {
 	hidden.In[Authenticator] // no output shows what is in it
 
 	conf   *ServerConfig
-	door   drive.Server
-	guests sync.Map // by net.Conn
+	server drive.Server
+	states sync.Map // by net.Conn
 }
 
 // NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what of the
@@ -114,12 +114,12 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
-	return &Authenticator{conf: &c, door: door}, nil
+	return &Authenticator{conf: &c, server: door}, nil
 }
 
-// guest is the state of a connection with one connection number. An entry for the same
+// connState is the state of a connection with one connection number. An entry for the same
 // net.Conn with another number belongs to another connection.
-type guest struct {
+type connState struct {
 	*drive.ServerConn
 	bounds  *bounds
 	limited atomic.Bool // Authenticator set a write deadline on the connection
@@ -129,25 +129,25 @@ type guest struct {
 	pending *visit // judged, and not yet in Wrap
 }
 
-// guestOf returns the state that a request belongs to.
-func (a *Authenticator) guestOf(ctx *fast.RequestCtx) *guest {
-	lone := func() *guest { return &guest{ServerConn: a.door.Detached(), bounds: new(bounds)} }
+// stateOf returns the state that a request belongs to.
+func (a *Authenticator) stateOf(ctx *fast.RequestCtx) *connState {
+	detached := func() *connState { return &connState{ServerConn: a.server.Detached(), bounds: new(bounds)} }
 	c := ctx.Conn()
 	if c == nil || !reflect.ValueOf(c).Comparable() {
-		return lone()
+		return detached()
 	}
-	v, ok := a.guests.Load(c)
+	v, ok := a.states.Load(c)
 	if !ok {
-		return lone()
+		return detached()
 	}
-	g, _ := v.(*guest)
+	g, _ := v.(*connState)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.id == 0 {
 		g.id = ctx.ConnID()
 	}
 	if g.id != ctx.ConnID() {
-		return lone()
+		return detached()
 	}
 	return g
 }
@@ -183,7 +183,7 @@ func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 // visit is the state of one request.
 type visit struct {
 	a      *Authenticator
-	g      *guest
+	g      *connState
 	ctx    *fast.RequestCtx
 	act    machine.Action  // the machine's decision
 	err    error           // or why there is none
@@ -324,7 +324,7 @@ func (v *visit) finish() {
 	h := responseFields{&v.ctx.Response.Header}
 	h.Del(header.PersistentAuthField)
 	h.Del(header.AuthenticationInfo)
-	hop.StripChallenges(h, v.a.door.Names)
+	hop.StripChallenges(h, v.a.server.Names)
 	act, err := v.g.Run(machine.Responding{Status: v.result.Status}, v.answer)
 	if f, ok := act.(machine.Finish); ok && err == nil {
 		hop.ApplyFinish(h, f)

@@ -8,7 +8,7 @@
 //
 // A server:
 //
-//	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users, Certificate: nethttp.CertificatesOf(certificate)})
+//	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: schemes, Source: users, Certificate: drive.CertificatesOf(certificate)})
 //	server := &quichttp3.Server{Handler: auth.Wrap(app), TLSConfig: tlsConfig}
 //	err = http3.Serve(ctx, socket, server, drive.Limits{}, grace)
 //

@@ -11,12 +11,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/internal/requirement"

@@ -20,12 +20,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
@@ -92,7 +91,7 @@ func newSite(t *testing.T, source answer.Source, schemes ...scheme.Server) *site
 	cert, _ := pki()
 	s := &site{}
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Certificate: nethttp.CertificatesOf(cert), Log: s.log,
+		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Certificate: drive.CertificatesOf(cert), Log: s.log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/http3/http3test"
@@ -64,7 +65,7 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 }
 
 func kitServer(s drivertest.ServerSetup) (func(), error) {
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.CertificatesOf(s.TLS.Certificates...)})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: drive.CertificatesOf(s.TLS.Certificates...)})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func TestKit(t *testing.T) {
 // kitReverse is kitServer with a reverse proxy between the Authenticator and the
 // handler.
 func kitReverse(s drivertest.ServerSetup) (func(), error) {
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: nethttp.CertificatesOf(s.TLS.Certificates...)})
+	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits, Certificate: drive.CertificatesOf(s.TLS.Certificates...)})
 	if err != nil {
 		return nil, err
 	}

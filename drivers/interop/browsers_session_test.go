@@ -205,7 +205,7 @@ func (s *session) asking(binding gss.Requirement) (http.Handler, func(*http.Serv
 
 func (s *session) askingWith(c machine.ServerConfig) (http.Handler, func(*http.Server)) {
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: c, Source: askedSource(s), Certificate: nethttp.CertificatesOf(pki.cert), Log: s.log,
+		Auth: c, Source: askedSource(s), Certificate: drive.CertificatesOf(pki.cert), Log: s.log,
 	})
 	if err != nil {
 		s.Fatal(err)

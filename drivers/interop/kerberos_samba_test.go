@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
@@ -22,6 +20,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 	"github.com/countersign-auth/countersign/ntlm"

@@ -50,7 +50,7 @@ func newForwardFor(t testing.TB, source answer.Source, schemes ...scheme.Server)
 	return f
 }
 
-// page is an origin without any door, which fails a test that lets the proxy's
+// page is an origin without authentication, which fails a test that lets the proxy's
 // own fields through (R9110-11.7.2-1).
 func page(t testing.TB, secure bool) *httptest.Server {
 	return newHTTP(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

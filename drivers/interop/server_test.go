@@ -17,10 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
@@ -90,7 +89,7 @@ func (j *journal) wait(t testing.TB, n int) []drive.Result {
 	}
 }
 
-// origin is a server of ours with the echo behind the door.
+// origin is a server of ours with the echo behind authentication.
 type origin struct {
 	*httptest.Server
 	journal journal
@@ -101,7 +100,7 @@ func newAuthenticator(t testing.TB, j *journal, source answer.Source, schemes ..
 	t.Helper()
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Log: j.log,
-		Certificate: nethttp.CertificatesOf(pki.cert),
+		Certificate: drive.CertificatesOf(pki.cert),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"

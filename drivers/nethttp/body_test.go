@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"

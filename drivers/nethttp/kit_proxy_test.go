@@ -10,9 +10,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/internal/smuggle"
 	"github.com/countersign-auth/countersign/drivers/nethttp"

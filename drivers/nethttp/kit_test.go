@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/internal/long"
@@ -35,7 +36,7 @@ func kitDriver() drivertest.Driver {
 			conf := nethttp.ServerConfig{Auth: s.Machine, Source: s.Source, Limits: s.Limits}
 			if s.TLS != nil {
 				s.Listener = tls.NewListener(s.Listener, s.TLS)
-				conf.Certificate = nethttp.CertificatesOf(s.TLS.Certificates...)
+				conf.Certificate = drive.CertificatesOf(s.TLS.Certificates...)
 			}
 			auth, err := nethttp.NewAuthenticator(conf)
 			if err != nil {

@@ -11,9 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
@@ -111,7 +110,7 @@ func newWiretap(t *testing.T, servers []scheme.Server, tune func(*httptest.Serve
 	s := new(wiretap)
 	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
 		Auth: machine.ServerConfig{Schemes: servers}, Source: answer.NewUsers(people), Log: s.log,
-		Certificate: nethttp.CertificatesOf(testCertificate(t)),
+		Certificate: drive.CertificatesOf(testCertificate(t)),
 	})
 	if err != nil {
 		t.Fatal(err)

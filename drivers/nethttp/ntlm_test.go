@@ -97,7 +97,7 @@ func TestNTLM(t *testing.T) {
 // a certificate in between is detected.
 func TestNTLMBinding(t *testing.T) {
 	der := func(b []byte) drive.Certificates {
-		return nethttp.CertificatesOf(tls.Certificate{Certificate: [][]byte{b}})
+		return drive.CertificatesOf(tls.Certificate{Certificate: [][]byte{b}})
 	}
 	another := func(real []byte) drive.Certificates {
 		other := bytes.Clone(real)

@@ -3,7 +3,6 @@ package nethttp
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -33,7 +32,7 @@ type ServerConfig struct {
 	// called with the request's context. A nil Source declines every question, so that
 	// every scheme that asks one rejects all clients.
 	Source answer.Source
-	// Certificate lists the certificates that this server may show (see [CertificatesOf]).
+	// Certificate lists the certificates that this server may show (see drive.CertificatesOf).
 	// Channel bindings are computed from them, and crypto/tls does not tell which one a
 	// connection showed. With a TLS configuration made by drive.BindTLS a login is
 	// compared with the certificate that the connection showed, on others with each of
@@ -89,8 +88,8 @@ type ServerConfig struct {
 // connections either; there connection-bound schemes are still offered, for clients
 // that then retry over HTTP/1.1.
 type Authenticator struct {
-	conf *ServerConfig
-	door drive.Server
+	conf   *ServerConfig
+	server drive.Server
 }
 
 // NewAuthenticator returns an Authenticator. The error is a gss.Misuse and says what in the
@@ -147,7 +146,7 @@ func (a *Authenticator) Install(s *http.Server) {
 		}
 		return a.ConnContext(ctx, c)
 	}
-	guard(s, a.conf.Limits, a.door.NeedsConnection)
+	guard(s, a.conf.Limits, a.server.NeedsConnection)
 }
 
 // ConnContext returns a context with the authentication state of a connection and the
@@ -155,7 +154,7 @@ func (a *Authenticator) Install(s *http.Server) {
 // http.Server.ConnContext; a server with limits of its own may set it or call it from
 // its own function. The state is discarded with the connection.
 func (a *Authenticator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(drive.WithChannel(ctx), serverKey{a}, a.door.Connection())
+	return context.WithValue(drive.WithChannel(ctx), serverKey{a}, a.server.Connection())
 }
 
 // conn returns the state that r belongs to. HTTP/2 and HTTP/3 run the streams of a
@@ -165,9 +164,9 @@ func (a *Authenticator) conn(r *http.Request) *drive.ServerConn {
 	c, ok := r.Context().Value(serverKey{a}).(*drive.ServerConn)
 	switch {
 	case r.ProtoMajor == 2:
-		c = a.door.Stream()
+		c = a.server.Stream()
 	case !ok || r.ProtoMajor > 2:
-		c = a.door.Detached()
+		c = a.server.Detached()
 	}
 	return c
 }
@@ -224,12 +223,6 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 		x.deny(err)
 	}
 	x.ended = true
-}
-
-// CertificatesOf returns the certificates of a server with a fixed list of them, for
-// [ServerConfig].Certificate: see drive.CertificatesOf.
-func CertificatesOf(certificates ...tls.Certificate) drive.Certificates {
-	return drive.CertificatesOf(certificates...)
 }
 
 func (a *Authenticator) sharedFront(r *http.Request) bool {
@@ -331,7 +324,7 @@ func (x *serverExchange) finish(status int) {
 	h := x.w.Header()
 	h.Del("Persistent-Auth")
 	h.Del("Authentication-Info")
-	hop.StripChallenges(h, x.a.door.Names)
+	hop.StripChallenges(h, x.a.server.Names)
 	act, err := x.run(machine.Responding{Status: status})
 	if f, ok := act.(machine.Finish); ok && err == nil {
 		hop.ApplyFinish(h, f)

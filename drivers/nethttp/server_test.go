@@ -311,7 +311,7 @@ func TestChannelBinding(t *testing.T) {
 	}
 	served := httptest.NewTLSServer(nil)
 	defer served.Close()
-	right := nethttp.CertificatesOf(served.TLS.Certificates...)
+	right := drive.CertificatesOf(served.TLS.Certificates...)
 	none := func(string) gss.Binding { return gss.NoBinding() }
 	other := func(string) gss.Binding { return gss.BindingOf("tls-server-end-point:other") }
 	for _, test := range []struct {

@@ -17,11 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"

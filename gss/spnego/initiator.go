@@ -247,7 +247,7 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	return next.speak(gss.TokenOf(chosen.token))
 }
 
-// choose returns the candidate with that OID, the first one for the zero Mech.
+// choose returns the candidate with that OID, the first one for the zero OID.
 func (c candidates) choose(m gss.OID) (candidate, bool) {
 	if m == "" {
 		return c.a[0], true

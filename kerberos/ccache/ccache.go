@@ -8,10 +8,9 @@ import (
 	"math"
 	"strings"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Addresses are those of the hosts that may use a ticket (RFC 4120 section 5.2.5). All

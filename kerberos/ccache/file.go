@@ -3,10 +3,9 @@ package ccache
 import (
 	"encoding/binary"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Bounds on a file.

@@ -4,10 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // tgs answers a TGS-REQ (RFC 4120 section 3.3.3).

@@ -10,10 +10,9 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Bounds on a file.

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 func entries(t testing.TB) []Entry {

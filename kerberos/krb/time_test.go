@@ -4,12 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // A later Time is never an earlier number of nanoseconds, and sums end at the ends of what can

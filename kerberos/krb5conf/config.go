@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Config is an immutable configuration. The nil Config is empty, so that the defaults

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 const file = `

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/pac"
 )
 

@@ -4,9 +4,8 @@ import (
 	"encoding/binary"
 	"unicode/utf16"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // User is what [Write] says of one.

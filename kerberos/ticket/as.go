@@ -3,12 +3,11 @@ package ticket
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // askAS sends an AS-REQ (RFC 4120 section 3.1.1), with a timestamp under the client's

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Exchange is a conversation with KDCs as an immutable comparable value. The zero

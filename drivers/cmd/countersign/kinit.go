@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )

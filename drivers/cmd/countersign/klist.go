@@ -6,11 +6,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/drivers/krb5"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 func newKlist() *cobra.Command {

@@ -17,10 +17,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine"

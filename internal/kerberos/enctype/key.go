@@ -3,9 +3,8 @@ package enctype
 import (
 	"crypto/cipher"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // RandomKey draws a key of the given type for the purpose that label names. NoEntropy

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
+	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
-	"pgregory.net/rapid"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 var all = []krb.EType{krb.AES128SHA1, krb.AES256SHA1, krb.AES128SHA256, krb.AES256SHA384, krb.RC4, krb.Camellia128, krb.Camellia256}

@@ -33,7 +33,6 @@ const (
 
 // profile is what there is to know of a type. Sizes are in bytes.
 type profile struct {
-	name                string
 	family              family
 	key, confounder     int
 	sum                 int    // of the MAC as it travels, and of the checksum
@@ -51,13 +50,13 @@ const MaxIterations = 1 << 20
 
 // profiles by type.
 var profiles = [...]profile{
-	krb.AES128SHA1:   {"aes128-cts-hmac-sha1-96", sha1CTS, 16, 16, 12, sha1Digest, 16, HMACSHA1AES128, "", 4096, MaxIterations},
-	krb.AES256SHA1:   {"aes256-cts-hmac-sha1-96", sha1CTS, 32, 16, 12, sha1Digest, 32, HMACSHA1AES256, "", 4096, MaxIterations},
-	krb.AES128SHA256: {"aes128-cts-hmac-sha256-128", sha2CTS, 16, 16, 16, sha256Digest, 16, HMACSHA256AES128, "aes128-cts-hmac-sha256-128\x00", 32768, MaxIterations},
-	krb.AES256SHA384: {"aes256-cts-hmac-sha384-192", sha2CTS, 32, 16, 24, sha384Digest, 24, HMACSHA384AES256, "aes256-cts-hmac-sha384-192\x00", 32768, MaxIterations},
-	krb.RC4:          {"rc4-hmac", stream, 16, 8, 16, md5Digest, 16, HMACMD5, "", 0, 0},
-	krb.Camellia128:  {"camellia128-cts-cmac", cmacCTS, 16, 16, 16, noDigest, 16, CMACCamellia128, "camellia128-cts-cmac\x00", 32768, MaxIterations},
-	krb.Camellia256:  {"camellia256-cts-cmac", cmacCTS, 32, 16, 16, noDigest, 32, CMACCamellia256, "camellia256-cts-cmac\x00", 32768, MaxIterations},
+	krb.AES128SHA1:   {sha1CTS, krb.AES128SHA1.KeySize(), 16, 12, sha1Digest, 16, HMACSHA1AES128, "", 4096, MaxIterations},
+	krb.AES256SHA1:   {sha1CTS, krb.AES256SHA1.KeySize(), 16, 12, sha1Digest, 32, HMACSHA1AES256, "", 4096, MaxIterations},
+	krb.AES128SHA256: {sha2CTS, krb.AES128SHA256.KeySize(), 16, 16, sha256Digest, 16, HMACSHA256AES128, "aes128-cts-hmac-sha256-128\x00", 32768, MaxIterations},
+	krb.AES256SHA384: {sha2CTS, krb.AES256SHA384.KeySize(), 16, 24, sha384Digest, 24, HMACSHA384AES256, "aes256-cts-hmac-sha384-192\x00", 32768, MaxIterations},
+	krb.RC4:          {stream, krb.RC4.KeySize(), 8, 16, md5Digest, 16, HMACMD5, "", 0, 0},
+	krb.Camellia128:  {cmacCTS, krb.Camellia128.KeySize(), 16, 16, noDigest, 16, CMACCamellia128, "camellia128-cts-cmac\x00", 32768, MaxIterations},
+	krb.Camellia256:  {cmacCTS, krb.Camellia256.KeySize(), 16, 16, noDigest, 32, CMACCamellia256, "camellia256-cts-cmac\x00", 32768, MaxIterations},
 }
 
 func profileOf(t krb.EType) profile {

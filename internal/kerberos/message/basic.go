@@ -6,10 +6,9 @@ import (
 	"math"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Micro returns the part of ns below a second, in microseconds.

@@ -3,9 +3,8 @@ package message
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Cred is KRB-CRED (RFC 4120 section 5.8.1): tickets for another principal, with their

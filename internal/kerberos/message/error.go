@@ -3,9 +3,8 @@ package message
 import (
 	"fmt"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // ErrorCode is the error-code of a KRB-ERROR (RFC 4120 section 7.5.9, RFC 6806, MS-KILE).

@@ -27,7 +27,7 @@ func Frame(mech gss.OID, id TokenID, body []byte) string { // R4121-4.1-1
 	return string(w.b)
 }
 
-// Unframe takes a context token apart. The zero Mech and false for what has no
+// Unframe takes a context token apart. The zero OID and false for what has no
 // framing; mech is what the token says, and the caller looks whether it is ours.
 func Unframe(token string) (mech gss.OID, id TokenID, body string, ok bool) {
 	if token == "" || token[0] != application {

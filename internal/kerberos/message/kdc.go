@@ -3,9 +3,8 @@ package message
 import (
 	"iter"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Message types (RFC 4120 section 7.5.7).

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
+	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
-	"pgregory.net/rapid"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 func testKey(fill string) krb.Key {

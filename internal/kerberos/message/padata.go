@@ -4,9 +4,8 @@ import (
 	"encoding/binary"
 	"iter"
 
-	"github.com/countersign-auth/countersign/kerberos/krb"
-
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Types of pre-authentication data (RFC 4120 section 7.5.2, and later assignments).

@@ -19,9 +19,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
@@ -62,7 +61,7 @@ func newStage(r *row, cert *certificate) (s *stage, err error) {
 		Auth:        machine.ServerConfig{Schemes: r.origin},
 		Source:      answer.Chain(r.more, users(originUser, originPassword)),
 		Observer:    s.tape.observer(trace.Server),
-		Certificate: nethttp.CertificatesOf(shown),
+		Certificate: drive.CertificatesOf(shown),
 	})
 	if err != nil {
 		return s, err

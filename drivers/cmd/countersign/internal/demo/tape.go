@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
-
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"

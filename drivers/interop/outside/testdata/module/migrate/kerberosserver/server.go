@@ -10,11 +10,11 @@ package kerberosserver
 
 import (
 	"fmt"
-	"github.com/countersign-auth/countersign/drivers/drive"
 	"log"
 	"net/http"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"

@@ -11,8 +11,8 @@ const (
 	Ignore
 	// Require refuses a peer that omits it.
 	Require
-	demands
+	requirements
 )
 
-// Valid reports whether d is one of the constants.
-func (d Requirement) Valid() bool { return d < demands }
+// Valid reports whether r is one of the constants.
+func (r Requirement) Valid() bool { return r < requirements }

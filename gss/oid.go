@@ -3,7 +3,7 @@ package gss
 import "strconv"
 
 // OID names a mechanism by its object identifier, as the contents octets of
-// the DER encoding (without tag and length). The zero Mech is none; Basic and Digest,
+// the DER encoding (without tag and length). The zero OID is none; Basic and Digest,
 // which are no GSS mechanisms, have it.
 type OID string
 
@@ -40,7 +40,7 @@ func (m OID) String() string {
 // chosen them.
 const maxMech = 64
 
-// Dotted returns the OID in dotted form, "none" for the zero Mech, and "invalid" if the
+// Dotted returns the OID in dotted form, "none" for the zero OID, and "invalid" if the
 // octets are no OID (X.690 section 8.19), are more than 64, or have an arc of more than
 // 63 bits.
 func (m OID) Dotted() string {
