@@ -47,20 +47,11 @@ func (l Limits) Check(pkg, field string) error {
 		name  string
 		value time.Duration
 	}{{"Header", l.Header}, {"Idle", l.Idle}, {"Request", l.Request}} {
-		if err := NotNegative(pkg, field+"."+d.name, d.value); err != nil {
+		if err := misuse.NotNegative(pkg, field+"."+d.name, d.value); err != nil {
 			return err
 		}
 	}
-	return NotNegative(pkg, field+".HeaderBytes", l.HeaderBytes)
-}
-
-// NotNegative returns a gss.Misuse for the value of a field, in which 0 stands for the
-// default, if it is negative.
-func NotNegative[T int | int64 | time.Duration](pkg, field string, value T) error {
-	if value < 0 {
-		return misuse.Errorf(pkg, "%s is %v; want more than 0, or 0 for the default", field, value)
-	}
-	return nil
+	return misuse.NotNegative(pkg, field+".HeaderBytes", l.HeaderBytes)
 }
 
 // WithDefaults returns l with each field that is 0 or negative replaced by its default.

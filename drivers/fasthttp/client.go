@@ -20,6 +20,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -95,8 +96,8 @@ type Transport struct {
 // NewTransport returns a Transport. The error is a gss.Misuse and says what in the configuration cannot work.
 func NewTransport(c ClientConfig) (*Transport, error) {
 	if err := cmp.Or(
-		drive.NotNegative("fasthttp", "ClientConfig.BufferBody", c.BufferBody),
-		drive.NotNegative("fasthttp", "ClientConfig.MaxDrain", c.MaxDrain),
+		misuse.NotNegative("fasthttp", "ClientConfig.BufferBody", c.BufferBody),
+		misuse.NotNegative("fasthttp", "ClientConfig.MaxDrain", c.MaxDrain),
 	); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -94,9 +95,9 @@ type Authenticator struct {
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err := cmp.Or(
 		c.Certificate.Err(),
-		drive.NotNegative("fasthttp", "ServerConfig.MaxDrain", c.MaxDrain),
-		drive.NotNegative("fasthttp", "ServerConfig.MaxBody", c.MaxBody),
-		drive.NotNegative("fasthttp", "ServerConfig.Timeout", c.Timeout),
+		misuse.NotNegative("fasthttp", "ServerConfig.MaxDrain", c.MaxDrain),
+		misuse.NotNegative("fasthttp", "ServerConfig.MaxBody", c.MaxBody),
+		misuse.NotNegative("fasthttp", "ServerConfig.Timeout", c.Timeout),
 		c.Limits.Check("fasthttp", "ServerConfig.Limits"),
 	); err != nil {
 		return nil, err

@@ -135,9 +135,9 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 	}
 	if err := cmp.Or(
 		checkBase("ClientConfig.Base", c.Base),
-		drive.NotNegative("nethttp", "ClientConfig.BufferBody", c.BufferBody),
-		drive.NotNegative("nethttp", "ClientConfig.MaxDrain", c.MaxDrain),
-		drive.NotNegative("nethttp", "ClientConfig.MaxBody", c.MaxBody),
+		misuse.NotNegative("nethttp", "ClientConfig.BufferBody", c.BufferBody),
+		misuse.NotNegative("nethttp", "ClientConfig.MaxDrain", c.MaxDrain),
+		misuse.NotNegative("nethttp", "ClientConfig.MaxBody", c.MaxBody),
 	); err != nil {
 		return nil, err
 	}

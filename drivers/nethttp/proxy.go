@@ -141,8 +141,8 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	}
 	if err := cmp.Or(
 		c.Certificate.Err(),
-		drive.NotNegative("nethttp", "ProxyConfig.MaxDrain", c.MaxDrain),
-		drive.NotNegative("nethttp", "ProxyConfig.DrainTime", c.DrainTime),
+		misuse.NotNegative("nethttp", "ProxyConfig.MaxDrain", c.MaxDrain),
+		misuse.NotNegative("nethttp", "ProxyConfig.DrainTime", c.DrainTime),
 		c.Limits.Check("nethttp", "ProxyConfig.Limits"),
 		checkUpstream(c),
 		checkBase("ProxyConfig.Transport", c.Transport),

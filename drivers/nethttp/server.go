@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/hop"
+	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -97,9 +98,9 @@ type Authenticator struct {
 func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err := cmp.Or(
 		c.Certificate.Err(),
-		drive.NotNegative("nethttp", "ServerConfig.MaxDrain", c.MaxDrain),
-		drive.NotNegative("nethttp", "ServerConfig.DrainTime", c.DrainTime),
-		drive.NotNegative("nethttp", "ServerConfig.MaxBody", c.MaxBody),
+		misuse.NotNegative("nethttp", "ServerConfig.MaxDrain", c.MaxDrain),
+		misuse.NotNegative("nethttp", "ServerConfig.DrainTime", c.DrainTime),
+		misuse.NotNegative("nethttp", "ServerConfig.MaxBody", c.MaxBody),
 		c.Limits.Check("nethttp", "ServerConfig.Limits"),
 	); err != nil {
 		return nil, err
