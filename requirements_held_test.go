@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/internal/requirement/catalog"
 	"github.com/countersign-auth/countersign/model"
 )
 
@@ -32,35 +33,35 @@ func TestRequirementsHeld(t *testing.T) {
 	runs := runTests(t, tr)
 	counts := explore(t)
 	for _, r := range rows {
-		for _, c := range r.checks {
-			if _, waits := todo[pending{r.id, c}]; waits {
+		for _, c := range r.Checks {
+			if _, waits := todo[pending{r.ID, c}]; waits {
 				continue
 			}
 			switch kind, name, _ := strings.Cut(c, ":"); kind {
 			case "inv", "live", "some":
 				if counts[name] == 0 {
-					t.Errorf("%s: %s had nothing to say in any world", r.id, c)
+					t.Errorf("%s: %s had nothing to say in any world", r.ID, c)
 				}
 			case "golden":
-				for _, p := range scripts(name) {
-					if !runs.held(site{dir: scriptDir, test: scriptTest}, c) {
-						t.Errorf("%s: %s prints nothing", r.id, p)
+				for _, p := range tr.Scripts(name) {
+					if !runs.held(catalog.Site{Dir: catalog.ScriptDir, Test: catalog.ScriptTest}, c) {
+						t.Errorf("%s: %s prints nothing", r.ID, p)
 					}
 				}
 			case "kit":
 				kit, rule, _ := strings.Cut(name, "/")
-				for _, s := range tr.kits[kit] {
+				for _, s := range tr.Kits[kit] {
 					if runs.applied(s, rule) == 0 && rule == "" {
-						t.Errorf("%s: %s did not run", r.id, s)
+						t.Errorf("%s: %s did not run", r.ID, s)
 					}
 				}
-				if n := tr.kits[kit]; len(n) > 0 && !slices.ContainsFunc(n, func(s site) bool { return runs.applied(s, rule) > 0 }) {
-					t.Errorf("%s: %s applied to none of ours", r.id, c)
+				if n := tr.Kits[kit]; len(n) > 0 && !slices.ContainsFunc(n, func(s catalog.Site) bool { return runs.applied(s, rule) > 0 }) {
+					t.Errorf("%s: %s applied to none of ours", r.ID, c)
 				}
 			}
-			for _, s := range tr.sites[c] {
-				if s.holds(r) && !runs.held(s, c) {
-					t.Errorf("%s: %s never came to where %s holds", r.id, s, c)
+			for _, s := range tr.Sites[c] {
+				if s.Holds(r) && !runs.held(s, c) {
+					t.Errorf("%s: %s never came to where %s holds", r.ID, s, c)
 				}
 			}
 		}
@@ -91,17 +92,17 @@ type ran struct {
 }
 
 // held reports whether a site noted its check.
-func (r *ran) held(s site, check string) bool {
+func (r *ran) held(s catalog.Site, check string) bool {
 	return slices.ContainsFunc(r.records, func(rec requirement.Record) bool {
 		test, _, _ := strings.Cut(rec.Test, "/")
-		return rec.Dir == s.dir && test == s.test && rec.Check == check && slices.Equal(rec.Rows, s.rows) && rec.Count > 0
+		return rec.Dir == s.Dir && test == s.Test && rec.Check == check && slices.Equal(rec.Rows, s.Rows) && rec.Count > 0
 	})
 }
 
 // applied counts how often a rule of a kit was put to the test, any rule if it is "".
-func (r *ran) applied(s site, rule string) (n int) {
-	for _, test := range r.passed[s.dir] {
-		if strings.HasPrefix(test, s.test+"/") && (rule == "" || strings.HasSuffix(test, "/"+rule)) && !r.idle[[2]string{s.dir, test}] {
+func (r *ran) applied(s catalog.Site, rule string) (n int) {
+	for _, test := range r.passed[s.Dir] {
+		if strings.HasPrefix(test, s.Test+"/") && (rule == "" || strings.HasSuffix(test, "/"+rule)) && !r.idle[[2]string{s.Dir, test}] {
 			n++
 		}
 	}
@@ -109,7 +110,7 @@ func (r *ran) applied(s site, rule string) (n int) {
 }
 
 // runTests runs every site, each module on its own, with the records on, or reads what such a run left.
-func runTests(t *testing.T, tr *tree) *ran {
+func runTests(t *testing.T, tr *catalog.Tree) *ran {
 	t.Helper()
 	r := &ran{passed: map[string][]string{}, idle: map[[2]string]bool{}}
 	if *heldEvents != "" {
@@ -123,17 +124,17 @@ func runTests(t *testing.T, tr *tree) *ran {
 		r.note(t, *heldRecords)
 		return r
 	}
-	all := []site{{dir: scriptDir, test: scriptTest}}
-	for _, m := range []map[string][]site{tr.sites, tr.kits} {
+	all := []catalog.Site{{Dir: catalog.ScriptDir, Test: catalog.ScriptTest}}
+	for _, m := range []map[string][]catalog.Site{tr.Sites, tr.Kits} {
 		for _, s := range m {
 			all = append(all, s...)
 		}
 	}
 	dirs, tests := map[string][]string{}, map[string][]string{}
 	for _, s := range all {
-		module, pkg := moduleOf(modules(t), s.dir)
+		module, pkg := moduleOf(modules(t), s.Dir)
 		dirs[module] = append(dirs[module], "./"+pkg)
-		tests[module] = append(tests[module], s.test)
+		tests[module] = append(tests[module], s.Test)
 	}
 	file := filepath.Join(t.TempDir(), "held")
 	for _, module := range slices.Sorted(maps.Keys(dirs)) {

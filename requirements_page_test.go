@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/countersign-auth/countersign/internal/requirement/catalog"
 )
 
 //go:generate go test -run ^TestRequirementsPage$ -write-requirements .
@@ -40,16 +42,16 @@ func TestRequirementsPage(t *testing.T) {
 	t.Fatalf("%s is stale: %d lines, and should have %d: run go generate", pageFile, len(was), len(is))
 }
 
-func page(rows []row, tr *tree, todo map[pending]string) string {
+func page(rows []catalog.Row, tr *catalog.Tree, todo map[pending]string) string {
 	var b strings.Builder
 	states := map[string]int{}
 	for _, r := range rows {
-		fmt.Fprintf(&b, "\n### %s\n%s, %s. %s\n\n", r.id, r.level, roles(r.role), r.text)
+		fmt.Fprintf(&b, "\n### %s\n%s, %s. %s\n\n", r.ID, r.Level, roles(r.Role), r.Text)
 		state := "imported"
-		for _, c := range r.checks {
+		for _, c := range r.Checks {
 			kind, name, _ := strings.Cut(c, ":")
-			where, _ := tr.places(r, c)
-			switch waits := todo[pending{r.id, c}]; {
+			where, _ := tr.Places(r, c)
+			switch waits := todo[pending{r.ID, c}]; {
 			case waits != "":
 				state = "pending"
 				fmt.Fprintf(&b, "- `%s`: to come with `%s`\n", c, waits)
@@ -70,9 +72,9 @@ func page(rows []row, tr *tree, todo map[pending]string) string {
 				fmt.Fprintf(&b, "- `%s`: %s\n", c, strings.Join(slices.Sorted(slices.Values(quoted(where))), ", "))
 			}
 		}
-		if code := tr.implemented(r.id); len(code) > 0 {
+		if code := tr.Implemented(r.ID); len(code) > 0 {
 			fmt.Fprintf(&b, "- implemented in %s\n", strings.Join(quoted(code), ", "))
-		} else if why := uncited[r.id]; why != "" {
+		} else if why := uncited[r.ID]; why != "" {
 			fmt.Fprintf(&b, "- no line of code stands for it: it %s\n", why)
 		}
 		states[state]++
