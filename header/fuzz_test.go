@@ -45,9 +45,12 @@ func FuzzParseChallenges(f *testing.F) {
 		if got := show(ListOf(slices.Collect(cs.All())...)); got != strings.Join(sound, " | ") {
 			t.Fatalf("%s, want %q", got, sound)
 		}
-		if n := cs.Len(); n < MaxChallenges {
-			if got := show(cs.Append(ParseChallenges("Basic realm=x"))); len(s) < MaxText-20 && !strings.HasSuffix(got, "Basic {realm=x;}") {
-				t.Fatalf("swallowed the next line: %s", got)
+		// The line behind it is read as the grammars have it: a list of a scheme with parameters, or with a token68.
+		if n := cs.Len(); n < MaxChallenges && len(s) < MaxText-20 {
+			for line, want := range map[string]string{"Basic realm=x": "Basic {realm=x;}", "Negotiate YWI=": `Negotiate <"ab" true>`, "NTLM": "NTLM"} {
+				if got := show(cs.Append(ParseChallenges(line))); !strings.HasSuffix(got, want) {
+					t.Fatalf("behind it %q is read as %s, want %s", line, got, want)
+				}
 			}
 		}
 		requirement.Held(t, "fuzz:ParseChallenges")
@@ -75,6 +78,12 @@ func FuzzParseCredentials(f *testing.F) {
 			// Read as a list, it is that one value.
 			if cs := slices.Collect(ParseChallenges(s).All()); len(cs) != 1 || cs[0].v != c.v {
 				t.Fatalf("as a list: %d", len(cs))
+			}
+		}
+		// Whatever a token holds, it is one token68 on the wire and comes back.
+		if made := TokenCredentials("NTLM", s); made.Form() != Malformed {
+			if got, ok := ParseCredentials(made.Text()).Token(); got != s || ok != (s != "") {
+				t.Fatalf("%q comes back as %q", s, got)
 			}
 		}
 		if two := ParseCredentials(s, s); !two.Present() || two.Form() != Malformed {

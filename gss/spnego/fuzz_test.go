@@ -36,6 +36,11 @@ func FuzzParseNegToken(f *testing.F) {
 			if again, fault := ParseInit(m.Encode()); again != m || !fault.IsZero() {
 				t.Fatalf("%+v comes back as %+v, %v", m, again, fault)
 			}
+			// A part of a token is no token: none is waited for.
+			whole := m.Encode()
+			if part, fault := ParseInit(whole[:len(whole)-1]); fault.Code != gss.Malformed || part != (Init{}) {
+				t.Fatalf("a part of it is %+v, %v", part, fault)
+			}
 		} else if fault.Code != gss.Malformed || m != (Init{}) {
 			t.Fatalf("%v", fault)
 		}
