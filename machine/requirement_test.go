@@ -13,10 +13,10 @@ import (
 
 // The directions of the header fields are in the types of the actions: an action that
 // speaks to a client has no room for credentials, one that speaks to a server none for
-// challenges (N2HT-3.2.5-1, N2HT-3.3.5-1, NTHT-3.1.5-1, -2).
+// challenges (N2HT-3.2.5-1, -2, N2HT-3.3.5-1, NTHT-3.1.5-1, -2).
 func TestActionTypes(t *testing.T) {
-	credentials, challenges := reflect.TypeFor[header.Credentials](), reflect.TypeFor[header.Challenges]()
-	if !has(reflect.TypeFor[Send](), credentials) || !has(reflect.TypeFor[Reply](), challenges) {
+	credentials, challenges, hint := reflect.TypeFor[header.Credentials](), reflect.TypeFor[header.Challenges](), reflect.TypeFor[header.PersistentAuth]()
+	if !has(reflect.TypeFor[Send](), credentials) || !has(reflect.TypeFor[Reply](), challenges) || !has(reflect.TypeFor[Finish](), hint) {
 		t.Fatal("the test does not see what is there")
 	}
 	for _, a := range []Action{Reply{}, Accept{}, Finish{}, Relay{}} {
@@ -28,6 +28,9 @@ func TestActionTypes(t *testing.T) {
 	for _, a := range []Action{Send{}, Reopen{}, Deliver{}, Fail{}} {
 		if has(reflect.TypeOf(a), challenges) {
 			t.Errorf("%T has room for challenges", a)
+		}
+		if has(reflect.TypeOf(a), hint) { // N2HT-3.2.5-2
+			t.Errorf("%T has room for Persistent-Auth", a)
 		}
 		requirement.Held(t, "type:client_actions_have_no_challenge")
 	}

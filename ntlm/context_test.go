@@ -95,11 +95,11 @@ func speak(t testing.TB, c, a gss.Context) {
 func TestPropertyInitiatorAcceptor(t *testing.T) {
 	came := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		client := Config{Level: Level(rapid.IntRange(0, 3).Draw(rt, "client level")), Require128: rapid.Bool().Draw(rt, "client 128"), RequireMIC: rapid.Bool().Draw(rt, "client MIC"),
+		client := Config{Level: Level(rapid.IntRange(0, 3).Draw(rt, "client level")), Require128: rarely(rt, "client 128"), RequireMIC: rarely(rt, "client MIC"),
 			ChannelBinding: gss.Requirement(rapid.IntRange(0, 2).Draw(rt, "client binding"))}
 		server := acceptorConfig
 		server.Level = Level(rapid.IntRange(0, 3).Draw(rt, "server level"))
-		server.Require128, server.RequireMIC = rapid.Bool().Draw(rt, "server 128"), rapid.Bool().Draw(rt, "server MIC")
+		server.Require128, server.RequireMIC = rarely(rt, "server 128"), rarely(rt, "server MIC")
 		server.ChannelBinding = gss.Requirement(rapid.IntRange(0, 2).Draw(rt, "server binding"))
 		if rapid.Bool().Draw(rt, "targets") {
 			server.Targets = []string{"HTTP/other", "http/WWW.example"}
@@ -192,6 +192,9 @@ func TestPropertyInitiatorAcceptor(t *testing.T) {
 		t.Errorf("only %d exchanges came to anything", came)
 	}
 }
+
+// rarely draws true once in five times: what makes most exchanges fail, so that others come to their end.
+func rarely(rt *rapid.T, label string) bool { return rapid.IntRange(0, 4).Draw(rt, label) == 4 }
 
 // prop:ntlm_user_case (NLMP-3.2.5.1.2-4): a user's name in any case is the same
 // user, to the response as well.
