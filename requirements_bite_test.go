@@ -10,12 +10,20 @@ import (
 // unbroken holds the rows that no edit of the code can break, by the reason.
 var unbroken = reasons(map[string]string{})
 
-// TestRowsBite: each MUST is broken by a seeded fault that a check which the row names notices. That it does is for the command prove to see.
+// TestRowsBite: the rows that edits name exist, and each MUST is broken by a seeded fault that a check which the row names notices. That it does is for the command prove to see.
 func TestRowsBite(t *testing.T) {
 	rows, tr := readRows(t), readTree(t)
 	edits, err := seeded.Load(".")
 	if err != nil {
 		t.Fatal(err)
+	}
+	by := catalog.ByID(rows)
+	for _, e := range edits {
+		for _, id := range e.Rows {
+			if _, known := by[id]; !known {
+				t.Errorf("%s: %s: %s is no row of %s", e.At, e.Name, id, catalog.File)
+			}
+		}
 	}
 	bites := tr.Bites(rows, edits)
 	broken, total := 0, 0
@@ -37,7 +45,7 @@ func TestRowsBite(t *testing.T) {
 	}
 	t.Logf("%d of %d rows are broken", broken, total)
 	for id := range unbroken {
-		if _, known := catalog.ByID(rows)[id]; !known {
+		if _, known := by[id]; !known {
 			t.Errorf("unbroken has %s, which is no row", id)
 		}
 	}

@@ -1,7 +1,14 @@
 package machine
 
 import (
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"reflect"
+	"regexp"
+	"runtime"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -33,6 +40,50 @@ func TestActionTypes(t *testing.T) {
 			t.Errorf("%T has room for Persistent-Auth", a)
 		}
 		requirement.Held(t, "type:client_actions_have_no_challenge")
+	}
+}
+
+// The lines of testdata/types that name one of these rows do not compile, and all others do.
+func TestTypesRefuse(t *testing.T) {
+	if runtime.GOARCH == "wasm" {
+		t.Skip("reading the packages' sources runs the go command, which wasm cannot")
+	}
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "testdata/types/directions.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := map[int]string{}
+	config := types.Config{Importer: importer.ForCompiler(fset, "source", nil), Error: func(err error) {
+		if e, ok := err.(types.Error); ok {
+			refused[fset.Position(e.Pos).Line] = e.Msg
+		} else {
+			t.Error(err)
+		}
+	}}
+	config.Check("types", fset, []*ast.File{file}, nil) // what it reports is each of the errors above
+	rows := regexp.MustCompile(`^// [NH2T]+-[0-9.]+-[0-9]+$`)
+	wrong := 0
+	for _, group := range file.Comments {
+		for _, c := range group.List {
+			line := fset.Position(c.Pos()).Line
+			if !rows.MatchString(c.Text) {
+				continue
+			}
+			wrong++
+			if refused[line] == "" {
+				t.Errorf("line %d compiles, against %s", line, c.Text[3:])
+			}
+			delete(refused, line)
+			requirement.Held(t, "type:server_actions_have_no_credentials")
+			requirement.Held(t, "type:client_actions_have_no_challenge")
+		}
+	}
+	for line, why := range refused {
+		t.Errorf("line %d: %s", line, why)
+	}
+	if wrong < 10 {
+		t.Errorf("only %d lines name a row", wrong)
 	}
 }
 

@@ -1,7 +1,6 @@
 package seeded
 
 import (
-	"encoding/csv"
 	"fmt"
 	"os"
 	"path"
@@ -17,13 +16,6 @@ import (
 // root is the root of the repository, from the directory in which this package's tests
 // run.
 const root = "../.."
-
-// subjects are those of the requirements each of which must have a seeded fault.
-var subjects = regexp.MustCompile(`^(CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB)-\d`)
-
-// unseededNow is how many of them have none, by testdata/unseeded.txt. Lower it with
-// each one that leaves that list; nothing may raise it.
-const unseededNow = 0
 
 func load(t *testing.T) []Edit {
 	t.Helper()
@@ -121,59 +113,6 @@ func outside(dir string) string {
 		}
 	}
 	return "its module is not one of go.work"
-}
-
-// Rows that edits name exist, and each row of the project's own subjects has an edit.
-func TestRowsHaveEdits(t *testing.T) {
-	f, err := os.Open(filepath.Join(root, "docs/requirements.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := map[string]bool{}
-	for _, l := range lines[1:] {
-		known[l[0]] = true
-	}
-	broken := map[string]string{}
-	for _, e := range load(t) {
-		for _, id := range e.Rows {
-			if !known[id] {
-				t.Errorf("%s: %s: %s is no row of docs/requirements.csv", e.At, e.Name, id)
-			}
-			broken[id] = e.Name
-		}
-	}
-	text, err := os.ReadFile("testdata/unseeded.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	excused := map[string]bool{}
-	for line := range strings.Lines(string(text)) {
-		id, why, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch {
-		case id == "" || id == "#":
-			continue
-		case strings.TrimSpace(why) == "":
-			t.Errorf("unseeded.txt: %s has no reason", id)
-		case !known[id]:
-			t.Errorf("unseeded.txt: %s is no row", id)
-		case broken[id] != "":
-			t.Errorf("unseeded.txt: %s has an edit, %s: take it from the list", id, broken[id])
-		}
-		excused[id] = true
-	}
-	if len(excused) != unseededNow {
-		t.Errorf("%d rows have no edit by unseeded.txt, and unseededNow is %d: it may only be lowered", len(excused), unseededNow)
-	}
-	for id := range known {
-		if subjects.MatchString(id) && broken[id] == "" && !excused[id] {
-			t.Errorf("%s has no edit: write one that its check notices, or say in unseeded.txt why there can be none", id)
-		}
-	}
 }
 
 // Each fault that names a property has a line in the golden matrix in which that

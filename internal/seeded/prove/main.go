@@ -3,6 +3,8 @@
 //
 //	go run ./internal/seeded/prove                      all of them
 //	go run ./internal/seeded/prove -sample 10           ten, drawn by chance
+//	go run ./internal/seeded/prove -rows                all, and what each MUST of docs/requirements.csv is broken by
+//	go run ./internal/seeded/prove -rows -sample 20     twenty rows, each broken once, by the check alone that it names
 //	go run ./internal/seeded/prove -list                what there is
 //	go run ./internal/seeded/prove -run '^never-ask$' -v    with the counterexample
 //
@@ -35,6 +37,7 @@ type options struct {
 	sample          int
 	seed            uint64
 	list, update, v bool
+	rows            bool
 	timeout         time.Duration
 	workers         int
 	out             io.Writer
@@ -45,6 +48,7 @@ func main() {
 	pattern := flag.String("run", "", "only edits whose name matches this `regexp`")
 	flag.IntVar(&o.sample, "sample", 0, "only so many of them, drawn by chance")
 	flag.Uint64Var(&o.seed, "seed", 0, "what the draw begins with (0: the time)")
+	flag.BoolVar(&o.rows, "rows", false, "say of each MUST of docs/requirements.csv which fault breaks it and which of its checks notices; with -sample, draw rows")
 	flag.BoolVar(&o.list, "list", false, "list the edits, and run nothing")
 	flag.BoolVar(&o.update, "update", false, "write "+seeded.Matrix+" anew")
 	flag.BoolVar(&o.v, "v", false, "show how each fault was noticed: a test's output, a property's counterexample")
@@ -80,7 +84,19 @@ func (o *options) prove(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	chosen := o.choose(all)
+	var rows []broken
+	if o.rows {
+		if rows, err = rowsOf(root, all); err != nil {
+			return false, err
+		}
+	}
+	var chosen []seeded.Edit
+	if o.rows && o.sample > 0 {
+		rows = draw(o, rows, "rows", func(r broken) string { return r.id })
+		chosen = needed(rows)
+	} else {
+		chosen = o.choose(all)
+	}
 	if o.list {
 		for _, e := range chosen {
 			fmt.Fprintf(o.out, "%s: %s\n", e.Name, e.Says)
@@ -124,7 +140,8 @@ func (o *options) prove(ctx context.Context) (bool, error) {
 		fmt.Fprintf(o.out, "%s: %s: %s\n\t%s\n", r.edit.At, r.edit.Name, r.edit.Says, strings.Join(r.problems, "\n\t"))
 	}
 	fmt.Fprintf(o.out, "%d passed, %d failed\n", len(results)-len(bad), len(bad))
-	return len(bad) == 0, nil
+	sound := !o.rows || o.printRows(rows, results)
+	return sound && len(bad) == 0, nil
 }
 
 // choose returns the edits that the flags select.
@@ -135,15 +152,22 @@ func (o *options) choose(all []seeded.Edit) []seeded.Edit {
 			chosen = append(chosen, e)
 		}
 	}
-	if o.sample > 0 && o.sample < len(chosen) {
-		if o.seed == 0 {
-			o.seed = uint64(time.Now().UnixNano())
-		}
-		fmt.Fprintf(o.out, "a sample of %d of %d edits, -seed %d\n", o.sample, len(chosen), o.seed)
-		draw := rand.New(rand.NewPCG(o.seed, 0))
-		draw.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
-		chosen = chosen[:o.sample]
-		slices.SortFunc(chosen, func(a, b seeded.Edit) int { return strings.Compare(a.Name, b.Name) })
+	return draw(o, chosen, "edits", func(e seeded.Edit) string { return e.Name })
+}
+
+// draw returns a sample of a list, in the order of the names, or all of it if no sample is wanted.
+func draw[T any](o *options, list []T, what string, name func(T) string) []T {
+	if o.sample == 0 || o.sample >= len(list) {
+		return list
 	}
-	return chosen
+	if o.seed == 0 {
+		o.seed = uint64(time.Now().UnixNano())
+	}
+	fmt.Fprintf(o.out, "a sample of %d of %d %s, -seed %d\n", o.sample, len(list), what, o.seed)
+	list = slices.Clone(list)
+	chance := rand.New(rand.NewPCG(o.seed, 0))
+	chance.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	list = list[:o.sample]
+	slices.SortFunc(list, func(a, b T) int { return strings.Compare(name(a), name(b)) })
+	return list
 }

@@ -24,7 +24,8 @@ type result struct {
 	edit     seeded.Edit
 	toll     *seeded.Toll // in package model, if it names a property
 	problems []string     // none if everything noticed it
-	shown    []string     // how
+	noticed  []seeded.Fall
+	shown    []string // how
 	took     time.Duration
 }
 
@@ -108,6 +109,8 @@ func (p *prover) try(ctx context.Context, e seeded.Edit) (r result) {
 		}
 		if why != "" {
 			r.problems = append(r.problems, fmt.Sprintf("%v: %s", f, why))
+		} else {
+			r.noticed = append(r.noticed, f)
 		}
 		if shown != "" {
 			r.shown = append(r.shown, shown)
