@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -178,6 +179,9 @@ func (c *Client) about(s gss.Side) side.About {
 	// origin's.
 	if s == gss.Origin { // HTA-16
 		a.Persist = x.response.Header.PersistentAuth
+		if a.Persist == header.PersistInvalid && c.conf.InvalidPersistence { // N2HT-3.2.5-7, C7
+			a.Persist = header.PersistAbsent
+		}
 	}
 	return a
 }

@@ -61,7 +61,12 @@ type ClientConfig struct {
 	// request pass need not prove itself, but a proof that it sends must be right: RFC
 	// 4559 does not describe proxies, and deployed ones send no final token.
 	StrictProxy bool
-	Bodies      BodyPolicy
+	// InvalidPersistence reads a Persistent-Auth field that is neither true nor false as one that is absent: by the letter of MS-N2HT section 3.2.5
+	// such a field is ignored, and NTLM then keeps its connection authenticated. Otherwise the field says nothing, and the rule for an absent one is not
+	// applied either: what came garbled may have been "false", and credentials that were not needed cost one round trip, while a request without those
+	// that were needed fails.
+	InvalidPersistence bool
+	Bodies             BodyPolicy
 	// MaxLegs bounds the challenges answered on one side of an exchange,
 	// MaxAttempts the credentials that are asked for, MaxReconnects the
 	// connections it may use up. 0 means the default.

@@ -47,7 +47,7 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Mutual", Config: ClientConfig{Mutual: MutualIfOffered + 1}},
 		{Field: "Bodies", Config: ClientConfig{Bodies: Optimistic + 1}},
 	}, map[string]string{
-		"StrictProxy": "both work", "MaxLegs": "0 is the default, any other is a bound", "MaxAttempts": "like MaxLegs", "MaxReconnects": "like MaxLegs",
+		"StrictProxy": "both work", "InvalidPersistence": "both work", "MaxLegs": "0 is the default, any other is a bound", "MaxAttempts": "like MaxLegs", "MaxReconnects": "like MaxLegs",
 	})
 	for name, c := range map[string]ClientConfig{
 		"the zero value":          {}, // every challenge ends in a fault

@@ -121,3 +121,29 @@ func TestClientIsPerConnection(t *testing.T) {
 	}
 	requirement.Held(t, "unit:client_is_per_connection")
 }
+
+// An invalid Persistent-Auth says nothing, or by configuration it is as good as absent, which only NTLM takes for more (N2HT-3.2.5-7, C7).
+func TestInvalidPersistence(t *testing.T) {
+	r := newRig(t)
+	for _, letter := range []bool{false, true} {
+		for _, leaf := range []string{"NTLM", "Kerberos"} {
+			for _, text := range []string{"Persistent-Auth: maybe", "Persistent-Auth: true, false", "Persistent-Auth: tru"} {
+				conf := clientOf(r, "Negotiate:as="+leaf).conf.ClientConfig
+				conf.InvalidPersistence = letter
+				c, err := NewClient(conf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, _ = must(r, c, begin(r, "GET http://a.example/ lease=Negotiate"))
+				c, acts := must(r, c, response(200, text))
+				if d := first[Deliver](t, acts); !d.Authenticated {
+					t.Errorf("%s, %s: not authenticated", leaf, text)
+				}
+				if got, want := c.sides[gss.Origin].Persistent(), letter && leaf == "NTLM"; got != want {
+					t.Errorf("InvalidPersistence %t, %s, %s: persistent %t, expected %t", letter, leaf, text, got, want)
+				}
+			}
+		}
+		requirement.Held(t, "unit:invalid_persistence", "N2HT-3.2.5-7")
+	}
+}
