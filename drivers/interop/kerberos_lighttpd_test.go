@@ -45,8 +45,8 @@ func TestGetUnproven(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"--krb5conf", krbFile("krb5.conf"), "--scheme", "negotiate", "--ccache", krbFile("alice.ccache"), "--delegate", "http://localhost:" + port + "/krb/echo"}
-	if g := runGet(t, args...); g.code != 3 || g.stdout != "" || !strings.Contains(g.stderr, "--mutual if-offered") {
-		t.Errorf("exit code %d, want 3 and the option", g.code)
+	if g := runGet(t, args...); g.code != 5 || g.stdout != "" || !strings.Contains(g.stderr, "--mutual if-offered") {
+		t.Errorf("exit code %d, want 5 and the option", g.code)
 	}
 	if g := runGet(t, append([]string{"--mutual", "if-offered"}, args...)...); g.code != 0 || !strings.Contains(g.stdout, "user=alice") {
 		t.Errorf("exit code %d, want 0 and alice's page", g.code)

@@ -77,7 +77,7 @@ func TestGetNegotiate(t *testing.T) {
 		stderr string
 	}{
 		{"Apache", append(login, "--scheme", "negotiate", apache), 0, "user=LAB\\alice\nauth=Negotiate\n", ""},
-		{"Apache, no Nego2", append(login, "--scheme", "nego2", apache), 3, "", "unsupported"},
+		{"Apache, no Nego2", append(login, "--scheme", "nego2", apache), 4, "", "unsupported"},
 		{"Apache, POST", append(login, "--scheme", "nego2,negotiate", "--data", "@"+file, apache), 0, "sha256=" + hash, ""},
 		{"Apache, wrong password", []string{"--user", `LAB\alice:wrong`, "--scheme", "negotiate", apache}, 3, "", "refused by the peer"},
 		{"Nego2", append(login, o.URL), 0, "user=alice\nauth=Nego2\n", ""},

@@ -62,9 +62,12 @@ with --fallback.
 Basic exposes the password to anyone on the network path; without TLS it is used
 only with --allow-cleartext.
 
-Exit codes: 0 for a final status below 400, 22 for 400 or more, 3 if authentication was
-refused or failed, with the reason on standard error, 2 for a transport error, 1 for
-wrong use. With several URLs, the code is that of the first failure.`,
+Exit codes: 0 for a final status below 400, 22 for 400 or more, 2 for a transport error,
+1 for wrong use. If authentication failed, with the reason on standard error: 2 if
+something that it needs is missing and may come back (a KDC, a clock that is right), 3 if
+the credentials were refused, 4 if the options do not permit what the server wants, or
+there are no credentials, 5 if the peer broke the protocol or did not prove itself, 6 for
+a defect of this program. With several URLs, the code is that of the first failure.`,
 		Example: `  countersign get -u alice:secret http://127.0.0.1:8080/
   countersign get -v --scheme digest -u alice:secret -d @form.txt https://api.example/
   countersign get --scheme negotiate -u alice@EXAMPLE.COM:secret https://intranet.example/
@@ -278,7 +281,7 @@ func (o *getOptions) failure(err error) error {
 	if e.Fault.Code == gss.NotAuthentic && strings.Contains(e.Fault.Detail, "MutualIfOffered") {
 		text = fmt.Errorf("%w (here: --mutual if-offered)", text)
 	}
-	return exit{exitAuth, text}
+	return exit{exitOf(text), text}
 }
 
 // parseURLs parses the arguments. As with curl, the scheme is http if there is none.

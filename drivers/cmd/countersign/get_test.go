@@ -102,8 +102,8 @@ func TestGetVerbose(t *testing.T) {
 		t.Errorf("Basic with -v:\n%s", r.stderr)
 	}
 	r = call(t, "", "get", "-v", "--scheme", "basic", "-u", "alice:Canary-4711", s.url)
-	r.want(t, exitAuth, "", "not permitted by policy")
-	r.want(t, exitAuth, "", "--allow-cleartext")
+	r.want(t, exitPolicy, "", "not permitted by policy")
+	r.want(t, exitPolicy, "", "--allow-cleartext")
 	if strings.Contains(r.stderr, "> Authorization") {
 		t.Errorf("Basic went out without TLS:\n%s", r.stderr)
 	}
@@ -117,8 +117,8 @@ func TestGetTLS(t *testing.T) {
 	call(t, "", "get", "-u", "alice:secret", s.url).want(t, exitTransport, "", "certificate")
 	call(t, "", "get", "-u", "alice:secret", "--cacert", cert, s.url).want(t, 0, "hello alice via Basic", "")
 	call(t, "", "get", "-u", "alice:secret", "-k", s.url).want(t, 0, "hello alice via Basic", "")
-	call(t, "", "get", "-u", "alice:wrong", "-k", s.url).want(t, exitAuth, "", "refused by the peer")
-	call(t, "", "get", "-k", s.url).want(t, exitAuth, "", "no credentials")
+	call(t, "", "get", "-u", "alice:wrong", "-k", s.url).want(t, exitRefused, "", "refused by the peer")
+	call(t, "", "get", "-k", s.url).want(t, exitPolicy, "", "no credentials")
 }
 
 // TestGetMutual: the failure of a server that did not prove itself names the option, and its words are known.

@@ -41,8 +41,9 @@ it needs no password.
 
 With --renew it renews the ticket in the cache.
 
-Exit codes: 0 success, 1 wrong use, 2 a file cannot be read or written, or no KDC
-answers, 3 the KDC refuses.`,
+Exit codes: 0 success, 1 wrong use, 2 a file cannot be read or written, no KDC answers,
+or the clocks differ, 3 the KDC refuses, 4 there is no ticket to renew or nothing that
+the KDC offers is permitted, 5 the KDC breaks the protocol, 6 a defect of this program.`,
 		Example: `  countersign kinit alice@EXAMPLE.COM
   countersign kinit --keytab www.keytab HTTP/www.example.com@EXAMPLE.COM
   countersign kinit --renew`,
@@ -109,7 +110,7 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 		realm := c.Principal().Realm
 		tgt, ok := c.Find(krb.TGS(realm, realm), krb.TimeOf(time.Now().UnixNano()))
 		if !ok {
-			return r, exit{exitAuth, fmt.Errorf("%s has no ticket that can be renewed", path)}
+			return r, exit{exitPolicy, fmt.Errorf("%s has no ticket that can be renewed", path)}
 		}
 		r.Client, r.Server, r.TGT, r.Options = tgt.Client, tgt.Server, tgt, r.Options|krb.Renew
 		return r, nil

@@ -21,7 +21,7 @@ func TestServeNegotiate(t *testing.T) {
 		call(t, "", args...).want(t, 0, strings.Repeat("hello alice via "+c.by+"\n", 2), "")
 	}
 	call(t, "", "get", "-X", "POST", "-I", "-d", "@"+file(t, "big", strings.Repeat("x", 64<<10)), "-u", "alice:Canary-4711", s.url).want(t, 0, "X-Body-Length: 65536", "")
-	call(t, "", "get", "--scheme", "negotiate", "-u", "alice:wrong", s.url).want(t, exitAuth, "", "refused by the peer")
+	call(t, "", "get", "--scheme", "negotiate", "-u", "alice:wrong", s.url).want(t, exitRefused, "", "refused by the peer")
 	call(t, "", "get", "-v", "--scheme", "nego2", "-u", "alice:Canary-4711", s.url).want(t, 0, "", "< WWW-Authenticate: Nego2 Y")
 	bad := 0
 	for _, l := range s.stop() {
@@ -40,7 +40,7 @@ func TestServeNegotiatePolicy(t *testing.T) {
 	bound := serve(t, "--user", "alice:secret", "--tls-cert", cert, "--tls-key", key, "--scheme", "nego2,negotiate", "--channel-binding", "require")
 	call(t, "", "get", "-k", "-u", "alice:secret", bound.url).want(t, 0, "hello alice via Nego2", "")
 	level := serve(t, "--user", "alice:secret", "--scheme", "negotiate")
-	call(t, "", "get", "--ntlm-level", "v1", "-u", "alice:secret", level.url).want(t, exitAuth, "", "refused by the peer")
+	call(t, "", "get", "--ntlm-level", "v1", "-u", "alice:secret", level.url).want(t, exitRefused, "", "refused by the peer")
 	call(t, "", "serve", "--addr", "127.0.0.1:0", "--scheme", "negotiate", "--user", "alice:secret", "--channel-binding", "require").want(t, exitUsage, "", "needs TLS")
 }
 
@@ -52,7 +52,7 @@ func TestProxyNegotiate(t *testing.T) {
 	for _, proxy := range []*served{p, open} {
 		call(t, "", "get", "-u", "alice:secret", "-x", proxy.url, "-U", "bob:pw", origin.url, origin.url).want(t, 0, "hello alice via Nego2\nhello alice via Nego2\n", "")
 	}
-	call(t, "", "get", "-u", "alice:secret", "-x", p.url, "-U", "bob:no", origin.url).want(t, exitAuth, "", "proxy authentication")
+	call(t, "", "get", "-u", "alice:secret", "-x", p.url, "-U", "bob:no", origin.url).want(t, exitRefused, "", "proxy authentication")
 }
 
 // TestReplayNegotiate: a negotiation fits into a sealed trace, and no secret of it

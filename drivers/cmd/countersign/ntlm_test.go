@@ -27,11 +27,11 @@ func TestServeNTLM(t *testing.T) {
 		call(t, "", "get", "--scheme", "ntlm", "-u", c.login, s.url).want(t, 0, "hello "+c.want+" via NTLM", "")
 	}
 	call(t, "", "get", "-u", "alice:Canary-4711", s.url+"/one", s.url+"/two").want(t, 0, "hello alice via NTLM\nhello alice via NTLM\n", "")
-	call(t, "", "get", "-u", "alice:wrong", s.url).want(t, exitAuth, "", "refused by the peer")
-	call(t, "", "get", "-u", "mallory:Canary-4711", s.url).want(t, exitAuth, "", "refused by the peer")
-	call(t, "", "get", "-u", `EVIL\alice:Canary-4711`, s.url).want(t, exitAuth, "", "refused by the peer")
-	call(t, "", "get", "-u", "alice:", s.url).want(t, exitAuth, "", "no credentials")
-	call(t, "", "get", "--ntlm-level", "v1", "-u", "alice:Canary-4711", s.url).want(t, exitAuth, "", "refused by the peer")
+	call(t, "", "get", "-u", "alice:wrong", s.url).want(t, exitRefused, "", "refused by the peer")
+	call(t, "", "get", "-u", "mallory:Canary-4711", s.url).want(t, exitRefused, "", "refused by the peer")
+	call(t, "", "get", "-u", `EVIL\alice:Canary-4711`, s.url).want(t, exitRefused, "", "refused by the peer")
+	call(t, "", "get", "-u", "alice:", s.url).want(t, exitPolicy, "", "no credentials")
+	call(t, "", "get", "--ntlm-level", "v1", "-u", "alice:Canary-4711", s.url).want(t, exitRefused, "", "refused by the peer")
 	call(t, "", "get", "-X", "POST", "-I", "-d", "@"+file(t, "big", strings.Repeat("x", 64<<10)), "-u", "alice:Canary-4711", s.url).want(t, 0, "X-Body-Length: 65536", "")
 	reasons := map[string]int{}
 	for _, l := range s.stop() {
@@ -62,7 +62,7 @@ func TestServeNTLMPolicy(t *testing.T) {
 		get(old, "--scheme", "ntlm", "--ntlm-level", level).want(t, 0, "hello alice via NTLM", "")
 	}
 	half := serve(t, "--user", "alice:secret", "--scheme", "ntlm", "--ntlm-level", "v1-session")
-	get(half, "--ntlm-level", "v1").want(t, exitAuth, "", "refused by the peer")
+	get(half, "--ntlm-level", "v1").want(t, exitRefused, "", "refused by the peer")
 	get(half, "--ntlm-level", "v1-session").want(t, 0, "hello alice via NTLM", "")
 	call(t, "", "get", "--ntlm-level", "v3", half.url).want(t, exitUsage, "", "no NTLM level")
 }
@@ -104,8 +104,8 @@ func TestProxyNTLM(t *testing.T) {
 	through(p, "-U", `\bob:pw`, secure.url, secure.url).want(t, 0, "hello alice via NTLM\nhello alice via NTLM", "")
 	through(p, "-U", "bob:pw", bound.url).want(t, 0, "hello alice via NTLM", "")
 	through(open, "-U", "bob:pw", bound.url, bound.url).want(t, 0, "hello alice via NTLM\nhello alice via NTLM", "")
-	through(p, "-U", "bob:no", plain.url).want(t, exitAuth, "", "proxy authentication")
-	through(p, "-U", "bob:no", secure.url).want(t, exitAuth, "", "proxy authentication")
+	through(p, "-U", "bob:no", plain.url).want(t, exitRefused, "", "proxy authentication")
+	through(p, "-U", "bob:no", secure.url).want(t, exitRefused, "", "proxy authentication")
 	through(p, "-U", "bob:pw", "-I", "-d", "@"+file(t, "big", strings.Repeat("x", 64<<10)), "-X", "POST", bound.url).want(t, 0, "X-Body-Length: 65536", "")
 }
 

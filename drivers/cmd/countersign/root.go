@@ -8,26 +8,7 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"github.com/countersign-auth/countersign/gss"
 )
-
-// The exit codes. 22 is curl's for a status of 400 or more.
-const (
-	exitUsage     = 1 // wrong use; of explain, demo, replay and check also a negative result
-	exitTransport = 2 // no connection, a broken one, a TLS failure, or a file error
-	exitAuth      = 3 // authentication was refused or failed
-	exitStatus    = 22
-)
-
-// exitOf returns the exit code of an exchange that failed without an error of a connection:
-// that of a transport error if a question had no answer, since a KDC could not be reached.
-func exitOf(err error) int {
-	if errors.Is(err, gss.QuestionFailed) {
-		return exitTransport
-	}
-	return exitAuth
-}
 
 // exit is an error with the program's exit code. Without err the program prints no message
 // at its end, since the command has already reported the failure.
@@ -76,8 +57,10 @@ func newRoot() *cobra.Command {
 		Long: `countersign authenticates HTTP requests as client, server and proxy.
 
 Exit codes: 0 success, 1 wrong use (or, of explain, demo, replay and check, a
-negative result), 2 transport or file error, 3 authentication refused or failed,
-22 status 400 or more.`,
+negative result), 2 transport or file error, 22 status 400 or more. Where
+authentication failed: 2 something that it needs is missing and may come back,
+3 credentials refused, 4 not permitted by the options, or no credentials, 5 the
+peer broke the protocol or did not prove itself, 6 a defect of this program.`,
 		Example: `  countersign demo
   countersign serve --scheme digest --user alice:secret
   countersign get -u alice:secret http://127.0.0.1:8080/`,

@@ -53,7 +53,9 @@ clients with 407 and then forwards their requests, CONNECT included.
 The first line on standard output is "listening on http://ADDR", with the actual port
 if --addr has port 0. Each request is logged as one line of JSON on standard error:
 method, path, status, user and scheme, and for a refused request its reason and detail,
-which are not sent to the client.
+which are not sent to the client. The level is WARN if the client broke the protocol or
+something around the request is missing, ERROR for a defect of this program, and INFO for
+all others.
 
 Unauthenticated clients are limited in time and size. Over TLS, HTTP/2 is offered if
 every scheme can run on it: NTLM cannot, nor can Negotiate with NTLM among its
@@ -339,7 +341,7 @@ func logRequests(log *slog.Logger) func(*http.Request, drive.Result) {
 		if r.Method == http.MethodConnect {
 			path = r.Host
 		}
-		log.LogAttrs(r.Context(), slog.LevelInfo, "request", attributes(r.Method, path, res)...)
+		log.LogAttrs(r.Context(), levelOf(res.Fault), "request", attributes(r.Method, path, res)...)
 	}
 }
 

@@ -131,7 +131,7 @@ const fastBuffer = 64 << 10
 // newFast returns a front with an origin of fasthttp.
 func newFast(c fasthttp.ServerConfig, log *slog.Logger, secure *tls.Config) (front, error) {
 	c.Log = func(ctx *fast.RequestCtx, res drive.Result) {
-		log.LogAttrs(context.Background(), slog.LevelInfo, "request", attributes(string(ctx.Method()), string(ctx.Path()), res)...)
+		log.LogAttrs(context.Background(), levelOf(res.Fault), "request", attributes(string(ctx.Method()), string(ctx.Path()), res)...)
 	}
 	a, err := fasthttp.NewAuthenticator(c)
 	if err != nil {

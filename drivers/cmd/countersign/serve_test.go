@@ -11,8 +11,8 @@ import (
 func TestServeLog(t *testing.T) {
 	s := serve(t, "--scheme", "digest,basic", "--user", "alice:open-sesame")
 	call(t, "", "get", "-u", "alice:open-sesame", s.url+"/a?b=c").want(t, 0, "hello alice via Digest", "")
-	call(t, "", "get", "-u", "alice:Canary-4711", s.url+"/b").want(t, exitAuth, "", "refused by the peer")
-	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "mallory:Canary-4711", s.url+"/c").want(t, exitAuth, "", "refused by the peer")
+	call(t, "", "get", "-u", "alice:Canary-4711", s.url+"/b").want(t, exitRefused, "", "refused by the peer")
+	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "mallory:Canary-4711", s.url+"/c").want(t, exitRefused, "", "refused by the peer")
 	got := s.stop()
 	want := []logLine{
 		{Method: "GET", Path: "/a", Status: 401, Reason: "no credentials"},
@@ -52,7 +52,7 @@ func TestServeHtdigest(t *testing.T) {
 	call(t, "", "get", "-u", "carol:word", s.url).want(t, 0, "hello carol via Digest", "")
 	call(t, "", "get", "-u", "alice:secret", s.url).want(t, 0, "hello alice via Digest", "")
 	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "carol:word", s.url).want(t, 0, "hello carol via Basic", "")
-	call(t, "", "get", "-u", "carol:secret", s.url).want(t, exitAuth, "", "refused")
+	call(t, "", "get", "-u", "carol:secret", s.url).want(t, exitRefused, "", "refused")
 }
 
 // TestServeUsage: every mistake is told before anything listens.
@@ -107,9 +107,9 @@ func TestServeProxy(t *testing.T) {
 	}
 	through(p.url, "-U", "bob:pw", plain.url).want(t, 0, "hello alice via Digest", "")
 	through(p.url, "-U", "bob:pw", secure.url).want(t, 0, "hello alice via Basic", "")
-	through(p.url, "-U", "bob:no", plain.url).want(t, exitAuth, "", "proxy authentication")
-	through(p.url, "-U", "bob:no", secure.url).want(t, exitAuth, "", "proxy authentication")
-	through(p.url, plain.url).want(t, exitAuth, "", "no credentials")
+	through(p.url, "-U", "bob:no", plain.url).want(t, exitRefused, "", "proxy authentication")
+	through(p.url, "-U", "bob:no", secure.url).want(t, exitRefused, "", "proxy authentication")
+	through(p.url, plain.url).want(t, exitPolicy, "", "no credentials")
 	through(narrow.url, "-U", "bob:pw", secure.url).want(t, exitTransport, "", "no tunnel")
 	for _, l := range p.stop() {
 		if l.Method == "CONNECT" && !strings.HasSuffix(secure.url, l.Path) {

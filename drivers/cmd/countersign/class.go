@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/countersign-auth/countersign/gss"
+)
+
+// The exit codes. 22 is curl's for a status of 400 or more.
+const (
+	exitUsage     = 1 // wrong use; of explain, demo, replay and check also a negative result
+	exitTransport = 2 // no connection, a broken one, a TLS failure, a file error, or no answer of a KDC
+	exitRefused   = 3
+	exitPolicy    = 4
+	exitPeer      = 5
+	exitInternal  = 6
+	exitStatus    = 22
+)
+
+// classes says what the command makes of a fault, by its class: the exit code of get and
+// kinit, and the level of the line that serve logs. docs/errors.md shows the table. A client
+// without or with wrong credentials is an ordinary event of a server. Only what no peer can
+// bring about is an error: the clock of a client, too, is of the environment.
+var classes = map[gss.Class]struct {
+	exit  int
+	level slog.Level
+}{
+	gss.NoClass:        {0, slog.LevelInfo},
+	gss.PeerRefused:    {exitRefused, slog.LevelInfo},
+	gss.Policy:         {exitPolicy, slog.LevelInfo},
+	gss.PeerMisbehaved: {exitPeer, slog.LevelWarn},
+	gss.Environment:    {exitTransport, slog.LevelWarn},
+	gss.Internal:       {exitInternal, slog.LevelError},
+}
+
+// exitOf returns the exit code for the error of an exchange: that of its fault's class, and
+// that of a transport error if it has no fault.
+func exitOf(err error) int {
+	if f, ok := errors.AsType[gss.FaultError](err); ok {
+		return classes[f.Code.Class()].exit
+	}
+	return exitTransport
+}
+
+// levelOf returns the level at which a request is logged that ended with the fault, or without one.
+func levelOf(f gss.Fault) slog.Level { return classes[f.Code.Class()].level }
