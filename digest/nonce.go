@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/hmac"
 )
 
 // A nonce is base64url(time | salt | MAC): 8 bytes of nanoseconds since the Unix
@@ -22,46 +23,38 @@ const (
 	nonceSize = rawSize / 3 * 4
 )
 
-// nonceKey is a key for one realm and side, as HMAC's two padded blocks (RFC
-// 2104), and the opaque that goes with it.
+// nonceKey is a key for one realm and side, with the first block of its HMAC, and the opaque
+// that goes with it.
 type nonceKey struct {
-	inner, outer [sha256.BlockSize]byte
-	opaque       string
+	key    [sha256.Size]byte
+	first  [sha256.BlockSize]byte
+	opaque string
 }
 
 // deriveKey separates realms and sides, and the opaque from the nonces.
 func deriveKey(master gss.Secret, side gss.Side, realm string) nonceKey {
 	// The master secret may have any length. Its hash fits into the block of HMAC.
-	m := newNonceKey(hash(master.Reveal()))
+	m := newNonceKey(sha256.Sum256([]byte(master.Reveal())))
 	k := newNonceKey(m.mac([]byte("nonce\n" + side.String() + "\n" + realm)))
 	opaque := m.mac([]byte("opaque\n" + side.String() + "\n" + realm))
 	k.opaque = base64.RawURLEncoding.EncodeToString(opaque[:tagSize])
 	return k
 }
 
-func hash(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
-
-func newNonceKey(key [sha256.Size]byte) (k nonceKey) {
-	copy(k.inner[:], key[:])
-	copy(k.outer[:], key[:])
-	for i := range k.inner {
-		k.inner[i] ^= 0x36
-		k.outer[i] ^= 0x5c
-	}
+func newNonceKey(key [sha256.Size]byte) nonceKey {
+	k := nonceKey{key: key}
+	hmac.Begin(k.first[:0], sha256.BlockSize, key[:])
 	return k
 }
 
-// mac returns the HMAC-SHA-256 of parts (RFC 2104 section 2). crypto/hmac would allocate
-// its state for each call.
+// mac returns the HMAC-SHA-256 of parts.
 func (k *nonceKey) mac(parts ...[]byte) [sha256.Size]byte {
-	var buf [sha256.BlockSize + 128]byte
-	b := append(buf[:0], k.inner[:]...)
+	var room [sha256.BlockSize + 128]byte
+	b := append(room[:0], k.first[:]...)
 	for _, p := range parts {
 		b = append(b, p...)
 	}
-	sum := sha256.Sum256(b)
-	b = append(append(buf[:0], k.outer[:]...), sum[:]...)
-	return sha256.Sum256(b)
+	return hmac.SHA256(b, k.key[:])
 }
 
 // mint makes a nonce; false without entropy.

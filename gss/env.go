@@ -2,8 +2,9 @@ package gss
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
+
+	"github.com/countersign-auth/countersign/internal/hmac"
 )
 
 // SeedSize is the length of a [Seed] in bytes.
@@ -64,40 +65,21 @@ func (e Env) Bytes(label string, n int) (string, bool) {
 // a label of up to 54 cost the four SHA-256 compressions that HMAC needs.
 //
 // The derivation is HKDF-Expand with SHA-256 (RFC 5869 section 2.3). The extract step is
-// left out as section 3.3 allows: a seed is uniformly random already. The HMAC (RFC 2104
-// section 2) is written out here, since that of crypto/hmac allocates.
+// left out as section 3.3 allows: a seed is uniformly random already.
 func (e Env) Fill(label string, dst []byte) bool {
 	if e.Seed.IsZero() || len(dst) == 0 || len(dst) > MaxEntropy { // HTA-3
 		return false
 	}
-	// inner is ipad | T(i-1) | label | i, outer is opad | inner hash; the seed is
-	// half a block, so the other half is bare padding.
-	var inner [2*sha256.BlockSize + sha256.Size]byte
-	var outer [sha256.BlockSize + sha256.Size]byte
-	for i := 0; i < SeedSize; i += 8 {
-		word := binary.LittleEndian.Uint64(e.Seed[i:])
-		binary.LittleEndian.PutUint64(inner[i:], word^ipad)
-		binary.LittleEndian.PutUint64(outer[i:], word^opad)
-		binary.LittleEndian.PutUint64(inner[SeedSize+i:], ipad)
-		binary.LittleEndian.PutUint64(outer[SeedSize+i:], opad)
-	}
-	message := append(inner[:sha256.BlockSize], label...) // T(0) is empty
+	// room is the inner pad | T(i-1) | label | i.
+	var room [2*sha256.BlockSize + sha256.Size]byte
+	start := hmac.Begin(room[:0], sha256.BlockSize, e.Seed[:])
+	message := append(start, label...) // T(0) is empty
 	for i := byte(1); ; i++ {
-		message = append(message, i)
-		sum := sha256.Sum256(message)
-		copy(outer[sha256.BlockSize:], sum[:])
-		sum = sha256.Sum256(outer[:])
+		sum := hmac.SHA256(append(message, i), e.Seed[:])
 		n := copy(dst, sum[:])
 		if dst = dst[n:]; len(dst) == 0 {
 			return true
 		}
-		message = append(inner[:sha256.BlockSize], sum[:]...)
-		message = append(message, label...)
+		message = append(append(start, sum[:]...), label...)
 	}
 }
-
-// HMAC's padding, eight bytes of it.
-const (
-	ipad uint64 = 0x3636363636363636
-	opad uint64 = 0x5c5c5c5c5c5c5c5c
-)

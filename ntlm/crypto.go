@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/internal/hmac"
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
 
 	//lint:ignore SA1019 MS-NLMP is built on MD4
@@ -38,34 +39,16 @@ func (k Key) MarshalText() ([]byte, error) { return []byte("***"), nil }
 // fits. Longer input moves to the heap.
 const scratch = 1024
 
-// HMAC-MD5 (RFC 2104) in two halves, so that the message is written straight
-// behind the inner pad, and neither a hash.Hash nor a copy of the message is
-// made:
+// hmacStart appends the first block of HMAC-MD5 to b. The message goes behind it:
 //
 //	var room [scratch]byte
 //	b := hmacStart(room[:0], &key)
 //	b = append(b, message...)
 //	sum := hmacEnd(b, &key)
-func hmacStart(b []byte, key *Key) []byte { return appendPad(b, key, 0x36) }
+func hmacStart(b []byte, key *Key) []byte { return hmac.Begin(b, md5.BlockSize, key[:]) }
 
-func hmacEnd(b []byte, key *Key) Key {
-	var outer [md5.BlockSize + md5.Size]byte
-	inner := md5.Sum(b)
-	copy(outer[md5.BlockSize:], inner[:])
-	appendPad(outer[:0], key, 0x5c)
-	return md5.Sum(outer[:])
-}
-
-func appendPad(b []byte, key *Key, pad byte) []byte {
-	var block [md5.BlockSize]byte
-	for i := range block {
-		block[i] = pad
-	}
-	for i := range key {
-		block[i] ^= key[i]
-	}
-	return append(b, block[:]...)
-}
+// hmacEnd returns the HMAC-MD5 of the message behind what hmacStart appended.
+func hmacEnd(b []byte, key *Key) Key { return hmac.MD5(b, key[:]) }
 
 // ntowfv1 returns NTOWFv1, the MD4 of the password in UTF-16LE (MS-NLMP section 3.3.1).
 func ntowfv1(password string) Key {

@@ -276,7 +276,7 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 		copy(lm[:], sum[:])
 		copy(lm[len(sum):], random.client[:])
 	}
-	return r.v2(random.exported, proof, hmac(key, proof[:]), temp, lm[:])
+	return r.v2(random.exported, proof, hmacMD5(key, proof[:]), temp, lm[:])
 }
 
 // temp writes what NTProofStr covers beside the server's challenge (section

@@ -27,8 +27,8 @@ func proofV2[T string | []byte](key Key, server ntlmssp.Nonce, temp T) Key {
 	return hmacEnd(b, &key)
 }
 
-// hmac returns the HMAC-MD5 of a short message.
-func hmac(key Key, message []byte) Key {
+// hmacMD5 returns the HMAC-MD5 of a short message.
+func hmacMD5(key Key, message []byte) Key {
 	var room [md5.BlockSize + 64]byte
 	return hmacEnd(append(hmacStart(room[:0], &key), message...), &key)
 }
@@ -58,7 +58,7 @@ func kxkeyV1(flags ntlmssp.Flags, base, lmowf Key, server ntlmssp.Nonce, lm *[nt
 		var both [16]byte
 		copy(both[:], server[:])
 		copy(both[8:], lm[:8])
-		return hmac(base, both[:])
+		return hmacMD5(base, both[:])
 	case flags.Has(ntlmssp.FlagLMKey):
 		second := [7]byte{lmowf[7], 0xbd, 0xbd, 0xbd, 0xbd, 0xbd, 0xbd}
 		desOnce(k[:8], lmowf[:7], lm[:8])

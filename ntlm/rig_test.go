@@ -192,7 +192,7 @@ func agent(q gss.Question) gss.Answer {
 	}
 	key := ntowfv2Of(ntowfv1(userPassword), n.User, n.Domain)
 	proof := proofV2(key, n.Server, n.Temp)
-	return Computed{Proof: proof, SessionKey: hmac(key, proof[:])}
+	return Computed{Proof: proof, SessionKey: hmacMD5(key, proof[:])}
 }
 
 // controller is a domain controller behind NeedLogon.
@@ -208,7 +208,7 @@ func controller(user, password string) func(gss.Question) gss.Answer {
 		if nt[:16] != string(proof[:]) {
 			return Logon{}
 		}
-		return Logon{Accepted: true, User: "Alice", SessionKey: hmac(key, proof[:]), Data: "groups"}
+		return Logon{Accepted: true, User: "Alice", SessionKey: hmacMD5(key, proof[:]), Data: "groups"}
 	}
 }
 

@@ -157,7 +157,7 @@ func TestVectorV2(t *testing.T) {
 	same(t, "NTProofStr", proof[:], "68cd0ab851e51c96aabc927bebef6a1c")
 	lm := proofV2(key, specServer, specClient[:])
 	same(t, "LMv2 response", lm[:], "86c35097ac9cec102554764a57cccc19")
-	base := hmac(key, proof[:])
+	base := hmacMD5(key, proof[:])
 	same(t, "SessionBaseKey", base[:], "8de40ccadbc14a82f15cb0ad0de95ca3")
 	encrypted := rc4Once(base, specExported)
 	same(t, "EncryptedRandomSessionKey", encrypted[:], "c5dad2544fc9799094ce1ce90bc9d03e")

@@ -92,7 +92,7 @@ func (p *proof) verify(server ntlmssp.Nonce, nt Key) (base Key, ok bool) {
 		sum = proofV2(key, server, p.response.Temp)
 		ok = sum.Equal(p.response.Proof)
 	}
-	return hmac(key, p.response.Proof[:]), ok
+	return hmacMD5(key, p.response.Proof[:]), ok
 }
 
 // wide appends a name as UTF-16LE.

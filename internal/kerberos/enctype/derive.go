@@ -2,6 +2,7 @@ package enctype
 
 import (
 	"crypto/cipher"
+	"crypto/sha512"
 	"encoding/binary"
 )
 
@@ -106,7 +107,7 @@ func dk(base cipher.Block, constant fold, key []byte) {
 // kdf computes KDF-HMAC-SHA2 (RFC 8009 section 3) into key, from label and the bytes that
 // follow it.
 func (d digest) kdf(base []byte, label, context string, key []byte) {
-	var room [maxBlock + 64]byte // enough for all but long contexts
+	var room [sha512.BlockSize + 64]byte // enough for all but long contexts
 	b := binary.BigEndian.AppendUint32(room[:d.block()], 1)
 	b = append(append(b, label...), 0)
 	b = append(b, context...)

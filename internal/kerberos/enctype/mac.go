@@ -5,6 +5,8 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+
+	"github.com/countersign-auth/countersign/internal/hmac"
 )
 
 // digest is a hash function under HMAC.
@@ -19,9 +21,8 @@ const (
 )
 
 const (
-	maxSum   = 48  // bytes of SHA-384
-	maxBlock = 128 // bytes of SHA-384
-	scratch  = 2048
+	maxSum  = 48 // bytes of SHA-384
+	scratch = 2048
 )
 
 // block returns the size of the hash's blocks, in bytes.
@@ -51,26 +52,25 @@ func (d digest) sum(b []byte) (out [maxSum]byte, n int) {
 	return out, n
 }
 
-// mac returns HMAC (RFC 2104) over b without its first block, which is room for the key:
-// no message is copied and nothing is allocated, which crypto/hmac cannot do. Keys are
-// never longer than a block here.
-func (d digest) mac(key, b []byte) [maxSum]byte {
-	block := d.block()
-	pad(b[:block], key, 0x36)
-	inner, n := d.sum(b)
-	var room [maxBlock + maxSum]byte
-	pad(room[:block], key, 0x5C)
-	copy(room[block:], inner[:n])
-	out, _ := d.sum(room[:block+n])
-	return out
-}
-
-func pad(block, key []byte, with byte) {
-	n := copy(block, key)
-	clear(block[n:])
-	for i := range block {
-		block[i] ^= with
+// mac returns HMAC over b without its first block, which is room for the key. Keys are never
+// longer than a block here.
+func (d digest) mac(key, b []byte) (out [maxSum]byte) {
+	hmac.Begin(b[:0], d.block(), key)
+	switch d {
+	case md5Digest:
+		s := hmac.MD5(b, key)
+		copy(out[:], s[:])
+	case sha1Digest:
+		s := hmac.SHA1(b, key)
+		copy(out[:], s[:])
+	case sha256Digest:
+		s := hmac.SHA256(b, key)
+		copy(out[:], s[:])
+	case sha384Digest:
+		s := hmac.SHA384(b, key)
+		copy(out[:], s[:])
 	}
+	return out
 }
 
 // macString returns what mac does, over a message of several parts.
