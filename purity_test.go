@@ -138,7 +138,7 @@ func TestPurityCatches(t *testing.T) {
 func TestMachineKnowsNoScheme(t *testing.T) {
 	allowed := map[string][]string{
 		"header":        {},
-		"gss":           {"internal/hmac"},
+		"gss":           {"internal/der", "internal/hmac"},
 		"scheme":        {"header", "gss", "internal/misuse"},
 		"internal/side": {"header", "gss", "scheme"},
 		"machine":       {"header", "gss", "scheme", "internal/misuse", "internal/side"},

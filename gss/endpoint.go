@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/sha3"
 	"crypto/sha512"
+
+	"github.com/countersign-auth/countersign/internal/der"
 )
 
 // endPointPrefix is the unique prefix of the channel binding type (RFC 5929
@@ -167,15 +169,6 @@ var digests = [...]struct {
 	{oidDigest + "\x05", weakMD5},
 }
 
-// DER tags (X.690 section 8.1.2).
-const (
-	tagInteger   = 0x02
-	tagBitString = 0x03
-	tagOID       = 0x06
-	tagSequence  = 0x30
-	tagExplicit0 = 0xa0 // [0] to [3], constructed
-)
-
 // signatureHash returns the hash of a certificate's signatureAlgorithm (HTA-19: noHash is
 // unavailable).
 //
@@ -183,12 +176,12 @@ const (
 //	    tbsCertificate      SEQUENCE { … },
 //	    signatureAlgorithm  AlgorithmIdentifier,
 //	    signatureValue      BIT STRING }
-func signatureHash(der string) hash {
-	certificate, rest, ok := element(der, tagSequence)
+func signatureHash(cert string) hash {
+	certificate, rest, ok := der.Next(cert, der.Sequence)
 	if !ok || rest != "" {
 		return noHash
 	}
-	_, certificate, ok = element(certificate, tagSequence)
+	_, certificate, ok = der.Next(certificate, der.Sequence)
 	if !ok {
 		return noHash
 	}
@@ -196,7 +189,7 @@ func signatureHash(der string) hash {
 	if !ok {
 		return noHash
 	}
-	if _, rest, ok = element(certificate, tagBitString); !ok || rest != "" {
+	if _, rest, ok = der.Next(certificate, der.BitString); !ok || rest != "" {
 		return noHash
 	}
 	if oid == oidPSS {
@@ -219,18 +212,18 @@ func signatureHash(der string) hash {
 //	    saltLength        [2] INTEGER DEFAULT 20,
 //	    trailerField      [3] INTEGER DEFAULT 1 }
 func pssHash(parameters string) hash {
-	p, rest, ok := element(parameters, tagSequence)
+	p, rest, ok := der.Next(parameters, der.Sequence)
 	if !ok || rest != "" {
 		return noHash // they must be present, RFC 4055 section 3.1
 	}
 	digest, mask := weakSHA1, weakSHA1
-	if field, after, there := element(p, tagExplicit0); there {
+	if field, after, there := der.Next(p, der.Context); there {
 		if digest = digestHash(field); digest == noHash {
 			return noHash
 		}
 		p = after
 	}
-	if field, after, there := element(p, tagExplicit0+1); there {
+	if field, after, there := der.Next(p, der.Context+1); there {
 		oid, of, rest, ok := algorithm(field)
 		if !ok || rest != "" || oid != oidMGF1 {
 			return noHash
@@ -238,9 +231,9 @@ func pssHash(parameters string) hash {
 		mask = digestHash(of)
 		p = after
 	}
-	for tag := byte(tagExplicit0 + 2); tag <= tagExplicit0+3; tag++ {
-		if field, after, there := element(p, tag); there {
-			if _, rest, ok := element(field, tagInteger); !ok || rest != "" {
+	for tag := byte(der.Context + 2); tag <= der.Context+3; tag++ {
+		if field, after, there := der.Next(p, tag); there {
+			if _, rest, ok := der.Next(field, der.Integer); !ok || rest != "" {
 				return noHash
 			}
 			p = after
@@ -272,38 +265,10 @@ func digestHash(s string) hash {
 //	    algorithm   OBJECT IDENTIFIER,
 //	    parameters  ANY DEFINED BY algorithm OPTIONAL }
 func algorithm(s string) (oid, parameters, rest string, ok bool) {
-	s, rest, ok = element(s, tagSequence)
+	s, rest, ok = der.Next(s, der.Sequence)
 	if !ok {
 		return "", "", "", false
 	}
-	oid, parameters, ok = element(s, tagOID)
+	oid, parameters, ok = der.Next(s, der.OID)
 	return oid, parameters, rest, ok
-}
-
-// element takes the element with the given one-byte tag off the front of s. It
-// is strict DER (X.690 section 10.1): definite lengths in their shortest form,
-// here of up to three bytes, which is all that [MaxCertificate] needs.
-func element(s string, tag byte) (contents, rest string, ok bool) {
-	if len(s) < 2 || s[0] != tag {
-		return "", "", false
-	}
-	n, s := int(s[1]), s[2:]
-	if n >= 0x80 {
-		size := n - 0x80
-		if size < 1 || size > 3 || len(s) < size {
-			return "", "", false
-		}
-		n = 0
-		for i := range size {
-			n = n<<8 | int(s[i])
-		}
-		if s[0] == 0 || n < 0x80 {
-			return "", "", false
-		}
-		s = s[size:]
-	}
-	if n > len(s) {
-		return "", "", false
-	}
-	return s[:n], s[n:], true
 }

@@ -2,6 +2,7 @@ package message
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -24,7 +25,7 @@ type APReq struct {
 func ParseAPReq(b string) (APReq, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 14).sequence()
+	in := r.next(der.Application | 14).sequence()
 	var m APReq
 	in.version(0, 5)
 	in.version(1, 14)
@@ -47,11 +48,11 @@ func (m APReq) Append(b []byte) []byte {
 // byte.
 func AppendAPReq(b []byte, options krb.Flags, ticket string, authenticator EncryptedData) []byte {
 	w := writer{b}
-	p := w.begin(application | 14)
+	p := w.begin(der.Application | 14)
 	w.integer(0, 5)
 	w.integer(1, 14)
 	w.flags(2, options)
-	at := w.open(context | 3)
+	at := w.open(der.Context | 3)
 	w.b = append(w.b, ticket...)
 	w.close(at)
 	w.encrypted(4, authenticator)
@@ -90,7 +91,7 @@ const maxMicro = 999_999
 func ParseAuthenticator(b string) (Authenticator, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 2).sequence()
+	in := r.next(der.Application | 2).sequence()
 	var a Authenticator
 	in.version(0, 5)
 	a.Client.Realm = in.field(1).text()
@@ -117,7 +118,7 @@ func ParseAuthenticator(b string) (Authenticator, gss.Fault) {
 // Append writes a.
 func (a Authenticator) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 2)
+	p := w.begin(der.Application | 2)
 	w.integer(0, 5)
 	w.text(1, a.Client.Realm)
 	w.name(2, a.Client.Name)
@@ -150,7 +151,7 @@ type APRep struct{ Enc EncryptedData }
 func ParseAPRep(b string) (APRep, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 15).sequence()
+	in := r.next(der.Application | 15).sequence()
 	var m APRep
 	in.version(0, 5)
 	in.version(1, 15)
@@ -163,7 +164,7 @@ func ParseAPRep(b string) (APRep, gss.Fault) {
 // Append writes m.
 func (m APRep) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 15)
+	p := w.begin(der.Application | 15)
 	w.integer(0, 5)
 	w.integer(1, 15)
 	w.encrypted(2, m.Enc)
@@ -191,7 +192,7 @@ type EncAPRepPart struct {
 func ParseEncAPRepPart(b string) (EncAPRepPart, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 27).sequence()
+	in := r.next(der.Application | 27).sequence()
 	var m EncAPRepPart
 	m.Time = in.field(0).time()
 	m.Micro = int32(in.field(1).integer(0, maxMicro))
@@ -209,7 +210,7 @@ func ParseEncAPRepPart(b string) (EncAPRepPart, gss.Fault) {
 // Append writes m.
 func (m EncAPRepPart) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 27)
+	p := w.begin(der.Application | 27)
 	w.time(0, m.Time)
 	w.integer(1, int64(m.Micro))
 	if !m.Subkey.IsZero() {

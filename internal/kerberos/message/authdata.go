@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 )
 
 // Types of authorization data (RFC 4120 section 7.5.4, MS-KILE section 2.2.7 on).
@@ -52,7 +53,7 @@ func (a AuthorizationData) Append(kind int32, data string) AuthorizationData {
 // Encode returns the list by itself, a SEQUENCE.
 func (a AuthorizationData) Encode() string {
 	w := writer{}
-	w.primitive(tagSequence, string(a))
+	w.primitive(der.Sequence, string(a))
 	return string(w.b)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
@@ -48,7 +49,7 @@ const timeSize = len("20060102150405Z")
 // time reads a GeneralizedTime in the one form that Kerberos has: in UTC, without
 // fractions.
 func (r reader) time() krb.Time {
-	s := r.primitive(tagGeneralizedTime)
+	s := r.primitive(der.GeneralizedTime)
 	if len(s) != timeSize || s[timeSize-1] != 'Z' {
 		r.broken("a time that is not YYYYMMDDHHMMSSZ")
 		return 0
@@ -104,8 +105,8 @@ func floorInt(a, b int) int { return int(floor(int64(a), int64(b))) }
 func (w *writer) time(n byte, t krb.Time) {
 	const first, last = -62167219200, 253402300799 // years 0 and 9999
 	t = min(max(t, first), last)
-	at := w.open(context | n)
-	in := w.open(tagGeneralizedTime)
+	at := w.open(der.Context | n)
+	in := w.open(der.GeneralizedTime)
 	w.b = time.Unix(int64(t), 0).UTC().AppendFormat(w.b, "20060102150405Z")
 	w.close(in)
 	w.close(at)
@@ -135,7 +136,7 @@ const (
 // flags reads a KerberosFlags: at least 32 bits, section 5.2.8; shorter ones are filled
 // up.
 func (r reader) flags() krb.Flags {
-	s := r.primitive(tagBits)
+	s := r.primitive(der.BitString)
 	if s == "" || s[0] > 7 || len(s) == 1 && s[0] != 0 || len(s) > 1+16 {
 		r.broken("flags that are no BIT STRING, or of more than 128 bits")
 		return 0
@@ -151,8 +152,8 @@ func (r reader) flags() krb.Flags {
 }
 
 func (w *writer) flags(n byte, f krb.Flags) {
-	at := w.open(context | n)
-	in := w.open(tagBits)
+	at := w.open(der.Context | n)
+	in := w.open(der.BitString)
 	w.b = append(w.b, 0, byte(f>>24), byte(f>>16), byte(f>>8), byte(f))
 	w.close(in)
 	w.close(at)
@@ -206,13 +207,13 @@ func (r reader) encrypted() (e EncryptedData) {
 }
 
 func (w *writer) encrypted(n byte, e EncryptedData) {
-	at := w.open(context | n)
+	at := w.open(der.Context | n)
 	w.bareEncrypted(e)
 	w.close(at)
 }
 
 func (w *writer) bareEncrypted(e EncryptedData) {
-	in := w.open(tagSequence)
+	in := w.open(der.Sequence)
 	w.integer(0, int64(e.Type))
 	if e.HasKvno {
 		w.integer(1, int64(e.Kvno))
@@ -253,7 +254,7 @@ func (r reader) key() krb.Key {
 }
 
 func (w *writer) key(n byte, k krb.Key) {
-	p := w.begin(context | n)
+	p := w.begin(der.Context | n)
 	w.integer(0, int64(k.Type()))
 	w.octets(1, k.Reveal())
 	w.finish(p)
@@ -279,7 +280,7 @@ func (r reader) checksum() (c Checksum) {
 }
 
 func (w *writer) checksum(n byte, c Checksum) {
-	p := w.begin(context | n)
+	p := w.begin(der.Context | n)
 	w.integer(0, int64(c.Type))
 	w.octets(1, c.Sum)
 	w.finish(p)
@@ -325,7 +326,7 @@ func pairs(list string) iter.Seq2[int32, string] {
 // typed reads one of them: authorization data and addresses number their fields from
 // 0 on, pre-authentication data from 1.
 func (r *reader) typed() (int32, string) {
-	in := r.next(tagSequence)
+	in := r.next(der.Sequence)
 	first := byte(0)
 	if in.hasField(1) {
 		first = 1
@@ -338,7 +339,7 @@ func (r *reader) typed() (int32, string) {
 
 func appendPair(list string, first byte, kind int32, data string) string {
 	w := writer{[]byte(list)}
-	at := w.open(tagSequence)
+	at := w.open(der.Sequence)
 	w.integer(first, int64(kind))
 	w.octets(first+1, data)
 	w.close(at)
@@ -349,8 +350,8 @@ func appendPair(list string, first byte, kind int32, data string) string {
 func typedFrom(first byte) func(*reader) {
 	return func(r *reader) {
 		if in := r.s; len(in) > 2 {
-			body, _, ok := split(in)
-			if !ok || body == "" || body[0] != context|first {
+			body, _, ok := der.Next(in, der.Sequence)
+			if !ok || body == "" || body[0] != der.Context|first {
 				r.broken("an element of a list has other fields than it should")
 				return
 			}

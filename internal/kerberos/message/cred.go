@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -25,7 +26,7 @@ type Cred struct {
 func ParseCred(b string) (Cred, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 22).sequence()
+	in := r.next(der.Application | 22).sequence()
 	var m Cred
 	in.version(0, 5)
 	in.version(1, 22)
@@ -39,7 +40,7 @@ func ParseCred(b string) (Cred, gss.Fault) {
 // Append writes m.
 func (m Cred) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 22)
+	p := w.begin(der.Application | 22)
 	w.integer(0, 5)
 	w.integer(1, 22)
 	w.list(2, string(m.Tickets))
@@ -73,7 +74,7 @@ type CredInfo struct {
 }
 
 func (r *reader) credInfo() (m CredInfo) {
-	in := r.next(tagSequence)
+	in := r.next(der.Sequence)
 	m.Key = in.field(0).key()
 	if in.hasField(1) {
 		m.Client.Realm = in.field(1).text()
@@ -121,7 +122,7 @@ type EncCred struct {
 // With returns m with one more entry.
 func (m EncCred) With(info CredInfo) EncCred {
 	w := writer{[]byte(m.infos)}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.key(0, info.Key)
 	if info.Client.Realm != "" {
 		w.text(1, info.Client.Realm)
@@ -158,7 +159,7 @@ func (m EncCred) Infos() (list []CredInfo) {
 func ParseEncCred(b string) (EncCred, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 29).sequence()
+	in := r.next(der.Application | 29).sequence()
 	var m EncCred
 	m.infos = in.field(0).list(func(in *reader) { in.credInfo() })
 	if in.hasField(1) {
@@ -185,7 +186,7 @@ func ParseEncCred(b string) (EncCred, gss.Fault) {
 // Append writes m, without a nonce and addresses.
 func (m EncCred) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 29)
+	p := w.begin(der.Application | 29)
 	w.list(0, m.infos)
 	w.optionalTime(2, m.Time)
 	if m.Time != 0 {

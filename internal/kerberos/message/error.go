@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -129,7 +130,7 @@ type Error struct {
 func ParseError(b string) (Error, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 30).sequence()
+	in := r.next(der.Application | 30).sequence()
 	var m Error
 	in.version(0, 5)
 	in.version(1, 30)
@@ -162,12 +163,12 @@ func ParseError(b string) (Error, gss.Fault) {
 }
 
 // IsError reports whether b looks like a KRB-ERROR.
-func IsError(b string) bool { return len(b) > 0 && b[0] == application|30 }
+func IsError(b string) bool { return len(b) > 0 && b[0] == der.Application|30 }
 
 // Append writes m.
 func (m Error) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 30)
+	p := w.begin(der.Application | 30)
 	w.integer(0, 5)
 	w.integer(1, 30)
 	w.optionalTime(2, m.ClientTime)

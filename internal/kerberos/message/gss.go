@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 )
 
 // TokenID is TOK_ID (RFC 4121 section 4.1): what stands in a context token.
@@ -19,8 +20,8 @@ const (
 // Frame returns a message as a context token (RFC 4121 section 4.1, RFC 2743 section 3.1).
 func Frame(mech gss.OID, id TokenID, body []byte) string { // R4121-4.1-1
 	w := writer{make([]byte, 0, len(body)+len(mech)+10)}
-	at := w.open(application)
-	w.primitive(tagOID, string(mech))
+	at := w.open(der.Application)
+	w.primitive(der.OID, string(mech))
 	w.b = binary.BigEndian.AppendUint16(w.b, uint16(id))
 	w.b = append(w.b, body...)
 	w.close(at)
@@ -30,14 +31,11 @@ func Frame(mech gss.OID, id TokenID, body []byte) string { // R4121-4.1-1
 // Unframe takes a context token apart. The zero OID and false for what has no
 // framing; mech is what the token says, and the caller looks whether it is ours.
 func Unframe(token string) (mech gss.OID, id TokenID, body string, ok bool) {
-	if token == "" || token[0] != application {
+	in, rest, ok := der.Next(token, der.Application)
+	if !ok || rest != "" {
 		return "", 0, "", false
 	}
-	in, rest, ok := split(token)
-	if !ok || rest != "" || in == "" || in[0] != tagOID {
-		return "", 0, "", false
-	}
-	oid, in, ok := split(in)
+	oid, in, ok := der.Next(in, der.OID)
 	if !ok || len(in) < 2 {
 		return "", 0, "", false
 	}
@@ -45,7 +43,7 @@ func Unframe(token string) (mech gss.OID, id TokenID, body string, ok bool) {
 }
 
 // IsAPReq reports whether b is an AP-REQ without any framing (C33).
-func IsAPReq(b string) bool { return b != "" && b[0] == application|14 }
+func IsAPReq(b string) bool { return b != "" && b[0] == der.Application|14 }
 
 // GSSFlags of the authenticator's checksum, as far as gss.Flags has none (RFC 4757
 // section 7.1, MS-KILE section 3.2.5.2).

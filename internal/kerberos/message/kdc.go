@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -85,7 +86,7 @@ func TicketsOf(der ...string) Tickets {
 func (t Tickets) All() iter.Seq2[Ticket, string] {
 	return func(yield func(Ticket, string) bool) {
 		for r := trusted(string(t)); r.s != ""; {
-			der := r.one(application | 1)
+			der := r.one(der.Application | 1)
 			whole := der.s
 			if ticket := der.ticket(); !r.fail.IsZero() || !yield(ticket, whole) {
 				return
@@ -104,10 +105,10 @@ func ParseKDCReq(b string) (KDCReq, gss.Fault) {
 	var m KDCReq
 	r := start(b, &fail)
 	m.Type = ASReq
-	if r.has(application | TGSReq) {
+	if r.has(der.Application | TGSReq) {
 		m.Type = TGSReq
 	}
-	in := r.next(application | m.Type).sequence()
+	in := r.next(der.Application | m.Type).sequence()
 	in.version(1, 5)
 	in.version(2, int64(m.Type))
 	if in.hasField(3) {
@@ -140,7 +141,7 @@ func (r reader) kdcReqBody() (m KDCReqBody) {
 	}
 	m.Nonce = in.field(7).uint32()
 	var types []krb.EType
-	in.field(8).list(func(in *reader) { types = append(types, krb.EType(in.one(tagInteger).int32())) })
+	in.field(8).list(func(in *reader) { types = append(types, krb.EType(in.one(der.Integer).int32())) })
 	m.ETypes = krb.ETypesOf(types...)
 	if in.hasField(9) {
 		m.Addresses = Addresses(in.field(9).list(typedFrom(0)))
@@ -158,11 +159,11 @@ func (r reader) kdcReqBody() (m KDCReqBody) {
 // Append writes m.
 func (m KDCReq) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | m.Type)
+	p := w.begin(der.Application | m.Type)
 	w.integer(1, 5)
 	w.integer(2, int64(m.Type))
 	w.optional(3, string(m.PAData))
-	at := w.open(context | 4)
+	at := w.open(der.Context | 4)
 	w.b = m.Body.Append(w.b)
 	w.close(at)
 	w.finish(p)
@@ -172,7 +173,7 @@ func (m KDCReq) Append(b []byte) []byte {
 // Append writes the body as it stands alone: this is what a TGS-REQ's checksum covers.
 func (m KDCReqBody) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.flags(0, m.Options)
 	if !m.Client.IsZero() {
 		w.name(1, m.Client)
@@ -227,10 +228,10 @@ func ParseKDCRep(b string) (KDCRep, gss.Fault) {
 	var m KDCRep
 	r := start(b, &fail)
 	m.Type = ASRep
-	if r.has(application | TGSRep) {
+	if r.has(der.Application | TGSRep) {
 		m.Type = TGSRep
 	}
-	in := r.next(application | m.Type).sequence()
+	in := r.next(der.Application | m.Type).sequence()
 	in.version(0, 5)
 	in.version(1, int64(m.Type))
 	if in.hasField(2) {
@@ -251,13 +252,13 @@ func ParseKDCRep(b string) (KDCRep, gss.Fault) {
 // Append writes m.
 func (m KDCRep) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | m.Type)
+	p := w.begin(der.Application | m.Type)
 	w.integer(0, 5)
 	w.integer(1, int64(m.Type))
 	w.optional(2, string(m.PAData))
 	w.text(3, m.Client.Realm)
 	w.name(4, m.Client.Name)
-	at := w.open(context | 5)
+	at := w.open(der.Context | 5)
 	if m.RawTicket != "" {
 		w.b = append(w.b, m.RawTicket...)
 	} else {
@@ -304,7 +305,7 @@ type EncKDCRepPart struct {
 // NothingLast returns a LastReq without information (section 5.4.2): one entry of type 0.
 func NothingLast(t krb.Time) string {
 	w := writer{}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.integer(0, 0)
 	w.time(1, t)
 	w.close(p)
@@ -316,13 +317,13 @@ func ParseEncKDCRepPart(b string) (EncKDCRepPart, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
 	var m EncKDCRepPart
-	tag := byte(application | 25)
-	if m.TGS = r.has(application | 26); m.TGS {
-		tag = application | 26
+	tag := byte(der.Application | 25)
+	if m.TGS = r.has(der.Application | 26); m.TGS {
+		tag = der.Application | 26
 	}
 	in := r.next(tag).sequence()
 	m.Key = in.field(0).key()
-	m.LastReq = in.field(1).list(func(in *reader) { in.next(tagSequence) })
+	m.LastReq = in.field(1).list(func(in *reader) { in.next(der.Sequence) })
 	m.Nonce = in.field(2).uint32()
 	if in.hasField(3) {
 		m.KeyExpiration = in.field(3).time()
@@ -352,9 +353,9 @@ func ParseEncKDCRepPart(b string) (EncKDCRepPart, gss.Fault) {
 // Append writes m.
 func (m EncKDCRepPart) Append(b []byte) []byte {
 	w := writer{b}
-	tag := byte(application | 25)
+	tag := byte(der.Application | 25)
 	if m.TGS {
-		tag = application | 26
+		tag = der.Application | 26
 	}
 	p := w.begin(tag)
 	w.key(0, m.Key)

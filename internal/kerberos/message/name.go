@@ -1,6 +1,9 @@
 package message
 
-import "github.com/countersign-auth/countersign/kerberos/krb"
+import (
+	"github.com/countersign-auth/countersign/internal/der"
+	"github.com/countersign-auth/countersign/kerberos/krb"
+)
 
 // name reads
 //
@@ -20,7 +23,7 @@ func (r reader) name() krb.Name {
 			strs.broken("a name of more than MaxComponents components")
 			return krb.Name{}
 		}
-		one := strs.next(tagGeneralString)
+		one := strs.next(der.GeneralString)
 		if !krb.ValidText(one.s) {
 			strs.broken("a name's component is longer than MaxText, or has a NUL")
 			return krb.Name{}
@@ -35,11 +38,11 @@ func (r reader) name() krb.Name {
 }
 
 func (w *writer) name(n byte, name krb.Name) {
-	p := w.begin(context | n)
+	p := w.begin(der.Context | n)
 	w.integer(0, int64(name.Type))
-	strs := w.begin(context | 1)
+	strs := w.begin(der.Context | 1)
 	for c := range name.Components() {
-		w.primitive(tagGeneralString, c)
+		w.primitive(der.GeneralString, c)
 	}
 	w.finish(strs)
 	w.finish(p)

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -107,7 +108,7 @@ func ParseTimestamp(b string) (Timestamp, gss.Fault) {
 // Append writes t.
 func (t Timestamp) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.time(0, t.Time)
 	w.integer(1, int64(t.Micro))
 	w.close(p)
@@ -130,7 +131,7 @@ type ETypeInfo struct {
 }
 
 func (r *reader) etypeInfo() (e ETypeInfo) {
-	in := r.next(tagSequence)
+	in := r.next(der.Sequence)
 	e.Type = krb.EType(in.field(0).int32())
 	if e.HasSalt = in.hasField(1); e.HasSalt {
 		e.Salt = in.field(1).text()
@@ -166,7 +167,7 @@ func (l ETypeInfos) All() iter.Seq[ETypeInfo] {
 // Append returns the list with one more entry.
 func (l ETypeInfos) Append(e ETypeInfo) ETypeInfos {
 	w := writer{[]byte(l)}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.integer(0, int64(e.Type))
 	if e.HasSalt {
 		w.text(1, e.Salt)
@@ -191,8 +192,8 @@ func PACRequest(include bool) string {
 		value = "\xFF"
 	}
 	w := writer{}
-	p := w.open(tagSequence)
-	w.field(0, tagBoolean, value)
+	p := w.open(der.Sequence)
+	w.field(0, der.Boolean, value)
 	w.close(p)
 	return string(w.b)
 }
@@ -201,7 +202,7 @@ func PACRequest(include bool) string {
 func ParsePACRequest(b string) (include bool, fault gss.Fault) {
 	var fail gss.Fault
 	in := start(b, &fail).sequence()
-	value := in.field(0).primitive(tagBoolean)
+	value := in.field(0).primitive(der.Boolean)
 	in.end()
 	if len(value) != 1 {
 		in.broken("a BOOLEAN that is not one octet")
@@ -212,7 +213,7 @@ func ParsePACRequest(b string) (include bool, fault gss.Fault) {
 // PACOptions returns PA-PAC-OPTIONS: SEQUENCE { [0] KerberosFlags }.
 func PACOptions(bit int) string {
 	w := writer{}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.flags(0, 1<<(31-bit))
 	w.close(p)
 	return string(w.b)
@@ -237,7 +238,7 @@ func ParseChecksum(b string) (Checksum, gss.Fault) {
 // Append writes c as it stands alone.
 func (c Checksum) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.integer(0, int64(c.Type))
 	w.octets(1, c.Sum)
 	w.close(p)
@@ -275,7 +276,7 @@ func ParseForUser(b string) (ForUser, gss.Fault) {
 // Append writes m.
 func (m ForUser) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.name(0, m.User.Name)
 	w.text(1, m.User.Realm)
 	w.checksum(2, m.Checksum)
@@ -345,7 +346,7 @@ func ParseS4UUser(b string) (S4UUser, gss.Fault) {
 // UserID writes S4UUserID, which the checksum covers.
 func (m S4UUser) UserID() string {
 	w := writer{}
-	p := w.open(tagSequence)
+	p := w.open(der.Sequence)
 	w.integer(0, int64(m.Nonce))
 	if !m.User.Name.IsZero() {
 		w.name(1, m.User.Name)
@@ -364,8 +365,8 @@ func (m S4UUser) UserID() string {
 // Append writes m.
 func (m S4UUser) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.open(tagSequence)
-	at := w.open(context)
+	p := w.open(der.Sequence)
+	at := w.open(der.Context)
 	w.b = append(w.b, m.UserID()...)
 	w.close(at)
 	w.checksum(1, m.Checksum)

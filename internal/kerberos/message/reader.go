@@ -2,6 +2,7 @@ package message
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -9,22 +10,6 @@ import (
 const (
 	MaxMessage  = 1 << 17 // bytes of a message, above what KDCs send over TCP
 	MaxElements = 256     // of a list: pre-authentication data, tickets, addresses
-)
-
-// Tags of X.690 section 8.1.2, as they stand in the first octet.
-const (
-	tagBoolean         = 0x01
-	tagInteger         = 0x02
-	tagBits            = 0x03
-	tagOctets          = 0x04
-	tagOID             = 0x06
-	tagUTF8            = 0x0C
-	tagGeneralizedTime = 0x18
-	tagGeneralString   = 0x1B
-	tagSequence        = 0x30
-
-	application = 0x60 // and the number
-	context     = 0xA0 // and the number
 )
 
 // reader reads the elements of one level of DER. What goes wrong anywhere is noted in
@@ -63,31 +48,6 @@ func (r *reader) end() {
 	}
 }
 
-// split takes the first element apart. The length is definite and as short as can be.
-func split(s string) (body, rest string, ok bool) {
-	if len(s) < 2 {
-		return "", "", false
-	}
-	n, at := int(s[1]), 2
-	if n >= 0x80 {
-		octets := n & 0x7F
-		if octets == 0 || octets > 3 || len(s) < 2+octets {
-			return "", "", false
-		}
-		n = 0
-		for i := range octets {
-			n = n<<8 | int(s[2+i])
-		}
-		if at = 2 + octets; n < 0x80 || n>>(8*(octets-1)) == 0 {
-			return "", "", false
-		}
-	}
-	if n > len(s)-at {
-		return "", "", false
-	}
-	return s[at : at+n], s[at+n:], true
-}
-
 // has reports whether an element with this tag comes next.
 func (r *reader) has(tag byte) bool { return r.s != "" && r.s[0] == tag }
 
@@ -97,7 +57,7 @@ func (r *reader) next(tag byte) reader {
 		r.broken("an element is missing, or another one is in its place")
 		return *r
 	}
-	body, rest, ok := split(r.s)
+	body, rest, ok := der.Next(r.s, tag)
 	if !ok {
 		r.broken("the length of an element is wrong")
 		return *r
@@ -107,10 +67,10 @@ func (r *reader) next(tag byte) reader {
 }
 
 // field returns the contents of [n] EXPLICIT.
-func (r *reader) field(n byte) reader { return r.next(context | n) }
+func (r *reader) field(n byte) reader { return r.next(der.Context | n) }
 
 // hasField reports whether [n] comes next, for what is OPTIONAL.
-func (r *reader) hasField(n byte) bool { return r.has(context | n) }
+func (r *reader) hasField(n byte) bool { return r.has(der.Context | n) }
 
 // primitive returns the contents of the one element inside.
 func (r reader) primitive(tag byte) string {
@@ -121,14 +81,14 @@ func (r reader) primitive(tag byte) string {
 
 // sequence returns the contents of the one SEQUENCE inside.
 func (r reader) sequence() reader {
-	in := r.next(tagSequence)
+	in := r.next(der.Sequence)
 	r.end()
 	return in
 }
 
 // integer reads an INTEGER within the given bounds.
 func (r reader) integer(low, high int64) int64 {
-	s := r.primitive(tagInteger)
+	s := r.primitive(der.Integer)
 	if len(s) == 0 || len(s) > 8 || len(s) > 1 && (s[0] == 0 && s[1] < 0x80 || s[0] == 0xFF && s[1] >= 0x80) {
 		r.broken("an INTEGER is too long, or longer than need be")
 		return 0
@@ -159,11 +119,11 @@ func (r *reader) version(n byte, want int64) {
 }
 
 // octets reads an OCTET STRING.
-func (r reader) octets() string { return r.primitive(tagOctets) }
+func (r reader) octets() string { return r.primitive(der.OctetString) }
 
 // text reads a KerberosString: any bytes, since peers write UTF-8 in it, but no NUL.
 func (r reader) text() string {
-	s := r.primitive(tagGeneralString)
+	s := r.primitive(der.GeneralString)
 	if !krb.ValidText(s) {
 		r.broken("a string is longer than MaxText, or has a NUL")
 		return ""

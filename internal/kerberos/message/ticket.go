@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/der"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -32,7 +33,7 @@ func ParseTicket(b string) (Ticket, gss.Fault) {
 }
 
 func (r *reader) ticket() (t Ticket) {
-	in := r.next(application | 1).sequence()
+	in := r.next(der.Application | 1).sequence()
 	in.version(0, 5)
 	t.Service.Realm = in.field(1).text()
 	t.Service.Name = in.field(2).name()
@@ -49,7 +50,7 @@ func (t Ticket) Append(b []byte) []byte {
 }
 
 func (w *writer) ticket(t Ticket) {
-	p := w.begin(application | 1)
+	p := w.begin(der.Application | 1)
 	w.integer(0, 5)
 	w.text(1, t.Service.Realm)
 	w.name(2, t.Service.Name)
@@ -91,7 +92,7 @@ type EncTicketPart struct {
 func ParseEncTicketPart(b string) (EncTicketPart, gss.Fault) {
 	var fail gss.Fault
 	r := start(b, &fail)
-	in := r.next(application | 3).sequence()
+	in := r.next(der.Application | 3).sequence()
 	var t EncTicketPart
 	t.Flags = in.field(0).flags()
 	t.Key = in.field(1).key()
@@ -123,12 +124,12 @@ func ParseEncTicketPart(b string) (EncTicketPart, gss.Fault) {
 // Append writes t.
 func (t EncTicketPart) Append(b []byte) []byte {
 	w := writer{b}
-	p := w.begin(application | 3)
+	p := w.begin(der.Application | 3)
 	w.flags(0, t.Flags)
 	w.key(1, t.Key)
 	w.text(2, t.Client.Realm)
 	w.name(3, t.Client.Name)
-	transited := w.begin(context | 4)
+	transited := w.begin(der.Context | 4)
 	w.integer(0, int64(t.TransitedType))
 	w.octets(1, t.Transited)
 	w.finish(transited)

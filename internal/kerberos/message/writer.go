@@ -1,5 +1,7 @@
 package message
 
+import "github.com/countersign-auth/countersign/internal/der"
+
 // writer appends DER. An element is opened, filled, and closed with its length.
 type writer struct{ b []byte }
 
@@ -16,18 +18,11 @@ func (w *writer) close(at int) {
 		w.b[at-1] = byte(n)
 		return
 	}
-	var octets [4]byte
-	k := 0
-	for m := n; m > 0; m >>= 8 {
-		k++
-	}
-	for i := range k {
-		octets[i] = byte(n >> (8 * (k - 1 - i)))
-	}
-	w.b = append(w.b, octets[:k]...)
-	copy(w.b[at+k:], w.b[at:at+n])
-	copy(w.b[at:], octets[:k])
-	w.b[at-1] = 0x80 | byte(k)
+	var room [5]byte
+	length := der.AppendLength(room[:0], n)
+	w.b = append(w.b, length[1:]...)
+	copy(w.b[at+len(length)-1:], w.b[at:at+n])
+	copy(w.b[at-1:], length)
 }
 
 // pair opens a SEQUENCE inside of another element.
@@ -35,7 +30,7 @@ type pair struct{ outer, inner int }
 
 func (w *writer) begin(tag byte) pair {
 	outer := w.open(tag)
-	return pair{outer, w.open(tagSequence)}
+	return pair{outer, w.open(der.Sequence)}
 }
 
 func (w *writer) finish(p pair) {
@@ -51,14 +46,14 @@ func (w *writer) primitive(tag byte, s string) {
 
 // field writes [n] EXPLICIT around one primitive element.
 func (w *writer) field(n, tag byte, s string) {
-	at := w.open(context | n)
+	at := w.open(der.Context | n)
 	w.primitive(tag, s)
 	w.close(at)
 }
 
 // integer writes [n] INTEGER.
 func (w *writer) integer(n byte, v int64) {
-	at := w.open(context | n)
+	at := w.open(der.Context | n)
 	w.bareInteger(v)
 	w.close(at)
 }
@@ -68,20 +63,20 @@ func (w *writer) bareInteger(v int64) {
 	for m := v; m > 127 || m < -128; m >>= 8 {
 		k++
 	}
-	at := w.open(tagInteger)
+	at := w.open(der.Integer)
 	for i := k - 1; i >= 0; i-- {
 		w.b = append(w.b, byte(v>>(8*i)))
 	}
 	w.close(at)
 }
 
-func (w *writer) octets(n byte, s string) { w.field(n, tagOctets, s) }
-func (w *writer) text(n byte, s string)   { w.field(n, tagGeneralString, s) }
+func (w *writer) octets(n byte, s string) { w.field(n, der.OctetString, s) }
+func (w *writer) text(n byte, s string)   { w.field(n, der.GeneralString, s) }
 
 // list writes [n] SEQUENCE OF with the given contents.
 func (w *writer) list(n byte, inside string) {
-	at := w.open(context | n)
-	w.primitive(tagSequence, inside)
+	at := w.open(der.Context | n)
+	w.primitive(der.Sequence, inside)
 	w.close(at)
 }
 
