@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -38,7 +37,7 @@ import (
 //
 // Several processes with the same key need a shared store.
 type ReplayCache struct {
-	hidden.In[ReplayCache] // no output shows what is in it
+	opaque[ReplayCache] // no output shows what is in it
 
 	// Max is how many entries there is room for, 0 for DefaultMax; see [Room].
 	Max int

@@ -30,7 +30,7 @@ const (
 
 // Config configures a [Dialer].
 type Config struct {
-	_ struct{}
+	opaque[Config] // no output shows what is in it
 
 	// Proxy is the proxy's URL, http or https, with host and port; the port
 	// defaults to 80 or 443. Its user information, if any, answers credential
@@ -65,7 +65,7 @@ type Config struct {
 // Dialer opens tunnels through one proxy. It may be used by several goroutines
 // at once. Make one with [New].
 type Dialer struct {
-	hidden.In[Dialer] // no output shows what is in it
+	opaque[Dialer] // no output shows what is in it
 
 	config  Config
 	secure  bool // TLS to the proxy

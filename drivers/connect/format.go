@@ -1,15 +1,6 @@
 package connect
 
-import (
-	"fmt"
+import "github.com/countersign-auth/countersign/drivers/internal/hidden"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
-)
-
-// What these hold may be secret, or print secrets (L10): no output shows it.
-
-// Format implements fmt.Formatter.
-func (Config) Format(f fmt.State, _ rune) { hidden.Show[Config](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (Config) MarshalText() ([]byte, error) { return hidden.Text[Config]() }
+// opaque, embedded in T, keeps all that T has out of output.
+type opaque[T any] = hidden.In[T]

@@ -17,7 +17,7 @@ import (
 // Client holds what all exchanges of a client share. It may be used by several
 // goroutines at once.
 type Client[C Conn] struct {
-	hidden.In[Client[C]] // no output shows what is in it
+	opaque[Client[C]] // no output shows what is in it
 
 	// Fresh returns the machine of a new connection or stream.
 	Fresh func() Runner[machine.Client]
@@ -29,6 +29,8 @@ type Client[C Conn] struct {
 // Exchange is a client's request from Begin to its end, over as many connections as it
 // needs.
 type Exchange[C Conn] struct {
+	opaque[Exchange[C]] // no output shows what is in it
+
 	Client *Client[C]
 	// Keys identify the connections and remembered facts that the request may use.
 	Keys Keys

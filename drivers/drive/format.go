@@ -6,25 +6,10 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 )
 
-// What these hold may be secret, or print secrets (L10): no output shows it.
+// opaque, embedded in T, keeps all that T has out of output.
+type opaque[T any] = hidden.In[T]
 
-// Format implements fmt.Formatter.
-func (Server) Format(f fmt.State, _ rune) { hidden.Show[Server](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (Server) MarshalText() ([]byte, error) { return hidden.Text[Server]() }
-
-// Format implements fmt.Formatter.
-func (ServerConn) Format(f fmt.State, _ rune) { hidden.Show[ServerConn](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (ServerConn) MarshalText() ([]byte, error) { return hidden.Text[ServerConn]() }
-
-// Format implements fmt.Formatter.
-func (Exchange[C]) Format(f fmt.State, _ rune) { hidden.Show[Exchange[C]](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (Exchange[C]) MarshalText() ([]byte, error) { return hidden.Text[Exchange[C]]() }
+// What the others hold may be secret, or print secrets (L10): their text shows what is not.
 
 // Format implements fmt.Formatter: all verbs show the text, and no more of what is in Err.
 func (e Error) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, e.Error()) } // SECRET-2
@@ -55,24 +40,6 @@ func (r Result) Format(f fmt.State, _ rune) { // SECRET-1
 	}
 	fmt.Fprint(f, ")")
 }
-
-// Format implements fmt.Formatter: what owns the connections may be a configuration of TLS.
-func (Keys) Format(f fmt.State, _ rune) { hidden.Show[Keys](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (Keys) MarshalText() ([]byte, error) { return hidden.Text[Keys]() }
-
-// Format implements fmt.Formatter: what owns the connections may be a configuration of TLS.
-func (Key) Format(f fmt.State, _ rune) { hidden.Show[Key](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (Key) MarshalText() ([]byte, error) { return hidden.Text[Key]() }
-
-// Format implements fmt.Formatter: what owns the connections may be a configuration of TLS.
-func (SpaceKey) Format(f fmt.State, _ rune) { hidden.Show[SpaceKey](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (SpaceKey) MarshalText() ([]byte, error) { return hidden.Text[SpaceKey]() }
 
 // Format implements fmt.Formatter: all verbs show the text, and no more of what is in Err.
 func (l Loss) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, l.Error()) } // SECRET-2

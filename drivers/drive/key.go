@@ -59,6 +59,8 @@ func (w Destination) MarshalText() ([]byte, error) { return fmt.Append(nil, w), 
 // Keys identify the connections and facts of a request. They also hold the names that
 // were parsed.
 type Keys struct {
+	opaque[Keys] // no output shows what is in it
+
 	// Connection identifies the connections that may carry the request.
 	Connection Key
 	// Origin is the protection space of the origin, as reached this way, and Proxy that
@@ -80,6 +82,8 @@ type Keys struct {
 // ==. They hold no secret: of a proxy's user information there is only a hash, under a
 // key that is drawn when the program starts.
 type Key struct {
+	opaque[Key] // no output shows what is in it
+
 	owner        any
 	proxy        proxyKey
 	scheme, host string // the origin's; empty if a proxy forwards to any
@@ -105,6 +109,8 @@ type proxyKey struct {
 // SpaceKey identifies a protection space as one identity reaches it: an origin over one
 // way, or a proxy. It holds no secret, see [Key].
 type SpaceKey struct {
+	opaque[SpaceKey] // no output shows what is in it
+
 	owner        any
 	proxy        proxyKey
 	scheme, host string // the origin's; empty for the proxy itself
@@ -130,8 +136,8 @@ func NewKeys(w Destination) (Keys, error) {
 		}
 		ks.Proxy = SpaceKey{owner: w.Owner, proxy: proxy, identity: w.Identity}
 	}
-	ks.Origin = SpaceKey{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity}
-	ks.Connection = Key{w.Owner, proxy, ks.Scheme, ks.Host, ks.Port, w.Identity, w.Own, false} // HTA-9, CONN-1
+	ks.Origin = SpaceKey{owner: w.Owner, proxy: proxy, scheme: ks.Scheme, host: ks.Host, port: ks.Port, identity: w.Identity}
+	ks.Connection = Key{owner: w.Owner, proxy: proxy, scheme: ks.Scheme, host: ks.Host, port: ks.Port, identity: w.Identity, own: w.Own} // HTA-9, CONN-1
 	if w.Route != machine.Direct {
 		ks.Route = machine.Route{Kind: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port} // HTA-15
 	}

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/drivers/internal/spare"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
@@ -55,7 +54,7 @@ type Streams interface {
 
 // Held is a connection that an exchange uses or has used, with its state.
 type Held[C Conn] struct {
-	hidden.In[Held[C]] // no output shows what is in it
+	opaque[Held[C]] // no output shows what is in it
 
 	Conn C
 
@@ -90,7 +89,7 @@ func (h *Held[C]) Close() {
 // are idle, multiplexed ones until they close. The zero Pool is ready for use, with the
 // default bounds. It may be used by several goroutines at once.
 type Pool[C Conn] struct {
-	hidden.In[Pool[C]] // no output shows what is in it
+	opaque[Pool[C]] // no output shows what is in it
 
 	// MaxIdle bounds the idle connections; MaxPerKey those of one key, and the
 	// multiplexed ones of one key that serve no request. 0 means the default. If

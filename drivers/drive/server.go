@@ -13,6 +13,8 @@ import (
 // Server makes the state that a server keeps for each connection. The zero Server makes
 // states that refuse every request.
 type Server struct {
+	opaque[Server] // no output shows what is in it
+
 	fresh    machine.Server
 	detached machine.Server // for requests without a connection; zero if no scheme is possible there
 	// Names are the names of the schemes.
@@ -54,6 +56,8 @@ func NeedsConnection(schemes []scheme.Server) bool {
 
 // ServerConn is the state of one connection, or of one request on a multiplexed connection.
 type ServerConn struct {
+	opaque[ServerConn] // no output shows what is in it
+
 	runner Runner[machine.Server]
 	fresh  machine.Server // in its initial state
 	turn   Mutex

@@ -3,7 +3,6 @@ package drive
 import (
 	"sync"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -13,7 +12,7 @@ const MaxSpaces = 1024
 
 // Spaces holds the facts about peers that outlive connections.
 type Spaces struct {
-	hidden.In[Spaces] // no output shows what is in it
+	opaque[Spaces] // no output shows what is in it
 
 	mu    sync.Mutex
 	peers map[SpaceKey]*peer

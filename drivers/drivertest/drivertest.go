@@ -39,7 +39,7 @@ import (
 
 // Driver is the driver under test. A half that is nil is not tested.
 type Driver struct {
-	_ struct{}
+	opaque[Driver] // no output shows what is in it
 
 	// Client returns a client.
 	Client func(ClientSetup) (Client, error)
@@ -76,6 +76,8 @@ type Driver struct {
 
 // ClientSetup describes the client that a check needs.
 type ClientSetup struct {
+	opaque[ClientSetup] // no output shows what is in it
+
 	// Machine configures the schemes and the policy.
 	Machine machine.ClientConfig
 	// Source answers the schemes' questions, with the request's context.
@@ -86,6 +88,8 @@ type ClientSetup struct {
 
 // Client is a client under test.
 type Client struct {
+	opaque[Client] // no output shows what is in it
+
 	// Do sends a request under a local identity, which questions contain as
 	// gss.Target.Identity, and returns the final response as http.RoundTripper does: a
 	// challenge that could not be met may be an error or a response. It is called by
@@ -97,6 +101,8 @@ type Client struct {
 
 // ServerSetup describes the server that a check needs.
 type ServerSetup struct {
+	opaque[ServerSetup] // no output shows what is in it
+
 	// Listener accepts the connections. The server must close it. It is nil for HTTP/3.
 	Listener net.Listener
 	// Packets is the packet connection for HTTP/3, with TLS. The kit closes it after

@@ -42,7 +42,7 @@ const (
 
 // ClientConfig configures a [Transport].
 type ClientConfig struct {
-	_ struct{}
+	opaque[ClientConfig] // no output shows what is in it
 
 	// Machine configures the schemes and the policy.
 	Machine machine.ClientConfig
@@ -87,7 +87,7 @@ type ClientConfig struct {
 // request that has an Authorization field, or user information in its URI, is sent
 // unchanged and not authenticated: its challenge is returned like any other response.
 type Transport struct {
-	hidden.In[Transport] // no output shows what is in it
+	opaque[Transport] // no output shows what is in it
 
 	config ClientConfig
 	client drive.Client[*conn]

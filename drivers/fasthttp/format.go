@@ -1,21 +1,6 @@
 package fasthttp
 
-import (
-	"fmt"
+import "github.com/countersign-auth/countersign/drivers/internal/hidden"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
-)
-
-// What these hold may be secret, or print secrets (L10): no output shows it.
-
-// Format implements fmt.Formatter.
-func (ClientConfig) Format(f fmt.State, _ rune) { hidden.Show[ClientConfig](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (ClientConfig) MarshalText() ([]byte, error) { return hidden.Text[ClientConfig]() }
-
-// Format implements fmt.Formatter.
-func (ServerConfig) Format(f fmt.State, _ rune) { hidden.Show[ServerConfig](f) } // SECRET-1
-
-// MarshalText implements encoding.TextMarshaler.
-func (ServerConfig) MarshalText() ([]byte, error) { return hidden.Text[ServerConfig]() }
+// opaque, embedded in T, keeps all that T has out of output.
+type opaque[T any] = hidden.In[T]

@@ -16,7 +16,6 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -33,7 +32,7 @@ const (
 
 // ServerConfig configures an [Authenticator].
 type ServerConfig struct {
-	_ struct{}
+	opaque[ServerConfig] // no output shows what is in it
 
 	// Auth configures the schemes and the policy. Auth.Schemes is required.
 	Auth machine.ServerConfig
@@ -83,7 +82,7 @@ type ServerConfig struct {
 // on it, by default none, and reads and holds bodies of up to 4 MB before any request
 // is judged.
 type Authenticator struct {
-	hidden.In[Authenticator] // no output shows what is in it
+	opaque[Authenticator] // no output shows what is in it
 
 	conf   *ServerConfig
 	server drive.Server

@@ -11,7 +11,6 @@ import (
 	"github.com/quic-go/quic-go"
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 )
 
@@ -20,7 +19,7 @@ import (
 // handshake to complete, and sends no request in early data (RFC 8470 section 4), even
 // if TLS has a ClientSessionCache.
 type Dialer struct {
-	hidden.In[Dialer] // no output shows what is in it
+	opaque[Dialer] // no output shows what is in it
 
 	_ struct{}
 

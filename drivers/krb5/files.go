@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -207,7 +206,7 @@ func (f *Files) Answer(_ context.Context, q gss.Question) gss.Answer {
 // Keytab is the keytab of a file, which is read again when it has changed: keys can be
 // changed without a restart.
 type Keytab struct {
-	hidden.In[Keytab] // no output shows what is in it
+	opaque[Keytab] // no output shows what is in it
 
 	Path string
 	// Principal is the principal that logs on with the keys. The zero Principal serves

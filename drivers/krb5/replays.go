@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -13,7 +12,7 @@ import (
 // one. It is an [answer.ReplayCache] that leaves Digest's questions to the next source. The
 // zero Replays has room for answer.DefaultMax requests.
 type ReplayCache struct {
-	hidden.In[ReplayCache] // no output shows what is in it
+	opaque[ReplayCache] // no output shows what is in it
 
 	Memory answer.ReplayCache
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
@@ -18,7 +17,7 @@ const MaxTickets = 4096
 // Tickets is a store of tickets in memory, for any number of users. Its zero value is
 // empty and ready. Tickets belong to an identity (gss.Target), a client and a service.
 type Tickets struct {
-	hidden.In[Tickets] // no output shows what is in it
+	opaque[Tickets] // no output shows what is in it
 
 	mu   sync.Mutex
 	kept map[place]ccache.Credential

@@ -29,7 +29,7 @@ const (
 
 // ClientConfig configures a [Transport].
 type ClientConfig struct {
-	_ struct{}
+	opaque[ClientConfig] // no output shows what is in it
 
 	// Machine configures the schemes and the policy. Without schemes every challenge
 	// results in an [*Error].
@@ -113,7 +113,7 @@ type ClientConfig struct {
 // proxy) is sent unchanged and that side is not authenticated: its challenge is
 // returned like any other response.
 type Transport struct {
-	hidden.In[Transport] // no output shows what is in it
+	opaque[Transport] // no output shows what is in it
 
 	config  ClientConfig
 	client  drive.Client[*conn]

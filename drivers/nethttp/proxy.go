@@ -17,7 +17,6 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
-	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
@@ -32,7 +31,7 @@ const (
 
 // ProxyConfig configures a [Proxy].
 type ProxyConfig struct {
-	_ struct{}
+	opaque[ProxyConfig] // no output shows what is in it
 
 	// Proxy configures the policy and, in Proxy.Auth, the schemes by which the proxy's
 	// own clients authenticate (407). Proxy.Chain is not supported by this driver.
@@ -123,7 +122,7 @@ func AllowWeb(method, host string, port uint16) bool {
 // 403, because the upstream connection could not be reserved for the client. A Proxy
 // must be made by [NewProxy]; the zero Proxy refuses every request with 500.
 type Proxy struct {
-	hidden.In[Proxy] // no output shows what is in it
+	opaque[Proxy] // no output shows what is in it
 
 	conf        *ProxyConfig
 	fresh       hop.Front

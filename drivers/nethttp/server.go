@@ -25,7 +25,7 @@ const DefaultDrainTime = 10 * time.Second
 
 // ServerConfig configures an [Authenticator].
 type ServerConfig struct {
-	_ struct{}
+	opaque[ServerConfig] // no output shows what is in it
 
 	// Auth configures the schemes and the policy. Auth.Schemes is required.
 	Auth machine.ServerConfig
@@ -89,6 +89,8 @@ type ServerConfig struct {
 // connections either; there connection-bound schemes are still offered, for clients
 // that then retry over HTTP/1.1.
 type Authenticator struct {
+	opaque[Authenticator] // no output shows what is in it
+
 	conf   *ServerConfig
 	server drive.Server
 }
@@ -116,7 +118,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
-	return &Authenticator{&c, door}, nil
+	return &Authenticator{conf: &c, server: door}, nil
 }
 
 // serverKey is the context key of a connection's state. Each Authenticator has its own.
