@@ -23,17 +23,18 @@ type Htdigest struct {
 
 type realmUser struct{ realm, user string }
 
-// MaxHtdigestLine bounds the lines of a file, in bytes.
-const MaxHtdigestLine = 4096
+// maxHtdigestLine bounds the lines of a file, in bytes.
+const maxHtdigestLine = 4096
 
 // ReadHtdigest reads lines of the form user:realm:HA1, where HA1 is
 // H(user:realm:password) in hex: 32 digits are MD5, 64 are SHA-256. A user may
 // have a line for each. Empty lines, and those that start with "#", are left out.
-// Anything else is an error that names the line by number.
+// Anything else, and a line of more than 4,096 bytes, is an error that names the line by
+// number.
 func ReadHtdigest(r io.Reader) (*Htdigest, error) {
 	h := &Htdigest{users: make(map[realmUser]digest.HA1), realms: make(map[string][]string), hashes: new(hashIndex)}
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, MaxHtdigestLine)
+	lines.Buffer(nil, maxHtdigestLine)
 	n := 0
 	for lines.Scan() {
 		n++

@@ -10,12 +10,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/gss"
 )
 
 // ReplayCache is a replay memory within one process, for Digest and for Kerberos: it answers
-// gss.NeedReplayCheck. Test and insert are atomic. The zero Memory has room for [DefaultMax]
-// entries, and allocates as it fills. Set its fields before its first question.
+// gss.NeedReplayCheck. Test and insert are atomic. The zero ReplayCache has room for
+// 1,350,000 entries, and allocates as it fills. Set its fields before its first question.
 //
 // Every entry has an owner, the client that the scheme authenticated, and the owners share
 // the memory. The question decides what happens without room:
@@ -39,7 +40,10 @@ import (
 type ReplayCache struct {
 	opaque[ReplayCache] // no output shows what is in it
 
-	// Max is how many entries there is room for, 0 for DefaultMax; see [Room].
+	// Max is how many entries there is room for, at most 1<<30; see [Room]. 0 means
+	// 1,350,000: enough for 1,000 logins a second with Kerberos at its default skew of 5
+	// minutes, or with Digest at a nonce lifetime of up to 20 minutes, even if all of
+	// them are one client's.
 	Max int
 	// Since tells when this memory began, in nanoseconds since the Unix epoch: what
 	// was made then or before is refused, since a process that ended may have seen it
@@ -61,11 +65,6 @@ type ReplayCache struct {
 // swept away, a few entries with each question.
 type Fill struct{ Held, Max int }
 
-// DefaultMax is the room of the zero [ReplayCache]: enough for 1,000 logins a second with
-// Kerberos at its default skew of 5 minutes, or with Digest at a nonce lifetime of up
-// to 20 minutes, even if all of them are one client's.
-const DefaultMax = 1000 * 600 * 2 / 8 * 9
-
 // Room returns the [ReplayCache].Max for a number of logins a second: twice as many as
 // happen while an entry lives, so that a single owner can make all of them, and an
 // eighth more, since the parts of a memory do not fill up evenly. An entry lives
@@ -74,11 +73,8 @@ const DefaultMax = 1000 * 600 * 2 / 8 * 9
 // with clocks that are ahead.
 func Room(perSecond int, life time.Duration) int {
 	n := int64(perSecond) * int64((life+time.Second-1)/time.Second) * 2
-	return int(min(n+n/8+1, MaxRoom))
+	return int(min(max(n+(n+7)/8, 1), bounds.Replays))
 }
-
-// MaxRoom bounds Memory.Max, which is cut down to it.
-const MaxRoom = 1 << 30
 
 // maxTouched bounds how many entries and owners a question looks at.
 const maxTouched = 64
@@ -95,9 +91,9 @@ func (m *ReplayCache) begin() {
 	rand.Read(m.key[:]) // never fails: crypto/rand ends the program instead
 	room := m.Max
 	if room <= 0 {
-		room = DefaultMax
+		room = Room(1000, 10*time.Minute)
 	}
-	room = min(room, MaxRoom)
+	room = min(room, bounds.Replays)
 	n := 1 << (bits.Len(uint(min(room/shardRoom, maxShards))|1) - 1)
 	m.max = int64(room)
 	m.shards = make([]shard, n)

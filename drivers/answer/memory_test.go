@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
@@ -73,8 +74,8 @@ func TestMemoryZeroValue(t *testing.T) {
 	for i := range m.shards {
 		room += m.shards[i].room
 	}
-	if room != DefaultMax || DefaultMax < Room(1000, 10*time.Minute)-1 || Room(1000, 10*time.Minute) < 1000*600*2 {
-		t.Errorf("room for %d, DefaultMax %d", room, DefaultMax)
+	if room != 1_350_000 || room != Room(1000, 10*time.Minute) {
+		t.Errorf("room for %d", room)
 	}
 	for _, max := range []int{1, 2, 100, shardRoom, 2*shardRoom - 1, 2 * shardRoom, 100_001, math.MaxInt} {
 		m := &ReplayCache{Max: max}
@@ -84,7 +85,7 @@ func TestMemoryZeroValue(t *testing.T) {
 			room += m.shards[i].room
 			least = min(least, m.shards[i].room)
 		}
-		if room != min(max, MaxRoom) || least < 1 || len(m.shards) > maxShards || len(m.shards)&(len(m.shards)-1) != 0 {
+		if room != min(max, bounds.Replays) || least < 1 || len(m.shards) > maxShards || len(m.shards)&(len(m.shards)-1) != 0 {
 			t.Errorf("Max %d: room for %d in %d shards, the least for %d", max, room, len(m.shards), least)
 		}
 	}

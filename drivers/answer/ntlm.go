@@ -39,8 +39,8 @@ type ntUser struct{ domain, user string }
 
 // Bounds on what is read of a file.
 const (
-	MaxNTHashLine = 1024    // bytes
-	MaxNTHashes   = 1 << 20 // users
+	maxNTHashLine = 1024    // bytes
+	maxNTHashes   = 1 << 20 // users
 )
 
 // NewNTHashes returns a store of users with passwords, given by name. A user without a
@@ -71,11 +71,12 @@ func NewNTHashes(passwords map[string]string, domains ...string) (*NTHashes, err
 // Empty lines, and those that start with "#", are left out, and so are users of
 // smbpasswd that may not log on: without an NT hash (X's or NO PASSWORD), disabled (D),
 // without a password by permission (N), or no user account (without U). Anything else,
-// and a user that occurs twice, is an error that names the line by number.
+// a user that occurs twice, a line of more than 1,024 bytes, and more than 1<<20 users,
+// is an error that names the line by number.
 func ReadNTHashes(r io.Reader, domains ...string) (*NTHashes, error) {
 	s := newNTHashes(domains)
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, MaxNTHashLine)
+	lines.Buffer(nil, maxNTHashLine)
 	n := 0
 	for lines.Scan() {
 		n++
@@ -141,8 +142,8 @@ func (s *NTHashes) add(name string, key ntlm.Key) error {
 	switch _, twice := s.users[at]; {
 	case twice:
 		return fmt.Errorf("a user is there twice; names compare without case")
-	case len(s.users) == MaxNTHashes:
-		return fmt.Errorf("more than %d users", MaxNTHashes)
+	case len(s.users) == maxNTHashes:
+		return fmt.Errorf("more than %d users", maxNTHashes)
 	case domain != "":
 		user = domain + `\` + user
 	}

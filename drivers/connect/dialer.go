@@ -19,11 +19,11 @@ import (
 
 // The bounds on what a proxy may say before its tunnel stands (HTA-6).
 const (
-	// MaxHeader bounds the header of one response, in bytes.
-	MaxHeader = 256 << 10
-	// MaxBody bounds the part of a 407's content that is read so that its connection can be
+	// maxHeader bounds the header of one response, in bytes.
+	maxHeader = 256 << 10
+	// maxBody bounds the part of a 407's content that is read so that its connection can be
 	// used again, in bytes. Beyond it the connection is closed.
-	MaxBody = 64 << 10
+	maxBody = 64 << 10
 	// maxInformational bounds the 1xx responses before the final one.
 	maxInformational = 8
 )

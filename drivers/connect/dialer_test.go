@@ -267,7 +267,7 @@ func TestDialerRefusals(t *testing.T) {
 		"no challenge":          {"HTTP/1.1 407 a phrase\r\nContent-Length: 0\r\n\r\n", 407, gss.Unsupported},
 		"a challenge for ever":  {challenge, 407, gss.Refused},
 		"no HTTP":               {"a phrase that is not HTTP\r\n\r\n", 0, gss.LimitExceeded},
-		"a header without end":  {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", connect.MaxHeader), 0, gss.LimitExceeded},
+		"a header without end":  {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 256<<10), 0, gss.LimitExceeded},
 		"1xx without end":       {strings.Repeat("HTTP/1.1 102 Wait\r\n\r\n", 100), 0, gss.LimitExceeded},
 		"nothing, and goodbye":  {"", 0, gss.LimitExceeded},
 		"a status beyond range": {"HTTP/1.1 999 a phrase\r\nContent-Length: 0\r\n\r\n", 999, gss.NoFault},
@@ -302,7 +302,7 @@ func TestDialerRefusals(t *testing.T) {
 // connection only.
 func TestDialerConnectionCloses(t *testing.T) {
 	_, digestClient := digestPair(t)
-	large := strings.Replace(challenge, "Content-Length: 6\r\n\r\na page", fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2*connect.MaxBody, strings.Repeat("x", 2*connect.MaxBody)), 1)
+	large := strings.Replace(challenge, "Content-Length: 6\r\n\r\na page", fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 128<<10, strings.Repeat("x", 128<<10)), 1)
 	for name, c := range map[string]struct {
 		first  string
 		closes bool

@@ -175,7 +175,7 @@ var errSpent = errors.New("connect: the proxy closed the connection after its re
 var errTooMany = errors.New("connect: the proxy sent too many informational responses")
 
 // exchange sends a request and reads the head of its final response. What is
-// left of one that is no tunnel is read as far as MaxBody; Close then tells
+// left of one that is no tunnel is read as far as maxBody; Close then tells
 // whether another request can follow.
 func (l *link) exchange(r *http.Request) (*http.Response, error) {
 	l.wrote, l.heard = 0, false
@@ -183,13 +183,13 @@ func (l *link) exchange(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	for range maxInformational {
-		l.limit.N = MaxHeader
+		l.limit.N = maxHeader
 		_, silent := l.buffer.Peek(1)
 		l.heard = l.heard || silent == nil
 		response, err := http.ReadResponse(l.buffer, r)
 		if err != nil {
 			if l.limit.N <= 0 {
-				err = fmt.Errorf("connect: the proxy's response header is longer than %d bytes", MaxHeader)
+				err = fmt.Errorf("connect: the proxy's response header is longer than %d bytes", maxHeader)
 			}
 			return nil, err
 		}
@@ -199,7 +199,7 @@ func (l *link) exchange(r *http.Request) (*http.Response, error) {
 		case response.StatusCode/100 == 2: // RFC 9110 section 9.3.6: no content, whatever its header says
 			response.Close = false
 		default:
-			l.limit.N = MaxBody
+			l.limit.N = maxBody
 			_, err := io.Copy(io.Discard, response.Body)
 			response.Close = response.Close || err != nil || l.limit.N <= 0
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
@@ -106,7 +107,7 @@ func TestQuestionsAreBounded(t *testing.T) {
 	l.says = func(int, *fake, machine.Send) (machine.Response, error) {
 		return says(401, `WWW-Authenticate: Basic realm="r"`)
 	}
-	if _, err := l.get(t, context.Background(), home); err == nil || asked != MaxQuestions {
+	if _, err := l.get(t, context.Background(), home); err == nil || asked != bounds.Questions {
 		t.Errorf("%d questions, then %v", asked, err)
 	}
 	if l.client.Pool.Idle() != 0 {

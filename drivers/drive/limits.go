@@ -12,10 +12,10 @@ import (
 
 // The defaults of [Limits].
 const (
-	DefaultHeaderTime  = 10 * time.Second
-	DefaultIdleTime    = time.Minute
-	DefaultRequestTime = 30 * time.Second
-	DefaultHeaderBytes = 128 << 10 // a Kerberos ticket with its authorization data may have 64 KiB in base64
+	defaultHeader      = 10 * time.Second
+	defaultIdle        = time.Minute
+	defaultRequest     = 30 * time.Second
+	defaultHeaderBytes = 128 << 10 // a Kerberos ticket with its authorization data may have 64 KiB in base64
 )
 
 // Limits bounds what a server spends on unauthenticated clients. A driver's Install
@@ -28,15 +28,17 @@ type Limits struct {
 	_ struct{}
 
 	// Header bounds the TLS handshake, and the time from the start of a request to the
-	// end of its header.
+	// end of its header: 10 seconds by default.
 	Header time.Duration
 	// Idle bounds the time between two requests on a connection, and with it how long
-	// an unfinished handshake, or an identity bound to the connection, is kept.
+	// an unfinished handshake, or an identity bound to the connection, is kept: a minute
+	// by default.
 	Idle time.Duration
 	// Request bounds the time from the start of a request to the end of its body, and
-	// the time to send its response, until the request is authenticated.
+	// the time to send its response, until the request is authenticated: 30 seconds by
+	// default.
 	Request time.Duration
-	// HeaderBytes bounds a request's header, in bytes.
+	// HeaderBytes bounds a request's header, in bytes: 128 KiB by default.
 	HeaderBytes int
 }
 
@@ -59,13 +61,13 @@ func (l Limits) WithDefaults() Limits {
 	for _, d := range []struct {
 		at    *time.Duration
 		value time.Duration
-	}{{&l.Header, DefaultHeaderTime}, {&l.Idle, DefaultIdleTime}, {&l.Request, DefaultRequestTime}} {
+	}{{&l.Header, defaultHeader}, {&l.Idle, defaultIdle}, {&l.Request, defaultRequest}} {
 		if *d.at <= 0 {
 			*d.at = d.value
 		}
 	}
 	if l.HeaderBytes <= 0 {
-		l.HeaderBytes = DefaultHeaderBytes
+		l.HeaderBytes = defaultHeaderBytes
 	}
 	return l
 }

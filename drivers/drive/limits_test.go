@@ -102,7 +102,7 @@ func TestPatientEnds(t *testing.T) {
 // TestLimitsDefaults: a field without a value has a default bound.
 func TestLimitsDefaults(t *testing.T) {
 	l := drive.Limits{Idle: time.Second, Header: -1}.WithDefaults()
-	if l.Header != drive.DefaultHeaderTime || l.Idle != time.Second || l.Request != drive.DefaultRequestTime || l.HeaderBytes != drive.DefaultHeaderBytes {
+	if l.Header != 10*time.Second || l.Idle != time.Second || l.Request != 30*time.Second || l.HeaderBytes != 128<<10 {
 		t.Errorf("%+v", l)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 // The default bounds of a [Pool].
 const (
-	DefaultMaxIdle   = 512
-	DefaultMaxPerKey = 8
+	defaultMaxIdle   = 512
+	defaultMaxPerKey = 8
 )
 
 // Conn is a client's connection to an origin or a proxy, as a driver's library provides
@@ -160,10 +160,10 @@ func (p *Pool[C]) share(h *Held[C]) {
 func (p *Pool[C]) bounds() (most, mostPerKey int) {
 	most, mostPerKey = p.MaxIdle, p.MaxPerKey
 	if most == 0 {
-		most = DefaultMaxIdle
+		most = defaultMaxIdle
 	}
 	if mostPerKey == 0 {
-		mostPerKey = DefaultMaxPerKey
+		mostPerKey = defaultMaxPerKey
 	}
 	return most, mostPerKey
 }

@@ -158,13 +158,13 @@ func TestPoolShares(t *testing.T) {
 		t.Error("it was left open")
 	}
 	var many []*Held[*fake]
-	for i := range 2 * DefaultMaxPerKey {
+	for i := range 2 * defaultMaxPerKey {
 		h := p.hold(&fake{streams: &fakeStreams{most: 2, n: i % 2}}, k, SpaceKey{})
 		p.share(h)
 		many = append(many, h)
 	}
 	for i, h := range many {
-		if idle := i%2 == 0; h.Conn.closed != (idle && i < DefaultMaxPerKey) {
+		if idle := i%2 == 0; h.Conn.closed != (idle && i < defaultMaxPerKey) {
 			t.Errorf("of many, number %d: closed %t", i, h.Conn.closed)
 		}
 	}

@@ -4,13 +4,10 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 )
-
-// MaxQuestions bounds the questions that may follow one event, so that a scheme cannot
-// ask for ever.
-const MaxQuestions = 64
 
 // Observer is called for the steps of a machine as they happen. conn identifies the
 // machine within the process and starts from 1. Events and actions contain what the
@@ -52,7 +49,7 @@ func (r *Runner[M]) Run(e machine.Event, answer func(gss.Question) gss.Answer) (
 
 // settle answers questions until there are actions of another kind (CONN-4).
 func (r *Runner[M]) settle(acts machine.Actions, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
-	for range MaxQuestions {
+	for range bounds.Questions {
 		ask, ok := acts.At(0).(machine.Ask)
 		if !ok {
 			return acts, nil
@@ -65,4 +62,4 @@ func (r *Runner[M]) settle(acts machine.Actions, answer func(gss.Question) gss.A
 	return machine.Actions{}, errQuestions
 }
 
-var errQuestions = gss.Fault{Code: gss.Bug, Detail: fmt.Sprintf("drive: the scheme asked more than %d questions in a row", MaxQuestions)}.Err()
+var errQuestions = gss.Fault{Code: gss.Bug, Detail: fmt.Sprintf("drive: the scheme asked more than %d questions in a row", bounds.Questions)}.Err()

@@ -3,12 +3,9 @@ package drive
 import (
 	"sync"
 
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/machine"
 )
-
-// MaxSpaces bounds the peers that are remembered. If a peer is forgotten the next
-// request starts without credentials, which costs one more round trip.
-const MaxSpaces = 1024
 
 // Spaces holds the facts about peers that outlive connections.
 type Spaces struct {
@@ -72,7 +69,7 @@ func (s *Spaces) peer(k SpaceKey) *peer {
 		s.peers = make(map[SpaceKey]*peer)
 	}
 	for other := range s.peers {
-		if len(s.peers) < MaxSpaces {
+		if len(s.peers) < bounds.Peers {
 			break
 		}
 		delete(s.peers, other)

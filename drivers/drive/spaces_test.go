@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -41,10 +42,10 @@ func TestSpacesAreApart(t *testing.T) {
 func TestSpacesAreBounded(t *testing.T) {
 	var s Spaces
 	f := machine.Facts{At: 1, Scheme: scheme.Basic}
-	for i := range 2 * MaxSpaces {
+	for i := range 2 * bounds.Peers {
 		k := SpaceKey{host: strconv.Itoa(i)}
 		s.Learn(k, f)
-		if len(s.peers) > MaxSpaces {
+		if len(s.peers) > bounds.Peers {
 			t.Fatalf("%d peers", len(s.peers))
 		}
 		if s.Lease(k, "/").Scheme == "" {
@@ -52,7 +53,7 @@ func TestSpacesAreBounded(t *testing.T) {
 		}
 		s.Learn(SpaceKey{host: "nothing"}, machine.Facts{}) // takes no room
 	}
-	if len(s.peers) != MaxSpaces || s.peers[SpaceKey{host: "nothing"}] != nil {
+	if len(s.peers) != bounds.Peers || s.peers[SpaceKey{host: "nothing"}] != nil {
 		t.Errorf("%d peers", len(s.peers))
 	}
 }

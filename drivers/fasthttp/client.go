@@ -24,18 +24,9 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// The defaults of a [ClientConfig].
 const (
-	// DefaultClientDrain bounds, in bytes, the content of a challenge. If there is more
-	// its connection is closed.
-	DefaultClientDrain = 256 << 10
-	// DefaultExpectTimeout is how long a one-shot body waits for 100 (Continue).
-	DefaultExpectTimeout = time.Second
-
-	// MaxIdle bounds the idle connections of a Transport, and MaxIdlePerKey those of
-	// one server and identity.
-	MaxIdle       = drive.DefaultMaxIdle
-	MaxIdlePerKey = drive.DefaultMaxPerKey
+	defaultClientDrain = 256 << 10
+	expectTimeout      = time.Second // for which a one-shot body waits for 100 (Continue)
 
 	maxInformational = 8
 )
@@ -64,7 +55,8 @@ type ClientConfig struct {
 	// BufferBody makes streamed bodies replayable: up to so many bytes of the body are
 	// read into memory before anything is sent. A longer body is sent at most once.
 	BufferBody int64
-	// MaxDrain bounds the content of a challenge. 0 means DefaultClientDrain.
+	// MaxDrain bounds, in bytes, the content of a challenge. If there is more its
+	// connection is closed. 0 means 256 KiB.
 	MaxDrain int64
 	// Observer, if not nil, is called for every step of every machine.
 	Observer drive.Observer
@@ -72,9 +64,10 @@ type ClientConfig struct {
 
 // Transport is a fasthttp.RoundTripper that authenticates. It answers a 401 response
 // with as many requests as the scheme needs, over one connection, which belongs to one
-// user (see ClientConfig.Source) and is kept in the Transport's own pool. A Transport
-// may be used by several goroutines at once, and by any number of clients. It must be
-// made by [NewTransport] and set as fasthttp.Client.Transport.
+// user (see ClientConfig.Source) and is kept in the Transport's own pool, which holds up
+// to 512 idle connections, and up to 8 to one server for one user. A Transport may be
+// used by several goroutines at once, and by any number of clients. It must be made by
+// [NewTransport] and set as fasthttp.Client.Transport.
 //
 // It dials as the HostClient is configured (Dial, DialTimeout, TLSConfig, Addr,
 // timeouts, MaxResponseBodySize), and applies the request's timeout to the exchange as
@@ -106,13 +99,12 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 		return nil, err
 	}
 	if c.MaxDrain == 0 {
-		c.MaxDrain = DefaultClientDrain
+		c.MaxDrain = defaultClientDrain
 	}
 	t := &Transport{config: c}
 	t.client.Fresh = func() drive.Runner[machine.Client] {
 		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
 	}
-	t.client.Pool.MaxIdle, t.client.Pool.MaxPerKey = MaxIdle, MaxIdlePerKey
 	return t, nil
 }
 

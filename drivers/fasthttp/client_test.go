@@ -287,12 +287,15 @@ func (c *ending) SetDeadline(at time.Time) error {
 	return err
 }
 
+// maxIdlePerKey is the documented number of idle connections to one server for one user.
+const maxIdlePerKey = 8
+
 // TestTransportIdle: an idle connection closes by itself, and their number is bounded.
 func TestTransportIdle(t *testing.T) {
 	server, client := digests(t)
 	s := newSite(t, false, server)
 	names := []string{}
-	for i := range 2 * fasthttp.MaxIdlePerKey {
+	for i := range 2 * maxIdlePerKey {
 		names = append(names, fmt.Sprint("user ", i))
 	}
 	tr := newTransport(t, func(c *fasthttp.ClientConfig) {
@@ -311,11 +314,11 @@ func TestTransportIdle(t *testing.T) {
 		}
 	}
 	var all sync.WaitGroup
-	for range 4 * fasthttp.MaxIdlePerKey {
+	for range 4 * maxIdlePerKey {
 		all.Go(func() { get("", time.Hour) })
 	}
 	all.Wait()
-	if n := tr.Idle(); n < 1 || n > fasthttp.MaxIdlePerKey {
+	if n := tr.Idle(); n < 1 || n > maxIdlePerKey {
 		t.Errorf("%d connections are kept for one identity", n)
 	}
 	before := tr.Idle()

@@ -195,7 +195,7 @@ func (c *conn) write(r *fast.Request, use machine.BodyUse) (machine.Sent, error)
 // wanted waits for the peer's reaction to an announced body. It reports true after 100
 // (Continue), or if there is no response within some time.
 func (c *conn) wanted() bool {
-	c.within(c.SetReadDeadline, DefaultExpectTimeout)
+	c.within(c.SetReadDeadline, expectTimeout)
 	head, err := c.br.Peek(len("HTTP/1.1 100"))
 	silent, ok := err.(net.Error)
 	return ok && silent.Timeout() && c.ctx.Err() == nil || bytes.HasSuffix(head, []byte(" 100"))

@@ -275,7 +275,7 @@ func TestAnnouncedBody(t *testing.T) {
 		"nothing": "Content-Length: 0\r\n\r\n",
 	} {
 		l := dialLine(t, h.url)
-		l.SetDeadline(time.Now().Add(drive.DefaultRequestTime / 2))
+		l.SetDeadline(time.Now().Add(15 * time.Second))
 		fmt.Fprintf(l, "POST / HTTP/1.1\r\nHost: h\r\n%s", says)
 		if res, err := http.ReadResponse(l.r, nil); err != nil || res.StatusCode != 401 {
 			t.Errorf("%s: %v, %v", name, res, err)
@@ -295,7 +295,7 @@ func TestInstallLimits(t *testing.T) {
 	}
 	var s fast.Server
 	auth.Install(&s)
-	if s.ReadTimeout != drive.DefaultRequestTime || s.IdleTimeout != time.Hour {
+	if s.ReadTimeout != 30*time.Second || s.IdleTimeout != time.Hour {
 		t.Errorf("%v, %v", s.ReadTimeout, s.IdleTimeout)
 	}
 	own := fast.Server{ReadTimeout: time.Minute, IdleTimeout: -1}

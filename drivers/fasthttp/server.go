@@ -25,9 +25,9 @@ import (
 
 // The defaults of a [ServerConfig].
 const (
-	DefaultMaxDrain = 1 << 20 // bytes
-	DefaultMaxBody  = 1 << 20 // bytes
-	DefaultTimeout  = 30 * time.Second
+	defaultMaxDrain = 1 << 20 // bytes
+	defaultMaxBody  = 1 << 20 // bytes
+	defaultTimeout  = 30 * time.Second
 )
 
 // ServerConfig configures an [Authenticator].
@@ -54,18 +54,18 @@ type ServerConfig struct {
 	AnyScheme bool
 	// MaxDrain bounds, in bytes, how much of an unwanted streamed body is read:
 	// fasthttp would take the rest of it for the connection's next request. If there is
-	// more the connection is closed after the response. 0 means DefaultMaxDrain.
+	// more the connection is closed after the response. 0 means 1 MiB.
 	MaxDrain int64
 	// MaxBody bounds, in bytes, the bodies that are held in memory for Digest's
 	// qop=auth-int before the request is authenticated. A request with a longer body is
-	// refused. 0 means DefaultMaxBody.
+	// refused. 0 means 1 MiB.
 	MaxBody int64
 	// Limits bounds what unauthenticated clients may cost, on servers prepared by
 	// Install. HeaderBytes is not used: fasthttp's bound is Server.ReadBufferSize, 4
 	// KiB by default, which tickets exceed.
 	Limits drive.Limits
 	// Timeout bounds the questions of one request, since fasthttp does not report when
-	// a client has disconnected. 0 means DefaultTimeout.
+	// a client has disconnected. 0 means 30 seconds.
 	Timeout time.Duration
 	// Log, if not nil, is called with the result of each request, after its handler.
 	Log func(*fast.RequestCtx, drive.Result)
@@ -106,13 +106,13 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 		return nil, err
 	}
 	if c.MaxDrain == 0 {
-		c.MaxDrain = DefaultMaxDrain
+		c.MaxDrain = defaultMaxDrain
 	}
 	if c.MaxBody == 0 {
-		c.MaxBody = DefaultMaxBody
+		c.MaxBody = defaultMaxBody
 	}
 	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
+		c.Timeout = defaultTimeout
 	}
 	return &Authenticator{conf: &c, server: door}, nil
 }

@@ -22,15 +22,15 @@ import (
 )
 
 const (
-	// DefaultTimeout is how long one try at one KDC may take.
-	DefaultTimeout = 3 * time.Second
-	// DefaultDatagram is the maximum size of a request that is sent by UDP first, in bytes,
+	// defaultTimeout is how long one try at one KDC may take.
+	defaultTimeout = 3 * time.Second
+	// defaultDatagram is the maximum size of a request that is sent by UDP first, in bytes,
 	// if udp_preference_limit is not set.
-	DefaultDatagram = 1465
-	// MaxReply bounds a KDC's answer, in bytes.
-	MaxReply = message.MaxMessage
-	// MaxKDCs bounds how many addresses of a realm are tried for one question.
-	MaxKDCs = 16
+	defaultDatagram = 1465
+	// maxReply bounds a KDC's answer, in bytes.
+	maxReply = message.MaxMessage
+	// maxKDCs bounds how many addresses of a realm are tried for one question.
+	maxKDCs = 16
 
 	defaultPort = "88"
 )
@@ -47,7 +47,7 @@ type Client struct {
 	Lookup func(ctx context.Context, service, proto, name string) (cname string, addrs []*net.SRV, err error)
 	// Dial connects; nil is a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Timeout is for one try; 0 is DefaultTimeout.
+	// Timeout is for one try at one KDC; 0 is 3 seconds.
 	Timeout time.Duration
 	// TLS is for proxies; nil is the default configuration.
 	TLS *tls.Config
@@ -107,7 +107,7 @@ func (c *Client) addresses(ctx context.Context, realm string) []string {
 			list = append(list, net.JoinHostPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))))
 		}
 	}
-	return list[:min(len(list), MaxKDCs)]
+	return list[:min(len(list), maxKDCs)]
 }
 
 // try asks one KDC: by UDP if the request fits, by TCP otherwise and if the KDC says so
@@ -115,7 +115,7 @@ func (c *Client) addresses(ctx context.Context, realm string) []string {
 func (c *Client) try(ctx context.Context, address, realm string, request []byte) ([]byte, error) {
 	timeout := c.Timeout
 	if timeout <= 0 {
-		timeout = DefaultTimeout
+		timeout = defaultTimeout
 	}
 	if strings.HasPrefix(address, "https://") {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -131,7 +131,7 @@ func (c *Client) try(ctx context.Context, address, realm string, request []byte)
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(strings.Trim(address, "[]"), defaultPort)
 	}
-	if only == "udp" || only == "" && len(request) <= c.Config.Number("udp_preference_limit", DefaultDatagram) {
+	if only == "udp" || only == "" && len(request) <= c.Config.Number("udp_preference_limit", defaultDatagram) {
 		reply, err := c.exchange(ctx, timeout, "udp", address, request)
 		if err == nil && isReply(reply) && !tooBig(reply) || only == "udp" { // any host can send a datagram
 			return reply, err
@@ -192,8 +192,8 @@ func unframe(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if n > MaxReply {
-		return nil, fmt.Errorf("an answer of %d bytes, where at most %d are accepted", n, MaxReply)
+	if n > maxReply {
+		return nil, fmt.Errorf("an answer of %d bytes, where at most %d are accepted", n, maxReply)
 	}
 	// What was promised is not believed before it comes.
 	b, err := io.ReadAll(io.LimitReader(r, int64(n)))
@@ -233,7 +233,7 @@ func (c *Client) proxy(ctx context.Context, address, realm string, request []byt
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the proxy responded with status %d", resp.StatusCode)
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1024))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1024))
 	if err != nil {
 		return nil, err
 	}

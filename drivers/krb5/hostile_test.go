@@ -123,10 +123,10 @@ func hostileKDCs() []hostileKDC {
 			slowly(c, frame(append(ask(r), make([]byte, 1000)...)))
 		}},
 		{"the largest reply, dripping", func(c net.Conn, _ []byte, _ func([]byte) []byte) {
-			slowly(c, frame(make([]byte, MaxReply)))
+			slowly(c, frame(make([]byte, maxReply)))
 		}},
 		{"a reply without end", func(c net.Conn, _ []byte, _ func([]byte) []byte) {
-			c.Write(binary.BigEndian.AppendUint32(nil, MaxReply))
+			c.Write(binary.BigEndian.AppendUint32(nil, maxReply))
 			for block := make([]byte, 1<<16); ; {
 				if _, err := c.Write(block); err != nil {
 					return

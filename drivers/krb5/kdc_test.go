@@ -193,7 +193,7 @@ func TestClient(t *testing.T) {
 		{"by UDP alone", "udp_preference_limit = 1", []string{"udp/"}, nil, nil, 0, "udp udp"},
 		{"a silent one", "", nil, func([]byte) []byte { return nil }, nil, 0, "udp tcp udp tcp"},
 		{"garbage", "", nil, func([]byte) []byte { return []byte("garbage") }, nil, 0, "udp tcp udp tcp"},
-		{"more than may be", "udp_preference_limit = 1", nil, nil, func([]byte) []byte { return binary.BigEndian.AppendUint32(nil, MaxReply+1) }, gss.QuestionFailed, "tcp"},
+		{"more than may be", "udp_preference_limit = 1", nil, nil, func([]byte) []byte { return binary.BigEndian.AppendUint32(nil, maxReply+1) }, gss.QuestionFailed, "tcp"},
 		{"less than was promised", "udp_preference_limit = 1", nil, nil, func(b []byte) []byte { return b[:len(b)-1] }, gss.QuestionFailed, "tcp"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -327,10 +327,10 @@ func TestTickets(t *testing.T) {
 	if ask("two", c.Server, 1) != (gss.Unknown{}) || ask("one", c.Server, 1000) != (gss.Unknown{}) || ask("one", krb.TGS("A", "A"), 1) != (gss.Unknown{}) {
 		t.Error("another identity's, an ended one, or another service's is handed out")
 	}
-	for i := range MaxTickets + 10 {
+	for i := range maxTickets + 10 {
 		s.Answer(context.Background(), kerberos.KeepTicket{Credential: credential(fmt.Sprintf("HTTP/%d@A.TEST", i), krb.Time(time.Now().Unix()+1000+int64(i)))})
 	}
-	if len(s.kept) > MaxTickets {
+	if len(s.kept) > maxTickets {
 		t.Errorf("%d tickets are kept", len(s.kept))
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
-// MaxTickets bounds how many tickets a store keeps; beyond it those that end first go.
-const MaxTickets = 4096
+// maxTickets bounds how many tickets a store keeps; beyond it those that end first go.
+const maxTickets = 4096
 
 // Tickets is a store of tickets in memory, for any number of users. Its zero value is
 // empty and ready. Tickets belong to an identity (gss.Target), a client and a service.
@@ -61,7 +61,7 @@ func fits(has, wanted krb.Principal) bool {
 // drop lets go of tickets that have ended, and of the ones that end first where there
 // are too many.
 func (t *Tickets) drop() {
-	if len(t.kept) <= MaxTickets {
+	if len(t.kept) <= maxTickets {
 		return
 	}
 	now := krb.Time(time.Now().Unix())
@@ -74,7 +74,7 @@ func (t *Tickets) drop() {
 			first, end = p, c.EndTime
 		}
 	}
-	if len(t.kept) > MaxTickets {
+	if len(t.kept) > maxTickets {
 		delete(t.kept, first)
 	}
 }

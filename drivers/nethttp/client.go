@@ -16,15 +16,11 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// The defaults of a [ClientConfig].
+// The defaults of a [ClientConfig] and of its Base.
 const (
-	// DefaultClientDrain bounds, in bytes, how much of a challenge's content is read.
-	DefaultClientDrain = 256 << 10
-	// DefaultExpectTimeout is how long a body waits for 100 (Continue) if
-	// Base.ExpectContinueTimeout is 0.
-	DefaultExpectTimeout = time.Second
-
-	defaultMaxIdle = 100
+	defaultClientDrain   = 256 << 10
+	defaultExpectTimeout = time.Second
+	defaultMaxIdle       = 100
 )
 
 // ClientConfig configures a [Transport].
@@ -50,6 +46,7 @@ type ClientConfig struct {
 	// Base configures how connections are made: dialer, TLS configuration, protocols,
 	// timeouts, and the limits on idle connections (MaxIdleConns, MaxIdleConnsPerHost,
 	// IdleConnTimeout) and headers. It is copied, and never carries a request itself.
+	// An ExpectContinueTimeout of 0 means 1 second, and MaxIdleConns of 0 means 100.
 	// Nil means http.DefaultTransport without its proxy. Base.Proxy is not used. Custom
 	// TLS dialers are refused, because they hide the TLS state that channel bindings
 	// are computed from.
@@ -79,12 +76,12 @@ type ClientConfig struct {
 	BufferBody int64
 	// MaxDrain bounds, in bytes, how much of a challenge's content is read so that the
 	// connection can be reused; a connection with more is closed. 0 means
-	// DefaultClientDrain.
+	// 256 KiB.
 	MaxDrain int64
 	// MaxBody bounds, in bytes, the response content that is held in memory to verify a
 	// proof over it (Digest's qop=auth-int). Longer content, and content that Base
 	// decompressed, cannot be verified, so that the exchange fails. 0 means
-	// DefaultMaxBody.
+	// 1 MiB.
 	MaxBody int64
 	// Observer, if not nil, is called for every step of every machine. The steps of one
 	// machine are reported in order.
@@ -149,10 +146,10 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 		return nil, err
 	}
 	if c.MaxDrain == 0 {
-		c.MaxDrain = DefaultClientDrain
+		c.MaxDrain = defaultClientDrain
 	}
 	if c.MaxBody == 0 {
-		c.MaxBody = DefaultMaxBody
+		c.MaxBody = defaultMaxBody
 	}
 	t := &Transport{config: c, multi: newBase(c.Base, false), single: newBase(c.Base, true), idle: c.Base.IdleConnTimeout}
 	t.client.Fresh = func() drive.Runner[machine.Client] {

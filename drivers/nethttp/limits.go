@@ -81,7 +81,7 @@ func liftable(r *http.Request) lifted {
 // a request's limit.
 func drainTime(d time.Duration, l drive.Limits) time.Duration {
 	if d == 0 {
-		d = DefaultDrainTime
+		d = defaultDrainTime
 	}
 	if request := l.WithDefaults().Request; request > 0 {
 		d = min(d, request)

@@ -17,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
@@ -25,8 +26,8 @@ import (
 // The default bounds of a proxy: for connecting to an upstream, and for a tunnel that
 // transfers no bytes.
 const (
-	DefaultDialTimeout = 30 * time.Second
-	DefaultTunnelIdle  = time.Hour
+	dialTimeout       = 30 * time.Second
+	defaultTunnelIdle = time.Hour
 )
 
 // ProxyConfig configures a [Proxy].
@@ -74,7 +75,7 @@ type ProxyConfig struct {
 	Upgrades []string
 	// TunnelIdle bounds how long a tunnel, or a connection that changed its protocol,
 	// may transfer no byte in either direction before both its ends are closed. 0 means
-	// DefaultTunnelIdle; a negative value means no bound.
+	// an hour; a negative value means no bound.
 	TunnelIdle time.Duration
 	// Allow reports whether the proxy may send such a request to host and port. The
 	// host is in lower case and without brackets. Nil means [AllowWeb]. Allow sees
@@ -83,7 +84,8 @@ type ProxyConfig struct {
 	Allow func(method, host string, port uint16) bool
 	// Transport makes the upstream connections, and those of tunnels (DialContext). It
 	// is copied; the copy speaks HTTP/1.1, uses no further proxy, and does not
-	// decompress bodies. Nil means a transport with DefaultDialTimeout.
+	// decompress bodies. Nil means a transport that
+	// connects within 30 seconds.
 	Transport *http.Transport
 	// Name is the proxy's pseudonym in Via and must be unique along a chain of proxies:
 	// a request that already carries it is refused with 508 (Loop Detected). "" means
@@ -160,11 +162,11 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 		c.Allow = AllowWeb
 	}
 	if c.MaxDrain == 0 {
-		c.MaxDrain = DefaultMaxDrain
+		c.MaxDrain = defaultMaxDrain
 	}
 	c.DrainTime = drainTime(c.DrainTime, c.Limits)
 	if c.TunnelIdle == 0 {
-		c.TunnelIdle = DefaultTunnelIdle
+		c.TunnelIdle = defaultTunnelIdle
 	}
 	if c.Upgrades == nil {
 		c.Upgrades = []string{"websocket"}
@@ -341,7 +343,7 @@ func broken(err error) machine.Reply {
 // step passes an event to the front, answers its questions, and returns the resulting
 // action.
 func (x *proxyExchange) step(e hop.Event) hop.Action {
-	for range drive.MaxQuestions {
+	for range bounds.Questions {
 		do, err := x.f.step(e)
 		if err != nil {
 			x.misused = true
@@ -356,7 +358,7 @@ func (x *proxyExchange) step(e hop.Event) hop.Action {
 		e = hop.Answered{Answered: machine.Answered{ID: ask.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, ask.Question)}}
 	}
 	x.misused = true
-	return hop.Reply{Reply: broken(fmt.Errorf("the scheme asked more than %d questions in a row", drive.MaxQuestions))}
+	return hop.Reply{Reply: broken(fmt.Errorf("the scheme asked more than %d questions in a row", bounds.Questions))}
 }
 
 // close ends the exchange.

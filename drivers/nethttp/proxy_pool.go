@@ -39,7 +39,7 @@ type upstreams struct {
 func newUpstreams(t *http.Transport) *upstreams {
 	if t == nil {
 		t = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: DefaultDialTimeout}).DialContext,
+			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			TLSHandshakeTimeout: 10 * time.Second,
 		}
 	} else {
@@ -69,7 +69,7 @@ func (p *upstreams) dialRaw(ctx context.Context, addr string) (net.Conn, error) 
 	if d := p.transport.DialContext; d != nil {
 		return d(ctx, "tcp", addr)
 	}
-	return (&net.Dialer{Timeout: DefaultDialTimeout}).DialContext(ctx, "tcp", addr)
+	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", addr)
 }
 
 // take returns an idle connection to an origin, nil if there is none.

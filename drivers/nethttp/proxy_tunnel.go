@@ -16,7 +16,7 @@ import (
 
 // tunnel serves CONNECT. What passes through the tunnel is not inspected (HTA-15).
 func (x *proxyExchange) tunnel() {
-	ctx, cancel := context.WithTimeout(x.r.Context(), DefaultDialTimeout)
+	ctx, cancel := context.WithTimeout(x.r.Context(), dialTimeout)
 	far, err := x.p.pool.dialRaw(ctx, x.to.addr)
 	cancel()
 	var e hop.Event = hop.Response{Response: machine.Response{Status: http.StatusOK, BodySent: machine.SentAll}}

@@ -14,14 +14,12 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// The default bounds of a [ServerConfig], in bytes.
+// The defaults of a [ServerConfig].
 const (
-	DefaultMaxDrain = 1 << 20
-	DefaultMaxBody  = 1 << 20
+	defaultMaxDrain  = 1 << 20
+	defaultMaxBody   = 1 << 20
+	defaultDrainTime = 10 * time.Second
 )
-
-// DefaultDrainTime bounds how long to wait for the rest of a request's body.
-const DefaultDrainTime = 10 * time.Second
 
 // ServerConfig configures an [Authenticator].
 type ServerConfig struct {
@@ -53,17 +51,17 @@ type ServerConfig struct {
 	// MaxDrain bounds, in bytes, how much of a request's body is read and discarded
 	// before the challenge for another leg, so that the handshake's connection is kept;
 	// net/http itself closes a connection with more than 256 KiB unread. 0 means
-	// DefaultMaxDrain.
+	// 1 MiB.
 	MaxDrain int64
 	// DrainTime bounds how long to wait for the rest of a request's body if the request
 	// is answered without its handler; a shorter Limits.Request takes precedence. When
 	// the time is over the connection is closed. It is not used if
 	// http.Server.ReadTimeout, which bounds the whole request, was not set by Install.
-	// 0 means DefaultDrainTime.
+	// 0 means 10 seconds.
 	DrainTime time.Duration
 	// MaxBody bounds, in bytes, the request and response bodies that are held in memory
 	// for Digest's qop=auth-int. A request with a longer body is refused; a longer
-	// response is sent without proof. 0 means DefaultMaxBody.
+	// response is sent without proof. 0 means 1 MiB.
 	MaxBody int64
 	// Limits bounds what unauthenticated clients may cost, on servers prepared by
 	// Install.
@@ -112,11 +110,11 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 		return nil, err
 	}
 	if c.MaxDrain == 0 {
-		c.MaxDrain = DefaultMaxDrain
+		c.MaxDrain = defaultMaxDrain
 	}
 	c.DrainTime = drainTime(c.DrainTime, c.Limits)
 	if c.MaxBody == 0 {
-		c.MaxBody = DefaultMaxBody
+		c.MaxBody = defaultMaxBody
 	}
 	return &Authenticator{conf: &c, server: door}, nil
 }

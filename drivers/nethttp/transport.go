@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -106,7 +107,7 @@ func newBase(from *http.Transport, http11 bool) *http.Transport {
 	b.Proxy = func(r *http.Request) (*url.URL, error) { return dialingOf(r.Context()).proxy, nil }
 	b.DisableKeepAlives = false // a handshake needs its connection; the pool closes it
 	if b.ExpectContinueTimeout == 0 {
-		b.ExpectContinueTimeout = DefaultExpectTimeout
+		b.ExpectContinueTimeout = defaultExpectTimeout
 	}
 	noHTTP2 := from.TLSNextProto != nil && from.TLSNextProto["h2"] == nil // the same rule as in net/http
 	b.TLSNextProto = nil
@@ -208,7 +209,7 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 		s.dialers = make(map[drive.SpaceKey]*connect.Dialer)
 	}
 	for other := range s.dialers {
-		if len(s.dialers) < drive.MaxSpaces {
+		if len(s.dialers) < bounds.Peers {
 			break
 		}
 		delete(s.dialers, other)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/internal/bounds"
 	"github.com/countersign-auth/countersign/drivers/krb5"
 )
 
@@ -19,14 +20,14 @@ type memoryOptions struct {
 }
 
 func (o *memoryOptions) flags(f *pflag.FlagSet) {
-	f.IntVar(&o.max, "replay-max", answer.DefaultMax, "`N` Digest nonces, and as many Kerberos requests, to remember against replays: twice the logins a second times the seconds that one stays valid; each takes 48 bytes")
+	f.IntVar(&o.max, "replay-max", answer.Room(1000, 10*time.Minute), "`N` Digest nonces, and as many Kerberos requests, to remember against replays: twice the logins a second times the seconds that one stays valid; each takes 48 bytes")
 	f.StringVar(&o.since, "replay-since", "", "`WHEN` the memory of Kerberos requests began: start refuses requests made before the server's start, for which there is no memory (default: accept them)")
 }
 
 func (o *memoryOptions) check() error {
 	switch {
-	case o.max < 1 || o.max > answer.MaxRoom:
-		return fmt.Errorf("--replay-max: expected 1 to %d", answer.MaxRoom)
+	case o.max < 1 || o.max > bounds.Replays:
+		return fmt.Errorf("--replay-max: expected 1 to %d", bounds.Replays)
 	case o.since != "" && o.since != "start":
 		return errors.New("--replay-since: expected start")
 	}
