@@ -11,8 +11,8 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
-	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -56,10 +56,9 @@ type Config struct {
 	// Header is sent with each CONNECT. Fields that authenticate have no place
 	// in it: Proxy-Authorization is overwritten.
 	Header http.Header
-	// Observe, if not nil, is called once for each machine, of which there is one
-	// for each connection to the proxy, and gives the function that is told the
-	// machine's steps. Events and actions hold what was said, secrets too.
-	Observe func() func(env gss.Env, e machine.Event, a machine.Actions)
+	// Observer, if not nil, is called for every step of every machine, of which there
+	// is one for each connection to the proxy.
+	Observer drive.Observer
 }
 
 // Dialer opens tunnels through one proxy. It may be used by several goroutines
@@ -84,7 +83,7 @@ func New(c Config) (*Dialer, error) {
 	if as != "http" && as != "https" {
 		return nil, misuse.Errorf("connect", "Config.Proxy has the scheme %q; want http://host:port or https://host:port", as)
 	}
-	host, port, err := drive.HostPort(as, c.Proxy.Host)
+	host, port, err := authority.Split(as, c.Proxy.Host)
 	switch {
 	case err != nil:
 		return nil, misuse.Errorf("connect", "Config.Proxy has no valid host and port; want http://host:port or https://host:port, with a port within 1 to 65535")
@@ -97,15 +96,8 @@ func New(c Config) (*Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.client.Fresh = func() drive.Runner[machine.Client] {
-		r := drive.Runner[machine.Client]{Machine: client}
-		if c.Observe != nil {
-			see := c.Observe()
-			r.Observer = func(_ uint64, env gss.Env, e machine.Event, a machine.Actions) { see(env, e, a) }
-		}
-		return r
-	}
-	d.client.Pool.MaxIdle = -1 // tunnels are handed out, and other connections closed
+	d.client.Machine, d.client.Observer = client, c.Observer
+	d.client.MaxIdle = -1 // tunnels are handed out, and other connections closed
 	if u := c.Proxy.User; u != nil {
 		password, _ := u.Password()
 		login, err := answer.ForProxy(as+"://"+d.address, u.Username(), password)

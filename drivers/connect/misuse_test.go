@@ -32,7 +32,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		{Field: "Proxy", Config: at(url.URL{Scheme: "http", Host: "proxy.example", User: url.UserPassword("", "secret")})},
 	}, map[string]string{
 		"Machine": "package machine looks, see below", "Source": "nil declines", "Identity": "any name", "Discovered": "both work", "TLS": "nil is the default",
-		"Dial": "nil is a net.Dialer", "Header": "what authenticates is overwritten", "Observe": "nil is none",
+		"Dial": "nil is a net.Dialer", "Header": "what authenticates is overwritten", "Observer": "nil is none",
 	})
 	c := at(url.URL{Scheme: "http", Host: "proxy.example"})
 	if err := construct(c); err != nil {

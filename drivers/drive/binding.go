@@ -20,6 +20,8 @@ import (
 // connections are unavailable, and logins bound to other servers' certificates are
 // admitted, unless the connections come from a configuration of [BindTLS].
 type Certificates struct {
+	opaque[Certificates] // no output shows what is in it
+
 	binding gss.Binding
 	err     error
 }
@@ -33,17 +35,17 @@ type Certificates struct {
 // constructor that receives the Certificates.
 func CertificatesOf(list ...tls.Certificate) Certificates {
 	if len(list) == 0 {
-		return Certificates{gss.Undefined(), misuse.Errorf("drive", "no certificate to bind to: list all certificates that the server shows")}
+		return Certificates{binding: gss.Undefined(), err: misuse.Errorf("drive", "no certificate to bind to: list all certificates that the server shows")}
 	}
 	bindings := make([]gss.Binding, len(list))
 	for i, c := range list {
 		if err := readable(c); err != nil {
-			return Certificates{gss.Undefined(), misuse.Errorf("drive", "certificate %d of %d cannot be bound to: %v", i+1, len(list), err)}
+			return Certificates{binding: gss.Undefined(), err: misuse.Errorf("drive", "certificate %d of %d cannot be bound to: %v", i+1, len(list), err)}
 		}
 		bindings[i] = endPoint(c)
 	}
 	among, err := gss.BindingAmong(bindings...) // BIND-1
-	return Certificates{among, err}
+	return Certificates{binding: among, err: err}
 }
 
 // CertificatesFrom returns the certificates that a server with this configuration shows. With
@@ -54,7 +56,7 @@ func CertificatesFrom(c *tls.Config) Certificates {
 	case c == nil:
 		return CertificatesOf()
 	case c.GetCertificate != nil || c.GetConfigForClient != nil: // BIND-3
-		return Certificates{gss.Undefined(), misuse.Errorf("drive", "the certificates of a tls.Config with GetCertificate or GetConfigForClient are not known in advance: use BindTLS, which records the one of each connection")}
+		return Certificates{binding: gss.Undefined(), err: misuse.Errorf("drive", "the certificates of a tls.Config with GetCertificate or GetConfigForClient are not known in advance: use BindTLS, which records the one of each connection")}
 	}
 	return CertificatesOf(allOf(c)...)
 }
@@ -115,7 +117,8 @@ type noted struct {
 
 // Binding returns the channel binding of a server's connection with the TLS state,
 // which is nil without TLS: that of the certificate which this connection showed, if
-// [BindTLS] recorded it, otherwise one that matches any certificate in served.
+// [BindTLS] recorded it, otherwise one that matches any certificate in served. A nil
+// Channel has recorded nothing.
 func (c *Channel) Binding(state *tls.ConnectionState, served Certificates) gss.Binding {
 	if state == nil {
 		return gss.NoBinding()
@@ -152,6 +155,20 @@ func (c *Channel) note(b gss.Binding, resumed bool) {
 	} else {
 		c.shown = noted{true, b}
 	}
+}
+
+// BindingOf returns, on a client's side, the tls-server-end-point binding of a connection
+// with the TLS state, which is nil without TLS. If the server showed no certificate the
+// binding is unavailable, which is not the same as a connection without TLS.
+// Servers use [Channel.Binding].
+func BindingOf(state *tls.ConnectionState) gss.Binding {
+	switch {
+	case state == nil:
+		return gss.NoBinding()
+	case len(state.PeerCertificates) == 0:
+		return gss.Binding{} // HTA-19
+	}
+	return gss.EndPoint(string(state.PeerCertificates[0].Raw)) // C31
 }
 
 type channelKey struct{}

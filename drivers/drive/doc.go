@@ -3,21 +3,33 @@
 // deciding which requests may use a connection. A driver adds the message and
 // connection types of its library.
 //
-//	file         contents
-//	run.go       steps a machine and answers its questions
-//	exchange.go  a client's exchange, over as many connections as it needs
-//	pool.go      a client's connections, idle and multiplexed
-//	identify.go  the answers that opened a connection
-//	server.go    a server's state for each connection
-//	fields.go    replies, host names and ports
-//	conn.go      serialized requests, a client's channel binding
-//	binding.go   a server's channel binding: which certificate it showed
-//	limits.go    limits for unauthenticated clients
-//	answer.go    questions that a driver answers itself
-//	key.go       keys of connections and remembered facts
-//	spaces.go    facts that outlive connections
-//	identity.go  the identity of a request
-//	error.go     why an exchange failed
+// The driver of a client has a type for its connections, and two functions that dial
+// and send:
+//
+//	Conn, Streams         implemented by the driver's connections
+//	BindingOf             the channel binding of a connection
+//	NewKeys, Destination  all on which dialing depends
+//	Client, Exchange.Run  the client's state, and one request with all its legs
+//	Loss                  returned by Send for a request that got no response
+//	Held.Keep, Held.Close what becomes of the connection afterwards
+//	Error                 returned by Run if authentication failed
+//
+// The driver of a server has a state for each connection, or for each request on a
+// multiplexed one, and passes it what arrives:
+//
+//	NewServer             the configuration
+//	Server.Connection, Server.Stream, Server.Detached
+//	                      the state of a connection or of a request
+//	WithChannel, ChannelFrom, ChannelOf, Channel.Binding
+//	                      the channel binding, see BindTLS
+//	ServerConn.Run        passes the request and the handler's status to the machine
+//	ServerConn.Lock, Unlock, Reset, Closed
+//	                      for concurrent requests, after a failure, and at the end
+//	Refusal, ReplyText, IdentityOf
+//	                      what to respond, and what to tell the handler
+//	Limits, Drain         bounds for unauthenticated clients
+//
+// Both call Ask and BodyHash to answer questions.
 //
 // The guide docs/transport.md contains a driver of sixty lines.
 package drive

@@ -69,16 +69,3 @@ func (e *Error) Timeout() bool {
 	}](e.Err)
 	return ok && t.Timeout()
 }
-
-// Defect returns the fault for what cannot happen: the machine refused an event (err), a
-// scheme asked without an end, or err is nil and the machine gave no action that a driver
-// of this kind can do. No peer brings it about, so its class is gss.Internal.
-func Defect(driver string, err error) gss.Fault {
-	if err == nil {
-		return gss.Fault{Code: gss.Bug, Detail: driver + ": the machine gave no action that this driver can do"}
-	}
-	if f, ok := errors.AsType[gss.FaultError](err); ok {
-		return f.Fault
-	}
-	return gss.Fault{Code: gss.Bug, Detail: driver + ": " + err.Error()}
-}

@@ -61,11 +61,10 @@ func Example_client() {
 	origin := exampleOrigin() // see the server's example
 	defer origin.Close()
 	login, _ := answer.For("http://www.example", "alice", "wonder")
-	fresh, _ := machine.NewClient(machine.ClientConfig{
+	var client drive.Client[*line]
+	client.Machine, _ = machine.NewClient(machine.ClientConfig{
 		Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}, // on loopback
 	})
-	var client drive.Client[*line]
-	client.Fresh = func() drive.Runner[machine.Client] { return drive.Runner[machine.Client]{Machine: fresh} }
 	keys, _ := drive.NewKeys(drive.Destination{Scheme: "http", Authority: "www.example"})
 	x := drive.Exchange[*line]{
 		Client: &client, Keys: keys, Method: "GET", URI: "/secret", Source: login,
@@ -82,7 +81,7 @@ func Example_client() {
 	}
 	fmt.Printf("authenticated: %v, %s", d.Authenticated, on.Conn.body)
 	on.Keep(0) // for the next request with these keys
-	client.Pool.CloseIdle()
+	client.CloseIdle()
 	// Output:
 	// authenticated: true, hello alice
 }

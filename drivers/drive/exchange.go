@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/internal/spare"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -19,11 +22,24 @@ import (
 type Client[C Conn] struct {
 	opaque[Client[C]] // no output shows what is in it
 
-	// Fresh returns the machine of a new connection or stream.
-	Fresh func() Runner[machine.Client]
-	// Pool holds connections, and Spaces facts learned from peers.
-	Pool   Pool[C]
-	Spaces Spaces
+	// Machine is the machine of a new connection or stream, and Observer, if not nil, is
+	// called for its steps.
+	Machine  machine.Client
+	Observer Observer
+	// MaxIdle bounds the idle connections, 512 by default. MaxPerKey, 8 by default,
+	// bounds those that the same requests may use, and the multiplexed ones of that kind
+	// that serve no request. If MaxIdle is negative no idle connection is kept.
+	MaxIdle, MaxPerKey int
+
+	spaces spaces
+	idle   spare.List[*Held[C]] // that carry one request at a time
+	mu     sync.Mutex
+	shared []*Held[C] // multiplexed, until they close
+}
+
+// fresh returns the runner of a new connection or stream.
+func (c *Client[C]) fresh() runner[machine.Client] {
+	return runner[machine.Client]{machines.NextID(), c.Machine, c.Observer}
 }
 
 // Exchange is a client's request from Begin to its end, over as many connections as it
@@ -85,7 +101,7 @@ type exchange[C Conn] struct {
 
 	on       *Held[C]
 	proven   *answers                // of on; nil for a stream, after which no identity remains
-	runner   *Runner[machine.Client] // the machine of on, or of its stream
+	runner   *runner[machine.Client] // the machine of on, or of its stream
 	streams  Streams                 // of on
 	reserved bool                    // the stream has not been used so far
 	pooled   bool                    // on has served other exchanges
@@ -122,7 +138,7 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 			r.learn(a.OriginFacts, a.ProxyFacts)
 			if a.HTTP11 {
 				r.http1 = true
-				x.Client.Spaces.LearnHTTP11(x.Keys.Origin)
+				x.Client.spaces.learnHTTP11(x.Keys.Origin)
 			}
 			r.resume, r.fresh = a.Resume, !a.HTTP11
 			r.leave()
@@ -149,7 +165,7 @@ func (r *exchange[C]) end(retire bool) *Held[C] {
 		return r.on
 	}
 	r.on.retired = r.on.retired || retire
-	if !r.on.runner.Machine.ConnectionBased() {
+	if !r.on.runner.machine.ConnectionBased() {
 		r.on.proven.forget() // each request authenticates
 	}
 	if r.Keys.Identity == "" && (r.on.dialed.single() || r.on.proven.single()) { // CONN-3
@@ -175,8 +191,8 @@ func (r *exchange[C]) leave() {
 }
 
 func (r *exchange[C]) learn(origin, proxy machine.Facts) {
-	r.Client.Spaces.Learn(r.Keys.Origin, origin)
-	r.Client.Spaces.Learn(r.Keys.Proxy, proxy)
+	r.Client.spaces.learn(r.Keys.Origin, origin)
+	r.Client.spaces.learn(r.Keys.Proxy, proxy)
 }
 
 // answer returns a function that answers questions asked on this connection.
@@ -198,18 +214,18 @@ func (r *exchange[C]) answer(ctx context.Context) func(gss.Question) gss.Answer 
 // begin finds a connection that accepts the exchange, or opens one. It returns the
 // first actions.
 func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
-	ks, spaces := &r.Keys, &r.Client.Spaces
+	ks, spaces := &r.Keys, &r.Client.spaces
 	b := machine.Begin{Route: ks.Route, Identity: ks.Identity, Body: r.Body, Resume: r.resume}
 	if !ks.Own[gss.Origin] && ks.Route.Kind != machine.Tunneling {
-		b.Lease = spaces.Lease(ks.Origin, r.URI)
+		b.Lease = spaces.lease(ks.Origin, r.URI)
 	}
 	if !ks.Own[gss.Proxy] && ks.Route.Kind != machine.Direct {
-		b.ProxyLease = spaces.Lease(ks.Proxy, r.URI)
+		b.ProxyLease = spaces.lease(ks.Proxy, r.URI)
 	}
-	r.http1 = r.http1 || spaces.NeedsHTTP11(ks.Origin)
-	key := ks.Connection
+	r.http1 = r.http1 || spaces.needsHTTP11(ks.Origin)
+	key := ks.connection
 	if r.http1 {
-		key = key.HTTP1()
+		key = key.overHTTP1()
 	}
 	var passed []*Held[C]
 	defer func() {
@@ -217,13 +233,13 @@ func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
 			if s := h.Conn.Streams(); s != nil {
 				s.Release()
 			} else {
-				h.pool.put(h)
+				h.client.put(h)
 			}
 		}
 	}()
 	again := asking{ctx: ctx, source: r.Source}
 	for !r.fresh {
-		h := r.Client.Pool.take(key, ks.Origin, passed)
+		h := r.Client.take(key, ks.Origin, passed)
 		if h == nil {
 			break
 		}
@@ -248,25 +264,25 @@ func (r *exchange[C]) begin(ctx context.Context) (machine.Actions, error) {
 // mayUse reports whether an idle connection belongs to the user of this request. With a
 // named identity it does; otherwise the sources are asked again (CONN-3, C37).
 func (r *exchange[C]) mayUse(again *asking, h *Held[C]) bool {
-	return r.Keys.Identity != "" || again.dialed(h.dialed) && (!h.runner.Machine.ConnectionBased() || again.proven(h.proven))
+	return r.Keys.Identity != "" || again.dialed(h.dialed) && (!h.runner.machine.ConnectionBased() || again.proven(h.proven))
 }
 
 // dial opens a connection for a key.
-func (r *exchange[C]) dial(ctx context.Context, key Key) (*Held[C], error) {
-	h := &Held[C]{pool: &r.Client.Pool, key: key, dialed: new(answers), proven: new(answers)}
+func (r *exchange[C]) dial(ctx context.Context, key connKey) (*Held[C], error) {
+	h := &Held[C]{client: r.Client, key: key, dialed: new(answers), proven: new(answers)}
 	c, err := r.Dial(noting(ctx, h.dialed), r.http1)
 	if err != nil {
 		return nil, err
 	}
 	h.Conn = c
 	if s := c.Streams(); s == nil {
-		h.runner = r.Client.Fresh()
+		h.runner = r.Client.fresh()
 	} else {
 		if err := s.Reserve(); err != nil {
 			c.Close()
 			return nil, err
 		}
-		r.Client.Pool.share(h)
+		r.Client.share(h)
 	}
 	return h, nil
 }
@@ -276,25 +292,25 @@ func (r *exchange[C]) dial(ctx context.Context, key Key) (*Held[C], error) {
 func (r *exchange[C]) try(ctx context.Context, h *Held[C], b machine.Begin, pooled bool) (machine.Actions, bool, error) {
 	runner, streams := &h.runner, h.Conn.Streams()
 	if streams != nil {
-		own := r.Client.Fresh()
+		own := r.Client.fresh()
 		runner = &own
 	}
 	b.Request = h.Conn.Describe(machine.Request{Method: r.Method, URI: r.URI, Scheme: r.Keys.Scheme, Host: r.Keys.Host, Port: r.Keys.Port})
 	begun := *runner // machines are values: the connection's own stays unchanged
 	var note func()
-	if see := begun.Observer; see != nil {
-		begun.Observer = func(id uint64, env gss.Env, e machine.Event, acts machine.Actions) {
+	if see := begun.observer; see != nil {
+		begun.observer = func(id uint64, env gss.Env, e machine.Event, acts machine.Actions) {
 			note = func() { see(id, env, e, acts) }
 		}
 	}
-	acts, err := begun.Step(b)
+	acts, err := begun.step(b)
 	if err == nil && pooled && streams == nil {
 		switch acts.At(0).(type) {
 		case machine.Reopen, machine.Fail:
 			return machine.Actions{}, false, nil
 		}
 	}
-	runner.Machine = begun.Machine
+	runner.machine = begun.machine
 	r.take(h, pooled)
 	r.runner = runner
 	if note != nil {
@@ -317,7 +333,7 @@ func (r *exchange[C]) settle(ctx context.Context, acts machine.Actions, err erro
 
 // tell passes an event to the machine and answers its questions.
 func (r *exchange[C]) tell(ctx context.Context, e machine.Event) (machine.Actions, error) {
-	acts, err := r.runner.Step(e)
+	acts, err := r.runner.step(e)
 	return r.settle(ctx, acts, err)
 }
 

@@ -36,7 +36,7 @@ func newLab(t *testing.T, schemes ...scheme.Client) *lab {
 		t.Fatal(err)
 	}
 	l := new(lab)
-	l.client.Fresh = func() Runner[machine.Client] { return Runner[machine.Client]{Machine: m} }
+	l.client.Machine = m
 	return l
 }
 
@@ -110,7 +110,7 @@ func TestQuestionsAreBounded(t *testing.T) {
 	if _, err := l.get(t, context.Background(), home); err == nil || asked != bounds.Questions {
 		t.Errorf("%d questions, then %v", asked, err)
 	}
-	if l.client.Pool.Idle() != 0 {
+	if l.client.Idle() != 0 {
 		t.Error("a connection in the middle of nowhere was kept")
 	}
 	requirement.Held(t, "unit:questions_are_bounded", "CONN-4")
@@ -142,8 +142,8 @@ func TestIdleConnectionRefusedByMachine(t *testing.T) {
 			t.Fatalf("request %d: %+v %v", i, d, err)
 		}
 	}
-	if l.dialed != 2 || len(l.sent) != 8 || l.client.Pool.Idle() != 2 {
-		t.Errorf("%d connections, %d requests, %d kept", l.dialed, len(l.sent), l.client.Pool.Idle())
+	if l.dialed != 2 || len(l.sent) != 8 || l.client.Idle() != 2 {
+		t.Errorf("%d connections, %d requests, %d kept", l.dialed, len(l.sent), l.client.Idle())
 	}
 }
 
@@ -200,8 +200,8 @@ func TestExchangeEnds(t *testing.T) {
 	l := newLab(t)
 	broken := errors.New("the body broke")
 	l.says = func(int, *fake, machine.Send) (machine.Response, error) { return machine.Response{}, broken }
-	if _, err := l.get(t, context.Background(), home); err != broken || l.client.Pool.Idle() != 0 {
-		t.Errorf("%v, %d kept", err, l.client.Pool.Idle())
+	if _, err := l.get(t, context.Background(), home); err != broken || l.client.Idle() != 0 {
+		t.Errorf("%v, %d kept", err, l.client.Idle())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.says = func(int, *fake, machine.Send) (machine.Response, error) {
@@ -259,7 +259,7 @@ func TestConnectionsOfUsers(t *testing.T) {
 			}
 		}
 		requirement.Held(t, "unit:source_by_context", "CONN-3")
-		if show := fmt.Sprintf("%v %+v %#v", &l.client, &l.client, &l.client.Pool.idle); strings.Contains(show, `"a"`) || strings.Contains(show, "{a}") {
+		if show := fmt.Sprintf("%v %+v %#v", &l.client, &l.client, &l.client.idle); strings.Contains(show, `"a"`) || strings.Contains(show, "{a}") {
 			t.Errorf("an answer shows: %s", show)
 		}
 	}

@@ -17,15 +17,6 @@ func (e Error) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, e.Error()) 
 // MarshalText implements encoding.TextMarshaler.
 func (e Error) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// Format implements fmt.Formatter.
-func (c Certificates) Format(f fmt.State, _ rune) {
-	if c.err != nil {
-		fmt.Fprint(f, "certificates(unusable)")
-		return
-	}
-	fmt.Fprintf(f, "certificates(%v)", c.binding)
-}
-
 // Format implements fmt.Formatter: the name shows, and by which scheme, quoted since it
 // is a peer's. What the context holds stays hidden, which fmt would show behind a pointer.
 func (id Identity) Format(f fmt.State, _ rune) { // SECRET-1
@@ -46,6 +37,3 @@ func (l Loss) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, l.Error()) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (l Loss) MarshalText() ([]byte, error) { return []byte(l.Error()), nil }
-
-// Format implements fmt.Formatter: the machine as it shows itself, also behind a pointer.
-func (r Runner[M]) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "runner(%v)", r.Machine) } // SECRET-1

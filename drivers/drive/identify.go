@@ -29,7 +29,7 @@ const maxAsked = 16
 type asked struct {
 	by       func(context.Context, gss.Question) gss.Answer // the source of the answer
 	question gss.Question
-	answer   Fingerprint
+	answer   fingerprint
 }
 
 // answers are the questions that were answered to open a connection. The answers
@@ -109,7 +109,7 @@ func (s *answers) forget() {
 type asking struct {
 	ctx    context.Context
 	source answer.Source // the source of this request
-	memo   [2]map[gss.Question]Fingerprint
+	memo   [2]map[gss.Question]fingerprint
 }
 
 // dialed reports whether the tunnel that a connection runs in would be opened with the
@@ -139,7 +139,7 @@ func (a *asking) same(s *answers, kind int) bool {
 				return false
 			}
 			if a.memo[kind] == nil {
-				a.memo[kind] = make(map[gss.Question]Fingerprint)
+				a.memo[kind] = make(map[gss.Question]fingerprint)
 			}
 			a.memo[kind][q.question] = f
 		}
@@ -151,28 +151,28 @@ func (a *asking) same(s *answers, kind int) bool {
 }
 
 // fingerprintOf returns a fingerprint of an answer's type and content, or the zero
-// Fingerprint if the answer says nothing that a gss.Named question does not. It reports
+// fingerprint if the answer says nothing that a gss.Named question does not. It reports
 // false if the answer cannot be compared by content: it holds a pointer, and is not a
 // gss.Subject.
-func fingerprintOf(q gss.Question, a gss.Answer) (f Fingerprint, ok bool) {
+func fingerprintOf(q gss.Question, a gss.Answer) (f fingerprint, ok bool) {
 	if a == nil {
 		a = gss.Declined{}
 	}
 	if n, ok := q.(gss.Named); ok && newsless(n, a) {
-		return Fingerprints("as named"), true
+		return hashTexts("as named"), true
 	}
 	h := hmac.New(sha256.New, fingerprintKey())
 	if s, ok := a.(gss.Subject); ok {
 		v := reflect.ValueOf(a)
 		if v.Kind() == reflect.Pointer && v.IsNil() {
-			return Fingerprint{}, false
+			return fingerprint{}, false
 		}
 		hashText(h, "subject")
 		hashText(h, v.Type().PkgPath())
 		hashText(h, v.Type().String())
 		hashText(h, s.Subject())
 	} else if !hashValue(h, reflect.ValueOf(a), 0) {
-		return Fingerprint{}, false
+		return fingerprint{}, false
 	}
 	h.Sum(f[:0])
 	return f, true

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -19,7 +20,7 @@ import (
 // connections and authentication depend. [NewKeys] returns the keys of its connections
 // and facts.
 type Destination struct {
-	_ struct{}
+	opaque[Destination] // no output shows what is in it
 
 	// Owner is the configuration that connections are made with: pointers to it, or a
 	// comparable struct of pointers and plain values. It must contain no functions,
@@ -43,33 +44,20 @@ type Destination struct {
 	Own [2]bool
 }
 
-// Format implements fmt.Formatter: of the proxy's URL its user information does not
-// show.
-func (w Destination) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "way(%s://%s", w.Scheme, w.Authority)
-	if w.Proxy != nil {
-		fmt.Fprintf(f, " by %s://%s", w.Proxy.Scheme, w.Proxy.Host)
-	}
-	fmt.Fprintf(f, " as %q)", w.Identity)
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (w Destination) MarshalText() ([]byte, error) { return fmt.Append(nil, w), nil }
-
 // Keys identify the connections and facts of a request. They also hold the names that
 // were parsed.
 type Keys struct {
 	opaque[Keys] // no output shows what is in it
 
-	// Connection identifies the connections that may carry the request.
-	Connection Key
+	// connection identifies the connections that may carry the request.
+	connection connKey
 	// Origin is the protection space of the origin, as reached this way, and Proxy that
 	// of the proxy, or the zero SpaceKey if there is none.
 	Origin, Proxy SpaceKey
 	// Scheme, Host and Port are the origin's, as in machine.Request.
 	Scheme, Host string
 	Port         uint16
-	// Via describes the proxy to a machine. The driver sets whether it was configured
+	// Route describes the proxy to a machine. The driver sets whether it was configured
 	// manually.
 	Route machine.Route
 	// Identity and Own are those of the Destination.
@@ -77,12 +65,12 @@ type Keys struct {
 	Own      [2]bool
 }
 
-// Key identifies the connections that a request may use. A request never uses a
+// connKey identifies the connections that a request may use. A request never uses a
 // connection with another key, whatever its scheme or identity. Keys are compared with
 // ==. They hold no secret: of a proxy's user information there is only a hash, under a
 // key that is drawn when the program starts.
-type Key struct {
-	opaque[Key] // no output shows what is in it
+type connKey struct {
+	opaque[connKey] // no output shows what is in it
 
 	owner        any
 	proxy        proxyKey
@@ -93,8 +81,8 @@ type Key struct {
 	http1        bool // no multiplexed connection
 }
 
-// HTTP1 returns the key of the same connections as far as they are not multiplexed.
-func (k Key) HTTP1() Key {
+// overHTTP1 returns the key of the same connections as far as they are not multiplexed.
+func (k connKey) overHTTP1() connKey {
 	k.http1 = true // HTA-4
 	return k
 }
@@ -103,11 +91,11 @@ func (k Key) HTTP1() Key {
 type proxyKey struct {
 	scheme, host string
 	port         uint16
-	user         Fingerprint
+	user         fingerprint
 }
 
 // SpaceKey identifies a protection space as one identity reaches it: an origin over one
-// way, or a proxy. It holds no secret, see [Key].
+// way, or a proxy. It holds no secret, see connKey.
 type SpaceKey struct {
 	opaque[SpaceKey] // no output shows what is in it
 
@@ -126,8 +114,8 @@ func NewKeys(w Destination) (Keys, error) {
 	}
 	ks := Keys{Scheme: strings.ToLower(w.Scheme), Identity: w.Identity, Own: w.Own}
 	var err error
-	if ks.Host, ks.Port, err = HostPort(ks.Scheme, w.Authority); err != nil {
-		return Keys{}, err
+	if ks.Host, ks.Port, err = authority.Split(ks.Scheme, w.Authority); err != nil {
+		return Keys{}, fmt.Errorf("drive: %w", err)
 	}
 	var proxy proxyKey
 	if w.Proxy != nil {
@@ -137,35 +125,35 @@ func NewKeys(w Destination) (Keys, error) {
 		ks.Proxy = SpaceKey{owner: w.Owner, proxy: proxy, identity: w.Identity}
 	}
 	ks.Origin = SpaceKey{owner: w.Owner, proxy: proxy, scheme: ks.Scheme, host: ks.Host, port: ks.Port, identity: w.Identity}
-	ks.Connection = Key{owner: w.Owner, proxy: proxy, scheme: ks.Scheme, host: ks.Host, port: ks.Port, identity: w.Identity, own: w.Own} // HTA-9, CONN-1
+	ks.connection = connKey{owner: w.Owner, proxy: proxy, scheme: ks.Scheme, host: ks.Host, port: ks.Port, identity: w.Identity, own: w.Own} // HTA-9, CONN-1
 	if w.Route != machine.Direct {
 		ks.Route = machine.Route{Kind: w.Route, Scheme: proxy.scheme, Host: proxy.host, Port: proxy.port} // HTA-15
 	}
 	if w.Route == machine.Forwarded {
-		ks.Connection.scheme, ks.Connection.host, ks.Connection.port = "", "", 0
+		ks.connection.scheme, ks.connection.host, ks.connection.port = "", "", 0
 	}
 	return ks, nil
 }
 
 func newProxyKey(u *url.URL) (k proxyKey, err error) {
 	k.scheme = strings.ToLower(u.Scheme)
-	if k.host, k.port, err = HostPort(k.scheme, u.Host); err != nil {
-		return proxyKey{}, fmt.Errorf("%w, in the proxy's URL", err)
+	if k.host, k.port, err = authority.Split(k.scheme, u.Host); err != nil {
+		return proxyKey{}, fmt.Errorf("drive: %w, in the proxy's URL", err)
 	}
 	if k.host == "" {
 		return proxyKey{}, errors.New("drive: the proxy's URL has no host")
 	}
 	if u.User != nil { // R9110-11.7.2-1: a proxy's credentials are one user's
 		password, set := u.User.Password()
-		k.user = Fingerprints("proxy", u.User.Username(), password, fmt.Sprint(set))
+		k.user = hashTexts("proxy", u.User.Username(), password, fmt.Sprint(set))
 	}
 	return k, nil
 }
 
-// Fingerprint is a keyed hash of text that must not be kept. Fingerprints are equal if
+// fingerprint is a keyed hash of text that must not be kept. hashTexts are equal if
 // they were made of equal texts in the same run of the program; nothing else can be
-// learned from them. The zero Fingerprint is that of no text.
-type Fingerprint [sha256.Size]byte
+// learned from them. The zero fingerprint is that of no text.
+type fingerprint [sha256.Size]byte
 
 // fingerprintKey is drawn once, so that a fingerprint outside of the program does not
 // help to guess the text.
@@ -175,8 +163,8 @@ var fingerprintKey = sync.OnceValue(func() []byte {
 	return key
 })
 
-// Fingerprints returns the fingerprint of texts in their order.
-func Fingerprints(texts ...string) (f Fingerprint) {
+// hashTexts returns the fingerprint of texts in their order.
+func hashTexts(texts ...string) (f fingerprint) {
 	h := hmac.New(sha256.New, fingerprintKey())
 	for _, t := range texts {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(t))))

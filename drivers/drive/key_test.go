@@ -58,12 +58,12 @@ func TestKeysAreApart(t *testing.T) {
 		"own for the proxy":    func(w *Destination) { w.Own[gss.Proxy] = true },
 		"forwarding":           func(w *Destination) { w.Route = machine.Forwarded },
 	}
-	seen := map[Key]string{}
+	seen := map[connKey]string{}
 	for name, change := range ways {
 		w := home
 		change(&w)
 		ks := keysOf(t, w)
-		for also, k := range map[string]Key{"": ks.Connection, ", over HTTP/1": ks.Connection.HTTP1()} {
+		for also, k := range map[string]connKey{"": ks.connection, ", over HTTP/1": ks.connection.overHTTP1()} {
 			if other, twice := seen[k]; twice {
 				t.Errorf("%s%s: the same key as for %s", name, also, other)
 			}
@@ -94,7 +94,7 @@ func TestKeysOfForwarding(t *testing.T) {
 	p := parse(t, "http://alice:pw@proxy.example:3128")
 	a := keysOf(t, Destination{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "a.example"})
 	b := keysOf(t, Destination{Proxy: p, Route: machine.Forwarded, Scheme: "http", Authority: "b.example"})
-	if a.Connection != b.Connection || a.Proxy != b.Proxy || a.Origin == b.Origin {
+	if a.connection != b.connection || a.Proxy != b.Proxy || a.Origin == b.Origin {
 		t.Errorf("%+v and %+v", a, b)
 	}
 	if want := (machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128}); a.Route != want {
@@ -119,53 +119,5 @@ func TestKeysRefuse(t *testing.T) {
 		if ks, err := NewKeys(w); err == nil || ks != (Keys{}) {
 			t.Errorf("%s: %+v, %v", name, ks, err)
 		}
-	}
-}
-
-func TestHostPort(t *testing.T) {
-	for _, test := range []struct {
-		scheme, authority, host string
-		port                    uint16 // 0: none
-	}{
-		{"http", "Host.example", "host.example", 80},
-		{"https", "host.example", "host.example", 443},
-		{"HTTPS", "host.example", "host.example", 443},
-		{"socks5", "host.example", "host.example", 1080},
-		{"http", "host.example:", "host.example", 80}, // RFC 3986 section 3.2.3
-		{"https", "[2001:DB8::1]:", "2001:db8::1", 443},
-		{"http", "host.example:8080", "host.example", 8080},
-		{"http", "host.example:00080", "host.example", 80},
-		{"http", "host.example:65535", "host.example", 65535},
-		{"http", "[::1]", "::1", 80},
-		{"http", "[::1]:81", "::1", 81},
-		{"http", "[fe80::1%eth0]:81", "fe80::1%eth0", 81},
-		{"http", "", "", 80},
-		{"http", "host.example:65536", "", 0},
-		{"http", "host.example:99999", "", 0},
-		{"http", "host.example:18446744073709551697", "", 0},
-		{"http", "host.example:0", "", 0},
-		{"http", "host.example:-1", "", 0},
-		{"http", "host.example:+80", "", 0},
-		{"http", "host.example:0x50", "", 0},
-		{"http", "host.example:8_0", "", 0},
-		{"http", "host.example: 80", "", 0},
-		{"http", "host.example:80 ", "", 0},
-		{"http", "host.example:http", "", 0},
-		{"http", "host.example:８０", "", 0},
-		{"http", "::1", "", 0},
-		{"http", "a:b:80", "", 0},
-		{"http", "[::1", "", 0},
-		{"http", "[::1]80", "", 0},
-		{"http", "::1]", "", 0},
-		{"http", "[[::1]]", "", 0},
-		{"http", "user@host.example", "", 0},
-		{"http", "host.example/path", "", 0},
-		{"http", "host.example\r\nx", "", 0},
-	} {
-		host, port, err := HostPort(test.scheme, test.authority)
-		if host != test.host || port != test.port || (err == nil) != (test.port > 0) {
-			t.Errorf("%s %q: %q %d %v, want %q %d", test.scheme, test.authority, host, port, err, test.host, test.port)
-		}
-		requirement.Held(t, "unit:ports_that_are_none", "CONN-2")
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
 // The defaults of [Limits].
@@ -40,20 +38,6 @@ type Limits struct {
 	Request time.Duration
 	// HeaderBytes bounds a request's header, in bytes: 128 KiB by default.
 	HeaderBytes int
-}
-
-// Check returns a gss.Misuse for limits that cannot work: those that are negative. pkg and
-// field say in the error whose limits they are.
-func (l Limits) Check(pkg, field string) error {
-	for _, d := range [...]struct {
-		name  string
-		value time.Duration
-	}{{"Header", l.Header}, {"Idle", l.Idle}, {"Request", l.Request}} {
-		if err := misuse.NotNegative(pkg, field+"."+d.name, d.value); err != nil {
-			return err
-		}
-	}
-	return misuse.NotNegative(pkg, field+".HeaderBytes", l.HeaderBytes)
 }
 
 // WithDefaults returns l with each field that is 0 or negative replaced by its default.

@@ -2,7 +2,6 @@ package drive
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/internal/spare"
@@ -10,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// The default bounds of a [Pool].
+// The defaults of a [Client].
 const (
 	defaultMaxIdle   = 512
 	defaultMaxPerKey = 8
@@ -58,10 +57,10 @@ type Held[C Conn] struct {
 
 	Conn C
 
-	pool    *Pool[C]
-	key     Key
+	client  *Client[C]
+	key     connKey
 	last    SpaceKey               // the origin of its last request
-	runner  Runner[machine.Client] // for a connection that carries one request at a time
+	runner  runner[machine.Client] // for a connection that carries one request at a time
 	dialed  *answers               // the questions asked to connect it, by a tunnel
 	proven  *answers               // the questions asked since
 	retired bool                   // it must not be reused
@@ -74,7 +73,7 @@ type Held[C Conn] struct {
 func (h *Held[C]) Keep(long time.Duration) {
 	if h.Conn.Streams() == nil {
 		h.long = long
-		h.pool.put(h)
+		h.client.put(h)
 	}
 }
 
@@ -85,29 +84,13 @@ func (h *Held[C]) Close() {
 	}
 }
 
-// Pool holds a client's connections: those that carry one request at a time while they
-// are idle, multiplexed ones until they close. The zero Pool is ready for use, with the
-// default bounds. It may be used by several goroutines at once.
-type Pool[C Conn] struct {
-	opaque[Pool[C]] // no output shows what is in it
-
-	// MaxIdle bounds the idle connections; MaxPerKey those of one key, and the
-	// multiplexed ones of one key that serve no request. 0 means the default. If
-	// MaxIdle is negative no idle connection is kept.
-	MaxIdle, MaxPerKey int
-
-	idle   spare.List[*Held[C]]
-	mu     sync.Mutex
-	shared []*Held[C]
-}
-
 // take returns a connection for k that is not in passed, nil if there is none. It
 // prefers the one that was used last, and above all one that last served origin, since
 // the connection of a plain proxy may be bound to it. On a multiplexed connection a
 // stream is reserved.
-func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
+func (c *Client[C]) take(k connKey, origin SpaceKey, passed []*Held[C]) *Held[C] {
 	for {
-		h, ok := p.idle.Take(func(h *Held[C]) hop.Fit {
+		h, ok := c.idle.Take(func(h *Held[C]) hop.Fit {
 			switch {
 			case h.key != k || slices.Contains(passed, h): // CONN-1
 				return hop.Unfit
@@ -124,12 +107,12 @@ func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
 		}
 		h.Conn.Close()
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := len(p.shared) - 1; i >= 0; i-- {
-		h := p.shared[i]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := len(c.shared) - 1; i >= 0; i-- {
+		h := c.shared[i]
 		if !h.Conn.Usable() {
-			p.shared = slices.Delete(p.shared, i, i+1)
+			c.shared = slices.Delete(c.shared, i, i+1)
 		} else if h.key == k && !slices.Contains(passed, h) && h.Conn.Streams().Reserve() == nil {
 			return h
 		}
@@ -139,26 +122,26 @@ func (p *Pool[C]) take(k Key, origin SpaceKey, passed []*Held[C]) *Held[C] {
 
 // share adds a multiplexed connection for all requests of its key. If there are too
 // many for that key, one that serves no request is closed.
-func (p *Pool[C]) share(h *Held[C]) {
-	_, most := p.bounds()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shared = append(p.shared, h)
+func (c *Client[C]) share(h *Held[C]) {
+	_, most := c.bounds()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shared = append(c.shared, h)
 	same := 0
-	for i := len(p.shared) - 1; i >= 0; i-- {
-		if p.shared[i].key != h.key {
+	for i := len(c.shared) - 1; i >= 0; i-- {
+		if c.shared[i].key != h.key {
 			continue
 		}
-		if same++; same > most && p.shared[i].Conn.Streams().InFlight() == 0 {
-			p.shared[i].Conn.Close()
-			p.shared = slices.Delete(p.shared, i, i+1)
+		if same++; same > most && c.shared[i].Conn.Streams().InFlight() == 0 {
+			c.shared[i].Conn.Close()
+			c.shared = slices.Delete(c.shared, i, i+1)
 		}
 	}
 }
 
 // bounds returns MaxIdle and MaxPerKey with their defaults.
-func (p *Pool[C]) bounds() (most, mostPerKey int) {
-	most, mostPerKey = p.MaxIdle, p.MaxPerKey
+func (c *Client[C]) bounds() (most, mostPerKey int) {
+	most, mostPerKey = c.MaxIdle, c.MaxPerKey
 	if most == 0 {
 		most = defaultMaxIdle
 	}
@@ -169,24 +152,24 @@ func (p *Pool[C]) bounds() (most, mostPerKey int) {
 }
 
 // put adds an idle connection to the pool, or closes it.
-func (p *Pool[C]) put(h *Held[C]) {
-	most, mostPerKey := p.bounds()
+func (c *Client[C]) put(h *Held[C]) {
+	most, mostPerKey := c.bounds()
 	if h.retired || most < 0 || mostPerKey < 0 || !h.Conn.Usable() {
 		h.Conn.Close()
 		return
 	}
-	p.idle.Put(h, spare.Bounds{Most: most, PerKey: mostPerKey, Long: h.long}, func(other *Held[C]) bool { return other.key == h.key }, func(h *Held[C]) { h.Conn.Close() })
+	c.idle.Put(h, spare.Bounds{Most: most, PerKey: mostPerKey, Long: h.long}, func(other *Held[C]) bool { return other.key == h.key }, func(h *Held[C]) { h.Conn.Close() })
 }
 
 // Idle returns the number of idle connections.
-func (p *Pool[C]) Idle() int { return p.idle.Len() }
+func (c *Client[C]) Idle() int { return c.idle.Len() }
 
 // CloseIdle closes the connections that no request is using.
-func (p *Pool[C]) CloseIdle() {
-	p.idle.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shared = slices.DeleteFunc(p.shared, func(h *Held[C]) bool {
+func (c *Client[C]) CloseIdle() {
+	c.idle.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shared = slices.DeleteFunc(c.shared, func(h *Held[C]) bool {
 		unused := h.Conn.Streams().InFlight() == 0
 		if unused {
 			h.Conn.Close()

@@ -41,15 +41,15 @@ func (s *fakeStreams) Reserve() error {
 func (s *fakeStreams) Release()      { s.n-- }
 func (s *fakeStreams) InFlight() int { return s.n }
 
-func (p *Pool[C]) hold(c C, k Key, last SpaceKey) *Held[C] {
-	return &Held[C]{Conn: c, pool: p, key: k, last: last, dialed: new(answers), proven: new(answers)}
+func (p *Client[C]) hold(c C, k connKey, last SpaceKey) *Held[C] {
+	return &Held[C]{Conn: c, client: p, key: k, last: last, dialed: new(answers), proven: new(answers)}
 }
 
 // A connection is used for its key only, and by one exchange at a time.
 func TestPoolGivesNoOtherKey(t *testing.T) {
 	home := keysOf(t, Destination{Scheme: "http", Authority: "host.example", Identity: "alice"})
-	var p Pool[*fake]
-	h := p.hold(new(fake), home.Connection, SpaceKey{})
+	var p Client[*fake]
+	h := p.hold(new(fake), home.connection, SpaceKey{})
 	h.Keep(0)
 	for _, w := range []Destination{
 		{Scheme: "http", Authority: "host.example"},
@@ -57,21 +57,21 @@ func TestPoolGivesNoOtherKey(t *testing.T) {
 		{Scheme: "http", Authority: "host.example:81", Identity: "alice"},
 		{Scheme: "http", Authority: "host.example", Identity: "alice", Proxy: parse(t, "http://bob:pw@proxy.example")},
 	} {
-		if p.take(keysOf(t, w).Connection, SpaceKey{}, nil) != nil {
+		if p.take(keysOf(t, w).connection, SpaceKey{}, nil) != nil {
 			t.Errorf("%+v got a connection of %+v", w, home)
 		}
 		requirement.Held(t, "unit:keys_are_apart", "CONN-1")
 	}
-	if p.take(home.Connection.HTTP1(), SpaceKey{}, nil) != nil {
+	if p.take(home.connection.overHTTP1(), SpaceKey{}, nil) != nil {
 		t.Error("a request that must not be multiplexed got a connection that may be")
 	}
-	if p.take(home.Connection, SpaceKey{}, []*Held[*fake]{h}) != nil {
+	if p.take(home.connection, SpaceKey{}, []*Held[*fake]{h}) != nil {
 		t.Error("it was given out though it had been passed over")
 	}
-	if p.take(home.Connection, SpaceKey{}, nil) != h {
+	if p.take(home.connection, SpaceKey{}, nil) != h {
 		t.Error("its own key did not get it")
 	}
-	if p.take(home.Connection, SpaceKey{}, nil) != nil {
+	if p.take(home.connection, SpaceKey{}, nil) != nil {
 		t.Error("it was given out twice")
 	}
 }
@@ -79,15 +79,15 @@ func TestPoolGivesNoOtherKey(t *testing.T) {
 // The newest connection is preferred, but one that served the origin before any other.
 func TestPoolOrder(t *testing.T) {
 	here, there := keysOf(t, Destination{Scheme: "http", Authority: "here"}), keysOf(t, Destination{Scheme: "http", Authority: "there"})
-	var p Pool[*fake]
+	var p Client[*fake]
 	var all []*Held[*fake]
 	for _, last := range []SpaceKey{here.Origin, there.Origin, here.Origin, there.Origin} {
-		h := p.hold(new(fake), here.Connection, last)
+		h := p.hold(new(fake), here.connection, last)
 		h.Keep(0)
 		all = append(all, h)
 	}
 	for i, want := range []*Held[*fake]{all[2], all[0], all[3], all[1], nil} {
-		if got := p.take(here.Connection, here.Origin, nil); got != want {
+		if got := p.take(here.connection, here.Origin, nil); got != want {
 			t.Errorf("take %d: another one", i+1)
 		}
 	}
@@ -96,10 +96,10 @@ func TestPoolOrder(t *testing.T) {
 // If there are more connections than allowed, the one that has been idle longest is
 // closed. Connections that are closed, retired or too old are not kept.
 func TestPoolBounds(t *testing.T) {
-	k, other := keysOf(t, Destination{Scheme: "http", Authority: "a"}).Connection, keysOf(t, Destination{Scheme: "http", Authority: "b"}).Connection
-	p := Pool[*fake]{MaxIdle: 3, MaxPerKey: 2}
+	k, other := keysOf(t, Destination{Scheme: "http", Authority: "a"}).connection, keysOf(t, Destination{Scheme: "http", Authority: "b"}).connection
+	p := Client[*fake]{MaxIdle: 3, MaxPerKey: 2}
 	var all []*Held[*fake]
-	for _, k := range []Key{k, k, k, other, other} {
+	for _, k := range []connKey{k, k, k, other, other} {
 		h := p.hold(new(fake), k, SpaceKey{})
 		h.Keep(0)
 		all = append(all, h)
@@ -129,7 +129,7 @@ func TestPoolBounds(t *testing.T) {
 	if p.CloseIdle(); p.Idle() != 0 || !all[2].Conn.closed {
 		t.Error("CloseIdle left one open")
 	}
-	none := Pool[*fake]{MaxIdle: -1}
+	none := Client[*fake]{MaxIdle: -1}
 	h := none.hold(new(fake), k, SpaceKey{})
 	if h.Keep(0); !h.Conn.closed || none.Idle() != 0 {
 		t.Error("a pool for nothing kept one")
@@ -139,8 +139,8 @@ func TestPoolBounds(t *testing.T) {
 // A multiplexed connection serves all requests of its key for which it has streams, and
 // stays open while a request is running.
 func TestPoolShares(t *testing.T) {
-	k := keysOf(t, Destination{Scheme: "https", Authority: "a"}).Connection
-	var p Pool[*fake]
+	k := keysOf(t, Destination{Scheme: "https", Authority: "a"}).connection
+	var p Client[*fake]
 	h := p.hold(&fake{streams: &fakeStreams{most: 2}}, k, SpaceKey{})
 	p.share(h)
 	for i, want := range []*Held[*fake]{h, h, nil} {

@@ -15,32 +15,32 @@ import (
 // goroutines at once, and must not block.
 type Observer func(conn uint64, env gss.Env, event machine.Event, actions machine.Actions)
 
-// Runner steps one machine.
-type Runner[M machine.Machine[M]] struct {
-	Machine  M
-	ID       uint64 // for the observer
-	Observer Observer
+// runner steps one machine.
+type runner[M machine.Machine[M]] struct {
+	id       uint64 // for the observer
+	machine  M
+	observer Observer
 }
 
-// Step passes an event to the machine. An error is a misuse, and leaves the machine
+// step passes an event to the machine. An error is a misuse, and leaves the machine
 // unchanged.
-func (r *Runner[M]) Step(e machine.Event) (machine.Actions, error) {
+func (r *runner[M]) step(e machine.Event) (machine.Actions, error) {
 	env := entropy.Env()
-	next, acts, err := r.Machine.Step(env, e)
+	next, acts, err := r.machine.Step(env, e)
 	if err != nil {
 		return machine.Actions{}, err
 	}
-	r.Machine = next
-	if r.Observer != nil {
-		r.Observer(r.ID, env, e, acts)
+	r.machine = next
+	if r.observer != nil {
+		r.observer(r.id, env, e, acts)
 	}
 	return acts, nil
 }
 
-// Run passes an event to the machine, answers its questions and returns the resulting
+// run passes an event to the machine, answers its questions and returns the resulting
 // actions, never an Ask.
-func (r *Runner[M]) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
-	acts, err := r.Step(e)
+func (r *runner[M]) run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
+	acts, err := r.step(e)
 	if err != nil {
 		return machine.Actions{}, err
 	}
@@ -48,14 +48,14 @@ func (r *Runner[M]) Run(e machine.Event, answer func(gss.Question) gss.Answer) (
 }
 
 // settle answers questions until there are actions of another kind (CONN-4).
-func (r *Runner[M]) settle(acts machine.Actions, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
+func (r *runner[M]) settle(acts machine.Actions, answer func(gss.Question) gss.Answer) (machine.Actions, error) {
 	for range bounds.Questions {
 		ask, ok := acts.At(0).(machine.Ask)
 		if !ok {
 			return acts, nil
 		}
 		var err error
-		if acts, err = r.Step(machine.Answered{ID: ask.ID, Answer: answer(ask.Question)}); err != nil {
+		if acts, err = r.step(machine.Answered{ID: ask.ID, Answer: answer(ask.Question)}); err != nil {
 			return machine.Actions{}, err
 		}
 	}

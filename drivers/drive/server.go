@@ -2,9 +2,9 @@ package drive
 
 import (
 	"context"
-	"crypto/tls"
-	"slices"
 
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/internal/turn"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -28,7 +28,7 @@ type Server struct {
 // NewServer returns a Server. The error is a gss.Misuse and describes what is wrong with
 // the schemes.
 func NewServer(c machine.ServerConfig, o Observer) (Server, error) {
-	d := Server{observer: o, NeedsConnection: NeedsConnection(c.Schemes)}
+	d := Server{observer: o, NeedsConnection: machines.NeedConnection(c.Schemes)}
 	var err error
 	if d.fresh, err = machine.NewServer(c); err != nil {
 		return Server{}, err
@@ -49,21 +49,13 @@ func NewServer(c machine.ServerConfig, o Observer) (Server, error) {
 	return d, nil
 }
 
-// NeedsConnection reports whether one of the schemes may be bound to its connection.
-func NeedsConnection(schemes []scheme.Server) bool {
-	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && s.Traits().NeedsConnection() })
-}
-
 // ServerConn is the state of one connection, or of one request on a multiplexed connection.
 type ServerConn struct {
 	opaque[ServerConn] // no output shows what is in it
 
-	runner Runner[machine.Server]
+	runner runner[machine.Server]
 	fresh  machine.Server // in its initial state
-	turn   Mutex
-	// Channel records which certificate the connection showed, see [BindTLS]. It may be
-	// nil.
-	Channel *Channel
+	turn   turn.Mutex
 	// Alone says that the state is for one request only.
 	Alone bool
 }
@@ -82,12 +74,7 @@ func (d *Server) Stream() *ServerConn { return d.conn(d.fresh, true) } // HTA-4
 func (d *Server) Detached() *ServerConn { return d.conn(d.detached, true) }
 
 func (d *Server) conn(fresh machine.Server, alone bool) *ServerConn {
-	return &ServerConn{runner: Runner[machine.Server]{fresh, NextID(), d.observer}, fresh: fresh, turn: NewMutex(), Alone: alone}
-}
-
-// Binding returns the channel binding of the connection, see [Channel.Binding].
-func (g *ServerConn) Binding(state *tls.ConnectionState, served Certificates) gss.Binding {
-	return g.Channel.Binding(state, served)
+	return &ServerConn{runner: runner[machine.Server]{machines.NextID(), fresh, d.observer}, fresh: fresh, turn: turn.New(), Alone: alone}
 }
 
 // Lock waits until no other request uses the connection. It reports false if the
@@ -104,15 +91,15 @@ func (g *ServerConn) Unlock(ended bool) {
 }
 
 // Reset discards the authentication state of the connection.
-func (g *ServerConn) Reset() { g.runner.Machine = g.fresh }
+func (g *ServerConn) Reset() { g.runner.machine = g.fresh }
 
 // Closed tells the machine that the connection has closed, or passed to another owner.
-func (g *ServerConn) Closed() { g.runner.Step(machine.Closed{}) }
+func (g *ServerConn) Closed() { g.runner.step(machine.Closed{}) }
 
 // Run passes an event to the machine, answers its questions and returns the resulting
 // action.
 func (g *ServerConn) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Action, error) {
-	acts, err := g.runner.Run(e, answer)
+	acts, err := g.runner.run(e, answer)
 	return acts.At(0), err
 }
 

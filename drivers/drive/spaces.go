@@ -7,10 +7,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// Spaces holds the facts about peers that outlive connections.
-type Spaces struct {
-	opaque[Spaces] // no output shows what is in it
-
+// spaces are the facts about peers that outlive connections.
+type spaces struct {
 	mu    sync.Mutex
 	peers map[SpaceKey]*peer
 }
@@ -23,8 +21,8 @@ type peer struct {
 	http11 bool
 }
 
-// Lease returns the remembered facts that one request for uri may use.
-func (s *Spaces) Lease(k SpaceKey, uri string) (l machine.Lease) {
+// lease returns the remembered facts that one request for uri may use.
+func (s *spaces) lease(k SpaceKey, uri string) (l machine.Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.peers[k]; p != nil {
@@ -33,8 +31,8 @@ func (s *Spaces) Lease(k SpaceKey, uri string) (l machine.Lease) {
 	return l
 }
 
-// Learn stores facts about a peer.
-func (s *Spaces) Learn(k SpaceKey, f machine.Facts) {
+// learn stores facts about a peer.
+func (s *spaces) learn(k SpaceKey, f machine.Facts) {
 	if f == (machine.Facts{}) {
 		return
 	}
@@ -44,23 +42,23 @@ func (s *Spaces) Learn(k SpaceKey, f machine.Facts) {
 	p.space = p.space.Learn(f)
 }
 
-// NeedsHTTP11 reports whether a peer requires connection-bound authentication.
-func (s *Spaces) NeedsHTTP11(k SpaceKey) bool {
+// needsHTTP11 reports whether a peer requires connection-bound authentication.
+func (s *spaces) needsHTTP11(k SpaceKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.peers[k]
 	return p != nil && p.http11
 }
 
-// LearnHTTP11 stores that a peer requires connection-bound authentication.
-func (s *Spaces) LearnHTTP11(k SpaceKey) {
+// learnHTTP11 stores that a peer requires connection-bound authentication.
+func (s *spaces) learnHTTP11(k SpaceKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer(k).http11 = true
 }
 
 // peer returns k's entry. If there are too many entries it removes arbitrary ones.
-func (s *Spaces) peer(k SpaceKey) *peer {
+func (s *spaces) peer(k SpaceKey) *peer {
 	p := s.peers[k]
 	if p != nil {
 		return p

@@ -102,14 +102,12 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 		c.MaxDrain = defaultClientDrain
 	}
 	t := &Transport{config: c}
-	t.client.Fresh = func() drive.Runner[machine.Client] {
-		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
-	}
+	t.client.Machine, t.client.Observer = client, c.Observer
 	return t, nil
 }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (t *Transport) CloseIdleConnections() { t.client.Pool.CloseIdle() }
+func (t *Transport) CloseIdleConnections() { t.client.CloseIdle() }
 
 // RoundTrip implements fasthttp.RoundTripper. A challenge that could not be met is
 // returned as an [*Error]. retry is always false: a request that may be sent again was.
@@ -309,6 +307,6 @@ func (c *conn) secure(ctx context.Context, config *tls.Config, host string) erro
 		return err
 	}
 	state := secured.ConnectionState()
-	c.Conn, c.binding = secured, drive.BindingOf(&state, drive.PeerCertificate)
+	c.Conn, c.binding = secured, drive.BindingOf(&state)
 	return nil
 }

@@ -10,4 +10,4 @@ func (a *Authenticator) Guests() (n int) {
 }
 
 // Idle returns the number of idle connections.
-func (t *Transport) Idle() int { return t.client.Pool.Idle() }
+func (t *Transport) Idle() int { return t.client.Idle() }

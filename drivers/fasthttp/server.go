@@ -16,6 +16,8 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -97,7 +99,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 		misuse.NotNegative("fasthttp", "ServerConfig.MaxDrain", c.MaxDrain),
 		misuse.NotNegative("fasthttp", "ServerConfig.MaxBody", c.MaxBody),
 		misuse.NotNegative("fasthttp", "ServerConfig.Timeout", c.Timeout),
-		c.Limits.Check("fasthttp", "ServerConfig.Limits"),
+		serverlimits.Check("fasthttp", "ServerConfig.Limits", c.Limits),
 	); err != nil {
 		return nil, err
 	}
@@ -229,10 +231,9 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 func (v *visit) received() (machine.Received, int) {
 	r := &v.ctx.Request
 	state := v.ctx.TLSConnectionState()
-	v.g.Channel = drive.ChannelOf(v.ctx.Conn())
 	in := machine.Incoming{
 		Method: string(v.ctx.Method()), Target: string(r.Header.RequestURI()), Authority: string(r.Header.Host()),
-		Secure: state != nil, AnyScheme: v.a.conf.AnyScheme, Binding: v.g.Binding(state, v.a.conf.Certificate),
+		Secure: state != nil, AnyScheme: v.a.conf.AnyScheme, Binding: drive.ChannelOf(v.ctx.Conn()).Binding(state, v.a.conf.Certificate),
 		EarlyData: state != nil && !state.HandshakeComplete, // RFC 8470 section 3
 	}
 	q, status := in.AtOrigin() // TARGET-1, TARGET-2
@@ -339,7 +340,7 @@ func (v *visit) finish() {
 
 // deny refuses a request after a bug in the machine, which is the only case to call it.
 func (v *visit) deny(err error) {
-	v.result.Status, v.result.Fault = fast.StatusInternalServerError, drive.Defect("fasthttp", err)
+	v.result.Status, v.result.Fault = fast.StatusInternalServerError, machines.Defect("fasthttp", err)
 	v.g.Reset()
 	plain(v.ctx, fast.StatusInternalServerError)
 	v.ctx.SetConnectionClose()

@@ -12,6 +12,7 @@ import (
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/internal/misuse"
 )
@@ -41,7 +42,7 @@ func Serve(ctx context.Context, conn net.PacketConn, s *quichttp3.Server, limits
 	case grace < 0:
 		return misuse.Errorf("http3", "grace is %v; want 0 or more", grace)
 	}
-	if err := limits.Check("http3", "limits"); err != nil {
+	if err := serverlimits.Check("http3", "limits", limits); err != nil {
 		return err
 	}
 	l := limits.WithDefaults()

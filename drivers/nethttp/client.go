@@ -152,16 +152,13 @@ func NewTransport(c ClientConfig) (*Transport, error) {
 		c.MaxBody = defaultMaxBody
 	}
 	t := &Transport{config: c, multi: newBase(c.Base, false), single: newBase(c.Base, true), idle: c.Base.IdleConnTimeout}
-	t.client.Fresh = func() drive.Runner[machine.Client] {
-		return drive.Runner[machine.Client]{Machine: client, ID: drive.NextID(), Observer: c.Observer}
-	}
-	pool := &t.client.Pool
-	pool.MaxIdle, pool.MaxPerKey = c.Base.MaxIdleConns, c.Base.MaxIdleConnsPerHost
-	if pool.MaxIdle == 0 {
-		pool.MaxIdle = defaultMaxIdle
+	t.client.Machine, t.client.Observer = client, c.Observer
+	t.client.MaxIdle, t.client.MaxPerKey = c.Base.MaxIdleConns, c.Base.MaxIdleConnsPerHost
+	if t.client.MaxIdle == 0 {
+		t.client.MaxIdle = defaultMaxIdle
 	}
 	if c.Base.DisableKeepAlives {
-		pool.MaxIdle = -1
+		t.client.MaxIdle = -1
 	}
 	return t, nil
 }
@@ -180,7 +177,7 @@ func checkBase(field string, base *http.Transport) error {
 }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (t *Transport) CloseIdleConnections() { t.client.Pool.CloseIdle() }
+func (t *Transport) CloseIdleConnections() { t.client.CloseIdle() }
 
 type identityName struct{}
 

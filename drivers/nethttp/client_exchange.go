@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -176,7 +177,7 @@ func (x *clientExchange) prepare(a machine.Send) (*http.Request, *watch, error) 
 		r.Method = http.MethodHead
 	}
 	if x.route.via == machine.Forwarded {
-		r.Host = drive.Authority(x.keys.Scheme, x.keys.Host, x.keys.Port) // a proof to the proxy is computed over exactly this text
+		r.Host = authority.Join(x.keys.Scheme, x.keys.Host, x.keys.Port) // a proof to the proxy is computed over exactly this text
 	}
 	if x.route.tunnel { // sent to the origin, not to the proxy
 		h.Del(header.ProxyAuthorization)

@@ -67,7 +67,7 @@ func TestConfigurationsAreKeyed(t *testing.T) {
 		"TLS":        tunnelOwn,
 		"Dial":       tunnelOwn,
 		"Header":     tunnelOwn,
-		"Observe":    "harmless: it only looks on",
+		"Observer":   "harmless: it only looks on",
 	})
 	requirement.Held(t, "unit:configurations_are_keyed", "CONN-1")
 }

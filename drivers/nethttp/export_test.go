@@ -1,4 +1,4 @@
 package nethttp
 
 // Idle returns how many idle connections t has.
-func Idle(t *Transport) int { return t.client.Pool.Idle() }
+func Idle(t *Transport) int { return t.client.Idle() }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
@@ -121,23 +120,4 @@ func FuzzTarget(f *testing.F) {
 		}
 		requirement.Held(t, "unit:one_resource", "TARGET-1")
 	})
-}
-
-func TestAuthority(t *testing.T) {
-	for raw, want := range map[string]string{
-		"http://Host.example:80/": "host.example", "https://host.example:443": "host.example", "http://host.example:443": "host.example:443",
-		"https://[2001:DB8::1]/": "[2001:db8::1]", "http://[::1]:81": "[::1]:81", "http://host": "host",
-	} {
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		host, port, err := drive.HostPort(u.Scheme, u.Host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := drive.Authority(u.Scheme, host, port); got != want {
-			t.Errorf("%s: %s, want %s", raw, got, want)
-		}
-	}
 }

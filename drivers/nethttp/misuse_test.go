@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/machine"
@@ -101,7 +102,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 // reported as a message that cannot come now).
 func TestDefectsAreInternal(t *testing.T) {
 	for _, err := range []error{nil, gss.Misuse("machine: this event cannot come now"), errors.New("other")} {
-		f := drive.Defect("nethttp", err)
+		f := machines.Defect("nethttp", err)
 		if f.Code != gss.Bug || f.Code.Class() != gss.Internal || f.Detail == "" {
 			t.Errorf("%v is reported as %v", err, f)
 		}
@@ -110,7 +111,7 @@ func TestDefectsAreInternal(t *testing.T) {
 		}
 	}
 	expired := gss.Fault{Code: gss.Expired, Detail: "x"}
-	if f := drive.Defect("nethttp", expired.Err()); f != expired {
+	if f := machines.Defect("nethttp", expired.Err()); f != expired {
 		t.Errorf("the fault in an error is %v", f)
 	}
 }

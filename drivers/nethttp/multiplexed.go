@@ -44,7 +44,7 @@ func (t *Transport) multiplex(ctx context.Context, c *conn, host string, port ui
 	if err != nil {
 		return nil, err
 	}
-	c.multiplexed, c.binding = true, drive.BindingOf(m.TLS(), drive.PeerCertificate)
+	c.multiplexed, c.binding = true, drive.BindingOf(m.TLS())
 	c.cc = &streams{Multiplexed: m}
 	return c, nil
 }

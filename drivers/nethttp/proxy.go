@@ -17,7 +17,10 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/drivers/internal/bounds"
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
@@ -144,7 +147,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 		c.Certificate.Err(),
 		misuse.NotNegative("nethttp", "ProxyConfig.MaxDrain", c.MaxDrain),
 		misuse.NotNegative("nethttp", "ProxyConfig.DrainTime", c.DrainTime),
-		c.Limits.Check("nethttp", "ProxyConfig.Limits"),
+		serverlimits.Check("nethttp", "ProxyConfig.Limits", c.Limits),
 		checkUpstream(c),
 		checkBase("ProxyConfig.Transport", c.Transport),
 	); err != nil {
@@ -200,7 +203,7 @@ func checkUpstream(c ProxyConfig) error {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return misuse.Errorf("nethttp", "ProxyConfig.Upstream has no host, another scheme, or more than an origin; want http://host[:port] or https://host[:port], without user, path and query")
 	}
-	if host, _, err := drive.HostPort(c.Upstream.Scheme, c.Upstream.Host); err != nil || host == "" {
+	if host, _, err := authority.Split(c.Upstream.Scheme, c.Upstream.Host); err != nil || host == "" {
 		return misuse.Errorf("nethttp", "ProxyConfig.Upstream has no valid host and port; want http://host[:port] or https://host[:port], with a port within 1 to 65535")
 	}
 	return nil
@@ -275,7 +278,7 @@ func (x *proxyExchange) admit() int {
 	x.q.Multiplexed = x.q.Multiplexed || x.f.conn == nil
 	if c.Proxy.Reverse {
 		x.q.Scheme = c.Upstream.Scheme
-		x.q.Host, x.q.Port, _ = drive.HostPort(c.Upstream.Scheme, c.Upstream.Host) // checked by NewProxy
+		x.q.Host, x.q.Port, _ = authority.Split(c.Upstream.Scheme, c.Upstream.Host) // checked by NewProxy
 	}
 	x.to = origin{x.q.Scheme, net.JoinHostPort(x.q.Host, fmt.Sprint(x.q.Port))}
 	creds := requestHeader(r.Header).Authorization
@@ -337,7 +340,7 @@ func (x *proxyExchange) answer(act machine.Reply) {
 // broken returns the reply to send if the machine returns no usable action, which is a
 // bug.
 func broken(err error) machine.Reply {
-	return machine.Reply{Status: http.StatusBadGateway, Fault: drive.Defect("nethttp", err), Close: true}
+	return machine.Reply{Status: http.StatusBadGateway, Fault: machines.Defect("nethttp", err), Close: true}
 }
 
 // step passes an event to the front, answers its questions, and returns the resulting

@@ -9,6 +9,8 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/entropy"
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/internal/turn"
 	"github.com/countersign-auth/countersign/hop"
 )
 
@@ -18,7 +20,7 @@ type downstream struct {
 	p    *Proxy
 	id   uint64
 	conn net.Conn // nil: for one request alone; no connection can be kept for it
-	turn drive.Mutex
+	turn turn.Mutex
 	tls  *drive.Channel
 
 	mu      sync.Mutex
@@ -30,7 +32,7 @@ type downstream struct {
 }
 
 func (p *Proxy) newDownstream(conn net.Conn) *downstream {
-	return &downstream{p: p, id: drive.NextID(), conn: conn, turn: drive.NewMutex(), hop: p.fresh}
+	return &downstream{p: p, id: machines.NextID(), conn: conn, turn: turn.New(), hop: p.fresh}
 }
 
 // Install sets the hooks ConnContext and ConnState, which tell the proxy about
@@ -43,7 +45,7 @@ func (p *Proxy) Install(s *http.Server) {
 	if p == nil || p.conf == nil { // refuses every request
 		return
 	}
-	defer guard(s, p.conf.Limits, drive.NeedsConnection(p.conf.Proxy.Auth.Schemes))
+	defer guard(s, p.conf.Limits, machines.NeedConnection(p.conf.Proxy.Auth.Schemes))
 	connContext, connState := s.ConnContext, s.ConnState
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if connContext != nil {

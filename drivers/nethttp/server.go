@@ -9,6 +9,8 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
@@ -101,7 +103,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 		misuse.NotNegative("nethttp", "ServerConfig.MaxDrain", c.MaxDrain),
 		misuse.NotNegative("nethttp", "ServerConfig.DrainTime", c.DrainTime),
 		misuse.NotNegative("nethttp", "ServerConfig.MaxBody", c.MaxBody),
-		c.Limits.Check("nethttp", "ServerConfig.Limits"),
+		serverlimits.Check("nethttp", "ServerConfig.Limits", c.Limits),
 	); err != nil {
 		return nil, err
 	}
@@ -202,10 +204,9 @@ func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.
 		plain(w, http.StatusServiceUnavailable)
 		return
 	}
-	c.Channel = drive.ChannelFrom(r.Context())
 	x := &serverExchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
 	defer x.close()
-	in := incoming(r, c.Binding(r.TLS, a.conf.Certificate))
+	in := incoming(r, drive.ChannelFrom(r.Context()).Binding(r.TLS, a.conf.Certificate))
 	in.AnyScheme = a.conf.AnyScheme
 	q, status := in.AtOrigin() // TARGET-1, TARGET-2
 	if status != 0 {
@@ -292,7 +293,7 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 
 // deny refuses a request after a bug in the machine, which is the only case to call it.
 func (x *serverExchange) deny(err error) {
-	x.result.Status, x.result.Fault = http.StatusInternalServerError, drive.Defect("nethttp", err)
+	x.result.Status, x.result.Fault = http.StatusInternalServerError, machines.Defect("nethttp", err)
 	x.c.Reset()
 	x.w.Header().Set("Connection", "close")
 	withoutConnection(x.w.Header(), x.r)

@@ -177,7 +177,7 @@ func (t *Transport) dial(ctx context.Context, w *route, ks *drive.Keys, http11 b
 // proxy that the requests go to.
 func (c *conn) secured(s *tls.ConnectionState) {
 	c.multiplexed = s.NegotiatedProtocol == "h2"
-	c.binding = drive.BindingOf(s, drive.PeerCertificate)
+	c.binding = drive.BindingOf(s)
 }
 
 // tunnels has a dialer for each proxy and identity. A dialer remembers facts about its
@@ -200,7 +200,7 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 		Proxy: w.proxy, Machine: t.config.Machine, Source: t.config.Source,
 		Identity: identity, Discovered: t.config.Discovered,
 		TLS: t.config.Base.TLSClientConfig, Dial: dial, Header: t.config.Base.ProxyConnectHeader,
-		Observe: t.observeTunnel(),
+		Observer: t.config.Observer,
 	})
 	if err != nil {
 		return nil, err
@@ -216,14 +216,4 @@ func (s *tunnels) dialer(t *Transport, w *route, k drive.SpaceKey, identity stri
 	}
 	s.dialers[k] = d
 	return d, nil
-}
-
-func (t *Transport) observeTunnel() func() func(gss.Env, machine.Event, machine.Actions) {
-	if t.config.Observer == nil {
-		return nil
-	}
-	return func() func(gss.Env, machine.Event, machine.Actions) {
-		id := drive.NextID()
-		return func(env gss.Env, e machine.Event, a machine.Actions) { t.config.Observer(id, env, e, a) }
-	}
 }

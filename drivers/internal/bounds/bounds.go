@@ -1,4 +1,4 @@
-// Package bounds has the bounds that several packages of drivers keep to.
+// Package bounds gives the bounds that several packages of drivers keep to.
 package bounds
 
 const (

@@ -25,6 +25,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/drivertest"
+	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/krb5"
@@ -46,16 +47,15 @@ var types = map[string]reflect.Type{
 	"answer.Users":           reflect.TypeFor[answer.Users](),
 	"connect.Config":         reflect.TypeFor[connect.Config](),
 	"connect.Dialer":         reflect.TypeFor[connect.Dialer](),
+	"drive.Certificates":     reflect.TypeFor[drive.Certificates](),
+	"drive.Destination":      reflect.TypeFor[drive.Destination](),
 	"drive.Server":           reflect.TypeFor[drive.Server](),
 	"drive.Client":           reflect.TypeFor[drive.Client[drive.Conn]](),
 	"drive.Exchange":         reflect.TypeFor[drive.Exchange[drive.Conn]](),
 	"drive.Held":             reflect.TypeFor[drive.Held[drive.Conn]](),
-	"drive.Key":              reflect.TypeFor[drive.Key](),
 	"drive.Keys":             reflect.TypeFor[drive.Keys](),
-	"drive.Pool":             reflect.TypeFor[drive.Pool[drive.Conn]](),
 	"drive.SpaceKey":         reflect.TypeFor[drive.SpaceKey](),
 	"drive.ServerConn":       reflect.TypeFor[drive.ServerConn](),
-	"drive.Spaces":           reflect.TypeFor[drive.Spaces](),
 	"drivertest.Client":      reflect.TypeFor[drivertest.Client](),
 	"drivertest.ClientSetup": reflect.TypeFor[drivertest.ClientSetup](),
 	"drivertest.Driver":      reflect.TypeFor[drivertest.Driver](),
@@ -79,16 +79,13 @@ var types = map[string]reflect.Type{
 // named are types with text fields that may be printed; their other fields are filled
 // with the canary.
 var named = map[string]reflect.Type{
-	"drive.Certificates": reflect.TypeFor[drive.Certificates](),
-	"drive.Channel":      reflect.TypeFor[drive.Channel](),
-	"drive.Identity":     reflect.TypeFor[drive.Identity](), // the client of a request
-	"drive.Result":       reflect.TypeFor[drive.Result](),   // for logs
-	"drive.Runner":       reflect.TypeFor[drive.Runner[machine.Client]](),
-	"drive.Destination":  reflect.TypeFor[drive.Destination](), // places and a local name
-	"krb5.Client":        reflect.TypeFor[krb5.Client](),       // krb5.conf, which has no secrets
-	"krb5.Files":         reflect.TypeFor[krb5.Files](),        // a path
-	"drive.Error":        reflect.TypeFor[drive.Error](),       // see TestErrorsShowNoSecrets
-	"drive.Loss":         reflect.TypeFor[drive.Loss](),
+	"drive.Channel":  reflect.TypeFor[drive.Channel](),
+	"drive.Identity": reflect.TypeFor[drive.Identity](), // the client of a request
+	"drive.Result":   reflect.TypeFor[drive.Result](),   // for logs
+	"krb5.Client":    reflect.TypeFor[krb5.Client](),    // krb5.conf, which has no secrets
+	"krb5.Files":     reflect.TypeFor[krb5.Files](),     // a path
+	"drive.Error":    reflect.TypeFor[drive.Error](),    // see TestErrorsShowNoSecrets
+	"drive.Loss":     reflect.TypeFor[drive.Loss](),
 }
 
 // harmless are types of which no value can show anything of its own.
@@ -97,11 +94,9 @@ var harmless = map[string]string{
 	"answer.Func":            "a function",
 	"answer.Source":          "an interface",
 	"drive.Conn":             "an interface",
-	"drive.Fingerprint":      "a keyed hash",
 	"drive.Streams":          "an interface",
 	"drive.Limits":           "numbers",
 	"drive.Observer":         "a function",
-	"drive.Mutex":            "a channel",
 	"drivertest.HTTP3":       "an interface",
 	"drivertest.HTTP3Conn":   "an interface",
 	"drivertest.HTTP3Stream": "an interface",
@@ -384,14 +379,13 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 	}
 }
 
-// loggedIn returns a runner with a client that waits for an answer to Basic.
-func loggedIn(t *testing.T) *drive.Runner[machine.Client] {
+// loggedIn returns a client with a machine that has an answer to Basic.
+func loggedIn(t *testing.T) *drive.Client[drive.Conn] {
 	t.Helper()
 	c, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{scheme.BasicClient()}, Policy: scheme.Policy{Cleartext: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &drive.Runner[machine.Client]{Machine: c}
 	for _, e := range []machine.Event{
 		machine.Begin{Request: machine.Request{Method: "GET", URI: "/", Scheme: "http", Host: "origin.test", Port: 80, Binding: gss.NoBinding()}},
 		machine.Response{Status: 401, Header: header.ParseResponse(http.Header{"Www-Authenticate": {`Basic realm="r"`}}.Values)},
@@ -400,11 +394,13 @@ func loggedIn(t *testing.T) *drive.Runner[machine.Client] {
 		if e == nil {
 			e = machine.Answered{ID: 1, Answer: gss.Password{User: "user", Password: gss.NewSecret(canary)}}
 		}
-		if _, err := r.Step(e); err != nil {
+		next, _, err := c.Step(entropy.Env(), e)
+		if err != nil {
 			t.Fatal(err)
 		}
+		c = next
 	}
-	return r
+	return &drive.Client[drive.Conn]{Machine: c}
 }
 
 func clientMachine(t *testing.T) machine.ClientConfig {

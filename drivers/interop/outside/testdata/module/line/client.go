@@ -47,12 +47,12 @@ func NewClient(config machine.ClientConfig, source answer.Source, secure *tls.Co
 		return nil, err
 	}
 	c := &Client{source: source, tls: secure}
-	c.client.Fresh = func() drive.Runner[machine.Client] { return drive.Runner[machine.Client]{Machine: fresh} }
+	c.client.Machine = fresh
 	return c, nil
 }
 
 // Close closes the connections that no request is using.
-func (c *Client) Close() { c.client.Pool.CloseIdle() }
+func (c *Client) Close() { c.client.CloseIdle() }
 
 // Do sends a request under a local identity, and returns the last response.
 func (c *Client) Do(identity string, r *http.Request) (*http.Response, error) {
@@ -106,7 +106,7 @@ func (c *Client) dial(ctx context.Context, keys drive.Keys) (*conn, error) {
 			return nil, err
 		}
 		state := secure.ConnectionState()
-		l.Conn, l.binding = secure, drive.BindingOf(&state, drive.PeerCertificate)
+		l.Conn, l.binding = secure, drive.BindingOf(&state)
 	}
 	l.head = &io.LimitedReader{R: l.Conn}
 	l.in, l.out = bufio.NewReader(l.head), bufio.NewWriter(l)

@@ -103,6 +103,7 @@ type visit struct {
 	server  *Server
 	conn    net.Conn
 	auth    *drive.ServerConn
+	channel *drive.Channel
 	request *http.Request
 	body    *requestBody
 	recorder
@@ -112,7 +113,7 @@ type visit struct {
 func (s *Server) serve(c net.Conn) {
 	auth := s.server.Connection()
 	defer auth.Closed()
-	auth.Channel = drive.ChannelOf(c)
+	channel := drive.ChannelOf(c)
 	c.SetDeadline(time.Now().Add(s.Limits.Header))
 	var state *tls.ConnectionState
 	if secure, ok := c.(*tls.Conn); ok {
@@ -142,7 +143,7 @@ func (s *Server) serve(c net.Conn) {
 		}
 		c.SetDeadline(time.Now().Add(s.Limits.Request))
 		head.N = math.MaxInt64
-		v := &visit{server: s, conn: c, auth: auth, request: r, recorder: recorder{header: http.Header{}}}
+		v := &visit{server: s, conn: c, auth: auth, channel: channel, request: r, recorder: recorder{header: http.Header{}}}
 		v.body = &requestBody{ReadCloser: r.Body, conn: c, waits: r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") != "" && r.ContentLength != 0}
 		r.Body = v.body
 		v.closing = r.Close || ambiguous(text)
@@ -201,7 +202,7 @@ func (v *visit) run(state *tls.ConnectionState) bool {
 	r := v.request
 	incoming := machine.Incoming{
 		Method: r.Method, Target: r.RequestURI, Authority: r.Host, Secure: state != nil,
-		Binding: v.auth.Binding(state, drive.Certificates{}),
+		Binding: v.channel.Binding(state, drive.Certificates{}),
 	}
 	q, refused := incoming.AtOrigin()
 	if refused != 0 {
