@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
@@ -181,7 +182,7 @@ func TestDefaultMechList(t *testing.T) {
 	}
 	w := &world{t: t, kdc: k, login: gss.Password{User: "alice", Password: gss.NewSecret(password)}}
 	_, out := w.negotiate(negotiation(t, false, mech(t, kerberos.Config{Realm: "A.TEST", MinIterations: 1}), lm).Initiate(target("www.a.test")), gss.Input{})
-	init, fault := spnego.ParseInit(out.Token.Bytes())
+	init, fault := negtoken.ParseInit(out.Token.Bytes())
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}

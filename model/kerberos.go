@@ -6,10 +6,10 @@ import (
 
 	rfc7616 "github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	wire "github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
@@ -330,9 +330,9 @@ var kerberosTricks = []trick{
 	{"hands another service's reply on", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.replies[side][otherReply] })},
 	{"says that the request is a replay", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.replies[side][errorReply] })},
 	{"changes the reply", answers, kerberosAnswer(func(_ *realm, _ gss.Side, leaf string) string { return flipped(leaf) })},
-	{"takes the reply out of SPNEGO", answers, spnegoAnswer(func(m *spnego.Resp) { m.ResponseToken = gss.Token{} })},
-	{"has SPNEGO go on", answers, spnegoAnswer(func(m *spnego.Resp) { m.State = spnego.AcceptIncomplete })},
-	{"asks SPNEGO for a MIC", answers, spnegoAnswer(func(m *spnego.Resp) { m.State = spnego.RequestMIC })},
+	{"takes the reply out of SPNEGO", answers, spnegoAnswer(func(m *negtoken.Resp) { m.ResponseToken = gss.Token{} })},
+	{"has SPNEGO go on", answers, spnegoAnswer(func(m *negtoken.Resp) { m.State = negtoken.AcceptIncomplete })},
+	{"asks SPNEGO for a MIC", answers, spnegoAnswer(func(m *negtoken.Resp) { m.State = negtoken.RequestMIC })},
 	{"sends the request back", answers, kerberosAnswer(func(k *realm, side gss.Side, _ string) string { return k.requests[side][oldRequest] })},
 	{"replays an old request", asks, kerberosAsk(func(k *realm, side gss.Side, _ string) string { return k.requests[side][oldRequest] })},
 	{"sends a ticket that holds no more", asks, kerberosAsk(func(k *realm, side gss.Side, _ string) string { return k.requests[side][expiredRequest] })},
@@ -352,14 +352,14 @@ func flipped(token string) string {
 // enclosed puts a leaf's token in the place of the one in a token, which may be in
 // gss/spnego: it then says what goes with it.
 func enclosed(token, leaf string) string {
-	if m, fault := spnego.ParseInit(token); fault.IsZero() {
+	if m, fault := negtoken.ParseInit(token); fault.IsZero() {
 		m.MechToken = gss.TokenOf(leaf)
 		return m.Encode()
 	}
-	if m, fault := spnego.ParseResp(token); fault.IsZero() {
-		m.State, m.ResponseToken = spnego.AcceptCompleted, gss.TokenOf(leaf)
+	if m, fault := negtoken.ParseResp(token); fault.IsZero() {
+		m.State, m.ResponseToken = negtoken.AcceptCompleted, gss.TokenOf(leaf)
 		if kerberosToken(leaf) == "toy:x" {
-			m.State = spnego.Reject
+			m.State = negtoken.Reject
 		}
 		return m.Encode()
 	}
@@ -389,13 +389,13 @@ func kerberosAnswer(do func(k *realm, side gss.Side, leaf string) string) func(*
 }
 
 // spnegoAnswer works on the acceptor's messages of gss/spnego.
-func spnegoAnswer(do func(*spnego.Resp)) func(*System, packet) packet {
+func spnegoAnswer(do func(*negtoken.Resp)) func(*System, packet) packet {
 	return func(_ *System, p packet) packet {
 		for _, f := range [...]*header.Challenges{&p.resp.header.WWWAuthenticate, &p.resp.header.ProxyAuthenticate} {
 			cs := slices.Collect(f.All())
 			for i, c := range cs {
 				token, _ := c.Token()
-				if m, fault := spnego.ParseResp(token); fault.IsZero() && m.ResponseToken.Present() {
+				if m, fault := negtoken.ParseResp(token); fault.IsZero() && m.ResponseToken.Present() {
 					do(&m)
 					cs[i] = header.TokenChallenge(c.Scheme(), m.Encode())
 				}

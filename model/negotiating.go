@@ -3,6 +3,7 @@ package model
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // negotiating returns gss/spnego over toys. Where that cannot be it returns the zero
@@ -26,14 +27,14 @@ const (
 
 // negotiationMessage describes a message of SPNEGO.
 func negotiationMessage(token string) string {
-	if m, fault := spnego.ParseInit(token); fault.IsZero() {
+	if m, fault := negtoken.ParseInit(token); fault.IsZero() {
 		say := "init"
 		for mech := range m.MechTypes.All() {
 			say += " " + mech.String()
 		}
 		return say + parts(m.MechToken, m.MechListMIC)
 	}
-	m, fault := spnego.ParseResp(token)
+	m, fault := negtoken.ParseResp(token)
 	if !fault.IsZero() {
 		return "nonsense"
 	}

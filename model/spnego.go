@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // Negotiation is a world of another kind: the two shipped contexts of gss/spnego over
@@ -144,7 +145,7 @@ func (b *bargain) Start(yield func([]uint32)) {
 // step lets a party take something in, and gives what is under way then.
 func (b *bargain) step(p party, k parcel, in gss.Input) (party, parcel) {
 	side := k.to
-	if r, fault := spnego.ParseResp(in.Token.Bytes()); fault.IsZero() && r.MechListMIC.Present() {
+	if r, fault := negtoken.ParseResp(in.Token.Bytes()); fault.IsZero() && r.MechListMIC.Present() {
 		p.mic = true
 	}
 	next, out, err := p.ctx.Step(env, in)
@@ -211,30 +212,30 @@ type forgery struct {
 
 // forgeries are all of them.
 var forgeries = []forgery{
-	{"takes the first mechanism off the list", inInit(func(m *spnego.Init) { dropMech(m, true) })},
-	{"takes the last mechanism off the list", inInit(func(m *spnego.Init) { dropMech(m, false) })},
-	{"leaves NTLM alone on the list", inInit(func(m *spnego.Init) { m.MechTypes, m.MechToken = spnego.MechTypesOf(gss.NTLM), gss.Token{} })},
-	{"leaves NTLM alone, and the token", inInit(func(m *spnego.Init) { m.MechTypes = spnego.MechTypesOf(gss.NTLM) })},
-	{"turns the list around", inInit(func(m *spnego.Init) {
+	{"takes the first mechanism off the list", inInit(func(m *negtoken.Init) { dropMech(m, true) })},
+	{"takes the last mechanism off the list", inInit(func(m *negtoken.Init) { dropMech(m, false) })},
+	{"leaves NTLM alone on the list", inInit(func(m *negtoken.Init) { m.MechTypes, m.MechToken = negtoken.MechTypesOf(gss.NTLM), gss.Token{} })},
+	{"leaves NTLM alone, and the token", inInit(func(m *negtoken.Init) { m.MechTypes = negtoken.MechTypesOf(gss.NTLM) })},
+	{"turns the list around", inInit(func(m *negtoken.Init) {
 		var mechs []gss.OID
 		for mech := range m.MechTypes.All() {
 			mechs = append([]gss.OID{mech}, mechs...)
 		}
-		m.MechTypes, m.MechToken = spnego.MechTypesOf(mechs...), gss.Token{}
+		m.MechTypes, m.MechToken = negtoken.MechTypesOf(mechs...), gss.Token{}
 	})},
-	{"takes the first token out", inInit(func(m *spnego.Init) { m.MechToken = gss.Token{} })},
-	{"says accept-completed", inResp(func(m *spnego.Resp) { m.State = spnego.AcceptCompleted })},
-	{"says accept-incomplete", inResp(func(m *spnego.Resp) { m.State = spnego.AcceptIncomplete })},
-	{"says request-mic", inResp(func(m *spnego.Resp) { m.State = spnego.RequestMIC })},
-	{"says reject", inResp(func(m *spnego.Resp) { m.State = spnego.Reject })},
-	{"says no state", inResp(func(m *spnego.Resp) { m.State = spnego.NoState })},
-	{"chooses Kerberos", inResp(func(m *spnego.Resp) { m.SupportedMech = gss.MSKerberos })},
-	{"chooses NTLM", inResp(func(m *spnego.Resp) { m.SupportedMech = gss.NTLM })},
-	{"takes the choice out", inResp(func(m *spnego.Resp) { m.SupportedMech = "" })},
-	{"takes the token out", inResp(func(m *spnego.Resp) { m.ResponseToken = gss.Token{} })},
-	{"takes the MIC out", inResp(func(m *spnego.Resp) { m.MechListMIC = gss.Token{} })},
-	{"puts the token in place of the MIC", inResp(func(m *spnego.Resp) { m.MechListMIC = m.ResponseToken })},
-	{"makes up a MIC", inResp(func(m *spnego.Resp) { m.MechListMIC = gss.TokenOf("toy:m:a0:00000000") })},
+	{"takes the first token out", inInit(func(m *negtoken.Init) { m.MechToken = gss.Token{} })},
+	{"says accept-completed", inResp(func(m *negtoken.Resp) { m.State = negtoken.AcceptCompleted })},
+	{"says accept-incomplete", inResp(func(m *negtoken.Resp) { m.State = negtoken.AcceptIncomplete })},
+	{"says request-mic", inResp(func(m *negtoken.Resp) { m.State = negtoken.RequestMIC })},
+	{"says reject", inResp(func(m *negtoken.Resp) { m.State = negtoken.Reject })},
+	{"says no state", inResp(func(m *negtoken.Resp) { m.State = negtoken.NoState })},
+	{"chooses Kerberos", inResp(func(m *negtoken.Resp) { m.SupportedMech = gss.MSKerberos })},
+	{"chooses NTLM", inResp(func(m *negtoken.Resp) { m.SupportedMech = gss.NTLM })},
+	{"takes the choice out", inResp(func(m *negtoken.Resp) { m.SupportedMech = "" })},
+	{"takes the token out", inResp(func(m *negtoken.Resp) { m.ResponseToken = gss.Token{} })},
+	{"takes the MIC out", inResp(func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} })},
+	{"puts the token in place of the MIC", inResp(func(m *negtoken.Resp) { m.MechListMIC = m.ResponseToken })},
+	{"makes up a MIC", inResp(func(m *negtoken.Resp) { m.MechListMIC = gss.TokenOf("toy:m:a0:00000000") })},
 	{"sends it back", func(k parcel) parcel { k.to = 1 - k.to; return k }},
 	{"sends the last one again", func(k parcel) parcel {
 		if t := k.last[1-k.to]; t != "" {
@@ -251,7 +252,7 @@ var forgeries = []forgery{
 }
 
 // dropMech takes a mechanism off a list, with its token if it was the first.
-func dropMech(m *spnego.Init, first bool) {
+func dropMech(m *negtoken.Init, first bool) {
 	var mechs []gss.OID
 	for mech := range m.MechTypes.All() {
 		mechs = append(mechs, mech)
@@ -259,15 +260,15 @@ func dropMech(m *spnego.Init, first bool) {
 	switch {
 	case len(mechs) < 2:
 	case first:
-		m.MechTypes, m.MechToken = spnego.MechTypesOf(mechs[1:]...), gss.Token{}
+		m.MechTypes, m.MechToken = negtoken.MechTypesOf(mechs[1:]...), gss.Token{}
 	default:
-		m.MechTypes = spnego.MechTypesOf(mechs[:len(mechs)-1]...)
+		m.MechTypes = negtoken.MechTypesOf(mechs[:len(mechs)-1]...)
 	}
 }
 
-func inInit(do func(*spnego.Init)) func(parcel) parcel {
+func inInit(do func(*negtoken.Init)) func(parcel) parcel {
 	return func(k parcel) parcel {
-		if m, fault := spnego.ParseInit(k.token); fault.IsZero() {
+		if m, fault := negtoken.ParseInit(k.token); fault.IsZero() {
 			do(&m)
 			k.token = m.Encode()
 		}
@@ -275,9 +276,9 @@ func inInit(do func(*spnego.Init)) func(parcel) parcel {
 	}
 }
 
-func inResp(do func(*spnego.Resp)) func(parcel) parcel {
+func inResp(do func(*negtoken.Resp)) func(parcel) parcel {
 	return func(k parcel) parcel {
-		if m, fault := spnego.ParseResp(k.token); fault.IsZero() {
+		if m, fault := negtoken.ParseResp(k.token); fault.IsZero() {
 			do(&m)
 			k.token = m.Encode()
 		}

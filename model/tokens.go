@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -35,8 +36,8 @@ func read(token string, side gss.Side) (m message) {
 		m.leg = parts[1][1] - '0'
 	}
 	if m.kind == 'f' {
-		resp, fault := spnego.ParseResp(whole)
-		m.more = fault.IsZero() && (resp.State == spnego.AcceptIncomplete || resp.State == spnego.RequestMIC)
+		resp, fault := negtoken.ParseResp(whole)
+		m.more = fault.IsZero() && (resp.State == negtoken.AcceptIncomplete || resp.State == negtoken.RequestMIC)
 	}
 	m.ours = true
 	for _, p := range parts[2:] {
@@ -90,17 +91,17 @@ const hidden = "hidden"
 // leafToken returns the mechanism's own token in one of gss/spnego. An acceptor's opening stands
 // for a toy's hint, and a bare refusal for a toy's.
 func leafToken(token string) string {
-	if m, fault := spnego.ParseInit(token); fault.IsZero() {
+	if m, fault := negtoken.ParseInit(token); fault.IsZero() {
 		if m.Hints.Present {
 			return "toy:h"
 		}
 		return m.MechToken.Bytes()
 	}
-	m, fault := spnego.ParseResp(token)
+	m, fault := negtoken.ParseResp(token)
 	switch {
 	case !fault.IsZero():
 		return token
-	case m.State == spnego.Reject && !m.ResponseToken.Present():
+	case m.State == negtoken.Reject && !m.ResponseToken.Present():
 		return "toy:x"
 	}
 	return m.ResponseToken.Bytes()

@@ -14,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -102,10 +103,10 @@ func spnegoMessage(text string) string {
 	if err != nil {
 		return "?"
 	}
-	framing, _ := spnego.FramingOf(raw)
+	framing, _ := negtoken.FramingOf(raw)
 	switch framing {
-	case spnego.Initial:
-		m, fault := spnego.ParseInit(raw)
+	case negtoken.Initial:
+		m, fault := negtoken.ParseInit(raw)
 		if !fault.IsZero() {
 			return fault.String()
 		}
@@ -114,8 +115,8 @@ func spnegoMessage(text string) string {
 			say += " " + mech.String()
 		}
 		return say
-	case spnego.Response:
-		m, fault := spnego.ParseResp(raw)
+	case negtoken.Response:
+		m, fault := negtoken.ParseResp(raw)
 		if !fault.IsZero() {
 			return fault.String()
 		}

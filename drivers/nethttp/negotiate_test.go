@@ -17,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
@@ -195,9 +196,9 @@ func message(text string) string {
 		return "?"
 	}
 	token := string(raw)
-	switch framing, _ := spnego.FramingOf(token); framing {
-	case spnego.Initial:
-		m, _ := spnego.ParseInit(token)
+	switch framing, _ := negtoken.FramingOf(token); framing {
+	case negtoken.Initial:
+		m, _ := negtoken.ParseInit(token)
 		say := "init"
 		if m.Hints.Present {
 			say += "2"
@@ -206,8 +207,8 @@ func message(text string) string {
 			say += " " + mech.String()
 		}
 		return say
-	case spnego.Response:
-		m, _ := spnego.ParseResp(token)
+	case negtoken.Response:
+		m, _ := negtoken.ParseResp(token)
 		say := m.State.String()
 		if m.ResponseToken.Present() {
 			say += " token"
@@ -297,11 +298,11 @@ Negotiate accept-incomplete token MIC > 200 Negotiate accept-completed MIC persi
 // detected by the side that can, and no response is used before.
 func TestNegotiateTampered(t *testing.T) {
 	// at changes the message of the response with a status.
-	at := func(want int, f func(*spnego.Resp)) func(int, []string) []string {
+	at := func(want int, f func(*negtoken.Resp)) func(int, []string) []string {
 		return func(status int, lines []string) []string {
 			if len(lines) == 1 && status == want {
 				lines[0] = mapToken(t, lines[0], func(token string) string {
-					m, fault := spnego.ParseResp(token)
+					m, fault := negtoken.ParseResp(token)
 					if !fault.IsZero() {
 						return token
 					}
@@ -312,10 +313,10 @@ func TestNegotiateTampered(t *testing.T) {
 			return lines
 		}
 	}
-	first := func(f func(*spnego.Init)) func(string) string {
+	first := func(f func(*negtoken.Init)) func(string) string {
 		return func(v string) string {
 			return mapToken(t, v, func(token string) string {
-				m, fault := spnego.ParseInit(token)
+				m, fault := negtoken.ParseInit(token)
 				if !fault.IsZero() {
 					return token
 				}
@@ -337,9 +338,9 @@ func TestNegotiateTampered(t *testing.T) {
 		client  gss.Code // the client's fault
 		server  gss.Code // the server's fault, if it refuses
 	}{
-		{"no final MIC", at(200, func(m *spnego.Resp) { m.MechListMIC = gss.Token{} }), nil, gss.NotAuthentic, 0},
-		{"another final MIC", at(200, func(m *spnego.Resp) { m.MechListMIC = flip(m.MechListMIC) }), nil, gss.NotAuthentic, 0},
-		{"a final reject", at(200, func(m *spnego.Resp) { *m = spnego.Resp{State: spnego.Reject} }), nil, gss.Refused, 0},
+		{"no final MIC", at(200, func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} }), nil, gss.NotAuthentic, 0},
+		{"another final MIC", at(200, func(m *negtoken.Resp) { m.MechListMIC = flip(m.MechListMIC) }), nil, gss.NotAuthentic, 0},
+		{"a final reject", at(200, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.Reject} }), nil, gss.Refused, 0},
 		{"the challenge again", func(status int, lines []string) []string {
 			if status == 401 && strings.Contains(lines[0], " ") {
 				challenge = lines[0]
@@ -348,17 +349,17 @@ func TestNegotiateTampered(t *testing.T) {
 			}
 			return lines
 		}, nil, gss.Unexpected, 0},
-		{"done, without the token that is due", at(401, func(m *spnego.Resp) {
-			*m = spnego.Resp{State: spnego.AcceptCompleted, SupportedMech: m.SupportedMech}
+		{"done, without the token that is due", at(401, func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.AcceptCompleted, SupportedMech: m.SupportedMech}
 		}), nil, gss.NotAuthentic, 0},
-		{"a mechanism that is not listed", at(401, func(m *spnego.Resp) { m.SupportedMech = gss.SPNEGO }), nil, gss.Unexpected, 0},
+		{"a mechanism that is not listed", at(401, func(m *negtoken.Resp) { m.SupportedMech = gss.SPNEGO }), nil, gss.Unexpected, 0},
 		// The server refuses. The client then tries once more without NTLM, since those
 		// credentials seem to be wrong, and succeeds.
-		{"the strongest taken off the list", nil, first(func(m *spnego.Init) {
-			m.MechTypes, m.MechToken = spnego.MechTypesOf(gss.NTLM), gss.Token{}
+		{"the strongest taken off the list", nil, first(func(m *negtoken.Init) {
+			m.MechTypes, m.MechToken = negtoken.MechTypesOf(gss.NTLM), gss.Token{}
 		}), gss.Unexpected, gss.NotAuthentic},
-		{"the list turned round", nil, first(func(m *spnego.Init) {
-			m.MechTypes, m.MechToken = spnego.MechTypesOf(gss.NTLM, gss.Kerberos), gss.Token{}
+		{"the list turned round", nil, first(func(m *negtoken.Init) {
+			m.MechTypes, m.MechToken = negtoken.MechTypesOf(gss.NTLM, gss.Kerberos), gss.Token{}
 		}), gss.Unexpected, gss.NotAuthentic},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -440,7 +441,7 @@ func TestNegotiateEndless(t *testing.T) {
 			if v == "" {
 				return "Negotiate"
 			}
-			m := spnego.Resp{State: spnego.AcceptIncomplete}
+			m := negtoken.Resp{State: negtoken.AcceptIncomplete}
 			return "Negotiate " + base64.StdEncoding.EncodeToString([]byte(m.Encode()))
 		}, gss.Unexpected},
 		{"its own token", func(v string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // acceptor is the side that is spoken to, before it has taken anything.
@@ -26,23 +27,23 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if !in.Token.Present() {
 		return c, gss.Output{State: gss.Continue, Token: gss.TokenOf(c.cfg.hint)}, nil
 	}
-	switch framing, mech := FramingOf(in.Token.Bytes()); framing {
-	case Initial:
+	switch framing, mech := negtoken.FramingOf(in.Token.Bytes()); framing {
+	case negtoken.Initial:
 		return c.negotiate(env, in.Token.Bytes())
-	case Response:
+	case negtoken.Response:
 		return fail(gss.Unexpected, "expected the first message, a NegTokenResp came")
-	case Raw:
+	case negtoken.Raw:
 		if c.cfg.RefuseRaw {
 			return fail(gss.NotPermitted, "a bare token of a mechanism came in place of SPNEGO, which Config.RefuseRaw refuses")
 		}
 		return c.raw(env, mech, in)
-	case APREQ:
+	case negtoken.APREQ:
 		if !c.cfg.TakeAPREQ {
 			return fail(gss.NotPermitted, "a Kerberos AP-REQ without framing came, which only Config.TakeAPREQ accepts")
 		}
 		return c.raw(env, mech, in)
 	}
-	return failWith(malformed("expected a NegTokenInit or a bare NTLM or Kerberos token, something else came"))
+	return failWith(negtoken.Malformed("expected a NegTokenInit or a bare NTLM or Kerberos token, something else came"))
 }
 
 // raw hands the exchange over to a mechanism that speaks without SPNEGO. It is
@@ -62,9 +63,9 @@ func (c acceptor) raw(env gss.Env, mech gss.OID, in gss.Input) (gss.Context, gss
 // negotiate takes a NegTokenInit. Its reqFlags are not looked at (R4178-4.2.1-1),
 // nor its hints.
 func (c acceptor) negotiate(env gss.Env, token string) (gss.Context, gss.Output, error) {
-	m, fault := ParseInit(token)
+	m, fault := negtoken.ParseInit(token)
 	if fault.IsZero() && m.MechTypes.Len() == 0 {
-		fault = errNoMechs
+		fault = negtoken.ErrNoMechs
 	}
 	if !fault.IsZero() {
 		return reject(fault, gss.Token{})
@@ -78,14 +79,14 @@ func (c acceptor) negotiate(env gss.Env, token string) (gss.Context, gss.Output,
 	// R4178-3.2-1: not the preferred mechanism of both sides.
 	next.requested = place > 0 || i > 0 && (c.cfg.OwnOrder || !c.cfg.Fallback)
 	if place > 0 || m.MechToken.Bytes() == "" { // its token, if any, is for another mechanism
-		return next.send(Resp{})
+		return next.send(negtoken.Resp{})
 	}
 	return next.heed(env, m.MechToken, m.MechListMIC) // R4178-3.2-2
 }
 
 // choose picks a mechanism from the initiator's list: ours, as it is called there,
 // and its place (R4178-3.1-3).
-func (c *config) choose(list MechTypes) (i int, oid string, place int) {
+func (c *config) choose(list negtoken.MechTypes) (i int, oid string, place int) {
 	i = -1
 	n := 0
 	for m := range list.All() {
@@ -112,7 +113,7 @@ func reject(fault gss.Fault, token gss.Token) (gss.Context, gss.Output, error) {
 	if len(token.Bytes()) > maxLeaf || token.Bytes() == "" {
 		token = gss.Token{}
 	}
-	m := Resp{State: Reject, ResponseToken: token}
+	m := negtoken.Resp{State: negtoken.Reject, ResponseToken: token}
 	return failed{fault}, gss.Output{Fault: fault, Token: gss.TokenOf(m.Encode())}, nil
 }
 
@@ -148,9 +149,9 @@ func (c accepting) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	switch {
 	case !fault.IsZero():
 		return reject(fault, gss.Token{})
-	case m.State == Reject:
+	case m.State == negtoken.Reject:
 		return fail(gss.Refused, "the initiator rejected the negotiation")
-	case m.State == RequestMIC: // R4178-4.2.2-1
+	case m.State == negtoken.RequestMIC: // R4178-4.2.2-1
 		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: request-mic is for acceptors only"}, gss.Token{})
 	}
 	return c.heed(env, m.ResponseToken, m.MechListMIC)
@@ -191,14 +192,14 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 	case out.Token.Bytes() == "":
 		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: the mechanism is not complete, and has no token"}, gss.Token{})
 	}
-	return c.send(Resp{ResponseToken: out.Token})
+	return c.send(negtoken.Resp{ResponseToken: out.Token})
 }
 
 // settle does section 5 for an acceptor after its mechanism completed. token is the
 // mechanism's last one, if the acceptor sends that.
 func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 	_, integrity := c.leaf.Session()
-	m := Resp{State: AcceptCompleted, SupportedMech: gss.OID(c.oid), ResponseToken: token}
+	m := negtoken.Resp{State: negtoken.AcceptCompleted, SupportedMech: gss.OID(c.oid), ResponseToken: token}
 	switch {
 	case c.micced && !integrity:
 		return reject(earlyMIC, gss.Token{})
@@ -232,10 +233,10 @@ func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 func (c accepting) replied() bool { return c.oid == "" }
 
 // send sends a message that is not the last one.
-func (c accepting) send(m Resp) (gss.Context, gss.Output, error) {
-	m.State, m.SupportedMech = AcceptIncomplete, gss.OID(c.oid)
+func (c accepting) send(m negtoken.Resp) (gss.Context, gss.Output, error) {
+	m.State, m.SupportedMech = negtoken.AcceptIncomplete, gss.OID(c.oid)
 	if c.requested && !c.replied() { // R4178-4.2.2-1
-		m.State = RequestMIC
+		m.State = negtoken.RequestMIC
 	}
 	c.oid, c.micced, c.mic = "", false, ""
 	return c, gss.Output{State: gss.Continue, Token: gss.TokenOf(m.Encode())}, nil

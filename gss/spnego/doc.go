@@ -52,11 +52,9 @@
 //
 // # Files
 //
+// Tokens are read and written by internal/negtoken.
+//
 //	file          RFC 4178                              MS-SPNG
-//	token.go      4.1, 4.2.1, 4.2.2, 6 (read)           2.2.1
-//	encode.go     4.2, 4.2.1, 4.2.2 (written)           2.2.1, 3.2.5.2
-//	der.go        4 (X.690)
-//	framing.go    4.2 (RFC 2743 section 3.1)            note 8
 //	initiator.go  3.1, 3.2, 5 (the initiator's part)    3.3.5, 3.1.5.2
 //	acceptor.go   3.1, 3.2, 5 (the acceptor's part)     3.2.5
 //	mic.go        5 (MICs), appendices C and D          3.1.5.1, 3.2.5.1, 3.3.5.1

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/ntlm"
@@ -197,7 +198,7 @@ func (w *world) text(line string) string {
 func token68(name, token string) string { return header.TokenCredentials(name, token).Text() }
 
 // change puts another message in place of the one in a line.
-func change(t testing.TB, lines []string, f func(*Resp)) []string {
+func change(t testing.TB, lines []string, f func(*negtoken.Resp)) []string {
 	name, token, _ := strings.Cut(lines[0], " ")
 	return []string{token68(name, resp(t, unbase64(t, token), f))}
 }
@@ -345,17 +346,23 @@ func TestV14EndlessChallenges(t *testing.T) {
 		"bare":     func(int, []string) []string { return []string{"Negotiate"} },
 		"the same": func(_ int, h []string) []string { return h },
 		"incomplete": func(int, []string) []string {
-			return []string{token68("Negotiate", Resp{State: AcceptIncomplete}.Encode())}
+			return []string{token68("Negotiate", negtoken.Resp{State: negtoken.AcceptIncomplete}.Encode())}
 		},
-		"request-mic": func(int, []string) []string { return []string{token68("Negotiate", Resp{State: RequestMIC}.Encode())} },
-		"reject":      func(int, []string) []string { return []string{token68("Negotiate", Resp{State: Reject}.Encode())} },
+		"request-mic": func(int, []string) []string {
+			return []string{token68("Negotiate", negtoken.Resp{State: negtoken.RequestMIC}.Encode())}
+		},
+		"reject": func(int, []string) []string {
+			return []string{token68("Negotiate", negtoken.Resp{State: negtoken.Reject}.Encode())}
+		},
 		"completed": func(int, []string) []string {
-			return []string{token68("Negotiate", Resp{State: AcceptCompleted}.Encode())}
+			return []string{token68("Negotiate", negtoken.Resp{State: negtoken.AcceptCompleted}.Encode())}
 		},
 		"another mech": func(int, []string) []string {
-			return []string{token68("Negotiate", Resp{State: RequestMIC, SupportedMech: gss.NTLM}.Encode())}
+			return []string{token68("Negotiate", negtoken.Resp{State: negtoken.RequestMIC, SupportedMech: gss.NTLM}.Encode())}
 		},
-		"NegTokenInit2": func(int, []string) []string { return []string{token68("Negotiate", opening(ntlmList))} },
+		"NegTokenInit2": func(int, []string) []string {
+			return []string{token68("Negotiate", negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.NTLM)}.Encode())}
+		},
 	} {
 		c := over(asking(final(kerberos(1))), asking(ntlmToy(3)))
 		w := newWorld(t, c, c, "Negotiate")
@@ -389,7 +396,7 @@ func TestV20FinalToken(t *testing.T) {
 		}
 		return status, lines
 	}
-	with := func(f func(*Resp)) wire {
+	with := func(f func(*negtoken.Resp)) wire {
 		return func(_ int, status int, lines []string) (int, []string) {
 			if status != 401 {
 				lines = change(t, lines, f)
@@ -408,13 +415,15 @@ func TestV20FinalToken(t *testing.T) {
 		{"as it should be", []int{200, 302, 403, 404, 500}, nil, true, true, gss.NoFault},
 		{"no token", []int{200, 302}, none, false, false, gss.NotAuthentic},
 		{"no token, an error", []int{403, 500}, none, true, false, gss.NoFault},
-		{"accept-completed alone", []int{200, 403, 500}, with(func(m *Resp) { m.ResponseToken = gss.Token{} }), false, false, gss.NotAuthentic},
-		{"another token", []int{200, 403, 500}, with(func(m *Resp) { m.ResponseToken = gss.TokenOf("toy/Kerberos:f:u=alice:p=guess") }), false, false, gss.NotAuthentic},
-		{"no proof", []int{200, 403, 500}, with(func(m *Resp) { m.ResponseToken = gss.TokenOf("toy/Kerberos:f") }), false, false, gss.NotAuthentic},
-		{"nonsense", []int{200, 500}, with(func(m *Resp) { m.ResponseToken = gss.TokenOf("nonsense") }), false, false, gss.Malformed},
-		{"reject", []int{200, 500}, with(func(m *Resp) { *m = Resp{State: Reject} }), false, false, gss.Refused},
-		{"incomplete", []int{200}, with(func(m *Resp) { *m = Resp{State: AcceptIncomplete, SupportedMech: gss.MSKerberos} }), false, false, gss.Unexpected},
-		{"a MIC that nobody asked for, wrong", []int{200}, with(func(m *Resp) { m.MechListMIC = gss.TokenOf("toy:m:a0:00000000") }), false, false, gss.NotAuthentic},
+		{"accept-completed alone", []int{200, 403, 500}, with(func(m *negtoken.Resp) { m.ResponseToken = gss.Token{} }), false, false, gss.NotAuthentic},
+		{"another token", []int{200, 403, 500}, with(func(m *negtoken.Resp) { m.ResponseToken = gss.TokenOf("toy/Kerberos:f:u=alice:p=guess") }), false, false, gss.NotAuthentic},
+		{"no proof", []int{200, 403, 500}, with(func(m *negtoken.Resp) { m.ResponseToken = gss.TokenOf("toy/Kerberos:f") }), false, false, gss.NotAuthentic},
+		{"nonsense", []int{200, 500}, with(func(m *negtoken.Resp) { m.ResponseToken = gss.TokenOf("nonsense") }), false, false, gss.Malformed},
+		{"reject", []int{200, 500}, with(func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.Reject} }), false, false, gss.Refused},
+		{"incomplete", []int{200}, with(func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.AcceptIncomplete, SupportedMech: gss.MSKerberos}
+		}), false, false, gss.Unexpected},
+		{"a MIC that nobody asked for, wrong", []int{200}, with(func(m *negtoken.Resp) { m.MechListMIC = gss.TokenOf("toy:m:a0:00000000") }), false, false, gss.NotAuthentic},
 	} {
 		for _, status := range v.statuses {
 			c := over(final(kerberos(1)))
@@ -430,9 +439,9 @@ func TestV20FinalToken(t *testing.T) {
 	}
 	// The same where the proof is a mechListMIC alone: NTLM, second choice.
 	for _, status := range []int{200, 403, 500} {
-		for name, f := range map[string]func(*Resp){
-			"wrong":   func(m *Resp) { m.MechListMIC = flipped(m.MechListMIC) },
-			"missing": func(m *Resp) { m.MechListMIC = gss.Token{} },
+		for name, f := range map[string]func(*negtoken.Resp){
+			"wrong":   func(m *negtoken.Resp) { m.MechListMIC = flipped(m.MechListMIC) },
+			"missing": func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} },
 		} {
 			n := realNTLM(t, ntlm.Config{})
 			w := newWorld(t, Config{Mechanisms: []gss.Mechanism{final(kerberos(1)), n}}, Config{Mechanisms: []gss.Mechanism{n}}, "Negotiate")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // initiator is the side that opens, before its first step.
@@ -59,7 +60,7 @@ type gathering struct {
 // candidates are mechanisms that could begin, with their first tokens.
 type candidates struct {
 	n uint8
-	a [MaxMechanisms]candidate
+	a [maxMechanisms]candidate
 }
 
 type candidate struct {
@@ -76,7 +77,7 @@ type candidate struct {
 // is for, the first of its list; one for a mechanism that is not configured is ignored
 // (SPNG-3.3.5.2-1). So are the hints (MS-SPNG section 3.2.5).
 func (c *gathering) heed(token string) gss.Fault {
-	hint, fault := ParseInit(token)
+	hint, fault := negtoken.ParseInit(token)
 	if !fault.IsZero() {
 		return fault
 	}
@@ -176,17 +177,17 @@ func (c gathering) open() (gss.Context, gss.Output, error) {
 	}
 	list := c.listed.mechTypes()
 	first := c.listed.a[0]
-	token := Init{MechTypes: list, MechToken: gss.TokenOf(first.token)}.Encode()
+	token := negtoken.Init{MechTypes: list, MechToken: gss.TokenOf(first.token)}.Encode()
 	return offered{cfg: c.cfg, listed: c.listed}, gss.Output{State: outward(first.state), Token: gss.TokenOf(token)}, nil
 }
 
-func (c candidates) mechTypes() MechTypes {
-	var all [2 * MaxMechanisms]gss.OID
+func (c candidates) mechTypes() negtoken.MechTypes {
+	var all [2 * maxMechanisms]gss.OID
 	list := all[:0]
 	for _, m := range c.a[:c.n] {
 		list = appendOIDs(list, m.mech)
 	}
-	return MechTypesOf(list...)
+	return negtoken.MechTypesOf(list...)
 }
 
 // outward returns the state of a negotiation that has not ended while its mechanism is
@@ -219,12 +220,12 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return failWith(fault)
 	}
 	favourite := c.listed.a[0]
-	next := initiating{cfg: c.cfg, leaf: favourite.leaf, state: favourite.state, due: m.State == RequestMIC}
+	next := initiating{cfg: c.cfg, leaf: favourite.leaf, state: favourite.state, due: m.State == negtoken.RequestMIC}
 	next.mics.list = c.listed.mechTypes().DER()
-	if m.State == NoState { // R4178-4.2.2-1
-		return failWith(malformed("the acceptor's first reply has no negState"))
+	if m.State == negtoken.NoState { // R4178-4.2.2-1
+		return failWith(negtoken.Malformed("the acceptor's first reply has no negState"))
 	}
-	if m.State == Reject {
+	if m.State == negtoken.Reject {
 		return next.rejected(env, m)
 	}
 	chosen, ok := c.listed.choose(m.SupportedMech)
@@ -233,10 +234,10 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return fail(gss.Unexpected, "the acceptor chose a mechanism that was not offered to it")
 	case m.SupportedMech == "" || m.SupportedMech == firstOID(favourite.mech):
 		return next.heed(env, m)
-	case chosen.mech == favourite.mech && (m.State == AcceptCompleted || m.ResponseToken.Present()):
+	case chosen.mech == favourite.mech && (m.State == negtoken.AcceptCompleted || m.ResponseToken.Present()):
 		// Kerberos by its other OID, and by an acceptor that took our token for it.
 		return next.heed(env, m)
-	case m.State == AcceptCompleted || m.ResponseToken.Present() || m.MechListMIC.Present():
+	case m.State == negtoken.AcceptCompleted || m.ResponseToken.Present() || m.MechListMIC.Present():
 		// It cannot have answered a token of a mechanism that has not yet spoken.
 		return fail(gss.Unexpected, "the acceptor chose another mechanism than the one it had a token of, and continues as if it had a token of that one")
 	}
@@ -280,15 +281,15 @@ func hollow(leaf gss.Context) gss.Info {
 }
 
 // reply reads a NegTokenResp.
-func reply(token gss.Token) (Resp, gss.Fault) {
+func reply(token gss.Token) (negtoken.Resp, gss.Fault) {
 	if !token.Present() {
-		return Resp{}, gss.Fault{Code: gss.Refused, Detail: "spnego: the acceptor went on without a token"}
+		return negtoken.Resp{}, gss.Fault{Code: gss.Refused, Detail: "spnego: the acceptor went on without a token"}
 	}
-	if f, _ := FramingOf(token.Bytes()); f == Initial || f == Raw {
-		return Resp{}, gss.Fault{Code: gss.Unexpected, Detail: "spnego: expected a NegTokenResp, a first message or a bare token came"}
+	if f, _ := negtoken.FramingOf(token.Bytes()); f == negtoken.Initial || f == negtoken.Raw {
+		return negtoken.Resp{}, gss.Fault{Code: gss.Unexpected, Detail: "spnego: expected a NegTokenResp, a first message or a bare token came"}
 	}
-	m, fault := ParseResp(token.Bytes())
-	if m.repeats() {
+	m, fault := negtoken.ParseResp(token.Bytes())
+	if repeats(m) {
 		m.MechListMIC = gss.Token{}
 	}
 	if m.ResponseToken.Bytes() == "" { // no mechanism has empty tokens
@@ -306,7 +307,7 @@ type initiating struct {
 	due        bool // MICs are required (R4178-5-2)
 	reselected bool // it is not our favourite
 	waiting    bool // leaf has asked a question
-	said       NegState
+	said       negtoken.NegState
 	mic        string // of the message that leaf works on
 	micced     bool   // it had one
 }
@@ -328,16 +329,16 @@ func (c initiating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	switch {
 	case !fault.IsZero():
 		return failWith(fault)
-	case m.State == Reject:
+	case m.State == negtoken.Reject:
 		return c.rejected(env, m)
-	case m.State == RequestMIC: // R4178-4.2.2-1
+	case m.State == negtoken.RequestMIC: // R4178-4.2.2-1
 		return fail(gss.Unexpected, "request-mic is for the acceptor's first reply only")
 	}
 	return c.heed(env, m) // SPNG-3.3.5-1: whatever its supportedMech says
 }
 
 // rejected ends the negotiation. The mechanism's own fault, if it has one, goes first.
-func (c initiating) rejected(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
+func (c initiating) rejected(env gss.Env, m negtoken.Resp) (gss.Context, gss.Output, error) {
 	if m.ResponseToken.Present() && c.state != gss.Complete {
 		_, out, err := c.leaf.Step(env, gss.Input{Token: m.ResponseToken})
 		if err == nil && out.State == gss.Failed {
@@ -348,7 +349,7 @@ func (c initiating) rejected(env gss.Env, m Resp) (gss.Context, gss.Output, erro
 }
 
 // heed takes a reply of an acceptor that goes on with our mechanism.
-func (c initiating) heed(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
+func (c initiating) heed(env gss.Env, m negtoken.Resp) (gss.Context, gss.Output, error) {
 	c.said, c.micced, c.mic = m.State, m.MechListMIC.Present(), strings.Clone(m.MechListMIC.Bytes())
 	switch {
 	case m.ResponseToken.Present():
@@ -359,7 +360,7 @@ func (c initiating) heed(env gss.Env, m Resp) (gss.Context, gss.Output, error) {
 		return c.stepped(leaf, out)
 	case c.state == gss.Complete:
 		return c.settle()
-	case c.said == AcceptCompleted:
+	case c.said == negtoken.AcceptCompleted:
 		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but sends no token where the mechanism waits for one")
 	}
 	return fail(gss.Unexpected, "the acceptor sends accept-incomplete, but no token where the mechanism waits for one")
@@ -376,7 +377,7 @@ func (c initiating) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.
 		return failWith(out.Fault)
 	case out.State == gss.Complete && out.Token.Bytes() == "":
 		return c.settle()
-	case c.said == AcceptCompleted:
+	case c.said == negtoken.AcceptCompleted:
 		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but the mechanism is not complete")
 	case c.micced:
 		return failWith(earlyMIC)
@@ -389,7 +390,7 @@ func (c initiating) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.
 // speak sends a token of the mechanism, and the MIC with the last one if it is required
 // (RFC 4178 section 5 c).
 func (c initiating) speak(token gss.Token) (gss.Context, gss.Output, error) {
-	m := Resp{State: AcceptIncomplete, ResponseToken: token}
+	m := negtoken.Resp{State: negtoken.AcceptIncomplete, ResponseToken: token}
 	if c.state == gss.Complete {
 		integrity := c.protects()
 		switch {
@@ -407,11 +408,11 @@ func (c initiating) speak(token gss.Token) (gss.Context, gss.Output, error) {
 }
 
 // send sends a message that is not the last one.
-func (c initiating) send(m Resp) (gss.Context, gss.Output, error) {
+func (c initiating) send(m negtoken.Resp) (gss.Context, gss.Output, error) {
 	if len(m.ResponseToken.Bytes()) > maxLeaf {
 		return fail(gss.LimitExceeded, "the mechanism's token is too long")
 	}
-	c.said, c.mic, c.micced = NoState, "", false
+	c.said, c.mic, c.micced = negtoken.NoState, "", false
 	return c, gss.Output{State: outward(c.state), Token: gss.TokenOf(m.Encode())}, nil
 }
 
@@ -429,26 +430,26 @@ func (c initiating) settle() (gss.Context, gss.Output, error) {
 			return failWith(fault)
 		}
 		c.mics = m
-		if !m.sent && c.said != AcceptCompleted { // section 5 b I, and c IV
+		if !m.sent && c.said != negtoken.AcceptCompleted { // section 5 b I, and c IV
 			own, mic, fault := m.make(c.leaf)
 			if !fault.IsZero() {
 				return failWith(fault)
 			}
-			c.mics, done.Token = own, gss.TokenOf(Resp{State: AcceptCompleted, MechListMIC: mic}.Encode())
+			c.mics, done.Token = own, gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted, MechListMIC: mic}.Encode())
 		}
 	case integrity && (c.due || requiresMIC(c.leaf)): // R4178-5-3, SPNG-3.1.5.1-1
 		return failWith(noMIC)
 	case !integrity && c.unproven():
 		return failWith(weak)
-	case c.said == AcceptIncomplete && integrity:
+	case c.said == negtoken.AcceptIncomplete && integrity:
 		// Nothing is left to be said but the MIC, so that is what it waits for.
 		own, mic, fault := c.mics.make(c.leaf)
 		if !fault.IsZero() {
 			return failWith(fault)
 		}
 		c.mics, c.due = own, true
-		return c.send(Resp{State: AcceptIncomplete, MechListMIC: mic})
-	case c.said == AcceptIncomplete || c.said == RequestMIC:
+		return c.send(negtoken.Resp{State: negtoken.AcceptIncomplete, MechListMIC: mic})
+	case c.said == negtoken.AcceptIncomplete || c.said == negtoken.RequestMIC:
 		return fail(gss.Unexpected, "the acceptor sends accept-incomplete after the last token")
 	}
 	return established{c.leaf, c.mics}, done, nil

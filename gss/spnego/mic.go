@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // What a mechanism may know of SPNEGO without importing it. Both are optional.
@@ -102,6 +103,6 @@ var (
 
 // repeats reports whether a message's mechListMIC is its response token once more,
 // as very old Windows has it. It is no MIC then (RFC 4178 appendix C).
-func (m Resp) repeats() bool {
+func repeats(m negtoken.Resp) bool {
 	return m.ResponseToken.Present() && m.ResponseToken == m.MechListMIC
 }

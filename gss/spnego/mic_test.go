@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
@@ -169,17 +170,17 @@ func TestReselectionWithoutIntegrityNeedsPolicy(t *testing.T) {
 func TestMICInNegTokenInit(t *testing.T) {
 	one := ntlmToy(1)
 	leaf, out := lawful(t, one.Initiate(target()), gss.Env{}, gss.Input{})
-	list := MechTypesOf(gss.NTLM)
+	list := negtoken.MechTypesOf(gss.NTLM)
 	m := mics{list: list.DER()}
 	m, mic, fault := m.make(leaf)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
 	for _, s := range []Config{over(one), favourite(over(one))} {
-		token := Init{MechTypes: list, MechToken: out.Token, MechListMIC: mic}
+		token := negtoken.Init{MechTypes: list, MechToken: out.Token, MechListMIC: mic}
 		a, reply := lawful(t, mech(t, s).Accept(target()), gss.Env{}, gss.Input{Token: gss.TokenOf(token.Encode())})
-		r, _ := ParseResp(reply.Token.Bytes())
-		if reply.State != gss.Complete || r.State != AcceptCompleted || !r.MechListMIC.Present() {
+		r, _ := negtoken.ParseResp(reply.Token.Bytes())
+		if reply.State != gss.Complete || r.State != negtoken.AcceptCompleted || !r.MechListMIC.Present() {
 			t.Fatalf("%v %v %s", reply.State, reply.Fault, describe(reply.Token.Bytes()))
 		}
 		if _, fault := m.verify(leaf, r.MechListMIC.Bytes()); !fault.IsZero() {
@@ -194,7 +195,7 @@ func TestMICInNegTokenInit(t *testing.T) {
 	// One for a mechanism that is not complete yet, and for one without integrity.
 	for _, toy := range []gsstoy.Toy{ntlmToy(2), bare(one)} {
 		_, out := lawful(t, toy.Initiate(target()), gss.Env{}, gss.Input{})
-		token := Init{MechTypes: list, MechToken: out.Token, MechListMIC: mic}
+		token := negtoken.Init{MechTypes: list, MechToken: out.Token, MechListMIC: mic}
 		if _, reply := lawful(t, mech(t, over(toy)).Accept(target()), gss.Env{}, gss.Input{Token: gss.TokenOf(token.Encode())}); reply.Fault != earlyMIC {
 			t.Errorf("%v %v", reply.State, reply.Fault)
 		}
@@ -225,17 +226,17 @@ func TestMICWrongOrMissing(t *testing.T) {
 		honest.mustComplete(gss.NTLM)
 		for side := range 2 {
 			for n, token := range honest.sent[side] {
-				if m, fault := ParseResp(token); !fault.IsZero() || !m.MechListMIC.Present() {
+				if m, fault := negtoken.ParseResp(token); !fault.IsZero() || !m.MechListMIC.Present() {
 					continue
 				}
-				for how, change := range map[string]func(*Resp){
-					"wrong":   func(m *Resp) { m.MechListMIC = flipped(m.MechListMIC) },
-					"empty":   func(m *Resp) { m.MechListMIC = gss.TokenOf("") },
-					"missing": func(m *Resp) { m.MechListMIC = gss.Token{} },
-					"the sender's own, reflected": func(m *Resp) {
+				for how, change := range map[string]func(*negtoken.Resp){
+					"wrong":   func(m *negtoken.Resp) { m.MechListMIC = flipped(m.MechListMIC) },
+					"empty":   func(m *negtoken.Resp) { m.MechListMIC = gss.TokenOf("") },
+					"missing": func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} },
+					"the sender's own, reflected": func(m *negtoken.Resp) {
 						m.MechListMIC = gss.TokenOf("toy:m:" + [2]string{"a", "i"}[side] + "0:00000000")
 					},
-					"missing, and all is well": func(m *Resp) { m.MechListMIC, m.State = gss.Token{}, AcceptCompleted },
+					"missing, and all is well": func(m *negtoken.Resp) { m.MechListMIC, m.State = gss.Token{}, negtoken.AcceptCompleted },
 				} {
 					p := newPair(t, configs[0], configs[1])
 					p.mangle = func(s, i int, token string) string {
@@ -261,7 +262,7 @@ func TestMICWrongOrMissing(t *testing.T) {
 					requirement.Held(t, "golden:spnego_mic_missing")
 					requirement.Held(t, "golden:spnego_mic_wrong")
 					if victim == theirs {
-						if m, _ := ParseResp(p.out[theirs].Token.Bytes()); m.State != Reject {
+						if m, _ := negtoken.ParseResp(p.out[theirs].Token.Bytes()); m.State != negtoken.Reject {
 							t.Errorf("%s: the acceptor ends without a reject", name)
 						}
 					}
@@ -277,7 +278,7 @@ func TestEarlyMIC(t *testing.T) {
 		p := newPair(t, over(ntlmToy(3)), over(ntlmToy(3)))
 		p.mangle = func(s, i int, token string) string {
 			if s == v.side && i == v.n {
-				return resp(t, token, func(m *Resp) { m.MechListMIC = gss.TokenOf("mic") })
+				return resp(t, token, func(m *negtoken.Resp) { m.MechListMIC = gss.TokenOf("mic") })
 			}
 			return token
 		}
@@ -291,26 +292,31 @@ func TestMICCoversListAsReceived(t *testing.T) {
 	// The list with a length of more octets than it needs, as the initiator wrote it.
 	c := over(final(kerberos(1)), ntlmToy(2))
 	i, out := lawful(t, mech(t, c).Initiate(target()), gss.Env{}, gss.Input{})
-	m, _ := ParseInit(out.Token.Bytes())
-	long := MechTypes{der: "\x30\x81" + m.MechTypes.der[1:], n: m.MechTypes.n}
+	m, _ := negtoken.ParseInit(out.Token.Bytes())
+	der := "\x30\x81" + m.MechTypes.DER()[1:]
+	n := byte(len(der))
+	long, fault := negtoken.ParseInit("\xa0" + string([]byte{n + 4, 0x30, n + 2, 0xa0, n}) + der)
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
 	o := i.(offered)
-	a, reply := lawful(t, mech(t, over(ntlmToy(2))).Accept(target()), gss.Env{}, gss.Input{Token: gss.TokenOf(Init{MechTypes: long, MechToken: m.MechToken}.Encode())})
-	if got := a.(accepting).mics.list; got != long.der {
+	a, reply := lawful(t, mech(t, over(ntlmToy(2))).Accept(target()), gss.Env{}, gss.Input{Token: gss.TokenOf(negtoken.Init{MechTypes: long.MechTypes, MechToken: m.MechToken}.Encode())})
+	if got := a.(accepting).mics.list; got != der {
 		t.Fatalf("the acceptor keeps %x", got)
 	}
 	// An initiator that signs that very list is believed; ours signs DER.
 	p := &pair{t: t, side: [2]gss.Context{o, a}, out: [2]gss.Output{out, reply}}
-	n, out := lawful(t, o, gss.Env{}, gss.Input{Token: reply.Token})
-	next := n.(initiating)
-	if next.mics.list == long.der {
+	j, out := lawful(t, o, gss.Env{}, gss.Input{Token: reply.Token})
+	next := j.(initiating)
+	if next.mics.list == der {
 		t.Fatal("the initiator's list is the other one")
 	}
-	next.mics.list = long.der
+	next.mics.list = der
 	a, reply = lawful(t, a, gss.Env{}, gss.Input{Token: out.Token})
-	n, out = lawful(t, next, gss.Env{}, gss.Input{Token: reply.Token})
+	j, out = lawful(t, next, gss.Env{}, gss.Input{Token: reply.Token})
 	a, reply = lawful(t, a, gss.Env{}, gss.Input{Token: out.Token})
-	n, out = lawful(t, n, gss.Env{}, gss.Input{Token: reply.Token})
-	p.side, p.out = [2]gss.Context{n, a}, [2]gss.Output{out, reply}
+	j, out = lawful(t, j, gss.Env{}, gss.Input{Token: reply.Token})
+	p.side, p.out = [2]gss.Context{j, a}, [2]gss.Output{out, reply}
 	p.mustComplete(gss.NTLM)
 	requirement.Held(t, "kit:SPNEGO/mechlistmic")
 }
@@ -321,27 +327,27 @@ func TestAcceptIncompleteAtTheEnd(t *testing.T) {
 	p := newPair(t, over(ntlmToy(1)), over(ntlmToy(1)))
 	p.mangle = func(side, n int, token string) string {
 		if side == theirs {
-			return resp(t, token, func(m *Resp) { m.State = AcceptIncomplete })
+			return resp(t, token, func(m *negtoken.Resp) { m.State = negtoken.AcceptIncomplete })
 		}
 		return token
 	}
 	p.step(ours, gss.Input{})
-	p.step(ours, gss.Input{Token: gss.TokenOf(Resp{State: AcceptIncomplete, SupportedMech: gss.NTLM}.Encode())})
+	p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: negtoken.AcceptIncomplete, SupportedMech: gss.NTLM}.Encode())})
 	same(t, p.script.String(), `
 		I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
 		I ready accept-incomplete +MIC`)
 	// And then one of the acceptor's is due.
 	before := p.side[ours]
-	p.step(ours, gss.Input{Token: gss.TokenOf(Resp{State: AcceptCompleted}.Encode())})
+	p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted}.Encode())})
 	p.mustFail(ours, gss.NotAuthentic)
 	p.side[ours] = before
-	p.step(ours, gss.Input{Token: gss.TokenOf(Resp{State: AcceptCompleted, MechListMIC: gss.TokenOf("toy:m:a0:00000000")}.Encode())})
+	p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted, MechListMIC: gss.TokenOf("toy:m:a0:00000000")}.Encode())})
 	p.mustFail(ours, gss.NotAuthentic)
 	// Without integrity there is nothing left at all.
-	for _, state := range []NegState{AcceptIncomplete, RequestMIC} {
+	for _, state := range []negtoken.NegState{negtoken.AcceptIncomplete, negtoken.RequestMIC} {
 		p = newPair(t, over(bare(ntlmToy(1))), over(bare(ntlmToy(1))))
 		p.step(ours, gss.Input{})
-		p.step(ours, gss.Input{Token: gss.TokenOf(Resp{State: state, SupportedMech: gss.NTLM}.Encode())})
+		p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: state, SupportedMech: gss.NTLM}.Encode())})
 		p.mustFail(ours, gss.Unexpected)
 		requirement.Held(t, "kit:SPNEGO/mechlistmic")
 	}
@@ -353,7 +359,7 @@ func TestRepeatedResponseToken(t *testing.T) {
 	repeat := func(p *pair) {
 		p.mangle = func(side, n int, token string) string {
 			if side == theirs {
-				return resp(t, token, func(m *Resp) { m.MechListMIC = m.ResponseToken })
+				return resp(t, token, func(m *negtoken.Resp) { m.MechListMIC = m.ResponseToken })
 			}
 			return token
 		}
@@ -444,7 +450,7 @@ func TestMechanismForcesMIC(t *testing.T) {
 		p := newPair(t, with(true), with(true))
 		p.mangle = func(s, n int, token string) string {
 			if s == side && n == 1 {
-				return resp(t, token, func(m *Resp) { m.MechListMIC = gss.Token{} })
+				return resp(t, token, func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} })
 			}
 			return token
 		}
@@ -468,7 +474,7 @@ func TestMechanismForcesMIC(t *testing.T) {
 	p = newPair(t, even, even)
 	p.mangle = func(s, n int, token string) string {
 		if s == theirs && n == 1 {
-			return resp(t, token, func(m *Resp) { m.MechListMIC, m.State = gss.Token{}, AcceptCompleted })
+			return resp(t, token, func(m *negtoken.Resp) { m.MechListMIC, m.State = gss.Token{}, negtoken.AcceptCompleted })
 		}
 		return token
 	}
@@ -480,7 +486,7 @@ func TestMechanismForcesMIC(t *testing.T) {
 	p = newPair(t, with(false), with(false))
 	p.run(gss.Input{})
 	p.mustComplete(gss.NTLM)
-	if m, _ := ParseResp(p.sent[theirs][1]); m.MechListMIC.Present() {
+	if m, _ := negtoken.ParseResp(p.sent[theirs][1]); m.MechListMIC.Present() {
 		t.Error("a MIC that nobody asked for")
 	}
 }
@@ -613,7 +619,7 @@ func TestMICWithoutIntegrity(t *testing.T) {
 		p := newPair(t, over(bare(ntlmToy(2))), over(bare(ntlmToy(2))))
 		p.mangle = func(s, n int, token string) string {
 			if s == side && n == 1 {
-				return resp(t, token, func(m *Resp) { m.MechListMIC = gss.TokenOf("mic") })
+				return resp(t, token, func(m *negtoken.Resp) { m.MechListMIC = gss.TokenOf("mic") })
 			}
 			return token
 		}
@@ -629,7 +635,7 @@ func TestCompletedWithMIC(t *testing.T) {
 	p := newPair(t, over(final(kerberos(1)), final(ntlmToy(1))), over(final(ntlmToy(1))))
 	p.mangle = func(s, n int, token string) string {
 		if s == theirs && n == 1 {
-			return resp(t, token, func(m *Resp) { m.State = AcceptCompleted })
+			return resp(t, token, func(m *negtoken.Resp) { m.State = negtoken.AcceptCompleted })
 		}
 		return token
 	}

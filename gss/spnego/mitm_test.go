@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
@@ -22,30 +23,34 @@ func TestMITMAltersTheList(t *testing.T) {
 	strong, weak, odd := fresh(final(kerberos(2))), fresh(final(ntlmToy(2))), fresh(ntlmToy(2))
 	for name, second := range map[string]gsstoy.Toy{"even": weak, "odd": odd} {
 		both := over(strong, second)
-		for attack, with := range map[string]func(*Init){
-			"strips the stronger":           func(m *Init) { m.MechTypes, m.MechToken = MechTypesOf(gss.NTLM), gss.Token{} },
-			"strips it and keeps its token": func(m *Init) { m.MechTypes = MechTypesOf(gss.NTLM) },
-			"turns the list around": func(m *Init) {
-				m.MechTypes, m.MechToken = MechTypesOf(gss.NTLM, gss.MSKerberos, gss.Kerberos), gss.Token{}
+		for attack, with := range map[string]func(*negtoken.Init){
+			"strips the stronger":           func(m *negtoken.Init) { m.MechTypes, m.MechToken = negtoken.MechTypesOf(gss.NTLM), gss.Token{} },
+			"strips it and keeps its token": func(m *negtoken.Init) { m.MechTypes = negtoken.MechTypesOf(gss.NTLM) },
+			"turns the list around": func(m *negtoken.Init) {
+				m.MechTypes, m.MechToken = negtoken.MechTypesOf(gss.NTLM, gss.MSKerberos, gss.Kerberos), gss.Token{}
 			},
-			"renames the stronger":     func(m *Init) { m.MechTypes = MechTypesOf(gss.NegoEx, gss.KerberosU2U, gss.NTLM) },
-			"renames one of its names": func(m *Init) { m.MechTypes = MechTypesOf(gss.MSKerberos, gss.KerberosU2U, gss.NTLM) },
-			"strips the wrong OID":     func(m *Init) { m.MechTypes = MechTypesOf(gss.Kerberos, gss.NTLM) },
-			"strips the weaker":        func(m *Init) { m.MechTypes = MechTypesOf(gss.MSKerberos, gss.Kerberos) },
-			"adds one in front":        func(m *Init) { m.MechTypes = MechTypesOf(gss.NegoEx, gss.MSKerberos, gss.Kerberos, gss.NTLM) },
-			"adds one behind":          func(m *Init) { m.MechTypes = MechTypesOf(gss.MSKerberos, gss.Kerberos, gss.NTLM, gss.NegoEx) },
+			"renames the stronger":     func(m *negtoken.Init) { m.MechTypes = negtoken.MechTypesOf(gss.NegoEx, gss.KerberosU2U, gss.NTLM) },
+			"renames one of its names": func(m *negtoken.Init) { m.MechTypes = negtoken.MechTypesOf(gss.MSKerberos, gss.KerberosU2U, gss.NTLM) },
+			"strips the wrong OID":     func(m *negtoken.Init) { m.MechTypes = negtoken.MechTypesOf(gss.Kerberos, gss.NTLM) },
+			"strips the weaker":        func(m *negtoken.Init) { m.MechTypes = negtoken.MechTypesOf(gss.MSKerberos, gss.Kerberos) },
+			"adds one in front": func(m *negtoken.Init) {
+				m.MechTypes = negtoken.MechTypesOf(gss.NegoEx, gss.MSKerberos, gss.Kerberos, gss.NTLM)
+			},
+			"adds one behind": func(m *negtoken.Init) {
+				m.MechTypes = negtoken.MechTypesOf(gss.MSKerberos, gss.Kerberos, gss.NTLM, gss.NegoEx)
+			},
 		} {
 			// And he makes the acceptor's words fit the initiator's expectations.
-			for lie, change := range map[string]func(*Resp){
-				"and no more":             func(m *Resp) {},
-				"and takes MICs away":     func(m *Resp) { m.MechListMIC = gss.Token{} },
-				"and says it is complete": func(m *Resp) { m.MechListMIC, m.State = gss.Token{}, AcceptCompleted },
-				"and hides request-mic": func(m *Resp) {
-					if m.State == RequestMIC {
-						m.State = AcceptIncomplete
+			for lie, change := range map[string]func(*negtoken.Resp){
+				"and no more":             func(m *negtoken.Resp) {},
+				"and takes MICs away":     func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} },
+				"and says it is complete": func(m *negtoken.Resp) { m.MechListMIC, m.State = gss.Token{}, negtoken.AcceptCompleted },
+				"and hides request-mic": func(m *negtoken.Resp) {
+					if m.State == negtoken.RequestMIC {
+						m.State = negtoken.AcceptIncomplete
 					}
 				},
-				"and claims the favourite": func(m *Resp) {
+				"and claims the favourite": func(m *negtoken.Resp) {
 					if m.SupportedMech != "" {
 						m.SupportedMech = gss.MSKerberos
 					}
@@ -84,19 +89,19 @@ func TestMITMAgainstNTLM(t *testing.T) {
 	honest.mustComplete(gss.NTLM)
 	for name, v := range map[string]struct {
 		side, n int
-		change  func(*Resp)
+		change  func(*negtoken.Resp)
 		code    gss.Code
 	}{
-		"initiator's MIC taken":   {ours, 1, func(m *Resp) { m.MechListMIC = gss.Token{} }, gss.NotAuthentic},
-		"initiator's MIC altered": {ours, 1, func(m *Resp) { m.MechListMIC = flipped(m.MechListMIC) }, gss.NotAuthentic},
-		"AUTHENTICATE altered":    {ours, 1, func(m *Resp) { m.ResponseToken = flipped(m.ResponseToken) }, gss.NotAuthentic},
-		"acceptor's MIC taken":    {theirs, 1, func(m *Resp) { m.MechListMIC = gss.Token{} }, gss.NotAuthentic},
-		"acceptor's MIC altered":  {theirs, 1, func(m *Resp) { m.MechListMIC = flipped(m.MechListMIC) }, gss.NotAuthentic},
-		"acceptor's last word cut short": {theirs, 1, func(m *Resp) {
-			*m = Resp{State: AcceptCompleted}
+		"initiator's MIC taken":   {ours, 1, func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} }, gss.NotAuthentic},
+		"initiator's MIC altered": {ours, 1, func(m *negtoken.Resp) { m.MechListMIC = flipped(m.MechListMIC) }, gss.NotAuthentic},
+		"AUTHENTICATE altered":    {ours, 1, func(m *negtoken.Resp) { m.ResponseToken = flipped(m.ResponseToken) }, gss.NotAuthentic},
+		"acceptor's MIC taken":    {theirs, 1, func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} }, gss.NotAuthentic},
+		"acceptor's MIC altered":  {theirs, 1, func(m *negtoken.Resp) { m.MechListMIC = flipped(m.MechListMIC) }, gss.NotAuthentic},
+		"acceptor's last word cut short": {theirs, 1, func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.AcceptCompleted}
 		}, gss.NotAuthentic},
-		"CHALLENGE taken":   {theirs, 0, func(m *Resp) { m.ResponseToken = gss.Token{} }, gss.Unexpected},
-		"CHALLENGE altered": {theirs, 0, func(m *Resp) { m.ResponseToken = flipped(m.ResponseToken) }, gss.Malformed},
+		"CHALLENGE taken":   {theirs, 0, func(m *negtoken.Resp) { m.ResponseToken = gss.Token{} }, gss.Unexpected},
+		"CHALLENGE altered": {theirs, 0, func(m *negtoken.Resp) { m.ResponseToken = flipped(m.ResponseToken) }, gss.Malformed},
 	} {
 		p := newPair(t, c, c)
 		p.mangle = func(side, n int, token string) string {

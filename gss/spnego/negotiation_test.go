@@ -7,25 +7,11 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // The other sections of the working notes.
-
-// Section 1.
-func TestMechanismOIDs(t *testing.T) {
-	for mech, der := range map[gss.OID]string{
-		gss.SPNEGO: "06062b0601050502", gss.Kerberos: "06092a864886f712010202", gss.MSKerberos: "06092a864882f712010202",
-		gss.KerberosU2U: "060a2a864886f71201020203", gss.NTLM: "060a2b06010401823702020a", gss.NegoEx: "060a2b06010401823702021e",
-	} {
-		if got := tlv(tagOID, string(mech)); got != unhex(t, der) {
-			t.Errorf("%v: %x", mech, got)
-		}
-	}
-	if framing != tlv(tagOID, string(gss.SPNEGO)) {
-		t.Errorf("%x", framing)
-	}
-}
 
 // golden:spnego_framing (R4178-4.2-1): the first token of the initiator has it, and no
 // other; both sides hold the other one to it.
@@ -35,7 +21,7 @@ func TestInitialTokenFraming(t *testing.T) {
 	p.mustComplete(gss.NTLM)
 	for side := range 2 {
 		for n, token := range p.sent[side] {
-			if first := side == ours && n == 0; first != (token[0] == tagInitial) || !first && token[0] != tagField+1 {
+			if first := side == ours && n == 0; first != (token[0] == tagFramed) || !first && token[0] != tagResponse {
 				t.Errorf("%s's token %d starts with %#x", sideNames[side], n, token[0])
 			}
 		}
@@ -44,8 +30,8 @@ func TestInitialTokenFraming(t *testing.T) {
 	for side := range 2 {
 		p := newPair(t, over(ntlmToy(2)), over(ntlmToy(2)))
 		p.mangle = func(s, n int, token string) string {
-			if s == side && token[0] != tagInitial {
-				return tlv(tagInitial, framing, token)
+			if s == side && token[0] != tagFramed {
+				return framed(gss.SPNEGO, token)
 			}
 			return token
 		}
@@ -55,8 +41,8 @@ func TestInitialTokenFraming(t *testing.T) {
 	// Without the framing, as some peers begin.
 	p = newPair(t, over(ntlmToy(2)), over(ntlmToy(2)))
 	p.mangle = func(s, n int, token string) string {
-		if token[0] == tagInitial {
-			return token[2+len(framing):]
+		if token[0] == tagFramed {
+			return token[4+len(gss.SPNEGO):] // behind the framing and its OID, whose lengths are an octet each
 		}
 		return token
 	}
@@ -69,35 +55,39 @@ func TestNegTokenRespFields(t *testing.T) {
 	for _, v := range []struct {
 		name   string
 		n      int // of the acceptor's tokens
-		change func(*Resp)
+		change func(*negtoken.Resp)
 		code   gss.Code // NoFault: nothing changes
 	}{
-		{"no negState in the first reply", 0, func(m *Resp) { m.State = NoState }, gss.Malformed},
-		{"no negState in a later one, as old Windows", 1, func(m *Resp) { m.State = NoState }, gss.NoFault},
-		{"no negState in the last one", 2, func(m *Resp) { m.State = NoState }, gss.NoFault},
-		{"no supportedMech", 0, func(m *Resp) { m.SupportedMech = "" }, gss.NoFault},
-		{"a mechanism that was not offered", 0, func(m *Resp) { m.SupportedMech = gss.NegoEx }, gss.Unexpected},
-		{"the same without a token", 0, func(m *Resp) { *m = Resp{State: RequestMIC, SupportedMech: gss.NegoEx} }, gss.Unexpected},
-		{"SPNEGO itself", 0, func(m *Resp) { m.SupportedMech = gss.SPNEGO }, gss.Unexpected},
-		{"another one that was, with a token", 0, func(m *Resp) { m.SupportedMech = gss.Kerberos }, gss.Unexpected},
-		{"another one that was, and it is accepted", 0, func(m *Resp) { *m = Resp{State: AcceptCompleted, SupportedMech: gss.Kerberos} }, gss.Unexpected},
-		{"another one that was, with a MIC", 0, func(m *Resp) {
-			*m = Resp{State: RequestMIC, SupportedMech: gss.Kerberos, MechListMIC: gss.TokenOf("mic")}
+		{"no negState in the first reply", 0, func(m *negtoken.Resp) { m.State = negtoken.NoState }, gss.Malformed},
+		{"no negState in a later one, as old Windows", 1, func(m *negtoken.Resp) { m.State = negtoken.NoState }, gss.NoFault},
+		{"no negState in the last one", 2, func(m *negtoken.Resp) { m.State = negtoken.NoState }, gss.NoFault},
+		{"no supportedMech", 0, func(m *negtoken.Resp) { m.SupportedMech = "" }, gss.NoFault},
+		{"a mechanism that was not offered", 0, func(m *negtoken.Resp) { m.SupportedMech = gss.NegoEx }, gss.Unexpected},
+		{"the same without a token", 0, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.RequestMIC, SupportedMech: gss.NegoEx} }, gss.Unexpected},
+		{"SPNEGO itself", 0, func(m *negtoken.Resp) { m.SupportedMech = gss.SPNEGO }, gss.Unexpected},
+		{"another one that was, with a token", 0, func(m *negtoken.Resp) { m.SupportedMech = gss.Kerberos }, gss.Unexpected},
+		{"another one that was, and it is accepted", 0, func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.AcceptCompleted, SupportedMech: gss.Kerberos}
 		}, gss.Unexpected},
-		{"a supportedMech in a later reply", 1, func(m *Resp) { m.SupportedMech = gss.NTLM }, gss.NoFault},
-		{"another supportedMech in a later reply", 1, func(m *Resp) { m.SupportedMech = gss.Kerberos }, gss.NoFault},
-		{"one that was not offered in a later reply", 2, func(m *Resp) { m.SupportedMech = gss.NegoEx }, gss.NoFault},
-		{"request-mic in a later reply", 1, func(m *Resp) { m.State = RequestMIC }, gss.Unexpected},
-		{"reject in the first reply", 0, func(m *Resp) { *m = Resp{State: Reject} }, gss.Refused},
-		{"reject in a later reply", 1, func(m *Resp) { *m = Resp{State: Reject} }, gss.Refused},
-		{"reject with a token", 1, func(m *Resp) { m.State = Reject }, gss.Refused},
-		{"reject with the mechanism's own reason", 1, func(m *Resp) { *m = Resp{State: Reject, ResponseToken: gss.TokenOf("nonsense")} }, gss.Malformed},
-		{"accept-completed too early, without a token", 1, func(m *Resp) { *m = Resp{State: AcceptCompleted} }, gss.NotAuthentic},
-		{"accept-completed too early, with a token", 0, func(m *Resp) { m.State = AcceptCompleted }, gss.NotAuthentic},
-		{"accept-incomplete, without a token", 1, func(m *Resp) { *m = Resp{State: AcceptIncomplete} }, gss.Unexpected},
-		{"an empty token where one is due", 1, func(m *Resp) { m.ResponseToken = gss.TokenOf("") }, gss.Unexpected},
-		{"accept-completed in place of the final token", 2, func(m *Resp) { *m = Resp{State: AcceptCompleted} }, gss.NotAuthentic},
-		{"nothing at all", 1, func(m *Resp) { *m = Resp{} }, gss.Unexpected},
+		{"another one that was, with a MIC", 0, func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.RequestMIC, SupportedMech: gss.Kerberos, MechListMIC: gss.TokenOf("mic")}
+		}, gss.Unexpected},
+		{"a supportedMech in a later reply", 1, func(m *negtoken.Resp) { m.SupportedMech = gss.NTLM }, gss.NoFault},
+		{"another supportedMech in a later reply", 1, func(m *negtoken.Resp) { m.SupportedMech = gss.Kerberos }, gss.NoFault},
+		{"one that was not offered in a later reply", 2, func(m *negtoken.Resp) { m.SupportedMech = gss.NegoEx }, gss.NoFault},
+		{"request-mic in a later reply", 1, func(m *negtoken.Resp) { m.State = negtoken.RequestMIC }, gss.Unexpected},
+		{"reject in the first reply", 0, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.Reject} }, gss.Refused},
+		{"reject in a later reply", 1, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.Reject} }, gss.Refused},
+		{"reject with a token", 1, func(m *negtoken.Resp) { m.State = negtoken.Reject }, gss.Refused},
+		{"reject with the mechanism's own reason", 1, func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.Reject, ResponseToken: gss.TokenOf("nonsense")}
+		}, gss.Malformed},
+		{"accept-completed too early, without a token", 1, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.AcceptCompleted} }, gss.NotAuthentic},
+		{"accept-completed too early, with a token", 0, func(m *negtoken.Resp) { m.State = negtoken.AcceptCompleted }, gss.NotAuthentic},
+		{"accept-incomplete, without a token", 1, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.AcceptIncomplete} }, gss.Unexpected},
+		{"an empty token where one is due", 1, func(m *negtoken.Resp) { m.ResponseToken = gss.TokenOf("") }, gss.Unexpected},
+		{"accept-completed in place of the final token", 2, func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.AcceptCompleted} }, gss.NotAuthentic},
+		{"nothing at all", 1, func(m *negtoken.Resp) { *m = negtoken.Resp{} }, gss.Unexpected},
 	} {
 		p := newPair(t, over(final(ntlmToy(3)), final(kerberos(1))), over(final(ntlmToy(3))))
 		p.mangle = func(side, n int, token string) string {
@@ -115,19 +105,19 @@ func TestNegTokenRespFields(t *testing.T) {
 		requirement.Held(t, "prop:negtokenresp_rules")
 	}
 	// What an initiator says of the state counts for nothing, but for its end.
-	for state := range negStates {
+	for state := range negtoken.RequestMIC + 1 {
 		p := newPair(t, over(final(ntlmToy(3))), over(final(ntlmToy(3))))
 		p.mangle = func(side, n int, token string) string {
 			if side == ours && n > 0 {
-				return resp(t, token, func(m *Resp) { m.State, m.SupportedMech = state, gss.NegoEx })
+				return resp(t, token, func(m *negtoken.Resp) { m.State, m.SupportedMech = state, gss.NegoEx })
 			}
 			return token
 		}
 		p.run(gss.Input{})
 		switch state {
-		case Reject:
+		case negtoken.Reject:
 			p.mustFail(theirs, gss.Refused)
-		case RequestMIC:
+		case negtoken.RequestMIC:
 			p.mustFail(theirs, gss.Unexpected)
 		default:
 			p.mustComplete(gss.NTLM)
@@ -140,13 +130,13 @@ func TestNegTokenRespFields(t *testing.T) {
 func TestIgnoredFields(t *testing.T) {
 	honest := newPair(t, over(ntlmToy(2)), over(ntlmToy(2)))
 	want := honest.run(gss.Input{})
-	for name, change := range map[string]func(*Init){
-		"no flags":      func(m *Init) {},
-		"flags":         func(m *Init) { m.ReqFlags = gss.TokenOf("\x01\xfe") },
-		"flags, all 32": func(m *Init) { m.ReqFlags = gss.TokenOf("\x00\xff\xff\xff\xff") },
-		"broken flags":  func(m *Init) { m.ReqFlags = gss.TokenOf("") },
-		"hints": func(m *Init) {
-			m.Hints = Hints{Present: true, Name: gss.TokenOf("somebody@else"), Address: gss.TokenOf("address")}
+	for name, change := range map[string]func(*negtoken.Init){
+		"no flags":      func(m *negtoken.Init) {},
+		"flags":         func(m *negtoken.Init) { m.ReqFlags = gss.TokenOf("\x01\xfe") },
+		"flags, all 32": func(m *negtoken.Init) { m.ReqFlags = gss.TokenOf("\x00\xff\xff\xff\xff") },
+		"broken flags":  func(m *negtoken.Init) { m.ReqFlags = gss.TokenOf("") },
+		"hints": func(m *negtoken.Init) {
+			m.Hints = negtoken.Hints{Present: true, Name: gss.TokenOf("somebody@else"), Address: gss.TokenOf("address")}
 		},
 	} {
 		a := mech(t, over(ntlmToy(2))).Accept(target())
@@ -188,7 +178,7 @@ func TestListedOnlyWithCredentials(t *testing.T) {
 			}
 			continue
 		}
-		m, _ := ParseInit(p.sent[ours][0])
+		m, _ := negtoken.ParseInit(p.sent[ours][0])
 		var want []gss.OID
 		for i, mech := range all {
 			if have>>i&1 == 1 {
@@ -258,36 +248,36 @@ func TestAcceptorChoice(t *testing.T) {
 	for _, v := range []struct {
 		c, s   []gsstoy.Toy
 		own    bool // OwnOrder
-		state  NegState
+		state  negtoken.NegState
 		chosen gss.OID
 	}{
-		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{k, n}, false, AcceptCompleted, gss.MSKerberos},
-		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{n, k}, false, RequestMIC, gss.MSKerberos},
-		{[]gsstoy.Toy{n, k}, []gsstoy.Toy{k, n}, false, RequestMIC, gss.NTLM},
-		{[]gsstoy.Toy{o, n, k}, []gsstoy.Toy{k, n}, false, RequestMIC, gss.NTLM},
-		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{n, k}, true, RequestMIC, gss.NTLM},
-		{[]gsstoy.Toy{n, k}, []gsstoy.Toy{k, n}, true, RequestMIC, gss.MSKerberos},
-		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{k, n}, true, AcceptCompleted, gss.MSKerberos},
-		{[]gsstoy.Toy{n}, []gsstoy.Toy{k, n}, true, RequestMIC, gss.NTLM},
+		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{k, n}, false, negtoken.AcceptCompleted, gss.MSKerberos},
+		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{n, k}, false, negtoken.RequestMIC, gss.MSKerberos},
+		{[]gsstoy.Toy{n, k}, []gsstoy.Toy{k, n}, false, negtoken.RequestMIC, gss.NTLM},
+		{[]gsstoy.Toy{o, n, k}, []gsstoy.Toy{k, n}, false, negtoken.RequestMIC, gss.NTLM},
+		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{n, k}, true, negtoken.RequestMIC, gss.NTLM},
+		{[]gsstoy.Toy{n, k}, []gsstoy.Toy{k, n}, true, negtoken.RequestMIC, gss.MSKerberos},
+		{[]gsstoy.Toy{k, n}, []gsstoy.Toy{k, n}, true, negtoken.AcceptCompleted, gss.MSKerberos},
+		{[]gsstoy.Toy{n}, []gsstoy.Toy{k, n}, true, negtoken.RequestMIC, gss.NTLM},
 		// golden:spnego_no_common_mechanism
-		{[]gsstoy.Toy{o}, []gsstoy.Toy{k, n}, false, Reject, ""},
+		{[]gsstoy.Toy{o}, []gsstoy.Toy{k, n}, false, negtoken.Reject, ""},
 	} {
 		s := over(v.s...)
 		s.OwnOrder = v.own
 		p := newPair(t, over(v.c...), s)
 		p.step(ours, gss.Input{})
 		out := p.step(theirs, gss.Input{Token: p.out[ours].Token})
-		if m, _ := ParseResp(out.Token.Bytes()); m.State != v.state || m.SupportedMech != v.chosen {
+		if m, _ := negtoken.ParseResp(out.Token.Bytes()); m.State != v.state || m.SupportedMech != v.chosen {
 			t.Errorf("%v %v, expected %v %v\n%s", m.State, m.SupportedMech, v.state, v.chosen, p.script.String())
 		}
-		if !v.own && v.state == RequestMIC && v.c[0].OID == p.side[theirs].Info().Mech { // without a favourite of its own
+		if !v.own && v.state == negtoken.RequestMIC && v.c[0].OID == p.side[theirs].Info().Mech { // without a favourite of its own
 			s.Fallback = true
 			_, out := lawful(t, mech(t, s).Accept(target()), gss.Env{}, gss.Input{Token: p.out[ours].Token})
-			if m, _ := ParseResp(out.Token.Bytes()); m.State != AcceptCompleted || m.SupportedMech != v.chosen {
+			if m, _ := negtoken.ParseResp(out.Token.Bytes()); m.State != negtoken.AcceptCompleted || m.SupportedMech != v.chosen {
 				t.Errorf("with Fallback: %v %v", m.State, m.SupportedMech)
 			}
 		}
-		if v.state == Reject {
+		if v.state == negtoken.Reject {
 			p.mustFail(theirs, gss.Unsupported)
 			p.step(ours, gss.Input{Token: out.Token})
 			p.mustFail(ours, gss.Refused)
@@ -309,16 +299,16 @@ func TestWrongKerberosOID(t *testing.T) {
 	// Initiators that know one of the two only, like MIT's, get that one.
 	for _, m := range []gss.OID{gss.Kerberos, gss.MSKerberos} {
 		_, first := lawful(t, kerberos(1).Initiate(target()), gss.Env{}, gss.Input{})
-		token := Init{MechTypes: MechTypesOf(m), MechToken: first.Token}.Encode()
+		token := negtoken.Init{MechTypes: negtoken.MechTypesOf(m), MechToken: first.Token}.Encode()
 		_, out := lawful(t, mech(t, over(kerberos(1))).Accept(target()), gss.Env{}, gss.Input{Token: gss.TokenOf(token)})
-		if r, _ := ParseResp(out.Token.Bytes()); r.SupportedMech != m || out.State != gss.Complete {
+		if r, _ := negtoken.ParseResp(out.Token.Bytes()); r.SupportedMech != m || out.State != gss.Complete {
 			t.Errorf("%v: %v %v", m, r.SupportedMech, out.State)
 		}
 		requirement.Held(t, "golden:spnego_ms_krb5_oid")
 	}
 	// An acceptor that calls the mechanism by its right name after all, with an answer
 	// to our token: the same mechanism, and no reselection.
-	as := func(change func(*Resp)) *pair {
+	as := func(change func(*negtoken.Resp)) *pair {
 		p := newPair(t, over(final(kerberos(2))), over(final(kerberos(2))))
 		p.mangle = func(side, n int, token string) string {
 			if side == theirs && n == 0 {
@@ -329,15 +319,15 @@ func TestWrongKerberosOID(t *testing.T) {
 		p.run(gss.Input{})
 		return p
 	}
-	as(func(m *Resp) { m.SupportedMech = gss.Kerberos }).mustComplete(gss.Kerberos)
+	as(func(m *negtoken.Resp) { m.SupportedMech = gss.Kerberos }).mustComplete(gss.Kerberos)
 	// One that does not know the wrong OID did not look at our token: it comes again.
-	p = as(func(m *Resp) { *m = Resp{State: RequestMIC, SupportedMech: gss.Kerberos} })
-	if m, _ := ParseResp(p.sent[ours][1]); m.ResponseToken.Bytes() != "toy/Kerberos:i1:u=alice" {
+	p = as(func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.RequestMIC, SupportedMech: gss.Kerberos} })
+	if m, _ := negtoken.ParseResp(p.sent[ours][1]); m.ResponseToken.Bytes() != "toy/Kerberos:i1:u=alice" {
 		t.Errorf("%s", p.script.String())
 	}
 	p = newPair(t, over(kerberos(1)), over(kerberos(1)))
 	p.step(ours, gss.Input{})
-	p.step(ours, gss.Input{Token: gss.TokenOf(Resp{State: AcceptCompleted, SupportedMech: gss.Kerberos}.Encode())})
+	p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted, SupportedMech: gss.Kerberos}.Encode())})
 	if p.out[ours].State != gss.Complete {
 		t.Errorf("one token that was taken by the other name: %v", p.out[ours].Fault)
 	}
@@ -398,7 +388,7 @@ func TestRawMechanismTokens(t *testing.T) {
 
 	_, hello := lawful(t, ntlm.Initiate(target()), gss.Env{}, gss.Input{})
 	_, request := lawful(t, apreq.Initiate(target()), gss.Env{}, gss.Input{})
-	krb := tlv(tagInitial, tlv(tagOID, string(gss.Kerberos)), "\x01\x00")
+	krb := framed(gss.Kerberos, "\x01\x00")
 	with := func(change func(*Config)) Config {
 		c := s
 		change(&c)
@@ -416,12 +406,12 @@ func TestRawMechanismTokens(t *testing.T) {
 		{"Kerberos", krb, s, gss.Malformed}, // which the toy says
 		{"Kerberos, RefuseRaw", krb, with(func(c *Config) { c.RefuseRaw = true }), gss.NotPermitted},
 		{"Kerberos is not configured", krb, only, gss.Unsupported},
-		{"NEGOEX", negoexSignature, s, gss.Unsupported},
+		{"NEGOEX", "NEGOEXTS", s, gss.Unsupported},
 		{"AP-REQ", request.Token.Bytes(), s, gss.NotPermitted},
 		{"AP-REQ, TakeAPREQ", request.Token.Bytes(), with(func(c *Config) { c.TakeAPREQ = true }), gss.NoFault},
 		{"AP-REQ, TakeAPREQ and RefuseRaw", request.Token.Bytes(), with(func(c *Config) { c.TakeAPREQ, c.RefuseRaw = true, true }), gss.NoFault},
 		{"AP-REP", "\x6f\x02\x30\x00", s, gss.Malformed},
-		{"a NegTokenResp first", choice(1), s, gss.Unexpected},
+		{"a NegTokenResp first", negtoken.Resp{}.Encode(), s, gss.Unexpected},
 		{"nonsense", "nonsense", s, gss.Malformed},
 		{"nothing", "", s, gss.Malformed},
 	} {
@@ -429,7 +419,7 @@ func TestRawMechanismTokens(t *testing.T) {
 		if out.Fault.Code != v.code {
 			t.Errorf("%s: %v %v", v.name, out.State, out.Fault)
 		}
-		if f, _ := FramingOf(out.Token.Bytes()); f == Response {
+		if f, _ := negtoken.FramingOf(out.Token.Bytes()); f == negtoken.Response {
 			t.Errorf("%s: answered by SPNEGO", v.name)
 		}
 		requirement.Held(t, "golden:raw_kerberos_token")
@@ -470,8 +460,8 @@ func TestNegHints(t *testing.T) {
 	if out.State != gss.Continue || out.Token.Bytes() != unhex(t, want) || next != a {
 		t.Errorf("%v %x, kept %v", out.State, out.Token.Bytes(), next != a)
 	}
-	m, _ := ParseInit(out.Token.Bytes())
-	if m.Hints != (Hints{Present: true, Name: gss.TokenOf("not_defined_in_RFC4178@please_ignore")}) {
+	m, _ := negtoken.ParseInit(out.Token.Bytes())
+	if m.Hints != (negtoken.Hints{Present: true, Name: gss.TokenOf("not_defined_in_RFC4178@please_ignore")}) {
 		t.Errorf("%+v", m.Hints)
 	}
 	requirement.Held(t, "unit:negtokeninit2_bytes")
@@ -481,7 +471,7 @@ func TestNegHints(t *testing.T) {
 // and the MICs cover the list in that one.
 func TestNegHintsAsInput(t *testing.T) {
 	hint := func(token gss.Token, mechs ...gss.OID) gss.Input {
-		m := Init{MechTypes: MechTypesOf(mechs...), MechToken: token, Hints: Hints{Present: true, Name: gss.TokenOf(HintName)}}
+		m := negtoken.Init{MechTypes: negtoken.MechTypesOf(mechs...), MechToken: token, Hints: negtoken.Hints{Present: true, Name: gss.TokenOf(negtoken.HintName)}}
 		return gss.Input{Token: gss.TokenOf(m.Encode())}
 	}
 	c := over(final(kerberos(1)), final(ntlmToy(2)))
@@ -494,7 +484,7 @@ func TestNegHintsAsInput(t *testing.T) {
 		// Nothing protects a hint. An attacker that strips Kerberos from it does not strip
 		// it from the initiator's list (HTA-13).
 		"a mechanism stripped": hint(gss.Token{}, gss.NTLM),
-		"no list at all":       {Token: gss.TokenOf(opening(tlv(tagField+3, tlv(tagSequence))))},
+		"no list at all":       {Token: gss.TokenOf(negtoken.Init{Hints: negtoken.Hints{Present: true}}.Encode())},
 	} {
 		p := newPair(t, c, over(final(ntlmToy(2))))
 		if got := p.run(in); got != want {
@@ -509,7 +499,7 @@ func TestNegHintsAsInput(t *testing.T) {
 	}{
 		// Negotiate of the same 401 is tried then: no Unexpected, which would end it.
 		"nothing in common":            {hint(gss.Token{}, gss.NegoEx, gsstoy.OID), gss.Unsupported},
-		"a NegTokenResp":               {gss.Input{Token: gss.TokenOf(choice(1))}, gss.Malformed},
+		"a NegTokenResp":               {gss.Input{Token: gss.TokenOf(negtoken.Resp{}.Encode())}, gss.Malformed},
 		"a bare token":                 {gss.Input{Token: gss.TokenOf(ntlmSignature + "\x02")}, gss.Malformed},
 		"a token that is for us, bad":  {hint(gss.TokenOf("nonsense"), gss.Kerberos), gss.Malformed},
 		"one for our second mechanism": {hint(gss.TokenOf("nonsense"), gss.NTLM), gss.NoFault},
@@ -559,8 +549,8 @@ func TestFragmentedTokens(t *testing.T) {
 // An acceptor does not take an acceptor's opening, nor a list of nothing.
 func TestAcceptorRequiresList(t *testing.T) {
 	a := mech(t, over(ntlmToy(1))).Accept(target())
-	_, out := lawful(t, a, gss.Env{}, gss.Input{Token: gss.TokenOf(Init{Hints: Hints{Present: true}}.Encode())})
-	if m, _ := ParseResp(out.Token.Bytes()); out.Fault != errNoMechs || m.State != Reject {
+	_, out := lawful(t, a, gss.Env{}, gss.Input{Token: gss.TokenOf(negtoken.Init{Hints: negtoken.Hints{Present: true}}.Encode())})
+	if m, _ := negtoken.ParseResp(out.Token.Bytes()); out.Fault != negtoken.ErrNoMechs || m.State != negtoken.Reject {
 		t.Errorf("%v %v", out.State, out.Fault)
 	}
 }

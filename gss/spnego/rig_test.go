@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // A pair of contexts that talk to each other, and a man in the middle. It holds
@@ -244,9 +245,9 @@ func same(t testing.TB, got, want string) {
 
 // describe is a token in words.
 func describe(token string) string {
-	switch f, _ := FramingOf(token); f {
-	case Initial:
-		m, fault := ParseInit(token)
+	switch f, _ := negtoken.FramingOf(token); f {
+	case negtoken.Initial:
+		m, fault := negtoken.ParseInit(token)
 		if !fault.IsZero() {
 			return "broken"
 		}
@@ -259,8 +260,8 @@ func describe(token string) string {
 			s += " hint=" + m.Hints.Name.Bytes()
 		}
 		return s
-	case Response:
-		m, fault := ParseResp(token)
+	case negtoken.Response:
+		m, fault := negtoken.ParseResp(token)
 		if !fault.IsZero() {
 			return "broken"
 		}
@@ -301,9 +302,9 @@ func plain(s string) string {
 }
 
 // resp reads a NegTokenResp, changes it and writes it again.
-func resp(t testing.TB, token string, change func(*Resp)) string {
+func resp(t testing.TB, token string, change func(*negtoken.Resp)) string {
 	t.Helper()
-	m, fault := ParseResp(token)
+	m, fault := negtoken.ParseResp(token)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}
@@ -312,9 +313,9 @@ func resp(t testing.TB, token string, change func(*Resp)) string {
 }
 
 // initial does the same with a NegTokenInit.
-func initial(t testing.TB, token string, change func(*Init)) string {
+func initial(t testing.TB, token string, change func(*negtoken.Init)) string {
 	t.Helper()
-	m, fault := ParseInit(token)
+	m, fault := negtoken.ParseInit(token)
 	if !fault.IsZero() {
 		t.Fatal(fault)
 	}

@@ -6,17 +6,18 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
-// MaxMechanisms bounds the mechanisms of a [Mechanism].
-const MaxMechanisms = 8
+// maxMechanisms bounds Config.Mechanisms.
+const maxMechanisms = 8
 
 // Config says what is negotiated, and how strictly. Both sides have the same.
 type Config struct {
 	_ struct{}
 
 	// Mechanisms are those that may be agreed upon, favourite and strongest first:
-	// 1 to [MaxMechanisms], all different, none of them SPNEGO. What is to be
+	// 1 to 8, all different, none of them SPNEGO. What is to be
 	// refused is left out: NTLM stands here only where policy allows it (C33).
 	//
 	// Kerberos has two OIDs on the wire, its own and a malformed one of Windows 2000. With
@@ -51,7 +52,7 @@ type Mechanism struct{ cfg *config }
 // config is a validated Config. It is read-only after New.
 type config struct {
 	Config
-	mechs  [MaxMechanisms]gss.Mechanism
+	mechs  [maxMechanisms]gss.Mechanism
 	n      uint8
 	traits gss.Traits
 	hint   string // the NegTokenInit2, always the same
@@ -60,20 +61,20 @@ type config struct {
 // New makes a mechanism. The error is a gss.Misuse and says what is wrong with the
 // configuration.
 func New(c Config) (Mechanism, error) {
-	if n := len(c.Mechanisms); n == 0 || n > MaxMechanisms {
-		return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms has %d mechanisms; want 1 to %d", n, MaxMechanisms)
+	if n := len(c.Mechanisms); n == 0 || n > maxMechanisms {
+		return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms has %d mechanisms; want 1 to %d", n, maxMechanisms)
 	}
 	p := &config{Config: c}
 	p.Mechanisms = nil
-	var list [2 * MaxMechanisms]gss.OID
+	var list [2 * maxMechanisms]gss.OID
 	offered := list[:0]
 	for i, m := range c.Mechanisms {
 		if m == nil || !compares(m) || !compares(m.Initiate(gss.Target{})) || !compares(m.Accept(gss.Target{})) {
 			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is nil, or it or its contexts do not compare with ==", i)
 		}
 		mech := m.Mech()
-		if mech == gss.SPNEGO || mech == gss.MSKerberos || mech == "" || len(mech) > MaxMech { // R4178-3.1-1
-			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is SPNEGO itself, has no OID or one longer than %d bytes, or has that of MSKerberos (use Kerberos)", i, MaxMech)
+		if mech == gss.SPNEGO || mech == gss.MSKerberos || mech == "" || len(mech) > negtoken.MaxMech { // R4178-3.1-1
+			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is SPNEGO itself, has no OID or one longer than %d bytes, or has that of MSKerberos (use Kerberos)", i, negtoken.MaxMech)
 		}
 		if p.find(mech) >= 0 {
 			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d], %v, is there twice; leave one out", i, mech)
@@ -89,9 +90,9 @@ func New(c Config) (Mechanism, error) {
 	}
 	// A first token that is not taken, and a mechListMIC on its own.
 	p.traits.MaxLegs += min(2, 255-p.traits.MaxLegs)
-	p.hint = Init{ // SPNG-3.2.5.2-1
-		MechTypes: MechTypesOf(offered...),
-		Hints:     Hints{Present: true, Name: gss.TokenOf(HintName)},
+	p.hint = negtoken.Init{ // SPNG-3.2.5.2-1
+		MechTypes: negtoken.MechTypesOf(offered...),
+		Hints:     negtoken.Hints{Present: true, Name: gss.TokenOf(negtoken.HintName)},
 	}.Encode()
 	return Mechanism{p}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 )
@@ -41,7 +42,7 @@ func TestNew(t *testing.T) {
 	}{
 		{nil, false}, {nine, false}, {nine[:8], true}, {[]gss.Mechanism{nil}, false}, {[]gss.Mechanism{broken{}}, false}, {[]gss.Mechanism{half{}}, false},
 		{[]gss.Mechanism{toy(gss.SPNEGO, 1)}, false}, {[]gss.Mechanism{toy(gss.MSKerberos, 1)}, false}, {[]gss.Mechanism{kerberos(1), kerberos(2)}, false},
-		{[]gss.Mechanism{toy(gss.OID(strings.Repeat("x", MaxMech+1)), 1)}, false},
+		{[]gss.Mechanism{toy(gss.OID(strings.Repeat("x", negtoken.MaxMech+1)), 1)}, false},
 		{[]gss.Mechanism{Mechanism{}}, false}, {[]gss.Mechanism{kerberos(1), ntlmToy(1)}, true},
 	} {
 		m, err := New(Config{Mechanisms: v.mechs})
@@ -113,7 +114,7 @@ func TestZero(t *testing.T) {
 		t.Error(m.Traits())
 	}
 	for _, c := range []gss.Context{m.Initiate(target()), m.Accept(target()), initiator{}, acceptor{}} {
-		for _, in := range []gss.Input{{}, {Token: gss.TokenOf(opening(ntlmList, someToken))}} {
+		for _, in := range []gss.Input{{}, {Token: gss.TokenOf(negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.NTLM), MechToken: gss.TokenOf("token")}.Encode())}} {
 			next, out := lawful(t, c, gss.Env{}, in)
 			if out.Fault.Code != gss.NotPermitted {
 				t.Errorf("%v: %v", c, out.Fault)
@@ -123,7 +124,7 @@ func TestZero(t *testing.T) {
 			}
 		}
 	}
-	if f, _ := FramingOf(""); f != Unrecognized || NegState(0) != NoState {
+	if f, _ := negtoken.FramingOf(""); f != negtoken.Unrecognized || negtoken.NegState(0) != negtoken.NoState {
 		t.Error("a zero value says something")
 	}
 }
@@ -182,8 +183,8 @@ func TestRedaction(t *testing.T) {
 	if len(types) != 8 {
 		t.Errorf("%d types of state: %v", len(types), types)
 	}
-	m := Resp{ResponseToken: gss.TokenOf(canary), MechListMIC: gss.TokenOf(canary)}
-	i := Init{MechToken: gss.TokenOf(canary)}
+	m := negtoken.Resp{ResponseToken: gss.TokenOf(canary), MechListMIC: gss.TokenOf(canary)}
+	i := negtoken.Init{MechToken: gss.TokenOf(canary)}
 	for _, text := range []string{fmt.Sprintf("%+v %#v", m, m), fmt.Sprintf("%+v %#v", i, i), fmt.Sprint(mech(t, over(gsstoy.Toy{OID: gss.NTLM, Legs: 1, Secret: gss.NewSecret(canary)})))} {
 		if strings.Contains(text, canary) {
 			t.Error(text)

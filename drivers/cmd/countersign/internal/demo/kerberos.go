@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/kerberos/krb"
@@ -139,7 +140,7 @@ func realmOf(k *kdctest.KDC) answer.Source {
 func proven(ms []message) string {
 	for c := range ms[len(ms)-1].response.WWWAuthenticate.All() {
 		if token, ok := c.Token(); ok {
-			if m, fault := spnego.ParseResp(token); fault.IsZero() && m.ResponseToken.Present() {
+			if m, fault := negtoken.ParseResp(token); fault.IsZero() && m.ResponseToken.Present() {
 				return "the server proved itself"
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -117,7 +118,7 @@ func clients(m gss.Mechanism, names ...string) (all []scheme.Client) {
 func mics(ms []message) string {
 	var ours, theirs int
 	count := func(token string, n *int) {
-		if m, fault := spnego.ParseResp(token); fault.IsZero() && m.MechListMIC.Present() {
+		if m, fault := negtoken.ParseResp(token); fault.IsZero() && m.MechListMIC.Present() {
 			*n++
 		}
 	}

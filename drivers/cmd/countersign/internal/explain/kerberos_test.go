@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	krb5 "github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
@@ -116,6 +116,6 @@ func apReqSize(t testing.TB, token string) int {
 	return len(body)
 }
 
-func spnegoInit(token string) spnego.Init {
-	return spnego.Init{MechTypes: spnego.MechTypesOf(gss.Kerberos), MechToken: gss.TokenOf(token)}
+func spnegoInit(token string) negtoken.Init {
+	return negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.Kerberos), MechToken: gss.TokenOf(token)}
 }

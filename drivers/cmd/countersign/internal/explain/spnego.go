@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // negotiation explains a message of SPNEGO below n, with the tokens in it. Package spnego
@@ -74,7 +74,7 @@ func mechNote(m gss.OID) string {
 // section 2.2.1).
 func lookInit(token string, n *Node) []Fault {
 	m := &negotiation{token: token, n: n}
-	t, fault := spnego.ParseInit(token)
+	t, fault := negtoken.ParseInit(token)
 	if !fault.IsZero() {
 		return m.broken(fault)
 	}
@@ -102,21 +102,21 @@ func lookInit(token string, n *Node) []Fault {
 }
 
 // states describes the states of a NegTokenResp.
-var states = map[spnego.NegState]string{
-	spnego.AcceptCompleted:  "the sender has completed",
-	spnego.AcceptIncomplete: "the sender needs another token",
-	spnego.Reject:           "the sender refuses",
-	spnego.RequestMIC:       "the sender needs another token, and a mechListMIC",
+var states = map[negtoken.NegState]string{
+	negtoken.AcceptCompleted:  "the sender has completed",
+	negtoken.AcceptIncomplete: "the sender needs another token",
+	negtoken.Reject:           "the sender refuses",
+	negtoken.RequestMIC:       "the sender needs another token, and a mechListMIC",
 }
 
 // lookResp explains a NegTokenResp (RFC 4178 section 4.2.2).
 func lookResp(token string, n *Node) []Fault {
 	m := &negotiation{token: token, n: n}
-	t, fault := spnego.ParseResp(token)
+	t, fault := negtoken.ParseResp(token)
 	if !fault.IsZero() {
 		return m.broken(fault)
 	}
-	if t.State == spnego.NoState {
+	if t.State == negtoken.NoState {
 		m.line("negState", "none", "", "")
 	} else {
 		m.line("negState", t.State.String(), states[t.State], "")
@@ -131,7 +131,7 @@ func lookResp(token string, n *Node) []Fault {
 
 // sayInit and sayResp return an explanation in one line.
 func sayInit(token string) string {
-	t, fault := spnego.ParseInit(token)
+	t, fault := negtoken.ParseInit(token)
 	if !fault.IsZero() {
 		return "malformed"
 	}
@@ -147,7 +147,7 @@ func sayInit(token string) string {
 }
 
 func sayResp(token string) string {
-	t, fault := spnego.ParseResp(token)
+	t, fault := negtoken.ParseResp(token)
 	if !fault.IsZero() {
 		return "malformed"
 	}

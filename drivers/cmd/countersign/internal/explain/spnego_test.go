@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
 // Messages of real peers, from exchanges on loopback with throw-away secrets.
@@ -17,8 +17,8 @@ const (
 	sambaResponse = "oYGiMIGfoAMKAQGhDAYKKwYBBAGCNwICCqKBiQSBhk5UTE1TU1AAAgAAAA4ADgA4AAAABYKKYuXTesrHTFe7AAAAAAAAAABAAEAARgAAAAYBAAAAAAAPSQBOAFQARQBSAE8AUAACAA4ASQBOAFQARQBSAE8AUAABAA4ASQBOAFQARQBSAE8AUAAEAAAAAwAEAHYAbQAHAAgAyDe+JkF93QEAAAAA"
 )
 
-func opening(m spnego.Init) string { return b64(m.Encode()) }
-func reply(m spnego.Resp) string   { return b64(m.Encode()) }
+func opening(m negtoken.Init) string { return b64(m.Encode()) }
+func reply(m negtoken.Resp) string   { return b64(m.Encode()) }
 
 // TestSPNEGO: every field is there in words, and so is the token inside.
 func TestSPNEGO(t *testing.T) {
@@ -33,19 +33,19 @@ func TestSPNEGO(t *testing.T) {
 		{"another choice", mitChoice, []string{"request-mic  (the sender needs another token, and a mechListMIC)", "NTLM  (1.3.6.1.4.1.311.2.2.10: the server's choice)", "none"}},
 		{"the end", mitFinal, []string{"accept-completed  (the sender has completed)", "mechListMIC    present  (16 bytes over the list of mechanisms)"}},
 		{"Samba's answer", sambaResponse, []string{"accept-incomplete", "responseToken  NTLMSSP CHALLENGE, 134 bytes", `"INTEROP"`}},
-		{"Nego2's opening", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.MSKerberos, gss.Kerberos, gss.NTLM),
-			Hints: spnego.Hints{Present: true, Name: gss.TokenOf(spnego.HintName)}}),
+		{"Nego2's opening", opening(negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.MSKerberos, gss.Kerberos, gss.NTLM),
+			Hints: negtoken.Hints{Present: true, Name: gss.TokenOf(negtoken.HintName)}}),
 			[]string{"3 mechanisms", "MS-Kerberos  (1.2.840.48018.1.2.2, as Windows 2000 writes it)", `"not_defined_in_RFC4178@please_ignore"  (a NegTokenInit2`}},
-		{"a Kerberos token", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.Kerberos), ReqFlags: gss.TokenOf("\x01\x02"),
+		{"a Kerberos token", opening(negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.Kerberos), ReqFlags: gss.TokenOf("\x01\x02"),
 			MechToken: gss.TokenOf(request)}),
 			[]string{"reqFlags", "not protected, and ignored", "mechToken", "Kerberos AP-REQ, "}},
-		{"an unknown token", opening(spnego.Init{MechTypes: spnego.MechTypesOf("\x2a\x03"), MechToken: gss.TokenOf("\x01\x02")}),
+		{"an unknown token", opening(negtoken.Init{MechTypes: negtoken.MechTypesOf("\x2a\x03"), MechToken: gss.TokenOf("\x01\x02")}),
 			[]string{"1.2.3", "2 bytes  (unknown)"}},
-		{"SPNEGO inside itself", opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.SPNEGO), MechToken: gss.TokenOf(spnego.Resp{State: spnego.Reject}.Encode())}),
+		{"SPNEGO inside itself", opening(negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.SPNEGO), MechToken: gss.TokenOf(negtoken.Resp{State: negtoken.Reject}.Encode())}),
 			[]string{"9 bytes  (unknown)"}},
-		{"a MIC", reply(spnego.Resp{State: spnego.AcceptCompleted, MechListMIC: mic}), []string{"present  (17 bytes over "}},
-		{"no MIC", reply(spnego.Resp{ResponseToken: mic, MechListMIC: mic}), []string{"negState       none", "it repeats the response token"}},
-		{"a refusal", reply(spnego.Resp{State: spnego.Reject}), []string{"reject  (the sender refuses)"}},
+		{"a MIC", reply(negtoken.Resp{State: negtoken.AcceptCompleted, MechListMIC: mic}), []string{"present  (17 bytes over "}},
+		{"no MIC", reply(negtoken.Resp{ResponseToken: mic, MechListMIC: mic}), []string{"negState       none", "it repeats the response token"}},
+		{"a refusal", reply(negtoken.Resp{State: negtoken.Reject}), []string{"reject  (the sender refuses)"}},
 	} {
 		got, faults := printed(c.text)
 		if faults != nil {
@@ -70,8 +70,8 @@ func TestSPNEGOInOneLine(t *testing.T) {
 		mitFinal:      "SPNEGO NegTokenResp, 29 bytes: accept-completed; with a MIC over the list of mechanisms",
 		sambaResponse: `SPNEGO NegTokenResp, 165 bytes: accept-incomplete, NTLM; with NTLMSSP CHALLENGE, 134 bytes: 8 random bytes from "INTEROP", with the time, so that the client protects the handshake`,
 		b64(cutInit):  "SPNEGO NegTokenInit, 14 bytes: malformed",
-		opening(spnego.Init{MechTypes: spnego.MechTypesOf(gss.NTLM), Hints: spnego.Hints{Present: true}}): "SPNEGO NegTokenInit, 34 bytes: the server offers NTLM",
-		reply(spnego.Resp{State: spnego.AcceptIncomplete, ResponseToken: gss.TokenOf("\x01")}):            "SPNEGO NegTokenResp, 14 bytes: accept-incomplete; with a token of 1 byte",
+		opening(negtoken.Init{MechTypes: negtoken.MechTypesOf(gss.NTLM), Hints: negtoken.Hints{Present: true}}): "SPNEGO NegTokenInit, 34 bytes: the server offers NTLM",
+		reply(negtoken.Resp{State: negtoken.AcceptIncomplete, ResponseToken: gss.TokenOf("\x01")}):              "SPNEGO NegTokenResp, 14 bytes: accept-incomplete; with a token of 1 byte",
 	} {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
@@ -85,7 +85,7 @@ func TestSPNEGOInOneLine(t *testing.T) {
 
 // TestSPNEGOBroken: what is broken is told, inside too, with its byte.
 func TestSPNEGOBroken(t *testing.T) {
-	inner := spnego.Resp{State: spnego.AcceptIncomplete, ResponseToken: gss.TokenOf("NTLMSSP\x00\x02\x00\x00\x00")}.Encode()
+	inner := negtoken.Resp{State: negtoken.AcceptIncomplete, ResponseToken: gss.TokenOf("NTLMSSP\x00\x02\x00\x00\x00")}.Encode()
 	for _, c := range []struct {
 		name, token string
 		at          int
@@ -111,8 +111,8 @@ func FuzzSPNEGO(f *testing.F) {
 		f.Add(string(raw))
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		_, bad1 := spnego.ParseInit(token)
-		_, bad2 := spnego.ParseResp(token)
+		_, bad1 := negtoken.ParseInit(token)
+		_, bad2 := negtoken.ParseResp(token)
 		var e Explanation
 		var n Node
 		explainToken(&e, &n, token, 0)

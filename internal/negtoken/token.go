@@ -1,4 +1,4 @@
-package spnego
+package negtoken
 
 import (
 	"iter"
@@ -174,20 +174,22 @@ func (s NegState) String() string {
 	return "unknown state"
 }
 
-func malformed(detail string) gss.Fault {
+// Malformed returns the fault of a token that is not what it should be.
+func Malformed(detail string) gss.Fault {
 	return gss.Fault{Code: gss.Malformed, Detail: "spnego: " + detail}
 }
 
 // The faults of the decoder, made once: a fault costs no memory either.
 var (
-	errLong     = malformed("expected a token of at most 65,536 bytes, a longer one came")
-	errFragment = malformed("the token is shorter than its header says; fragments (MS-SPNG section 3.1.5.9) are not reassembled")
-	errInit     = malformed("expected a NegTokenInit, with or without the framing of RFC 2743; something else came")
-	errResp     = malformed("expected a NegTokenResp without framing, something else came")
-	errFields   = malformed("the message's fields are out of order, too many, or not as RFC 4178 defines them")
-	errNoMechs  = malformed("the NegTokenInit lists no mechanisms")
-	errMechs    = malformed("expected a list of 1 to 32 mechanisms, OIDs of up to 64 octets")
-	errState    = malformed("the negState is not one of RFC 4178")
+	errLong     = Malformed("expected a token of at most 65,536 bytes, a longer one came")
+	errFragment = Malformed("the token is shorter than its header says; fragments (MS-SPNG section 3.1.5.9) are not reassembled")
+	errInit     = Malformed("expected a NegTokenInit, with or without the framing of RFC 2743; something else came")
+	errResp     = Malformed("expected a NegTokenResp without framing, something else came")
+	errFields   = Malformed("the message's fields are out of order, too many, or not as RFC 4178 defines them")
+	// ErrNoMechs is also the fault of an acceptor, which takes no NegTokenInit2 without a list.
+	ErrNoMechs = Malformed("the NegTokenInit lists no mechanisms")
+	errMechs    = Malformed("expected a list of 1 to 32 mechanisms, OIDs of up to 64 octets")
+	errState    = Malformed("the negState is not one of RFC 4178")
 )
 
 // ParseInit reads a NegTokenInit or NegTokenInit2, with the framing of RFC 2743 section
@@ -237,7 +239,7 @@ func ParseInit(token string) (m Init, fault gss.Fault) { // R4178-4.2.1-1
 		}
 	}
 	if m.MechTypes.n == 0 && !m.Hints.Present {
-		return Init{}, errNoMechs
+		return Init{}, ErrNoMechs
 	}
 	return m, gss.Fault{}
 }
