@@ -33,8 +33,6 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return c, gss.Output{}, err
 	}
 	switch {
-	case c.cfg == nil:
-		return failWith(dead())
 	case !in.Token.Present():
 		return fail(gss.Unexpected, "expected an AP-REQ, none came")
 	}

@@ -143,15 +143,14 @@ func TestFraming(t *testing.T) {
 			requirement.Held(t, "golden:krb_unknown_tok_id")
 		}
 	}
-	refused(t, take(t, mechanism(t, Config{}).Accept(gss.Target{}), env, gss.Input{}), gss.Unexpected)
-	refused(t, take(t, Mechanism{}.Accept(gss.Target{}), env, gss.Input{Token: f.token()}), gss.NotPermitted)
+	refused(t, take(t, newMechanism(t, Config{}).Accept(gss.Target{}), env, gss.Input{}), gss.Unexpected)
 }
 
 // V21: a request that comes twice is refused, also under another of the service's
 // names, and so is one from before the memory began.
 func TestReplay(t *testing.T) {
 	f := newForger(t, krb.AES256SHA1)
-	m := mechanism(t, Config{Keys: f.keys})
+	m := newMechanism(t, Config{Keys: f.keys})
 	ask := func(f *forger) (reached, gss.NeedReplayCheck) {
 		r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
 		return r, r.Ask.(gss.NeedReplayCheck)
@@ -259,7 +258,7 @@ func TestChannelBinding(t *testing.T) {
 // A keytab that lacks the key is asked about, and a service that is not ours is not.
 func TestServiceKeys(t *testing.T) {
 	f := newForger(t, krb.AES256SHA1)
-	m := mechanism(t, Config{})
+	m := newMechanism(t, Config{})
 	r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
 	if r.Ask != (NeedServiceKey{Service: service, Type: krb.AES256SHA1, Kvno: 2}) {
 		t.Errorf("%+v", r.Ask)
@@ -327,7 +326,7 @@ func TestNotMutual(t *testing.T) {
 
 func TestNoEntropy(t *testing.T) {
 	f := newForger(t, krb.AES256SHA1)
-	refused(t, take(t, mechanism(t, Config{Keys: f.keys}).Accept(gss.Target{}), gss.Env{Now: now}, gss.Input{Token: f.token()}), gss.NoEntropy)
+	refused(t, take(t, newMechanism(t, Config{Keys: f.keys}).Accept(gss.Target{}), gss.Env{Now: now}, gss.Input{Token: f.token()}), gss.NoEntropy)
 }
 
 // P15, and what a state shows of its secrets.
@@ -339,7 +338,7 @@ func TestStates(t *testing.T) {
 		t.Errorf("an established context takes %d bytes", n)
 	}
 	f := newForger(t, krb.AES256SHA1)
-	m := mechanism(t, Config{Keys: f.keys})
+	m := newMechanism(t, Config{Keys: f.keys})
 	r := step(t, m.Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
 	done := step(t, r.Context, env, gss.Input{Answer: gss.ReplayVerdict{First: true}}, gss.Complete)
 	subkey := done.Context.(established).key.Reveal()
@@ -379,7 +378,7 @@ func TestRecordedRequests(t *testing.T) {
 			}
 			at := gss.Env{Now: int64(row.Time * 1e9), Seed: gss.Seed{9}}
 			run := func(c Config, at gss.Env) reached {
-				r := take(t, mechanism(t, c).Accept(gss.Target{}), at, gss.Input{Token: gss.TokenOf(string(row.Token))})
+				r := take(t, newMechanism(t, c).Accept(gss.Target{}), at, gss.Input{Token: gss.TokenOf(string(row.Token))})
 				if r.State == gss.Waiting {
 					if _, ok := r.Ask.(gss.NeedReplayCheck); ok {
 						r = take(t, r.Context, at, gss.Input{Answer: gss.ReplayVerdict{First: true}})

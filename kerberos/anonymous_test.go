@@ -137,7 +137,7 @@ func TestAnonymousNeedsOptional(t *testing.T) {
 		for _, optional := range []bool{false, true} {
 			f := newForger(t, 18).as(row.client)
 			f.ticket.Flags |= row.flags
-			m, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{mechanism(t, Config{Keys: f.keys})}})
+			m, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{newMechanism(t, Config{Keys: f.keys})}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func negotiated(t *testing.T, c Config, token gss.Token) (got struct {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{mechanism(t, c)}})
+	server, err := spnego.New(spnego.Config{Mechanisms: []gss.Mechanism{newMechanism(t, c)}})
 	if err != nil {
 		t.Fatal(err)
 	}

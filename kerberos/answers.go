@@ -136,12 +136,7 @@ func (d Delegated) Cache() *ccache.Cache { return ccache.New(d.Credential.Client
 // Format implements fmt.Formatter: the client's name shows.
 func (d Delegated) Format(f fmt.State, verb rune) { d.Credential.Format(f, verb) }
 
-// The faults that both sides have.
-
+// noEntropy returns the fault of the zero seed (HTA-3).
 func noEntropy() gss.Fault {
 	return gss.Fault{Code: gss.NoEntropy, Detail: "kerberos: the seed of this step is zero, and a key or a number was to be derived from it"}
-}
-
-func dead() gss.Fault {
-	return gss.Fault{Code: gss.NotPermitted, Detail: "kerberos: not configured, use New"}
 }

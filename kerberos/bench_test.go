@@ -49,7 +49,7 @@ func BenchmarkAccept(b *testing.B) {
 				}
 			}
 		})
-		var mech gss.Mechanism = mechanism(b, Config{Keys: f.keys, AllowRC4: true})
+		var mech gss.Mechanism = newMechanism(b, Config{Keys: f.keys, AllowRC4: true})
 		for name, token := range map[string]gss.Token{"one way": oneWay, "mutual": mutual} {
 			b.Run(kind.String()+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
@@ -84,7 +84,7 @@ func withPAC(tb testing.TB) (gss.Mechanism, gss.Token) {
 	user := pac.User{Name: "alice", Domain: "A", Server: "DC", DomainSID: pac.SIDOf(5, 21, 1, 2, 3), RID: 1104, PrimaryGroupRID: 513, Groups: []uint32{513, 1200, 1201, 1202}, UPN: "alice@a.test", DNSDomain: "A.TEST"}
 	text := pac.Write(f.ticket.Client.Name, f.ticket.AuthTime, user, f.serviceKey(), f.serviceKey())
 	f.ticket.AuthData = message.AuthorizationData("").Append(message.ADPAC, text).IfRelevant()
-	return mechanism(tb, Config{Keys: f.keys, KeepPAC: true}), f.token()
+	return newMechanism(tb, Config{Keys: f.keys, KeepPAC: true}), f.token()
 }
 
 // initiateOnce makes a request with a ticket in hand.
@@ -116,7 +116,7 @@ func BenchmarkInitiate(b *testing.B) {
 				enctype.Encrypt(f.session, enctype.UsageAPReqAuth, strings.Repeat("c", enctype.ConfounderSize(kind)), plain)
 			}
 		})
-		var mech gss.Mechanism = mechanism(b, Config{AllowRC4: true})
+		var mech gss.Mechanism = newMechanism(b, Config{AllowRC4: true})
 		tickets := ticketInHand(b, kind)
 		b.Run(kind.String()+"/ours", func(b *testing.B) {
 			b.ReportAllocs()
@@ -155,12 +155,12 @@ func acceptRow(tb testing.TB, kind krb.EType) func() {
 	f := newForger(tb, kind)
 	f.options, f.sum.Flags = 0, f.sum.Flags&^uint32(gss.Mutual)
 	token := f.token()
-	var mech gss.Mechanism = mechanism(tb, Config{Keys: f.keys, AllowRC4: true})
+	var mech gss.Mechanism = newMechanism(tb, Config{Keys: f.keys, AllowRC4: true})
 	return func() { acceptOnce(tb, mech, token) }
 }
 
 func initiateRow(tb testing.TB, kind krb.EType) func() {
-	var mech gss.Mechanism = mechanism(tb, Config{})
+	var mech gss.Mechanism = newMechanism(tb, Config{})
 	tickets := ticketInHand(tb, kind)
 	return func() { initiateOnce(tb, mech, tickets) }
 }

@@ -67,7 +67,7 @@ func TestTicketWithoutPAC(t *testing.T) {
 			t.Errorf("KeepPAC %t: there is one %t, %v", keep, ok, fault)
 		}
 	}
-	if _, ok, fault := PAC(mechanism(t, Config{}).Initiate(gss.Target{})); ok || !fault.IsZero() {
+	if _, ok, fault := PAC(newMechanism(t, Config{}).Initiate(gss.Target{})); ok || !fault.IsZero() {
 		t.Errorf("a context that is none: there is one %t, %v", ok, fault)
 	}
 }

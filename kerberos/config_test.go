@@ -46,13 +46,10 @@ func TestConfigurations(t *testing.T) {
 		"RC4 alone, allowed":       {Keys: keys(service, krb.RC4), AllowRC4: true},
 		"RC4 beside a better type": {Keys: keys(service, krb.RC4, krb.AES128SHA1)},
 	} {
-		m, err := New(c)
-		if err != nil || m.CheckInitiate() != nil || m.CheckAccept() != nil {
-			t.Errorf("%s: %v, %v, %v", name, err, m.CheckInitiate(), m.CheckAccept())
+		if _, err := New(c); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	misusetest.Check(t, "kerberos", "New", Mechanism{}.CheckInitiate())
-	misusetest.Check(t, "kerberos", "New", Mechanism{}.CheckAccept())
 }
 
 // realmList is a Realms that does not compare with ==.

@@ -24,8 +24,6 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return c, gss.Output{}, err
 	}
 	switch {
-	case c.cfg == nil:
-		return failWith(dead())
 	case in.Token.Present():
 		return fail(gss.Unexpected, "a message of the service came before the first of this side")
 	case c.target.Host == "" || c.target.Service == "":

@@ -131,7 +131,7 @@ func (w *world) drive(c gss.Context, skew int64, in gss.Input) (gss.Context, gss
 	}
 }
 
-func mech(t testing.TB, c kerberos.Config) kerberos.Mechanism {
+func mech(t testing.TB, c kerberos.Config) gss.Mechanism {
 	t.Helper()
 	m, err := kerberos.New(c)
 	if err != nil {

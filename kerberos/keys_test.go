@@ -56,7 +56,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 		}
 		// Each is tried once: no key comes twice, and it ends with the one that opens.
 		n, seen := 0, map[*enctype.Prepared]bool{}
-		for e, key := range mechanism(t, Config{Keys: row.keys}).cfg.tries(&ap.Ticket) {
+		for e, key := range newMechanism(t, Config{Keys: row.keys}).cfg.tries(&ap.Ticket) {
 			n++
 			if seen[key] {
 				t.Errorf("%s: a key is tried twice", row.name)
@@ -79,7 +79,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 	c := Config{Keys: keytab.New(append(others, versions...)...), Services: []krb.Principal{service}}
 	ap, _ := message.ParseAPReq(f.apreq())
 	n := 0
-	for e := range mechanism(t, c).cfg.tries(&ap.Ticket) {
+	for e := range newMechanism(t, c).cfg.tries(&ap.Ticket) {
 		if n++; !e.Principal.Equal(service) {
 			t.Errorf("a key of %v is tried", e.Principal)
 		}

@@ -21,7 +21,7 @@ const DefaultMaxSkew = 5 * time.Minute
 // two centuries to come.
 const maxSkew = 1 << 60
 
-// Config says what both sides of a [Mechanism] do. Its zero value is an initiator,
+// Config says what both sides of a mechanism do. Its zero value is an initiator,
 // and an acceptor that asks for its keys.
 type Config struct {
 	_ struct{}
@@ -119,9 +119,8 @@ const (
 	pacRequests
 )
 
-// Mechanism is Kerberos as a gss.Mechanism. The zero Mechanism is not usable; its
-// contexts fail.
-type Mechanism struct{ cfg *config }
+// mechanism is Kerberos as a gss.Mechanism.
+type mechanism struct{ cfg *config }
 
 // config is a validated Config. It is read-only after New.
 type config struct {
@@ -131,32 +130,33 @@ type config struct {
 	skew  int64      // nanoseconds
 }
 
-// New makes a mechanism. The error is a [gss.Misuse] and says which field cannot work.
-func New(c Config) (Mechanism, error) {
+// New returns Kerberos as a mechanism. It is a comparable value, and prints no secret. The error is a [gss.Misuse] and says which field cannot
+// work.
+func New(c Config) (gss.Mechanism, error) {
 	switch {
 	case !c.ChannelBinding.Valid():
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
+		return nil, misuse.Errorf("kerberos", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
 	case c.MaxSkew < 0:
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, DefaultMaxSkew)
+		return nil, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, DefaultMaxSkew)
 	case c.Delegate >= delegations:
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.Delegate is %d; use DelegateNever, DelegateIfTrusted or DelegateAlways", c.Delegate)
+		return nil, misuse.Errorf("kerberos", "Config.Delegate is %d; use DelegateNever, DelegateIfTrusted or DelegateAlways", c.Delegate)
 	case c.PAC >= pacRequests:
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.PAC is %d; use PACDefault, PACInclude or PACExclude", c.PAC)
+		return nil, misuse.Errorf("kerberos", "Config.PAC is %d; use PACDefault, PACInclude or PACExclude", c.PAC)
 	case c.MinIterations > enctype.MaxIterations:
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.MinIterations is %d, and a KDC may ask for %d at most; lower it", c.MinIterations, enctype.MaxIterations)
+		return nil, misuse.Errorf("kerberos", "Config.MinIterations is %d, and a KDC may ask for %d at most; lower it", c.MinIterations, enctype.MaxIterations)
 	case !krb.ValidText(c.Realm):
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.Realm is not a realm: it has characters that Kerberos does not allow")
+		return nil, misuse.Errorf("kerberos", "Config.Realm is not a realm: it has characters that Kerberos does not allow")
 	case c.Realms != nil && !reflect.ValueOf(c.Realms).Comparable():
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.Realms is a %T, which does not compare with ==; use a pointer to it", c.Realms)
+		return nil, misuse.Errorf("kerberos", "Config.Realms is a %T, which does not compare with ==; use a pointer to it", c.Realms)
 	}
 	for i, s := range c.Services {
 		if s.Name.IsZero() || s.Realm == "" {
-			return Mechanism{}, misuse.Errorf("kerberos", "Config.Services[%d] has no name or no realm; want both, as in HTTP/www.example@EXAMPLE", i)
+			return nil, misuse.Errorf("kerberos", "Config.Services[%d] has no name or no realm; want both, as in HTTP/www.example@EXAMPLE", i)
 		}
 	}
 	for i, r := range c.ClientRealms {
 		if r == "" || !krb.ValidText(r) {
-			return Mechanism{}, misuse.Errorf("kerberos", "Config.ClientRealms[%d] is empty or not a realm", i)
+			return nil, misuse.Errorf("kerberos", "Config.ClientRealms[%d] is empty or not a realm", i)
 		}
 	}
 	c.Services = append([]krb.Principal(nil), c.Services...)
@@ -173,9 +173,9 @@ func New(c Config) (Mechanism, error) {
 	}
 	p.types = krb.ETypesOf(types...)
 	if c.Keys != nil && !p.hasKey() {
-		return Mechanism{}, misuse.Errorf("kerberos", "Config.Keys has no key of Config.Services (of any principal, if there are none) with an encryption type that is allowed: add one, or set AllowRC4 for keys of rc4-hmac")
+		return nil, misuse.Errorf("kerberos", "Config.Keys has no key of Config.Services (of any principal, if there are none) with an encryption type that is allowed: add one, or set AllowRC4 for keys of rc4-hmac")
 	}
-	return Mechanism{p}, nil
+	return mechanism{p}, nil
 }
 
 // hasKey reports whether an acceptor could open a ticket with one of its keys.
@@ -187,17 +187,6 @@ func (c *config) hasKey() bool {
 	}
 	return false
 }
-
-// CheckInitiate implements [gss.Checker].
-func (m Mechanism) CheckInitiate() error {
-	if m.cfg == nil {
-		return misuse.Errorf("kerberos", "the Mechanism is the zero one; make it with New")
-	}
-	return nil
-}
-
-// CheckAccept implements [gss.Checker].
-func (m Mechanism) CheckAccept() error { return m.CheckInitiate() }
 
 // realm returns the acceptor's own realm if the key that opened a ticket has none. It does
 // not come from the ticket, in which the service's name is not protected.
@@ -225,19 +214,19 @@ func (c *config) allows(t krb.EType) gss.Fault {
 }
 
 // Mech implements gss.Mechanism.
-func (m Mechanism) Mech() gss.OID { return gss.Kerberos }
+func (m mechanism) Mech() gss.OID { return gss.Kerberos }
 
 // Traits implements gss.Mechanism. A request proves itself: nothing ties it to a
 // connection.
-func (m Mechanism) Traits() gss.Traits {
-	return gss.Traits{Mutual: m.cfg == nil || !m.cfg.OneWay, Integrity: true, MaxLegs: 1}
+func (m mechanism) Traits() gss.Traits {
+	return gss.Traits{Mutual: !m.cfg.OneWay, Integrity: true, MaxLegs: 1}
 }
 
 // Initiate implements gss.Mechanism.
-func (m Mechanism) Initiate(t gss.Target) gss.Context { return initiator{m.cfg, t} }
+func (m mechanism) Initiate(t gss.Target) gss.Context { return initiator{m.cfg, t} }
 
 // Accept implements gss.Mechanism.
-func (m Mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t.Binding} }
+func (m mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t.Binding} }
 
 // Format implements fmt.Formatter.
-func (m Mechanism) Format(f fmt.State, _ rune) { fmt.Fprint(f, "kerberos mechanism") }
+func (m mechanism) Format(f fmt.State, _ rune) { fmt.Fprint(f, "kerberos mechanism") }

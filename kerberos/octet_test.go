@@ -23,7 +23,7 @@ func TestRecordedRequestsWithOneOctetChanged(t *testing.T) {
 		if !fault.IsZero() {
 			t.Fatal(fault)
 		}
-		m := mechanism(t, Config{Keys: keys, AllowRC4: true, BareRequests: true})
+		m := newMechanism(t, Config{Keys: keys, AllowRC4: true, BareRequests: true})
 		at := gss.Env{Now: int64(row.Time * 1e9), Seed: gss.Seed{9}}
 		run := func(token string) gss.Code {
 			ctx, out, err := m.Accept(gss.Target{}).Step(at, gss.Input{Token: gss.TokenOf(token)})

@@ -66,7 +66,7 @@ func TestRecordedPAC(t *testing.T) {
 	for _, row := range rows {
 		keys, _ := keytab.Parse(string(row.Keytab))
 		at := gss.Env{Now: int64(row.Time * 1e9), Seed: gss.Seed{9}}
-		r := take(t, mechanism(t, Config{Keys: keys, AllowRC4: true, KeepPAC: true}).Accept(gss.Target{}), at, gss.Input{Token: gss.TokenOf(string(row.Token))})
+		r := take(t, newMechanism(t, Config{Keys: keys, AllowRC4: true, KeepPAC: true}).Accept(gss.Target{}), at, gss.Input{Token: gss.TokenOf(string(row.Token))})
 		r = take(t, r.Context, at, gss.Input{Answer: gss.ReplayVerdict{First: true}})
 		v, ok, fault := PAC(r.Context)
 		if !fault.IsZero() {

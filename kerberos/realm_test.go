@@ -44,7 +44,7 @@ func TestClientRealms(t *testing.T) {
 		requirement.Held(t, "unit:krb_client_realms", "KRB-4")
 	}
 	given := []string{"A.TEST"}
-	m := mechanism(t, Config{ClientRealms: given})
+	m := newMechanism(t, Config{ClientRealms: given})
 	if given[0] = "EVIL.TEST"; m.cfg.ClientRealms[0] != "A.TEST" {
 		t.Error("what the caller does to its list changes the mechanism")
 	}
@@ -103,7 +103,7 @@ func TestRequireTransitedChecked(t *testing.T) {
 	} {
 		f := newForger(t, krb.AES256SHA1)
 		row.c.RequireTransitedChecked = true
-		r := step(t, mechanism(t, row.c).Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
+		r := step(t, newMechanism(t, row.c).Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
 		r = take(t, r.Context, env, gss.Input{Answer: ServiceKey{Key: enctype.Prepare(f.serviceKey(), enctype.UsageTicket)}})
 		if r.Fault.Code != row.want {
 			t.Errorf("Realm %q, %d services: %v", row.c.Realm, len(row.c.Services), r.Fault)

@@ -67,13 +67,13 @@ func refused(t testing.TB, r reached, want gss.Code) {
 	}
 }
 
-func mechanism(t testing.TB, c Config) Mechanism {
+func newMechanism(t testing.TB, c Config) mechanism {
 	t.Helper()
 	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m.(mechanism)
 }
 
 func principal(text string) krb.Principal {
@@ -165,7 +165,7 @@ var env = gss.Env{Now: now, Seed: gss.Seed{1, 2, 3}}
 // accept runs an acceptor to its end; nothing was seen before.
 func accept(t testing.TB, c Config, b gss.Binding, token gss.Token) reached {
 	t.Helper()
-	r := take(t, mechanism(t, c).Accept(gss.Target{Binding: b}), env, gss.Input{Token: token})
+	r := take(t, newMechanism(t, c).Accept(gss.Target{Binding: b}), env, gss.Input{Token: token})
 	for r.State == gss.Waiting {
 		var answer gss.Answer = gss.ReplayVerdict{First: true}
 		if _, ok := r.Ask.(NeedServiceKey); ok {

@@ -49,7 +49,7 @@ func TestTimesBeyondNanoseconds(t *testing.T) {
 	for _, clock := range []int64{math.MinInt64, 0, math.MaxInt64} {
 		for _, skew := range []time.Duration{0, 1, math.MaxInt64} {
 			c := Config{Keys: f.keys, MaxSkew: skew}
-			r := take(t, mechanism(t, c).Accept(gss.Target{}), gss.Env{Now: clock, Seed: gss.Seed{1}}, gss.Input{Token: f.token()})
+			r := take(t, newMechanism(t, c).Accept(gss.Target{}), gss.Env{Now: clock, Seed: gss.Seed{1}}, gss.Input{Token: f.token()})
 			if r.Fault.Code != gss.ClockSkew {
 				t.Errorf("at %d with a skew of %v: %v", clock, skew, r.Fault)
 			}

@@ -84,8 +84,8 @@ func keyOf(name string) *enctype.Prepared {
 }
 
 var (
-	kerberosClient, _  = kerberos.New(kerberos.Config{Realm: kerberosRealm, MinIterations: 1})
-	kerberosService, _ = kerberos.New(kerberos.Config{}) // which asks for its keys
+	kerberosClient  = made(kerberos.New(kerberos.Config{Realm: kerberosRealm, MinIterations: 1}))
+	kerberosService = made(kerberos.New(kerberos.Config{})) // which asks for its keys
 )
 
 // kerberosOf puts package kerberos in the place of a toy.

@@ -2,21 +2,25 @@ package model
 
 import (
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
-// negotiating returns gss/spnego over toys. Where that cannot be it returns the zero
-// Mechanism: its contexts fail, and BothComplete says so.
+// made returns a mechanism, or if its configuration was refused the zero toy: the contexts of that fail, and no world with it completes.
+func made(m gss.Mechanism, err error) gss.Mechanism {
+	if err != nil {
+		return gsstoy.Toy{}
+	}
+	return m
+}
+
+// negotiating returns gss/spnego over toys.
 func negotiating[M gss.Mechanism](c spnego.Config, toys ...M) gss.Mechanism {
 	for _, t := range toys {
 		c.Mechanisms = append(c.Mechanisms, t)
 	}
-	m, err := spnego.New(c)
-	if err != nil {
-		return spnego.Mechanism{}
-	}
-	return m
+	return made(spnego.New(c))
 }
 
 // The two sides, by their place in a state.

@@ -117,7 +117,7 @@ func TestNegotiationMutants(t *testing.T) {
 	}
 	dead := func() Negotiation {
 		n := Negotiations()[0]
-		n.sides = [2]gss.Mechanism{spnego.Mechanism{}, spnego.Mechanism{}}
+		n.sides = [2]gss.Mechanism{gsstoy.Toy{}, gsstoy.Toy{}}
 		return n
 	}
 	for name, v := range map[string]struct {

@@ -87,9 +87,8 @@ func (t toy) mechanism(side int) gss.Mechanism {
 	return m
 }
 
-// shippedNTLM is package ntlm with an ordinary configuration. If that were refused it would
-// be the zero Mechanism: its contexts fail, and no world with it would complete.
-var shippedNTLM, _ = nlmp.New(nlmp.Config{Computer: "O", DNSComputer: "o"})
+// shippedNTLM is package ntlm with an ordinary configuration.
+var shippedNTLM = made(nlmp.New(nlmp.Config{Computer: "O", DNSComputer: "o"}))
 
 // whole puts package ntlm in the place of a toy of NTLM's.
 func whole(t toy) toy {

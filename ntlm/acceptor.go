@@ -21,8 +21,6 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	}
 	token := in.Token.Bytes()
 	switch t := ntlmssp.TypeOf(token); {
-	case c.cfg == nil:
-		return failWith(dead())
 	case !c.cfg.fault.IsZero():
 		return failWith(c.cfg.fault)
 	case !in.Token.Present():

@@ -30,11 +30,6 @@ func failWith(fault gss.Fault) (gss.Context, gss.Output, error) {
 	return failed{fault}, gss.Output{Fault: fault}, nil
 }
 
-// dead returns the fault of a context that was not made by New.
-func dead() gss.Fault {
-	return gss.Fault{Code: gss.NotPermitted, Detail: "ntlm: not configured, use New"}
-}
-
 // noEntropy returns the fault of the zero seed (HTA-3).
 func noEntropy() gss.Fault {
 	return gss.Fault{Code: gss.NoEntropy, Detail: "ntlm: the seed of this step is zero, and a challenge or a key was to be derived from it"}

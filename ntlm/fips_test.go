@@ -43,7 +43,10 @@ func TestInFIPSOnly(t *testing.T) {
 		}
 	}
 	for level := V2; level < levels; level++ {
-		_, err := New(Config{Level: level, Computer: "WWW"})
+		m, err := New(Config{Level: level, Computer: "WWW"})
+		if m != nil {
+			t.Errorf("level %d: a mechanism came with the error", level)
+		}
 		misusetest.Check(t, "ntlm", "FIPS-only mode", err)
 	}
 	_, fault := HashOf(gss.NewSecret("password"))
@@ -53,11 +56,6 @@ func TestInFIPSOnly(t *testing.T) {
 	// Messages can still be read.
 	if _, fault := ntlmssp.ParseAuthenticate(unhex(t, windowsAuthenticate)); !fault.IsZero() {
 		t.Error(fault)
-	}
-	m, _ := New(Config{Computer: "WWW"})
-	c, out, err := m.Initiate(target).Step(gss.Env{}, gss.Input{})
-	if err != nil || out.State != gss.Failed {
-		t.Errorf("the mechanism that New did not give runs: %v", c)
 	}
 	if !t.Failed() {
 		t.Log("barred: all of it")

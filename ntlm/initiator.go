@@ -19,10 +19,7 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
-	switch {
-	case c.cfg == nil:
-		return failWith(dead())
-	case in.Token.Present():
+	if in.Token.Present() {
 		return fail(gss.Unexpected, "a token came before the first of this side")
 	}
 	ask := gss.NeedCredential{Scheme: "NTLM", Mech: gss.NTLM, Target: c.target}

@@ -30,7 +30,7 @@ const (
 	levels
 )
 
-// Config says what both sides of a [Mechanism] do. Its zero value is an initiator
+// Config says what both sides of a mechanism do. Its zero value is an initiator
 // of NTLMv2, and no acceptor.
 type Config struct {
 	_ struct{}
@@ -96,9 +96,8 @@ type Version struct {
 	Revision     uint8 // of NTLM; 15 everywhere
 }
 
-// Mechanism is NTLM as a gss.Mechanism. The zero Mechanism is not usable; its
-// contexts fail.
-type Mechanism struct{ cfg *config }
+// mechanism is NTLM as a gss.Mechanism.
+type mechanism struct{ cfg *config }
 
 // config is a validated Config. It is read-only after New.
 type config struct {
@@ -115,30 +114,30 @@ type config struct {
 // maxServerName bounds each of the acceptor's names, in characters.
 const maxServerName = 255
 
-// New makes a mechanism. The error is a [gss.Misuse]: a field out of range, or FIPS-only
-// mode (crypto/fips140), where nothing of NTLM is allowed.
-func New(c Config) (Mechanism, error) {
+// New returns NTLM as a mechanism. It is a comparable value, which implements [gss.Checker] and prints no secret. The error is a [gss.Misuse]: a
+// field out of range, or FIPS-only mode (crypto/fips140), where nothing of NTLM is allowed.
+func New(c Config) (gss.Mechanism, error) {
 	switch {
 	case fips140.Enforced():
-		return Mechanism{}, misuse.Errorf("ntlm", "nothing of NTLM is available in FIPS-only mode; use Kerberos, or leave NTLM out")
+		return nil, misuse.Errorf("ntlm", "nothing of NTLM is available in FIPS-only mode; use Kerberos, or leave NTLM out")
 	case c.Level >= levels:
-		return Mechanism{}, misuse.Errorf("ntlm", "Config.Level is %d; use V2, V1Session, V1 or LM", c.Level)
+		return nil, misuse.Errorf("ntlm", "Config.Level is %d; use V2, V1Session, V1 or LM", c.Level)
 	case !c.ChannelBinding.Valid():
-		return Mechanism{}, misuse.Errorf("ntlm", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
+		return nil, misuse.Errorf("ntlm", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
 	case c.MaxSkew < 0:
-		return Mechanism{}, misuse.Errorf("ntlm", "Config.MaxSkew is %v; want more than 0, or 0 for no check", c.MaxSkew)
+		return nil, misuse.Errorf("ntlm", "Config.MaxSkew is %v; want more than 0, or 0 for no check", c.MaxSkew)
 	}
 	for _, name := range [...]struct{ field, value string }{
 		{"Workstation", c.Workstation}, {"Computer", c.Computer}, {"Domain", c.Domain},
 		{"DNSComputer", c.DNSComputer}, {"DNSDomain", c.DNSDomain}, {"DNSTree", c.DNSTree},
 	} {
 		if len(name.value) > maxServerName {
-			return Mechanism{}, misuse.Errorf("ntlm", "Config.%s has %d bytes; want up to %d", name.field, len(name.value), maxServerName)
+			return nil, misuse.Errorf("ntlm", "Config.%s has %d bytes; want up to %d", name.field, len(name.value), maxServerName)
 		}
 	}
 	for i, spn := range c.Targets {
 		if service, host, ok := strings.Cut(spn, "/"); !ok || service == "" || host == "" {
-			return Mechanism{}, misuse.Errorf("ntlm", "Config.Targets[%d] is %q; want a service principal name such as HTTP/www.example", i, spn)
+			return nil, misuse.Errorf("ntlm", "Config.Targets[%d] is %q; want a service principal name such as HTTP/www.example", i, spn)
 		}
 	}
 	if c.Version == (Version{}) {
@@ -147,25 +146,20 @@ func New(c Config) (Mechanism, error) {
 	c.Targets = append([]string(nil), c.Targets...)
 	p := &config{Config: c}
 	p.prepare()
-	return Mechanism{p}, nil
+	return mechanism{p}, nil
 }
 
 const noComputer = "this side is no acceptor, Config.Computer is empty; set it to the server's NetBIOS name"
 
 // CheckInitiate implements [gss.Checker].
-func (m Mechanism) CheckInitiate() error {
-	if m.cfg == nil {
-		return misuse.Errorf("ntlm", "the Mechanism is the zero one; make it with New")
-	}
-	return nil
-}
+func (m mechanism) CheckInitiate() error { return nil }
 
 // CheckAccept implements [gss.Checker].
-func (m Mechanism) CheckAccept() error {
-	if m.cfg != nil && m.cfg.Computer == "" {
+func (m mechanism) CheckAccept() error {
+	if m.cfg.Computer == "" {
 		return misuse.Errorf("ntlm", noComputer)
 	}
-	return m.CheckInitiate()
+	return nil
 }
 
 // prepare writes what is the same in every challenge.
@@ -200,22 +194,22 @@ func (c *config) prepare() {
 }
 
 // Mech implements gss.Mechanism.
-func (m Mechanism) Mech() gss.OID { return gss.NTLM }
+func (m mechanism) Mech() gss.OID { return gss.NTLM }
 
 // Traits implements gss.Mechanism. The acceptor never proves itself (MS-NTHT section
 // 5.1).
-func (m Mechanism) Traits() gss.Traits { // NTHT-5.1-1
+func (m mechanism) Traits() gss.Traits { // NTHT-5.1-1
 	return gss.Traits{ConnectionBased: true, Integrity: true, MaxLegs: 2}
 }
 
 // Initiate implements gss.Mechanism.
-func (m Mechanism) Initiate(t gss.Target) gss.Context { return initiator{m.cfg, t} }
+func (m mechanism) Initiate(t gss.Target) gss.Context { return initiator{m.cfg, t} }
 
 // Accept implements gss.Mechanism.
-func (m Mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t.Binding} }
+func (m mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t.Binding} }
 
 // Format implements fmt.Formatter.
-func (m Mechanism) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm mechanism") }
+func (m mechanism) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm mechanism") }
 
 // means reports whether the service principal name is one of c.Targets.
 func (c *config) means(spn string) bool {

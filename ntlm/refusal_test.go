@@ -41,17 +41,17 @@ func TestFlagTable(t *testing.T) {
 		{ntlmssp.FlagUnicode | ntlmssp.FlagLMKey | ntlmssp.FlagNonNTKey | ntlmssp.FlagDatagram | ntlmssp.FlagIdentify | 8, ntlmssp.FlagUnicode},
 		{ntlmssp.FlagUnicode | ntlmssp.FlagVersion | ntlmssp.FlagOEMDomain, ntlmssp.FlagUnicode | ntlmssp.FlagVersion},
 	} {
-		a := step(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: row.asked}.Append(nil)))}, gss.Continue)
+		a := step(t, newMechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: row.asked}.Append(nil)))}, gss.Continue)
 		ch, fault := ntlmssp.ParseChallenge(a.Token.Bytes())
 		if !fault.IsZero() || ch.Flags != always|row.granted || (ch.Version == ntlmssp.Version{}) != !row.asked.Has(ntlmssp.FlagVersion) {
 			t.Errorf("asked %v, granted %v (%v)", row.asked, ch.Flags, fault)
 		}
 		requirement.Held(t, "unit:ntlm_flag_table")
 	}
-	a := take(t, mechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagNTLM}.Append(nil)))})
+	a := take(t, newMechanism(t, acceptorConfig).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagNTLM}.Append(nil)))})
 	refused(t, a, gss.Malformed)
 	alone := Config{Computer: "Ω"}
-	a = step(t, mechanism(t, alone).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagOEM}.Append(nil)))}, gss.Continue)
+	a = step(t, newMechanism(t, alone).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagOEM}.Append(nil)))}, gss.Continue)
 	if ch, _ := ntlmssp.ParseChallenge(a.Token.Bytes()); !ch.Flags.Has(ntlmssp.FlagTargetServer) || ch.TargetName != "" {
 		t.Errorf("%+v", ch)
 	}
@@ -106,7 +106,7 @@ func TestWeakChallenge(t *testing.T) {
 	}
 	strong := acceptorConfig
 	strong.Require128 = true
-	a := take(t, mechanism(t, strong).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagUnicode | ntlmssp.FlagESS}.Append(nil)))})
+	a := take(t, newMechanism(t, strong).Accept(target), gss.Env{Seed: gss.Seed{1}}, gss.Input{Token: gss.TokenOf(string(ntlmssp.Negotiate{Flags: ntlmssp.FlagUnicode | ntlmssp.FlagESS}.Append(nil)))})
 	refused(t, a, gss.NotPermitted)
 }
 
@@ -334,7 +334,7 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	// A name from a source that the client does not trust counts as none.
-	cfg := mechanism(t, Config{Computer: "WWW", Targets: []string{"HTTP/www.example"}, RequireTarget: true}).cfg
+	cfg := newMechanism(t, Config{Computer: "WWW", Targets: []string{"HTTP/www.example"}, RequireTarget: true}).cfg
 	pairs, _ := ntlmssp.ParseAVPairs("\x06\x00\x04\x00\x04\x00\x00\x00" + string(ntlmssp.AppendAVText(nil, ntlmssp.AVTargetName, "HTTP/www.example")) + "\x00\x00\x00\x00")
 	p := proof{v2: true, response: ntlmssp.Response{Pairs: pairs}}
 	if fault := cfg.judgeTarget(&p); fault.Code != gss.NotPermitted {
@@ -384,18 +384,16 @@ func TestConfig(t *testing.T) {
 		"RequireTarget": "both work, also without Targets", "PassThrough": "both work", "AllowAnonymous": "both work",
 		"AllowEmptyPassword": "both work", "AllowUnechoed": "both work",
 	})
-	if err := mechanism(t, Config{}).CheckInitiate(); err != nil {
+	if err := newMechanism(t, Config{}).CheckInitiate(); err != nil {
 		t.Errorf("the zero Config is no initiator: %v", err)
 	}
-	if err := mechanism(t, Config{Computer: "C"}).CheckAccept(); err != nil {
+	if err := newMechanism(t, Config{Computer: "C"}).CheckAccept(); err != nil {
 		t.Errorf("with a Computer there is no acceptor: %v", err)
 	}
-	misusetest.Check(t, "ntlm", "Config.Computer", mechanism(t, Config{Domain: "D"}).CheckAccept())
-	misusetest.Check(t, "ntlm", "New", Mechanism{}.CheckInitiate())
-	misusetest.Check(t, "ntlm", "New", Mechanism{}.CheckAccept())
+	misusetest.Check(t, "ntlm", "Config.Computer", newMechanism(t, Config{Domain: "D"}).CheckAccept())
 	// A slice of the caller's does not reach into the mechanism.
 	targets := []string{"HTTP/a"}
-	m := mechanism(t, Config{Computer: "C", Targets: targets})
+	m := newMechanism(t, Config{Computer: "C", Targets: targets})
 	targets[0] = "HTTP/b"
 	if !m.cfg.means("HTTP/a") || m.cfg.means("HTTP/b") {
 		t.Error("the configuration changed under the mechanism")

@@ -63,19 +63,19 @@ func refused(t testing.TB, r reached, want gss.Code) {
 	}
 }
 
-func mechanism(t testing.TB, c Config) Mechanism {
+func newMechanism(t testing.TB, c Config) mechanism {
 	t.Helper()
 	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m.(mechanism)
 }
 
 // world is two sides and what they know.
 type world struct {
 	tb                         testing.TB
-	client, server             Mechanism
+	client, server             mechanism
 	clientTarget, serverTarget gss.Target
 	login                      gss.Answer                    // to the client's question
 	users                      func(gss.Question) gss.Answer // to the server's
@@ -94,7 +94,7 @@ var target = gss.Target{Service: "HTTP", Scheme: "https", Host: "www.example", P
 
 func newWorld(tb testing.TB, client, server Config) *world {
 	tb.Helper()
-	return &world{tb: tb, client: mechanism(tb, client), server: mechanism(tb, server), clientTarget: target, serverTarget: target,
+	return &world{tb: tb, client: newMechanism(tb, client), server: newMechanism(tb, server), clientTarget: target, serverTarget: target,
 		login: gss.Password{User: `EXAMPLE\alice`, Password: gss.NewSecret(userPassword)}, users: knowing("alice", userPassword), now: 1_700_000_000_000_000_000}
 }
 

@@ -370,7 +370,7 @@ var fullConfig = Config{Workstation: "COMPUTER", Computer: "SERVER", Domain: "DO
 
 // Both of our sides reproduce it byte for byte, and agree on the session.
 func TestVectorFullExchange(t *testing.T) {
-	m := mechanism(t, fullConfig)
+	m := newMechanism(t, fullConfig)
 	env := gss.Env{Now: fullTime, Seed: gss.Seed{1}}
 	hello, challenge, token := unhex(t, fullNegotiate), unhex(t, fullChallenge), unhex(t, fullAuthenticate)
 

@@ -253,7 +253,7 @@ func TestAuthenticatorConnections(t *testing.T) {
 // The mechanism binds to the channel: the certificate that was shown.
 func TestAuthenticatorBinding(t *testing.T) {
 	cert, _ := certificate()
-	mechanism := func(c ntlm.Config) ntlm.Mechanism {
+	mechanism := func(c ntlm.Config) gss.Mechanism {
 		m, err := ntlm.New(c)
 		if err != nil {
 			t.Fatal(err)

@@ -90,7 +90,7 @@ func heimdalConfig(t testing.TB) *krb5conf.Config {
 }
 
 // heimdalMechanism is Kerberos in Heimdal's realm.
-func heimdalMechanism(t testing.TB, demand gss.Requirement) kerberos.Mechanism {
+func heimdalMechanism(t testing.TB, demand gss.Requirement) gss.Mechanism {
 	t.Helper()
 	keys, err := (&krb5.Keytab{Path: filepath.Join(heimdalDir, "http.keytab")}).Load()
 	if err != nil {

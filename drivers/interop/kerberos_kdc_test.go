@@ -149,7 +149,7 @@ func krbKeys(t testing.TB) *keytab.Keytab {
 }
 
 // krbMechanism is Kerberos as a configuration has it, the rest filled in for mitKDC.
-func krbMechanism(t testing.TB, c kerberos.Config) kerberos.Mechanism {
+func krbMechanism(t testing.TB, c kerberos.Config) gss.Mechanism {
 	t.Helper()
 	c.Realm, c.Realms, c.Keys, c.AllowRC4 = krbRealm, krbConfig(t), krbKeys(t), true
 	m, err := kerberos.New(c)

@@ -161,7 +161,7 @@ func directoryConfig(t testing.TB) *krb5conf.Config {
 }
 
 // directoryMechanism is Kerberos in its realm: services get tickets of rc4-hmac there by default.
-func directoryMechanism(t testing.TB) kerberos.Mechanism {
+func directoryMechanism(t testing.TB) gss.Mechanism {
 	t.Helper()
 	keys, err := (&krb5.Keytab{Path: filepath.Join(directoryDir, "http.keytab")}).Load()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // realm is a client and a service of Kerberos, and the memory under test, without a network.
 type realm struct {
 	t               testing.TB
-	client, service kerberos.Mechanism
+	client, service gss.Mechanism
 	login           map[string]answer.Source
 	memory          answer.Source
 }

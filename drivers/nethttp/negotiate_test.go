@@ -30,7 +30,7 @@ func kerberosToy() gsstoy.Toy {
 }
 
 // negotiated returns SPNEGO over mechanisms.
-func negotiated(t *testing.T, c spnego.Config, mechs ...gss.Mechanism) spnego.Mechanism {
+func negotiated(t *testing.T, c spnego.Config, mechs ...gss.Mechanism) gss.Mechanism {
 	t.Helper()
 	c.Mechanisms = mechs
 	m, err := spnego.New(c)

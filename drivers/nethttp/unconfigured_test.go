@@ -38,7 +38,7 @@ func TestUnconfiguredMechanism(t *testing.T) {
 	}{
 		"no computer":                {made(ntlm.Config{}), "NTLM could accept no client: ntlm: this side is no acceptor, Config.Computer is empty"},
 		"a domain, and no computer":  {made(ntlm.Config{Domain: "LAB"}), "Config.Computer is empty"},
-		"never made":                 {ntlm.Mechanism{}, "NTLM could accept no client"},
+		"never made":                 {nil, "the mechanism of NTLM is nil"},
 		"the toy, never made":        {gsstoy.Toy{}, "NTLM could accept no client"},
 		"a computer":                 {made(ntlm.Config{Computer: "WWW"}), ""},
 		"a computer, passed through": {made(ntlm.Config{Computer: "WWW", PassThrough: true}), ""},
@@ -46,7 +46,7 @@ func TestUnconfiguredMechanism(t *testing.T) {
 		"SPNEGO over no acceptor":    {over(ntlm.Config{}), "Negotiate could accept no client: spnego: Config.Mechanisms[0]: ntlm: this side is no acceptor"},
 	} {
 		server := scheme.NTLMServer
-		if _, ok := test.mech.(spnego.Mechanism); ok {
+		if test.mech != nil && test.mech.Mech() == gss.SPNEGO {
 			server = scheme.NegotiateServer
 		}
 		for _, list := range [][]scheme.Server{

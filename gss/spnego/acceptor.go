@@ -21,9 +21,6 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if err := in.Check("spnego", false); err != nil {
 		return c, gss.Output{}, err
 	}
-	if c.cfg == nil {
-		return failWith(dead)
-	}
 	if !in.Token.Present() {
 		return c, gss.Output{State: gss.Continue, Token: gss.TokenOf(c.cfg.hint)}, nil
 	}

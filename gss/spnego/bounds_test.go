@@ -28,9 +28,9 @@ func TestConfigBounds(t *testing.T) {
 			t.Errorf("%d mechanisms with OIDs of %d: %v", test.n, test.size, err)
 		}
 		if test.ok {
-			list, fault := negtoken.ParseInit(m.cfg.hint)
+			list, fault := negtoken.ParseInit(m.(mechanism).cfg.hint)
 			if !fault.IsZero() || len(slices.Collect(list.MechTypes.All())) != test.n {
-				t.Errorf("%d mechanisms with OIDs of %d: the acceptor opens with %x: %v", test.n, test.size, m.cfg.hint, fault)
+				t.Errorf("%d mechanisms with OIDs of %d: the acceptor opens with %x: %v", test.n, test.size, m.(mechanism).cfg.hint, fault)
 			}
 		}
 	}

@@ -26,9 +26,6 @@ func failWith(fault gss.Fault) (gss.Context, gss.Output, error) {
 	return failed{fault}, gss.Output{Fault: fault}, nil
 }
 
-// dead is the fault of a context that was not made by New.
-var dead = gss.Fault{Code: gss.NotPermitted, Detail: "spnego: not configured, use New"}
-
 // pending are the methods that all states share before a mechanism is chosen.
 type pending struct{}
 

@@ -2,7 +2,7 @@
 // attacker changed the choice: SPNEGO (RFC 4178) as Windows speaks it (MS-SPNG) and as it
 // is used over HTTP (RFC 4559, MS-N2HT).
 //
-// A [Mechanism] is a gss.Mechanism made of others. Its contexts hold those of its
+// [New] makes a gss.Mechanism of others. Its contexts hold those of its
 // mechanisms, as values, and pass tokens, questions and answers through: a context of
 // NTLM inside SPNEGO asks NTLM's questions. Info is that of the negotiated mechanism, and
 // [Leaf] returns that mechanism's own context.

@@ -21,9 +21,6 @@ func (c initiator) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	if err := in.Check("spnego", false); err != nil {
 		return c, gss.Output{}, err
 	}
-	if c.cfg == nil {
-		return failWith(dead)
-	}
 	g := gathering{cfg: c.cfg, target: c.target}
 	if in.Token.Present() {
 		if fault := g.heed(in.Token.Bytes()); !fault.IsZero() {

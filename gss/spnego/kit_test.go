@@ -71,7 +71,7 @@ func kitPair(toy gsstoy.Toy, ours, theirs []gss.Mechanism) proptest.Pair {
 	return p
 }
 
-func must(m spnego.Mechanism, err error) spnego.Mechanism {
+func must(m gss.Mechanism, err error) gss.Mechanism {
 	if err != nil {
 		panic(err)
 	}

@@ -44,13 +44,13 @@ func newPair(t testing.TB, c, s Config) *pair {
 	return &pair{t: t, side: [2]gss.Context{mech(t, c).Initiate(target()), mech(t, s).Accept(target())}}
 }
 
-func mech(t testing.TB, c Config) Mechanism {
+func mech(t testing.TB, c Config) mechanism {
 	t.Helper()
 	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m.(mechanism)
 }
 
 // over is a Config over toys.

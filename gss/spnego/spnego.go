@@ -45,9 +45,8 @@ type Config struct {
 	TakeAPREQ bool
 }
 
-// Mechanism is SPNEGO over other mechanisms, as a gss.Mechanism. The zero
-// Mechanism is not usable; its contexts fail.
-type Mechanism struct{ cfg *config }
+// mechanism is SPNEGO over other mechanisms.
+type mechanism struct{ cfg *config }
 
 // config is a validated Config. It is read-only after New.
 type config struct {
@@ -58,11 +57,11 @@ type config struct {
 	hint   string // the NegTokenInit2, always the same
 }
 
-// New makes a mechanism. The error is a gss.Misuse and says what is wrong with the
-// configuration.
-func New(c Config) (Mechanism, error) {
+// New returns SPNEGO over the mechanisms of c. It is a comparable value, which implements [gss.Checker] and prints no secret. The error is a
+// [gss.Misuse] and says what is wrong with the configuration.
+func New(c Config) (gss.Mechanism, error) {
 	if n := len(c.Mechanisms); n == 0 || n > maxMechanisms {
-		return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms has %d mechanisms; want 1 to %d", n, maxMechanisms)
+		return nil, misuse.Errorf("spnego", "Config.Mechanisms has %d mechanisms; want 1 to %d", n, maxMechanisms)
 	}
 	p := &config{Config: c}
 	p.Mechanisms = nil
@@ -70,14 +69,14 @@ func New(c Config) (Mechanism, error) {
 	offered := list[:0]
 	for i, m := range c.Mechanisms {
 		if m == nil || !compares(m) || !compares(m.Initiate(gss.Target{})) || !compares(m.Accept(gss.Target{})) {
-			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is nil, or it or its contexts do not compare with ==", i)
+			return nil, misuse.Errorf("spnego", "Config.Mechanisms[%d] is nil, or it or its contexts do not compare with ==", i)
 		}
 		mech := m.Mech()
 		if mech == gss.SPNEGO || mech == gss.MSKerberos || mech == "" || len(mech) > negtoken.MaxMech { // R4178-3.1-1
-			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d] is SPNEGO itself, has no OID or one longer than %d bytes, or has that of MSKerberos (use Kerberos)", i, negtoken.MaxMech)
+			return nil, misuse.Errorf("spnego", "Config.Mechanisms[%d] is SPNEGO itself, has no OID or one longer than %d bytes, or has that of MSKerberos (use Kerberos)", i, negtoken.MaxMech)
 		}
 		if p.find(mech) >= 0 {
-			return Mechanism{}, misuse.Errorf("spnego", "Config.Mechanisms[%d], %v, is there twice; leave one out", i, mech)
+			return nil, misuse.Errorf("spnego", "Config.Mechanisms[%d], %v, is there twice; leave one out", i, mech)
 		}
 		p.mechs[p.n] = m
 		p.n++
@@ -94,20 +93,17 @@ func New(c Config) (Mechanism, error) {
 		MechTypes: negtoken.MechTypesOf(offered...),
 		Hints:     negtoken.Hints{Present: true, Name: gss.TokenOf(negtoken.HintName)},
 	}.Encode()
-	return Mechanism{p}, nil
+	return mechanism{p}, nil
 }
 
 // CheckInitiate implements [gss.Checker].
-func (m Mechanism) CheckInitiate() error { return m.check(gss.Checker.CheckInitiate) }
+func (m mechanism) CheckInitiate() error { return m.check(gss.Checker.CheckInitiate) }
 
 // CheckAccept implements [gss.Checker]. An acceptor that cannot run one of its mechanisms
 // would offer it all the same, and then refuse the clients that choose it.
-func (m Mechanism) CheckAccept() error { return m.check(gss.Checker.CheckAccept) }
+func (m mechanism) CheckAccept() error { return m.check(gss.Checker.CheckAccept) }
 
-func (m Mechanism) check(side func(gss.Checker) error) error {
-	if m.cfg == nil {
-		return misuse.Errorf("spnego", "the Mechanism is the zero one; make it with New")
-	}
+func (m mechanism) check(side func(gss.Checker) error) error {
 	for i, mech := range m.cfg.mechs[:m.cfg.n] {
 		if c, ok := mech.(gss.Checker); ok {
 			if err := side(c); err != nil {
@@ -157,36 +153,31 @@ func (c *config) find(m gss.OID) int {
 }
 
 // Mech implements gss.Mechanism.
-func (m Mechanism) Mech() gss.OID { return gss.SPNEGO }
+func (m mechanism) Mech() gss.OID { return gss.SPNEGO }
 
 // Traits implements gss.Mechanism. It returns the union of the mechanisms' traits,
 // since any of them may be negotiated. A context's Info has those of the negotiated
 // mechanism.
-func (m Mechanism) Traits() gss.Traits {
-	if m.cfg == nil {
-		return gss.Traits{}
-	}
-	return m.cfg.traits
-}
+func (m mechanism) Traits() gss.Traits { return m.cfg.traits }
 
 // Initiate implements gss.Mechanism. Mutual authentication is always requested (MS-SPNG
 // section 3.3.3).
-func (m Mechanism) Initiate(t gss.Target) gss.Context { // SPNG-3.3.3-1
+func (m mechanism) Initiate(t gss.Target) gss.Context { // SPNG-3.3.3-1
 	t.Want |= gss.Mutual
 	return initiator{m.cfg, t}
 }
 
 // Accept implements gss.Mechanism.
-func (m Mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t} }
+func (m mechanism) Accept(t gss.Target) gss.Context { return acceptor{m.cfg, t} }
 
 // Format implements fmt.Formatter: mechanisms may hold secrets.
-func (m Mechanism) Format(f fmt.State, _ rune) {
+func (m mechanism) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "spnego mechanism(")
-	for i := 0; m.cfg != nil && i < int(m.cfg.n); i++ {
+	for i, mech := range m.cfg.mechs[:m.cfg.n] {
 		if i > 0 {
 			fmt.Fprint(f, ", ")
 		}
-		fmt.Fprint(f, m.cfg.mechs[i].Mech())
+		fmt.Fprint(f, mech.Mech())
 	}
 	fmt.Fprint(f, ")")
 }
