@@ -11,15 +11,11 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
-// MaxToken bounds the token that an acceptor takes, in bytes. With all the groups that
-// a directory can put into it a ticket stays below.
-const MaxToken = gss.MaxToken
-
-// MaxKeyTries bounds how many keys of Config.Keys an acceptor tries on one ticket. Each
+// maxKeyTries bounds how many keys of Config.Keys an acceptor tries on one ticket. Each
 // try decrypts the ticket, as long as a client cares to make it, and the client chooses the
 // name that is written on it. The named service's keys come first, so that any number of
 // services can have keys; the others are for tickets under a name that has none.
-const MaxKeyTries = 64
+const maxKeyTries = 64
 
 // acceptor is the service before its only message (RFC 4120 section 3.2.3).
 type acceptor struct {
@@ -55,8 +51,8 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		}
 	}
 	switch {
-	case tried == MaxKeyTries:
-		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first MaxKeyTries keys of that type and version decrypts the ticket; a key under the name that clients use is tried first"})
+	case tried == maxKeyTries:
+		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first 64 keys of that type and version decrypts the ticket; a key under the name that clients use is tried first"})
 	case tried > 0: // another version under the same number: no other source has it either
 		return r.refuse(env, message.ErrModified, badTicket())
 	}
@@ -84,12 +80,12 @@ func (c *config) answersTo(p krb.Principal) bool {
 
 // tries iterates over the keys that may open a ticket, of its type and version: those of
 // the service that it names, and, where any service will do, those of others. It ends after
-// MaxKeyTries.
+// maxKeyTries.
 func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepared] {
 	return func(yield func(keytab.Entry, *enctype.Prepared) bool) {
 		n := 0
 		for e, key := range c.Keys.Candidates(t.Service, t.Enc.Type, t.Enc.Kvno) {
-			if n++; !yield(e, key) || n == MaxKeyTries { // KRB-6
+			if n++; !yield(e, key) || n == maxKeyTries { // KRB-6
 				return
 			}
 		}
@@ -100,7 +96,7 @@ func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepa
 			if e.Principal.Equal(t.Service) {
 				continue
 			}
-			if n++; !yield(e, key) || n == MaxKeyTries {
+			if n++; !yield(e, key) || n == maxKeyTries {
 				return
 			}
 		}
@@ -121,8 +117,8 @@ type request struct {
 
 // open takes the framing off (RFC 4121 section 4.1).
 func (r *request) open() (ap message.APReq, fault gss.Fault) {
-	if len(r.token) > MaxToken {
-		return ap, gss.Fault{Code: gss.Malformed, Detail: "kerberos: a token of more than MaxToken bytes"}
+	if len(r.token) > gss.MaxToken { // with all the groups that a directory can put into it a ticket stays below
+		return ap, gss.Fault{Code: gss.Malformed, Detail: "kerberos: a token of more than 64 KiB"}
 	}
 	body := r.token
 	mech, id, inside, framed := message.Unframe(r.token)

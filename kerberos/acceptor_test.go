@@ -124,7 +124,7 @@ func TestFraming(t *testing.T) {
 		{"an AP-REP", message.Frame(gss.Kerberos, message.TokenAPRep, []byte(bare)), Config{}, gss.Unexpected},
 		{"an unknown TOK_ID", message.Frame(gss.Kerberos, 0x0404, []byte(bare)), Config{}, gss.Unexpected},
 		{"something behind", message.Frame(gss.Kerberos, message.TokenAPReq, []byte(bare)) + "x", Config{}, gss.Malformed},
-		{"too long", strings.Repeat("x", MaxToken+1), Config{}, gss.Malformed},
+		{"too long", strings.Repeat("x", gss.MaxToken+1), Config{}, gss.Malformed},
 	} {
 		row.c.Keys = f.keys
 		r := accept(t, row.c, gss.NoBinding(), gss.TokenOf(row.token))
@@ -156,7 +156,7 @@ func TestReplay(t *testing.T) {
 		return r, r.Ask.(gss.NeedReplayCheck)
 	}
 	r, first := ask(f)
-	if first.Until != now+int64(2*DefaultMaxSkew) || first.Sequence != 0 || len(first.Key) != 32 ||
+	if first.Until != now+int64(2*defaultMaxSkew) || first.Sequence != 0 || len(first.Key) != 32 ||
 		first.Owner != gss.OwnerOf("alice", "A.TEST") || first.Made != now || first.Now != now || first.Forgettable {
 		t.Errorf("%+v", first)
 	}
@@ -174,8 +174,8 @@ func TestReplay(t *testing.T) {
 		want   gss.Code
 	}{
 		{gss.ReplayVerdict{First: true}, gss.NoFault},
-		{gss.ReplayVerdict{First: true, Since: now - int64(DefaultMaxSkew)}, gss.NoFault},
-		{gss.ReplayVerdict{First: true, Since: now - int64(DefaultMaxSkew) + 1}, gss.Replayed},
+		{gss.ReplayVerdict{First: true, Since: now - int64(defaultMaxSkew)}, gss.NoFault},
+		{gss.ReplayVerdict{First: true, Since: now - int64(defaultMaxSkew) + 1}, gss.Replayed},
 		{gss.ReplayVerdict{}, gss.Replayed}, {gss.Unreachable{}, gss.Unavailable}, {gss.Declined{}, gss.Unavailable},
 		{gss.ReplayVerdict{Full: true}, gss.Unavailable}, {gss.ReplayVerdict{Full: true, Since: 1}, gss.Unavailable},
 	} {

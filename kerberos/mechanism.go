@@ -14,8 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
-// DefaultMaxSkew is how far apart the clocks of two sides may be (RFC 4120 section 3.2.3).
-const DefaultMaxSkew = 5 * time.Minute
+// defaultMaxSkew is how far apart the clocks of two sides may be (RFC 4120 section 3.2.3).
+const defaultMaxSkew = 5 * time.Minute
 
 // maxSkew keeps sums of a time and some skews within what nanoseconds count, for
 // two centuries to come.
@@ -32,7 +32,7 @@ type Config struct {
 	// binding, and all clients if it has none itself. An initiator under Require fails
 	// without a binding.
 	ChannelBinding gss.Requirement
-	// MaxSkew is how far the clocks may be apart. 0 is DefaultMaxSkew; more than 36 years
+	// MaxSkew is how far the clocks may be apart. 0 is 5 minutes; more than 36 years
 	// count as 36 years.
 	MaxSkew time.Duration
 	// AllowRC4 takes keys of rc4-hmac, which are off otherwise (RFC 8429). An initiator with a
@@ -40,7 +40,7 @@ type Config struct {
 	// unauthenticated answer asks for that, whatever other types the KDC has.
 	AllowRC4 bool
 
-	// Keys are the acceptor's.
+	// Keys are the acceptor's. It tries up to 64 of them on one ticket, those of the service that the ticket names first.
 	Keys *keytab.Keytab
 	// Services are the names of the acceptor, each with its realm. If it is empty, a key
 	// in Keys is enough, under any name on the ticket, since a directory gives one
@@ -137,7 +137,7 @@ func New(c Config) (gss.Mechanism, error) {
 	case !c.ChannelBinding.Valid():
 		return nil, misuse.Errorf("kerberos", "Config.ChannelBinding is %d; use a gss.Requirement", c.ChannelBinding)
 	case c.MaxSkew < 0:
-		return nil, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, DefaultMaxSkew)
+		return nil, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, defaultMaxSkew)
 	case c.Delegate >= delegations:
 		return nil, misuse.Errorf("kerberos", "Config.Delegate is %d; use DelegateNever, DelegateIfTrusted or DelegateAlways", c.Delegate)
 	case c.PAC >= pacRequests:
@@ -163,7 +163,7 @@ func New(c Config) (gss.Mechanism, error) {
 	c.ClientRealms = append([]string(nil), c.ClientRealms...)
 	p := &config{Config: c, fips: fips140.Enforced(), skew: min(int64(c.MaxSkew), maxSkew)}
 	if p.skew == 0 {
-		p.skew = int64(DefaultMaxSkew)
+		p.skew = int64(defaultMaxSkew)
 	}
 	var types []krb.EType
 	for _, t := range enctype.Preferred {

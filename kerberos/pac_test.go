@@ -45,7 +45,7 @@ func TestPAC(t *testing.T) {
 			rt.Fatalf("%s: %v", what, r.Fault)
 		}
 		v, ok, fault := PAC(r.Context)
-		if ok != (kept && what == "good") || ok == v.IsZero() || !fault.IsZero() && (!kept || what == "none" || what == "good") {
+		if ok != (kept && what == "good") || ok == (v == pac.Verified{}) || !fault.IsZero() && (!kept || what == "none" || what == "good") {
 			rt.Fatalf("%s, kept %v: %v %v", what, kept, ok, fault)
 		}
 		if kept && what == "signed by another" {

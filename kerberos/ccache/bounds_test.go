@@ -7,22 +7,22 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// MaxCredentials credentials in MaxSize bytes are read, and one more of either is not (L9).
+// maxCredentials credentials in maxSize bytes are read, and one more of either is not (L9).
 func TestBounds(t *testing.T) {
 	c := cred("alice", "HTTP/www", 1000)
 	head := string(New(c.Client).Append(nil))
 	one := string(New(c.Client, c).Append(nil))[len(head):]
-	c.Ticket = strings.Repeat("t", MaxSize-len(head)-len(one)+len(c.Ticket))
+	c.Ticket = strings.Repeat("t", maxSize-len(head)-len(one)+len(c.Ticket))
 	long := string(New(c.Client, c).Append(nil))
-	if len(long) != MaxSize {
+	if len(long) != maxSize {
 		t.Fatalf("a file of %d bytes", len(long))
 	}
 	for name, test := range map[string]struct {
 		file string
 		want gss.Code
 	}{
-		"MaxCredentials":           {head + strings.Repeat(one, MaxCredentials), gss.NoFault},
-		"more than MaxCredentials": {head + strings.Repeat(one, MaxCredentials+1), gss.Malformed},
+		"MaxCredentials":           {head + strings.Repeat(one, maxCredentials), gss.NoFault},
+		"more than MaxCredentials": {head + strings.Repeat(one, maxCredentials+1), gss.Malformed},
 		"MaxSize":                  {long, gss.NoFault},
 	} {
 		if _, fault := Parse(test.file); fault.Code != test.want {

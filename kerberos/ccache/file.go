@@ -10,8 +10,8 @@ import (
 
 // Bounds on a file.
 const (
-	MaxSize        = 1 << 24 // bytes
-	MaxCredentials = 1 << 12
+	maxSize        = 1 << 24 // bytes
+	maxCredentials = 1 << 12
 )
 
 // offsetTag is the header's tag for the time offset (version 4).
@@ -20,13 +20,13 @@ const offsetTag = 1
 // Parse reads a file of version 1 to 4. Versions 1 and 2 have no byte order of their own;
 // they are taken to come from a little-endian machine. Credentials with a key of a type that
 // cannot be used here are not shown, and are written again as they were. Malformed for what
-// is no credential cache.
+// is no credential cache, and for more than 16 MiB or 4096 credentials.
 func Parse(b string) (*Cache, gss.Fault) {
 	bad := func(what string) (*Cache, gss.Fault) {
 		return nil, gss.Fault{Code: gss.Malformed, Detail: "ccache: " + what}
 	}
-	if len(b) > MaxSize {
-		return bad("a file of more than MaxSize bytes")
+	if len(b) > maxSize {
+		return bad("a file of more than 16 MiB")
 	}
 	if len(b) < 2 || b[0] != 5 || b[1] < 1 || b[1] > 4 {
 		return bad("not a credential cache of version 1 to 4")
@@ -44,8 +44,8 @@ func Parse(b string) (*Cache, gss.Fault) {
 		return bad("the header does not parse")
 	}
 	for n := 0; r.s != ""; n++ {
-		if n == MaxCredentials {
-			return bad("more than MaxCredentials credentials")
+		if n == maxCredentials {
+			return bad("more than 4096 credentials")
 		}
 		cred := r.credential()
 		if !r.ok {

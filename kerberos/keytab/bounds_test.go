@@ -8,7 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// MaxEntries entries in MaxSize bytes are read, and one more of either is not (L9).
+// maxEntries entries in maxSize bytes are read, and one more of either is not (L9).
 func TestBounds(t *testing.T) {
 	head := string(New().Append(nil))
 	one := string(New(entries(t)[0]).Append(nil))[len(head):]
@@ -21,10 +21,10 @@ func TestBounds(t *testing.T) {
 		n    int
 		want gss.Code
 	}{
-		"MaxEntries":           {head + strings.Repeat(one, MaxEntries), MaxEntries, gss.NoFault},
-		"more than MaxEntries": {head + strings.Repeat(one, MaxEntries+1), 0, gss.Malformed},
-		"MaxSize":              {hole(MaxSize), 0, gss.NoFault},
-		"more than MaxSize":    {hole(MaxSize + 1), 0, gss.Malformed},
+		"MaxEntries":           {head + strings.Repeat(one, maxEntries), maxEntries, gss.NoFault},
+		"more than MaxEntries": {head + strings.Repeat(one, maxEntries+1), 0, gss.Malformed},
+		"MaxSize":              {hole(maxSize), 0, gss.NoFault},
+		"more than MaxSize":    {hole(maxSize + 1), 0, gss.Malformed},
 	} {
 		k, fault := Parse(test.file)
 		if fault.Code != test.want || fault.IsZero() && k.Len() != test.n {

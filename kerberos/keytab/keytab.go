@@ -17,8 +17,8 @@ import (
 
 // Bounds on a file.
 const (
-	MaxSize    = 1 << 24 // bytes
-	MaxEntries = 1 << 16
+	maxSize    = 1 << 24 // bytes
+	maxEntries = 1 << 16
 )
 
 // Entry is one key of one principal.
@@ -144,13 +144,13 @@ func (k Keytab) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
 // Parse reads a file of version 1 or 2. Version 1 has no byte order of its own; it is
 // taken to come from a little-endian machine. Keys of types that cannot be used here
-// are passed over, and so are holes. Malformed for what is no keytab.
+// are passed over, and so are holes. Malformed for what is no keytab, and for more than 16 MiB or 65,536 entries.
 func Parse(b string) (*Keytab, gss.Fault) {
 	bad := func(what string) (*Keytab, gss.Fault) {
 		return nil, gss.Fault{Code: gss.Malformed, Detail: "keytab: " + what}
 	}
-	if len(b) > MaxSize {
-		return bad("a file of more than MaxSize bytes")
+	if len(b) > maxSize {
+		return bad("a file of more than 16 MiB")
 	}
 	if len(b) < 2 || b[0] != 5 || b[1] != 1 && b[1] != 2 {
 		return bad("not a keytab of version 1 or 2")
@@ -175,8 +175,8 @@ func Parse(b string) (*Keytab, gss.Fault) {
 			return bad("an entry is longer than the file")
 		}
 		if !hole {
-			if len(entries) == MaxEntries {
-				return bad("more than MaxEntries entries")
+			if len(entries) == maxEntries {
+				return bad("more than 65,536 entries")
 			}
 			e, usable, ok := parseEntry(rest[:n], order, first)
 			if !ok {

@@ -24,7 +24,7 @@ type domain struct{ name, realm string }
 // Parse reads a text. include gives the text behind "include" and "includedir" lines,
 // false if it cannot be had; nil passes them over. Malformed names the line.
 func Parse(text string, include func(directive, name string) (string, bool)) (*Config, gss.Fault) {
-	p := parser{include: include, left: MaxSize}
+	p := parser{include: include, left: maxSize}
 	c := &Config{}
 	p.parse(text, &c.root, 0)
 	if !p.fault.IsZero() {

@@ -144,18 +144,18 @@ func TestBounds(t *testing.T) {
 		return fault.IsZero()
 	}
 	for name, take := range map[string]func(more int) bool{
-		"MaxSize":      func(more int) bool { return taken(strings.Repeat("#", MaxSize+more), nil) },
-		"MaxRelations": func(more int) bool { return taken("[a]\n"+strings.Repeat("b = c\n", MaxRelations-1+more), nil) },
+		"MaxSize":      func(more int) bool { return taken(strings.Repeat("#", maxSize+more), nil) },
+		"MaxRelations": func(more int) bool { return taken("[a]\n"+strings.Repeat("b = c\n", maxRelations-1+more), nil) },
 		"MaxDepth": func(more int) bool {
-			n := MaxDepth - 1 + more
+			n := maxDepth - 1 + more
 			return taken("[a]\n"+strings.Repeat("b = {\n", n)+strings.Repeat("}\n", n), nil)
 		},
-		"MaxLocalName": func(more int) bool { return rule(strings.Repeat("a", MaxLocalName+more), "RULE:[1:$1]") },
+		"MaxLocalName": func(more int) bool { return rule(strings.Repeat("a", maxLocalName+more), "RULE:[1:$1]") },
 		"maxReplacements": func(more int) bool {
 			return rule("alice", "RULE:[1:$1]"+strings.Repeat("s/a/a/", maxReplacements+more))
 		},
 		"MaxDepth of includes": func(more int) bool {
-			left := MaxDepth + more
+			left := maxDepth + more
 			return taken("include x\n", func(string, string) (string, bool) {
 				if left--; left == 0 {
 					return "", true
@@ -176,21 +176,21 @@ func TestBounds(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	for text, line := range map[string]int{
 		"x = y": 1, "[a\n": 1, "[a]\n}": 2, "[a]\nb = {\n": 2, "[a]\nb": 2, "[a]\nb = \"c": 2, "[a]\n= c": 2, "[a]\nb = {\n[c]\n}": 3,
-		"[a]\n" + strings.Repeat("b = {\n", MaxDepth+1): MaxDepth + 1, "include /none\n": 1,
+		"[a]\n" + strings.Repeat("b = {\n", maxDepth+1): maxDepth + 1, "include /none\n": 1,
 	} {
 		_, fault := Parse(text, func(string, string) (string, bool) { return "", false })
 		if fault.Code != gss.Malformed || !strings.Contains(fault.Detail, fmt.Sprintf("line %d", line)) {
 			t.Errorf("%.20q: %v", text, fault)
 		}
 	}
-	if _, fault := Parse(strings.Repeat("#", MaxSize+1), nil); fault.Code != gss.Malformed {
+	if _, fault := Parse(strings.Repeat("#", maxSize+1), nil); fault.Code != gss.Malformed {
 		t.Error("more than MaxSize")
 	}
 	endless := func(string, string) (string, bool) { return "include x\n", true }
 	if _, fault := Parse("include x\n", endless); fault.Code != gss.Malformed {
 		t.Error("files that include each other")
 	}
-	if _, fault := Parse("[a]\n"+strings.Repeat("b = c\n", MaxRelations), nil); fault.Code != gss.Malformed {
+	if _, fault := Parse("[a]\n"+strings.Repeat("b = c\n", maxRelations), nil); fault.Code != gss.Malformed {
 		t.Error("more than MaxRelations")
 	}
 	// An include inside of a section adds others and leaves this one as it was.
@@ -234,7 +234,7 @@ func FuzzParse(f *testing.F) {
 		c.Types("permitted_enctypes")
 		c.Duration("clockskew", 0)
 		c.CAPath(realm, name)
-		if written := string(c.Append(nil)); len(written) <= MaxSize {
+		if written := string(c.Append(nil)); len(written) <= maxSize {
 			again, fault := Parse(written, nil)
 			if !fault.IsZero() || !reflect.DeepEqual(again, c) {
 				t.Errorf("%q was written as %q: %v", text, written, fault)

@@ -43,7 +43,7 @@ func (c *Config) LocalName(p krb.Principal) (string, bool) {
 // Bounds on what a rule may do.
 const (
 	maxReplacements = 16   // s/// in a row
-	MaxLocalName    = 1024 // bytes of a name, on its way too
+	maxLocalName    = 1024 // bytes of a name, on its way too
 )
 
 // apply applies one rule: [n:format](pattern)s/from/to/g…
@@ -98,7 +98,7 @@ func apply(rule string, p krb.Principal) (string, bool) {
 		if err != nil {
 			return "", false
 		}
-		if len(name) > MaxLocalName || (len(name)+1)*(len(parts[2])+1) > 64*MaxLocalName {
+		if len(name) > maxLocalName || (len(name)+1)*(len(parts[2])+1) > 64*maxLocalName {
 			return "", false
 		}
 		to := strings.ReplaceAll(parts[2], "$", "$$")
@@ -108,5 +108,5 @@ func apply(rule string, p krb.Principal) (string, bool) {
 			name = name[:at[0]] + parts[2] + name[at[1]:]
 		}
 	}
-	return name, name != "" && len(name) <= MaxLocalName
+	return name, name != "" && len(name) <= maxLocalName
 }

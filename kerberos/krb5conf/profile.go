@@ -9,9 +9,9 @@ import (
 
 // Bounds on a file.
 const (
-	MaxSize      = 1 << 20 // bytes, all that is included counted too
-	MaxDepth     = 8       // of braces, and of includes
-	MaxRelations = 1 << 12 // of the whole configuration
+	maxSize      = 1 << 20 // bytes, all that is included counted too
+	maxDepth     = 8       // of braces, and of includes
+	maxRelations = 1 << 12 // of the whole configuration
 )
 
 // node is a relation: a name with a value, or with relations below it.
@@ -38,7 +38,7 @@ func (p *parser) fail(line int, what string) {
 // parse adds the sections of a text to root.
 func (p *parser) parse(text string, root *node, depth int) {
 	if p.left -= len(text); p.left < 0 {
-		p.fail(0, "more than MaxSize bytes")
+		p.fail(0, "more than 1 MiB, with all that is included")
 		return
 	}
 	var at []*node     // the section and the open braces
@@ -92,8 +92,8 @@ func (p *parser) parse(text string, root *node, depth int) {
 			return
 		}
 		if value == "{" {
-			if len(at) == MaxDepth {
-				p.fail(n, "braces deeper than MaxDepth")
+			if len(at) == maxDepth {
+				p.fail(n, "braces more than 8 deep")
 				return
 			}
 			at = append(at, p.open(at[len(at)-1], name, n))
@@ -114,8 +114,8 @@ func (p *parser) parse(text string, root *node, depth int) {
 
 // add puts one node below another.
 func (p *parser) add(to, n *node, line int) {
-	if p.nodes++; p.nodes > MaxRelations {
-		p.fail(line, "more than MaxRelations relations")
+	if p.nodes++; p.nodes > maxRelations {
+		p.fail(line, "more than 4096 relations")
 		return
 	}
 	to.below = append(to.below, n)
@@ -158,8 +158,8 @@ func (p *parser) included(line string, n int, root *node, depth int) bool {
 	case directive == "module":
 		return true
 	}
-	if depth == MaxDepth {
-		p.fail(n, "files include each other deeper than MaxDepth")
+	if depth == maxDepth {
+		p.fail(n, "files include each other more than 8 deep")
 		return true
 	}
 	if p.include == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/pac"
 )
 
-// MaxBuffers buffers in MaxSize bytes are read, and one more of either is not (L9).
+// maxBuffers buffers in maxSize bytes are read, and one more of either is not (L9).
 func TestBounds(t *testing.T) {
 	made := func(buffers, size int) string {
 		b := binary.LittleEndian.AppendUint32(nil, uint32(buffers))
@@ -39,7 +39,7 @@ func TestSIDBounds(t *testing.T) {
 	if pac.SIDOf(5, sub[:15]...) == "" || pac.SIDOf(5, sub...) != "" {
 		t.Error("SIDOf takes more than 15 sub-authorities, or fewer")
 	}
-	if pac.SIDOf(5, sub[:14]...).With(7) != pac.SIDOf(5, append(make([]uint32, 14), 7)...) || pac.SIDOf(5, sub[:15]...).With(7) != "" {
+	if pac.With(pac.SIDOf(5, sub[:14]...), 7) != pac.SIDOf(5, append(make([]uint32, 14), 7)...) || pac.With(pac.SIDOf(5, sub[:15]...), 7) != "" {
 		t.Error("With makes more than 15 sub-authorities, or fewer")
 	}
 }

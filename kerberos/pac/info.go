@@ -18,7 +18,7 @@ type clientInfo struct {
 
 // clientInfo returns PAC_CLIENT_INFO (MS-PAC section 2.7): the client of the ticket.
 func (p PAC) clientInfo() (clientInfo, gss.Fault) {
-	data, _, ok := p.find(ClientInfo)
+	data, _, ok := p.find(kindClient)
 	if !ok || len(data) < 10 || len(data) < 10+int(le16(data[8:])) {
 		return clientInfo{}, malformed("client information is missing or does not parse")
 	}
@@ -38,7 +38,7 @@ type UPN struct {
 // UPN returns the user's principal name, false for a PAC without one, and a fault for one
 // that does not parse.
 func (v Verified) UPN() (u UPN, ok bool, fault gss.Fault) {
-	data, _, ok := v.pac.find(UPNInfo)
+	data, _, ok := v.pac.find(kindUPN)
 	if !ok {
 		return UPN{}, false, gss.Fault{}
 	}
@@ -71,9 +71,9 @@ func (v Verified) UPN() (u UPN, ok bool, fault gss.Fault) {
 	return u, true, gss.Fault{}
 }
 
-// Raw returns a buffer as it is in the PAC, for kinds that this package does not read:
-// claims, delegation, attributes.
-func (v Verified) Raw(kind Kind) (string, bool) {
+// Raw returns a buffer as it is in the PAC, by the number of its kind (MS-PAC section 2.4): for kinds that this package does not read, such as claims,
+// 13, and delegation, 11.
+func (v Verified) Raw(kind uint32) (string, bool) {
 	data, _, ok := v.pac.find(kind)
 	return data, ok
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// MaxSIDs bounds the groups of a user that are looked at, of each of the three kinds.
-const MaxSIDs = 4096
+// maxSIDs bounds the groups of a user, of each of the three kinds.
+const maxSIDs = 4096
 
 // Logon is KERB_VALIDATION_INFO (MS-PAC section 2.5), as far as a service has a use for it. It
 // is comparable; names are decoded, and groups made, when they are asked for.
@@ -26,9 +26,9 @@ type Logon struct {
 
 // Logon returns the directory's data about the user's logon. It returns false for a PAC
 // without it, as those of MIT's and FreeIPA's KDCs, and a fault for one that does not
-// parse.
+// parse or has more than 4096 groups of one kind.
 func (v Verified) Logon() (l Logon, ok bool, fault gss.Fault) {
-	data, _, ok := v.pac.find(LogonInfo)
+	data, _, ok := v.pac.find(kindLogon)
 	if !ok {
 		return Logon{}, false, gss.Fault{}
 	}
@@ -63,7 +63,7 @@ func parseLogon(b string) (l Logon, ok bool) {
 	extra, extraPtr := r.uint32(), r.pointer()
 	resourceDomainPtr := r.pointer()
 	resources, resourcesPtr := r.uint32(), r.pointer()
-	if groups > MaxSIDs || extra > MaxSIDs || resources > MaxSIDs {
+	if groups > maxSIDs || extra > maxSIDs || resources > maxSIDs {
 		return Logon{}, false
 	}
 	// What the pointers point to, in their order.
@@ -104,14 +104,14 @@ func (l Logon) Server() string { return text(l.server) }
 func (l Logon) Domain() string { return text(l.domain) }
 
 // UserSID returns the SID of the account.
-func (l Logon) UserSID() SID { return l.DomainSID.With(l.UserRID) }
+func (l Logon) UserSID() SID { return l.DomainSID.with(l.UserRID) }
 
 // Groups iterates over all that the user is a member of: groups of the account's
 // domain, SIDs of elsewhere, and groups of the service's domain.
 func (l Logon) Groups() iter.Seq[SID] {
 	return func(yield func(SID) bool) {
 		for i := 0; i+8 <= len(l.groups); i += 8 {
-			if !yield(l.DomainSID.With(le32(l.groups[i:]))) {
+			if !yield(l.DomainSID.with(le32(l.groups[i:]))) {
 				return
 			}
 		}
@@ -122,7 +122,7 @@ func (l Logon) Groups() iter.Seq[SID] {
 			}
 		}
 		for i := 0; i+8 <= len(l.resources); i += 8 {
-			if !yield(l.resourceDomain.With(le32(l.resources[i:]))) {
+			if !yield(l.resourceDomain.with(le32(l.resources[i:]))) {
 				return
 			}
 		}

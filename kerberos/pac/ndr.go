@@ -69,7 +69,7 @@ func (r *ndr) chars(s str) string {
 
 // array reads the contents of a conformant array of n elements.
 func (r *ndr) array(n uint32, size int) string {
-	if r.uint32() != n || n > MaxSize/uint32(size) {
+	if r.uint32() != n || n > maxSize/uint32(size) {
 		r.ok = false
 		return ""
 	}

@@ -9,42 +9,38 @@ import (
 
 // Bounds on what a ticket may hold.
 const (
-	MaxSize    = 1 << 16 // bytes
-	MaxBuffers = 32
+	maxSize    = 1 << 16 // bytes
+	maxBuffers = 32
 )
 
-// Kind is the type of a buffer (MS-PAC section 2.4).
-type Kind uint32
-
+// The kinds of buffers that are read here (MS-PAC section 2.4).
 const (
-	LogonInfo       Kind = 1
-	ServerChecksum  Kind = 6
-	KDCChecksum     Kind = 7
-	ClientInfo      Kind = 10
-	DelegationInfo  Kind = 11
-	UPNInfo         Kind = 12
-	ClientClaims    Kind = 13
-	TicketChecksum  Kind = 16
-	AttributesInfo  Kind = 17
-	RequestorSID    Kind = 18
-	ExtendedKDCSum  Kind = 19
-	headerSize           = 8
-	bufferEntrySize      = 16
+	kindLogon     = 1
+	kindServerSum = 6
+	kindKDCSum    = 7
+	kindClient    = 10
+	kindUPN       = 12
+)
+
+// The sizes of what all buffers begin with, and of the entry of each, in bytes.
+const (
+	headerSize      = 8
+	bufferEntrySize = 16
 )
 
 // PAC is a certificate that was parsed, and not verified. It is comparable.
 type PAC struct{ raw string }
 
 // Parse reads a PAC: the table of buffers, each inside of the whole. Malformed for
-// what is none, and for a kind of signature or information that comes twice.
+// what is none, for one of more than 64 KiB or 32 buffers, and for a kind of signature or information that comes twice.
 func Parse(b string) (PAC, gss.Fault) {
 	bad := func(what string) (PAC, gss.Fault) { return PAC{}, malformed(what) }
-	if len(b) < headerSize || len(b) > MaxSize {
-		return bad("a PAC that is empty, or longer than MaxSize")
+	if len(b) < headerSize || len(b) > maxSize {
+		return bad("a PAC that is empty, or longer than 64 KiB")
 	}
 	n := le32(b)
-	if n > MaxBuffers || le32(b[4:]) != 0 || len(b) < headerSize+int(n)*bufferEntrySize {
-		return bad("a PAC of another version, or with more buffers than MaxBuffers or than it has room for")
+	if n > maxBuffers || le32(b[4:]) != 0 || len(b) < headerSize+int(n)*bufferEntrySize {
+		return bad("a PAC of another version, or with more than 32 buffers, or more than it has room for")
 	}
 	p := PAC{b}
 	var seen uint64
@@ -64,10 +60,10 @@ func Parse(b string) (PAC, gss.Fault) {
 }
 
 // entry returns the kind of buffer i and where it is.
-func (p PAC) entry(i int) (kind Kind, from, to uint64) {
+func (p PAC) entry(i int) (kind uint32, from, to uint64) {
 	e := p.raw[headerSize+i*bufferEntrySize:]
 	from = uint64(le32(e[8:])) | uint64(le32(e[12:]))<<32
-	return Kind(le32(e)), from, from + uint64(le32(e[4:]))
+	return le32(e), from, from + uint64(le32(e[4:]))
 }
 
 func (p PAC) len() int {
@@ -78,7 +74,7 @@ func (p PAC) len() int {
 }
 
 // find returns the buffer of a kind, and where it is.
-func (p PAC) find(kind Kind) (data string, at int, ok bool) {
+func (p PAC) find(kind uint32) (data string, at int, ok bool) {
 	for i := range p.len() {
 		if k, from, to := p.entry(i); k == kind {
 			return p.raw[from:to], int(from), true
@@ -86,15 +82,6 @@ func (p PAC) find(kind Kind) (data string, at int, ok bool) {
 	}
 	return "", 0, false
 }
-
-// Has reports whether there is a buffer of a kind.
-func (p PAC) Has(kind Kind) bool {
-	_, _, ok := p.find(kind)
-	return ok
-}
-
-// IsZero reports whether there is no PAC.
-func (p PAC) IsZero() bool { return p.raw == "" }
 
 // Format implements fmt.Formatter. The contents do not show: they are not verified.
 func (p PAC) Format(f fmt.State, _ rune) {

@@ -21,8 +21,8 @@ func parseSID(b string) (SID, bool) {
 	return SID(b[:sidSize(int(b[1]))]), true
 }
 
-// With returns the SID of a member of the domain s.
-func (s SID) With(rid uint32) SID {
+// with returns the SID of a member of the domain s.
+func (s SID) with(rid uint32) SID {
 	if s == "" || s[1] >= maxSubAuthorities {
 		return ""
 	}

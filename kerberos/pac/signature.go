@@ -24,14 +24,14 @@ func (p PAC) Verify(service *keytab.Prepared, client krb.Name, authTime krb.Time
 	bad := func(what string) (Verified, gss.Fault) {
 		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: " + what}
 	}
-	sum, at, ok := p.signature(ServerChecksum)
+	sum, at, ok := p.signature(kindServerSum)
 	if !ok || service == nil {
 		return bad("there is no server signature, or no key to check it with")
 	}
 	// The signature covers everything, with both signatures as zeros.
 	zeroed := []byte(p.raw)
 	clear(zeroed[at : at+len(sum.Sum)])
-	if kdc, at, ok := p.signature(KDCChecksum); ok {
+	if kdc, at, ok := p.signature(kindKDCSum); ok {
 		clear(zeroed[at : at+len(kdc.Sum)])
 	} else {
 		return bad("there is no KDC signature")
@@ -63,8 +63,8 @@ func verify(key *enctype.Prepared, sum message.Checksum, data string) bool {
 // VerifyKDC also checks the KDC's signature over the server signature (section 2.8.2), for
 // holders of the ticket-granting service's key.
 func (v Verified) VerifyKDC(krbtgt *keytab.Prepared) (Verified, gss.Fault) {
-	server, _, okS := v.pac.signature(ServerChecksum)
-	kdc, _, okK := v.pac.signature(KDCChecksum)
+	server, _, okS := v.pac.signature(kindServerSum)
+	kdc, _, okK := v.pac.signature(kindKDCSum)
 	if !okS || !okK || krbtgt == nil || !verify(krbtgt, kdc, server.Sum) {
 		return Verified{}, gss.Fault{Code: gss.NotAuthentic, Detail: "pac: the KDC's signature does not verify with its key"}
 	}
@@ -75,12 +75,9 @@ func (v Verified) VerifyKDC(krbtgt *keytab.Prepared) (Verified, gss.Fault) {
 // ByKDC reports whether the KDC's signature was checked as well.
 func (v Verified) ByKDC() bool { return v.kdc }
 
-// IsZero reports whether nothing was verified.
-func (v Verified) IsZero() bool { return v.pac.IsZero() }
-
 // signature returns PAC_SIGNATURE_DATA (section 2.8): its type, and as many bytes as that
 // type has. at is where these are.
-func (p PAC) signature(kind Kind) (sum message.Checksum, at int, ok bool) {
+func (p PAC) signature(kind uint32) (sum message.Checksum, at int, ok bool) {
 	data, from, ok := p.find(kind)
 	if !ok || len(data) < 4 {
 		return sum, 0, false

@@ -22,25 +22,25 @@ type User struct {
 // there is no logon information, as MIT's KDC writes it.
 func Write(client krb.Name, authTime krb.Time, u User, service, krbtgt krb.Key) string {
 	type buffer struct {
-		kind Kind
+		kind uint32
 		data []byte
 	}
 	var list []buffer
 	if u.DomainSID != "" {
-		list = append(list, buffer{LogonInfo, u.logon()})
+		list = append(list, buffer{kindLogon, u.logon()})
 	}
 	name := wide(client.String())
 	info := binary.LittleEndian.AppendUint64(nil, uint64(int64(authTime)*unit+epochGap))
 	info = append(binary.LittleEndian.AppendUint16(info, uint16(len(name))), name...)
-	list = append(list, buffer{ClientInfo, info})
+	list = append(list, buffer{kindClient, info})
 	if u.UPN != "" {
-		list = append(list, buffer{UPNInfo, u.upn()})
+		list = append(list, buffer{kindUPN, u.upn()})
 	}
 	blank := func(k krb.Key) []byte {
 		b := binary.LittleEndian.AppendUint32(nil, uint32(enctype.ChecksumOf(k.Type())))
 		return append(b, make([]byte, enctype.ChecksumSize(k.Type()))...)
 	}
-	list = append(list, buffer{ServerChecksum, blank(service)}, buffer{KDCChecksum, blank(krbtgt)})
+	list = append(list, buffer{kindServerSum, blank(service)}, buffer{kindKDCSum, blank(krbtgt)})
 
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(list)))
 	b = binary.LittleEndian.AppendUint32(b, 0)
@@ -51,7 +51,7 @@ func Write(client krb.Name, authTime krb.Time, u User, service, krbtgt krb.Key) 
 		b = binary.LittleEndian.AppendUint64(b, uint64(at))
 		at += (len(x.data) + 7) &^ 7
 	}
-	places := map[Kind]int{}
+	places := map[uint32]int{}
 	for _, x := range list {
 		places[x.kind] = len(b)
 		b = append(b, x.data...)
@@ -60,8 +60,8 @@ func Write(client krb.Name, authTime krb.Time, u User, service, krbtgt krb.Key) 
 		}
 	}
 	sum := enctype.Checksum(service, enctype.UsageNonKerbChecksum, string(b))
-	copy(b[places[ServerChecksum]+4:], sum)
-	copy(b[places[KDCChecksum]+4:], enctype.Checksum(krbtgt, enctype.UsageNonKerbChecksum, sum))
+	copy(b[places[kindServerSum]+4:], sum)
+	copy(b[places[kindKDCSum]+4:], enctype.Checksum(krbtgt, enctype.UsageNonKerbChecksum, sum))
 	return string(b)
 }
 
@@ -184,7 +184,7 @@ func (u User) logon() []byte {
 }
 
 func (u User) upn() []byte {
-	name, domain, account, sid := wide(u.UPN), wide(u.DNSDomain), wide(u.Name), []byte(u.DomainSID.With(u.RID))
+	name, domain, account, sid := wide(u.UPN), wide(u.DNSDomain), wide(u.Name), []byte(u.DomainSID.with(u.RID))
 	extended := len(sid) > 0
 	at, flags := 12, uint32(0)
 	parts := [][]byte{name, domain}

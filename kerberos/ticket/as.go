@@ -92,7 +92,7 @@ type passwordKey struct {
 
 // stringToKey derives a key as a KDC asks for it, within the bounds of RFC 3962 section 8:
 // enough iterations that what is sent under the key is expensive to guess at, and no more
-// than MaxIterations for the whole exchange. The KDC is not authenticated at this point.
+// than maxIterations for the whole exchange. The KDC is not authenticated at this point.
 func (x *Exchange) stringToKey(from passwordKey) (krb.Key, gss.Fault) {
 	if from.key = x.made.key; from == x.made && !from.key.IsZero() {
 		return from.key, gss.Fault{}
@@ -108,8 +108,8 @@ func (x *Exchange) stringToKey(from passwordKey) (krb.Key, gss.Fault) {
 	switch {
 	case n < least: // R3962-8-1
 		return krb.Key{}, gss.Fault{Code: gss.NotPermitted, Detail: fmt.Sprintf("kerberos: the KDC's answer, which is not authenticated, asks for %d iterations of string-to-key for %v, where at least %d are wanted; MinIterations can allow fewer", n, from.kind, least)}
-	case n > MaxIterations-x.spent: // R3962-8-2
-		return krb.Key{}, gss.Fault{Code: gss.LimitExceeded, Detail: "kerberos: the KDCs ask for more than MaxIterations iterations of string-to-key"}
+	case n > maxIterations-x.spent: // R3962-8-2
+		return krb.Key{}, gss.Fault{Code: gss.LimitExceeded, Detail: "kerberos: the KDCs ask for more than 2^20 iterations of string-to-key"}
 	}
 	x.spent += n
 	from.key, fault = enctype.StringToKey(from.kind, x.req.Password, from.salt, from.params)
@@ -242,7 +242,7 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 		}
 	case message.ErrWrongRealm: // RFC 6806 section 7
 		if x.canonicalizes() && e.Client.Realm != "" {
-			if x.hops++; x.hops > MaxReferrals || x.been(x.realm) || e.Client.Realm == x.realm {
+			if x.hops++; x.hops > maxReferrals || x.been(x.realm) || e.Client.Realm == x.realm {
 				return x.fail(gss.LimitExceeded, "the KDCs send the client from realm to realm")
 			}
 			x.realm, x.info, x.preauth = e.Client.Realm, message.ETypeInfo{}, false

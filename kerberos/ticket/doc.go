@@ -15,7 +15,8 @@
 //
 // A KDC's answer is a stranger's until it opens with the right key. What it says then
 // is compared with what was asked; whatever else comes is a gss.Fault. There is an end
-// to everything: see MaxExchanges, MaxReferrals and MaxIterations.
+// to everything: one ticket takes up to 24 messages to KDCs and 8 realms on the way to the service, and string-to-key up to 2^20 iterations, those
+// of all KDCs of an exchange together.
 //
 // Pre-authentication is a timestamp under the client's key, RFC 4120 section 5.2.7.2. FAST
 // (RFC 6113) is not implemented, and neither are PKINIT and SPAKE: a KDC that takes nothing

@@ -33,7 +33,7 @@ type Exchange struct {
 	preauth   bool              // the last request had a timestamp
 	corrected bool              // the clock was
 	made      passwordKey       // the last key that was made of the password
-	spent     uint32            // iterations of string-to-key, of MaxIterations
+	spent     uint32            // iterations of string-to-key, of maxIterations
 
 	// TGS
 	tgt     ccache.Credential
@@ -122,8 +122,8 @@ func (x Exchange) done(c ccache.Credential) (Exchange, Result) {
 
 // send asks a realm's KDC.
 func (x Exchange) send(realm string, p phase, request []byte) (Exchange, Result) {
-	if x.count++; x.count > MaxExchanges {
-		return x.fail(gss.LimitExceeded, "the KDCs asked for more than MaxExchanges messages")
+	if x.count++; x.count > maxExchanges {
+		return x.fail(gss.LimitExceeded, "the KDCs asked for more than 24 messages")
 	}
 	x.phase, x.realm = p, realm
 	return x, Result{Ask: gss.NeedExchange{Service: "kdc", Realm: realm, Request: string(request)}}

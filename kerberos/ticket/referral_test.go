@@ -10,7 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
-// A client is sent from realm to realm MaxReferrals times, and no further.
+// A client is sent from realm to realm maxReferrals times, and no further.
 func TestReferralsOfALogin(t *testing.T) {
 	x := ticket.New(ticket.Request{
 		Client:   krb.Principal{Name: krb.NameOf(krb.NameEnterprise, "alice@here"), Realm: "R0"},

@@ -12,13 +12,13 @@ import (
 
 // Bounds on what a KDC can make a client do.
 const (
-	MaxExchanges = 24 // messages to KDCs for one ticket
-	MaxReferrals = 8  // realms on the way to a service
+	maxExchanges = 24 // messages to KDCs for one ticket
+	maxReferrals = 8  // realms on the way to a service
 
-	// MaxIterations bounds the iterations of string-to-key that the KDCs of one exchange can
+	// maxIterations bounds the iterations of string-to-key that the KDCs of one exchange can
 	// ask for together, over all realms and retries: a step cannot be interrupted, and the
 	// KDCs are not authenticated yet. A key is derived once, however often it is used.
-	MaxIterations = enctype.MaxIterations
+	maxIterations = enctype.MaxIterations
 )
 
 // Request says what ticket is wanted and what there is to get it with. It is

@@ -152,8 +152,8 @@ func (x Exchange) hearTGS(env gss.Env, data string) (Exchange, Result) {
 		return x.done(got)
 	}
 	// A ticket-granting ticket of a realm that is nearer to the service (RFC 6806 section 8).
-	if x.hops++; x.hops > MaxReferrals {
-		return x.fail(gss.LimitExceeded, "more than MaxReferrals realms on the way to the service")
+	if x.hops++; x.hops > maxReferrals {
+		return x.fail(gss.LimitExceeded, "more than 8 realms on the way to the service")
 	}
 	if x.been(x.realm) || x.visits(next) {
 		return x.fail(gss.LimitExceeded, "the KDCs send the client in circles")

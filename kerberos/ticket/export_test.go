@@ -1,0 +1,8 @@
+package ticket
+
+// The bounds, for tests.
+const (
+	MaxExchanges  = maxExchanges
+	MaxReferrals  = maxReferrals
+	MaxIterations = maxIterations
+)
