@@ -2,6 +2,7 @@ package kerberos
 
 import (
 	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -225,4 +226,42 @@ func (spoken) Session() (gss.Session, bool)      { return nil, false }
 
 func (s spoken) Step(gss.Env, gss.Input) (gss.Context, gss.Output, error) {
 	return s, gss.Output{State: gss.Ready, Token: gss.TokenOf(s.text)}, nil
+}
+
+// What a name says of a client is the same for every case and every type of a name.
+func TestClientKindIgnoresCaseAndType(t *testing.T) {
+	for _, row := range []struct {
+		realm, name string
+		want        clientKind
+	}{
+		{"A.TEST", "alice", namedClient}, {"A.TEST", "HTTP/wellknown", namedClient}, {"WELLKNOWN", "alice", namedClient}, {"", "alice", namedClient},
+		{"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", anonymousClient}, {"WELLKNOWN:ANONYMOUS", "alice", anonymousClient},
+		{"A.TEST", "WELLKNOWN/ANONYMOUS", anonymousMember}, {"", "WELLKNOWN/ANONYMOUS", anonymousMember},
+		{"A.TEST", "WELLKNOWN/OTHER", reservedName}, {"A.TEST", "WELLKNOWN", reservedName}, {"A.TEST", "WELLKNOWN/ANONYMOUS/x", reservedName},
+		{"WELLKNOWN:", "alice", reservedName}, {"WELLKNOWN:X", "WELLKNOWN/ANONYMOUS", reservedName}, {"WELLKNOWN:ANONYMOUSLY", "a", reservedName},
+	} {
+		for _, kind := range []int32{krb.NameUnknown, krb.NamePrincipal, krb.NameServiceInst, krb.NameServiceHost, krb.NameEnterprise, krb.NameWellKnown} {
+			for _, form := range []func(string) string{func(s string) string { return s }, strings.ToLower, mixed} {
+				p := krb.Principal{Name: krb.NameOf(kind, strings.Split(form(row.name), "/")...), Realm: form(row.realm)}
+				want := row.want
+				if kind == krb.NameWellKnown && want == namedClient {
+					want = reservedName // it says that it is well known, and it is not
+				}
+				if got := kindOf(p); got != want {
+					t.Errorf("%v of type %d: %d, want %d", p, kind, got, want)
+				}
+			}
+		}
+	}
+	if got := kindOf(krb.Principal{}); got != namedClient {
+		t.Errorf("the zero Principal: %d", got)
+	}
+}
+
+// mixed is s in small letters but for the first.
+func mixed(s string) string {
+	if s == "" {
+		return s
+	}
+	return s[:1] + strings.ToLower(s[1:])
 }

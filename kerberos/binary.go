@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
@@ -37,7 +38,7 @@ func (k Keys) MarshalBinary() ([]byte, error) {
 func (k *Keys) UnmarshalBinary(b []byte) error {
 	name, rest, ok := cutText(string(b))
 	realm, rest, also := cutText(rest)
-	if !ok || !also || !krb.ValidText(realm) {
+	if !ok || !also || !names.Valid(realm) {
 		return unreadable("Keys")
 	}
 	t, fault := keytab.Parse(rest)

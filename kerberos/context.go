@@ -78,7 +78,7 @@ func (c established) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, err
 // Info implements gss.Context.
 func (c established) Info() gss.Info {
 	info := pending{}.Info()
-	if info.Anonymous = !c.initiator && c.peer.Standing() == krb.Anonymous; !info.Anonymous { // R6112-6-1
+	if info.Anonymous = !c.initiator && kindOf(c.peer) == anonymousClient; !info.Anonymous { // R6112-6-1
 		info.Peer, info.Domain = c.peer.Name.String(), c.peer.Realm
 	}
 	info.Flags = c.flags

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
@@ -144,7 +145,7 @@ func New(c Config) (gss.Mechanism, error) {
 		return nil, misuse.Errorf("kerberos", "Config.PAC is %d; use PACDefault, PACInclude or PACExclude", c.PAC)
 	case c.MinIterations > enctype.MaxIterations:
 		return nil, misuse.Errorf("kerberos", "Config.MinIterations is %d, and a KDC may ask for %d at most; lower it", c.MinIterations, enctype.MaxIterations)
-	case !krb.ValidText(c.Realm):
+	case !names.Valid(c.Realm):
 		return nil, misuse.Errorf("kerberos", "Config.Realm is not a realm: it has characters that Kerberos does not allow")
 	case c.Realms != nil && !reflect.ValueOf(c.Realms).Comparable():
 		return nil, misuse.Errorf("kerberos", "Config.Realms is a %T, which does not compare with ==; use a pointer to it", c.Realms)
@@ -155,7 +156,7 @@ func New(c Config) (gss.Mechanism, error) {
 		}
 	}
 	for i, r := range c.ClientRealms {
-		if r == "" || !krb.ValidText(r) {
+		if r == "" || !names.Valid(r) {
 			return nil, misuse.Errorf("kerberos", "Config.ClientRealms[%d] is empty or not a realm", i)
 		}
 	}

@@ -69,7 +69,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if r.cfg.KeepPAC {
 		done.pac = findPAC(&ticket, service)
 	}
-	if ticket.Client.Standing() != krb.Named { // KRB-2
+	if kindOf(ticket.Client) != namedClient { // KRB-2
 		done.pac, done.delegated = signedPAC{}, nil
 		done.flags &^= gss.Delegate
 	}
@@ -99,7 +99,7 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 		return code, gss.Fault{Code: kind, Detail: "kerberos: " + detail}
 	}
 	theirs := message.Add(auth.Time.Nano(), int64(auth.Micro)*int64(time.Microsecond))
-	standing := ticket.Client.Standing()
+	client := kindOf(ticket.Client)
 	switch {
 	case !auth.Client.Equal(ticket.Client):
 		return bad(message.ErrBadMatch, gss.BadCredentials, "the authenticator is another client's than the ticket")
@@ -111,15 +111,15 @@ func (c *config) check(now int64, ticket *message.EncTicketPart, auth *message.A
 		return bad(message.ErrTicketExpired, gss.Expired, "the ticket has expired; the client has to get another one")
 	}
 	switch {
-	case standing == krb.Reserved: // R6111-3.1-1
+	case client == reservedName: // R6111-3.1-1
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client has an unknown well-known name or realm")
-	case standing == krb.Named && ticket.Flags.Has(krb.AnonymousTkt):
+	case client == namedClient && ticket.Flags.Has(krb.AnonymousTkt):
 		return bad(message.ErrPolicy, gss.NotPermitted, "the ticket is flagged anonymous, but names a client")
-	case standing != krb.Named && c.RefuseAnonymous: // KRB-1
+	case client != namedClient && c.RefuseAnonymous: // KRB-1
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client is anonymous, which Config.RefuseAnonymous refuses")
 	case len(c.ClientRealms) > 0 && !slices.Contains(c.ClientRealms, ticket.Client.Realm): // KRB-4
 		return bad(message.ErrPolicy, gss.NotPermitted, "the client's realm is not in Config.ClientRealms")
-	case c.RequireTransitedChecked && standing != krb.Anonymous && !ticket.Flags.Has(krb.TransitedOK) &&
+	case c.RequireTransitedChecked && client != anonymousClient && !ticket.Flags.Has(krb.TransitedOK) &&
 		(ticket.Client.Realm != realm || ticket.Transited != ""): // R4120-2.7-1; RFC 6112 section 4.3 excepts the anonymous realm
 		return bad(message.ErrPathRejected, gss.NotPermitted, "the client is of another realm, and no KDC checked the path (TRANSITED-POLICY-CHECKED), as Config.RequireTransitedChecked requires")
 	}

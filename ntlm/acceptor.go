@@ -187,10 +187,10 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return failWith(fault)
 	}
 	p.keys(c.server, base)
-	if p.announced && p.m.HasMIC && !p.exported.IsZero() { // NLMP-3.2.5.1.2-2
+	if p.announced && p.m.HasMIC && !p.exported.isZero() { // NLMP-3.2.5.1.2-2
 		var room [scratch]byte
 		mic := micOf(p.exported, c.hello, c.challenge(room[:0]), c.token)
-		p.intact = mic.Equal(p.m.MIC)
+		p.intact = mic.equal(p.m.MIC)
 	}
 	if fault := c.cfg.judge(&p, c.binding, env.Now); !fault.IsZero() {
 		return failWith(fault)
@@ -217,7 +217,7 @@ func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, g
 	case gss.Password:
 		password = a.Password.Reveal()
 	case Hash:
-		if stored = a.NT; stored.IsZero() {
+		if stored = a.NT; stored.isZero() {
 			missing = fault(gss.QuestionFailed, "the NT hash of the user store is empty; a locked user is gss.Unknown")
 		}
 		done.name(a.User, a.Domain)
@@ -225,7 +225,7 @@ func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, g
 		return Key{}, gss.Fault{}, c.misanswered()
 	}
 	nt := ntowfv1(password)
-	if !stored.IsZero() {
+	if !stored.isZero() {
 		nt = stored
 	}
 	base, right := p.verify(c.server, nt)

@@ -105,7 +105,7 @@ func (c established) Info() gss.Info {
 // protects reports whether there is message protection: never for an anonymous user,
 // since its key is no secret (MS-NLMP section 3.4).
 func (c established) protects() bool {
-	return c.flags.Any(ntlmssp.FlagSign|ntlmssp.FlagSeal) && !c.anonymous && !c.key.IsZero()
+	return c.flags.Any(ntlmssp.FlagSign|ntlmssp.FlagSeal) && !c.anonymous && !c.key.isZero()
 }
 
 // Session implements gss.Context. The session is made here, so that a context without

@@ -17,15 +17,15 @@ import (
 type Key [16]byte
 
 // IsZero reports whether k is no key.
-func (k Key) IsZero() bool { return k == Key{} }
+func (k Key) isZero() bool { return k == Key{} }
 
 // Equal compares in constant time.
-func (k Key) Equal(other Key) bool { return subtle.ConstantTimeCompare(k[:], other[:]) == 1 }
+func (k Key) equal(other Key) bool { return subtle.ConstantTimeCompare(k[:], other[:]) == 1 }
 
 // Format implements fmt.Formatter: the key stays hidden, as far as [gss.Secret]
 // says.
 func (k Key) Format(f fmt.State, _ rune) {
-	if k.IsZero() {
+	if k.isZero() {
 		fmt.Fprint(f, "key(none)")
 		return
 	}

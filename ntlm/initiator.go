@@ -77,7 +77,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		}
 	case Hash:
 		l.user, l.domain, l.nt = a.User, a.Domain, a.NT
-		if l.user == "" || l.nt.IsZero() {
+		if l.user == "" || l.nt.isZero() {
 			return fail(gss.NoCredentials, "user and NT hash must not be empty; answer Anonymous for an anonymous login")
 		}
 		if c.cfg.Level == LM {
@@ -441,7 +441,7 @@ func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	}
 	switch a := in.Answer.(type) {
 	case Computed:
-		if a.Proof.IsZero() || a.SessionKey.IsZero() {
+		if a.Proof.isZero() || a.SessionKey.isZero() {
 			return fail(gss.NoCredentials, "the computed response is empty")
 		}
 		random, ok := draw(env)

@@ -77,7 +77,7 @@ func (x exchange) verify(t testing.TB, c Config, b gss.Binding, password string)
 	p.keys(ch.Server, base)
 	if p.announced && p.m.HasMIC {
 		mic := micOf(p.exported, x.Negotiate, x.Challenge, x.Authenticate)
-		p.intact = mic.Equal(p.m.MIC)
+		p.intact = mic.equal(p.m.MIC)
 	}
 	return p, cfg.judge(&p, b, 0)
 }

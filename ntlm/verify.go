@@ -85,12 +85,12 @@ func (p *proof) verify(server ntlmssp.Nonce, nt Key) (base Key, ok bool) {
 	}
 	key := ntowfv2(nt, names, user)
 	sum := proofV2(key, server, p.response.Temp)
-	if ok = sum.Equal(p.response.Proof); !ok && len(names) > user {
+	if ok = sum.equal(p.response.Proof); !ok && len(names) > user {
 		// Some clients leave the domain out of the key though they send it (section
 		// 3.2.5.1.2).
 		key = ntowfv2(nt, names[:user], user)
 		sum = proofV2(key, server, p.response.Temp)
-		ok = sum.Equal(p.response.Proof)
+		ok = sum.equal(p.response.Proof)
 	}
 	return hmacMD5(key, p.response.Proof[:]), ok
 }
@@ -108,7 +108,7 @@ func (p *proof) wide(b []byte, raw string) []byte {
 
 // keys finds the exported session key, none without a base key.
 func (p *proof) keys(server ntlmssp.Nonce, base Key) {
-	if base.IsZero() {
+	if base.isZero() {
 		return
 	}
 	if !p.v2 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -110,7 +111,7 @@ func (r *reader) principal() krb.Principal {
 		n-- // the realm counts
 	}
 	realm := r.data()
-	if n == 0 || n > krb.MaxComponents {
+	if n == 0 || n > names.MaxComponents {
 		r.ok, r.s = false, ""
 		return krb.Principal{}
 	}
@@ -119,7 +120,7 @@ func (r *reader) principal() krb.Principal {
 		components[i] = r.data()
 	}
 	p := krb.Principal{Name: krb.NameOf(kind, components...), Realm: realm}
-	r.ok = r.ok && !p.IsZero() && krb.ValidText(realm)
+	r.ok = r.ok && !p.IsZero() && names.Valid(realm)
 	return p
 }
 

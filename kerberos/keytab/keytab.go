@@ -12,6 +12,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -208,7 +209,7 @@ func parseEntry(b []byte, order binary.ByteOrder, first bool) (e Entry, usable, 
 	if first {
 		n-- // the realm counts
 	}
-	if n < 1 || n > krb.MaxComponents {
+	if n < 1 || n > names.MaxComponents {
 		return Entry{}, false, false
 	}
 	e.Principal.Realm = counted()
@@ -230,7 +231,7 @@ func parseEntry(b []byte, order binary.ByteOrder, first bool) (e Entry, usable, 
 			e.Kvno = v
 		}
 	}
-	if !ok || e.Principal.IsZero() || !krb.ValidText(e.Principal.Realm) {
+	if !ok || e.Principal.IsZero() || !names.Valid(e.Principal.Realm) {
 		return Entry{}, false, false
 	}
 	key, fault := krb.NewKey(t, value)

@@ -6,19 +6,15 @@ import "fmt"
 // highest. Further bits than 32 are not kept.
 type Flags uint32
 
-// Ticket flags, section 5.3; the same bits in KDCOptions ask for them.
+// Ticket flags that matter to a client or a service, section 5.3; the same bits in KDCOptions ask for them.
 const (
 	Forwardable  Flags = 1 << (31 - 1)
 	Forwarded    Flags = 1 << (31 - 2)
 	Proxiable    Flags = 1 << (31 - 3)
-	Proxy        Flags = 1 << (31 - 4)
-	MayPostdate  Flags = 1 << (31 - 5)
-	Postdated    Flags = 1 << (31 - 6)
 	Invalid      Flags = 1 << (31 - 7)
 	Renewable    Flags = 1 << (31 - 8)
 	Initial      Flags = 1 << (31 - 9)
 	PreAuthent   Flags = 1 << (31 - 10)
-	HWAuthent    Flags = 1 << (31 - 11)
 	TransitedOK  Flags = 1 << (31 - 12) // transited-policy-checked
 	OKAsDelegate Flags = 1 << (31 - 13)
 	EncPARep     Flags = 1 << (31 - 15) // RFC 6806 section 11

@@ -34,9 +34,6 @@ func (k Key) Reveal() string { return k.value }
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k.value == "" }
 
-// Equal compares in a time that depends on the types and lengths alone.
-func (k Key) Equal(other Key) bool { return k.kind == other.kind && gss.Equal(k.value, other.value) }
-
 // Format implements fmt.Formatter: the type shows, the key does not.
 func (k Key) Format(f fmt.State, _ rune) {
 	if k.IsZero() {

@@ -6,12 +6,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
-)
-
-// Bounds on names that come from a peer (law L9).
-const (
-	MaxComponents = 16      // components of a name
-	MaxText       = 1 << 12 // bytes of a realm, or of one component of a name
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 )
 
 // Name types (RFC 4120 section 6.2, RFC 6806 section 5).
@@ -30,15 +25,15 @@ type Name struct {
 	text string // the components, a NUL between them, which none contains
 }
 
-// NameOf makes a name of up to MaxComponents components. A component with a NUL or of more than
-// MaxText bytes, and no component at all, give the zero Name.
+// NameOf makes a name of up to 16 components. A component with a NUL or of more than 4096
+// bytes, and no component at all, give the zero Name.
 func NameOf(kind int32, components ...string) Name {
-	if len(components) == 0 || len(components) > MaxComponents {
+	if len(components) == 0 || len(components) > names.MaxComponents {
 		return Name{}
 	}
 	size := 0
 	for _, c := range components {
-		if !ValidText(c) {
+		if !names.Valid(c) {
 			return Name{}
 		}
 		size += len(c) + 1
@@ -51,10 +46,6 @@ func NameOf(kind int32, components ...string) Name {
 	}
 	return Name{kind, b.String()}
 }
-
-// ValidText reports whether s can be a component of a name, or a realm: up to MaxText
-// bytes, without a NUL, which C libraries take for its end.
-func ValidText(s string) bool { return len(s) <= MaxText && strings.IndexByte(s, 0) < 0 }
 
 // IsZero reports whether there are no components.
 func (n Name) IsZero() bool { return n.text == "" }
@@ -153,7 +144,7 @@ func (p Principal) String() string {
 
 // maxPrincipal bounds the text of a principal, in bytes: what String writes where every
 // byte of every part is escaped.
-const maxPrincipal = (MaxComponents + 1) * (2*MaxText + 1)
+const maxPrincipal = (names.MaxComponents + 1) * (2*names.MaxText + 1)
 
 // ParsePrincipal reads what String writes (RFC 1964 section 2.1.1): components with "/"
 // between them, then "@" and the realm; without one the realm is the given one. "\" escapes.
@@ -207,56 +198,14 @@ func ParsePrincipal(text, realm string) (Principal, gss.Fault) {
 		}
 	}
 	n := NameOf(kind, components...)
-	if n.IsZero() || !ValidText(realm) { // KRB-3
-		return bad("of more than MaxComponents components, or with a part that has a NUL or more than MaxText bytes")
+	if n.IsZero() || !names.Valid(realm) { // KRB-3
+		return bad("of more than 16 components, or with a part that has a NUL or more than 4096 bytes")
 	}
 	return Principal{n, realm}, gss.Fault{}
 }
 
 // AnonymousRealm is the realm of the anonymous principal (RFC 6112 section 3).
-const AnonymousRealm = wellKnown + ":" + anonymous
-
-// What names begin with that RFC 6111 sets aside, and what comes behind it in the anonymous
-// principal's.
-const (
-	wellKnown = "WELLKNOWN"
-	anonymous = "ANONYMOUS"
-)
-
-// Standing is what a client's name says beside which client it is.
-type Standing uint8
-
-const (
-	// Named: the name of one client.
-	Named Standing = iota
-	// Anonymous: the anonymous principal, of the anonymous realm. Nothing is known of the
-	// client (RFC 6112 section 6: GSS_C_NT_ANONYMOUS).
-	Anonymous
-	// AnonymousMember: the anonymous name in a real realm, which authenticated the client
-	// and does not tell which of its clients it is (RFC 6112 section 6).
-	AnonymousMember
-	// Reserved: a well-known name or realm that is not known here; such a client has to be
-	// refused (RFC 6111 sections 3.1 and 3.2).
-	Reserved
-)
-
-// Standing reports what a client's name says. The name's type and case do not matter,
-// since some KDCs compare names without case and take the type from the client; any name of
-// the anonymous realm is the anonymous principal.
-func (p Principal) Standing() Standing {
-	first, second := p.Name.Component(0), p.Name.Component(1)
-	switch {
-	case strings.EqualFold(p.Realm, AnonymousRealm): // R6112-6-1
-		return Anonymous
-	case len(p.Realm) > len(wellKnown) && strings.EqualFold(p.Realm[:len(wellKnown)+1], wellKnown+":"): // R6111-3.1-1
-		return Reserved
-	case p.Name.Len() == 2 && strings.EqualFold(first, wellKnown) && strings.EqualFold(second, anonymous):
-		return AnonymousMember
-	case p.Name.Type == NameWellKnown || strings.EqualFold(first, wellKnown): // R6111-3.1-1
-		return Reserved
-	}
-	return Named
-}
+const AnonymousRealm = "WELLKNOWN:ANONYMOUS"
 
 // TGS returns the ticket-granting service of a realm, as named in another one or itself
 // (RFC 4120 section 7.3).

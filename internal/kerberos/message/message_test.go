@@ -13,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
@@ -130,7 +131,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %q, %v", text, p, fault)
 		}
 	}
-	for _, bad := range []string{"", "@A.TEST", "alice@", "a@b@c", "a\\", "a\x00b", strings.Repeat("a/", krb.MaxComponents) + "a", strings.Repeat("a", krb.MaxText+1)} {
+	for _, bad := range []string{"", "@A.TEST", "alice@", "a@b@c", "a\\", "a\x00b", strings.Repeat("a/", names.MaxComponents) + "a", strings.Repeat("a", names.MaxText+1)} {
 		if p, fault := krb.ParsePrincipal(bad, "OTHER"); fault.Code != gss.Malformed || p != (krb.Principal{}) {
 			t.Errorf("%.20q is taken as %v", bad, p)
 		}
@@ -225,14 +226,14 @@ func TestBounds(t *testing.T) {
 	if _, fault := message.ParseAuthorizationData(list.Append(1, "").Encode()); fault.Code != gss.Malformed {
 		t.Error("more than MaxElements")
 	}
-	ticket := string(message.Ticket{Service: krb.Principal{Name: krb.NameOf(1, slices.Repeat([]string{"x"}, krb.MaxComponents)...)}, Enc: sealed}.Append(nil))
+	ticket := string(message.Ticket{Service: krb.Principal{Name: krb.NameOf(1, slices.Repeat([]string{"x"}, names.MaxComponents)...)}, Enc: sealed}.Append(nil))
 	if _, fault := message.ParseTicket(ticket); !fault.IsZero() {
 		t.Error(fault)
 	}
-	if !krb.NameOf(1, slices.Repeat([]string{"x"}, krb.MaxComponents+1)...).IsZero() {
+	if !krb.NameOf(1, slices.Repeat([]string{"x"}, names.MaxComponents+1)...).IsZero() {
 		t.Error("more than MaxComponents")
 	}
-	long := message.Ticket{Service: krb.Principal{Name: service.Name, Realm: strings.Repeat("R", krb.MaxText)}, Enc: sealed}
+	long := message.Ticket{Service: krb.Principal{Name: service.Name, Realm: strings.Repeat("R", names.MaxText)}, Enc: sealed}
 	if _, fault := message.ParseTicket(string(long.Append(nil))); !fault.IsZero() {
 		t.Error(fault)
 	}

@@ -2,6 +2,7 @@ package message
 
 import (
 	"github.com/countersign-auth/countersign/internal/der"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -16,16 +17,16 @@ func (r reader) name() krb.Name {
 	kind := in.field(0).int32()
 	strs := in.field(1).sequence()
 	in.end()
-	var room [krb.MaxComponents]string
+	var room [names.MaxComponents]string
 	components := room[:0]
 	for strs.s != "" {
-		if len(components) == krb.MaxComponents {
-			strs.broken("a name of more than MaxComponents components")
+		if len(components) == names.MaxComponents {
+			strs.broken("a name of more than 16 components")
 			return krb.Name{}
 		}
 		one := strs.next(der.GeneralString)
-		if !krb.ValidText(one.s) {
-			strs.broken("a name's component is longer than MaxText, or has a NUL")
+		if !names.Valid(one.s) {
+			strs.broken("a name's component is longer than 4096 bytes, or has a NUL")
 			return krb.Name{}
 		}
 		components = append(components, one.s)

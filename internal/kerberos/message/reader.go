@@ -3,7 +3,7 @@ package message
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/der"
-	"github.com/countersign-auth/countersign/kerberos/krb"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 )
 
 // Bounds on what a peer may send (law L9).
@@ -124,8 +124,8 @@ func (r reader) octets() string { return r.primitive(der.OctetString) }
 // text reads a KerberosString: any bytes, since peers write UTF-8 in it, but no NUL.
 func (r reader) text() string {
 	s := r.primitive(der.GeneralString)
-	if !krb.ValidText(s) {
-		r.broken("a string is longer than MaxText, or has a NUL")
+	if !names.Valid(s) {
+		r.broken("a string is longer than 4096 bytes, or has a NUL")
 		return ""
 	}
 	return s
