@@ -52,11 +52,9 @@
 //
 // # Files
 //
+// Messages (section 2.2) are read and written by internal/ntlmssp.
+//
 //	file          MS-NLMP
-//	message.go    2.2.1 NEGOTIATE, CHALLENGE, AUTHENTICATE
-//	avpair.go     2.2.2.1 AV_PAIR, 2.2.2.7 and 2.2.2.8 NTLMv2_RESPONSE
-//	flags.go      2.2.2.5 NEGOTIATE flags
-//	wire.go       2.2 field descriptors, character sets, 2.2.2.10 VERSION, times
 //	initiator.go  3.1.5.1 the client
 //	acceptor.go   3.2.5.1 the server
 //	verify.go     3.2.5.1.2 what the server checks
@@ -67,7 +65,6 @@
 //	context.go    the states that both sides share
 //	answers.go    questions and answers of this mechanism
 //	mechanism.go  configuration
-//	names.go      user names as they are typed
 //
 // Not implemented are connectionless authentication (section 3.1.5.2; nothing over HTTP
 // begins with a CHALLENGE, but datagram sessions are implemented), and LM responses on

@@ -63,7 +63,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case gss.Password:
 		l.user, l.domain = a.User, a.Domain
 		if l.domain == "" {
-			l.user, l.domain = SplitUser(a.User)
+			l.user, l.domain = ntlmssp.SplitUser(a.User)
 		}
 		if l.user == "" || a.Password.IsEmpty() {
 			return fail(gss.NoCredentials, "user and password must not be empty; answer Anonymous for an anonymous login")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
+	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -134,7 +135,7 @@ func (s *NTHashes) read(line string) error {
 }
 
 func (s *NTHashes) add(name string, key ntlm.Key) error {
-	user, domain := ntlm.SplitUser(name)
+	user, domain := ntlmssp.SplitUser(name)
 	if user == "" {
 		return fmt.Errorf("a user has no name")
 	}

@@ -6,4 +6,5 @@
 //	message.go   2.2.1: NEGOTIATE, CHALLENGE, AUTHENTICATE
 //	flags.go     2.2.2.5 NEGOTIATE
 //	avpair.go    2.2.2.1 AV_PAIR; 2.2.2.8 NTLMv2_RESPONSE
+//	names.go     users as people write them
 package ntlmssp

@@ -191,7 +191,7 @@ func (c Credential) append(b []byte) []byte {
 	}
 	b = appendData(binary.BigEndian.AppendUint16(b, kind), value)
 	for _, t := range [...]krb.Time{c.AuthTime, c.StartTime, c.EndTime, c.RenewTill} {
-		b = binary.BigEndian.AppendUint32(b, t.Uint32())
+		b = binary.BigEndian.AppendUint32(b, message.Uint32(t))
 	}
 	b = append(b, 0)
 	if c.SessionKeyed {

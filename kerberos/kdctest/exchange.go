@@ -7,7 +7,6 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
-	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -54,7 +53,7 @@ func (x *exchange) infos(a *account) string {
 	list := message.ETypeInfos("")
 	for _, key := range a.keys {
 		if x.req.Body.ETypes.Has(key.Type()) {
-			list = list.Append(message.ETypeInfo{Type: key.Type(), HasSalt: key.Type() != krb.RC4, Salt: keytab.DefaultSalt(a.name), Params: x.params(key.Type())})
+			list = list.Append(message.ETypeInfo{Type: key.Type(), HasSalt: key.Type() != krb.RC4, Salt: enctype.DefaultSalt(a.name), Params: x.params(key.Type())})
 		}
 	}
 	return list.Encode()
@@ -104,7 +103,7 @@ func (x *exchange) as() string {
 		pa: message.PAData("").Append(message.PAETypeInfo2, x.infos(client))}
 	if _, asked := x.req.PAData.Find(message.PAReqEncPARep); asked { // RFC 6806 section 11
 		sum := message.Checksum{Type: enctype.ChecksumOf(key.Type()), Sum: enctype.Checksum(key, enctype.UsageASReq, x.raw)}
-		r.flags |= krb.EncPARep
+		r.flags |= message.EncPARep
 		r.encPA = message.PAData("").Append(message.PAReqEncPARep, string(sum.Append(nil)))
 	}
 	return x.issue(r)
@@ -205,7 +204,7 @@ func (x *exchange) issue(r reply) string {
 	if t.EndTime <= x.now {
 		return x.refuse(message.ErrNeverValid, "")
 	}
-	t.Flags = r.flags | body.Options&(krb.Forwardable|krb.Proxiable)
+	t.Flags = r.flags | body.Options&krb.Forwardable
 	if body.Options.Has(krb.Renewable) && t.RenewTill == 0 {
 		t.RenewTill = min(max(body.RTime, t.EndTime), x.now+renewable)
 	}

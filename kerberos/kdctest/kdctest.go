@@ -132,7 +132,7 @@ func New(c Config) (*KDC, error) {
 				if _, ours := a.name.IsTGS(); ours && t != krb.RC4 {
 					params = "\x00\x00\x00\x01" // no client makes these
 				}
-				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), keytab.DefaultSalt(a.name), params)
+				key, fault := enctype.StringToKey(t, gss.NewSecret(p.Password), enctype.DefaultSalt(a.name), params)
 				if !fault.IsZero() {
 					return nil, misuse.Errorf("kdctest", "Config.Realms[%d], principal %q: %v", i, p.Name, fault)
 				}

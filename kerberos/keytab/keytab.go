@@ -12,6 +12,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
@@ -59,7 +60,7 @@ func New(entries ...Entry) *Keytab {
 // type. The salt "" is the default one, realm and components joined (RFC 4120 section 4).
 func FromPassword(p krb.Principal, password gss.Secret, salt string, kvno uint32, types ...krb.EType) ([]Entry, gss.Fault) {
 	if salt == "" {
-		salt = DefaultSalt(p)
+		salt = enctype.DefaultSalt(p)
 	}
 	var list []Entry
 	for _, t := range types {
@@ -70,16 +71,6 @@ func FromPassword(p krb.Principal, password gss.Secret, salt string, kvno uint32
 		list = append(list, Entry{Principal: p, Kvno: kvno, Key: key})
 	}
 	return list, gss.Fault{}
-}
-
-// DefaultSalt returns the salt of a principal for which the KDC names none (RFC 4120
-// section 4): realm and components joined.
-func DefaultSalt(p krb.Principal) string {
-	salt := p.Realm
-	for c := range p.Name.Components() {
-		salt += c
-	}
-	return salt
 }
 
 // All iterates over the entries in the order of the file.
@@ -251,7 +242,7 @@ func (k *Keytab) Append(b []byte) []byte {
 			b = appendCounted(b, c)
 		}
 		b = binary.BigEndian.AppendUint32(b, uint32(e.Principal.Name.Type))
-		b = binary.BigEndian.AppendUint32(b, e.Time.Uint32())
+		b = binary.BigEndian.AppendUint32(b, message.Uint32(e.Time))
 		b = append(b, byte(e.Kvno))
 		b = binary.BigEndian.AppendUint16(b, uint16(e.Key.Type()))
 		b = appendCounted(b, e.Key.Reveal())

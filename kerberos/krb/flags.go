@@ -10,14 +10,12 @@ type Flags uint32
 const (
 	Forwardable  Flags = 1 << (31 - 1)
 	Forwarded    Flags = 1 << (31 - 2)
-	Proxiable    Flags = 1 << (31 - 3)
 	Invalid      Flags = 1 << (31 - 7)
 	Renewable    Flags = 1 << (31 - 8)
 	Initial      Flags = 1 << (31 - 9)
 	PreAuthent   Flags = 1 << (31 - 10)
 	TransitedOK  Flags = 1 << (31 - 12) // transited-policy-checked
 	OKAsDelegate Flags = 1 << (31 - 13)
-	EncPARep     Flags = 1 << (31 - 15) // RFC 6806 section 11
 	AnonymousTkt Flags = 1 << (31 - 16) // RFC 8062
 )
 

@@ -26,10 +26,6 @@ func (t Time) Nano() int64 { // R4120-5.2.3-1
 	return int64(t) * int64(time.Second)
 }
 
-// Uint32 returns t as files hold it: times before 1970 are 0, and those after 2106 the last
-// that 32 bits count.
-func (t Time) Uint32() uint32 { return uint32(min(max(t, 0), math.MaxUint32)) } // R4120-5.2.3-1
-
 // String returns t in UTC by RFC 3339, "never" for the zero Time.
 func (t Time) String() string {
 	if t == 0 {

@@ -6,7 +6,6 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
-	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -73,7 +72,7 @@ func (x *Exchange) clientKey(t krb.EType, info message.ETypeInfo) (krb.Key, gss.
 		}
 		return e.Key, gss.Fault{}
 	}
-	from := passwordKey{kind: t, salt: keytab.DefaultSalt(x.req.Client)}
+	from := passwordKey{kind: t, salt: enctype.DefaultSalt(x.req.Client)}
 	if info.HasSalt && info.Type == t {
 		from.salt = info.Salt
 	}
@@ -199,7 +198,7 @@ func (x Exchange) hearAS(env gss.Env, data string) (Exchange, Result) {
 // removed the stronger encryption types from it (RFC 6806 section 11). A KDC that supports
 // it sets a flag in the protected part of its reply.
 func (x *Exchange) untouched(part message.EncKDCRepPart, key krb.Key) gss.Fault {
-	if !part.Flags.Has(krb.EncPARep) {
+	if !part.Flags.Has(message.EncPARep) {
 		return gss.Fault{}
 	}
 	if value, ok := part.PAData.Find(message.PAReqEncPARep); ok {

@@ -158,7 +158,7 @@ func TestAS(t *testing.T) {
 func TestTGS(t *testing.T) {
 	k := newKDC(t, realms())
 	tgt := (&world{t: t, kdc: k}).ok(ticket.Request{Client: alice, Password: secret("wonder"), Options: krb.Forwardable, RenewLifetime: 100000})
-	if !tgt.Flags.Has(krb.Forwardable | krb.Renewable | krb.Initial | krb.PreAuthent | krb.EncPARep) {
+	if !tgt.Flags.Has(krb.Forwardable | krb.Renewable | krb.Initial | krb.PreAuthent | message.EncPARep) {
 		t.Errorf("flags %v", tgt.Flags)
 	}
 	for _, row := range []struct {

@@ -99,3 +99,13 @@ func ntHash(password string) string {
 	}
 	return string(h.Sum(nil))
 }
+
+// DefaultSalt returns the salt of a principal for which the KDC names none (RFC 4120
+// section 4): realm and components joined.
+func DefaultSalt(p krb.Principal) string {
+	salt := p.Realm
+	for c := range p.Name.Components() {
+		salt += c
+	}
+	return salt
+}

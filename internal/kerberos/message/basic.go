@@ -44,6 +44,10 @@ func Apart(a, b int64) int64 { // R4120-5.2.3-1
 	return int64(min(uint64(max(a, b))-uint64(min(a, b)), math.MaxInt64))
 }
 
+// Uint32 returns t as files hold it: times before 1970 are 0, and those after 2106 the last
+// that 32 bits count.
+func Uint32(t krb.Time) uint32 { return uint32(min(max(t, 0), math.MaxUint32)) } // R4120-5.2.3-1
+
 const timeSize = len("20060102150405Z")
 
 // time reads a GeneralizedTime in the one form that Kerberos has: in UTC, without

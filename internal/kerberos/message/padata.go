@@ -27,6 +27,9 @@ const (
 	s4uOptionReplyKey          = 2   // bit of S4UUserID.options: the reply key is that of the request (usage 27)
 )
 
+// EncPARep is the flag of a ticket whose reply has encrypted pre-authentication data (RFC 6806 section 11).
+const EncPARep krb.Flags = 1 << (31 - 15)
+
 // PAData is a list of pre-authentication data, or none. Compare with ==.
 //
 //	PA-DATA ::= SEQUENCE {
