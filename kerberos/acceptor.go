@@ -57,7 +57,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return r.refuse(env, message.ErrModified, badTicket())
 	}
 	ask := NeedServiceKey{Service: ap.Ticket.Service, Type: ap.Ticket.Enc.Type, Kvno: ap.Ticket.Enc.Kvno}
-	return keyless{request: r}, gss.Output{State: gss.Waiting, Ask: ask}, nil
+	return wantServiceKey{request: r}, gss.Output{State: gss.Waiting, Ask: ask}, nil
 }
 
 // Info implements gss.Context.
@@ -169,14 +169,14 @@ func (f framing) refusal(env gss.Env, code message.ErrorCode, service krb.Princi
 	return f.reply(message.TokenError, e.Append(nil))
 }
 
-// keyless waits for a key that the keytab lacks.
-type keyless struct {
+// wantServiceKey waits for a key that the keytab lacks.
+type wantServiceKey struct {
 	pending
 	request
 }
 
 // Step opens the ticket with it.
-func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantServiceKey) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", true); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -203,12 +203,12 @@ func (c keyless) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 }
 
 // Format implements fmt.Formatter.
-func (keyless) Format(f fmt.State, _ rune) {
+func (wantServiceKey) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "kerberos acceptor(waiting for a service key)")
 }
 
-// judged has found nothing wrong, and waits to hear whether the request is new.
-type judged struct {
+// wantReplayCheck has found nothing wrong, and waits to hear whether the request is new.
+type wantReplayCheck struct {
 	established // what it becomes
 	answer      gss.Token
 	framing                   // for the refusal of a replay
@@ -217,7 +217,7 @@ type judged struct {
 }
 
 // Step completes.
-func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantReplayCheck) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", true); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -245,12 +245,12 @@ func (c judged) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error)
 }
 
 // Info implements gss.Context: nothing is proven yet.
-func (judged) Info() gss.Info { return pending{}.Info() }
+func (wantReplayCheck) Info() gss.Info { return pending{}.Info() }
 
 // Session implements gss.Context.
-func (judged) Session() (gss.Session, bool) { return nil, false }
+func (wantReplayCheck) Session() (gss.Session, bool) { return nil, false }
 
 // Format implements fmt.Formatter.
-func (judged) Format(f fmt.State, _ rune) {
+func (wantReplayCheck) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "kerberos acceptor(waiting for the replay check)")
 }

@@ -10,9 +10,9 @@ import (
 // Every state of a context is a type of its own, which holds what that state needs and
 // nothing else:
 //
-//	acceptor --AP-REQ--> judged --ReplayVerdict--> established
-//	acceptor --AP-REQ--> keyless --ServiceKey--> judged
-//	initiator --absent--> inquiring --credential--> … --ticket--> asked --AP-REP--> established
+//	acceptor --AP-REQ--> wantReplayCheck --ReplayVerdict--> established
+//	acceptor --AP-REQ--> wantServiceKey --ServiceKey--> wantReplayCheck
+//	initiator --absent--> wantCredential --credential--> acquiring --ticket--> wantAPRep --AP-REP--> established
 //
 // and everything else, from every state, --> failed.
 

@@ -45,7 +45,7 @@
 //	verify.go      what the service checks, its reply, delegated credentials
 //	pac.go         the PAC of an established context
 //	initiator.go   RFC 4120 section 3.2.2: the client, its request and the service's proof
-//	seeking.go     how the client obtains its ticket
+//	acquiring.go   how the client obtains its ticket
 //	session.go     RFC 4121 section 4.2: MIC and Wrap tokens
 //	session_rc4.go RFC 4757 section 7: those of rc4-hmac
 //	context.go     the states that both sides share

@@ -32,7 +32,7 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	if fault := c.cfg.bindable(c.target.Binding); !fault.IsZero() {
 		return failWith(fault)
 	}
-	return inquiring{cfg: c.cfg, target: c.target}, gss.Output{State: gss.Waiting, Ask: gss.NeedCredential{Mech: gss.Kerberos, Target: c.target}}, nil
+	return wantCredential{cfg: c.cfg, target: c.target}, gss.Output{State: gss.Waiting, Ask: gss.NeedCredential{Mech: gss.Kerberos, Target: c.target}}, nil
 }
 
 // Info implements gss.Context.
@@ -52,19 +52,19 @@ func (c *config) bindable(b gss.Binding) gss.Fault {
 	return gss.Fault{}
 }
 
-// inquiring waits for the user's credentials.
-type inquiring struct {
+// wantCredential waits for the user's credentials.
+type wantCredential struct {
 	pending
 	cfg    *config
 	target gss.Target
 }
 
 // Step takes them, and looks for a ticket.
-func (c inquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantCredential) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", true); err != nil {
 		return c, gss.Output{}, err
 	}
-	s := seeking{cfg: c.cfg, target: c.target}
+	s := acquiring{cfg: c.cfg, target: c.target}
 	switch a := in.Answer.(type) {
 	case gss.Declined:
 		return fail(gss.NoCredentials, "there are no credentials")
@@ -90,7 +90,7 @@ func (c inquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 }
 
 // Format implements fmt.Formatter.
-func (inquiring) Format(f fmt.State, _ rune) {
+func (wantCredential) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "kerberos initiator(waiting for credentials)")
 }
 
@@ -116,7 +116,7 @@ func (c *config) user(name, domain string) (krb.Principal, gss.Fault) {
 
 // service returns the principal that a ticket is needed for: a pure function of the
 // target (R4559-4.1-13). Its realm is "" if only KDCs know it.
-func (s *seeking) service() krb.Principal {
+func (s *acquiring) service() krb.Principal {
 	p := krb.Principal{Name: krb.NameOf(krb.NameServiceHost, s.target.Service, s.target.Host)}
 	if s.cfg.Realms != nil {
 		p.Realm = s.cfg.Realms.RealmOf(s.target.Host)
@@ -134,7 +134,7 @@ type login struct {
 
 // send returns the AP-REQ for a ticket that was obtained (RFC 4120 section 3.2.2, RFC 4121
 // section 4.1).
-func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) send(env gss.Env) (gss.Context, gss.Output, error) {
 	cred := s.got
 	if fault := s.cfg.allows(cred.Key.Type()); !fault.IsZero() {
 		return failWith(fault)
@@ -148,7 +148,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 		return failWith(noEntropy())
 	}
 	at := message.Add(env.Now, s.offset)
-	next := asked{
+	next := wantAPRep{
 		cfg: s.cfg, service: cred.Server, key: cred.Key, subkey: subkey, expires: cred.EndTime,
 		time: krb.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),
 		flags: gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity, // N2HT-5.1-1
@@ -185,7 +185,7 @@ func (s seeking) send(env gss.Env) (gss.Context, gss.Output, error) {
 }
 
 // delegation returns a KRB-CRED with the forwarded ticket (RFC 4120 section 3.6).
-func (s *seeking) delegation(at int64, confounder string) string {
+func (s *acquiring) delegation(at int64, confounder string) string {
 	fwd, key := s.forwarded, s.got.Key
 	part := message.EncCred{Time: krb.TimeOf(at), Micro: message.Micro(at)}.With(message.CredInfo{
 		Key: fwd.Key, Client: fwd.Client, Flags: fwd.Flags, AuthTime: fwd.AuthTime, StartTime: fwd.StartTime, EndTime: fwd.EndTime, RenewTill: fwd.RenewTill,
@@ -195,9 +195,9 @@ func (s *seeking) delegation(at int64, confounder string) string {
 	return string(m.Append(nil))
 }
 
-// asked has sent its AP-REQ and waits for the AP-REP. It keeps what that is checked
+// wantAPRep has sent its AP-REQ and waits for the AP-REP. It keeps what that is checked
 // with and nothing else.
-type asked struct {
+type wantAPRep struct {
 	pending
 	cfg      *config
 	service  krb.Principal
@@ -212,12 +212,12 @@ type asked struct {
 
 // done returns the context if the service sends nothing more: it counts from the same
 // number (RFC 4121 section 4.2.2), under the subkey that was sent to it.
-func (c asked) done() established {
+func (c wantAPRep) done() established {
 	return established{initiator: true, flags: c.flags, peer: c.service, expires: c.expires, key: c.subkey, send: c.sequence, recv: c.sequence}
 }
 
 // Step checks the AP-REP (RFC 4120 section 3.2.5).
-func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantAPRep) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", false); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -272,7 +272,7 @@ func (c asked) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 }
 
 // refused takes a KRB-ERROR, which is not authenticated.
-func (c asked) refused(body string) (gss.Context, gss.Output, error) {
+func (c wantAPRep) refused(body string) (gss.Context, gss.Output, error) {
 	e, fault := message.ParseError(body)
 	if !fault.IsZero() {
 		return failWith(fault)
@@ -292,6 +292,6 @@ func (c asked) refused(body string) (gss.Context, gss.Output, error) {
 }
 
 // Format implements fmt.Formatter.
-func (c asked) Format(f fmt.State, _ rune) {
+func (c wantAPRep) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "kerberos initiator(waiting for %q to prove itself)", c.service.String())
 }

@@ -73,7 +73,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 		done.pac, done.delegated = signedPAC{}, nil
 		done.flags &^= gss.Delegate
 	}
-	next := judged{framing: r.framing, service: ap.Ticket.Service, oldest: auth.Time.Nano() - r.cfg.skew}
+	next := wantReplayCheck{framing: r.framing, service: ap.Ticket.Service, oldest: auth.Time.Nano() - r.cfg.skew}
 	if done.flags&gss.Mutual != 0 || ap.Options.Has(message.MutualRequired) {
 		done.flags |= gss.Mutual
 		if next.answer, fault = r.answer(env, &ticket, &auth, &done); !fault.IsZero() {

@@ -36,7 +36,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	next := challenged{cfg: c.cfg, binding: c.binding, hello: token, flags: flags, now: ntlmssp.TimeOf(env.Now)}
+	next := wantAuthenticate{cfg: c.cfg, binding: c.binding, hello: token, flags: flags, now: ntlmssp.TimeOf(env.Now)}
 	if !env.Fill("ntlm server challenge", next.server[:]) { // NLMP-3.2.5.1.1-1
 		return failWith(noEntropy())
 	}
@@ -77,10 +77,10 @@ func (c *config) grant(asked ntlmssp.Flags) (ntlmssp.Flags, gss.Fault) {
 	return f, gss.Fault{}
 }
 
-// challenged has sent its CHALLENGE and waits for the AUTHENTICATE. It keeps little,
+// wantAuthenticate has sent its CHALLENGE and waits for the AUTHENTICATE. It keeps little,
 // since any client can leave a server with any number of these: the CHALLENGE is
 // written again when the MIC needs it.
-type challenged struct {
+type wantAuthenticate struct {
 	pending
 	cfg     *config
 	binding gss.Binding
@@ -94,7 +94,7 @@ type challenged struct {
 // time, and none of what makes peers stumble: no MsvAvFlags, which curl and
 // Firefox send back, nor a target name or bindings, on which Chromium gives up
 // (C28).
-func (c challenged) challenge(b []byte) []byte {
+func (c wantAuthenticate) challenge(b []byte) []byte {
 	name := c.cfg.oemName
 	if c.flags.Has(ntlmssp.FlagUnicode) {
 		name = c.cfg.unicodeName
@@ -112,7 +112,7 @@ func (c challenged) challenge(b []byte) []byte {
 }
 
 // Step reads the AUTHENTICATE, and asks for its verification (section 3.2.5.1.2).
-func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantAuthenticate) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -142,7 +142,7 @@ func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if !okU || !okD || !okW {
 		return failWith(malformed("a name in the AUTHENTICATE message is not valid text"))
 	}
-	next := judging{c, token, user, domain}
+	next := wantVerifier{c, token, user, domain}
 	var ask gss.Question
 	if c.cfg.PassThrough {
 		ask = NeedLogon{User: user, Domain: domain, Workstation: workstation, Server: c.server, NT: gss.NewSecret(p.m.NT), LM: gss.NewSecret(p.m.LM), Flags: uint32(p.flags)}
@@ -153,19 +153,19 @@ func (c challenged) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 }
 
 // Format implements fmt.Formatter.
-func (challenged) Format(f fmt.State, _ rune) {
+func (wantAuthenticate) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "ntlm acceptor(waiting for the response)")
 }
 
-// judging waits for what verifies the AUTHENTICATE.
-type judging struct {
-	challenged
+// wantVerifier waits for what verifies the AUTHENTICATE.
+type wantVerifier struct {
+	wantAuthenticate
 	token        string // the AUTHENTICATE as it came
 	user, domain string
 }
 
 // Step verifies, and completes.
-func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantVerifier) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("ntlm", true); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -203,7 +203,7 @@ func (c judging) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 // base key. The work is the same for each answer about a user, also where there is
 // none: an NT hash is computed where one is stored too, and one is compared where
 // there is none (HTA-30).
-func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
+func (c wantVerifier) compare(p *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
 	password, known := dummy, true
 	var stored Key
 	var missing gss.Fault
@@ -247,7 +247,7 @@ func (c judging) compare(p *proof, done *established, answer gss.Answer) (Key, g
 const dummy = "a password of common length"
 
 // passedThrough takes the word of a domain controller.
-func (c judging) passedThrough(_ *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
+func (c wantVerifier) passedThrough(_ *proof, done *established, answer gss.Answer) (Key, gss.Fault, error) {
 	switch a := answer.(type) {
 	case gss.Unreachable: // REPLAY-3
 		return Key{}, fault(gss.Unavailable, "the domain controller did not respond; no client can log in until it does"), nil
@@ -287,7 +287,7 @@ const (
 // emptyHash is the NT hash of the empty password.
 var emptyHash = Key{0x31, 0xd6, 0xcf, 0xe0, 0xd1, 0x6a, 0xe9, 0x31, 0xb7, 0x3c, 0x59, 0xd7, 0xe0, 0xc0, 0x89, 0xc0}
 
-func (c judging) misanswered() error {
+func (c wantVerifier) misanswered() error {
 	if c.cfg.PassThrough {
 		return gss.Misuse("ntlm: ntlm.NeedLogon takes ntlm.Logon, gss.Unknown, gss.Unverifiable, gss.Declined or gss.Unreachable")
 	}
@@ -295,4 +295,6 @@ func (c judging) misanswered() error {
 }
 
 // Format implements fmt.Formatter: the response stays hidden.
-func (judging) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm acceptor(asking for the verifier)") }
+func (wantVerifier) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "ntlm acceptor(asking for the verifier)")
+}

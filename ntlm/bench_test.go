@@ -63,7 +63,7 @@ type ingredients struct {
 	password, userDomain, server, temp, hello, challenge, token, key []byte
 }
 
-func prepare(tb testing.TB, w *world) (in ingredients, challenge gss.Token, greeted gss.Context) {
+func prepare(tb testing.TB, w *world) (in ingredients, challenge gss.Token, waiting gss.Context) {
 	c := w.greet()
 	w.accept()
 	w.respond(c.Context)
@@ -211,7 +211,7 @@ func TestSizes(t *testing.T) {
 	w := newWorld(t, Config{}, acceptorConfig)
 	c := w.greet()
 	a := w.accept()
-	half := a.Context.(challenged)
+	half := a.Context.(wantAuthenticate)
 	data, _ := half.binding.Data()
 	if n := int(unsafe.Sizeof(half)) + len(half.hello) + len(data); n > 256 {
 		t.Errorf("a half-open acceptor holds %d bytes, want at most 256", n)
@@ -222,5 +222,5 @@ func TestSizes(t *testing.T) {
 	if n := int(unsafe.Sizeof(done)) + len(done.user) + len(done.domain) + len(done.data); n > 512 {
 		t.Errorf("a finished context holds %d bytes, want at most 512", n)
 	}
-	t.Logf("half-open acceptor %d, initiator %d, asking %d, established %d, session %d", unsafe.Sizeof(half), unsafe.Sizeof(greeted{}), unsafe.Sizeof(judging{}), unsafe.Sizeof(done), unsafe.Sizeof(session{}))
+	t.Logf("half-open acceptor %d, initiator %d, asking %d, established %d, session %d", unsafe.Sizeof(half), unsafe.Sizeof(wantChallenge{}), unsafe.Sizeof(wantVerifier{}), unsafe.Sizeof(done), unsafe.Sizeof(session{}))
 }

@@ -10,9 +10,9 @@ import (
 // Every state of a context is a type of its own, which holds what that state
 // needs and nothing else:
 //
-//	initiator --absent--> inquiring --credential--> greeted --CHALLENGE--> established
-//	                                                greeted --CHALLENGE--> delegating --Computed--> established
-//	acceptor --NEGOTIATE--> challenged --AUTHENTICATE--> judging --verifier--> established
+//	initiator --absent--> wantCredential --credential--> wantChallenge --CHALLENGE--> established
+//	wantChallenge --CHALLENGE--> wantResponse --Computed--> established
+//	acceptor --NEGOTIATE--> wantAuthenticate --AUTHENTICATE--> wantVerifier --verifier--> established
 //
 // and everything else, from every state, --> failed.
 

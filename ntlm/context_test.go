@@ -356,7 +356,7 @@ func TestMisuse(t *testing.T) {
 	c, a := w.greet(), w.accept()
 	through := step(t, passing.Accept(target), gss.Env{Now: w.now, Seed: gss.Seed{9}}, gss.Input{Token: w.hello}, gss.Continue)
 	done := w.respond(c.Context)
-	judging := take(t, a.Context, w.env(), gss.Input{Token: w.token})
+	verifying := take(t, a.Context, w.env(), gss.Input{Token: w.token})
 	logon := take(t, through.Context, w.env(), gss.Input{Token: w.token})
 	w.login = External{User: "alice"}
 	agentAsked := step(t, w.greet().Context, w.env(), gss.Input{Token: w.challenge}, gss.Waiting)
@@ -367,14 +367,14 @@ func TestMisuse(t *testing.T) {
 		c    gss.Context
 		in   gss.Input
 	}{
-		{"answer to nothing: initiator", start, answer}, {"answer to nothing: greeted", c.Context, answer}, {"answer to nothing: acceptor", w.server.Accept(target), answer},
-		{"answer to nothing: challenged", a.Context, answer}, {"answer to nothing: established", done.Context, answer}, {"answer to nothing: failed", failed.Context, answer},
+		{"answer to nothing: initiator", start, answer}, {"answer to nothing: waiting for the CHALLENGE", c.Context, answer}, {"answer to nothing: acceptor", w.server.Accept(target), answer},
+		{"answer to nothing: waiting for the AUTHENTICATE", a.Context, answer}, {"answer to nothing: established", done.Context, answer}, {"answer to nothing: failed", failed.Context, answer},
 		{"token while asking: initiator", asking.Context, gss.Input{Token: w.challenge}}, {"nothing while asking: initiator", asking.Context, gss.Input{}},
-		{"token while asking: acceptor", judging.Context, gss.Input{Token: w.token}}, {"nothing while asking: acceptor", judging.Context, gss.Input{}},
+		{"token while asking: acceptor", verifying.Context, gss.Input{Token: w.token}}, {"nothing while asking: acceptor", verifying.Context, gss.Input{}},
 		{"token while asking: agent", agentAsked.Context, gss.Input{Token: w.token}},
 		{"both", c.Context, gss.Input{Token: w.challenge, Answer: gss.Declined{}}},
 		{"another answer: initiator", asking.Context, gss.Input{Answer: gss.Unknown{}}}, {"another answer: agent", agentAsked.Context, gss.Input{Answer: gss.Password{}}},
-		{"another answer: acceptor", judging.Context, gss.Input{Answer: gss.Verdict{Accepted: true}}}, {"a logon that was not asked for", judging.Context, gss.Input{Answer: Logon{Accepted: true}}},
+		{"another answer: acceptor", verifying.Context, gss.Input{Answer: gss.Verdict{Accepted: true}}}, {"a logon that was not asked for", verifying.Context, gss.Input{Answer: Logon{Accepted: true}}},
 		{"a verifier for a logon", logon.Context, gss.Input{Answer: gss.Password{}}}, {"a hash for a logon", logon.Context, gss.Input{Answer: Hash{}}},
 	} {
 		next, out, err := row.c.Step(w.env(), row.in)

@@ -23,7 +23,7 @@ func (c initiator) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 		return fail(gss.Unexpected, "a token came before the first of this side")
 	}
 	ask := gss.NeedCredential{Scheme: "NTLM", Mech: gss.NTLM, Target: c.target}
-	return inquiring{c}, gss.Output{State: gss.Waiting, Ask: ask}, nil
+	return wantCredential{c}, gss.Output{State: gss.Waiting, Ask: ask}, nil
 }
 
 // Info implements gss.Context.
@@ -35,8 +35,8 @@ func (initiator) Session() (gss.Session, bool) { return nil, false }
 // Format implements fmt.Formatter.
 func (initiator) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm initiator(start)") }
 
-// inquiring waits for the answer to gss.NeedCredential.
-type inquiring struct{ initiator }
+// wantCredential waits for the answer to gss.NeedCredential.
+type wantCredential struct{ initiator }
 
 // login is the user, as the answer named it.
 type login struct {
@@ -48,13 +48,13 @@ type login struct {
 type loginKind uint8
 
 const (
-	byHash loginKind = iota
-	byOther
-	asNobody
+	byHash     loginKind = iota
+	byExternal           // another program computes the responses
+	asAnonymous
 )
 
 // Step takes the credentials and sends the NEGOTIATE message.
-func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantCredential) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("ntlm", true); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -84,7 +84,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 			return fail(gss.Unsupported, "an LM response needs the password, not its NT hash")
 		}
 	case External:
-		l = login{kind: byOther, user: a.User, domain: a.Domain}
+		l = login{kind: byExternal, user: a.User, domain: a.Domain}
 		if l.user == "" {
 			return fail(gss.NoCredentials, "the user must not be empty")
 		}
@@ -92,7 +92,7 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 			return fail(gss.Unsupported, "only NTLMv2 responses are computed elsewhere")
 		}
 	case Anonymous:
-		l.kind = asNobody
+		l.kind = asAnonymous
 	case gss.Declined:
 		return fail(gss.NoCredentials, "the credential question was declined")
 	case gss.Unreachable:
@@ -100,16 +100,18 @@ func (c inquiring) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	default:
 		return c, gss.Output{}, gss.Misuse("ntlm: gss.NeedCredential takes gss.Password, ntlm.Hash, ntlm.External, ntlm.Anonymous, gss.Declined or gss.Unreachable")
 	}
-	next := greeted{cfg: c.cfg, target: c.target, login: l}
+	next := wantChallenge{cfg: c.cfg, target: c.target, login: l}
 	var room [ntlmssp.NegotiateFull]byte
 	return next, gss.Output{State: gss.Continue, Token: gss.TokenOf(string(next.negotiate(room[:0])))}, nil
 }
 
 // Format implements fmt.Formatter.
-func (inquiring) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ntlm initiator(asking for credentials)") }
+func (wantCredential) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "ntlm initiator(asking for credentials)")
+}
 
-// greeted has sent its NEGOTIATE and waits for the CHALLENGE.
-type greeted struct {
+// wantChallenge has sent its NEGOTIATE and waits for the CHALLENGE.
+type wantChallenge struct {
 	pending
 	cfg    *config
 	target gss.Target
@@ -120,11 +122,11 @@ type greeted struct {
 const protection = gss.Integrity | gss.ReplayDetect | gss.Sequence | gss.Confidential
 
 // wants reports whether the application asked for message protection.
-func (c greeted) wants() bool { return c.target.Want&protection != 0 }
+func (c wantChallenge) wants() bool { return c.target.Want&protection != 0 }
 
 // offer returns the flags of our NEGOTIATE (section 3.1.5.1.1). It asks for SIGN and
 // KEY_EXCH in any case: SPNEGO's mechListMIC needs them, and some acceptors require them.
-func (c greeted) offer() ntlmssp.Flags {
+func (c wantChallenge) offer() ntlmssp.Flags {
 	f := ntlmssp.FlagUnicode | ntlmssp.FlagOEM | ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagSign | ntlmssp.FlagVersion | ntlmssp.Flag128 | ntlmssp.FlagKeyExchange | ntlmssp.Flag56
 	switch c.cfg.Level {
 	case V2, V1Session:
@@ -135,7 +137,7 @@ func (c greeted) offer() ntlmssp.Flags {
 	if c.target.Want.Has(gss.Confidential) {
 		f |= ntlmssp.FlagSeal
 	}
-	if c.login.kind == asNobody {
+	if c.login.kind == asAnonymous {
 		f |= ntlmssp.FlagAnonymous
 	}
 	return f
@@ -143,13 +145,13 @@ func (c greeted) offer() ntlmssp.Flags {
 
 // negotiate writes the NEGOTIATE. It is a function of the state, and so is not
 // kept for the MIC.
-func (c greeted) negotiate(b []byte) []byte {
+func (c wantChallenge) negotiate(b []byte) []byte {
 	return ntlmssp.Negotiate{Flags: c.offer(), Version: ntlmssp.Version(c.cfg.Version)}.Append(b)
 }
 
 // agree returns the flags of our AUTHENTICATE, those of both sides, or why the challenge
 // is too weak to be answered (NLMP-3.1.5.1.2-1).
-func (c greeted) agree(ch ntlmssp.Challenge, pairs ntlmssp.AVPairs) (ntlmssp.Flags, gss.Fault) {
+func (c wantChallenge) agree(ch ntlmssp.Challenge, pairs ntlmssp.AVPairs) (ntlmssp.Flags, gss.Fault) {
 	f := c.offer() & ch.Flags &^ (ntlmssp.FlagUnicode | ntlmssp.FlagOEM)
 	f |= ntlmssp.FlagRequestTarget | ntlmssp.FlagNTLM | ntlmssp.FlagAlwaysSign | ntlmssp.FlagVersion | ch.Flags&ntlmssp.FlagTargetInfo
 	switch { // NLMP-2.2.2.5-1
@@ -205,7 +207,7 @@ func draw(env gss.Env) (f fresh, ok bool) {
 }
 
 // Step answers the CHALLENGE (section 3.1.5.1.2).
-func (c greeted) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantChallenge) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("ntlm", false); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -224,7 +226,7 @@ func (c greeted) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 }
 
 // answer makes the AUTHENTICATE, or asks for the response in it.
-func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss.Output, error) {
+func (c wantChallenge) answer(token string, now int64, random fresh) (gss.Context, gss.Output, error) {
 	ch, fault := ntlmssp.ParseChallenge(token)
 	if !fault.IsZero() {
 		return failWith(fault)
@@ -244,8 +246,8 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	r := reply{greeted: c, challenge: token, server: ch.Server, flags: flags}
-	if c.login.kind == asNobody {
+	r := reply{wantChallenge: c, challenge: token, server: ch.Server, flags: flags}
+	if c.login.kind == asAnonymous {
 		return r.nameless()
 	}
 	if c.cfg.Level != V2 {
@@ -257,8 +259,8 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 		return failWith(fault)
 	}
 	r.timed = mic
-	if c.login.kind == byOther {
-		d := delegating{r, string(temp)}
+	if c.login.kind == byExternal {
+		d := wantResponse{r, string(temp)}
 		ask := NeedResponse{User: c.login.user, Domain: c.login.domain, Target: c.target, Server: ch.Server, Temp: d.temp}
 		return d, gss.Output{State: gss.Waiting, Ask: ask}, nil
 	}
@@ -280,7 +282,7 @@ func (c greeted) answer(token string, now int64, random fresh) (gss.Context, gss
 // 3.3.2), and tells whether there is to be a MIC: exactly when the challenge has
 // a timestamp. The server's pairs are sent back but for those that are a
 // client's to send.
-func (c greeted) temp(b []byte, now ntlmssp.Time, pairs ntlmssp.AVPairs, client ntlmssp.Nonce) (_ []byte, mic bool, _ gss.Fault) {
+func (c wantChallenge) temp(b []byte, now ntlmssp.Time, pairs ntlmssp.AVPairs, client ntlmssp.Nonce) (_ []byte, mic bool, _ gss.Fault) {
 	if theirs, timed := pairs.Timestamp(); timed {
 		now, mic = theirs, true
 	}
@@ -338,13 +340,13 @@ func (c greeted) temp(b []byte, now ntlmssp.Time, pairs ntlmssp.AVPairs, client 
 }
 
 // Format implements fmt.Formatter: the hashes stay hidden.
-func (greeted) Format(f fmt.State, _ rune) {
+func (wantChallenge) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "ntlm initiator(waiting for the challenge)")
 }
 
 // reply is an AUTHENTICATE in the making.
 type reply struct {
-	greeted
+	wantChallenge
 	challenge string
 	server    ntlmssp.Nonce
 	flags     ntlmssp.Flags
@@ -424,18 +426,18 @@ func (r reply) send(lm, nt []byte, exported, encrypted Key) (gss.Context, gss.Ou
 		mic := micOf(exported, r.negotiate(hello[:0]), r.challenge, out)
 		copy(out[72:], mic[:])
 	}
-	done := established{initiator: true, anonymous: r.login.kind == asNobody, mic: r.timed, flags: r.flags, key: exported}
+	done := established{initiator: true, anonymous: r.login.kind == asAnonymous, mic: r.timed, flags: r.flags, key: exported}
 	return done, gss.Output{State: gss.Complete, Token: gss.TokenOf(string(out))}, nil
 }
 
-// delegating waits for the answer to [NeedResponse].
-type delegating struct {
+// wantResponse waits for the answer to [NeedResponse].
+type wantResponse struct {
 	reply
 	temp string
 }
 
 // Step takes the response that was computed elsewhere.
-func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (c wantResponse) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("ntlm", true); err != nil {
 		return c, gss.Output{}, err
 	}
@@ -459,6 +461,6 @@ func (c delegating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 }
 
 // Format implements fmt.Formatter.
-func (delegating) Format(f fmt.State, _ rune) {
+func (wantResponse) Format(f fmt.State, _ rune) {
 	fmt.Fprint(f, "ntlm initiator(asking for the response)")
 }

@@ -71,7 +71,7 @@ func TestNoSecretInAnyFormat(t *testing.T) {
 			switch c := r.Context.(type) {
 			case established:
 				hide(c.key[:])
-			case greeted:
+			case wantChallenge:
 				hide(c.login.nt[:])
 			}
 			check("a context", r.Context)

@@ -377,13 +377,13 @@ func TestVectorFullExchange(t *testing.T) {
 	c := step(t, m.Initiate(fullTarget(t)), env, gss.Input{}, gss.Waiting)
 	c = step(t, c.Context, env, gss.Input{Answer: gss.Password{User: specUser, Domain: specDomain, Password: gss.NewSecret(specPassword)}}, gss.Continue)
 	same(t, "NEGOTIATE", c.Token.Bytes(), strings.Join(strings.Fields(fullNegotiate), ""))
-	ctx, out, _ := c.Context.(greeted).answer(challenge, fullTime, fresh{specClient, specExported})
+	ctx, out, _ := c.Context.(wantChallenge).answer(challenge, fullTime, fresh{specClient, specExported})
 	if out.Token.Bytes() != token {
 		t.Errorf("AUTHENTICATE is\n%x, want\n%x", out.Token.Bytes(), token)
 	}
 
 	a := step(t, m.Accept(fullTarget(t)), env, gss.Input{Token: gss.TokenOf(hello)}, gss.Continue)
-	waiting := a.Context.(challenged)
+	waiting := a.Context.(wantAuthenticate)
 	waiting.server = specServer
 	if got := waiting.challenge(nil); string(got) != challenge {
 		t.Errorf("CHALLENGE is\n%x, want\n%x", got, challenge)

@@ -78,7 +78,7 @@ func (c acceptor) negotiate(env gss.Env, token string) (gss.Context, gss.Output,
 	if place > 0 || m.MechToken.Bytes() == "" { // its token, if any, is for another mechanism
 		return next.send(negtoken.Resp{})
 	}
-	return next.heed(env, m.MechToken, m.MechListMIC) // R4178-3.2-2
+	return next.receive(env, m.MechToken, m.MechListMIC) // R4178-3.2-2
 }
 
 // choose picks a mechanism from the initiator's list: ours, as it is called there,
@@ -122,7 +122,7 @@ type accepting struct {
 	complete  bool   // leaf is
 	requested bool   // MICs are required, and our first reply says so (R4178-5-2)
 	waiting   bool   // leaf has asked a question
-	micced    bool   // the message that leaf works on had a MIC
+	hasMIC    bool   // the message that leaf works on had a MIC
 	mic       string
 }
 
@@ -151,12 +151,12 @@ func (c accepting) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	case m.State == negtoken.RequestMIC: // R4178-4.2.2-1
 		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: request-mic is for acceptors only"}, gss.Token{})
 	}
-	return c.heed(env, m.ResponseToken, m.MechListMIC)
+	return c.receive(env, m.ResponseToken, m.MechListMIC)
 }
 
-// heed takes what a message holds.
-func (c accepting) heed(env gss.Env, token, mic gss.Token) (gss.Context, gss.Output, error) {
-	c.micced, c.mic = mic.Present(), strings.Clone(mic.Bytes())
+// receive takes what a message holds.
+func (c accepting) receive(env gss.Env, token, mic gss.Token) (gss.Context, gss.Output, error) {
+	c.hasMIC, c.mic = mic.Present(), strings.Clone(mic.Bytes())
 	switch {
 	case token.Present():
 		leaf, out, err := c.leaf.Step(env, gss.Input{Token: token})
@@ -184,7 +184,7 @@ func (c accepting) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.O
 	case out.State == gss.Complete:
 		c.complete = true
 		return c.settle(out.Token)
-	case c.micced:
+	case c.hasMIC:
 		return reject(earlyMIC, gss.Token{})
 	case out.Token.Bytes() == "":
 		return reject(gss.Fault{Code: gss.Unexpected, Detail: "spnego: the mechanism is not complete, and has no token"}, gss.Token{})
@@ -198,9 +198,9 @@ func (c accepting) settle(token gss.Token) (gss.Context, gss.Output, error) {
 	_, integrity := c.leaf.Session()
 	m := negtoken.Resp{State: negtoken.AcceptCompleted, SupportedMech: gss.OID(c.oid), ResponseToken: token}
 	switch {
-	case c.micced && !integrity:
+	case c.hasMIC && !integrity:
 		return reject(earlyMIC, gss.Token{})
-	case c.micced:
+	case c.hasMIC:
 		verified, fault := c.mics.verify(c.leaf, c.mic)
 		if !fault.IsZero() {
 			return reject(fault, gss.Token{})
@@ -235,12 +235,12 @@ func (c accepting) send(m negtoken.Resp) (gss.Context, gss.Output, error) {
 	if c.requested && !c.replied() { // R4178-4.2.2-1
 		m.State = negtoken.RequestMIC
 	}
-	c.oid, c.micced, c.mic = "", false, ""
+	c.oid, c.hasMIC, c.mic = "", false, ""
 	return c, gss.Output{State: gss.Continue, Token: gss.TokenOf(m.Encode())}, nil
 }
 
 // Info implements gss.Context.
-func (c accepting) Info() gss.Info { return hollow(c.leaf) }
+func (c accepting) Info() gss.Info { return unprovenInfo(c.leaf) }
 
 // Session implements gss.Context: there is none before the negotiation is complete,
 // even if the mechanism is (R4178-3.1-2, C26).

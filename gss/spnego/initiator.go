@@ -23,7 +23,7 @@ func (c initiator) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	}
 	g := gathering{cfg: c.cfg, target: c.target}
 	if in.Token.Present() {
-		if fault := g.heed(in.Token.Bytes()); !fault.IsZero() {
+		if fault := g.readHint(in.Token.Bytes()); !fault.IsZero() {
 			return failWith(fault)
 		}
 	}
@@ -67,13 +67,13 @@ type candidate struct {
 	mech  gss.OID
 }
 
-// heed reads the acceptor's NegTokenInit2. Of its list only one thing counts: without a
+// readHint reads the acceptor's NegTokenInit2. Of its list only one thing counts: without a
 // common mechanism the negotiation ends. The list is not protected, so that it neither
 // shortens nor reorders our own: an attacker that strips a mechanism from it must not be
 // able to choose the next one (HTA-13). Its mechToken is input for the mechanism that it
 // is for, the first of its list; one for a mechanism that is not configured is ignored
 // (SPNG-3.3.5.2-1). So are the hints (MS-SPNG section 3.2.5).
-func (c *gathering) heed(token string) gss.Fault {
+func (c *gathering) readHint(token string) gss.Fault {
 	hint, fault := negtoken.ParseInit(token)
 	if !fault.IsZero() {
 		return fault
@@ -139,9 +139,9 @@ func (c gathering) began(env gss.Env, leaf gss.Context, out gss.Output) (gss.Con
 		}
 		return c.open()
 	case out.State == gss.Failed:
-		c.fault = gathered(c.fault, mech, out.Fault)
+		c.fault = joinFaults(c.fault, mech, out.Fault)
 	case out.Token.Bytes() == "" || len(out.Token.Bytes()) > maxLeaf:
-		c.fault = gathered(c.fault, mech, gss.Fault{Code: gss.Unsupported, Detail: "its first token is empty or too long"})
+		c.fault = joinFaults(c.fault, mech, gss.Fault{Code: gss.Unsupported, Detail: "its first token is empty or too long"})
 	default:
 		c.listed.a[c.listed.n] = candidate{leaf, out.State, out.Token.Bytes(), mech}
 		c.listed.n++
@@ -153,9 +153,9 @@ func (c gathering) began(env gss.Env, leaf gss.Context, out gss.Output) (gss.Con
 // maxLeaf bounds the tokens of a mechanism, so that they fit into ours.
 const maxLeaf = gss.MaxToken - 1024
 
-// gathered adds one mechanism's reason to those of the others. Any other code
+// joinFaults adds one mechanism's reason to those of the others. Any other code
 // outweighs NoCredentials.
-func gathered(f gss.Fault, mech gss.OID, g gss.Fault) gss.Fault {
+func joinFaults(f gss.Fault, mech gss.OID, g gss.Fault) gss.Fault {
 	if f.IsZero() {
 		return gss.Fault{Code: g.Code, Detail: "spnego: no mechanism can begin: " + mech.String() + ": " + g.String()}
 	}
@@ -230,10 +230,10 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	case !ok: // R4178-4.2.2-1
 		return fail(gss.Unexpected, "the acceptor chose a mechanism that was not offered to it")
 	case m.SupportedMech == "" || m.SupportedMech == firstOID(favourite.mech):
-		return next.heed(env, m)
+		return next.receive(env, m)
 	case chosen.mech == favourite.mech && (m.State == negtoken.AcceptCompleted || m.ResponseToken.Present()):
 		// Kerberos by its other OID, and by an acceptor that took our token for it.
-		return next.heed(env, m)
+		return next.receive(env, m)
 	case m.State == negtoken.AcceptCompleted || m.ResponseToken.Present() || m.MechListMIC.Present():
 		// It cannot have answered a token of a mechanism that has not yet spoken.
 		return fail(gss.Unexpected, "the acceptor chose another mechanism than the one it had a token of, and continues as if it had a token of that one")
@@ -242,7 +242,7 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	next.reselected = chosen.mech != favourite.mech
 	next.due = next.due || next.reselected
 	next.leaf, next.state = chosen.leaf, chosen.state
-	return next.speak(gss.TokenOf(chosen.token))
+	return next.sendToken(gss.TokenOf(chosen.token))
 }
 
 // choose returns the candidate with that OID, the first one for the zero OID.
@@ -260,7 +260,7 @@ func (c candidates) choose(m gss.OID) (candidate, bool) {
 
 // Info implements gss.Context: before the reply, the favourite is as good a guess
 // as any.
-func (c offered) Info() gss.Info { return hollow(c.listed.a[0].leaf) }
+func (c offered) Info() gss.Info { return unprovenInfo(c.listed.a[0].leaf) }
 
 // Session implements gss.Context.
 func (offered) Session() (gss.Session, bool) { return nil, false }
@@ -270,9 +270,9 @@ func (c offered) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "spnego initiator(offered %d mechanisms)", c.listed.n)
 }
 
-// hollow returns the Info of a mechanism before it, or its negotiation, is complete:
+// unprovenInfo returns the Info of a mechanism before it, or its negotiation, is complete:
 // nothing in it is proven.
-func hollow(leaf gss.Context) gss.Info {
+func unprovenInfo(leaf gss.Context) gss.Info {
 	info := leaf.Info()
 	return gss.Info{Mech: info.Mech, ConnectionBased: info.ConnectionBased}
 }
@@ -304,9 +304,9 @@ type initiating struct {
 	due        bool // MICs are required (R4178-5-2)
 	reselected bool // it is not our favourite
 	waiting    bool // leaf has asked a question
-	said       negtoken.NegState
+	peerState  negtoken.NegState
 	mic        string // of the message that leaf works on
-	micced     bool   // it had one
+	hasMIC     bool   // it had one
 }
 
 // Step takes a reply, or the answer that the mechanism asked for.
@@ -331,7 +331,7 @@ func (c initiating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 	case m.State == negtoken.RequestMIC: // R4178-4.2.2-1
 		return fail(gss.Unexpected, "request-mic is for the acceptor's first reply only")
 	}
-	return c.heed(env, m) // SPNG-3.3.5-1: whatever its supportedMech says
+	return c.receive(env, m) // SPNG-3.3.5-1: whatever its supportedMech says
 }
 
 // rejected ends the negotiation. The mechanism's own fault, if it has one, goes first.
@@ -345,9 +345,9 @@ func (c initiating) rejected(env gss.Env, m negtoken.Resp) (gss.Context, gss.Out
 	return fail(gss.Refused, "the acceptor rejected the negotiation")
 }
 
-// heed takes a reply of an acceptor that goes on with our mechanism.
-func (c initiating) heed(env gss.Env, m negtoken.Resp) (gss.Context, gss.Output, error) {
-	c.said, c.micced, c.mic = m.State, m.MechListMIC.Present(), strings.Clone(m.MechListMIC.Bytes())
+// receive takes a reply of an acceptor that goes on with our mechanism.
+func (c initiating) receive(env gss.Env, m negtoken.Resp) (gss.Context, gss.Output, error) {
+	c.peerState, c.hasMIC, c.mic = m.State, m.MechListMIC.Present(), strings.Clone(m.MechListMIC.Bytes())
 	switch {
 	case m.ResponseToken.Present():
 		leaf, out, err := c.leaf.Step(env, gss.Input{Token: m.ResponseToken})
@@ -357,7 +357,7 @@ func (c initiating) heed(env gss.Env, m negtoken.Resp) (gss.Context, gss.Output,
 		return c.stepped(leaf, out)
 	case c.state == gss.Complete:
 		return c.settle()
-	case c.said == negtoken.AcceptCompleted:
+	case c.peerState == negtoken.AcceptCompleted:
 		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but sends no token where the mechanism waits for one")
 	}
 	return fail(gss.Unexpected, "the acceptor sends accept-incomplete, but no token where the mechanism waits for one")
@@ -374,19 +374,19 @@ func (c initiating) stepped(leaf gss.Context, out gss.Output) (gss.Context, gss.
 		return failWith(out.Fault)
 	case out.State == gss.Complete && out.Token.Bytes() == "":
 		return c.settle()
-	case c.said == negtoken.AcceptCompleted:
+	case c.peerState == negtoken.AcceptCompleted:
 		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but the mechanism is not complete")
-	case c.micced:
+	case c.hasMIC:
 		return failWith(earlyMIC)
 	case out.Token.Bytes() == "":
 		return fail(gss.Unexpected, "the mechanism is not complete, and has no token")
 	}
-	return c.speak(out.Token)
+	return c.sendToken(out.Token)
 }
 
-// speak sends a token of the mechanism, and the MIC with the last one if it is required
+// sendToken sends a token of the mechanism, and the MIC with the last one if it is required
 // (RFC 4178 section 5 c).
-func (c initiating) speak(token gss.Token) (gss.Context, gss.Output, error) {
+func (c initiating) sendToken(token gss.Token) (gss.Context, gss.Output, error) {
 	m := negtoken.Resp{State: negtoken.AcceptIncomplete, ResponseToken: token}
 	if c.state == gss.Complete {
 		integrity := c.protects()
@@ -409,7 +409,7 @@ func (c initiating) send(m negtoken.Resp) (gss.Context, gss.Output, error) {
 	if len(m.ResponseToken.Bytes()) > maxLeaf {
 		return fail(gss.LimitExceeded, "the mechanism's token is too long")
 	}
-	c.said, c.mic, c.micced = negtoken.NoState, "", false
+	c.peerState, c.mic, c.hasMIC = negtoken.NoState, "", false
 	return c, gss.Output{State: outward(c.state), Token: gss.TokenOf(m.Encode())}, nil
 }
 
@@ -419,15 +419,15 @@ func (c initiating) settle() (gss.Context, gss.Output, error) {
 	integrity := c.protects()
 	done := gss.Output{State: gss.Complete}
 	switch {
-	case c.micced && !integrity:
+	case c.hasMIC && !integrity:
 		return failWith(earlyMIC)
-	case c.micced:
+	case c.hasMIC:
 		m, fault := c.mics.verify(c.leaf, c.mic)
 		if !fault.IsZero() {
 			return failWith(fault)
 		}
 		c.mics = m
-		if !m.sent && c.said != negtoken.AcceptCompleted { // section 5 b I, and c IV
+		if !m.sent && c.peerState != negtoken.AcceptCompleted { // section 5 b I, and c IV
 			own, mic, fault := m.make(c.leaf)
 			if !fault.IsZero() {
 				return failWith(fault)
@@ -438,7 +438,7 @@ func (c initiating) settle() (gss.Context, gss.Output, error) {
 		return failWith(noMIC)
 	case !integrity && c.unproven():
 		return failWith(weak)
-	case c.said == negtoken.AcceptIncomplete && integrity:
+	case c.peerState == negtoken.AcceptIncomplete && integrity:
 		// Nothing is left to be said but the MIC, so that is what it waits for.
 		own, mic, fault := c.mics.make(c.leaf)
 		if !fault.IsZero() {
@@ -446,7 +446,7 @@ func (c initiating) settle() (gss.Context, gss.Output, error) {
 		}
 		c.mics, c.due = own, true
 		return c.send(negtoken.Resp{State: negtoken.AcceptIncomplete, MechListMIC: mic})
-	case c.said == negtoken.AcceptIncomplete || c.said == negtoken.RequestMIC:
+	case c.peerState == negtoken.AcceptIncomplete || c.peerState == negtoken.RequestMIC:
 		return fail(gss.Unexpected, "the acceptor sends accept-incomplete after the last token")
 	}
 	return established{c.leaf, c.mics}, done, nil
@@ -464,7 +464,7 @@ func (c initiating) unproven() bool { return c.reselected && !c.cfg.Fallback }
 var weak = gss.Fault{Code: gss.NotPermitted, Detail: "spnego: the acceptor chose a weaker mechanism, which has no integrity to authenticate the choice; Config.Fallback accepts it"}
 
 // Info implements gss.Context.
-func (c initiating) Info() gss.Info { return hollow(c.leaf) }
+func (c initiating) Info() gss.Info { return unprovenInfo(c.leaf) }
 
 // Session implements gss.Context: there is none before the negotiation is complete,
 // even if the mechanism is (R4178-3.1-2, C26).

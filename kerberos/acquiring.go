@@ -10,14 +10,14 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/ticket"
 )
 
-// seeking is an initiator on its way to a ticket. Its stages follow one another, and
+// acquiring is an initiator on its way to a ticket. Its stages follow one another, and
 // those that are not needed are skipped:
 //
 //	the service's ticket from the cache or the store
 //	a TGT from the cache, the store or the KDC; one from the KDC is stored
 //	the service's ticket from KDCs, which is then stored
 //	a forwarded ticket-granting ticket, to delegate
-type seeking struct {
+type acquiring struct {
 	pending
 	login
 	cfg       *config
@@ -43,17 +43,17 @@ const (
 	keepingService
 )
 
-func (s seeking) ask(at stage, q gss.Question) (gss.Context, gss.Output, error) {
+func (s acquiring) ask(at stage, q gss.Question) (gss.Context, gss.Output, error) {
 	s.stage = at
 	return s, gss.Output{State: gss.Waiting, Ask: q}, nil
 }
 
-func (s *seeking) now(env gss.Env) krb.Time {
+func (s *acquiring) now(env gss.Env) krb.Time {
 	return krb.TimeOf(message.Add(env.Now, s.offset))
 }
 
 // begin looks for the service's ticket.
-func (s seeking) begin(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) begin(env gss.Env) (gss.Context, gss.Output, error) {
 	service := s.service()
 	var ok bool
 	if s.got, ok = s.cache.Find(service, s.now(env)); ok {
@@ -63,7 +63,7 @@ func (s seeking) begin(env gss.Env) (gss.Context, gss.Output, error) {
 }
 
 // withoutTicket looks for a ticket-granting ticket.
-func (s seeking) withoutTicket(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) withoutTicket(env gss.Env) (gss.Context, gss.Output, error) {
 	tgs := krb.TGS(s.client.Realm, s.client.Realm)
 	var ok bool
 	if s.tgt, ok = s.cache.Find(tgs, s.now(env)); ok {
@@ -76,7 +76,7 @@ func (s seeking) withoutTicket(env gss.Env) (gss.Context, gss.Output, error) {
 }
 
 // withoutTGT asks the KDC for one.
-func (s seeking) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
 	switch {
 	case s.cache == nil:
 	case !s.got.IsZero(): // there is nothing to delegate from
@@ -93,7 +93,7 @@ func (s seeking) withoutTGT(env gss.Env) (gss.Context, gss.Output, error) {
 
 // withTGT asks for the service's ticket, or, when that is in hand, for what is to be
 // delegated.
-func (s seeking) withTGT(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) withTGT(env gss.Env) (gss.Context, gss.Output, error) {
 	if s.got.IsZero() {
 		options := krb.Flags(0)
 		if s.target.Want.Has(gss.Delegate) && s.tgt.Flags.Has(krb.Forwardable) {
@@ -106,7 +106,7 @@ func (s seeking) withTGT(env gss.Env) (gss.Context, gss.Output, error) {
 }
 
 // withTicket delegates where it is to be, and sends.
-func (s seeking) withTicket(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) withTicket(env gss.Env) (gss.Context, gss.Output, error) {
 	if !s.delegates() || !s.forwarded.IsZero() {
 		return s.send(env)
 	}
@@ -120,7 +120,7 @@ func (s seeking) withTicket(env gss.Env) (gss.Context, gss.Output, error) {
 }
 
 // delegates reports whether the application asks for delegation and the policy allows it.
-func (s *seeking) delegates() bool {
+func (s *acquiring) delegates() bool {
 	switch {
 	case !s.target.Want.Has(gss.Delegate):
 		return false
@@ -131,7 +131,7 @@ func (s *seeking) delegates() bool {
 }
 
 // get starts an exchange with KDCs.
-func (s seeking) get(env gss.Env, at stage, r ticket.Request) (gss.Context, gss.Output, error) {
+func (s acquiring) get(env gss.Env, at stage, r ticket.Request) (gss.Context, gss.Output, error) {
 	r.Types, r.Offset, r.MinIterations = s.cfg.types, s.offset, s.cfg.MinIterations
 	switch s.cfg.PAC {
 	case PACInclude:
@@ -144,7 +144,7 @@ func (s seeking) get(env gss.Env, at stage, r ticket.Request) (gss.Context, gss.
 }
 
 // hear goes on with the exchange.
-func (s seeking) hear(env gss.Env, answer gss.Answer) (gss.Context, gss.Output, error) {
+func (s acquiring) hear(env gss.Env, answer gss.Answer) (gss.Context, gss.Output, error) {
 	next, r, err := s.exchange.Step(env, answer)
 	switch {
 	case err != nil:
@@ -171,7 +171,7 @@ func (s seeking) hear(env gss.Env, answer gss.Answer) (gss.Context, gss.Output, 
 }
 
 // keep offers a new ticket to the store.
-func (s seeking) keep(env gss.Env, at stage, c ccache.Credential) (gss.Context, gss.Output, error) {
+func (s acquiring) keep(env gss.Env, at stage, c ccache.Credential) (gss.Context, gss.Output, error) {
 	if s.storeless {
 		s.stage = at
 		return s.kept(env)
@@ -179,7 +179,7 @@ func (s seeking) keep(env gss.Env, at stage, c ccache.Credential) (gss.Context, 
 	return s.ask(at, KeepTicket{Identity: s.target.Identity, Credential: c})
 }
 
-func (s seeking) kept(env gss.Env) (gss.Context, gss.Output, error) {
+func (s acquiring) kept(env gss.Env) (gss.Context, gss.Output, error) {
 	if s.stage == keepingTGT {
 		return s.withTGT(env)
 	}
@@ -187,7 +187,7 @@ func (s seeking) kept(env gss.Env) (gss.Context, gss.Output, error) {
 }
 
 // Step takes the answers of the store and of KDCs.
-func (s seeking) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
+func (s acquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", true); err != nil {
 		return s, gss.Output{}, err
 	}
@@ -237,6 +237,6 @@ func (s seeking) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 }
 
 // Format implements fmt.Formatter: what is in hand does not show.
-func (s seeking) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "kerberos initiator(seeking a ticket for %q)", s.target.SPN())
+func (s acquiring) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kerberos initiator(getting a ticket for %q)", s.target.SPN())
 }
