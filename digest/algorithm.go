@@ -16,7 +16,7 @@ import (
 type Algorithm uint8
 
 const (
-	NoAlgorithm Algorithm = iota
+	noAlgorithm Algorithm = iota
 	MD5
 	MD5Sess
 	SHA256
@@ -52,10 +52,10 @@ func ParseAlgorithm(token string) (Algorithm, bool) {
 			return a, true
 		}
 	}
-	return NoAlgorithm, false
+	return noAlgorithm, false
 }
 
-func (a Algorithm) valid() bool { return NoAlgorithm < a && a < algorithms }
+func (a Algorithm) valid() bool { return noAlgorithm < a && a < algorithms }
 
 // String returns the token that names the algorithm in a header.
 func (a Algorithm) String() string {
@@ -68,7 +68,7 @@ func (a Algorithm) String() string {
 // Base returns the algorithm without -sess. Stored password hashes are of the base.
 func (a Algorithm) Base() Algorithm {
 	if !a.valid() {
-		return NoAlgorithm
+		return noAlgorithm
 	}
 	return known[a].base
 }

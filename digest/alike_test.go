@@ -80,7 +80,7 @@ func TestReplayQuestionNamesTheUser(t *testing.T) {
 	if !ok || err != nil {
 		t.Fatalf("%+v %v", out, err)
 	}
-	if need.Owner != gss.OwnerOf(user, realm) || need.Scope != realm || need.Now != env.Now || need.Made == 0 || need.Until != need.Made+int64(DefaultLifetime) || !need.Forgettable {
+	if need.Owner != gss.OwnerOf(user, realm) || need.Scope != realm || need.Now != env.Now || need.Made == 0 || need.Until != need.Made+int64(defaultLifetime) || !need.Forgettable {
 		t.Errorf("%+v", need)
 	}
 	requirement.Held(t, "unit:replay_question_names_user")

@@ -113,7 +113,7 @@ func BenchmarkDigestClient(b *testing.B) {
 
 // verification is everything that verifying one request takes.
 type verification struct {
-	s       Server
+	s       scheme.Server
 	x       scheme.Exchange
 	env     gss.Env
 	cred    header.Credentials
@@ -157,7 +157,7 @@ func (v *verification) steps() bool {
 // concrete verifies by the concrete type: what is ours, without a state boxed for
 // each step.
 func (v *verification) concrete() bool {
-	a := v.s.accept(&v.x)
+	a := v.s.(*server).accept(&v.x)
 	in := scheme.AcceptorInput{Event: scheme.Presented, Credentials: v.cred}
 	a.step(&v.env, &in)
 	var out scheme.AcceptorOutput

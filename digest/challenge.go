@@ -7,9 +7,9 @@ import (
 	"github.com/countersign-auth/countersign/header"
 )
 
-// MaxValue bounds a realm, nonce, opaque, user name or cnonce from a peer, in
+// maxValue bounds a realm, nonce, opaque, user name or cnonce from a peer, in
 // bytes. Microsoft's nonces have some hundred (MS-DPSP section 4).
-const MaxValue = 4096
+const maxValue = 4096
 
 // challenge is a Digest challenge as far as it is answered (RFC 7616 section
 // 3.3), its values unquoted and unchanged.
@@ -49,7 +49,7 @@ func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 			c.opaque, c.hasOpaque = v, true
 		case header.EqualFold(name, "algorithm"):
 			c.algorithm, c.hasAlgorithm = v, true
-			// An unknown algorithm results in NoAlgorithm, which is refused below. The
+			// An unknown algorithm results in noAlgorithm, which is refused below. The
 			// challenge is then ignored in favor of others (RFC 7616 section 3.3).
 			c.alg, _ = ParseAlgorithm(v)
 		case header.EqualFold(name, "qop"):
@@ -70,9 +70,9 @@ func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 	case c.nonce == "":
 		return c, challengeFault(gss.Malformed, "has no nonce")
 	// These are copied into each request, and remembered.
-	case max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > MaxValue:
-		return c, challengeFault(gss.Malformed, "has a value that is longer than MaxValue")
-	case c.alg == NoAlgorithm:
+	case max(len(c.realm), len(c.nonce), len(c.opaque), len(c.cnonce)) > maxValue:
+		return c, challengeFault(gss.Malformed, "has a value that is longer than 4096 bytes")
+	case c.alg == noAlgorithm:
 		return c, challengeFault(gss.Unsupported, "has an unknown algorithm")
 	// To answer without qop would be a downgrade that the server did not offer.
 	case hasQOP && c.qops == 0:

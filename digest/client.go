@@ -1,7 +1,6 @@
 package digest
 
 import (
-	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -43,10 +42,7 @@ type ClientConfig struct {
 	Microsoft bool
 }
 
-// Client is a [scheme.Client] for Digest. It may be shared. The zero Client is
-// not usable: it answers no challenge.
-type Client struct{ c *client }
-
+// client is a [scheme.Client] for Digest. It may be shared.
 type client struct {
 	algs          set
 	fips          bool
@@ -57,10 +53,10 @@ type client struct {
 	names         Names
 }
 
-// NewClient makes a Client. The error is a [gss.Misuse]: an algorithm that does not
-// exist, or none that may be used in FIPS-only mode, which is looked up here and
-// nowhere else.
-func NewClient(cfg ClientConfig) (Client, error) {
+// NewClient returns the client half of Digest. It may be shared. The error is a
+// [gss.Misuse]: an algorithm that does not exist, or none that may be used in FIPS-only
+// mode, which is looked up here and nowhere else.
+func NewClient(cfg ClientConfig) (scheme.Client, error) {
 	c := &client{
 		algs:          usable(),
 		fips:          !usable().has(MD5),
@@ -71,45 +67,34 @@ func NewClient(cfg ClientConfig) (Client, error) {
 		names:         cfg.Names,
 	}
 	if cfg.Names > UTF8Names {
-		return Client{}, misuse.Errorf("digest", "ClientConfig.Names is %d; use ExtNames, Latin1Names or UTF8Names", cfg.Names)
+		return nil, misuse.Errorf("digest", "ClientConfig.Names is %d; use ExtNames, Latin1Names or UTF8Names", cfg.Names)
 	}
 	if cfg.Microsoft && cfg.Names == ExtNames {
 		c.names = Latin1Names
 	}
 	if cfg.Algorithms != nil {
 		if len(cfg.Algorithms) == 0 {
-			return Client{}, misuse.Errorf("digest", "ClientConfig.Algorithms is an empty list; leave it nil for all")
+			return nil, misuse.Errorf("digest", "ClientConfig.Algorithms is an empty list; leave it nil for all")
 		}
 		for i, a := range cfg.Algorithms {
 			if !a.valid() {
-				return Client{}, misuse.Errorf("digest", "ClientConfig.Algorithms[%d] is %d, which is no algorithm; %s", i, a, algorithmsThere)
+				return nil, misuse.Errorf("digest", "ClientConfig.Algorithms[%d] is %d, which is no algorithm; %s", i, a, algorithmsThere)
 			}
 		}
 		c.algs &= setOf(cfg.Algorithms...)
 	}
 	if c.algs == 0 {
-		return Client{}, misuse.Errorf("digest", "ClientConfig.Algorithms has MD5 alone, which is not available in FIPS-only mode; add SHA256")
+		return nil, misuse.Errorf("digest", "ClientConfig.Algorithms has MD5 alone, which is not available in FIPS-only mode; add SHA256")
 	}
-	return Client{c}, nil
-}
-
-// CheckConfig implements [scheme.Checker].
-func (c Client) CheckConfig() error {
-	if c.c == nil {
-		return misuse.Errorf("digest", "the Client is the zero one; make it with NewClient")
-	}
-	return nil
+	return c, nil
 }
 
 // Traits implements [scheme.Client].
-func (Client) Traits() scheme.Traits { return traits }
+func (*client) Traits() scheme.Traits { return traits }
 
 // Initiate implements [scheme.Client].
-func (c Client) Initiate(x scheme.Exchange) scheme.Initiator {
-	if c.c == nil {
-		return initiator{phase: failed, fault: gss.Fault{Code: gss.NotPermitted, Detail: "digest: the client was never configured; make it with NewClient"}}
-	}
-	return initiator{c: c.c, x: x, phase: opening}
+func (c *client) Initiate(x scheme.Exchange) scheme.Initiator {
+	return initiator{c: c, x: x, phase: opening}
 }
 
 var traits, _ = scheme.TraitsOf(scheme.Digest)

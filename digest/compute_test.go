@@ -162,7 +162,7 @@ func TestComputeZeroValuesAreDead(t *testing.T) {
 	if f.Response(md5Key, p) != (Sum{}) {
 		t.Error("a key of another algorithm was used")
 	}
-	for _, a := range []Algorithm{NoAlgorithm, algorithms, 200} {
+	for _, a := range []Algorithm{noAlgorithm, algorithms, 200} {
 		if _, err := For(a); !errors.Is(err, gss.Unsupported) {
 			t.Errorf("For(%v): %v, want unsupported", a, err)
 		}
@@ -182,7 +182,7 @@ func TestParseAlgorithm(t *testing.T) {
 			t.Errorf("ParseAlgorithm(%q) = %v, want none", token, got)
 		}
 	}
-	if !SHA256.Stronger(MD5Sess) || !SHA512_256.Stronger(SHA256) || MD5.Stronger(MD5Sess) || MD5Sess.Stronger(MD5) || !MD5.Stronger(NoAlgorithm) || NoAlgorithm.Stronger(MD5) {
+	if !SHA256.Stronger(MD5Sess) || !SHA512_256.Stronger(SHA256) || MD5.Stronger(MD5Sess) || MD5Sess.Stronger(MD5) || !MD5.Stronger(noAlgorithm) || noAlgorithm.Stronger(MD5) {
 		t.Error("the order of strength is wrong")
 	}
 }

@@ -119,7 +119,7 @@ func (i *initiator) memory() scheme.Memory {
 	next, _ := i.info.Param("nextnonce")
 	switch {
 	// A next nonce replaces the old one, and its count starts again.
-	case next != "" && len(next) <= MaxValue:
+	case next != "" && len(next) <= maxValue:
 		m.Offer, m.Count = i.remember(next, ""), 0
 	case i.qop == Legacy && i.ch.alg.Session(), m.Count >= 1<<32-2: // used up
 		return scheme.Memory{}

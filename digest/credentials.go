@@ -99,8 +99,8 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 		return fault(gss.Malformed, "digest: the credentials have both username and username*")
 	// All of these are kept, hashed or asked about. The uri is bounded by the
 	// request-target that it must equal, and the response by its algorithm.
-	case max(len(f.username), len(f.usernameExt), len(f.nonce), len(f.cnonce), len(f.nc)) > MaxValue:
-		return fault(gss.Malformed, "digest: a value of the credentials is longer than MaxValue")
+	case max(len(f.username), len(f.usernameExt), len(f.nonce), len(f.cnonce), len(f.nc)) > maxValue:
+		return fault(gss.Malformed, "digest: a value of the credentials is longer than 4096 bytes")
 	// The proof contains the realm, so that one for another realm could never verify.
 	case f.realm != s.realm:
 		return fault(gss.BadCredentials, "digest: the credentials are for another realm; the client has to use those of this realm")
@@ -111,7 +111,7 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 		p.alg, _ = ParseAlgorithm(f.algorithm)
 	}
 	// An attacker must not be able to select a weaker algorithm than the challenges
-	// offer. NoAlgorithm, for an unknown token, is in no set.
+	// offer. noAlgorithm, for an unknown token, is in no set.
 	if !s.algs.has(p.alg) { // R7616-3.4-2
 		return fault(gss.Unsupported, "digest: the algorithm was not offered; offer it, or have the client take one that was")
 	}

@@ -89,7 +89,7 @@ func TestInitiatorEdges(t *testing.T) {
 	if i.Context() != nil || (acceptor{}).Context() != nil {
 		t.Error("Digest has a GSS context")
 	}
-	if Auth.String() != "auth" || QOP(9).String() != "unknown qop" || Algorithm(99).String() != "unknown algorithm" || NoAlgorithm.Base() != NoAlgorithm {
+	if Auth.String() != "auth" || QOP(9).String() != "unknown qop" || Algorithm(99).String() != "unknown algorithm" || noAlgorithm.Base() != noAlgorithm {
 		t.Error("names")
 	}
 	requirement.Held(t, "unit:empty_opaque", "R7616-3.4-1")
@@ -220,11 +220,11 @@ func TestChallengeEdges(t *testing.T) {
 	requirement.Held(t, "unit:cnonce_is_ours", "HTA-33")
 }
 
-// MaxValue bounds each value of a challenge, of credentials, of Authentication-Info and of
+// maxValue bounds each value of a challenge, of credentials, of Authentication-Info and of
 // a configuration: as many bytes are taken, and one more is not.
 func TestMaxValue(t *testing.T) {
 	w, c, x := newWorld(t), newClient(t, ClientConfig{}), exchange("GET", "/")
-	for size, fits := range map[int]bool{MaxValue: true, MaxValue + 1: false} {
+	for size, fits := range map[int]bool{maxValue: true, maxValue + 1: false} {
 		long := strings.Repeat("v", size)
 		code := map[bool]gss.Code{true: gss.NoFault, false: gss.Malformed}[fits]
 		for _, name := range []string{"realm", "nonce", "opaque", "cnonce"} {
@@ -271,7 +271,7 @@ func TestMaxValue(t *testing.T) {
 	}
 }
 
-// The keys of a server: MinKey bytes, and one to MaxKeys of them.
+// The keys of a server: minKey bytes, and one to maxKeys of them.
 func TestKeyBounds(t *testing.T) {
 	keys := func(n, size int) (list []gss.Secret) {
 		for i := range n {
@@ -283,8 +283,8 @@ func TestKeyBounds(t *testing.T) {
 		n, size int
 		ok      bool
 	}{
-		{0, MinKey, false}, {1, MinKey - 1, false}, {1, MinKey, true}, {1, MinKey + 1, true},
-		{MaxKeys, MinKey, true}, {MaxKeys + 1, MinKey, false}, {2, MinKey - 1, false},
+		{0, minKey, false}, {1, minKey - 1, false}, {1, minKey, true}, {1, minKey + 1, true},
+		{maxKeys, minKey, true}, {maxKeys + 1, minKey, false}, {2, minKey - 1, false},
 	} {
 		if _, err := NewServer(ServerConfig{Realm: realm, Keys: keys(tt.n, tt.size)}); (err == nil) != tt.ok {
 			t.Errorf("%d keys of %d bytes: %v", tt.n, tt.size, err)

@@ -14,7 +14,7 @@ import (
 // One request with Digest, both sides. The two loops are what a machine does for
 // every scheme; the answers are what a driver looks up.
 func Example() {
-	key := make([]byte, digest.MinKey)
+	key := make([]byte, 32)
 	rand.Read(key)
 	server, err := digest.NewServer(digest.ServerConfig{Realm: "staff", Keys: []gss.Secret{gss.NewSecret(string(key))}})
 	if err != nil {

@@ -76,7 +76,7 @@ func checkSent(t *testing.T, out scheme.InitiatorOutput) bool {
 // accepted without the secret, and nothing causes an error or a panic.
 func FuzzAcceptor(f *testing.F) {
 	x := exchange("POST", "/a?b")
-	server := func(t testing.TB, cfg ServerConfig) Server {
+	server := func(t testing.TB, cfg ServerConfig) scheme.Server {
 		cfg.Algorithms = []Algorithm{MD5, SHA256, SHA512_256, MD5Sess}
 		return newServer(t, cfg)
 	}
@@ -103,7 +103,7 @@ func FuzzAcceptor(f *testing.F) {
 			return gss.Password{User: user, Password: gss.NewSecret(fuzzPassword)}
 		}
 		x := exchange("POST", uri)
-		for _, s := range []Server{strict, server(t, ServerConfig{Microsoft: true, AllowReplay: true, Tolerate: tolerances - 1})} {
+		for _, s := range []scheme.Server{strict, server(t, ServerConfig{Microsoft: true, AllowReplay: true, Tolerate: tolerances - 1})} {
 			a, out := w.accept(s.Accept(x), scheme.AcceptorInput{Event: scheme.Presented, Credentials: header.ParseCredentials(text)})
 			if out.State != gss.Failed || a.Info() != (gss.Info{}) {
 				t.Fatalf("state %v without the secret", out.State)

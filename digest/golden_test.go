@@ -14,7 +14,7 @@ import (
 )
 
 // login runs challenge, answer and verification.
-func (w *world) logIn(c Client, s Server, x scheme.Exchange) (scheme.Initiator, scheme.Acceptor) {
+func (w *world) logIn(c scheme.Client, s scheme.Server, x scheme.Exchange) (scheme.Initiator, scheme.Acceptor) {
 	w.t.Helper()
 	i, sent := w.challenged(c.Initiate(x), w.offer(s, x))
 	if sent.State != gss.Ready {
@@ -365,7 +365,7 @@ func TestDigestProxyTakesThePath(t *testing.T) {
 			t.Errorf("%s: %v %v", name, out.State, out.Fault)
 		}
 	}
-	if _, err := NewServer(ServerConfig{Realm: realm, Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", MinKey))}, StrictURI: true, Tolerate: PathToProxy}); err == nil {
+	if _, err := NewServer(ServerConfig{Realm: realm, Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", minKey))}, StrictURI: true, Tolerate: PathToProxy}); err == nil {
 		t.Error("a server that is strict and tolerant at once")
 	}
 }
@@ -477,7 +477,7 @@ func TestDigestSaysWhy(t *testing.T) {
 		{`realm="lab", nonce="n", algorithm=SHA-512-256, qop=auth`, gss.Unsupported, "not among those configured"},
 		{`realm="lab", qop=auth`, gss.Malformed, "no nonce"},
 		{`realm="lab", nonce="", qop=auth`, gss.Malformed, "no nonce"},
-		{`nonce="` + strings.Repeat("n", MaxValue+1) + `"`, gss.Malformed, "longer than MaxValue"},
+		{`nonce="` + strings.Repeat("n", maxValue+1) + `"`, gss.Malformed, "longer than 4096 bytes"},
 		{`nonce="n", nonce="n"`, gss.Malformed, "names a parameter twice"},
 		{`nonce="n" qop=auth`, gss.Malformed, "breaks the grammar"},
 		{``, gss.Malformed, "no parameters"},

@@ -149,7 +149,7 @@ func (i *initiator) begin(in *scheme.InitiatorInput, remembered bool) (scheme.In
 // choose takes the challenge of the strongest algorithm, and among equals the
 // first that has a qop, or the first (R7616-5.6-1, C32). A realm that is not "" is the only one taken.
 func (i *initiator) choose(algs set, realm string) gss.Fault {
-	// The zero challenge has NoAlgorithm, which every algorithm is stronger than.
+	// The zero challenge has noAlgorithm, which every algorithm is stronger than.
 	best := challenge{}
 	why := gss.Fault{Code: gss.Unexpected, Detail: "digest: the response has no Digest challenge"}
 	for hc := range i.offer.Of(scheme.Digest) {
@@ -174,7 +174,7 @@ func (i *initiator) choose(algs set, realm string) gss.Fault {
 			best, i.picked = c, hc
 		}
 	}
-	if best.alg == NoAlgorithm {
+	if best.alg == noAlgorithm {
 		return why
 	}
 	i.ch = best

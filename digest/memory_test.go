@@ -135,8 +135,8 @@ func TestNonceIsOurs(t *testing.T) {
 		want         gss.Code
 	}{
 		{"the same node", base, base, x, 0, gss.NoFault},
-		{"just alive", base, base, x, DefaultLifetime - 1, gss.NoFault},
-		{"past its life", base, base, x, DefaultLifetime, gss.Expired},
+		{"just alive", base, base, x, defaultLifetime - 1, gss.NoFault},
+		{"past its life", base, base, x, defaultLifetime, gss.Expired},
 		{"from the future", base, base, x, -1, gss.ClockSkew},
 		{"from the future within skew", base, with(func(c *ServerConfig) { c.Skew = time.Second }), x, -time.Second, gss.NoFault},
 		{"beyond skew", base, with(func(c *ServerConfig) { c.Skew = time.Second }), x, -time.Second - 1, gss.ClockSkew},

@@ -174,7 +174,7 @@ func TestDigestNoDowngrade(t *testing.T) {
 		offers := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) offered {
 			return offered{rapid.IntRange(0, int(algorithms)).Draw(rt, "algorithm"), rapid.SampledFrom([]string{"", "auth", "auth-int", "auth,auth-int", "auth-conf"}).Draw(rt, "qop")}
 		}), 1, 6).Draw(rt, "offers")
-		best := NoAlgorithm
+		best := noAlgorithm
 		var lines []string
 		for _, o := range offers {
 			alg := Algorithm(o.Alg)
@@ -189,7 +189,7 @@ func TestDigestNoDowngrade(t *testing.T) {
 		}
 		w := newWorld(t)
 		_, out := w.challenged(newClient(t, ClientConfig{}).Initiate(exchange("GET", "/")), header.ParseChallenges(lines...))
-		if best == NoAlgorithm {
+		if best == noAlgorithm {
 			if out.State != gss.Failed || out.Fault.Code != gss.Unsupported {
 				rt.Fatalf("nothing that is known was offered: %v", out.Fault)
 			}

@@ -98,7 +98,7 @@ func TestRecordedAnswersAreOurs(t *testing.T) {
 			case leg.Side == "origin" && strings.HasPrefix(leg.Target, "http://"):
 				at.URI = param(t, got, "uri") // as the origin sees it
 			}
-			_, verdict := w.accept(Server(s).Accept(at), scheme.AcceptorInput{Event: scheme.Presented, Credentials: got})
+			_, verdict := w.accept(s.Accept(at), scheme.AcceptorInput{Event: scheme.Presented, Credentials: got})
 			wantFault(t, r.Name, verdict.Fault, want)
 			if stale := !verdict.Challenges.Empty(); stale != right {
 				t.Errorf("%s %d: stale=true %v, want %v", r.Name, n, stale, right)

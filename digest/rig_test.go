@@ -21,7 +21,7 @@ const (
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano()
 
 func nonceKeyOf(c byte) gss.Secret {
-	b := make([]byte, MinKey)
+	b := make([]byte, minKey)
 	for i := range b {
 		b[i] = c
 	}
@@ -162,7 +162,7 @@ func exchange(method, uri string) scheme.Exchange {
 	}
 }
 
-func newClient(t testing.TB, cfg ClientConfig) Client {
+func newClient(t testing.TB, cfg ClientConfig) scheme.Client {
 	t.Helper()
 	c, err := NewClient(cfg)
 	if err != nil {
@@ -171,7 +171,7 @@ func newClient(t testing.TB, cfg ClientConfig) Client {
 	return c
 }
 
-func newServer(t testing.TB, cfg ServerConfig) Server {
+func newServer(t testing.TB, cfg ServerConfig) scheme.Server {
 	t.Helper()
 	if cfg.Realm == "" {
 		cfg.Realm = realm

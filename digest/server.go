@@ -52,12 +52,11 @@ const (
 	NextAlways // each request has a nonce of its own, and pipelining suffers
 )
 
-// Bounds on a configuration.
+// Bounds and defaults of a [ServerConfig].
 const (
-	MinKey  = 32 // bytes of a nonce key
-	MaxKeys = 8
-	// DefaultLifetime is how long a nonce lives unless configured.
-	DefaultLifetime = 5 * time.Minute
+	minKey          = 32 // bytes of a nonce key
+	maxKeys         = 8
+	defaultLifetime = 5 * time.Minute
 )
 
 // ServerConfig configures [NewServer]. Realm and Keys are required.
@@ -67,7 +66,7 @@ type ServerConfig struct {
 	// Realm is the protection space, as shown to users; it is part of every stored
 	// hash.
 	Realm string
-	// Keys authenticate nonces: at least MinKey random bytes each, at most MaxKeys
+	// Keys authenticate nonces: at least 32 random bytes each, at most 8
 	// of them, the same on every node. The first makes them; all verify. To rotate,
 	// put the new key first and drop the old one after NonceLifetime.
 	Keys []gss.Secret
@@ -81,7 +80,7 @@ type ServerConfig struct {
 	// Domain are space-separated URIs of the protection space (RFC 7616 section
 	// 3.3), "" for the whole origin. A proxy has none.
 	Domain string
-	// NonceLifetime is how long a nonce is taken; 0 is DefaultLifetime.
+	// NonceLifetime is how long a nonce is taken; 0 is 5 minutes.
 	NonceLifetime time.Duration
 	// Skew is how far in the future a nonce's time may be, for nodes with different
 	// clocks.
@@ -116,10 +115,7 @@ type ServerConfig struct {
 	Microsoft bool
 }
 
-// Server is a [scheme.Server] for Digest. It may be shared, and redacts itself. The zero
-// Server offers nothing and refuses every request.
-type Server struct{ s *server }
-
+// server is a [scheme.Server] for Digest. It may be shared, and redacts itself.
 type server struct {
 	realm       string
 	algs        set
@@ -140,9 +136,10 @@ type server struct {
 // form is a challenge but for its nonce.
 type form struct{ before, after string }
 
-// NewServer makes a Server. The error is a [gss.Misuse] that says what is missing or
-// wrong. MD5 is wrong in FIPS-only mode, which is looked up here and nowhere else.
-func NewServer(cfg ServerConfig) (Server, error) {
+// NewServer returns the server half of Digest. It may be shared, and redacts itself. The
+// error is a [gss.Misuse] that says what is missing or wrong. MD5 is wrong in FIPS-only
+// mode, which is looked up here and nowhere else.
+func NewServer(cfg ServerConfig) (scheme.Server, error) {
 	s := &server{
 		realm:    cfg.Realm,
 		lifetime: int64(cfg.NonceLifetime), skew: int64(cfg.Skew),
@@ -150,43 +147,43 @@ func NewServer(cfg ServerConfig) (Server, error) {
 		bindHost: cfg.BindHost, bindURI: cfg.BindURI,
 	}
 	if s.lifetime == 0 {
-		s.lifetime = int64(DefaultLifetime)
+		s.lifetime = int64(defaultLifetime)
 	}
 	if cfg.Microsoft {
 		s.tolerate |= MissingOpaque | LoneBackslash
 	}
 	switch { // MSDIG-5
 	case cfg.Realm == "":
-		return Server{}, misuse.Errorf("digest", "ServerConfig.Realm is empty; it names the protection space to users and is part of every stored hash")
-	case !quotable(cfg.Realm) || len(cfg.Realm) > MaxValue:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.Realm has %d bytes or control characters; want 1 to %d bytes without them", len(cfg.Realm), MaxValue)
-	case !quotable(cfg.Domain) || len(cfg.Domain) > MaxValue:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.Domain has %d bytes or control characters; want up to %d bytes without them", len(cfg.Domain), MaxValue)
-	case len(cfg.Keys) == 0 || len(cfg.Keys) > MaxKeys:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.Keys has %d keys; want 1 to %d, of %d random bytes each", len(cfg.Keys), MaxKeys, MinKey)
+		return nil, misuse.Errorf("digest", "ServerConfig.Realm is empty; it names the protection space to users and is part of every stored hash")
+	case !quotable(cfg.Realm) || len(cfg.Realm) > maxValue:
+		return nil, misuse.Errorf("digest", "ServerConfig.Realm has %d bytes or control characters; want 1 to %d bytes without them", len(cfg.Realm), maxValue)
+	case !quotable(cfg.Domain) || len(cfg.Domain) > maxValue:
+		return nil, misuse.Errorf("digest", "ServerConfig.Domain has %d bytes or control characters; want up to %d bytes without them", len(cfg.Domain), maxValue)
+	case len(cfg.Keys) == 0 || len(cfg.Keys) > maxKeys:
+		return nil, misuse.Errorf("digest", "ServerConfig.Keys has %d keys; want 1 to %d, of %d random bytes each", len(cfg.Keys), maxKeys, minKey)
 	case s.lifetime < 0:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.NonceLifetime is %v; want more than 0, or 0 for %v", cfg.NonceLifetime, DefaultLifetime)
+		return nil, misuse.Errorf("digest", "ServerConfig.NonceLifetime is %v; want more than 0, or 0 for %v", cfg.NonceLifetime, defaultLifetime)
 	case s.skew < 0:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.Skew is %v; want 0 or more", cfg.Skew)
+		return nil, misuse.Errorf("digest", "ServerConfig.Skew is %v; want 0 or more", cfg.Skew)
 	case s.next > NextAlways:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.NextNonce is %d; use NextNearEnd, NextNever or NextAlways", cfg.NextNonce)
+		return nil, misuse.Errorf("digest", "ServerConfig.NextNonce is %d; use NextNearEnd, NextNever or NextAlways", cfg.NextNonce)
 	case s.tolerate >= tolerances:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.Tolerate is %#x, which has bits that are no Tolerance", uint16(cfg.Tolerate))
+		return nil, misuse.Errorf("digest", "ServerConfig.Tolerate is %#x, which has bits that are no Tolerance", uint16(cfg.Tolerate))
 	case s.strictURI && s.tolerate&PathToProxy != 0:
-		return Server{}, misuse.Errorf("digest", "ServerConfig.StrictURI refuses what the tolerance PathToProxy accepts; set one of them")
+		return nil, misuse.Errorf("digest", "ServerConfig.StrictURI refuses what the tolerance PathToProxy accepts; set one of them")
 	}
 	algs, err := serverAlgorithms(cfg)
 	if err != nil {
-		return Server{}, err
+		return nil, err
 	}
 	s.algs = setOf(algs...)
 	qop, err := s.serverQOPs(cfg.QOPs)
 	if err != nil {
-		return Server{}, err
+		return nil, err
 	}
 	for i, k := range cfg.Keys {
-		if n := len(k.Reveal()); n < MinKey {
-			return Server{}, misuse.Errorf("digest", "ServerConfig.Keys[%d] has %d bytes; take %d from a random source", i, n, MinKey)
+		if n := len(k.Reveal()); n < minKey {
+			return nil, misuse.Errorf("digest", "ServerConfig.Keys[%d] has %d bytes; take %d from a random source", i, n, minKey)
 		}
 		for side := range s.keys {
 			s.keys[side] = append(s.keys[side], deriveKey(k, gss.Side(side), cfg.Realm))
@@ -197,7 +194,7 @@ func NewServer(cfg ServerConfig) (Server, error) {
 			s.offers[side] = append(s.offers[side], s.form(a, qop, gss.Side(side), cfg))
 		}
 	}
-	return Server{s}, nil
+	return s, nil
 }
 
 // serverAlgorithms returns those to offer, each once, strongest first (R7616-3.7-1).
@@ -288,48 +285,30 @@ var wrongURI = [...]string{
 }
 
 // Format implements fmt.Formatter: no verb shows the keys.
-func (s Server) Format(f fmt.State, _ rune) {
-	if s.s == nil {
-		fmt.Fprint(f, "digest server(dead)")
-		return
-	}
-	fmt.Fprintf(f, "digest server(%d challenges)", len(s.s.offers[0]))
+func (s *server) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "digest server(%d challenges)", len(s.offers[0]))
 }
 
 // MarshalText implements encoding.TextMarshaler, as Format shows it.
-func (s Server) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", s), nil }
-
-// Format implements fmt.Formatter: no verb shows the keys.
-func (s *server) Format(f fmt.State, verb rune) { Server{s}.Format(f, verb) }
-
-// CheckConfig implements [scheme.Checker].
-func (s Server) CheckConfig() error {
-	if s.s == nil {
-		return misuse.Errorf("digest", "the Server is the zero one; make it with NewServer")
-	}
-	return nil
-}
+func (s *server) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%v", s), nil }
 
 // Traits implements [scheme.Server].
-func (Server) Traits() scheme.Traits { return traits }
+func (*server) Traits() scheme.Traits { return traits }
 
 // Offer implements [scheme.Server]: one challenge for each algorithm, strongest first,
 // with one nonce for all. It needs no state.
-func (s Server) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fault) { // MSDIG-6, MSDIG-7
-	if s.s == nil {
-		return header.Challenges{}, notConfigured
-	}
+func (s *server) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gss.Fault) { // MSDIG-6, MSDIG-7
 	if x.Side > gss.Proxy {
-		return header.Challenges{}, gss.Fault{Code: gss.NotPermitted, Detail: "digest: no such side"}
+		return header.Challenges{}, noSide
 	}
-	cs, ok := s.s.challenges(&env, x.Side, s.s.bind(&x), false)
+	cs, ok := s.challenges(&env, x.Side, s.bind(&x), false)
 	if !ok {
 		return header.Challenges{}, gss.Fault{Code: gss.NoEntropy, Detail: "digest: the step needs entropy for its nonce, and got the zero seed"} // HTA-3
 	}
 	return cs, gss.Fault{}
 }
 
-var notConfigured = gss.Fault{Code: gss.NotPermitted, Detail: "digest: the server was never configured; make it with NewServer"}
+var noSide = gss.Fault{Code: gss.NotPermitted, Detail: "digest: no such side"}
 
 // challenges returns the challenges of all algorithms, with one fresh nonce.
 func (s *server) challenges(env *gss.Env, side gss.Side, bind string, stale bool) (header.Challenges, bool) {
@@ -371,14 +350,14 @@ func (s *server) bind(x *scheme.Exchange) string {
 }
 
 // Accept implements [scheme.Server].
-func (s Server) Accept(x scheme.Exchange) scheme.Acceptor { return s.accept(&x) }
+func (s *server) Accept(x scheme.Exchange) scheme.Acceptor { return s.accept(&x) }
 
-func (s Server) accept(x *scheme.Exchange) acceptor {
-	if s.s == nil || x.Side > gss.Proxy {
-		return acceptor{fault: notConfigured}
+func (s *server) accept(x *scheme.Exchange) acceptor {
+	if x.Side > gss.Proxy {
+		return acceptor{fault: noSide}
 	}
 	return acceptor{
-		s: s.s, stage: waiting, side: x.Side, method: x.Method, bind: s.s.bind(x),
+		s: s, stage: waiting, side: x.Side, method: x.Method, bind: s.bind(x),
 		at: place{x.URI, x.Authority, x.Target.Scheme, x.Target.Host, x.Target.Port},
 	}
 }

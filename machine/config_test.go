@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
@@ -28,7 +27,6 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes[0]", Config: clients(bad{[]int{1}})},
 		{Field: "Schemes[1]", Config: clients(basic, basic)},
 		{Field: "Schemes[2]", Config: clients(basic, numberedClient{basic, 1}, numberedClient{basic, 1})},
-		{Field: "Schemes[0]", Config: clients(digest.Client{})},
 		{Field: "Schemes[0]", Config: clients(namelessClient{basic})},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(negotiate, nil))},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(negotiate, gsstoy.Toy{}))},
@@ -66,7 +64,6 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes", Config: servers(make([]scheme.Server, scheme.MaxSchemes+1)...)},
 		{Field: "Schemes[0]", Config: servers(nil)},
 		{Field: "Schemes[1]", Config: servers(strange, strange)},
-		{Field: "Schemes[0]", Config: servers(digest.Server{})},
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("", scheme.AskVerifier))},
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("a\nb", scheme.AskVerifier))},
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("r", scheme.AskVerdict+1))},

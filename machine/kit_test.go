@@ -32,7 +32,7 @@ func newKitWorld(t testing.TB) (w kitWorld) {
 		traits, _ := scheme.TraitsOf(name)
 		w.clients, w.servers = append(w.clients, scheme.MechanismClient(traits, toy)), append(w.servers, scheme.MechanismServer(traits, toy))
 	}
-	ds, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}})
+	ds, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}})
 	if err != nil {
 		t.Fatal(err)
 	}

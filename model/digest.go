@@ -3,6 +3,7 @@ package model
 import (
 	"slices"
 	"strings"
+	"time"
 
 	rfc7616 "github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
@@ -14,8 +15,8 @@ import (
 // digestPeers are the two halves of package digest as a world configures them, and what
 // there is besides of challenges that a network may hold.
 type digestPeers struct {
-	client rfc7616.Client
-	server rfc7616.Server
+	client scheme.Client
+	server scheme.Server
 	algs   []rfc7616.Algorithm // that the server offers
 	qops   []rfc7616.QOP
 	// By side: what the server offers, what it offered longer ago than a nonce lives,
@@ -25,6 +26,9 @@ type digestPeers struct {
 
 const digestRealm = "r"
 
+// nonceLifetime is that of a world's Digest.
+const nonceLifetime = 5 * time.Minute
+
 // users are those that the stores of all worlds know.
 var users = [...]string{"alice", "bob"}
 
@@ -32,21 +36,25 @@ var users = [...]string{"alice", "bob"}
 // configuration is refused both halves are nil, and the world cannot be made.
 func digestOf(c rfc7616.ClientConfig, s rfc7616.ServerConfig) toy {
 	d := &digestPeers{algs: s.Algorithms, qops: s.QOPs}
-	s.Realm, s.Keys = digestRealm, []gss.Secret{gss.NewSecret("a key for nonces, of thirty-two b")}
+	s.Realm, s.Keys, s.NonceLifetime = digestRealm, []gss.Secret{gss.NewSecret("a key for nonces, of thirty-two b")}, nonceLifetime
 	d.client, _ = rfc7616.NewClient(c)
 	d.server, _ = rfc7616.NewServer(s)
+	t := toy{name: scheme.Digest, mech: gsstoy.Toy{Mutual: c.RequireProof}, shipped: &shipped{digest: d}}
+	if d.server == nil {
+		return t
+	}
 	other := s
 	other.Keys = []gss.Secret{gss.NewSecret("another server's, of thirty-two b")}
 	alien, _ := rfc7616.NewServer(other)
 	long := env
-	long.Now -= int64(rfc7616.DefaultLifetime)
+	long.Now -= int64(nonceLifetime)
 	for _, side := range sides {
 		x := scheme.Exchange{Side: side}
 		d.offered[side], _ = d.server.Offer(env, x)
 		d.expired[side], _ = d.server.Offer(long, x)
 		d.alien[side], _ = alien.Offer(env, x)
 	}
-	return toy{name: scheme.Digest, mech: gsstoy.Toy{Mutual: c.RequireProof}, shipped: &shipped{digest: d}}
+	return t
 }
 
 // digestPeers returns those of a side, nil where its Digest is a toy or there is none.

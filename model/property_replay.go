@@ -89,7 +89,7 @@ var replayQuestionIsOfARightProof = Property{
 		if d := c.digestPeers(l.side); d != nil && l.scheme == digest {
 			p, _ := claimOf(l.creds(&l.request))
 			return Must(l.rightClaim(d, p) && d.offers(l.side, "nonce", p.nonce) && q.Key == p.nonce && rfc7616.FormatNC(q.Sequence) == p.nc &&
-				q.Until >= q.Made+int64(rfc7616.DefaultLifetime))
+				q.Until >= q.Made+int64(nonceLifetime))
 		}
 		if c.isKerberos(l.side, l.scheme) {
 			r, ok := l.apReq()

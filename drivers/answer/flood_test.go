@@ -18,7 +18,7 @@ import (
 type site struct {
 	t      testing.TB
 	fresh  machine.Server
-	client digest.Client
+	client scheme.Client
 	source answer.Source
 }
 
@@ -26,7 +26,7 @@ var exchange = scheme.Exchange{Method: "GET", URI: "/", Authority: "www.example"
 
 func newSite(t testing.TB, memory answer.Source) *site {
 	s, err := digest.NewServer(digest.ServerConfig{
-		Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}, Algorithms: []digest.Algorithm{digest.SHA256},
+		Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}, Algorithms: []digest.Algorithm{digest.SHA256},
 	})
 	if err != nil {
 		t.Fatal(err)

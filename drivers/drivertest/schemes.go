@@ -57,7 +57,7 @@ func basic() pair {
 }
 
 func digestPair() pair {
-	s, err := digest.NewServer(digest.ServerConfig{Realm: "a realm", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}})
+	s, err := digest.NewServer(digest.ServerConfig{Realm: "a realm", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}})
 	if err != nil {
 		panic(err)
 	}

@@ -33,7 +33,7 @@ var alice = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
 // proof.
 func digests(t testing.TB, qops ...digest.QOP) (scheme.Server, scheme.Client) {
 	t.Helper()
-	s, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}, QOPs: qops})
+	s, err := digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}, QOPs: qops})
 	if err != nil {
 		t.Fatal(err)
 	}

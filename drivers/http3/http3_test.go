@@ -174,7 +174,7 @@ func must[T any](v T, err error) T {
 }
 
 func TestDigest(t *testing.T) {
-	server := must(digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", digest.MinKey))}}))
+	server := must(digest.NewServer(digest.ServerConfig{Realm: "r", Keys: []gss.Secret{gss.NewSecret(strings.Repeat("k", 32))}}))
 	client := must(digest.NewClient(digest.ClientConfig{}))
 	s := newSite(t, answer.Chain(answer.NewUsers(map[string]string{"alice": "wonder"}), &answer.ReplayCache{Max: 100}), server)
 	c := newClient(t, must(answer.For(s.url, "alice", "wonder")), false, client)

@@ -27,7 +27,7 @@ import (
 )
 
 // nonceKey is the same for all our servers, so that one takes another's nonces.
-var nonceKey = gss.NewSecret(strings.Repeat("k", digest.MinKey))
+var nonceKey = gss.NewSecret(strings.Repeat("k", 32))
 
 func digestServer(t testing.TB, c digest.ServerConfig) scheme.Server {
 	t.Helper()
@@ -463,7 +463,7 @@ func TestServerStale(t *testing.T) {
 		return accountSource().Answer(ctx, q)
 	})
 	otherKey := func() scheme.Server {
-		s, err := digest.NewServer(digest.ServerConfig{Realm: realm, Keys: []gss.Secret{gss.NewSecret(strings.Repeat("x", digest.MinKey))}})
+		s, err := digest.NewServer(digest.ServerConfig{Realm: realm, Keys: []gss.Secret{gss.NewSecret(strings.Repeat("x", 32))}})
 		if err != nil {
 			t.Fatal(err)
 		}

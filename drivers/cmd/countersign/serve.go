@@ -17,7 +17,6 @@ import (
 	quichttp3 "github.com/quic-go/quic-go/http3"
 	"github.com/spf13/cobra"
 
-	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/drive"
@@ -84,7 +83,7 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 	f.StringSliceVar(&o.machine.QOPs, "digest-qop", nil, "`LIST` of the Digest qops to offer: auth, auth-int (default auth)")
 	f.StringSliceVar(&o.machine.Tolerances, "digest-tolerate", nil, "`LIST` of errors of old Digest clients to accept: "+strings.Join(setup.Tolerances(), ", ")+" (the last is always accepted with --proxy)")
 	f.BoolVar(&o.machine.StrictURI, "digest-strict-uri", false, "with --proxy: refuse Digest clients that sign the path alone as their uri, as all known clients do")
-	f.DurationVar(&o.machine.NonceLifetime, "nonce-lifetime", digest.DefaultLifetime, "how long a Digest nonce is valid")
+	f.DurationVar(&o.machine.NonceLifetime, "nonce-lifetime", 5*time.Minute, "how long a Digest nonce is valid")
 	f.StringVar(&o.machine.Domain, "domain", "", "`DOMAIN` of NTLM users, which clients may omit")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the weakest NTLM to accept: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.BoolVar(&o.machine.RequireMIC, "require-mic", false, "refuse NTLM clients that send no MIC, such as curl and Firefox")

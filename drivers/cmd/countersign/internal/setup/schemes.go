@@ -172,7 +172,7 @@ func (o *Options) Servers(key gss.Secret) ([]scheme.Server, error) {
 // NonceKey derives a server's nonce key from a secret and a label, which differs from run to
 // run.
 func NonceKey(secret gss.Secret, label string) gss.Secret {
-	key, err := hkdf.Key(sha256.New, []byte(secret.Reveal()), nil, "countersign nonce key "+label, digest.MinKey)
+	key, err := hkdf.Key(sha256.New, []byte(secret.Reveal()), nil, "countersign nonce key "+label, 32)
 	if err != nil { // only for other lengths
 		panic(err)
 	}
