@@ -8,7 +8,7 @@ import (
 	"encoding/hex"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // Algorithm is a hash with or without the session variant (RFC 7616 section
@@ -48,7 +48,7 @@ var known = [algorithms]struct {
 // the empty one: a challenge without the parameter means MD5.
 func ParseAlgorithm(token string) (Algorithm, bool) {
 	for a := MD5; a < algorithms; a++ {
-		if header.EqualFold(known[a].name, token) {
+		if ascii.EqualFold(known[a].name, token) {
 			return a, true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // maxValue bounds a realm, nonce, opaque, user name or cnonce from a peer, in
@@ -41,28 +42,28 @@ func parseChallenge(hc header.Challenge) (c challenge, f gss.Fault) {
 	for p := range hc.Params() {
 		v := p.Value
 		switch name := p.Name; {
-		case header.EqualFold(name, "realm"):
+		case ascii.EqualFold(name, "realm"):
 			c.realm = v
-		case header.EqualFold(name, "nonce"):
+		case ascii.EqualFold(name, "nonce"):
 			c.nonce = v
-		case header.EqualFold(name, "opaque"):
+		case ascii.EqualFold(name, "opaque"):
 			c.opaque, c.hasOpaque = v, true
-		case header.EqualFold(name, "algorithm"):
+		case ascii.EqualFold(name, "algorithm"):
 			c.algorithm, c.hasAlgorithm = v, true
 			// An unknown algorithm results in noAlgorithm, which is refused below. The
 			// challenge is then ignored in favor of others (RFC 7616 section 3.3).
 			c.alg, _ = ParseAlgorithm(v)
-		case header.EqualFold(name, "qop"):
+		case ascii.EqualFold(name, "qop"):
 			hasQOP, c.qops = parseQOPs(v)
-		case header.EqualFold(name, "stale"):
+		case ascii.EqualFold(name, "stale"):
 			// Any other value means false (RFC 7616 section 3.3).
-			c.stale = header.EqualFold(v, "true")
-		case header.EqualFold(name, "charset"):
+			c.stale = ascii.EqualFold(v, "true")
+		case ascii.EqualFold(name, "charset"):
 			// UTF-8 is the only value that RFC 7616 defines.
-			c.utf8 = header.EqualFold(v, "UTF-8")
-		case header.EqualFold(name, "userhash"):
-			c.userHash = header.EqualFold(v, "true")
-		case header.EqualFold(name, "cnonce"):
+			c.utf8 = ascii.EqualFold(v, "UTF-8")
+		case ascii.EqualFold(name, "userhash"):
+			c.userHash = ascii.EqualFold(v, "true")
+		case ascii.EqualFold(name, "cnonce"):
 			c.cnonce = v
 		}
 	}
@@ -103,9 +104,9 @@ func parseQOPs(list string) (any bool, qops uint8) {
 		switch {
 		case item == "":
 			continue
-		case header.EqualFold(item, qopNames[Auth]):
+		case ascii.EqualFold(item, qopNames[Auth]):
 			qops |= 1 << Auth
-		case header.EqualFold(item, qopNames[AuthInt]):
+		case ascii.EqualFold(item, qopNames[AuthInt]):
 			qops |= 1 << AuthInt
 		}
 		any = true

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -49,9 +50,9 @@ func (i *initiator) responseQOP() (QOP, bool) {
 	case i.qop == Legacy:
 		return 0, false
 	// The server may protect its body although the request was not protected.
-	case header.EqualFold(text, qopNames[AuthInt]):
+	case ascii.EqualFold(text, qopNames[AuthInt]):
 		return AuthInt, true
-	case header.EqualFold(text, qopNames[Auth]):
+	case ascii.EqualFold(text, qopNames[Auth]):
 		return Auth, i.qop == Auth
 	}
 	return 0, false
@@ -83,7 +84,7 @@ func (i *initiator) verify(q QOP, body Sum) (scheme.InitiatorOutput, error) {
 	if i.qop != Legacy {
 		gotNonce, ok1 := i.info.Param("cnonce")
 		gotCount, ok2 := i.info.Param("nc")
-		if !ok1 || !ok2 || gotNonce != i.cnonce || !header.EqualFold(gotCount, nc) {
+		if !ok1 || !ok2 || gotNonce != i.cnonce || !ascii.EqualFold(gotCount, nc) {
 			return i.fail(gss.NotAuthentic, "digest: the server's proof lacks the cnonce and nc of this request, or is for another one")
 		}
 	}
@@ -141,8 +142,8 @@ func (i *initiator) remember(nonce, cnonce string) header.Challenge {
 	var b []byte
 	for p := range i.picked.Params() {
 		switch {
-		case header.EqualFold(p.Name, "stale"), header.EqualFold(p.Name, "cnonce"):
-		case header.EqualFold(p.Name, "nonce"):
+		case ascii.EqualFold(p.Name, "stale"), ascii.EqualFold(p.Name, "cnonce"):
+		case ascii.EqualFold(p.Name, "nonce"):
 			b = header.AppendQuoted(b, "nonce", nonce)
 		case p.Quoted:
 			b = header.AppendQuoted(b, p.Name, p.Value)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -74,7 +75,7 @@ func (f *fields) read(c header.Credentials) {
 // take stores a parameter if it has the wanted name. An empty value is present all the
 // same.
 func (f *fields) take(name, want, value string, to *string, bit uint16) {
-	if header.EqualFold(name, want) {
+	if ascii.EqualFold(name, want) {
 		*to = value
 		f.has |= bit
 	}
@@ -145,9 +146,9 @@ func (p *presented) takeQOP(f *fields, s *server) (gss.Code, string) {
 	switch {
 	case !f.any(hasQOP):
 		p.qop = Legacy
-	case header.EqualFold(f.qop, qopNames[Auth]):
+	case ascii.EqualFold(f.qop, qopNames[Auth]):
 		p.qop = Auth
-	case header.EqualFold(f.qop, qopNames[AuthInt]):
+	case ascii.EqualFold(f.qop, qopNames[AuthInt]):
 		p.qop = AuthInt
 	default:
 		return gss.Unsupported, "digest: unknown qop"
@@ -203,7 +204,7 @@ func parseNC(nc string, short bool) (count uint32, ok bool) {
 // R7616-3.4.4-1).
 func (p *presented) takeUser(f *fields, s *server) (gss.Code, string) {
 	// Any other value means false, which is the default (RFC 7616 section 3.4).
-	p.hashed = header.EqualFold(f.userHash, "true")
+	p.hashed = ascii.EqualFold(f.userHash, "true")
 	switch {
 	case p.hashed && !s.userHash:
 		return gss.Unsupported, "digest: userhash was not offered"
@@ -268,7 +269,7 @@ func rawQuoted(text, name string) (string, bool) {
 		if eq < 0 {
 			return "", false
 		}
-		is := header.EqualFold(strings.Trim(text[:eq], ", \t"), name)
+		is := ascii.EqualFold(strings.Trim(text[:eq], ", \t"), name)
 		text = strings.TrimLeft(text[eq+1:], " \t")
 		if !strings.HasPrefix(text, `"`) {
 			_, text, _ = strings.Cut(text, ",")

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // place is where a request goes, as far as a URI can say so.
@@ -61,15 +61,15 @@ func (u absolute) sameOrigin(x *place) bool {
 		}
 	}
 	port := defaultPort(u.scheme)
-	return header.EqualFold(u.scheme, x.scheme) && authority != "" &&
-		header.EqualFold(strings.TrimSuffix(u.authority, port), strings.TrimSuffix(authority, port))
+	return ascii.EqualFold(u.scheme, x.scheme) && authority != "" &&
+		ascii.EqualFold(strings.TrimSuffix(u.authority, port), strings.TrimSuffix(authority, port))
 }
 
 func defaultPort(scheme string) string {
 	switch {
-	case header.EqualFold(scheme, "http"):
+	case ascii.EqualFold(scheme, "http"):
 		return ":80"
-	case header.EqualFold(scheme, "https"):
+	case ascii.EqualFold(scheme, "https"):
 		return ":443"
 	}
 	return ":" // matches an empty port

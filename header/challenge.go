@@ -1,6 +1,10 @@
 package header
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
+)
 
 // Challenge is one challenge of a WWW-Authenticate or Proxy-Authenticate field
 // (RFC 9110 section 11.3). It is a view over the text it was parsed from, and ==
@@ -26,7 +30,7 @@ func (c Challenge) Scheme() string { return c.v.scheme() }
 
 // Is reports whether the auth-scheme is name, without regard to case (RFC 9110
 // section 11.1).
-func (c Challenge) Is(name string) bool { return EqualFold(c.v.scheme(), name) } // N2HT-1.9-1
+func (c Challenge) Is(name string) bool { return ascii.EqualFold(c.v.scheme(), name) } // N2HT-1.9-1
 
 // Form returns what follows the scheme.
 func (c Challenge) Form() Form { return c.v.form }

@@ -1,6 +1,10 @@
 package header
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
+)
 
 // Challenges are the challenges of one field over all its lines, in order: a
 // small comparable view over the text, parsed as it is iterated. The zero
@@ -66,7 +70,7 @@ func (c Challenges) Beyond(scheme string) bool {
 		if !ok {
 			return false
 		}
-		if n >= MaxChallenges && EqualFold(v.scheme(), scheme) {
+		if n >= MaxChallenges && ascii.EqualFold(v.scheme(), scheme) {
 			return true
 		}
 	}

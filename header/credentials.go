@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // Credentials are the value of Authorization or Proxy-Authorization (RFC 9110
@@ -68,7 +70,7 @@ func (c Credentials) Present() bool { return c.present }
 func (c Credentials) Scheme() string { return c.v.scheme() }
 
 // Is reports whether the auth-scheme is name, without regard to case.
-func (c Credentials) Is(name string) bool { return EqualFold(c.v.scheme(), name) }
+func (c Credentials) Is(name string) bool { return ascii.EqualFold(c.v.scheme(), name) }
 
 // Form returns what follows the scheme, and Malformed for absent credentials.
 func (c Credentials) Form() Form { return c.v.form }

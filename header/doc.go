@@ -4,9 +4,8 @@
 // Persistent-Auth, Proxy-Support and Early-Data. It also parses request-targets
 // (RFC 9112 section 3.2), which name the resource.
 //
-// It is a leaf: standard library only, no I/O, no state. Every type is
-// comparable with == and is a view over the text that it was parsed from, so
-// copying one costs a few words.
+// It has no I/O and no state. Every type is comparable with == and is a view over the
+// text that it was parsed from, so copying one costs a few words.
 //
 // # Reading
 //

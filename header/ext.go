@@ -3,6 +3,8 @@ package header
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 const upperhex = "0123456789ABCDEF"
@@ -39,7 +41,7 @@ func appendExtValue(dst []byte, value string) []byte {
 // language tag is checked for its alphabet and dropped.
 func DecodeExt(s string) (string, bool) {
 	charset, s, ok := strings.Cut(s, "'")
-	if !ok || !EqualFold(charset, "UTF-8") {
+	if !ok || !ascii.EqualFold(charset, "UTF-8") {
 		return "", false
 	}
 	lang, s, ok := strings.Cut(s, "'")
@@ -66,7 +68,7 @@ func DecodeExt(s string) (string, bool) {
 func skipExt(s string) int {
 	for i := 0; ; {
 		i = skip(s, i, attr)
-		if i+2 >= len(s) || s[i] != '%' || !isHex(s[i+1]) || !isHex(s[i+2]) {
+		if i+2 >= len(s) || s[i] != '%' || !ascii.IsHex(s[i+1]) || !ascii.IsHex(s[i+2]) {
 			return i
 		}
 		i += 3
@@ -75,21 +77,16 @@ func skipExt(s string) int {
 
 func isLang(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if c := lower(s[i]); !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+		if c := ascii.Lower(s[i]); !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
 			return false
 		}
 	}
 	return true
 }
 
-func isHex(c byte) bool {
-	l := lower(c)
-	return c >= '0' && c <= '9' || l >= 'a' && l <= 'f'
-}
-
 func unhex(c byte) byte {
 	if c <= '9' {
 		return c - '0'
 	}
-	return lower(c) - 'a' + 10
+	return ascii.Lower(c) - 'a' + 10
 }

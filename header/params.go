@@ -1,6 +1,10 @@
 package header
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
+)
 
 // Param is one auth-param, its name as written and its value unquoted.
 type Param struct {
@@ -20,7 +24,7 @@ func eachParam(body, only string, yield func(Param) bool) {
 		i = skip(body, i, tchar)
 		p.Name = body[from:i]
 		i = skip(body, skip(body, i, ows)+1, ows) // over the "="
-		wanted := only == "" || EqualFold(p.Name, only)
+		wanted := only == "" || ascii.EqualFold(p.Name, only)
 		if body[i] == '"' {
 			p.Quoted = true
 			i++

@@ -1,6 +1,10 @@
 package header
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
+)
 
 // PersistentAuth is the value of Persistent-Auth (MS-N2HT section 2.2.2).
 type PersistentAuth uint8
@@ -23,9 +27,9 @@ func ParsePersistentAuth(lines ...string) PersistentAuth {
 	for e := range elements(text) { // N2HT-2.2.2-3; a contradiction is N2HT-3.2.5-7's
 		q := PersistInvalid
 		switch {
-		case EqualFold(e, "true"):
+		case ascii.EqualFold(e, "true"):
 			q = PersistTrue
-		case EqualFold(e, "false"):
+		case ascii.EqualFold(e, "false"):
 			q = PersistFalse
 		}
 		if q == PersistInvalid || p != PersistAbsent && p != q {
@@ -61,7 +65,7 @@ func ParseProxySupport(lines ...string) bool {
 		return false
 	}
 	for e := range elements(text) {
-		if EqualFold(e, SessionBased) {
+		if ascii.EqualFold(e, SessionBased) {
 			return true
 		}
 	}

@@ -1,5 +1,7 @@
 package header
 
+import "github.com/countersign-auth/countersign/internal/ascii"
+
 // scanner reads the challenges of a list, or the one value of a credentials
 // field, in one pass.
 type scanner struct {
@@ -180,7 +182,7 @@ func (p *paramNames) add(s string, from, to int) bool {
 	bit := nameBit(to-from, s[from], s[to-1])
 	if p.filter&bit != 0 {
 		for _, at := range p.at[:p.n] {
-			if EqualFold(s[at>>32:at&0xFFFFFFFF], s[from:to]) {
+			if ascii.EqualFold(s[at>>32:at&0xFFFFFFFF], s[from:to]) {
 				return false
 			}
 		}

@@ -1,6 +1,10 @@
 package header
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/internal/ascii"
+)
 
 // TargetForm is one of the four forms of a request-target (RFC 9112 section 3.2).
 type TargetForm uint8
@@ -99,9 +103,9 @@ func ParseTarget(method, text string) Target { // R9112-3.2-1
 	}
 	scheme, rest, _ := strings.Cut(text, "://")
 	switch {
-	case EqualFold(scheme, "http"):
+	case ascii.EqualFold(scheme, "http"):
 		scheme = "http"
-	case EqualFold(scheme, "https"):
+	case ascii.EqualFold(scheme, "https"):
 		scheme = "https"
 	default:
 		return Target{}
@@ -180,7 +184,7 @@ func isResource(s string) bool {
 		case c == '?':
 			path = false
 		case c == '%' && path:
-			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+			if i+2 >= len(s) || !ascii.IsHex(s[i+1]) || !ascii.IsHex(s[i+2]) {
 				return false
 			}
 		}
@@ -200,7 +204,7 @@ func isIPv6(s string) bool {
 	}
 	for {
 		n := 0
-		for n < len(s) && isHex(s[n]) {
+		for n < len(s) && ascii.IsHex(s[n]) {
 			n++
 		}
 		switch {

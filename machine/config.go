@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
@@ -119,7 +119,7 @@ func checkClients(field string, list []scheme.Client) error {
 			return misuse.Errorf("machine", "ClientConfig.%s[%d]: %s", field, i, misuse.Reason(err))
 		}
 		for _, other := range list[:i] {
-			if name := s.Traits().Name; header.EqualFold(other.Traits().Name, name) {
+			if name := s.Traits().Name; ascii.EqualFold(other.Traits().Name, name) {
 				return misuse.Errorf("machine", "ClientConfig.%s[%d], %s, is there twice; leave one out", field, i, name)
 			}
 		}
@@ -220,7 +220,7 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 			return Server{}, misuse.Errorf("machine", "%sSchemes[%d]: %s", where, i, misuse.Reason(err))
 		}
 		for _, other := range c.Schemes[:i] {
-			if name := s.Traits().Name; header.EqualFold(other.Traits().Name, name) {
+			if name := s.Traits().Name; ascii.EqualFold(other.Traits().Name, name) {
 				return Server{}, misuse.Errorf("machine", "%sSchemes[%d], %s, is there twice; leave one out", where, i, name)
 			}
 		}

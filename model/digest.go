@@ -9,6 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -253,7 +254,7 @@ func readCredentials(c header.Credentials, side gss.Side, method string) message
 // staleIn reports whether a challenge of Digest says that the proof was right.
 func staleIn(offers header.Challenges) bool {
 	for c := range offers.Of(scheme.Digest) {
-		if stale, _ := c.Param("stale"); header.EqualFold(stale, "true") {
+		if stale, _ := c.Param("stale"); ascii.EqualFold(stale, "true") {
 			return true
 		}
 	}
@@ -362,7 +363,7 @@ func garbled(hash string) string {
 func digestChallenge(each func([]byte, header.Param) []byte) func(*System, packet) packet {
 	return challenges(func(cs []header.Challenge) []header.Challenge {
 		for i, c := range cs {
-			if !header.EqualFold(c.Scheme(), scheme.Digest) {
+			if !ascii.EqualFold(c.Scheme(), scheme.Digest) {
 				continue
 			}
 			var b []byte
@@ -387,7 +388,7 @@ func digestOffer(which func(*digestPeers) *[2]header.Challenges) func(*System, p
 			return k
 		}
 		return challenges(func(cs []header.Challenge) []header.Challenge {
-			others := slices.DeleteFunc(slices.Clone(cs), func(c header.Challenge) bool { return header.EqualFold(c.Scheme(), scheme.Digest) })
+			others := slices.DeleteFunc(slices.Clone(cs), func(c header.Challenge) bool { return ascii.EqualFold(c.Scheme(), scheme.Digest) })
 			if len(others) == len(cs) {
 				return cs
 			}

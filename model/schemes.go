@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -16,7 +17,7 @@ var schemeNames = [...]string{scheme.Nego2, scheme.Negotiate, scheme.NTLM, schem
 
 func setOf(name string) schemes {
 	for i, n := range schemeNames {
-		if header.EqualFold(n, name) {
+		if ascii.EqualFold(n, name) {
 			return 1 << i
 		}
 	}

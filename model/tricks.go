@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -204,7 +205,7 @@ func mechTag(name, token string) string {
 	if token != "" {
 		return prefixOf(token)
 	}
-	if header.EqualFold(name, scheme.NTLM) {
+	if ascii.EqualFold(name, scheme.NTLM) {
 		return "toy/NTLM"
 	}
 	return "toy"

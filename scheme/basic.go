@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 var basicTraits = Traits{Name: Basic, Form: header.Token68, Opening: OpeningParams, Affinity: PerRequest, Strength: BasicStrength, Cleartext: true}
@@ -111,7 +112,7 @@ func hasControl(s string) bool {
 // else Latin-1 where that is possible (RFC 7617 appendix B.3).
 func (i basicInitiator) encode(pair string) string {
 	charset, _ := i.offer.Param("charset")
-	if header.EqualFold(charset, "UTF-8") {
+	if ascii.EqualFold(charset, "UTF-8") {
 		return pair
 	}
 	latin := make([]byte, 0, len(pair))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // Policy decides which scheme answers a challenge. The zero Policy is safe: it tries
@@ -65,7 +66,7 @@ func (p *Policy) before(a, b Traits) bool {
 
 func rank(order []string, name string) int {
 	for i, o := range order {
-		if header.EqualFold(o, name) {
+		if ascii.EqualFold(o, name) {
 			return i
 		}
 	}

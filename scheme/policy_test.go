@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
@@ -34,7 +35,7 @@ func clients(t testing.TB, p *Policy, list string) []Client {
 func bits(sorted []Client, list string) (s Set) {
 	for name := range strings.FieldsSeq(list) {
 		for i, c := range sorted {
-			if header.EqualFold(c.Traits().Name, name) {
+			if ascii.EqualFold(c.Traits().Name, name) {
 				s = s.With(i)
 			}
 		}

@@ -1,6 +1,9 @@
 package scheme
 
-import "github.com/countersign-auth/countersign/header"
+import (
+	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
+)
 
 // The registered names of the schemes of this project. Names compare without regard to
 // case.
@@ -95,7 +98,7 @@ var names = [...]Traits{
 // case.
 func TraitsOf(name string) (Traits, bool) {
 	for _, t := range names {
-		if header.EqualFold(t.Name, name) {
+		if ascii.EqualFold(t.Name, name) {
 			return t, true
 		}
 	}

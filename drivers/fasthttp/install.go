@@ -15,6 +15,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -154,7 +155,7 @@ func (a *Authenticator) expect(ctx *fast.RequestCtx) int {
 // cannot be verified without the body.
 func coversBody(ctx *fast.RequestCtx) bool {
 	qop, _ := header.ParseRequest(requestFields{&ctx.Request.Header}.Values).Authorization.Param("qop")
-	return header.EqualFold(qop, "auth-int")
+	return ascii.EqualFold(qop, "auth-int")
 }
 
 // wait keeps a judged visit until its request reaches Wrap.

@@ -19,6 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -149,7 +150,7 @@ func (x *clientExchange) prepare(a machine.Send) (*http.Request, *watch, error) 
 		h.Set("Expect", "100-continue")
 	}
 	sends := x.body.kind != machine.NoBody && a.Body != machine.Omit
-	u, err := x.body.upload(sends, header.EqualFold(h.Get("Expect"), "100-continue"))
+	u, err := x.body.upload(sends, ascii.EqualFold(h.Get("Expect"), "100-continue"))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -310,7 +311,7 @@ const other = "other"
 
 func oneOf(s string, table []string) string {
 	for _, known := range table {
-		if header.EqualFold(s, known) {
+		if ascii.EqualFold(s, known) {
 			return known
 		}
 	}

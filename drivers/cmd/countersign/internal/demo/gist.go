@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/explain"
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/show"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -74,7 +75,7 @@ func always(s string) func(string) string { return func(string) string { return 
 // only returns a function that explains one value.
 func only(value, s string) func(string) string {
 	return func(v string) string {
-		if header.EqualFold(v, value) {
+		if ascii.EqualFold(v, value) {
 			return s
 		}
 		return ""

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -267,7 +268,7 @@ func parameter(name string) func([]message) string {
 func stale(ms []message) string {
 	for _, m := range ms {
 		for c := range m.response.WWWAuthenticate.All() {
-			if v, _ := c.Param("stale"); header.EqualFold(v, "true") {
+			if v, _ := c.Param("stale"); ascii.EqualFold(v, "true") {
 				return "told stale"
 			}
 		}

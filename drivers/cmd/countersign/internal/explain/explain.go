@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // Node is one line of an explanation, with the lines below it.
@@ -102,7 +103,7 @@ func read(text string) Explanation {
 // readField explains a line with its field name.
 func readField(e *Explanation, text string, at int, name string) {
 	for _, f := range fields {
-		if header.EqualFold(f.name, name) {
+		if ascii.EqualFold(f.name, name) {
 			e.Tree = Node{Name: f.name, Note: f.note, Offset: at}
 			f.read(e, text, at+len(name)+1)
 			return
@@ -124,7 +125,7 @@ func readBare(e *Explanation, text string, at int, word string) {
 	case alone && header.ParsePersistentAuth(word) != header.PersistInvalid && word != "":
 		e.Tree = Node{Name: header.PersistentAuthField, Note: "a value without a field name", Offset: at}
 		readPersistent(e, text, at)
-	case alone && header.EqualFold(word, header.SessionBased):
+	case alone && ascii.EqualFold(word, header.SessionBased):
 		e.Tree = Node{Name: header.ProxySupportField, Note: "a value without a field name", Offset: at}
 		readSupport(e, text, at)
 	case knownScheme(word) == nil && readToken(e, text, at):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -32,7 +33,7 @@ var knownSchemes = []struct{ name, note string }{
 // knownScheme returns the note on a scheme, nil if it is unknown.
 func knownScheme(name string) *string {
 	for i := range knownSchemes {
-		if header.EqualFold(knownSchemes[i].name, name) {
+		if ascii.EqualFold(knownSchemes[i].name, name) {
 			return &knownSchemes[i].note
 		}
 	}
@@ -60,7 +61,7 @@ func explainPart(e *Explanation, p *part, r role) Node {
 		explainShape(&n, p)
 	case p.form == header.Params:
 		explainParams(e, &n, p, r)
-	case header.EqualFold(p.scheme, scheme.Digest):
+	case ascii.EqualFold(p.scheme, scheme.Digest):
 		e.fault(p.at, "Digest needs parameters")
 	case p.form == header.Bare && r == credentials:
 		e.fault(p.at+len(p.scheme), "credentials need a token behind the scheme")
@@ -70,7 +71,7 @@ func explainPart(e *Explanation, p *part, r role) Node {
 			e.fault(p.bodyAt+len(p.token), "invalid base64: the token's alphabet, length or padding is wrong")
 			break
 		}
-		if header.EqualFold(p.scheme, scheme.Basic) {
+		if ascii.EqualFold(p.scheme, scheme.Basic) {
 			explainPair(e, &n, token, p.bodyAt)
 			break
 		}
@@ -149,7 +150,7 @@ var required = [...][]string{
 // explainParams explains the parameters of Digest or Basic.
 func explainParams(e *Explanation, n *Node, p *part, r role) {
 	table := digestMeanings
-	if header.EqualFold(p.scheme, scheme.Basic) {
+	if ascii.EqualFold(p.scheme, scheme.Basic) {
 		table = basicMeanings
 	}
 	for _, q := range p.params {
@@ -158,7 +159,7 @@ func explainParams(e *Explanation, n *Node, p *part, r role) {
 	if r == credentials {
 		explainAnswer(e, p)
 	}
-	if header.EqualFold(p.scheme, scheme.Digest) && p.form == header.Params {
+	if ascii.EqualFold(p.scheme, scheme.Digest) && p.form == header.Params {
 		for _, name := range required[r] {
 			if _, ok := find(p, name); !ok {
 				e.fault(p.at, "Digest needs the parameter "+name+" here")
@@ -173,7 +174,7 @@ func explainParam(e *Explanation, q param, table []meaning, r role) Node {
 		n.Value = q.value // a token
 	}
 	for _, m := range table {
-		if !header.EqualFold(m.name, q.name) {
+		if !ascii.EqualFold(m.name, q.name) {
 			continue
 		}
 		n.Note = m.note
@@ -222,7 +223,7 @@ func explainAnswer(e *Explanation, p *part) {
 
 func find(p *part, name string) (param, bool) {
 	for _, q := range p.params {
-		if header.EqualFold(q.name, name) {
+		if ascii.EqualFold(q.name, name) {
 			return q, true
 		}
 	}
@@ -263,7 +264,7 @@ func lookQOP(v string) (string, string) {
 }
 
 func lookCharset(v string) (string, string) {
-	if !header.EqualFold(v, "UTF-8") {
+	if !ascii.EqualFold(v, "UTF-8") {
 		return "", "expected UTF-8, the only value"
 	}
 	return "", ""

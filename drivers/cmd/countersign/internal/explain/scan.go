@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
 // part is one challenge, or the credentials.
@@ -186,7 +187,7 @@ func scanParams(e *Explanation, s string, p *part) {
 func scanParam(e *Explanation, s string, p *part, i, nameEnd, eq int) (end int, ok bool) {
 	q := param{name: s[i:nameEnd], at: i}
 	for _, other := range p.params {
-		if header.EqualFold(other.name, q.name) {
+		if ascii.EqualFold(other.name, q.name) {
 			e.fault(i, "duplicate parameter")
 			return 0, false
 		}

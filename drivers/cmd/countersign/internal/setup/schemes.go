@@ -13,7 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/ascii"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -122,7 +122,7 @@ func (o *Options) chosen() ([]builder, error) {
 next:
 	for _, name := range o.Schemes {
 		for _, b := range builders {
-			if header.EqualFold(b.name, name) {
+			if ascii.EqualFold(b.name, name) {
 				if !slices.ContainsFunc(out, func(other builder) bool { return other.name == b.name }) {
 					out = append(out, b)
 				}
