@@ -141,7 +141,7 @@ func TestMachineKnowsNoScheme(t *testing.T) {
 		"gss":           {"internal/der", "internal/hmac"},
 		"scheme":        {"internal/ascii", "header", "gss", "internal/misuse"},
 		"internal/side": {"header", "gss", "scheme"},
-		"machine":       {"internal/ascii", "header", "gss", "scheme", "internal/misuse", "internal/side"},
+		"machine":       {"internal/ascii", "internal/reqtarget", "header", "gss", "scheme", "internal/misuse", "internal/side"},
 		"machine/trace": {"internal/ascii", "header", "gss", "scheme", "machine"},
 		"hop":           {"header", "gss", "machine"},
 	}

@@ -4,14 +4,13 @@ import "strings"
 
 // Classes of bytes, as bits of an entry of class.
 const (
-	tchar    uint8 = 1 << iota // RFC 9110 section 5.6.2
-	t68                        // token68 without its padding, RFC 9110 section 11.2
-	qdtext                     // an octet of a quoted-string that needs no escape, RFC 9110 section 5.6.4
-	qpair                      // what may follow "\" in a quoted-string
-	ows                        // SP, HTAB, and CR, which counts as SP (R9110-5.5-1)
-	comma                      // "," and LF, which separates joined lines
-	attr                       // attr-char, RFC 8187 section 3.2.1
-	hostchar                   // reg-name without its pct-encoded octets, RFC 3986 section 3.2.2
+	tchar  uint8 = 1 << iota // RFC 9110 section 5.6.2
+	t68                      // token68 without its padding, RFC 9110 section 11.2
+	qdtext                   // an octet of a quoted-string that needs no escape, RFC 9110 section 5.6.4
+	qpair                    // what may follow "\" in a quoted-string
+	ows                      // SP, HTAB, and CR, which counts as SP (R9110-5.5-1)
+	comma                    // "," and LF, which separates joined lines
+	attr                     // attr-char, RFC 8187 section 3.2.1
 )
 
 // sep is what may separate two list elements.
@@ -21,7 +20,7 @@ var class = func() (t [256]uint8) {
 	for c := range t {
 		switch b := byte(c); {
 		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9':
-			t[c] |= tchar | t68 | attr | hostchar
+			t[c] |= tchar | t68 | attr
 		case b == ' ', b == '\t', b == '\r':
 			t[c] |= ows
 		}
@@ -40,9 +39,6 @@ var class = func() (t [256]uint8) {
 	}
 	for _, c := range []byte("-._~+/") {
 		t[c] |= t68
-	}
-	for _, c := range []byte("-._~!$&'()*+,;=") {
-		t[c] |= hostchar
 	}
 	t[','] |= comma
 	t['\n'] |= comma

@@ -1,8 +1,7 @@
 // Package header turns the field values of HTTP authentication into values and
 // back: challenges (WWW-Authenticate, Proxy-Authenticate), credentials
 // (Authorization, Proxy-Authorization), Authentication-Info and its proxy twin,
-// Persistent-Auth, Proxy-Support and Early-Data. It also parses request-targets
-// (RFC 9112 section 3.2), which name the resource.
+// Persistent-Auth, Proxy-Support and Early-Data.
 //
 // It has no I/O and no state. Every type is comparable with == and is a view over the
 // text that it was parsed from, so copying one costs a few words.

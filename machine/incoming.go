@@ -2,7 +2,7 @@ package machine
 
 import (
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/reqtarget"
 )
 
 // Incoming is a request as it came in: what a driver reads of it before anything is
@@ -53,21 +53,21 @@ const (
 // place of Authority. For CONNECT, URI is the authority.
 func (in Incoming) AtOrigin() (Request, int) { // R9112-3.2-1, TARGET-1
 	q, t := in.request(), in.target()
-	switch t.Form() {
-	case header.InvalidTarget:
+	switch t.Form {
+	case reqtarget.Invalid:
 		return Request{}, statusBadRequest
-	case header.AbsoluteForm, header.AuthorityForm:
-		q.Host, q.Port = t.Host(), t.Port()
+	case reqtarget.Absolute, reqtarget.Authority:
+		q.Host, q.Port = t.Host, t.Port
 	default:
 		var ok bool
-		if q.Host, q.Port, ok = header.ParseAuthority(in.Authority); !ok && in.Authority != "" {
+		if q.Host, q.Port, ok = reqtarget.ParseAuthority(in.Authority); !ok && in.Authority != "" {
 			return Request{}, statusBadRequest
 		}
 	}
-	if t.Scheme() != "" && t.Scheme() != q.Scheme && !in.AnyScheme { // TARGET-2
+	if t.Scheme != "" && t.Scheme != q.Scheme && !in.AnyScheme { // TARGET-2
 		return Request{}, statusMisdirected
 	}
-	q.URI, q.Port = t.Resource(), portOf(q.Scheme, q.Port)
+	q.URI, q.Port = t.Resource, portOf(q.Scheme, q.Port)
 	return q, 0
 }
 
@@ -77,14 +77,14 @@ func (in Incoming) AtOrigin() (Request, int) { // R9112-3.2-1, TARGET-1
 // gives the zero Request and 400.
 func (in Incoming) AtProxy() (Request, int) { // R9112-3.2-1
 	q, t := in.request(), in.target()
-	switch t.Form() {
-	case header.AbsoluteForm:
-		q.Scheme = t.Scheme()
-	case header.AuthorityForm:
+	switch t.Form {
+	case reqtarget.Absolute:
+		q.Scheme = t.Scheme
+	case reqtarget.Authority:
 	default:
 		return Request{}, statusBadRequest
 	}
-	q.URI, q.Host, q.Port = t.Resource(), t.Host(), portOf(q.Scheme, t.Port())
+	q.URI, q.Host, q.Port = t.Resource, t.Host, portOf(q.Scheme, t.Port)
 	return q, 0
 }
 
@@ -99,14 +99,14 @@ func (in *Incoming) request() Request {
 
 // target returns the request-target, or an invalid one if the version of HTTP has no
 // such form.
-func (in *Incoming) target() header.Target {
+func (in *Incoming) target() reqtarget.Target {
 	method := in.Method
 	if in.Multiplexed && method == "CONNECT" && len(in.Target) > 0 && in.Target[0] == '/' {
 		method = "" // an extended CONNECT has a path (RFC 8441 section 4, RFC 9220 section 3)
 	}
-	t := header.ParseTarget(method, in.Target)
-	if in.Multiplexed && t.Form() == header.AbsoluteForm { // RFC 9113 section 8.3.1, RFC 9114 section 4.3.1
-		return header.Target{}
+	t := reqtarget.Parse(method, in.Target)
+	if in.Multiplexed && t.Form == reqtarget.Absolute { // RFC 9113 section 8.3.1, RFC 9114 section 4.3.1
+		return reqtarget.Target{}
 	}
 	return t
 }

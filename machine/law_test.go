@@ -24,7 +24,7 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed := map[string]bool{"gss": true, "header": true, "scheme": true, "internal/misuse": true, "internal/side": true}
+	allowed := map[string]bool{"gss": true, "header": true, "scheme": true, "internal/ascii": true, "internal/misuse": true, "internal/reqtarget": true, "internal/side": true}
 	const module = "github.com/countersign-auth/countersign/"
 	n := 0
 	for _, name := range files {

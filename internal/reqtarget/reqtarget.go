@@ -1,4 +1,5 @@
-package header
+// Package reqtarget parses request-targets (RFC 9112 section 3.2), which name the resource of a request.
+package reqtarget
 
 import (
 	"strings"
@@ -6,70 +7,47 @@ import (
 	"github.com/countersign-auth/countersign/internal/ascii"
 )
 
-// TargetForm is one of the four forms of a request-target (RFC 9112 section 3.2).
-type TargetForm uint8
+// Form is one of the four forms of a request-target (RFC 9112 section 3.2).
+type Form uint8
 
 const (
-	// InvalidTarget is a text that has none of the forms, or not the form that its
-	// method asks for; the response is 400 (Bad Request). It is the zero TargetForm.
-	InvalidTarget TargetForm = iota
-	// OriginForm is a path with an optional query (RFC 9112 section 3.2.1).
-	OriginForm
-	// AbsoluteForm is an http or https URI (RFC 9112 section 3.2.2).
-	AbsoluteForm
-	// AuthorityForm is the host and port of a CONNECT (RFC 9112 section 3.2.3).
-	AuthorityForm
-	// AsteriskForm is the "*" of an OPTIONS (RFC 9112 section 3.2.4).
-	AsteriskForm
+	// Invalid is a text that has none of the forms, or not the form that its
+	// method asks for; the response is 400 (Bad Request). It is the zero Form.
+	Invalid Form = iota
+	// Origin is a path with an optional query (RFC 9112 section 3.2.1).
+	Origin
+	// Absolute is an http or https URI (RFC 9112 section 3.2.2).
+	Absolute
+	// Authority is the host and port of a CONNECT (RFC 9112 section 3.2.3).
+	Authority
+	// Asterisk is the "*" of an OPTIONS (RFC 9112 section 3.2.4).
+	Asterisk
 )
 
-// String returns the name of the form in RFC 9112.
-func (f TargetForm) String() string {
-	switch f {
-	case OriginForm:
-		return "origin-form"
-	case AbsoluteForm:
-		return "absolute-form"
-	case AuthorityForm:
-		return "authority-form"
-	case AsteriskForm:
-		return "asterisk-form"
-	}
-	return "invalid"
-}
-
-// Target is a request-target in parts, a comparable value. Only [ParseTarget] makes
-// one that is valid; the zero Target is invalid.
+// Target is a request-target in parts, a comparable value. [Parse] makes those that
+// are valid; the zero Target is invalid.
 type Target struct {
-	form     TargetForm
-	scheme   string
-	host     string
-	port     uint16
-	resource string
+	Form Form
+	// Scheme is "http" or "https" for the absolute form, and "" for the others.
+	Scheme string
+	// Host is the host of the absolute and the authority form, in lower case and
+	// without brackets, and "" for the others.
+	Host string
+	// Port is the port of the absolute and the authority form, 0 where the target
+	// names none.
+	Port uint16
+	// Resource is the part of the target that the origin server reads: the path and the
+	// query as they were written, with "/" for an empty path; "*" for the asterisk form,
+	// and for an OPTIONS with an absolute form that has neither path nor query (RFC 9112
+	// section 3.2.4); the host and port of the authority form as written; "" if the
+	// target is invalid.
+	Resource string
 }
 
-// Form returns the form.
-func (t Target) Form() TargetForm { return t.form }
+// maxText bounds a target, in bytes, as header bounds the fields.
+const maxText = 128 << 10
 
-// Scheme returns "http" or "https" for the absolute form, and "" for the others.
-func (t Target) Scheme() string { return t.scheme }
-
-// Host returns the host of the absolute and the authority form, in lower case and
-// without brackets, and "" for the others.
-func (t Target) Host() string { return t.host }
-
-// Port returns the port of the absolute and the authority form, 0 where the target
-// names none.
-func (t Target) Port() uint16 { return t.port }
-
-// Resource returns the part of the target that the origin server reads: the path and the
-// query as they were written, with "/" for an empty path; "*" for the asterisk form,
-// and for an OPTIONS with an absolute form that has neither path nor query (RFC 9112 section
-// 3.2.4); the host and port of the authority form as written; "" if the target is
-// invalid.
-func (t Target) Resource() string { return t.resource }
-
-// ParseTarget parses the request-target of a request with that method. It is total:
+// Parse parses the request-target of a request with that method. It is total:
 // what has none of the four forms is invalid.
 //
 // It is stricter than RFC 3986 where two readers could disagree about the resource.
@@ -79,27 +57,27 @@ func (t Target) Resource() string { return t.resource }
 // space or a control character, and a percent sign in a path starts a percent-encoded
 // octet. It is laxer where deployed clients are: other characters that RFC 3986 wants
 // encoded, octets from 0x80 among them, are left as they are. A text of more than
-// [MaxText] octets is invalid.
-func ParseTarget(method, text string) Target { // R9112-3.2-1
+// 128 KiB is invalid.
+func Parse(method, text string) Target { // R9112-3.2-1
 	switch {
-	case text == "" || len(text) > MaxText:
+	case text == "" || len(text) > maxText:
 		return Target{}
 	case method == "CONNECT":
 		host, port, ok := ParseAuthority(text)
 		if !ok || port == 0 { // RFC 9110 section 9.3.6
 			return Target{}
 		}
-		return Target{form: AuthorityForm, host: host, port: port, resource: text}
+		return Target{Form: Authority, Host: host, Port: port, Resource: text}
 	case text == "*":
 		if method != "OPTIONS" {
 			return Target{}
 		}
-		return Target{form: AsteriskForm, resource: "*"}
+		return Target{Form: Asterisk, Resource: "*"}
 	case text[0] == '/':
 		if !isResource(text) {
 			return Target{}
 		}
-		return Target{form: OriginForm, resource: text}
+		return Target{Form: Origin, Resource: text}
 	}
 	scheme, rest, _ := strings.Cut(text, "://")
 	switch {
@@ -124,7 +102,7 @@ func ParseTarget(method, text string) Target { // R9112-3.2-1
 	case resource == "" || resource[0] == '?': // RFC 9110 section 4.2.3
 		resource = "/" + resource
 	}
-	return Target{form: AbsoluteForm, scheme: scheme, host: host, port: port, resource: resource}
+	return Target{Form: Absolute, Scheme: scheme, Host: host, Port: port, Resource: resource}
 }
 
 // ParseAuthority parses the authority of an http or https URI, which is also the value
@@ -133,7 +111,7 @@ func ParseTarget(method, text string) Target { // R9112-3.2-1
 // is named. It fails for an empty host, user information, percent-encoded octets, a
 // bracketed text that is no IPv6 address, and a port that is no port.
 func ParseAuthority(text string) (host string, port uint16, ok bool) {
-	if len(text) > MaxText {
+	if len(text) > maxText {
 		return "", 0, false
 	}
 	end := 0
@@ -144,7 +122,9 @@ func ParseAuthority(text string) (host string, port uint16, ok bool) {
 		}
 		host, end = text[1:n], n+1
 	} else {
-		end = skip(text, 0, hostchar)
+		for end < len(text) && isHost(text[end]) {
+			end++
+		}
 		host = text[:end]
 	}
 	if host == "" {
@@ -156,6 +136,12 @@ func ParseAuthority(text string) (host string, port uint16, ok bool) {
 		}
 	}
 	return strings.ToLower(host), port, true
+}
+
+// isHost reports whether c may be in a host: a reg-name without its pct-encoded octets,
+// RFC 3986 section 3.2.2.
+func isHost(c byte) bool {
+	return 'a' <= ascii.Lower(c) && ascii.Lower(c) <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=", c) >= 0
 }
 
 // parsePort reads ":" *DIGIT; no digits are no port. A port has no leading zeros, which
