@@ -140,9 +140,9 @@ func TestMachineKnowsNoScheme(t *testing.T) {
 		"header":        {"internal/ascii"},
 		"gss":           {"internal/der", "internal/hmac"},
 		"scheme":        {"internal/ascii", "header", "gss", "internal/misuse"},
-		"internal/side": {"header", "gss", "scheme"},
-		"machine":       {"internal/ascii", "internal/reqtarget", "header", "gss", "scheme", "internal/misuse", "internal/side"},
-		"machine/trace": {"internal/ascii", "header", "gss", "scheme", "machine"},
+		"internal/side": {"header", "gss", "scheme", "internal/choice"},
+		"machine":       {"internal/ascii", "internal/reqtarget", "header", "gss", "scheme", "internal/misuse", "internal/choice", "internal/side"},
+		"machine/trace": {"internal/ascii", "internal/choice", "header", "gss", "scheme", "machine"},
 		"hop":           {"header", "gss", "machine"},
 	}
 	c := newChecker(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -28,9 +29,9 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// A side has up to scheme.MaxSchemes schemes.
+// A side has up to choice.MaxSchemes schemes.
 func TestMaxSchemes(t *testing.T) {
-	for n, want := range map[int]bool{1: true, scheme.MaxSchemes: true, scheme.MaxSchemes + 1: false} {
+	for n, want := range map[int]bool{1: true, choice.MaxSchemes: true, choice.MaxSchemes + 1: false} {
 		var clients []scheme.Client
 		var servers []scheme.Server
 		for i := range n {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -165,7 +166,7 @@ func (c *Client) judging() bool {
 func (c *Client) about(s gss.Side) side.About {
 	x := &c.ex
 	a := side.About{Config: &c.conf.sides[s], Identity: x.identity, Closes: x.response.Close, Retried: x.retried}
-	a.Conditions = scheme.Conditions{
+	a.Conditions = choice.Conditions{
 		Side: s, Multiplexed: x.request.Multiplexed, ExplicitProxy: x.route.Explicit,
 		Secure: x.request.Scheme == "https", Affine: true,
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/internal/side"
 	"github.com/countersign-auth/countersign/scheme"
@@ -52,7 +53,7 @@ type ClientConfig struct {
 	_ struct{}
 
 	// Schemes are those that may answer an origin's 401, ProxySchemes those for
-	// a proxy's 407; at most [scheme.MaxSchemes] each. Nil ProxySchemes means
+	// a proxy's 407; at most 16 each. Nil ProxySchemes means
 	// Schemes.
 	Schemes, ProxySchemes []scheme.Client
 	Policy                scheme.Policy
@@ -96,7 +97,7 @@ func NewClient(c ClientConfig) (Client, error) {
 		if err := checkClients([...]string{"Schemes", "ProxySchemes"}[s], list); err != nil {
 			return Client{}, err
 		}
-		conf.sides[s].Schemes = c.Policy.Sort(list)
+		conf.sides[s].Schemes = choice.Sort(p, list)
 	}
 	def(&conf.MaxLegs, DefaultMaxLegs)
 	def(&conf.MaxAttempts, DefaultMaxAttempts)
@@ -111,8 +112,8 @@ func NewClient(c ClientConfig) (Client, error) {
 
 // checkClients returns what is wrong with the schemes of one side.
 func checkClients(field string, list []scheme.Client) error {
-	if len(list) > scheme.MaxSchemes {
-		return misuse.Errorf("machine", "ClientConfig.%s has %d schemes; want up to %d", field, len(list), scheme.MaxSchemes)
+	if len(list) > choice.MaxSchemes {
+		return misuse.Errorf("machine", "ClientConfig.%s has %d schemes; want up to %d", field, len(list), choice.MaxSchemes)
 	}
 	for i, s := range list {
 		if err := scheme.CheckClient(s); err != nil {
@@ -146,7 +147,7 @@ func checkPolicy(c ClientConfig) error {
 		}
 	}
 	all := slices.Concat(c.Schemes, c.ProxySchemes)
-	if len(all) > 0 && !slices.ContainsFunc(all, func(s scheme.Client) bool { return s == nil || c.Policy.Permits(s.Traits().Name) }) {
+	if len(all) > 0 && !slices.ContainsFunc(all, func(s scheme.Client) bool { return s == nil || choice.Permits(&c.Policy, s.Traits().Name) }) {
 		return misuse.Errorf("machine", "ClientConfig.Policy.Allow and Deny leave out every scheme; allow one of those configured")
 	}
 	return nil
@@ -178,7 +179,7 @@ const (
 type ServerConfig struct {
 	_ struct{}
 
-	// Schemes are offered, strongest first; at most [scheme.MaxSchemes].
+	// Schemes are offered, strongest first; at most 16.
 	Schemes []scheme.Server
 	// Optional accepts a request without credentials as anonymous. Challenges are then
 	// added to the handler's own 401.
@@ -208,8 +209,8 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 		where = "ProxyConfig.Auth."
 	}
 	switch n := len(c.Schemes); {
-	case n == 0 || n > scheme.MaxSchemes:
-		return Server{}, misuse.Errorf("machine", "%sSchemes has %d schemes; want 1 to %d", where, n, scheme.MaxSchemes)
+	case n == 0 || n > choice.MaxSchemes:
+		return Server{}, misuse.Errorf("machine", "%sSchemes has %d schemes; want 1 to %d", where, n, choice.MaxSchemes)
 	case c.Keep > KeepNever:
 		return Server{}, misuse.Errorf("machine", "%sKeep is %d; use KeepByMechanism, KeepAlways or KeepNever", where, c.Keep)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -34,7 +35,7 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(traitsOf(t, scheme.Digest), toy))},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(ntlm, kerberos))},
 		{Field: "Schemes[0]", Config: clients(scheme.MechanismClient(ntlm, spnego))},
-		{Field: "Schemes", Config: clients(make([]scheme.Client, scheme.MaxSchemes+1)...)},
+		{Field: "Schemes", Config: clients(make([]scheme.Client, choice.MaxSchemes+1)...)},
 		{Field: "ProxySchemes[0]", Config: ClientConfig{ProxySchemes: []scheme.Client{nil}}},
 		{Field: "ProxySchemes[1]", Config: ClientConfig{ProxySchemes: []scheme.Client{basic, basic}}},
 		{Field: "Policy.Allow[0]", Config: limited(scheme.Policy{Allow: []string{""}})},
@@ -61,7 +62,7 @@ func TestConfigurations(t *testing.T) {
 
 	misusetest.Run(t, "machine", func(c ServerConfig) error { _, err := NewServer(c); return err }, []misusetest.Row[ServerConfig]{
 		{Field: "Schemes"},
-		{Field: "Schemes", Config: servers(make([]scheme.Server, scheme.MaxSchemes+1)...)},
+		{Field: "Schemes", Config: servers(make([]scheme.Server, choice.MaxSchemes+1)...)},
 		{Field: "Schemes[0]", Config: servers(nil)},
 		{Field: "Schemes[1]", Config: servers(strange, strange)},
 		{Field: "Schemes[0]", Config: servers(scheme.BasicServer("", scheme.AskVerifier))},

@@ -13,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -24,7 +25,7 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed := map[string]bool{"gss": true, "header": true, "scheme": true, "internal/ascii": true, "internal/misuse": true, "internal/reqtarget": true, "internal/side": true}
+	allowed := map[string]bool{"gss": true, "header": true, "scheme": true, "internal/ascii": true, "internal/choice": true, "internal/misuse": true, "internal/reqtarget": true, "internal/side": true}
 	const module = "github.com/countersign-auth/countersign/"
 	n := 0
 	for _, name := range files {
@@ -85,7 +86,7 @@ func TestZeroValues(t *testing.T) {
 	if _, err := NewClient(ClientConfig{Schemes: []scheme.Client{bad{[]int{1}}}}); err == nil {
 		t.Error("a client with a scheme that == panics on was made")
 	}
-	if _, err := NewClient(ClientConfig{Schemes: make([]scheme.Client, scheme.MaxSchemes+1)}); err == nil {
+	if _, err := NewClient(ClientConfig{Schemes: make([]scheme.Client, choice.MaxSchemes+1)}); err == nil {
 		t.Error("a client with too many schemes was made")
 	}
 	// A server with schemes that are not configured, which NewServer refuses, accepts no

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/scheme"
+	"github.com/countersign-auth/countersign/internal/choice"
 )
 
 // A Resume travels from one connection's machine to the next, and a driver or a
@@ -40,7 +40,7 @@ func (r Resume) MarshalBinary() ([]byte, error) {
 	b := []byte{resumeVersion, flags, r.reopened}
 	for _, h := range r.history {
 		b = append(b, h.Rounds, h.Tries)
-		for _, set := range [...]scheme.Set{h.Tried, h.Declined, h.Seen} {
+		for _, set := range [...]choice.Set{h.Tried, h.Declined, h.Seen} {
 			b = binary.BigEndian.AppendUint16(b, uint16(set))
 		}
 		b = append(b, byte(h.Fault.Code))
@@ -68,8 +68,8 @@ func (r *Resume) UnmarshalBinary(data []byte) error {
 	for s := range out.history {
 		h := &out.history[s]
 		h.Rounds, h.Tries = in.byte(), in.byte()
-		for _, set := range [...]*scheme.Set{&h.Tried, &h.Declined, &h.Seen} {
-			*set = scheme.Set(uint16(in.byte())<<8 | uint16(in.byte()))
+		for _, set := range [...]*choice.Set{&h.Tried, &h.Declined, &h.Seen} {
+			*set = choice.Set(uint16(in.byte())<<8 | uint16(in.byte()))
 		}
 		h.Fault.Code = gss.Code(in.byte())
 		h.Fault.Detail = in.text()

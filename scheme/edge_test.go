@@ -201,28 +201,3 @@ func TestWhatIsAskedFor(t *testing.T) {
 	}
 	requirement.Held(t, "unit:mutual_is_asked_for")
 }
-
-// Schemes of one strength are tried as they were configured.
-func TestSortIsStable(t *testing.T) {
-	var list []Client
-	for _, name := range []string{"c", "a", "d", "b"} {
-		list = append(list, named{Traits{Name: name, Strength: 50}})
-	}
-	got := ""
-	for _, c := range (&Policy{}).Sort(list) {
-		got += c.Traits().Name
-	}
-	if got != "cadb" {
-		t.Errorf("cadb of one strength are sorted as %s", got)
-	}
-}
-
-// Why nothing was chosen is told of the strongest scheme that was passed over, also where
-// several are of that strength, or of none at all.
-func TestPassedOverScheme(t *testing.T) {
-	weakest := named{Traits{Name: "Weak", Strength: Weakest, Cleartext: true}}
-	ch := (&Policy{}).Choose([]Client{weakest}, offers("Weak"), Conditions{Affine: true})
-	if ch.Index != -1 || ch.Fault.Code != gss.NotPermitted || !strings.Contains(ch.Fault.Detail, "Weak") {
-		t.Errorf("%+v", ch)
-	}
-}

@@ -4,36 +4,9 @@ import (
 	"fmt"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/scheme"
 )
-
-// A policy chooses by strength and not by the order of the challenges, and does
-// not let a weak scheme stand in for a strong one that failed.
-func ExamplePolicy_Choose() {
-	ntlm, _ := scheme.TraitsOf(scheme.NTLM)
-	var policy scheme.Policy
-	clients := policy.Sort([]scheme.Client{
-		scheme.BasicClient(),
-		scheme.MechanismClient(ntlm, gsstoy.Toy{Legs: 2, OID: gss.NTLM}), // a real one in real life
-	})
-	offers := header.ParseChallenges(`Basic realm="staff", NTLM`)
-	here := scheme.Conditions{Secure: true, Affine: true}
-
-	choice := policy.Choose(clients, offers, here)
-	fmt.Println(clients[choice.Index].Traits().Name)
-
-	here.Tried = here.Tried.With(choice.Index) // it failed
-	fmt.Println(policy.Choose(clients, offers, here).Fault)
-
-	policy.Fallback = true
-	fmt.Println(clients[policy.Choose(clients, offers, here).Index].Traits().Name)
-	// Output:
-	// NTLM
-	// not permitted by policy: NTLM was offered and did not succeed; a weaker scheme is tried only with Policy.Fallback
-	// Basic
-}
 
 // token is a scheme of a user's own: a bearer token that the client knows.
 type token struct{ text string }

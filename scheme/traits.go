@@ -78,14 +78,6 @@ type Traits struct {
 	ConnectionBased bool
 }
 
-// NeedsConnection reports whether a handshake may be unable to end on a multiplexed
-// connection: what it establishes is, or may be, bound to a connection of its own.
-func (t Traits) NeedsConnection() bool { return t.Affinity == PerConnection || t.ConnectionBased }
-
-// Legged reports whether a handshake may take several legs, which then share
-// one connection.
-func (t Traits) Legged() bool { return t.Affinity != PerRequest }
-
 var names = [...]Traits{
 	{Name: Negotiate, Form: header.Token68, Opening: OpeningBare, Affinity: ByMechanism, Strength: NegotiateStrength, ExplicitProxyOnly: true},
 	{Name: Nego2, Form: header.Token68, Opening: OpeningToken, Affinity: ByMechanism, Strength: Nego2Strength, OfferedOnly: true, OriginOnly: true},

@@ -3,6 +3,7 @@ package side
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -39,7 +40,7 @@ func (s *Side) takeUp(env gss.Env, a *About) Verdict {
 	if word == token && t.Opening == scheme.OpeningToken && tokenOf(s.offers, t.Name) == s.opening {
 		word = bare // the first challenge once more is no continuation
 	}
-	leg := t.Legged() && word == token
+	leg := legged(t) && word == token
 	if leg && a.Closes {
 		// A handshake ends with its connection, and its continuation with it. One that
 		// refuses the credentials is none, so that it counts as a try.
@@ -52,8 +53,8 @@ func (s *Side) takeUp(env gss.Env, a *About) Verdict {
 	case leg && !a.Affine: // R4559-6-7
 		s.abandoned = true
 		return s.rejected(a, gss.Fault{Code: gss.NotPermitted, Detail: "the proxy stopped saying Proxy-Support in the middle of a handshake, so the connection behind it may be shared"})
-	case word != nothing && !t.Legged() || word == token && s.state != gss.Complete: // R4559-4.2-5, R4559-5-5
-		s.todo, s.tokenConsumed = scheme.Challenged, t.Legged()
+	case word != nothing && !legged(t) || word == token && s.state != gss.Complete: // R4559-4.2-5, R4559-5-5
+		s.todo, s.tokenConsumed = scheme.Challenged, legged(t)
 		return Verdict{}
 	case word == token: // NTHT-3.1.5.1-3
 		return fail(gss.Unexpected, "one more token was asked for after the context was complete")
@@ -131,10 +132,10 @@ func (s *Side) choose(a *About) Verdict {
 }
 
 // best returns the policy's choice among offers, by what this exchange has tried and seen.
-func (s *Side) best(a *About, offers header.Challenges) scheme.Choice {
+func (s *Side) best(a *About, offers header.Challenges) choice.Result {
 	k := a.Conditions
 	k.Tried, k.Declined, k.Seen = s.Tried, s.Declined, s.Seen
-	return a.Policy.Choose(a.Schemes, offers, k)
+	return choice.Choose(a.Policy, a.Schemes, offers, k)
 }
 
 // giveUp marks a scheme as tried, and as declined where there never were any credentials

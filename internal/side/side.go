@@ -15,6 +15,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -46,7 +47,7 @@ type History struct {
 	Tries  uint8 // credentials refused
 	// Reprompt tells that credentials are asked for again, the last ones were refused.
 	Reprompt              bool
-	Tried, Declined, Seen scheme.Set
+	Tried, Declined, Seen choice.Set
 	Fault                 gss.Fault // why the last scheme failed
 	Reasons               string    // why each one failed that was given up
 }
@@ -93,7 +94,7 @@ type Config struct {
 type About struct {
 	*Config
 	// Conditions are those of a choice. The side adds what is in its History.
-	scheme.Conditions
+	choice.Conditions
 	Identity string // the local name that the exchange acts under
 	// Closes tells that the connection ends with the response, so that no handshake can go
 	// on, and no offer be taken up that counts on this connection only.
@@ -226,7 +227,11 @@ func (s *Side) Complete() bool {
 }
 
 // Legged reports whether a scheme is selected that may take several legs.
-func (s *Side) Legged() bool { return s.stage != Unused && s.scheme.Traits().Legged() }
+func (s *Side) Legged() bool { return s.stage != Unused && legged(s.scheme.Traits()) }
+
+// legged reports whether a handshake may take several legs, which then share one
+// connection.
+func legged(t scheme.Traits) bool { return t.Affinity != scheme.PerRequest }
 
 // Halfway reports whether the peer is in the middle of a handshake.
 func (s *Side) Halfway() bool { return (s.stage == Halfway || s.stage == Judging) && s.Legged() }

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/choice"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -198,7 +199,7 @@ func action(a machine.Action) Item {
 	case machine.Fail:
 		i := Item{Kind: "Fail", Side: a.Side.String(), Fault: fault(a.Fault)}
 		for name := range strings.SplitSeq(a.Tried, ", ") {
-			if name != "" && len(i.Tried) < scheme.MaxSchemes {
+			if name != "" && len(i.Tried) < choice.MaxSchemes {
 				i.Tried = append(i.Tried, knownScheme(name))
 			}
 		}
