@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -110,13 +112,33 @@ func NewClient(c ClientConfig) (Client, error) {
 	return Client{conf: conf}, nil
 }
 
+// checkScheme returns why a machine cannot have s as one of its schemes: it is nil, it does
+// not compare with ==, its [scheme.Checker] says so, or it has no name.
+func checkScheme(s interface{ Traits() scheme.Traits }) error {
+	if s == nil {
+		return gss.Misuse("the scheme is nil")
+	}
+	if !reflect.ValueOf(s).Comparable() {
+		return gss.Misuse(fmt.Sprintf("a %T does not compare with ==; put what does not behind a pointer", s))
+	}
+	if c, ok := s.(scheme.Checker); ok {
+		if err := c.CheckConfig(); err != nil {
+			return err
+		}
+	}
+	if s.Traits().Name == "" {
+		return gss.Misuse(fmt.Sprintf("the traits of a %T have no name", s))
+	}
+	return nil
+}
+
 // checkClients returns what is wrong with the schemes of one side.
 func checkClients(field string, list []scheme.Client) error {
 	if len(list) > choice.MaxSchemes {
 		return misuse.Errorf("machine", "ClientConfig.%s has %d schemes; want up to %d", field, len(list), choice.MaxSchemes)
 	}
 	for i, s := range list {
-		if err := scheme.CheckClient(s); err != nil {
+		if err := checkScheme(s); err != nil {
 			return misuse.Errorf("machine", "ClientConfig.%s[%d]: %s", field, i, misuse.Reason(err))
 		}
 		for _, other := range list[:i] {
@@ -217,7 +239,7 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 	conf := &serverConf{ServerConfig: c, side: side}
 	conf.Schemes = nil
 	for i, s := range c.Schemes {
-		if err := scheme.CheckServer(s); err != nil {
+		if err := checkScheme(s); err != nil {
 			return Server{}, misuse.Errorf("machine", "%sSchemes[%d]: %s", where, i, misuse.Reason(err))
 		}
 		for _, other := range c.Schemes[:i] {

@@ -140,7 +140,7 @@ func basicFault(code gss.Code, detail string) InitiatorOutput {
 }
 
 // BasicServer returns the server half of Basic for a realm. A password of at most
-// [MaxPassword] bytes is checked as check says: by asking for a verdict (htpasswd, LDAP,
+// 1024 bytes is checked as check says: by asking for a verdict (htpasswd, LDAP,
 // PAM), or against a verifier that is asked for.
 func BasicServer(realm string, ask BasicCheck) Server { return basicServer{realm, ask} }
 
@@ -212,8 +212,8 @@ func (a basicAcceptor) presented(c header.Credentials) (Acceptor, AcceptorOutput
 	if !ok || !colon || !utf8.ValidString(pair) || hasControl(pair) {
 		return a, basicRefusal(gss.Malformed, "credentials need the base64 of name:password in UTF-8, without control characters"), nil
 	}
-	if len(password) > MaxPassword {
-		return a, basicRefusal(gss.LimitExceeded, "the password is longer than MaxPassword, 1024 bytes"), nil
+	if len(password) > maxPassword {
+		return a, basicRefusal(gss.LimitExceeded, "the password is longer than 1024 bytes"), nil
 	}
 	a.user, a.password, a.stage = user, gss.NewSecret(password), asking
 	out := AcceptorOutput{State: gss.Waiting, Ask: gss.NeedVerifier{Scheme: Basic, Realm: a.server.realm, User: user}}
@@ -283,23 +283,23 @@ func unanswered(answer gss.Answer) AcceptorOutput {
 	return basicRefusal(gss.NoCredentials, "the user store has no answer")
 }
 
-// MaxPassword bounds the password that Basic's server accepts, in bytes.
-const MaxPassword = 1 << 10
+// maxPassword bounds the password that Basic's server accepts, in bytes.
+const maxPassword = 1 << 10
 
 // CheckPassword reports whether presented is the stored password of a user; known tells
 // whether there is such a user, and the result is false without one. The work is the
 // same whether the user is known, however long both passwords are, and wherever they
-// differ: MaxPassword bytes are compared each time. An empty password, and one that is
-// longer than MaxPassword, is never right.
+// differ: 1024 bytes are compared each time. An empty password, and one that is
+// longer, is never right.
 //
 // Sources that answer gss.NeedVerdict from passwords in the clear may use it.
 func CheckPassword(stored gss.Secret, known bool, presented gss.Secret) bool {
 	want, got := stored.Reveal(), presented.Reveal()
-	var a, b [MaxPassword]byte
+	var a, b [maxPassword]byte
 	copy(a[:], want)
 	copy(b[:], got)
 	same := subtle.ConstantTimeCompare(a[:], b[:])
-	return same == 1 && len(want) == len(got) && len(want) <= MaxPassword && want != "" && known
+	return same == 1 && len(want) == len(got) && len(want) <= maxPassword && want != "" && known
 }
 
 func basicRefusal(code gss.Code, detail string) AcceptorOutput {

@@ -201,7 +201,7 @@ func TestBasicEqualWork(t *testing.T) {
 }
 
 func TestCheckPassword(t *testing.T) {
-	long := strings.Repeat("p", MaxPassword)
+	long := strings.Repeat("p", maxPassword)
 	for _, test := range []struct {
 		stored, presented string
 		right             bool
@@ -234,13 +234,13 @@ func TestCheckPassword(t *testing.T) {
 // A password beyond the bound is refused before the store is asked, for every user.
 func TestBasicPasswordBound(t *testing.T) {
 	for _, check := range []BasicCheck{AskVerifier, AskVerdict} {
-		for _, n := range []int{MaxPassword, MaxPassword + 1, 40_000, 90_000} {
+		for _, n := range []int{maxPassword, maxPassword + 1, 40_000, 90_000} {
 			creds := header.TokenCredentials(Basic, "alice:"+strings.Repeat("p", n))
 			_, out, err := BasicServer("r", check).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: creds})
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			case n <= MaxPassword && out.State != gss.Waiting, n > MaxPassword && (out.State != gss.Failed || out.Fault.Code != gss.LimitExceeded || out.Ask != nil):
+			case n <= maxPassword && out.State != gss.Waiting, n > maxPassword && (out.State != gss.Failed || out.Fault.Code != gss.LimitExceeded || out.Ask != nil):
 				t.Errorf("%d bytes: %v %v", n, out.State, out.Fault)
 			}
 			requirement.Held(t, "unit:basic_password_bound", "HTA-30")

@@ -2,7 +2,6 @@ package scheme
 
 import (
 	"fmt"
-	"reflect"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -15,38 +14,6 @@ import (
 // Machines look when they are made, so that such a scheme is not offered to a peer first.
 type Checker interface {
 	CheckConfig() error
-}
-
-// CheckClient returns why a machine cannot have this client as one of its schemes: it is
-// nil, it does not compare with ==, or its [Checker] says so. The error is a [gss.Misuse].
-func CheckClient(c Client) error {
-	if c == nil {
-		return gss.Misuse("the client is nil")
-	}
-	return check(c, c.Traits)
-}
-
-// CheckServer returns what [CheckClient] does for a server.
-func CheckServer(s Server) error {
-	if s == nil {
-		return gss.Misuse("the server is nil")
-	}
-	return check(s, s.Traits)
-}
-
-func check(v any, traits func() Traits) error {
-	if !reflect.ValueOf(v).Comparable() {
-		return gss.Misuse(fmt.Sprintf("a %T does not compare with ==; put what does not behind a pointer", v))
-	}
-	if c, ok := v.(Checker); ok {
-		if err := c.CheckConfig(); err != nil {
-			return err
-		}
-	}
-	if traits().Name == "" {
-		return gss.Misuse(fmt.Sprintf("the traits of a %T have no name", v))
-	}
-	return nil
 }
 
 // CheckConfig implements [Checker].

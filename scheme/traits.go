@@ -47,12 +47,10 @@ type Strength uint8
 
 // The strengths of the schemes of this project.
 const ( // NTHT-1.6-1
-	Weakest           Strength = 0
 	BasicStrength     Strength = 20
 	DigestStrength    Strength = 40
 	NTLMStrength      Strength = 60 // below Negotiate: MS-NTHT section 1.6
-	NegotiateStrength Strength = 80
-	Nego2Strength     Strength = NegotiateStrength // the same negotiation, begun by the server
+	NegotiateStrength Strength = 80 // and of Nego2, the same negotiation begun by the server
 )
 
 // Traits describe a scheme to machines and policy.
@@ -80,7 +78,7 @@ type Traits struct {
 
 var names = [...]Traits{
 	{Name: Negotiate, Form: header.Token68, Opening: OpeningBare, Affinity: ByMechanism, Strength: NegotiateStrength, ExplicitProxyOnly: true},
-	{Name: Nego2, Form: header.Token68, Opening: OpeningToken, Affinity: ByMechanism, Strength: Nego2Strength, OfferedOnly: true, OriginOnly: true},
+	{Name: Nego2, Form: header.Token68, Opening: OpeningToken, Affinity: ByMechanism, Strength: NegotiateStrength, OfferedOnly: true, OriginOnly: true},
 	{Name: NTLM, Form: header.Token68, Opening: OpeningBare, Affinity: PerConnection, Strength: NTLMStrength},
 	{Name: Digest, Form: header.Params, Opening: OpeningParams, Affinity: PerRequest, Strength: DigestStrength},
 	{Name: Basic, Form: header.Token68, Opening: OpeningParams, Affinity: PerRequest, Strength: BasicStrength, Cleartext: true},

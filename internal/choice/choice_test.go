@@ -254,7 +254,7 @@ func TestSortIsStable(t *testing.T) {
 // Why nothing was chosen is told of the strongest scheme that was passed over, also where
 // several are of that strength, or of none at all.
 func TestPassedOverScheme(t *testing.T) {
-	weakest := named{scheme.Traits{Name: "Weak", Strength: scheme.Weakest, Cleartext: true}}
+	weakest := named{scheme.Traits{Name: "Weak", Cleartext: true}}
 	ch := Choose(&scheme.Policy{}, []scheme.Client{weakest}, offers("Weak"), Conditions{Affine: true})
 	if ch.Index != -1 || ch.Fault.Code != gss.NotPermitted || !strings.Contains(ch.Fault.Detail, "Weak") {
 		t.Errorf("%+v", ch)
