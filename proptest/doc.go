@@ -19,7 +19,7 @@
 //	}
 //
 // What a protocol does not have, it is not asked for: say so in the pair
-// ([Weakness], Pair.Binding, Pair.Opens).
+// (NoReplayProtection, NoTamperProtection, Binding and Opens in [Pair]).
 //
 // # For the author of a scheme
 //
@@ -34,8 +34,7 @@
 //
 // The same with a [Subject], [Machine] and [MachineProperty]. The subject holds the
 // machine, its [Role], and a client or a server for it to talk to, which may be those
-// of package machine. [NextEvent] and [Mistake] are the generators of the walks, for
-// tests of one's own.
+// of package machine.
 //
 // # What a failure looks like
 //
@@ -57,10 +56,8 @@
 // needs beside the backend it makes itself: it does no I/O, looks at no clock and
 // leaves nothing behind.
 //
-// [BreakMechanism], [BreakClient], [BreakServer] and [BreakMachine] make
-// backends that do one thing wrong, out of ones that do not. The kits' own tests
-// run all of them, so that no rule is one that cannot fail; they also serve to see
-// what a driver does with such peers.
+// The kits' own tests run them on backends that do one thing wrong each, so that no rule
+// is one that cannot fail.
 //
 // Importing this package registers the command line flags of
 // pgregory.net/rapid, so it belongs into tests.

@@ -89,25 +89,25 @@ func MachineProperty[M machine.Machine[M]](subject func() Subject[M]) func(*rapi
 // than any configuration of legs, attempts and reconnects should take.
 const maxSends = 200
 
-// Moment is what may come next, as an event generator needs to know it.
-type Moment struct {
-	Role Role
-	// Asked is the open question, if Waiting; ID is its Ask's.
-	Waiting bool
-	ID      uint16
-	Asked   gss.Question
-	// Sent: a request is out, and its response is due.
-	Sent bool
-	// Handling: the handler runs, and its response is to leave.
-	Handling bool
-	// Resume is for the next Begin.
-	Resume machine.Resume
-	// Honest is what an honest peer says now, nil if there is none.
-	Honest machine.Event
-	// Challenges and Credentials are what was said so far, as field values.
-	Challenges, Credentials Pool
-	// Answer is the right answer to Asked.
-	Answer gss.Answer
+// moment is what may come next, as an event generator needs to know it.
+type moment struct {
+	role Role
+	// asked is the open question, if Waiting; ID is its Ask's.
+	waiting bool
+	id      uint16
+	asked   gss.Question
+	// sent: a request is out, and its response is due.
+	sent bool
+	// handling: the handler runs, and its response is to leave.
+	handling bool
+	// resume is for the next Begin.
+	resume machine.Resume
+	// honest is what an honest peer says now, nil if there is none.
+	honest machine.Event
+	// challenges and credentials are what was said so far, as field values.
+	challenges, credentials pool
+	// answer is the right answer to Asked.
+	answer gss.Answer
 }
 
 // play is one run of a machine.
@@ -115,7 +115,7 @@ type play[M machine.Machine[M]] struct {
 	r       *report
 	s       Subject[M]
 	m       M
-	now     Moment
+	now     moment
 	journal *journal
 	seeds   uint64
 	time    int64
@@ -125,7 +125,7 @@ type play[M machine.Machine[M]] struct {
 
 func newPlay[M machine.Machine[M]](r *report, s Subject[M]) *play[M] {
 	p := &play[M]{r: r, s: s, m: s.Machine, journal: new(journal), time: someTime}
-	p.now.Role = s.Role
+	p.now.role = s.Role
 	p.peer = peers{client: s.Client, server: s.Server, answers: s.Answers, env: p.env, pools: &p.now}
 	return p
 }
@@ -165,14 +165,14 @@ func endless[M machine.Machine[M]](p *play[M], text string, status int, lost boo
 	for n := range 4 * maxSends {
 		var e machine.Event = begin
 		switch {
-		case p.now.Waiting:
-			e = machine.Answered{ID: p.now.ID, Answer: answerBy(p.s.Answers, p.now.Asked)}
-		case p.now.Sent:
+		case p.now.waiting:
+			e = machine.Answered{ID: p.now.id, Answer: answerBy(p.s.Answers, p.now.asked)}
+		case p.now.sent:
 			e = response
-		case n > 0 && p.now.Resume == (machine.Resume{}): // delivered, or failed
+		case n > 0 && p.now.resume == (machine.Resume{}): // delivered, or failed
 			return
 		default:
-			begin.Resume = p.now.Resume
+			begin.Resume = p.now.resume
 			e = begin
 		}
 		if !p.event(e, false) || p.sends > maxSends {
@@ -189,21 +189,21 @@ func machineEvents[M machine.Machine[M]](t *rapid.T, r *report, subject func() S
 	if strangers {
 		p.peer.strange = s.StrangerAnswers
 	}
-	swarm := NewSwarm(t, EventKinds)
+	kinds := newSwarm(t, eventKinds)
 	for range rapid.IntRange(1, 40).Draw(t, "events") {
-		p.now.Honest = p.honest()
-		if p.now.Waiting {
-			p.now.Answer = answerBy(s.Answers, p.now.Asked)
+		p.now.honest = p.honest()
+		if p.now.waiting {
+			p.now.answer = answerBy(s.Answers, p.now.asked)
 			if s.Role == Client && strangers {
-				p.now.Answer = answerBy(s.StrangerAnswers, p.now.Asked)
+				p.now.answer = answerBy(s.StrangerAnswers, p.now.asked)
 			}
 		}
-		kind := swarm.Draw(t)
+		kind := kinds.draw(t)
 		if kind == machineMistake {
-			p.mistake(Mistake(t, p.now))
+			p.mistake(drawMistake(t, p.now))
 			continue
 		}
-		if !p.event(NextEvent(t, &p.now, kind), strangers) {
+		if !p.event(nextEvent(t, &p.now, kind), strangers) {
 			break
 		}
 	}
@@ -249,7 +249,7 @@ func (p *play[M]) mistake(e machine.Event) {
 func (p *play[M]) afresh() {
 	p.m = p.s.Machine
 	n := &p.now
-	n.Waiting, n.Asked, n.Sent, n.Handling = false, nil, false, false
+	n.waiting, n.asked, n.sent, n.handling = false, nil, false, false
 	p.peer.afresh()
 }
 
@@ -275,29 +275,29 @@ func (p *play[M]) after(e machine.Event, acts machine.Actions, who string, stran
 	r, n := p.r, &p.now
 	switch e.(type) {
 	case machine.Answered:
-		n.Waiting, n.Asked = false, nil
+		n.waiting, n.asked = false, nil
 	case machine.Begin:
-		n.Resume = machine.Resume{}
+		n.resume = machine.Resume{}
 	case machine.Response:
-		n.Sent = n.Sent && acts.Len() == 0 // 1xx
+		n.sent = n.sent && acts.Len() == 0 // 1xx
 	case machine.Responding:
-		n.Handling = false
+		n.handling = false
 	}
 	r.check(roleActions, acts.Len() <= machine.MaxActions, "%s: %d actions", who, acts.Len())
 	over := false
 	for a := range acts.All() {
-		r.check(roleActions, mine(n.Role, a), "%s: the action %T", who, a)
+		r.check(roleActions, mine(n.role, a), "%s: the action %T", who, a)
 		r.hides(who, a, p.s.Secrets)
 		switch a := a.(type) {
 		case machine.Ask:
 			r.check(asksAnswered, a.Question != nil, "%s: an Ask without a question", who)
-			n.Waiting, n.ID, n.Asked = true, a.ID, a.Question
+			n.waiting, n.id, n.asked = true, a.ID, a.Question
 		case machine.Send:
-			n.Sent = true
+			n.sent = true
 			p.sends++
 			for _, c := range [...]header.Credentials{a.Authorization, a.ProxyAuthorization} {
 				if c.Present() {
-					n.Credentials.Add(c.Text())
+					n.credentials.add(c.Text())
 				}
 			}
 			p.peer.send = a
@@ -305,31 +305,31 @@ func (p *play[M]) after(e machine.Event, acts machine.Actions, who string, stran
 			r.check(sendsBounded, p.sends <= maxSends, "%s: %d requests in one exchange", who, p.sends)
 		case machine.Deliver:
 			p.sends = 0
-			n.Sent = false
+			n.sent = false
 		case machine.Fail:
 			p.sends = 0
-			n.Sent = false
+			n.sent = false
 			p.quiet(who, a.Fault)
 		case machine.Reopen:
-			n.Resume, over = a.Resume, true
+			n.resume, over = a.Resume, true
 		case machine.Reply:
-			n.Sent, n.Handling = false, false
-			n.Challenges.Add(fieldOf(a.Challenges))
+			n.sent, n.handling = false, false
+			n.challenges.add(fieldOf(a.Challenges))
 			p.peer.replied(a)
 			over = over || a.Close
 			p.quiet(who, a.Fault)
 		case machine.Accept:
-			n.Handling = true
+			n.handling = true
 			r.check(stranger, !strangers || a.Anonymous, "%s: a stranger is accepted", who)
 		case machine.Finish:
 			p.peer.finished(a)
 			over = over || a.Close
 		case machine.Forward:
-			n.Sent = true
+			n.sent = true
 			r.check(stranger, !strangers || a.Info.Peer == "", "%s: a stranger is forwarded under a name", who)
 			p.peer.due = a.Pin != machine.Tunnel
 		case machine.Relay:
-			n.Sent = false
+			n.sent = false
 			p.peer.relayed(a)
 			over = over || a.Close
 		case machine.Retire:
@@ -343,10 +343,10 @@ func (p *play[M]) after(e machine.Event, acts machine.Actions, who string, stran
 			over = true
 		}
 	}
-	if c, closed := e.(machine.Closed); closed && (n.Role != Proxy || c.End == machine.Downstream) {
+	if c, closed := e.(machine.Closed); closed && (n.role != Proxy || c.End == machine.Downstream) {
 		over = true
-	} else if closed && n.Role == Proxy && acts.Len() > 0 {
-		n.Sent, n.Waiting = false, false
+	} else if closed && n.role == Proxy && acts.Len() > 0 {
+		n.sent, n.waiting = false, false
 	}
 	if over {
 		p.afresh()
@@ -361,11 +361,11 @@ func (p *play[M]) quiet(who string, f gss.Fault) {
 // honest returns what an honest peer says now.
 func (p *play[M]) honest() machine.Event {
 	switch n := &p.now; {
-	case n.Role == Client && n.Sent:
+	case n.role == Client && n.sent:
 		return p.peer.answerTo(p.peer.send)
-	case n.Role == Proxy && n.Sent && p.peer.due:
+	case n.role == Proxy && n.sent && p.peer.due:
 		return p.peer.upstream()
-	case n.Role != Client && !n.Sent && !n.Handling && !n.Waiting:
+	case n.role != Client && !n.sent && !n.handling && !n.waiting:
 		return p.peer.request()
 	}
 	return nil

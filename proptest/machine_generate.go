@@ -12,7 +12,7 @@ import (
 )
 
 // The kinds of events of a machine's run. What they are is this package's own
-// affair; a run draws some of EventKinds.
+// affair; a run draws some of eventKinds.
 const (
 	machineHonest  = iota // what an honest peer says
 	machineHonest2        // more of it: a run without gets nowhere
@@ -23,40 +23,40 @@ const (
 	machineRefusal        // a question that is not answered
 	machineLoss           // a connection is gone
 	machineMistake        // the driver's mistake
-	EventKinds            // how many there are
+	eventKinds            // how many there are
 )
 
-// NextEvent draws an event that a driver may tell a machine at this moment, of one
-// of the [EventKinds] kinds that [NewSwarm] drew for the run.
-func NextEvent(t *rapid.T, m *Moment, kind int) machine.Event {
+// nextEvent draws an event that a driver may tell a machine at this moment, of one
+// of the [eventKinds] kinds that [newSwarm] drew for the run.
+func nextEvent(t *rapid.T, m *moment, kind int) machine.Event {
 	switch {
 	case kind == machineLoss && rapid.IntRange(0, 2).Draw(t, "lost") == 0:
-		if m.Role == Client && m.Sent && rapid.Bool().Draw(t, "told") {
+		if m.role == Client && m.sent && rapid.Bool().Draw(t, "told") {
 			return machine.Lost{Idle: rapid.Bool().Draw(t, "idle"), Silent: rapid.Bool().Draw(t, "silent"), Unsent: rapid.IntRange(0, 3).Draw(t, "unsent") == 0}
 		}
 		c := machine.Closed{}
-		if m.Role == Proxy && rapid.Bool().Draw(t, "upstream") {
+		if m.role == Proxy && rapid.Bool().Draw(t, "upstream") {
 			c.End = machine.Upstream
 		}
 		return c
-	case m.Waiting:
+	case m.waiting:
 		if kind == machineRefusal {
-			return machine.Answered{ID: m.ID, Answer: rapid.SampledFrom([]gss.Answer{gss.Declined{}, gss.Unreachable{}}).Draw(t, "refusal")}
+			return machine.Answered{ID: m.id, Answer: rapid.SampledFrom([]gss.Answer{gss.Declined{}, gss.Unreachable{}}).Draw(t, "refusal")}
 		}
-		return machine.Answered{ID: m.ID, Answer: m.Answer}
-	case m.Handling:
+		return machine.Answered{ID: m.id, Answer: m.answer}
+	case m.handling:
 		return machine.Responding{Status: rapid.SampledFrom([]int{200, 401, 407, 204, 404, 500, 302}).Draw(t, "status")}
-	case m.Sent:
+	case m.sent:
 		return response(t, m, kind)
-	case m.Role == Client:
+	case m.role == Client:
 		return begin(t, m)
 	}
 	return received(t, m, kind)
 }
 
 // begin draws a request of an application.
-func begin(t *rapid.T, m *Moment) machine.Begin {
-	b := machine.Begin{Request: request(t), Resume: m.Resume, Body: machine.Body(rapid.IntRange(0, 2).Draw(t, "body"))}
+func begin(t *rapid.T, m *moment) machine.Begin {
+	b := machine.Begin{Request: request(t), Resume: m.resume, Body: machine.Body(rapid.IntRange(0, 2).Draw(t, "body"))}
 	switch b.Route.Kind = machine.RouteKind(rapid.IntRange(0, 2).Draw(t, "route")); b.Route.Kind {
 	case machine.Direct:
 	case machine.Tunneling:
@@ -66,12 +66,12 @@ func begin(t *rapid.T, m *Moment) machine.Begin {
 		b.Route.Scheme, b.Route.Host, b.Route.Port = "http", "proxy.example", 3128
 		b.Route.Explicit = rapid.Bool().Draw(t, "explicit")
 	}
-	if m.Resume == (machine.Resume{}) {
+	if m.resume == (machine.Resume{}) {
 		b.Identity = rapid.SampledFrom([]string{"", "", "another"}).Draw(t, "identity")
 		b.Lease = lease(t, m)
 		b.ProxyLease = lease(t, m)
 	} else {
-		b.Identity = identityOf(m.Resume)
+		b.Identity = identityOf(m.resume)
 	}
 	return b
 }
@@ -85,13 +85,13 @@ func identityOf(r machine.Resume) string {
 	return ""
 }
 
-func lease(t *rapid.T, m *Moment) machine.Lease {
+func lease(t *rapid.T, m *moment) machine.Lease {
 	l := machine.Lease{SessionBased: rapid.Bool().Draw(t, "session based")}
 	if rapid.IntRange(0, 2).Draw(t, "lease") > 0 {
 		return l
 	}
 	l.Scheme = rapid.SampledFrom([]string{scheme.Negotiate, scheme.NTLM, scheme.Digest, scheme.Basic, scheme.Nego2, "Unknown"}).Draw(t, "scheme")
-	for c := range header.ParseChallenges(m.Challenges.Seen(t)).Of(l.Scheme) {
+	for c := range header.ParseChallenges(m.challenges.seen(t)).Of(l.Scheme) {
 		l.Memory = scheme.Memory{Offer: c, Count: 2}
 	}
 	return l
@@ -112,12 +112,12 @@ func request(t *rapid.T) machine.Request {
 }
 
 // response draws a response to the request that is out.
-func response(t *rapid.T, m *Moment, kind int) machine.Response {
-	honest, ok := m.Honest.(machine.Response)
+func response(t *rapid.T, m *moment, kind int) machine.Response {
+	honest, ok := m.honest.(machine.Response)
 	if ok && kind <= machineHonest2 {
 		return honest
 	}
-	text := fieldText(t, &m.Challenges, kind)
+	text := fieldText(t, &m.challenges, kind)
 	fields := []string{header.WWWAuthenticate, header.ProxyAuthenticate, header.AuthenticationInfo, header.ProxyAuthenticationInfo}
 	field := rapid.SampledFrom(fields).Draw(t, "field")
 	persistent := rapid.SampledFrom([]string{"", "", "true", "false", "maybe"}).Draw(t, "persistent")
@@ -141,8 +141,8 @@ func response(t *rapid.T, m *Moment, kind int) machine.Response {
 }
 
 // received draws a request that comes in.
-func received(t *rapid.T, m *Moment, kind int) machine.Received {
-	honest, ok := m.Honest.(machine.Received)
+func received(t *rapid.T, m *moment, kind int) machine.Received {
+	honest, ok := m.honest.(machine.Received)
 	if ok && kind <= machineHonest2 {
 		return honest
 	}
@@ -151,7 +151,7 @@ func received(t *rapid.T, m *Moment, kind int) machine.Received {
 		q.Request.Method, q.Request.URI = "CONNECT", "www.example:443"
 	}
 	field := rapid.SampledFrom([]string{header.Authorization, header.ProxyAuthorization, ""}).Draw(t, "field")
-	text := fieldText(t, &m.Credentials, kind)
+	text := fieldText(t, &m.credentials, kind)
 	via := rapid.IntRange(0, 5).Draw(t, "via") == 0
 	early := rapid.IntRange(0, 15).Draw(t, "early")
 	q.Request.EarlyData = early == 1
@@ -170,40 +170,40 @@ func received(t *rapid.T, m *Moment, kind int) machine.Received {
 }
 
 // fieldText draws a field's value.
-func fieldText(t *rapid.T, pool *Pool, kind int) string {
+func fieldText(t *rapid.T, said *pool, kind int) string {
 	switch kind {
 	case machineAltered:
-		return pool.Altered(t)
+		return said.altered(t)
 	case machineValues, machineStatus:
 		name := rapid.SampledFrom([]string{scheme.Negotiate, scheme.NTLM, scheme.Digest, scheme.Basic, scheme.Nego2, "Unknown"}).Draw(t, "scheme")
 		return strings.ReplaceAll(rapid.SampledFrom(hostileValues[:]).Draw(t, "value"), "NAME", name)
 	}
-	return pool.Seen(t)
+	return said.seen(t)
 }
 
-// Mistake draws an event that a driver may not tell a machine at this moment.
-func Mistake(t *rapid.T, m Moment) machine.Event {
-	list := []machine.Event{nil, machine.Answered{ID: m.ID + 1, Answer: gss.Declined{}}}
-	if !m.Waiting {
-		list = append(list, machine.Answered{ID: m.ID, Answer: gss.Password{User: "somebody"}})
+// drawMistake draws an event that a driver may not tell a machine at this moment.
+func drawMistake(t *rapid.T, m moment) machine.Event {
+	list := []machine.Event{nil, machine.Answered{ID: m.id + 1, Answer: gss.Declined{}}}
+	if !m.waiting {
+		list = append(list, machine.Answered{ID: m.id, Answer: gss.Password{User: "somebody"}})
 	} else {
-		list = append(list, machine.Answered{ID: m.ID})
+		list = append(list, machine.Answered{ID: m.id})
 	}
-	if m.Role == Client {
+	if m.role == Client {
 		list = append(list, machine.Received{Request: aRequest}, machine.Responding{Status: 200})
 	} else {
 		list = append(list, machine.Begin{Request: aRequest})
 	}
-	if m.Waiting || m.Handling || !m.Sent {
+	if m.waiting || m.handling || !m.sent {
 		list = append(list, machine.Response{Status: 200})
 	}
-	if m.Waiting || !m.Handling {
+	if m.waiting || !m.handling {
 		list = append(list, machine.Responding{Status: 200})
 	}
-	if m.Waiting || m.Sent {
+	if m.waiting || m.sent {
 		list = append(list, machine.Begin{Request: aRequest})
 	}
-	if m.Waiting || m.Sent || m.Handling {
+	if m.waiting || m.sent || m.handling {
 		list = append(list, machine.Received{Request: aRequest})
 	}
 	return list[rapid.IntRange(0, len(list)-1).Draw(t, "mistake")]

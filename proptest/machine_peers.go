@@ -14,7 +14,7 @@ type peers struct {
 	answers func(gss.Question) gss.Answer
 	strange func(gss.Question) gss.Answer // the client's, if it is a stranger
 	env     func() gss.Env
-	pools   *Moment
+	pools   *moment
 
 	c    machine.Client
 	s    machine.Server
@@ -82,7 +82,7 @@ func (p *peers) answerTo(s machine.Send) machine.Event {
 	p.due = false
 	switch a := p.settleServer(machine.Received{Request: aRequest, Header: requestFields(s.Authorization, s.ProxyAuthorization, false)}).(type) {
 	case machine.Reply:
-		p.pools.Challenges.Add(fieldOf(a.Challenges))
+		p.pools.challenges.add(fieldOf(a.Challenges))
 		p.next = machine.Response{Status: a.Status, Header: responseFields(gss.Origin, a.Challenges, header.Info{}, "", false), BodySent: machine.SentAll, Close: a.Close}
 	case machine.Accept:
 		if f, ok := p.settleServer(machine.Responding{Status: 200}).(machine.Finish); ok {
@@ -109,7 +109,7 @@ func (p *peers) request() machine.Event {
 	}
 	p.start()
 	begin := machine.Begin{Request: aRequest}
-	if p.pools.Role == Proxy {
+	if p.pools.role == Proxy {
 		begin.Request.Scheme, begin.Request.Port = "http", 80
 		begin.Route = machine.Route{Kind: machine.Forwarded, Scheme: "http", Host: "proxy.example", Port: 3128, Explicit: true}
 	}
@@ -127,11 +127,11 @@ func (p *peers) sent(a machine.Action) {
 	}
 	for _, c := range [...]header.Credentials{s.Authorization, s.ProxyAuthorization} {
 		if c.Present() {
-			p.pools.Credentials.Add(c.Text())
+			p.pools.credentials.add(c.Text())
 		}
 	}
 	q := aRequest
-	if p.pools.Role == Proxy {
+	if p.pools.role == Proxy {
 		q.Scheme, q.Port = "http", 80
 	}
 	p.next = machine.Received{Request: q, Header: requestFields(s.Authorization, s.ProxyAuthorization, false)}
@@ -139,7 +139,7 @@ func (p *peers) sent(a machine.Action) {
 
 // replied, finished and relayed tell the client what the machine answered.
 func (p *peers) replied(a machine.Reply) {
-	if p.pools.Role == Client || !p.on {
+	if p.pools.role == Client || !p.on {
 		return
 	}
 	p.sent(p.settleClient(machine.Response{Status: a.Status, Header: responseFields(a.Side, a.Challenges, header.Info{}, "", false), Close: a.Close}))

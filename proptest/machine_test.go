@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/broken"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -79,34 +80,34 @@ func TestMachineKitPasses(t *testing.T) {
 }
 
 // machineTrips are the rules by which the machine kit catches each defect.
-var machineTrips = [MachineDefects][]rule{
-	StepsImpurely:       {pure},
-	StepsOtherwiseLater: {oldStates},
-	ErrsOnPeer:          {noError},
-	PanicsOnPeer:        {noPanic},
-	KeepsSlice:          {compares},
-	MovesOnMistake:      {misuseKeeps},
-	TakesMistake:        {misuseIsError},
-	ActsForOthers:       {roleActions},
-	RefusesAnswer:       {asksAnswered},
-	SendsForever:        {sendsBounded},
-	PrintsAnswers:       {redacted},
-	RepeatsPeer:         {faultQuiet},
-	LetsIn:              {stranger},
+var machineTrips = [broken.MachineDefects][]rule{
+	broken.StepsImpurely:       {pure},
+	broken.StepsOtherwiseLater: {oldStates},
+	broken.ErrsOnPeer:          {noError},
+	broken.PanicsOnPeer:        {noPanic},
+	broken.KeepsSlice:          {compares},
+	broken.MovesOnMistake:      {misuseKeeps},
+	broken.TakesMistake:        {misuseIsError},
+	broken.ActsForOthers:       {roleActions},
+	broken.RefusesAnswer:       {asksAnswered},
+	broken.SendsForever:        {sendsBounded},
+	broken.PrintsAnswers:       {redacted},
+	broken.RepeatsPeer:         {faultQuiet},
+	broken.LetsIn:              {stranger},
 }
 
 func TestMachineKitCatches(t *testing.T) {
 	var fallen []rule
-	for how := range MachineDefects {
+	for how := range broken.MachineDefects {
 		fallen = append(fallen, machineTrips[how]...)
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
-			machineEndless(&r, func() Subject[BrokenMachine[machine.Client]] {
-				return subject(t, Client, BreakMachine(testClient(t), how))
+			machineEndless(&r, func() Subject[broken.Machine[machine.Client]] {
+				return subject(t, Client, broken.NewMachine(testClient(t), how))
 			})
 			rapid.Check(t, func(rt *rapid.T) {
-				machineEvents(rt, &r, func() Subject[BrokenMachine[machine.Server]] {
-					return subject(t, Server, BreakMachine(testServer(t), how))
+				machineEvents(rt, &r, func() Subject[broken.Machine[machine.Server]] {
+					return subject(t, Server, broken.NewMachine(testServer(t), how))
 				})
 			})
 			if len(machineTrips[how]) == 0 {

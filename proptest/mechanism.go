@@ -10,18 +10,6 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Weakness names protections that a mechanism or scheme does not have, so that
-// the kit does not ask for them.
-type Weakness uint8
-
-const (
-	// NoReplayProtection: a recorded exchange is accepted a second time.
-	NoReplayProtection Weakness = 1 << iota
-	// NoTamperProtection: what is established depends on bytes that nothing
-	// protects.
-	NoTamperProtection
-)
-
 // Pair is a mechanism as both sides have it, able to complete with each other.
 type Pair struct {
 	_ struct{}
@@ -55,8 +43,11 @@ type Pair struct {
 	Opens bool
 	// Now is the time of the exchange, in nanoseconds since the Unix epoch; 0 is
 	// some time in 2026.
-	Now  int64
-	Weak Weakness
+	Now int64
+	// NoReplayProtection: a recorded exchange is accepted a second time, and the kit
+	// does not ask for more. NoTamperProtection: what is established depends on bytes
+	// that nothing protects.
+	NoReplayProtection, NoTamperProtection bool
 }
 
 // someTime is 2026-03-01 12:00 UTC.

@@ -44,8 +44,8 @@ func mechanismEvents(t *rapid.T, r *report, pair func() Pair) {
 			k.answers[initiator] = k.p.StrangerAnswers
 		}
 	}
-	var pool Pool
-	swarm := NewSwarm(t, mechanismKinds)
+	var said pool
+	kinds := newSwarm(t, mechanismKinds)
 	var open [2]gss.Question
 	var last [2]string // the last token of each side
 	k.ctx[initiator], k.ctx[acceptor] = k.contexts(who)
@@ -57,7 +57,7 @@ func mechanismEvents(t *rapid.T, r *report, pair func() Pair) {
 		k.ctx[side], k.out[side], open[side] = next, out, out.Ask
 		if out.Token.Present() {
 			last[side] = out.Token.Bytes()
-			pool.Add(out.Token.Bytes())
+			said.add(out.Token.Bytes())
 		}
 	}
 	take(initiator, gss.Input{})
@@ -66,7 +66,7 @@ func mechanismEvents(t *rapid.T, r *report, pair func() Pair) {
 		if rapid.IntRange(0, 3).Draw(t, "turn") > 0 {
 			side = 1 - side
 		}
-		kind := swarm.Draw(t)
+		kind := kinds.draw(t)
 		if k.out[side].State == gss.Complete && kind != eventAfresh && rapid.Bool().Draw(t, "rest") {
 			continue
 		}
@@ -85,11 +85,11 @@ func mechanismEvents(t *rapid.T, r *report, pair func() Pair) {
 				take(side, gss.Input{Token: gss.TokenOf(last[1-side])})
 			}
 		case eventSeen:
-			take(side, gss.Input{Token: gss.TokenOf(pool.Seen(t))})
+			take(side, gss.Input{Token: gss.TokenOf(said.seen(t))})
 		case eventAltered:
-			take(side, gss.Input{Token: gss.TokenOf(pool.Altered(t))})
+			take(side, gss.Input{Token: gss.TokenOf(said.altered(t))})
 		case eventBytes:
-			take(side, gss.Input{Token: gss.TokenOf(Bytes(t))})
+			take(side, gss.Input{Token: gss.TokenOf(drawBytes(t))})
 		case eventEmpty:
 			in := gss.Input{}
 			if rapid.Bool().Draw(t, "present") {

@@ -162,7 +162,7 @@ func mutations(token string) (out []string) {
 
 // tamper alters each token on its way, and lets the rest be honest.
 func tamper(r *report, pair func() Pair, honest *talk) {
-	if honest.p.Weak&NoTamperProtection != 0 || !honest.completed(initiator) || !honest.completed(acceptor) {
+	if honest.p.NoTamperProtection || !honest.completed(initiator) || !honest.completed(acceptor) {
 		return
 	}
 	for side := range sideNames {
@@ -209,7 +209,7 @@ func settled(i gss.Info) established {
 
 // replay gives the tokens of one exchange to fresh contexts of the same pair.
 func replay(r *report, _ func() Pair, honest *talk) {
-	if honest.p.Weak&NoReplayProtection != 0 || !honest.completed(acceptor) {
+	if honest.p.NoReplayProtection || !honest.completed(acceptor) {
 		return
 	}
 	for side := range sideNames {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/broken"
 )
 
 const canary = "c4nary-of-the-kit"
@@ -31,52 +32,52 @@ func TestMechanismKitPasses(t *testing.T) {
 
 // trips are the rules by which the mechanism kit catches each defect; more
 // may fall with them.
-var trips = [Defects][]rule{
-	ExtraLeg:              {completes},
-	EmptyFinalToken:       {shape},
-	FailsAtSecond:         {completes},
-	Errs:                  {noError},
-	Panics:                {noPanic},
-	AsksTwice:             {asksOnce},
-	AsksForever:           {terminates, asksOnce},
-	LiesAboutCompletion:   {completes},
-	TalksForever:          {terminates, maxLegs},
-	NotComparable:         {compares},
-	Impure:                {pure, oldStates},
-	Ages:                  {oldStates},
-	UsesZeroSeed:          {zeroSeed},
-	ShowsSecret:           {redacted},
-	EchoesPeer:            {faultQuiet},
-	Revives:               {absorbs},
-	TakesAnything:         {garbage, tampering, stranger, declined, emptyToken, absentToken, reflected, replayed, bounded, bindingMismatch},
-	EmptyIsAbsent:         {emptyToken},
-	AbsentIsIgnored:       {absentToken},
-	GoesOnAfterComplete:   {afterComplete},
-	TakesReflection:       {reflected},
-	HugeToken:             {bounded},
-	FaultWithoutWords:     {shape},
-	SessionTooEarly:       {sessionEarly},
-	NotMutual:             {requestsMutual},
-	IgnoresBinding:        {bindingMismatch},
-	TakesAnyBinding:       {bindingThree},
-	HintKeepsState:        {openingHint},
-	Nameless:              {infoHonest},
-	MisuseMoves:           {misuseKeeps},
-	MisuseFails:           {misuseIsError},
-	SessionTakesAnyOrder:  {sessionSequence},
-	SessionMovesOnForgery: {sessionForged},
-	SessionSealsNothing:   {sessionSeals},
-	OwnsNothing:           {ownerNamed},
+var trips = [broken.Defects][]rule{
+	broken.ExtraLeg:              {completes},
+	broken.EmptyFinalToken:       {shape},
+	broken.FailsAtSecond:         {completes},
+	broken.Errs:                  {noError},
+	broken.Panics:                {noPanic},
+	broken.AsksTwice:             {asksOnce},
+	broken.AsksForever:           {terminates, asksOnce},
+	broken.LiesAboutCompletion:   {completes},
+	broken.TalksForever:          {terminates, maxLegs},
+	broken.NotComparable:         {compares},
+	broken.Impure:                {pure, oldStates},
+	broken.Ages:                  {oldStates},
+	broken.UsesZeroSeed:          {zeroSeed},
+	broken.ShowsSecret:           {redacted},
+	broken.EchoesPeer:            {faultQuiet},
+	broken.Revives:               {absorbs},
+	broken.TakesAnything:         {garbage, tampering, stranger, declined, emptyToken, absentToken, reflected, replayed, bounded, bindingMismatch},
+	broken.EmptyIsAbsent:         {emptyToken},
+	broken.AbsentIsIgnored:       {absentToken},
+	broken.GoesOnAfterComplete:   {afterComplete},
+	broken.TakesReflection:       {reflected},
+	broken.HugeToken:             {bounded},
+	broken.FaultWithoutWords:     {shape},
+	broken.SessionTooEarly:       {sessionEarly},
+	broken.NotMutual:             {requestsMutual},
+	broken.IgnoresBinding:        {bindingMismatch},
+	broken.TakesAnyBinding:       {bindingThree},
+	broken.HintKeepsState:        {openingHint},
+	broken.Nameless:              {infoHonest},
+	broken.MisuseMoves:           {misuseKeeps},
+	broken.MisuseFails:           {misuseIsError},
+	broken.SessionTakesAnyOrder:  {sessionSequence},
+	broken.SessionMovesOnForgery: {sessionForged},
+	broken.SessionSealsNothing:   {sessionSeals},
+	broken.OwnsNothing:           {ownerNamed},
 }
 
 // The kit catches every defect, by the rule that is meant for it.
 func TestMechanismKitCatches(t *testing.T) {
-	for how := range Defects {
+	for how := range broken.Defects {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			mechanism(&r, func() Pair {
 				p := toyPair(2)
-				p.Initiator, p.Acceptor = BreakMechanism(p.Initiator, how), BreakMechanism(p.Acceptor, how)
+				p.Initiator, p.Acceptor = broken.Mechanism(p.Initiator, how), broken.Mechanism(p.Acceptor, how)
 				return p
 			})
 			if len(trips[how]) == 0 {
@@ -136,16 +137,16 @@ func TestFraming(t *testing.T) {
 
 // The random events find defects by themselves.
 func TestMechanismEventsCatch(t *testing.T) {
-	for how, want := range map[Defect]rule{
-		Errs: noError, Panics: noPanic, NotComparable: compares, Impure: pure, Revives: absorbs, MisuseMoves: misuseKeeps,
-		TakesAnything: stranger, ShowsSecret: redacted, SessionTooEarly: sessionEarly,
+	for how, want := range map[broken.Defect]rule{
+		broken.Errs: noError, broken.Panics: noPanic, broken.NotComparable: compares, broken.Impure: pure, broken.Revives: absorbs, broken.MisuseMoves: misuseKeeps,
+		broken.TakesAnything: stranger, broken.ShowsSecret: redacted, broken.SessionTooEarly: sessionEarly,
 	} {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			rapid.Check(t, func(t *rapid.T) {
 				mechanismEvents(t, &r, func() Pair {
 					p := toyPair(2)
-					p.Initiator, p.Acceptor, p.Stranger = BreakMechanism(p.Initiator, how), BreakMechanism(p.Acceptor, how), BreakMechanism(p.Stranger, how)
+					p.Initiator, p.Acceptor, p.Stranger = broken.Mechanism(p.Initiator, how), broken.Mechanism(p.Acceptor, how), broken.Mechanism(p.Stranger, how)
 					return p
 				})
 			})

@@ -2,15 +2,15 @@ package proptest
 
 import "pgregory.net/rapid"
 
-// Pool holds the messages seen so far in a run: hostile events are made of what
+// pool holds the messages seen so far in a run: hostile events are made of what
 // the honest ones said, since most that is made up is refused for its first byte.
-type Pool struct{ texts []string }
+type pool struct{ texts []string }
 
 // maxPool bounds a pool; beyond it the oldest go.
 const maxPool = 64
 
-// Add puts texts into the pool.
-func (p *Pool) Add(texts ...string) {
+// add puts texts into the pool.
+func (p *pool) add(texts ...string) {
 	for _, t := range texts {
 		if len(p.texts) == maxPool {
 			p.texts = p.texts[1:]
@@ -19,26 +19,26 @@ func (p *Pool) Add(texts ...string) {
 	}
 }
 
-// Last returns the text that came last, "" if there is none.
-func (p *Pool) Last() string {
+// last returns the text that came last, "" if there is none.
+func (p *pool) last() string {
 	if len(p.texts) == 0 {
 		return ""
 	}
 	return p.texts[len(p.texts)-1]
 }
 
-// Seen draws a text of the pool as it was, "" if there is none.
-func (p *Pool) Seen(t *rapid.T) string {
+// seen draws a text of the pool as it was, "" if there is none.
+func (p *pool) seen(t *rapid.T) string {
 	if len(p.texts) == 0 {
 		return ""
 	}
 	return p.texts[rapid.IntRange(0, len(p.texts)-1).Draw(t, "seen")]
 }
 
-// Altered draws a text of the pool that was damaged: bytes changed, cut, put
+// altered draws a text of the pool that was damaged: bytes changed, cut, put
 // twice, or joined with another one.
-func (p *Pool) Altered(t *rapid.T) string {
-	s := p.Seen(t)
+func (p *pool) altered(t *rapid.T) string {
+	s := p.seen(t)
 	for range rapid.IntRange(1, 3).Draw(t, "alterations") {
 		at := 0
 		if len(s) > 0 {
@@ -54,26 +54,26 @@ func (p *Pool) Altered(t *rapid.T) string {
 		case 2:
 			s = s[:at] + s
 		case 3:
-			s = s[:at] + p.Seen(t)
+			s = s[:at] + p.seen(t)
 		default:
-			s = s[:at] + Bytes(t) + s[at:]
+			s = s[:at] + drawBytes(t) + s[at:]
 		}
 	}
 	return s
 }
 
-// Bytes draws up to 24 bytes.
-func Bytes(t *rapid.T) string {
+// drawBytes draws up to 24 bytes.
+func drawBytes(t *rapid.T) string {
 	return string(rapid.SliceOfN(rapid.Byte(), 0, 24).Draw(t, "bytes"))
 }
 
-// Swarm is the kinds of events that one run may have. A run that has only some
+// swarm is the kinds of events that one run may have. A run that has only some
 // of them goes further with those than one that has a little of everything.
-type Swarm struct{ on []int }
+type swarm struct{ on []int }
 
-// NewSwarm draws which of n kinds a run has: at least one.
-func NewSwarm(t *rapid.T, n int) Swarm {
-	var s Swarm
+// newSwarm draws which of n kinds a run has: at least one.
+func newSwarm(t *rapid.T, n int) swarm {
+	var s swarm
 	mask := rapid.IntRange(1, 1<<n-1).Draw(t, "swarm")
 	for kind := range n {
 		if mask>>kind&1 == 1 {
@@ -83,17 +83,7 @@ func NewSwarm(t *rapid.T, n int) Swarm {
 	return s
 }
 
-// Has reports whether the run has a kind of events.
-func (s Swarm) Has(kind int) bool {
-	for _, k := range s.on {
-		if k == kind {
-			return true
-		}
-	}
-	return false
-}
-
-// Draw draws one of the run's kinds.
-func (s Swarm) Draw(t *rapid.T) int {
+// draw draws one of the run's kinds.
+func (s swarm) draw(t *rapid.T) int {
 	return s.on[rapid.IntRange(0, len(s.on)-1).Draw(t, "kind")]
 }

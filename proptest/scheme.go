@@ -30,8 +30,9 @@ type SchemePair struct {
 	// Secrets are what must never show, see [Pair].
 	Secrets []string
 	// Now is the time of the exchange, see [Pair].
-	Now  int64
-	Weak Weakness
+	Now int64
+	// NoReplayProtection and NoTamperProtection are what the scheme lacks, see [Pair].
+	NoReplayProtection, NoTamperProtection bool
 }
 
 // Scheme holds an HTTP authentication scheme to the contract of package scheme,

@@ -100,7 +100,7 @@ func (k *trip) starveA(p aPlace) {
 
 // tamperScheme alters each field on its way.
 func tamperScheme(r *report, pair func() SchemePair, honest *trip) {
-	if honest.p.Weak&NoTamperProtection != 0 || !honest.done {
+	if honest.p.NoTamperProtection || !honest.done {
 		return
 	}
 	for side := range sideNames {
@@ -130,7 +130,7 @@ func tamperScheme(r *report, pair func() SchemePair, honest *trip) {
 // replayScheme presents recorded credentials to fresh acceptors. Those that
 // can be read off the wire are no use to protect.
 func replayScheme(r *report, _ func() SchemePair, honest *trip) {
-	if honest.p.Weak&NoReplayProtection != 0 || honest.p.Server.Traits().Cleartext || !honest.done {
+	if honest.p.NoReplayProtection || honest.p.Server.Traits().Cleartext || !honest.done {
 		return
 	}
 	k := newTrip(r, honest.p)
@@ -317,12 +317,12 @@ func schemeEvents(t *rapid.T, r *report, pair func() SchemePair) {
 	if strangers {
 		k.answers[initiator] = k.p.StrangerAnswers
 	}
-	swarm := NewSwarm(t, mechanismKinds)
-	var pools [2]Pool // what each side said
+	kinds := newSwarm(t, mechanismKinds)
+	var pools [2]pool // what each side said
 	status := challengeStatus(k.p.Exchange)
 	offer := func() {
 		if cs, f := k.p.Server.Offer(k.env(), k.p.Exchange); f.IsZero() {
-			pools[acceptor].Add(fieldOf(cs))
+			pools[acceptor].add(fieldOf(cs))
 		}
 	}
 	offer()
@@ -332,21 +332,21 @@ func schemeEvents(t *rapid.T, r *report, pair func() SchemePair) {
 			side = 1 - side
 		}
 		text := ""
-		switch swarm.Draw(t) {
+		switch kinds.draw(t) {
 		case eventNext:
-			text = pools[1-side].Last()
+			text = pools[1-side].last()
 		case eventSeen:
-			text = pools[1-side].Seen(t)
+			text = pools[1-side].seen(t)
 		case eventAltered:
-			text = pools[1-side].Altered(t)
+			text = pools[1-side].altered(t)
 		case eventBytes:
-			text = k.p.Server.Traits().Name + " " + Bytes(t)
+			text = k.p.Server.Traits().Name + " " + drawBytes(t)
 		case eventEmpty:
 			text = strings.ReplaceAll(rapid.SampledFrom(hostileValues[:]).Draw(t, "value"), "NAME", k.p.Server.Traits().Name)
 		case eventRefusal:
 			usual := k.answers[side]
 			k.answers[side] = func(gss.Question) gss.Answer { return gss.Declined{} }
-			text = pools[1-side].Last()
+			text = pools[1-side].last()
 			defer func() { k.answers[side] = usual }()
 		case eventMistake:
 			k.mistakes(side, [...]gss.State{k.iOut.State, k.aOut.State}[side])
@@ -370,7 +370,7 @@ func schemeEvents(t *rapid.T, r *report, pair func() SchemePair) {
 			}
 			begun = k.initiate(in)
 			if k.iOut.Credentials.Present() {
-				pools[initiator].Add(k.iOut.Credentials.Text())
+				pools[initiator].add(k.iOut.Credentials.Text())
 			}
 			if in.Event == scheme.Concluded || k.iOut.State == gss.Failed {
 				k.i, begun, k.asked[initiator] = k.p.Client.Initiate(k.p.Exchange), false, nil
@@ -385,7 +385,7 @@ func schemeEvents(t *rapid.T, r *report, pair func() SchemePair) {
 			ended = true
 			continue
 		}
-		pools[acceptor].Add(fieldOf(k.aOut.Challenges))
+		pools[acceptor].add(fieldOf(k.aOut.Challenges))
 		if strangers {
 			r.check(stranger, k.aOut.State != gss.Complete, "the acceptor is complete, and all it ever heard came from a stranger")
 		}

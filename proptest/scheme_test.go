@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
+	"github.com/countersign-auth/countersign/internal/broken"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -55,43 +56,43 @@ func TestSchemeKitPasses(t *testing.T) {
 
 // schemeTrips are the rules by which the scheme kit catches what a scheme does
 // wrong, and mechanismTrips those for what its mechanism does.
-var schemeTrips = [SchemeDefects][]rule{
-	OthersName:       {ownName},
-	OtherFirst:       {firstOffer},
-	BreaksLine:       {fitsOnWire},
-	CountsOffers:     {offerStateless},
-	ForgetsItself:    {memoryOpens},
-	TellsUnknown:     {refusalsAlike},
-	NeverGivesUp:     {refusalEnds},
-	BelievesAnything: {concluded},
-	PrintsSecret:     {redacted},
-	MistakeMoves:     {misuseKeeps},
-	AnswerMoves:      {misuseKeeps},
-	MistakeFails:     {misuseIsError},
-	NamesEarly:       {infoHonest},
-	ForgetsFailure:   {absorbs},
-	NamesNoOwner:     {ownerNamed},
-	RemembersEarly:   {ownerNamed},
+var schemeTrips = [broken.SchemeDefects][]rule{
+	broken.OthersName:       {ownName},
+	broken.OtherFirst:       {firstOffer},
+	broken.BreaksLine:       {fitsOnWire},
+	broken.CountsOffers:     {offerStateless},
+	broken.ForgetsItself:    {memoryOpens},
+	broken.TellsUnknown:     {refusalsAlike},
+	broken.NeverGivesUp:     {refusalEnds},
+	broken.BelievesAnything: {concluded},
+	broken.PrintsSecret:     {redacted},
+	broken.MistakeMoves:     {misuseKeeps},
+	broken.AnswerMoves:      {misuseKeeps},
+	broken.MistakeFails:     {misuseIsError},
+	broken.NamesEarly:       {infoHonest},
+	broken.ForgetsFailure:   {absorbs},
+	broken.NamesNoOwner:     {ownerNamed},
+	broken.RemembersEarly:   {ownerNamed},
 }
 
-var mechanismTrips = map[Defect][]rule{
-	EmptyFinalToken:     {},
-	FailsAtSecond:       {completes},
-	Errs:                {noError},
-	Panics:              {noPanic},
-	AsksTwice:           {asksOnce},
-	AsksForever:         {terminates},
-	LiesAboutCompletion: {completes},
-	TalksForever:        {terminates},
-	NotComparable:       {compares},
-	Impure:              {pure},
-	Ages:                {oldStates},
-	UsesZeroSeed:        {zeroSeed},
-	EchoesPeer:          {faultQuiet},
-	TakesAnything:       {garbage, tampering, stranger, declined, replayed},
-	HugeToken:           {bounded},
-	FaultWithoutWords:   {shape},
-	Nameless:            {infoHonest},
+var mechanismTrips = map[broken.Defect][]rule{
+	broken.EmptyFinalToken:     {},
+	broken.FailsAtSecond:       {completes},
+	broken.Errs:                {noError},
+	broken.Panics:              {noPanic},
+	broken.AsksTwice:           {asksOnce},
+	broken.AsksForever:         {terminates},
+	broken.LiesAboutCompletion: {completes},
+	broken.TalksForever:        {terminates},
+	broken.NotComparable:       {compares},
+	broken.Impure:              {pure},
+	broken.Ages:                {oldStates},
+	broken.UsesZeroSeed:        {zeroSeed},
+	broken.EchoesPeer:          {faultQuiet},
+	broken.TakesAnything:       {garbage, tampering, stranger, declined, replayed},
+	broken.HugeToken:           {bounded},
+	broken.FaultWithoutWords:   {shape},
+	broken.Nameless:            {infoHonest},
 }
 
 func wantTrips(t *testing.T, r *report, want []rule) {
@@ -111,7 +112,7 @@ func wantTrips(t *testing.T, r *report, want []rule) {
 }
 
 func TestSchemeKitCatches(t *testing.T) {
-	for how := range SchemeDefects {
+	for how := range broken.SchemeDefects {
 		t.Run(how.String(), func(t *testing.T) {
 			if len(schemeTrips[how]) == 0 {
 				t.Fatal("no rule is named")
@@ -119,10 +120,10 @@ func TestSchemeKitCatches(t *testing.T) {
 			var r report
 			schemes(&r, func() SchemePair {
 				p := toyScheme(straight)
-				if how == ForgetsItself || how == NamesNoOwner || how == RemembersEarly {
+				if how == broken.ForgetsItself || how == broken.NamesNoOwner || how == broken.RemembersEarly {
 					p = digestScheme(t)
 				}
-				p.Client, p.Server = BreakClient(p.Client, how), BreakServer(p.Server, how)
+				p.Client, p.Server = broken.Client(p.Client, how), broken.Server(p.Server, how)
 				return p
 			})
 			wantTrips(t, &r, schemeTrips[how])
@@ -132,7 +133,7 @@ func TestSchemeKitCatches(t *testing.T) {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			schemes(&r, func() SchemePair {
-				return toyScheme(func(m gss.Mechanism) gss.Mechanism { return BreakMechanism(m, how) })
+				return toyScheme(func(m gss.Mechanism) gss.Mechanism { return broken.Mechanism(m, how) })
 			})
 			wantTrips(t, &r, want)
 		})
@@ -158,14 +159,14 @@ func TestSchemeRulesCanFail(t *testing.T) {
 
 // The random events find defects by themselves.
 func TestSchemeEventsCatch(t *testing.T) {
-	for how, want := range map[Defect]rule{
-		Errs: noError, Panics: noPanic, NotComparable: compares, Impure: pure, TakesAnything: stranger, FaultWithoutWords: shape,
+	for how, want := range map[broken.Defect]rule{
+		broken.Errs: noError, broken.Panics: noPanic, broken.NotComparable: compares, broken.Impure: pure, broken.TakesAnything: stranger, broken.FaultWithoutWords: shape,
 	} {
 		t.Run(how.String(), func(t *testing.T) {
 			var r report
 			rapid.Check(t, func(t *rapid.T) {
 				schemeEvents(t, &r, func() SchemePair {
-					return toyScheme(func(m gss.Mechanism) gss.Mechanism { return BreakMechanism(m, how) })
+					return toyScheme(func(m gss.Mechanism) gss.Mechanism { return broken.Mechanism(m, how) })
 				})
 			})
 			wantTrips(t, &r, []rule{want})

@@ -52,7 +52,7 @@ func TestKitMechanism(t *testing.T) {
 func TestKitOwnScheme(t *testing.T) {
 	proptest.Scheme(t, func() proptest.SchemePair {
 		pair := kitPair(proofClient{}, proofServer{"a realm"})()
-		pair.Weak = proptest.NoReplayProtection
+		pair.NoReplayProtection = true
 		return pair
 	})
 }

@@ -46,10 +46,10 @@ func kitPair(t gsstoy.Toy) proptest.Pair {
 		Binding:         true, Opens: t.OpensWithToken,
 	}
 	if !t.Fresh || t.Legs == 1 { // nothing of the acceptor's is in the initiator's proof
-		p.Weak |= proptest.NoReplayProtection
+		p.NoReplayProtection = true
 	}
 	if !t.Asks { // any name will do
-		p.Weak |= proptest.NoTamperProtection
+		p.NoTamperProtection = true
 	}
 	return p
 }

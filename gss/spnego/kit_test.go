@@ -63,10 +63,10 @@ func kitPair(toy gsstoy.Toy, ours, theirs []gss.Mechanism) proptest.Pair {
 	// With one leg nothing of the acceptor's is in the initiator's proof; without a
 	// final token nothing of the initiator's is in what it hears.
 	if toy.Legs == 1 || !toy.Final {
-		p.Weak |= proptest.NoReplayProtection
+		p.NoReplayProtection = true
 	}
 	if !toy.Asks { // any name will do
-		p.Weak |= proptest.NoTamperProtection
+		p.NoTamperProtection = true
 	}
 	return p
 }

@@ -1,4 +1,4 @@
-package proptest
+package broken
 
 import (
 	"fmt"
@@ -54,8 +54,8 @@ func (m MachineDefect) String() string {
 	return "unknown defect"
 }
 
-// BrokenMachine is a machine with a fault, made by [BreakMachine].
-type BrokenMachine[M machine.Machine[M]] struct {
+// Machine is a machine with a fault, made by [NewMachine].
+type Machine[M machine.Machine[M]] struct {
 	inner  M
 	how    MachineDefect
 	count  int
@@ -64,18 +64,18 @@ type BrokenMachine[M machine.Machine[M]] struct {
 	secret string
 }
 
-// BreakMachine returns the machine m with a fault. Never use it to authenticate.
-func BreakMachine[M machine.Machine[M]](m M, how MachineDefect) BrokenMachine[M] {
-	return BrokenMachine[M]{inner: m, how: how, steps: new(int)}
+// NewMachine returns the machine m with a fault. Never use it to authenticate.
+func NewMachine[M machine.Machine[M]](m M, how MachineDefect) Machine[M] {
+	return Machine[M]{inner: m, how: how, steps: new(int)}
 }
 
 // Format implements fmt.Formatter.
-func (b BrokenMachine[M]) Format(f fmt.State, _ rune) {
+func (b Machine[M]) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "machine: %v%s", b.how, b.secret)
 }
 
 // Step implements machine.Machine.
-func (b BrokenMachine[M]) Step(env gss.Env, e machine.Event) (BrokenMachine[M], machine.Actions, error) {
+func (b Machine[M]) Step(env gss.Env, e machine.Event) (Machine[M], machine.Actions, error) {
 	old := b
 	*b.steps++
 	switch r, peer := e.(machine.Response); b.how {

@@ -1,4 +1,6 @@
-package proptest
+// Package broken makes mechanisms, schemes and machines that do one thing wrong, out of ones that do not: the tests of package proptest run its kits on
+// each of them, so that no rule is one that cannot fail.
+package broken
 
 import (
 	"errors"
@@ -8,9 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Defect is one thing that a mechanism may do wrong. [BreakMechanism] makes a
-// mechanism that does it out of one that does not: to see what a kit, a machine
-// or a driver makes of it.
+// Defect is one thing that a mechanism may do wrong.
 type Defect uint8
 
 const (
@@ -104,8 +104,8 @@ func (m Defect) String() string {
 	return "unknown defect"
 }
 
-// BreakMechanism returns the mechanism m with a fault. Never use it to authenticate.
-func BreakMechanism(m gss.Mechanism, how Defect) gss.Mechanism { return bent{m, how, new(int)} }
+// Mechanism returns the mechanism m with a fault. Never use it to authenticate.
+func Mechanism(m gss.Mechanism, how Defect) gss.Mechanism { return bent{m, how, new(int)} }
 
 // bent is a mechanism with a fault. steps is what a pure one would not have.
 type bent struct {
@@ -178,7 +178,7 @@ func (c bentContext) Session() (gss.Session, bool) {
 	return s, ok
 }
 
-var errBent = errors.New("proptest: this peer is not to my liking")
+var errBent = errors.New("broken: this peer is not to my liking")
 
 // Step steps what is inside, and bends what goes in and what comes out.
 func (c bentContext) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {

@@ -1,4 +1,4 @@
-package proptest
+package broken
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // SchemeDefect is one thing that a scheme may do wrong beside what its
-// mechanism does: see [BreakMechanism] for those.
+// mechanism does: see [Mechanism] for those.
 type SchemeDefect uint8
 
 const (
@@ -62,13 +62,13 @@ func (m SchemeDefect) String() string {
 	return "unknown defect"
 }
 
-// BreakClient returns the client half c with a fault. Never use it to authenticate.
-func BreakClient(c scheme.Client, how SchemeDefect) scheme.Client {
+// Client returns the client half c with a fault. Never use it to authenticate.
+func Client(c scheme.Client, how SchemeDefect) scheme.Client {
 	return bentClient{c, how}
 }
 
-// BreakServer returns the server half s with a fault. Never use it to authenticate.
-func BreakServer(s scheme.Server, how SchemeDefect) scheme.Server {
+// Server returns the server half s with a fault. Never use it to authenticate.
+func Server(s scheme.Server, how SchemeDefect) scheme.Server {
 	return bentServer{s, how, new(int)}
 }
 
