@@ -129,8 +129,8 @@
 // A machine holds no more than its bounds allow, whatever the peer sends: see the
 // fields of [ClientConfig] and [ServerConfig] that begin with Max, and the bounds of
 // package header. It imports no scheme and no mechanism; they are passed to it as
-// scheme.Client and scheme.Server. All that the machines do is declared in
-// transitions.go, and package model explores it.
+// scheme.Client and scheme.Server. All that the machines do is declared in a table, to
+// which the worlds of package model hold them.
 //
 // The example of this package is a client's and a server's loop.
 package machine

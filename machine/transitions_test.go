@@ -183,7 +183,7 @@ func TestMachinesPage(t *testing.T) {
 
 func page() string {
 	var b strings.Builder
-	b.WriteString("<!-- Drawn from machine/transitions.go by go generate ./machine; a test fails when it is stale. -->\n# The machines, state by state\n\n" +
+	b.WriteString("<!-- Drawn from machine/table_test.go by go generate ./machine; a test fails when it is stale. -->\n# The machines, state by state\n\n" +
 		"This is what the machines of package `machine` do. The tables are declared as data, and the worlds of package `model` are explored against them in\n" +
 		"both directions: each step that a machine takes there is declared, and each one that is declared is taken. Conditions are left out: where several\n" +
 		"things may come of an event, the configuration, the security contexts and the fields of the message decide. An event that a state does not name is\n" +

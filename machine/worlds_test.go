@@ -1,25 +1,30 @@
-package model
+package machine_test
 
 import (
+	"flag"
 	"slices"
 	"testing"
 
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/model"
 )
+
+var full = flag.Bool("full", false, "explore the worlds in full size")
 
 // The machines do what their table says, all of it and nothing else: every step
 // of every machine of every world is declared, and every one that is declared is
 // taken. See docs/machines.md.
 //
-//	go test ./model -run TestTransitions -full    explores the worlds in full size
-func TestTransitions(t *testing.T) {
-	n := Quick
+//	go test ./machine -run TestWorldsFollowTheTable -full    explores the worlds in full size
+func TestWorldsFollowTheTable(t *testing.T) {
+	n := model.Quick
 	if *full {
-		n = Full
+		n = model.Full
 	}
 	seen := recorder{}
-	for _, s := range Worlds() {
-		w, err := s.World(n, Tune{})
+	for _, s := range model.Worlds() {
+		w, err := s.World(n, model.Tune{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,42 +43,6 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// A world that is observed is the same as one that is not.
-func TestObserve(t *testing.T) {
-	s := Worlds()[0]
-	type step struct {
-		before any
-		e      machine.Event
-	}
-	var reports [2]Report
-	steps := map[step]bool{}
-	for i := range reports {
-		w, err := s.World(Quick, Tune{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i == 1 {
-			w.Observe(func(before any, e machine.Event, _ machine.Actions, _ any) { steps[step{before, e}] = true })
-		}
-		reports[i] = Explore(w, nil, Options{})
-	}
-	if reports[0].States != reports[1].States || reports[0].Transitions != reports[1].Transitions {
-		t.Errorf("%+v, observed %+v", reports[0], reports[1])
-	}
-	clients, servers := 0, 0
-	for s := range steps {
-		switch s.before.(type) {
-		case machine.Client:
-			clients++
-		case machine.Server:
-			servers++
-		}
-	}
-	if clients == 0 || servers == 0 || clients+servers != len(steps) {
-		t.Errorf("%d steps of clients, %d of servers, %d in all", clients, servers, len(steps))
-	}
-}
-
 // recorder is the set of the rows that were seen, each with where first.
 type recorder map[machine.Transition]string
 
@@ -81,7 +50,7 @@ type recorder map[machine.Transition]string
 // take. Whatever they are doing, their connections may close: the worlds' drivers
 // throw a server away with its connection, so each machine that is met is told
 // so here.
-func (r recorder) explore(w *System, where string) {
+func (r recorder) explore(w *model.System, where string) {
 	w.Observe(func(before any, e machine.Event, acts machine.Actions, after any) {
 		switch after := after.(type) {
 		case machine.Client:
@@ -95,7 +64,7 @@ func (r recorder) explore(w *System, where string) {
 			hangUp(r, where, after)
 		}
 	})
-	Explore(w, nil, Options{})
+	model.Explore(w, nil, model.Options{})
 	w.Observe(nil)
 }
 
@@ -115,7 +84,7 @@ func hangUp[M machine.Machine[M]](r recorder, where string, m M) {
 		m := m
 		for _, end := range [...]machine.End{first, 1 - first, first} {
 			e := machine.Closed{End: end}
-			next, acts, err := m.Step(env, e)
+			next, acts, err := m.Step(gss.Env{Now: 1, Seed: gss.Seed{1}}, e)
 			if err != nil { // nothing may forbid it
 				r[machine.Transition{Machine: "misuse: " + err.Error()}] = where
 				break
