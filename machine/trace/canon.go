@@ -28,7 +28,7 @@ func (v Vocabulary) decode(b []byte) (Record, error) {
 		return Record{}, err
 	}
 	if again, err := v.encode(r); err != nil || string(again) != string(b) {
-		return Record{}, problem(Malformed, "the encoding of a step is not canonical")
+		return Record{}, problem(ErrMalformed, "the encoding of a step is not canonical")
 	}
 	return r, nil
 }
@@ -46,12 +46,12 @@ func (v Vocabulary) decode(b []byte) (Record, error) {
 func (v Vocabulary) put(b []byte, x reflect.Value, depth int) ([]byte, error) {
 	t := x.Type()
 	if depth > maxDepth {
-		return nil, problem(UnknownType, "values are nested too deeply to be sealed")
+		return nil, misuse("values are nested too deeply to be sealed")
 	}
 	if l, ok := leafOf(t); ok {
 		text := l.text(x.Interface())
 		if l.parse(text) != x.Interface() {
-			return nil, problem(UnknownType, "a "+t.String()+" does not read back as it was written, and cannot be sealed")
+			return nil, misuse("a " + t.String() + " does not read back as it was written, and cannot be sealed")
 		}
 		return putString(b, text), nil
 	}
@@ -86,7 +86,7 @@ func (v Vocabulary) put(b []byte, x reflect.Value, depth int) ([]byte, error) {
 	case reflect.Interface:
 		return v.putInterface(b, x, depth)
 	}
-	return nil, problem(UnknownType, "a "+t.String()+" is no plain value, and cannot be sealed")
+	return nil, misuse("a " + t.String() + " is no plain value, and cannot be sealed")
 }
 
 func putString(b []byte, s string) []byte {
@@ -101,7 +101,7 @@ func (v Vocabulary) putStruct(b []byte, x reflect.Value, depth int) ([]byte, err
 		case f.Name == "_":
 			continue
 		case !f.IsExported():
-			return nil, problem(UnknownType, t.String()+" has fields that are not exported, and cannot be sealed")
+			return nil, misuse(t.String() + " has fields that are not exported, and cannot be sealed")
 		case x.Field(i).IsZero():
 			continue
 		}
@@ -123,7 +123,7 @@ func (v Vocabulary) putInterface(b []byte, x reflect.Value, depth int) ([]byte, 
 	}
 	x = x.Elem()
 	if !v.knows(x.Type()) {
-		return nil, problem(UnknownType, "a "+x.Type().String()+" is not in the vocabulary: hand its zero value to Vocab")
+		return nil, misuse("a " + x.Type().String() + " is not in the vocabulary: hand its zero value to Vocab")
 	}
 	return v.put(putString(b, x.Type().String()), x, depth+1)
 }
@@ -149,7 +149,7 @@ func putMarshaler(b []byte, x reflect.Value) ([]byte, error) {
 			return putString(b, string(data)), nil
 		}
 	}
-	return nil, problem(UnknownType, "a "+x.Type().String()+" does not read back as it was written, and cannot be sealed")
+	return nil, misuse("a " + x.Type().String() + " does not read back as it was written, and cannot be sealed")
 }
 
 // sameBytes reports whether x writes itself as data. The values themselves may
@@ -182,7 +182,7 @@ func (r *reader) string() (string, bool) {
 }
 
 // errEncoding returns the error for bytes that do not parse, which says no more than that.
-func errEncoding() error { return problem(Malformed, "the encoding of a step does not parse") }
+func errEncoding() error { return problem(ErrMalformed, "the encoding of a step does not parse") }
 
 // get reads x, which can be set.
 func (v Vocabulary) get(r *reader, x reflect.Value, depth int) error {
@@ -255,7 +255,7 @@ func (v Vocabulary) getStruct(r *reader, x reflect.Value, depth int) error {
 		}
 		f, found := x.Type().FieldByName(name)
 		if !found || !f.IsExported() || len(f.Index) != 1 {
-			return problem(Malformed, "the encoding of a step has a field that this version does not know")
+			return problem(ErrMalformed, "the encoding of a step has a field that this version does not know")
 		}
 		if err := v.get(r, x.FieldByIndex(f.Index), depth+1); err != nil {
 			return err
@@ -281,7 +281,7 @@ func (v Vocabulary) getInterface(r *reader, x reflect.Value, depth int) error {
 	}
 	t, ok := v.lookup(name)
 	if !ok || !t.Implements(x.Type()) {
-		return problem(UnknownType, "a step holds a type that is not in the vocabulary: hand its zero value to Vocab")
+		return misuse("a step holds a type that is not in the vocabulary: hand its zero value to Vocab")
 	}
 	value := reflect.New(t).Elem()
 	if err := v.get(r, value, depth+1); err != nil {

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -177,7 +176,7 @@ func TestFailsClosed(t *testing.T) {
 			r.Actions = machine.Do(machine.Deliver{Info: gss.Info{Delegated: hash{"x"}}})
 		}
 		b, err := Vocabulary{}.encode(r)
-		if !errors.Is(err, UnknownType) || b != nil {
+		if problemOf(t, err) != gss.Misuse("") || b != nil {
 			t.Errorf("%s: %v, %d bytes", name, err, len(b))
 		}
 	}
@@ -185,19 +184,19 @@ func TestFailsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (Vocabulary{}).decode(b); !errors.Is(err, UnknownType) {
+	if _, err := (Vocabulary{}).decode(b); problemOf(t, err) != gss.Misuse("") {
 		t.Errorf("reading what the vocabulary lacks: %v", err)
 	}
 }
 
 func TestVocabRefuses(t *testing.T) {
 	for name, p := range map[string]any{"nil": nil, "no question": 7, "hidden fields": silent{}, "pointer": &hash{}} {
-		if _, err := Vocab(p); !errors.Is(err, UnknownType) {
+		if _, err := Vocab(p); problemOf(t, err) != gss.Misuse("") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	type hash struct{ needHash } // another hash of the same name, and a question by its embedded field
-	if _, err := Vocab(hashOf(), hash{}); !errors.Is(err, UnknownType) {
+	if _, err := Vocab(hashOf(), hash{}); problemOf(t, err) != gss.Misuse("") {
 		t.Errorf("two types of one name: %v", err)
 	}
 	if v, err := Vocab(gss.Password{}, hashOf(), hashOf()); err != nil || len(v.more) != 1 {

@@ -26,7 +26,7 @@
 // is derived from them, names of users, hosts and URIs, the details of faults
 // and errors, bindings, the seed. Every word comes from a table of this package, and a
 // word that is in none is "other": nothing of a peer is copied. Names are the caller's
-// own and kept, up to [MaxName] bytes.
+// own and kept, up to 64 bytes.
 //
 // [Structure] replays it as far as that goes, and says for each step what is
 // hidden that Step would need; only a Closed and a Lost hide nothing. Nothing protects a

@@ -73,5 +73,5 @@ func ExampleVocab() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// trace: unknown type: a vocabulary holds values of types that implement gss.Question or gss.Answer
+	// misuse: trace: a vocabulary holds values of types that implement gss.Question or gss.Answer
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // FuzzDecode reads hostile traces, with and without the key. Nothing panics; an
-// error is an Error; and what was read without one is, if it is written again,
+// error is one of the kinds; and what was read without one is, if it is written again,
 // the same trace.
 func FuzzDecode(f *testing.F) {
 	c := sealed(f)
@@ -31,7 +31,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil || tr.Sealed {
 				continue
 			}
-			again := append(appendJSON(nil, head{Version: Version}), '\n')
+			again := append(appendJSON(nil, head{Version: version}), '\n')
 			for _, l := range tr.Lines {
 				again = append(l.append(again), '\n')
 			}

@@ -9,14 +9,14 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Version is the version of the format.
-const Version = 2
+// version is the version of the format.
+const version = 2
 
 // Config tells how a trace is written or read.
 type Config struct {
 	_ struct{}
 
-	// Key seals a trace: [KeySize] random bytes that nothing else uses. Empty
+	// Key seals a trace: 32 random bytes that nothing else uses. Empty
 	// gives, and reads, a redacted one.
 	Key gss.Secret
 	// Vocabulary has the questions and answers of a sealed trace.
@@ -61,13 +61,13 @@ func (e Encoder) sealed() bool { return e.conf != nil && e.conf.seal != nil }
 // a sealed trace its salt, so its seed must be fresh.
 func NewEncoder(c Config, env gss.Env) (Encoder, []byte, error) {
 	e := Encoder{conf: &conf{vocabulary: c.Vocabulary}}
-	h := head{Version: Version}
+	h := head{Version: version}
 	if c.Key.IsEmpty() {
 		return e, append(appendJSON(nil, h), '\n'), nil
 	}
 	salt, ok := env.Bytes("countersign trace salt", saltSize)
 	if !ok { // HTA-3
-		return Encoder{}, nil, problem(NoEntropy, "a sealed trace needs an Env with a fresh seed")
+		return Encoder{}, nil, misuse("a sealed trace needs an Env with a fresh seed")
 	}
 	s, err := newSealer(c.Key, salt)
 	if err != nil {
@@ -83,9 +83,9 @@ func NewEncoder(c Config, env gss.Env) (Encoder, []byte, error) {
 func (e Encoder) Append(dst []byte, r Record) (Encoder, []byte, error) {
 	switch {
 	case e.conf == nil:
-		return e, dst, problem(Malformed, "a trace is started with NewEncoder")
+		return e, dst, misuse("a trace is started with NewEncoder")
 	case knownRole(r.Role) == "":
-		return e, dst, problem(UnknownType, "a record needs the role of one of the machines of package machine")
+		return e, dst, misuse("a record needs the role of one of the machines of package machine")
 	}
 	next := e
 	next.steps++
@@ -141,8 +141,8 @@ type Trace struct {
 	Sealed, Ended bool
 }
 
-// Decode reads a whole trace. It is total; an error is an [Error], and what was
-// read before the line that it names is in the Trace. With a key every line
+// Decode reads a whole trace. It is total; after an error, what was read before the
+// line that it names is in the Trace. Errors are [ErrMalformed] and those beside it. With a key every line
 // must be genuine and in its place; without one a sealed trace gives its
 // redacted lines, as they stand.
 func Decode(c Config, data []byte) (Trace, error) {
@@ -171,23 +171,23 @@ type decoder struct {
 func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 	var h head
 	clear, blob, err := split(line, &h)
-	if err != nil && bytes.HasPrefix(line, []byte(`{"countersign-trace":`)) && h.Version != Version && h.Version != 0 {
-		return problem(OtherVersion, "this program reads version 2")
+	if err != nil && bytes.HasPrefix(line, []byte(`{"countersign-trace":`)) && h.Version != version && h.Version != 0 {
+		return problem(ErrVersion, "this program reads version 2")
 	}
 	switch {
 	case err != nil || h.Version == 0:
-		return problem(Malformed, "not a trace: the first line is not that of a trace")
-	case h.Version != Version:
-		return problem(OtherVersion, "this program reads version 2")
+		return problem(ErrMalformed, "not a trace: the first line is not that of a trace")
+	case h.Version != version:
+		return problem(ErrVersion, "this program reads version 2")
 	case (len(h.Salt) == saltSize) != (blob != nil) || len(h.Salt) != 0 && len(h.Salt) != saltSize:
-		return problem(Malformed, "a sealed trace starts with a salt and a sealed part, a redacted one with neither")
+		return problem(ErrMalformed, "a sealed trace starts with a salt and a sealed part, a redacted one with neither")
 	}
 	t.Sealed = blob != nil
 	switch {
 	case c.Key.IsEmpty():
 		return nil
 	case !t.Sealed:
-		return problem(NotSealed, "a key was given, and the trace is not sealed: read it without a key if a redacted one will do")
+		return problem(ErrTampered, "a key was given, and the trace is not sealed: read it without a key if a redacted one will do")
 	}
 	s, err := newSealer(c.Key, string(h.Salt))
 	if err != nil {
@@ -195,7 +195,7 @@ func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 	}
 	setup, ok := s.open(0, clear, blob)
 	if !ok {
-		return problem(WrongKey, "the key does not decrypt this trace, or its first line was changed")
+		return problem(ErrTampered, "the key does not decrypt this trace, or its first line was changed")
 	}
 	d.seal, t.Setup = &s, gss.NewSecret(string(setup))
 	return nil
@@ -204,7 +204,7 @@ func (d *decoder) begin(c Config, line []byte, t *Trace) error {
 // step reads a line behind the first.
 func (d *decoder) step(line []byte, t *Trace) error {
 	if t.Ended {
-		return problem(Malformed, "data after the end of the trace")
+		return problem(ErrMalformed, "data after the end of the trace")
 	}
 	seq := uint64(len(t.Lines)) + 1
 	var l Line
@@ -218,15 +218,15 @@ func (d *decoder) step(line []byte, t *Trace) error {
 	case err != nil:
 		return err
 	case t.Sealed != (blob != nil):
-		return problem(Tampered, "the lines of a trace are sealed all or none")
+		return problem(ErrTampered, "the lines of a trace are sealed all or none")
 	case v == any(&end) && end.Steps != seq-1, v == any(&l) && l.Seq != seq:
-		return problem(Tampered, "a line is missing or out of place")
+		return problem(ErrTampered, "a line is missing or out of place")
 	}
 	var text []byte
 	if d.seal != nil {
 		var ok bool
 		if text, ok = d.seal.open(seq, clear, blob); !ok {
-			return problem(Tampered, "the sealed part does not belong to the key and the rest of the line in this place")
+			return problem(ErrTampered, "the sealed part does not belong to the key and the rest of the line in this place")
 		}
 	}
 	if v == any(&end) {
@@ -234,7 +234,7 @@ func (d *decoder) step(line []byte, t *Trace) error {
 		return nil
 	}
 	if knownRole(l.Role) == "" {
-		return problem(Malformed, "a step is of a client, a server or a proxy")
+		return problem(ErrMalformed, "a step is of a client, a server or a proxy")
 	}
 	if d.seal != nil {
 		r, err := d.vocabulary.decode(text)
@@ -253,7 +253,7 @@ func (d *decoder) step(line []byte, t *Trace) error {
 // writes is taken, byte for byte: no other order, no white space, no unknown
 // member.
 func split(line []byte, v any) (clear, blob []byte, err error) {
-	bad := problem(Malformed, "the line is not as this version writes it")
+	bad := problem(ErrMalformed, "the line is not as this version writes it")
 	clear = line
 	if i := bytes.LastIndex(line, []byte(beforeSeal)); i >= 0 {
 		digits, ok := bytes.CutSuffix(line[i+len(beforeSeal):], []byte(afterSeal))

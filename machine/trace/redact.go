@@ -80,8 +80,8 @@ type Value struct {
 	Text string `json:"text,omitempty"`
 }
 
-// MaxName is how much of a Record's Name is shown, in bytes.
-const MaxName = 64
+// maxName is how much of a Record's Name is shown, in bytes.
+const maxName = 64
 
 // Redact returns the structure of a record.
 func Redact(r Record) Line {
@@ -389,7 +389,7 @@ func kindOf(v any) string {
 
 // label returns text in a form for any output: one line of printable ASCII, of bounded
 // length.
-func label(s string) string { return clean(s, MaxName) }
+func label(s string) string { return clean(s, maxName) }
 
 func clean(s string, most int) string {
 	b := make([]byte, 0, min(len(s), most))

@@ -33,7 +33,7 @@ func (d Difference) String() string {
 // those of one Role and Name, in order (see [Of]). It stops at the first
 // Difference, and gives the machine as it was before that step.
 //
-// An error is an [Error]: a value that the vocabulary cannot write.
+// An error is a [gss.Misuse]: a value that the vocabulary cannot write.
 func Replay[M machine.Machine[M]](v Vocabulary, m M, records []Record) (M, Difference, error) {
 	for _, r := range records {
 		next, again, _ := Step(m, r.Name, r.Env, r.Event)

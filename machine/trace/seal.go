@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// KeySize is the length of a trace's key in bytes.
-const KeySize = 32
+// keySize is the length of a trace's key in bytes.
+const keySize = 32
 
 // saltSize is the length of a trace's salt in bytes.
 const saltSize = 32
@@ -31,24 +31,24 @@ type sealer struct {
 
 func newSealer(key gss.Secret, salt string) (sealer, error) {
 	k := key.Reveal()
-	if len(k) != KeySize || k == string(make([]byte, KeySize)) {
-		return sealer{}, problem(BadKey, "a trace's key is 32 random bytes")
+	if len(k) != keySize || k == string(make([]byte, keySize)) {
+		return sealer{}, misuse("a trace's key is 32 random bytes")
 	}
 	var keys [2][]byte
 	for i, label := range [...]string{"countersign trace 1 seal", "countersign trace 1 nonce"} {
-		sub, err := hkdf.Key(sha256.New, []byte(k), []byte(salt), label, KeySize)
+		sub, err := hkdf.Key(sha256.New, []byte(k), []byte(salt), label, keySize)
 		if err != nil {
-			return sealer{}, problem(NoCipher, "HKDF-SHA-256 is not to be had")
+			return sealer{}, misuse("HKDF-SHA-256 is not to be had")
 		}
 		keys[i] = sub
 	}
 	block, err := aes.NewCipher(keys[0])
 	if err != nil {
-		return sealer{}, problem(NoCipher, "AES is not to be had")
+		return sealer{}, misuse("AES is not to be had")
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil { // FIPS-only mode takes no nonce from outside
-		return sealer{}, problem(NoCipher, "AES-GCM is not to be had with a nonce of one's own, as in FIPS-only mode: record redacted")
+		return sealer{}, misuse("AES-GCM is not to be had with a nonce of one's own, as in FIPS-only mode: record redacted")
 	}
 	return sealer{aead, string(keys[1])}, nil
 }

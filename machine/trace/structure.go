@@ -148,7 +148,7 @@ func hidden(e Item) []string {
 		out = append(out, "the request")
 	}
 	for _, f := range e.Fields {
-		out = append(out, clean(f.Name, MaxName))
+		out = append(out, clean(f.Name, maxName))
 	}
 	return append(out, "the seed")
 }

@@ -30,12 +30,12 @@ func Vocab(prototypes ...any) (Vocabulary, error) {
 		t := reflect.TypeOf(p)
 		switch {
 		case t == nil || !t.Implements(questionType) && !t.Implements(answerType):
-			return Vocabulary{}, problem(UnknownType, "a vocabulary holds values of types that implement gss.Question or gss.Answer")
+			return Vocabulary{}, misuse("a vocabulary holds values of types that implement gss.Question or gss.Answer")
 		case !encodable(t, 0):
-			return Vocabulary{}, problem(UnknownType, t.String()+" has a field that is not exported or is no plain value: export it, or implement encoding.BinaryMarshaler and BinaryUnmarshaler")
+			return Vocabulary{}, misuse(t.String() + " has a field that is not exported or is no plain value: export it, or implement encoding.BinaryMarshaler and BinaryUnmarshaler")
 		}
 		if known, ok := v.lookup(t.String()); ok && known != t {
-			return Vocabulary{}, problem(UnknownType, "two types are called "+t.String())
+			return Vocabulary{}, misuse("two types are called " + t.String())
 		} else if !ok {
 			v.more = append(v.more, t)
 		}

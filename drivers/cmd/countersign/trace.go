@@ -165,7 +165,7 @@ func readKey(file string) (gss.Secret, error) {
 		hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
 		base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
 	} {
-		if b, err := decode(s); err == nil && len(b) == trace.KeySize {
+		if b, err := decode(s); err == nil && len(b) == 32 {
 			return gss.NewSecret(string(b)), nil
 		}
 	}

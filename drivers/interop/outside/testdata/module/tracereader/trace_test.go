@@ -90,8 +90,8 @@ func Example() {
 
 // TestDrawBroken: what is no trace, or was cut, has no diagram.
 func TestDrawBroken(t *testing.T) {
-	if _, err := Draw([]byte("{}")); !errors.Is(err, trace.Malformed) {
-		t.Errorf("%v, want %v", err, trace.Malformed)
+	if _, err := Draw([]byte("{}")); !errors.Is(err, trace.ErrMalformed) {
+		t.Errorf("%v, want %v", err, trace.ErrMalformed)
 	}
 	var file bytes.Buffer
 	if _, err := NewRecorder(&file); err != nil {
