@@ -142,9 +142,6 @@ type Told struct {
 	Actions machine.Actions
 }
 
-// MaxTold bounds the steps of the machine in one Step of a [Front].
-const MaxTold = 2
-
 // Orders are what a driver does after a Step, in the order of their fields.
 type Orders struct {
 	// CloseOwn tells to close the upstream connection that was the client's own until
@@ -157,6 +154,6 @@ type Orders struct {
 	Do Action
 	// CloseClient tells to close the client's connection as soon as it is idle.
 	CloseClient bool
-	// Told holds the steps of the machine, for an observer.
-	Told [MaxTold]Told
+	// Told holds the steps of the machine, for an observer: two at most.
+	Told [2]Told
 }

@@ -36,7 +36,7 @@ func ApplySend(h Header, a machine.Send) {
 
 // ApplyReply writes the challenges of a 401 or 407, and the Retry-After of a 503.
 func ApplyReply(h Header, a machine.Reply) {
-	AddChallenges(h, a.Side, a.Challenges)
+	addChallenges(h, a.Side, a.Challenges)
 	if a.RetryAfter != 0 { // REPLAY-3
 		h.Set(retryAfter, strconv.Itoa(int(a.RetryAfter)))
 	}
@@ -47,7 +47,7 @@ func ApplyReply(h Header, a machine.Reply) {
 
 // ApplyFinish adds the server's fields to the handler's response.
 func ApplyFinish(h Header, a machine.Finish) {
-	AddChallenges(h, gss.Origin, a.Challenges)
+	addChallenges(h, gss.Origin, a.Challenges)
 	if a.Info.Present() && a.Info.Text() != "" {
 		h.Set(header.AuthenticationInfo, a.Info.Text())
 	}
@@ -87,7 +87,7 @@ func (p Pass) Apply(h Header, received string) {
 	if p.Strip && p.conf != nil { // RELAY-13
 		StripChallenges(h, p.conf.PinnedSchemes)
 	}
-	AddChallenges(h, gss.Proxy, p.Challenges)
+	addChallenges(h, gss.Proxy, p.Challenges)
 	if p.Info.Present() && p.Info.Text() != "" {
 		h.Set(header.ProxyAuthenticationInfo, p.Info.Text())
 	}
@@ -96,9 +96,9 @@ func (p Pass) Apply(h Header, received string) {
 	}
 }
 
-// AddChallenges adds a line for each challenge: peers that look for theirs at
+// addChallenges adds a line for each challenge: peers that look for theirs at
 // the start of a line find it.
-func AddChallenges(h Header, s gss.Side, cs header.Challenges) {
+func addChallenges(h Header, s gss.Side, cs header.Challenges) {
 	field := header.WWWAuthenticate
 	if s == gss.Proxy {
 		field = header.ProxyAuthenticate

@@ -13,17 +13,17 @@ import (
 // so that a field cannot be sent in the wrong direction.
 type Action interface{ action() } // N2HT-3.2.5-1, N2HT-3.3.5-1, NTHT-3.1.5-1, NTHT-3.1.5-2
 
-// MaxActions bounds the actions of one Step.
-const MaxActions = 2
+// maxActions bounds the actions of one Step.
+const maxActions = 2
 
-// Actions are the actions of one Step, in the order in which the driver does them: a
-// comparable value.
+// Actions are the actions of one Step, two at most, in the order in which the driver
+// does them: a comparable value.
 type Actions struct {
 	n uint8
-	a [MaxActions]Action
+	a [maxActions]Action
 }
 
-// Do returns the list of the given actions.
+// Do returns the list of the given actions, two at most.
 func Do(actions ...Action) Actions {
 	var as Actions
 	as.n = uint8(copy(as.a[:], actions))

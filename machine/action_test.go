@@ -11,7 +11,7 @@ import (
 // A list of actions has an end, and says what is in it.
 func TestActions(t *testing.T) {
 	as := Do(Retire{Downstream}, Retire{Upstream})
-	for i := -1; i <= MaxActions+1; i++ {
+	for i := -1; i <= maxActions+1; i++ {
 		want := Action(nil)
 		if i == 0 || i == 1 {
 			want = Retire{End(i)}
@@ -20,7 +20,7 @@ func TestActions(t *testing.T) {
 			t.Errorf("At(%d) is %v", i, got)
 		}
 	}
-	if full := Do(make([]Action, MaxActions)...); full.Len() != MaxActions || full.At(MaxActions) != nil {
+	if full := Do(make([]Action, maxActions)...); full.Len() != maxActions || full.At(maxActions) != nil {
 		t.Error("a full list has no end")
 	}
 	one, two := fmt.Sprint(Do(Retire{})), fmt.Sprint(as)

@@ -43,11 +43,11 @@ const ( // R4559-6-8
 	Optimistic
 )
 
-// The default bounds of a [ClientConfig].
+// The default bounds of a [ClientConfig] and a [ServerConfig].
 const ( // HTA-6
-	DefaultMaxLegs       = 8
-	DefaultMaxAttempts   = 2
-	DefaultMaxReconnects = 3
+	defaultMaxLegs       = 8
+	defaultMaxAttempts   = 2
+	defaultMaxReconnects = 3
 )
 
 // ClientConfig configures clients. It is copied by [NewClient].
@@ -72,7 +72,8 @@ type ClientConfig struct {
 	Bodies             BodyPolicy
 	// MaxLegs bounds the challenges answered on one side of an exchange,
 	// MaxAttempts the credentials that are asked for, MaxReconnects the
-	// connections it may use up. 0 means the default.
+	// connections it may use up. 0 means 8 challenges, 2 credentials and 3
+	// connections.
 	MaxLegs, MaxAttempts, MaxReconnects uint8
 }
 
@@ -101,9 +102,9 @@ func NewClient(c ClientConfig) (Client, error) {
 		}
 		conf.sides[s].Schemes = choice.Sort(p, list)
 	}
-	def(&conf.MaxLegs, DefaultMaxLegs)
-	def(&conf.MaxAttempts, DefaultMaxAttempts)
-	def(&conf.MaxReconnects, DefaultMaxReconnects)
+	def(&conf.MaxLegs, defaultMaxLegs)
+	def(&conf.MaxAttempts, defaultMaxAttempts)
+	def(&conf.MaxReconnects, defaultMaxReconnects)
 	for s := range conf.sides {
 		of := &conf.sides[s]
 		of.Policy, of.MaxLegs, of.MaxAttempts = &conf.Policy, conf.MaxLegs, conf.MaxAttempts
@@ -212,7 +213,7 @@ type ServerConfig struct {
 	// requests on connections of its own, so that an identity may be kept for requests
 	// with Via, too. Only an operator can know that.
 	PinnedFront bool
-	// MaxLegs bounds the legs of one handshake. 0 means the default.
+	// MaxLegs bounds the legs of one handshake. 0 means 8.
 	MaxLegs uint8
 }
 
@@ -256,7 +257,7 @@ func newServer(c ServerConfig, side gss.Side) (Server, error) {
 		}
 		conf.Schemes = slices.Insert(conf.Schemes, at, s)
 	}
-	def(&conf.MaxLegs, DefaultMaxLegs)
+	def(&conf.MaxLegs, defaultMaxLegs)
 	return Server{conf: conf}, nil
 }
 

@@ -97,7 +97,7 @@ func TestZeroValues(t *testing.T) {
 			t.Errorf("a server with %v was made", one)
 		}
 	}
-	s := Server{conf: &serverConf{ServerConfig: ServerConfig{Schemes: list, MaxLegs: DefaultMaxLegs}}}
+	s := Server{conf: &serverConf{ServerConfig: ServerConfig{Schemes: list, MaxLegs: defaultMaxLegs}}}
 	r := newRig(t)
 	for _, text := range []string{"NTLM <toy:i1:u=alice>", `Digest username="a", realm="", nonce="", uri="/", response=""`, "Basic <alice:>", "Basic <:>"} {
 		s2, acts := must(r, s, Received{Request: Request{Method: "GET", Host: "h", URI: "/"}, Header: header.ParseRequest(fieldsOf([]string{"Authorization: " + text}))})

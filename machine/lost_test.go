@@ -210,7 +210,7 @@ func TestLossIsItsSides(t *testing.T) {
 			b.Resume = re.Resume
 			continue
 		}
-		if f := first[Fail](t, acts); n != DefaultMaxReconnects || f.Fault.Code != gss.LimitExceeded || f.Side != gss.Proxy || !f.ProxyFacts.Forget || f.OriginFacts.Forget {
+		if f := first[Fail](t, acts); n != defaultMaxReconnects || f.Fault.Code != gss.LimitExceeded || f.Side != gss.Proxy || !f.ProxyFacts.Forget || f.OriginFacts.Forget {
 			t.Errorf("after %d connections: %+v", n, f)
 		}
 		break

@@ -239,7 +239,7 @@ func (l *acceptorHistory) finished(c *setup) bool {
 // be.
 func (l *acceptorHistory) late(c *setup) bool {
 	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
-	return !ok || l.legs >= min(toy.mech.Legs, bound8(c.acceptorLegs, machine.DefaultMaxLegs)) || l.request.r.Multiplexed
+	return !ok || l.legs >= min(toy.mech.Legs, bound8(c.acceptorLegs, defaultMaxLegs)) || l.request.r.Multiplexed
 }
 
 // owner returns the client that an entry of a replay memory is to be charged to.

@@ -151,10 +151,10 @@ var legsBounded = Property{
 	Says: "The challenges that an exchange answers, the credentials that it asks for and the connections that it uses up stay within their bounds.",
 	Rows: rows("HTA-6"),
 	client: on(func(c *setup, t *clientHistory, _ machine.Send) Verdict {
-		ok := t.reconnects <= bound8(c.maxReconnects, machine.DefaultMaxReconnects)
+		ok := t.reconnects <= bound8(c.maxReconnects, defaultMaxReconnects)
 		for _, side := range sides {
 			a := &t.side[side]
-			ok = ok && a.rounds <= bound8(c.maxLegs, machine.DefaultMaxLegs)
+			ok = ok && a.rounds <= bound8(c.maxLegs, defaultMaxLegs)
 		}
 		return Must(ok)
 	}),
@@ -281,7 +281,7 @@ var acceptorLegsBounded = Property{
 		if !l.with || !bound.has(l.scheme) || l.odd {
 			return Idle
 		}
-		most := bound8(c.acceptorLegs, machine.DefaultMaxLegs)
+		most := bound8(c.acceptorLegs, defaultMaxLegs)
 		switch v := v.(type) {
 		case refused:
 			return Must(v.Fault != (gss.Fault{}) || l.legs < most)

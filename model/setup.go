@@ -205,6 +205,12 @@ func (c *setup) crowded(q *request, side gss.Side) bool {
 	return q.r.Multiplexed || q.header.Via || q.shared || c.sharedFront
 }
 
+// The bounds of machines that are configured by 0.
+const (
+	defaultMaxLegs       = 8
+	defaultMaxReconnects = 3
+)
+
 func bound8(n, otherwise uint8) uint8 {
 	if n == 0 {
 		return otherwise

@@ -116,7 +116,7 @@ var book = [rules]struct{ name, says, when string }{
 	refusalEnds:    {name: "refusal_ends", says: "a server that answers every proof with its first challenge is not answered forever"},                                   // HTA-6
 	concluded:      {name: "concludes_on_proof", says: "a final response without the peer's last message does not complete a client whose traits say Mutual, and what does not verify fails it", when: "whose client's traits say Mutual"},
 
-	roleActions:  {name: "actions_by_role", says: "a client's actions hold no challenges, a server's no credentials, and there are at most MaxActions"}, // N2HT-3.2.5-1, N2HT-3.3.5-1
+	roleActions:  {name: "actions_by_role", says: "a client's actions hold no challenges, and a server's no credentials"}, // N2HT-3.2.5-1, N2HT-3.3.5-1
 	asksAnswered: {name: "asks_are_answerable", says: "an Ask has a question, and its answer is taken", when: "that asks questions"},
 	sendsBounded: {name: "requests_bounded", says: "an exchange ends after a bounded number of requests and connections, whatever the peer says", when: "in the role of a client"}, // HTA-6
 }

@@ -91,8 +91,8 @@ func TestClientWrongPassword(t *testing.T) {
 	if e.Status != 401 || e.Side != gss.Origin || e.Tried != scheme.Digest || e.Err != nil {
 		t.Errorf("error %+v", e)
 	}
-	if n := asked.Load(); n != machine.DefaultMaxAttempts {
-		t.Errorf("asked %d times, want %d", n, machine.DefaultMaxAttempts)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("asked %d times, want 2", n)
 	}
 	if strings.Contains(err.Error(), "looking-glass") {
 		t.Errorf("the error shows the password: %v", err)
@@ -194,7 +194,7 @@ func TestClientEndlessStale(t *testing.T) {
 	if _, ok := errors.AsType[*drive.Error](err); !ok {
 		t.Fatalf("error %v", err)
 	}
-	if n := n.Load(); n < 2 || n > machine.DefaultMaxLegs+2 {
+	if n := n.Load(); n < 2 || n > 8+2 {
 		t.Errorf("%d requests", n)
 	}
 }
@@ -613,7 +613,7 @@ func TestClientAlwaysClosed(t *testing.T) {
 	if !ok || e.Err == nil || !errors.Is(err, io.EOF) {
 		t.Fatalf("error %v", err)
 	}
-	if n := n.Load(); n > machine.DefaultMaxReconnects+1 {
+	if n := n.Load(); n > 3+1 {
 		t.Errorf("%d requests", n)
 	}
 }

@@ -57,7 +57,7 @@ func read(tag string, token gss.Token) (m message, fault gss.Fault) {
 	switch {
 	case !token.Present():
 		return m, gss.Fault{Code: gss.Malformed, Detail: "toy: expected a token, none came"}
-	case len(text) > MaxToken:
+	case len(text) > maxToken:
 		return m, gss.Fault{Code: gss.Malformed, Detail: "toy: token longer than the bound"}
 	case !strings.HasPrefix(text, tag+":"):
 		return m, gss.Fault{Code: gss.Malformed, Detail: "toy: a token of another mechanism"}
@@ -94,14 +94,14 @@ func read(tag string, token gss.Token) (m message, fault gss.Fault) {
 func (m message) valid() bool {
 	switch m.kind {
 	case 'i', 'c':
-		if m.leg < 1 || m.leg > MaxLegs {
+		if m.leg < 1 || m.leg > maxLegs {
 			return false
 		}
 	case 'h', 'f', 'x':
 	default:
 		return false
 	}
-	return max(len(m.user), len(m.nonce), len(m.echo), len(m.proof), len(m.channel)) <= MaxName
+	return max(len(m.user), len(m.nonce), len(m.echo), len(m.proof), len(m.channel)) <= maxName
 }
 
 const hexDigits = "0123456789abcdef"

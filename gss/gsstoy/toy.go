@@ -13,12 +13,12 @@ const OID gss.OID = "\x2b\x06\x01\x04\x01\x81\xfd\x59\x01"
 
 // The bounds (law L9).
 const (
-	MaxLegs  = 3   // tokens of an initiator
-	MaxName  = 64  // bytes of a name or a secret
-	MaxToken = 512 // bytes of a token; longer ones are malformed
+	maxLegs  = 3   // tokens of an initiator
+	maxName  = 64  // bytes of a name or a secret
+	maxToken = 512 // bytes of a token; longer ones are malformed
 )
 
-// Toy is a mechanism. The zero Toy, and one with Legs outside of 1..[MaxLegs], is not
+// Toy is a mechanism. The zero Toy, and one with Legs outside of 1..3, is not
 // usable: its contexts fail at their first step.
 type Toy struct {
 	_ struct{}
@@ -26,7 +26,7 @@ type Toy struct {
 	// OID is the mechanism that the toy says it is; "" is [OID]. A toy that
 	// poses as gss.NTLM is for rules about the leaf mechanism.
 	OID gss.OID
-	// Legs is how many tokens the initiator sends, 1..[MaxLegs].
+	// Legs is how many tokens the initiator sends, 1..3.
 	Legs uint8
 	// Final: the acceptor completes with a token of its own, and also refuses
 	// with one. The initiator is Ready after its last token, and Complete only
@@ -62,7 +62,7 @@ type Toy struct {
 	// step that completed it; 0 is forever.
 	Lasts int64
 	// Identity is the name that the initiator claims, DOMAIN\user for one with a
-	// domain; Secret is what both sides know, 1..[MaxName] bytes each. An initiator
+	// domain; Secret is what both sides know, 1..64 bytes each. An initiator
 	// that has either not, and does not ask, fails with NoCredentials; an acceptor
 	// without a Secret that does not ask fails with NotPermitted: an empty secret
 	// opens nothing.
@@ -70,9 +70,9 @@ type Toy struct {
 	Secret   gss.Secret
 }
 
-// CheckInitiate implements [gss.Checker]: a toy has 1 to MaxLegs legs.
+// CheckInitiate implements [gss.Checker]: a toy has 1 to 3 legs.
 func (t Toy) CheckInitiate() error {
-	if t.Legs == 0 || t.Legs > MaxLegs {
+	if t.Legs == 0 || t.Legs > maxLegs {
 		return gss.Misuse("toy: not configured, it has 1 to 3 legs")
 	}
 	return nil
@@ -113,10 +113,10 @@ func Heard(c gss.Context) []string {
 	return nil
 }
 
-// tokens are the tokens heard: at most a hint, MaxLegs-1 challenges and a final.
+// tokens are the tokens heard: at most a hint, maxLegs-1 challenges and a final.
 type tokens struct {
 	n uint8
-	a [MaxLegs + 1]string
+	a [maxLegs + 1]string
 }
 
 func (t tokens) add(token gss.Token) tokens {
@@ -130,7 +130,7 @@ func (t tokens) add(token gss.Token) tokens {
 func (t tokens) list() []string { return append([]string(nil), t.a[:t.n]...) }
 
 // alive reports whether t can run at all.
-func (t Toy) alive() bool { return 1 <= t.Legs && t.Legs <= MaxLegs }
+func (t Toy) alive() bool { return 1 <= t.Legs && t.Legs <= maxLegs }
 
 // tag starts every token of t.
 func (t Toy) tag() string {
@@ -148,7 +148,7 @@ func draw(env gss.Env, label string) (string, bool) {
 }
 
 // named reports whether s can be a name or a secret here.
-func named(s string) bool { return 0 < len(s) && len(s) <= MaxName }
+func named(s string) bool { return 0 < len(s) && len(s) <= maxName }
 
 // split takes a name of the form DOMAIN\user apart. Any other has no domain.
 func split(name string) (domain, user string) {

@@ -88,7 +88,7 @@ func lawful(t testing.TB, env gss.Env, ctx gss.Context, in gss.Input) (gss.Conte
 	if (out.State == gss.Continue || out.State == gss.Ready) && !out.Token.Present() {
 		t.Fatalf("state %v without a token", out.State)
 	}
-	if len(out.Token.Bytes()) > MaxToken {
+	if len(out.Token.Bytes()) > maxToken {
 		t.Fatalf("a token of %d bytes", len(out.Token.Bytes()))
 	}
 	if _, ok := next.Session(); ok && out.State != gss.Complete {
@@ -102,7 +102,7 @@ func (c *talk) run(first gss.Token) *talk {
 	c.t.Helper()
 	token := first
 	for turn := 0; ; turn++ {
-		if turn > MaxLegs+1 {
+		if turn > maxLegs+1 {
 			c.t.Fatal("the conversation does not end")
 		}
 		var out gss.Output
@@ -131,7 +131,7 @@ func (c *talk) run(first gss.Token) *talk {
 
 // each yields every configuration of both sides that goes together.
 func each(f func(Toy)) {
-	for legs := uint8(1); legs <= MaxLegs; legs++ {
+	for legs := uint8(1); legs <= maxLegs; legs++ {
 		for bits := range 1 << 9 {
 			on := func(i int) bool { return bits>>i&1 == 1 }
 			toy := Toy{Legs: legs, Final: on(0), Bound: on(1), Mutual: on(2), Integrity: on(3), Asks: on(4),
@@ -257,7 +257,7 @@ func TestRefusals(t *testing.T) {
 		{name: "four legs", i: with(func(t *Toy) { t.Legs = 4 }), a: base, iWant: gss.NotPermitted},
 		{name: "no name", i: with(func(t *Toy) { t.Identity = "" }), a: base, iWant: gss.NoCredentials},
 		{name: "no secret", i: with(func(t *Toy) { t.Secret = gss.Secret{} }), a: base, iWant: gss.NoCredentials},
-		{name: "long name", i: with(func(t *Toy) { t.Identity = strings.Repeat("a", MaxName+1) }), a: base, iWant: gss.NoCredentials},
+		{name: "long name", i: with(func(t *Toy) { t.Identity = strings.Repeat("a", maxName+1) }), a: base, iWant: gss.NoCredentials},
 		{name: "acceptor without a secret", i: base, a: with(func(t *Toy) { t.Secret = gss.Secret{} }), aWant: gss.NotPermitted},
 		{name: "wrong secret", i: base, a: with(func(t *Toy) { t.Secret = other }), aWant: gss.BadCredentials},
 		{name: "wrong secret, last token", i: final, a: with(func(t *Toy) { t.Final = true; t.Secret = other }), aWant: gss.BadCredentials, iWant: gss.Refused},
@@ -284,7 +284,7 @@ func TestRefusals(t *testing.T) {
 		}, aWant: gss.Unexpected},
 		{name: "absent first token", i: base, a: base, tampered: func(int, string) gss.Token { return gss.Token{} }, aWant: gss.Malformed},
 		{name: "empty token", i: base, a: base, tampered: func(int, string) gss.Token { return gss.TokenOf("") }, aWant: gss.Malformed},
-		{name: "long token", i: base, a: base, tampered: func(_ int, s string) gss.Token { return gss.TokenOf(s + strings.Repeat("a", MaxToken)) }, aWant: gss.Malformed},
+		{name: "long token", i: base, a: base, tampered: func(_ int, s string) gss.Token { return gss.TokenOf(s + strings.Repeat("a", maxToken)) }, aWant: gss.Malformed},
 		{name: "garbled token", i: base, a: base, tampered: func(_ int, s string) gss.Token { return gss.TokenOf(s + ":") }, aWant: gss.Malformed},
 		{name: "upper-case escape", i: base, a: base, tampered: func(int, string) gss.Token { return gss.TokenOf("toy:i1:u=%0A") }, aWant: gss.Malformed},
 		{name: "broken escape", i: base, a: base, tampered: func(int, string) gss.Token { return gss.TokenOf("toy:i1:u=%0") }, aWant: gss.Malformed},
@@ -528,7 +528,7 @@ func genToy(t *rapid.T, label string) Toy {
 	on := func(name string) bool { return rapid.Bool().Draw(t, label+" "+name) }
 	return Toy{
 		OID:  rapid.SampledFrom([]gss.OID{"", gss.NTLM, gss.Kerberos}).Draw(t, label+" oid"),
-		Legs: uint8(rapid.IntRange(0, MaxLegs+1).Draw(t, label+" legs")), Final: on("final"), Bound: on("bound"),
+		Legs: uint8(rapid.IntRange(0, maxLegs+1).Draw(t, label+" legs")), Final: on("final"), Bound: on("bound"),
 		Mutual: on("mutual"), Integrity: on("integrity"), Asks: on("asks"), Refuses: rapid.IntRange(0, 4).Draw(t, label+" refuses") == 0,
 		OpensWithToken: on("opens"), Early: on("early"), Fresh: on("fresh"),
 		Identity: rapid.SampledFrom([]string{"alice", "bob", "", "a:b=%\x00\xff"}).Draw(t, label+" identity"),

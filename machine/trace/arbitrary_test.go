@@ -119,7 +119,7 @@ func fill(t *rapid.T, x reflect.Value, label string) {
 		return
 	case reflect.TypeFor[machine.Actions]():
 		var list []machine.Action
-		for range rapid.IntRange(0, machine.MaxActions).Draw(t, label+" actions") {
+		for range rapid.IntRange(0, maxActions).Draw(t, label+" actions") {
 			var a machine.Action
 			fill(t, reflect.ValueOf(&a).Elem(), label)
 			list = append(list, a)

@@ -12,6 +12,9 @@ import (
 // maxDepth bounds how deep values stand in one another.
 const maxDepth = 16
 
+// maxActions is how many actions machine.Actions hold at most.
+const maxActions = 2
+
 // encode returns the canonical encoding of a record: equal records have equal encodings.
 // It fails on a type that is not in the vocabulary and on a value that would not read
 // back as itself.
@@ -293,7 +296,7 @@ func (v Vocabulary) getInterface(r *reader, x reflect.Value, depth int) error {
 
 func (v Vocabulary) getActions(r *reader, x reflect.Value, depth int) error {
 	n, ok := r.uvarint()
-	if !ok || n > machine.MaxActions {
+	if !ok || n > maxActions {
 		return errEncoding()
 	}
 	list := make([]machine.Action, n)
