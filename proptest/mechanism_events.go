@@ -100,7 +100,7 @@ func mechanismEvents(t *rapid.T, r *report, pair func() Pair) {
 			k.mistakes(side, k.ctx[side], open[side] != nil)
 		case eventMoment:
 			k.zero = rapid.Bool().Draw(t, "no entropy")
-			k.p.Now = moment.Draw(t, "now")
+			k.p.Now = instants.Draw(t, "now")
 		case eventAfresh:
 			i, a := k.contexts(who)
 			k.ctx[side], k.out[side], open[side] = [...]gss.Context{i, a}[side], gss.Output{State: gss.Continue}, nil

@@ -353,7 +353,7 @@ func schemeEvents(t *rapid.T, r *report, pair func() SchemePair) {
 			continue
 		case eventMoment:
 			k.zero = rapid.Bool().Draw(t, "no entropy")
-			k.p.Now = moment.Draw(t, "now")
+			k.p.Now = instants.Draw(t, "now")
 			offer()
 			continue
 		case eventAfresh:
@@ -398,8 +398,8 @@ func schemeEvents(t *rapid.T, r *report, pair func() SchemePair) {
 	k.journal.replay()
 }
 
-// moment draws any time that is a second or more from the epoch: a question's Made that
+// instants draws any time that is a second or more from the epoch: a question's Made that
 // rounds to 0 would look as if it was left out.
-var moment = rapid.Int64().Filter(func(now int64) bool {
+var instants = rapid.Int64().Filter(func(now int64) bool {
 	return now <= -int64(time.Second) || now >= int64(time.Second)
 })
