@@ -29,7 +29,8 @@ func (t Transition) String() string {
 
 // Transitions returns the table of what the machines do, state by state. The worlds of
 // package model are explored against it in both directions: every step that a machine
-// takes in one of them is declared, and every one that is declared is taken. A step of a
+// takes in one of them is declared, and every one that is declared is taken, some in the
+// worlds of full size alone. A step of a
 // side or a pin that leaves it unchanged, without an action, has no row.
 func Transitions() []Transition {
 	var all []Transition
@@ -144,14 +145,14 @@ var charts = []chart{
 			{"unused", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"", "starting"}}},
 			{"starting", "Answered", []outcome{{"credentials", "halfway"}, {"bare", "unused"}, {"bare", "bound"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "unused"}, {"", "bound"}}},
 			{"starting", "Closed", []outcome{{"end", "unused"}}},
-			{"halfway", "Answered", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}}},
+			{"halfway", "Answered", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}}},
 			{"halfway", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "starting"}}},
 			{"halfway", "passed", []outcome{{"credentials", "halfway"}, {"bare", "unused"}, {"bare", "done"}, {"bare", "bound"}, {"Ask", "starting"}, {"Ask", "halfway"}, {"end", "unused"}, {"end", "bound"}, {"end", "persistent"}, {"", "unused"}, {"", "starting"}, {"", "done"}, {"", "bound"}}},
 			{"halfway", "not reached", []outcome{{"credentials", "halfway"}, {"end", "unused"}, {"end", "bound"}}},
 			{"halfway", "Closed", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"", "starting"}}},
 			{"done", "Answered", []outcome{{"bare", "done"}, {"end", "unused"}, {"end", "persistent"}}},
 			{"done", "challenged", []outcome{{"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}}},
-			{"done", "passed", []outcome{{"bare", "done"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "persistent"}}},
+			{"done", "passed", []outcome{{"bare", "done"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "persistent"}, {"", "unused"}}},
 			{"done", "not reached", []outcome{{"end", "unused"}, {"end", "persistent"}}},
 			{"done", "Closed", []outcome{{"end", "unused"}}},
 			{"bound", "Begin", []outcome{{"credentials", "halfway"}, {"bare", "bound"}, {"Ask", "starting"}, {"end", "unused"}, {"", "starting"}}},
@@ -161,7 +162,7 @@ var charts = []chart{
 			{"bound", "not reached", []outcome{{"bare", "unused"}, {"bare", "bound"}, {"end", "unused"}, {"end", "bound"}, {"", "unused"}}},
 			{"bound", "Closed", []outcome{{"end", "unused"}, {"", "unused"}}},
 			{"persistent", "Begin", []outcome{{"bare", "persistent"}, {"end", "unused"}}},
-			{"persistent", "Answered", []outcome{{"bare", "persistent"}, {"end", "persistent"}}},
+			{"persistent", "Answered", []outcome{{"bare", "persistent"}, {"end", "unused"}, {"end", "persistent"}}},
 			{"persistent", "challenged", []outcome{{"credentials", "halfway"}, {"Ask", "starting"}, {"end", "unused"}, {"end", "bound"}, {"", "starting"}}},
 			{"persistent", "passed", []outcome{{"bare", "persistent"}, {"end", "unused"}, {"end", "persistent"}, {"", "unused"}}},
 			{"persistent", "not reached", []outcome{{"bare", "persistent"}, {"bare", "unused"}, {"end", "unused"}, {"end", "persistent"}, {"", "unused"}}},
@@ -321,7 +322,7 @@ var charts = []chart{
 			{"shared", "Answered", []outcome{{"Forward shared", "shared"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "shared"}, {"Retire downstream", "shared"}}},
 			{"shared", "401", []outcome{{"Relay and keep", "pinned"}, {"", "reserved"}, {"", "pinned"}}},
 			{"reserved", "Received", []outcome{{"Forward shared", "shared"}, {"Forward shared", "reserved"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "shared"}, {"Forward tunnel", "reserved"}}},
-			{"reserved", "Answered", []outcome{{"Forward shared", "shared"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "reserved"}}},
+			{"reserved", "Answered", []outcome{{"Forward shared", "shared"}, {"Forward shared", "reserved"}, {"Forward fresh", "pinned"}, {"Forward tunnel", "shared"}, {"Forward tunnel", "reserved"}}},
 			{"reserved", "Closed downstream", []outcome{{"", "shared"}}},
 			{"reserved", "Closed upstream", []outcome{{"", "shared"}}},
 			{"pinned", "Received", []outcome{{"Forward shared", "pinned"}, {"Forward same", "pinned"}, {"Forward tunnel", "pinned"}, {"Retire upstream, Forward fresh", "pinned"}, {"Retire upstream, Forward shared", "shared"}, {"Retire upstream, Forward tunnel", "shared"}}},

@@ -32,6 +32,7 @@ func TestNext(t *testing.T) {
 		{"three octets, beyond the end", "\x04\x83\xff\xff\xff" + long(9), "", "", false},
 		{"four octets", "\x04\x84\x01\x00\x00\x00" + long(1<<24), "", "", false},
 		{"an indefinite length", "\x04\x80ab\x00\x00", "", "", false},
+		{"an indefinite length, and nothing behind", "\x04\x80", "", "", false},
 		{"the reserved length", "\x04\xff" + long(200), "", "", false},
 		{"a length that breaks off", "\x04\x82\x01", "", "", false},
 	} {
