@@ -2,18 +2,15 @@ package drivertest
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -110,25 +107,6 @@ func (k *kit) clientIdentities() {
 	}
 }
 
-func (k *kit) clientLegs() {
-	for _, p := range []pair{twoLegs(), threeLegs(), mutual()} {
-		s := k.site(nil, p)
-		c := k.client(nil, p)
-		for range 2 {
-			crowd(3, func(user string) {
-				if o := k.do(k.ctx, c, user, "POST", s.URL, strings.NewReader("a body")); !o.ok(user, "a body") {
-					k.errorf("%s: a request of %s: %v", p.name, user, o)
-				}
-			})
-		}
-		s.mu.Lock()
-		for _, f := range s.faults {
-			k.errorf("%s: a leg did not fit its connection: %s", p.name, f)
-		}
-		s.mu.Unlock()
-	}
-}
-
 // once hides every method of a reader but Read, so that it can be read only once.
 type once struct{ io.Reader }
 
@@ -164,33 +142,6 @@ func (k *kit) clientBody() {
 	}
 }
 
-func (k *kit) clientDrain() {
-	const enough = 64 << 20
-	var wrote atomic.Int64
-	s := k.raw(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" {
-			io.WriteString(w, "alice:")
-			return
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
-		w.WriteHeader(401)
-		block := make([]byte, 1<<16)
-		for wrote.Load() < enough {
-			n, err := w.Write(block)
-			if wrote.Add(int64(n)); err != nil {
-				return
-			}
-		}
-	})
-	c := k.client(nil, basic())
-	if o := k.do(k.ctx, c, "", "GET", s.URL, nil); o.err == nil && !o.ok("alice", "") {
-		k.errorf("%v", o)
-	}
-	if n := wrote.Load(); n >= enough {
-		k.errorf("%d bytes of the challenge's content were read", n)
-	}
-}
-
 // challenge returns a server's challenge for a scheme.
 func (k *kit) challenge(p pair, r *http.Request) string {
 	x := scheme.Exchange{Method: r.Method, URI: r.URL.RequestURI(), Target: gss.Target{Service: "HTTP"}}
@@ -200,85 +151,6 @@ func (k *kit) challenge(p pair, r *http.Request) string {
 	}
 	k.errorf("%s: nothing is offered", p.name)
 	return ""
-}
-
-func (k *kit) clientLoops() {
-	digest := digestPair()
-	for _, l := range []struct {
-		name string
-		p    pair
-		say  func(*http.Request) string
-	}{
-		{"bare NTLM", twoLegs(), func(*http.Request) string { return "NTLM" }},
-		{"NTLM with a token", twoLegs(), func(*http.Request) string { return "NTLM " + base64Of("toy/NTLM:c1:n=0000") }},
-		{"Negotiate with a token", mutual(), func(*http.Request) string { return "Negotiate " + base64Of("toy:c1:n=0000") }},
-		{"Negotiate with a last token", oneLeg(), func(*http.Request) string { return "Negotiate " + base64Of("toy:f:u=alice:p=wonder") }},
-		{"Basic", basic(), func(*http.Request) string { return `Basic realm="r"` }},
-		{"Digest with new nonces", digest, func(r *http.Request) string { return k.challenge(digest, r) }},
-		{"Digest, always stale", digest, func(r *http.Request) string { return k.challenge(digest, r) + ", stale=true" }},
-		{"Digest of new realms", digest, func(r *http.Request) string {
-			return strings.Replace(k.challenge(digest, r), "a realm", "realm of "+base64Of(r.Header.Get("Authorization")), 1)
-		}},
-	} {
-		s := k.raw(func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
-			w.Header().Set("WWW-Authenticate", l.say(r))
-			w.WriteHeader(401)
-		})
-		c := k.client(nil, l.p)
-		for _, method := range []string{"GET", "POST"} {
-			before := s.seen()
-			if o := k.do(k.ctx, c, "", method, s.URL, strings.NewReader("a body")); o.err == nil && o.status < 400 {
-				k.errorf("%s: %v", l.name, o)
-			}
-			if n := s.seen() - before; n == 0 || n > most {
-				k.errorf("%s: %d requests", l.name, n)
-			}
-		}
-	}
-}
-
-// asker is a scheme with a client that never stops asking.
-type asker struct{ scheme.Client }
-
-func (a asker) Initiate(scheme.Exchange) scheme.Initiator { return asking{} }
-
-type asking struct{ n uint32 }
-
-func (asking) Info() gss.Info       { return gss.Info{} }
-func (asking) Context() gss.Context { return nil }
-func (a asking) Step(gss.Env, scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
-	return asking{a.n + 1}, scheme.InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Target: gss.Target{Service: "HTTP"}}}, nil
-}
-
-func (k *kit) clientQuestions() {
-	const enough = 1 << 12
-	p := basic()
-	p.client = asker{p.client}
-	s := k.raw(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
-		w.WriteHeader(401)
-	})
-	ctx, cancel := context.WithCancel(k.ctx)
-	defer cancel()
-	var asked atomic.Int64
-	c := k.client(func(c *ClientSetup) {
-		c.Source = answer.Func(func(context.Context, gss.Question) gss.Answer {
-			if asked.Add(1) >= enough {
-				cancel()
-			}
-			return gss.Password{User: "alice", Password: gss.NewSecret("wonder")}
-		})
-	}, p)
-	if o := k.do(ctx, c, "", "GET", s.URL, nil); o.err == nil && o.status < 400 {
-		k.errorf("%v", o)
-	}
-	if n := asked.Load(); n == 0 || n >= enough {
-		k.errorf("%d questions", n)
-	}
-	if n := s.seen(); n == 0 || n > most {
-		k.errorf("%d requests", n)
-	}
 }
 
 func (k *kit) clientProofsSentAgain() {
@@ -372,66 +244,6 @@ func (k *kit) client407() {
 // instead reports whether a proxy in front of the server responded in its place.
 func (k *kit) instead(o outcome) bool { return k.d.Proxied && o.status == http.StatusBadGateway }
 
-func (k *kit) clientClosing() {
-	for _, p := range pairs() {
-		for after := 1; after <= 4; after++ {
-			s := k.site(func(s *site) { s.closeAfter = after }, p)
-			c := k.client(nil, p)
-			for n := range 2 {
-				before := s.seen()
-				o := k.do(k.ctx, c, "", "GET", s.URL, nil)
-				if o.err == nil && o.status < 400 && !o.ok("alice", "") {
-					k.errorf("%s, closed after %d: %v", p.name, after, o)
-				}
-				if !p.bound && !o.ok("alice", "") {
-					k.errorf("%s, which needs no connection of its own, closed after %d: %v", p.name, after, o)
-				}
-				if took := s.seen() - before; took > most {
-					k.errorf("%s, closed after %d: request %d took %d requests", p.name, after, n+1, took)
-				}
-			}
-		}
-	}
-}
-
-func (k *kit) clientHalves() {
-	p := twoLegs()
-	sound := k.site(nil, p)
-	c := k.client(nil, p)
-	first := "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"
-	for _, h := range []struct {
-		name string
-		says []string // the responses to the first request, the second, …; the last one to all that follow
-	}{
-		{"nothing", []string{""}},
-		{"half a status line", []string{"HTTP/1.1 401 Un"}},
-		{"half a header", []string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n"}},
-		{"half a challenge", []string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NT"}},
-		{"a challenge and half its content", []string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 99\r\n\r\nabc"}},
-		{"half a token", []string{first, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM dG95"}},
-		{"nothing for a token", []string{first, ""}},
-		{"half the content", []string{"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nalice:"}},
-		{"half a chunk", []string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nalice:"}},
-		{"a chunk and no end", []string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nalice:\r\n"}},
-		{"an interim response only", []string{"HTTP/1.1 100 Continue\r\n\r\n"}},
-		{"what is no response", []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"}},
-	} {
-		w := k.wire(func(conn net.Conn, n int) { io.WriteString(conn, h.says[min(n, len(h.says))-1]) })
-		for _, method := range []string{"GET", "POST"} {
-			before := w.requests.Load()
-			if o := k.do(k.ctx, c, "", method, w.url, strings.NewReader("a body")); o.err == nil && o.status < 400 {
-				k.errorf("%s: %v", h.name, o)
-			}
-			if n := w.requests.Load() - before; n == 0 || n > most {
-				k.errorf("%s: %d requests", h.name, n)
-			}
-		}
-		if o := k.do(k.ctx, c, "", "GET", sound.URL, nil); !o.ok("alice", "") {
-			k.errorf("%s: a request to another server afterwards: %v", h.name, o)
-		}
-	}
-}
-
 func (k *kit) clientHeader() {
 	const enough = 64 << 20
 	c := k.client(nil, basic())
@@ -459,63 +271,6 @@ func (k *kit) clientHeader() {
 			k.errorf("%s: %d bytes were read", e.name, n)
 		}
 	}
-}
-
-func (k *kit) clientContext() {
-	p := oneLeg()
-	arrived := make(chan struct{}, 8)
-	silent := k.raw(func(w http.ResponseWriter, r *http.Request) {
-		arrived <- struct{}{}
-		select {
-		case <-r.Context().Done():
-		case <-k.ctx.Done():
-		}
-	})
-	c := k.client(nil, p)
-	wantCancelled := func(what string, o outcome) {
-		if !errors.Is(o.err, context.Canceled) {
-			k.errorf("%s: %v, want context.Canceled", what, o)
-		}
-	}
-	ctx, cancel := context.WithCancel(k.ctx)
-	cancel()
-	wantCancelled("cancelled before it began", k.do(ctx, c, "", "GET", silent.URL, nil))
-	if silent.seen() > 0 {
-		k.errorf("cancelled before it began: a request was sent")
-	}
-
-	wantCancelled("cancelled while the server is silent", k.do(k.until(arrived), c, "", "GET", silent.URL, nil))
-
-	s := k.site(nil, p)
-	asked, ended := make(chan struct{}, 8), make(chan struct{}, 8)
-	slow := k.client(func(c *ClientSetup) {
-		c.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
-			asked <- struct{}{}
-			select {
-			case <-ctx.Done():
-				ended <- struct{}{}
-			case <-k.ctx.Done():
-			}
-			return gss.Unreachable{}
-		})
-	}, p)
-	wantCancelled("cancelled while a question is open", k.do(k.until(asked), slow, "", "GET", s.URL, nil))
-	if len(ended) == 0 {
-		k.errorf("a question's context did not end with the request's")
-	}
-}
-
-// until returns a context that is canceled when something happens.
-func (k *kit) until(happens <-chan struct{}) context.Context {
-	ctx, cancel := context.WithCancel(k.ctx)
-	go func() {
-		select {
-		case <-happens:
-		case <-k.ctx.Done():
-		}
-		cancel()
-	}()
-	return ctx
 }
 
 func (k *kit) clientProof() {
@@ -550,30 +305,5 @@ func (k *kit) clientTarget() {
 		if o := k.do(k.ctx, c, "bob", "GET", s.URL, nil); !o.ok("bob", "") {
 			k.errorf("%s: %v", p.name, o)
 		}
-	}
-}
-
-func (k *kit) clientLeavesHTTP2() { k.clientLeaves(2, func(s *site) { s.http2 = true }) }
-
-func (k *kit) clientLeavesHTTP3() { k.clientLeaves(3, nil) }
-
-// clientLeaves tests with sites of an HTTP version, which speak HTTP/1.1 as well.
-func (k *kit) clientLeaves(version int, tune func(*site)) {
-	for _, p := range []pair{digestPair(), oneLeg(), mechanism("bound", scheme.NTLM, gsstoy.Toy{Legs: 2, Fresh: true, Bound: true})} {
-		s := k.site(tune, p)
-		c := k.client(nil, p)
-		for range 2 {
-			if o := k.do(k.ctx, c, "", "POST", s.URL, strings.NewReader("a body")); !o.ok("alice", "a body") {
-				k.errorf("%s: %v", p.name, o)
-			}
-		}
-		s.mu.Lock()
-		if !slices.ContainsFunc(s.visits, func(v visit) bool { return v.proto == version }) {
-			k.errorf("%s: no request came over HTTP/%d", p.name, version)
-		}
-		if v := s.visits[len(s.visits)-1]; p.bound != (v.proto == 1) {
-			k.errorf("%s: the last request came over HTTP/%d", p.name, v.proto)
-		}
-		s.mu.Unlock()
 	}
 }
