@@ -344,24 +344,29 @@ func fronts(t *rapid.T) {
 		if p.gone && (p.own != 0 || p.used != 0) {
 			t.Fatalf("%v: connections %d and %d outlive the client", p.f, p.own, p.used)
 		}
-		where := map[int]string{}
-		put := func(c int, place string) {
-			if c == 0 {
-				return
-			}
-			if where[c] != "" {
-				t.Fatalf("connection %d is %s and %s", c, where[c], place)
-			}
-			where[c] = place
+		inOnePlace(t, pool, parties)
+	}
+}
+
+// inOnePlace wants each connection to be in the pool, in use, or a client's own.
+func inOnePlace(t *rapid.T, pool []int, parties []party) {
+	where := map[int]string{}
+	put := func(c int, place string) {
+		if c == 0 {
+			return
 		}
-		for _, c := range pool {
-			put(c, "in the pool")
+		if where[c] != "" {
+			t.Fatalf("connection %d is %s and %s", c, where[c], place)
 		}
-		for i, p := range parties {
-			put(p.own, fmt.Sprintf("client %d's own", i+1))
-			if p.used != p.own {
-				put(p.used, fmt.Sprintf("in use for client %d", i+1))
-			}
+		where[c] = place
+	}
+	for _, c := range pool {
+		put(c, "in the pool")
+	}
+	for i, p := range parties {
+		put(p.own, fmt.Sprintf("client %d's own", i+1))
+		if p.used != p.own {
+			put(p.used, fmt.Sprintf("in use for client %d", i+1))
 		}
 	}
 }

@@ -233,22 +233,7 @@ func (s hstate) client(i uint32, emit func(uint32, *hstate)) {
 			say(72)
 		}
 	case 72:
-		switch st := c.st; {
-		case st == mR200:
-			c.st = 0
-			say(38)
-		case st == mRclose:
-			c.st = 0
-			say(43)
-		case st == mR401tok && s.cphase == 1:
-			c.st = 0
-			say(54)
-		case st == mR401tok:
-			c.st = 0
-			say(58)
-		default:
-			say(61)
-		}
+		say(c.judge(s.cphase))
 	case 38:
 		s.cauth = c.p
 		say(39)
@@ -300,6 +285,25 @@ func (s hstate) client(i uint32, emit func(uint32, *hstate)) {
 			emit(2+i, &s)
 		}
 	}
+}
+
+// judge returns where a client goes with a response, which it has then dealt with unless it is
+// a refusal.
+func (c *hclient) judge(phase uint32) (to uint32) {
+	st := c.st
+	c.st = 0
+	switch {
+	case st == mR200:
+		return 38
+	case st == mRclose:
+		return 43
+	case st == mR401tok && phase == 1:
+		return 54
+	case st == mR401tok:
+		return 58
+	}
+	c.st = st
+	return 61
 }
 
 func TestHTTPAuth(t *testing.T) {

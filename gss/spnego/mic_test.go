@@ -25,121 +25,125 @@ func favourite(c Config) Config {
 	return c
 }
 
+// section5 are the cases of RFC 4178 section 5 and appendix C, each as what the initiator and
+// the acceptor say in turns.
+var section5 = []struct {
+	name   string
+	c, s   Config
+	mech   gss.OID
+	script string
+}{
+	// golden:spnego_optimistic (R4178-3.2-2), and the compatibility of section 5 b
+	// and c, appendix C: no MIC where none is required.
+	{"preferred by both, odd, no final token", over(ntlmToy(2)), over(ntlmToy(2)), gss.NTLM, `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue accept-incomplete (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A complete accept-completed
+		I complete`},
+	{"preferred by both, even", over(final(ntlmToy(2))), over(final(ntlmToy(2))), gss.NTLM, `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue accept-incomplete (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A complete accept-completed <toy/NTLM:f:u=alice:p=secret>
+		I complete`},
+	{"preferred by both, one token", over(ntlmToy(1)), over(ntlmToy(1)), gss.NTLM, `
+		I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
+		A complete accept-completed (NTLM)
+		I complete`},
+	{"preferred by both, one token each", over(final(ntlmToy(1))), over(final(ntlmToy(1))), gss.NTLM, `
+		I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
+		A complete accept-completed (NTLM) <toy/NTLM:f:u=alice:p=secret>
+		I complete`},
+	// golden:spnego_request_mic (R4178-3.2-1): the second mechanism is taken.
+	{"reselection, odd (c I)", over(final(kerberos(1)), ntlmToy(2)), over(ntlmToy(2)), gss.NTLM, `
+		I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
+		A continue request-mic (NTLM)
+		I continue accept-incomplete <toy/NTLM:i1:u=alice>
+		A continue accept-incomplete <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret> +MIC
+		A complete accept-completed +MIC
+		I complete`},
+	{"reselection, even (b I)", over(final(kerberos(1)), final(ntlmToy(2))), over(final(ntlmToy(2))), gss.NTLM, `
+		I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
+		A continue request-mic (NTLM)
+		I continue accept-incomplete <toy/NTLM:i1:u=alice>
+		A continue accept-incomplete <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
+		I complete accept-completed +MIC
+		A complete`},
+	{"reselection, one token (c I)", over(final(kerberos(1)), ntlmToy(1)), over(ntlmToy(1)), gss.NTLM, `
+		I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
+		A continue request-mic (NTLM)
+		I ready accept-incomplete <toy/NTLM:i1:u=alice:p=secret> +MIC
+		A complete accept-completed +MIC
+		I complete`},
+	{"reselection, one token each (b I)", over(final(kerberos(1)), final(ntlmToy(1))), over(final(ntlmToy(1))), gss.NTLM, `
+		I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
+		A continue request-mic (NTLM)
+		I ready accept-incomplete <toy/NTLM:i1:u=alice:p=secret>
+		A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
+		I complete accept-completed +MIC
+		A complete`},
+	// R4178-3.2-1, the other half: taken, but not the acceptor's own favourite.
+	{"not the acceptor's favourite, odd", over(ntlmToy(2)), favourite(over(ntlmToy(2))), gss.NTLM, `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue request-mic (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret> +MIC
+		A complete accept-completed +MIC
+		I complete`},
+	{"not the acceptor's favourite, three legs", over(ntlmToy(3)), favourite(over(ntlmToy(3))), gss.NTLM, `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue request-mic (NTLM) <toy/NTLM:c1>
+		I continue accept-incomplete <toy/NTLM:i2:u=alice>
+		A continue accept-incomplete <toy/NTLM:c2>
+		I ready accept-incomplete <toy/NTLM:i3:u=alice:p=secret> +MIC
+		A complete accept-completed +MIC
+		I complete`},
+	{"not the acceptor's favourite, one token (c IV)", over(ntlmToy(1)), favourite(over(ntlmToy(1))), gss.NTLM, `
+		I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
+		A continue request-mic (NTLM) +MIC
+		I complete accept-completed +MIC
+		A complete`},
+	{"not the acceptor's favourite, one token each (b)", over(final(ntlmToy(1))), favourite(over(final(ntlmToy(1)))), gss.NTLM, `
+		I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
+		A continue request-mic (NTLM) <toy/NTLM:f:u=alice:p=secret> +MIC
+		I complete accept-completed +MIC
+		A complete`},
+	// Without integrity, no MIC at all.
+	{"no integrity", over(bare(ntlmToy(2))), over(bare(ntlmToy(2))), gss.NTLM, `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue accept-incomplete (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A complete accept-completed
+		I complete`},
+	{"no integrity, not the acceptor's favourite", over(bare(ntlmToy(2))), favourite(over(bare(ntlmToy(2)))), gss.NTLM, `
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue request-mic (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A complete accept-completed
+		I complete`},
+	{"no integrity, reselection by policy", Config{Mechanisms: []gss.Mechanism{final(kerberos(1)), bare(ntlmToy(1))}, Fallback: true}, over(bare(ntlmToy(1))), gss.NTLM, `
+		I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
+		A continue request-mic (NTLM)
+		I ready accept-incomplete <toy/NTLM:i1:u=alice:p=secret>
+		A complete accept-completed
+		I complete`},
+	// Questions in between change nothing.
+	{"asking", over(asking(final(ntlmToy(2)))), favourite(over(asking(final(ntlmToy(2))))), gss.NTLM, `
+		I asks
+		I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
+		A continue request-mic (NTLM) <toy/NTLM:c1>
+		I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
+		A asks
+		A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
+		I complete accept-completed +MIC
+		A complete`},
+}
+
 func TestRFC4178Section5(t *testing.T) {
-	for _, v := range []struct {
-		name   string
-		c, s   Config
-		mech   gss.OID
-		script string
-	}{
-		// golden:spnego_optimistic (R4178-3.2-2), and the compatibility of section 5 b
-		// and c, appendix C: no MIC where none is required.
-		{"preferred by both, odd, no final token", over(ntlmToy(2)), over(ntlmToy(2)), gss.NTLM, `
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue accept-incomplete (NTLM) <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
-			A complete accept-completed
-			I complete`},
-		{"preferred by both, even", over(final(ntlmToy(2))), over(final(ntlmToy(2))), gss.NTLM, `
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue accept-incomplete (NTLM) <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
-			A complete accept-completed <toy/NTLM:f:u=alice:p=secret>
-			I complete`},
-		{"preferred by both, one token", over(ntlmToy(1)), over(ntlmToy(1)), gss.NTLM, `
-			I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
-			A complete accept-completed (NTLM)
-			I complete`},
-		{"preferred by both, one token each", over(final(ntlmToy(1))), over(final(ntlmToy(1))), gss.NTLM, `
-			I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
-			A complete accept-completed (NTLM) <toy/NTLM:f:u=alice:p=secret>
-			I complete`},
-		// golden:spnego_request_mic (R4178-3.2-1): the second mechanism is taken.
-		{"reselection, odd (c I)", over(final(kerberos(1)), ntlmToy(2)), over(ntlmToy(2)), gss.NTLM, `
-			I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
-			A continue request-mic (NTLM)
-			I continue accept-incomplete <toy/NTLM:i1:u=alice>
-			A continue accept-incomplete <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret> +MIC
-			A complete accept-completed +MIC
-			I complete`},
-		{"reselection, even (b I)", over(final(kerberos(1)), final(ntlmToy(2))), over(final(ntlmToy(2))), gss.NTLM, `
-			I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
-			A continue request-mic (NTLM)
-			I continue accept-incomplete <toy/NTLM:i1:u=alice>
-			A continue accept-incomplete <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
-			A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
-			I complete accept-completed +MIC
-			A complete`},
-		{"reselection, one token (c I)", over(final(kerberos(1)), ntlmToy(1)), over(ntlmToy(1)), gss.NTLM, `
-			I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
-			A continue request-mic (NTLM)
-			I ready accept-incomplete <toy/NTLM:i1:u=alice:p=secret> +MIC
-			A complete accept-completed +MIC
-			I complete`},
-		{"reselection, one token each (b I)", over(final(kerberos(1)), final(ntlmToy(1))), over(final(ntlmToy(1))), gss.NTLM, `
-			I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
-			A continue request-mic (NTLM)
-			I ready accept-incomplete <toy/NTLM:i1:u=alice:p=secret>
-			A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
-			I complete accept-completed +MIC
-			A complete`},
-		// R4178-3.2-1, the other half: taken, but not the acceptor's own favourite.
-		{"not the acceptor's favourite, odd", over(ntlmToy(2)), favourite(over(ntlmToy(2))), gss.NTLM, `
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue request-mic (NTLM) <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret> +MIC
-			A complete accept-completed +MIC
-			I complete`},
-		{"not the acceptor's favourite, three legs", over(ntlmToy(3)), favourite(over(ntlmToy(3))), gss.NTLM, `
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue request-mic (NTLM) <toy/NTLM:c1>
-			I continue accept-incomplete <toy/NTLM:i2:u=alice>
-			A continue accept-incomplete <toy/NTLM:c2>
-			I ready accept-incomplete <toy/NTLM:i3:u=alice:p=secret> +MIC
-			A complete accept-completed +MIC
-			I complete`},
-		{"not the acceptor's favourite, one token (c IV)", over(ntlmToy(1)), favourite(over(ntlmToy(1))), gss.NTLM, `
-			I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
-			A continue request-mic (NTLM) +MIC
-			I complete accept-completed +MIC
-			A complete`},
-		{"not the acceptor's favourite, one token each (b)", over(final(ntlmToy(1))), favourite(over(final(ntlmToy(1)))), gss.NTLM, `
-			I ready init [ NTLM ] <toy/NTLM:i1:u=alice:p=secret>
-			A continue request-mic (NTLM) <toy/NTLM:f:u=alice:p=secret> +MIC
-			I complete accept-completed +MIC
-			A complete`},
-		// Without integrity, no MIC at all.
-		{"no integrity", over(bare(ntlmToy(2))), over(bare(ntlmToy(2))), gss.NTLM, `
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue accept-incomplete (NTLM) <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
-			A complete accept-completed
-			I complete`},
-		{"no integrity, not the acceptor's favourite", over(bare(ntlmToy(2))), favourite(over(bare(ntlmToy(2)))), gss.NTLM, `
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue request-mic (NTLM) <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
-			A complete accept-completed
-			I complete`},
-		{"no integrity, reselection by policy", Config{Mechanisms: []gss.Mechanism{final(kerberos(1)), bare(ntlmToy(1))}, Fallback: true}, over(bare(ntlmToy(1))), gss.NTLM, `
-			I ready init [ MS-Kerberos Kerberos NTLM ] <toy/Kerberos:i1:u=alice:p=secret>
-			A continue request-mic (NTLM)
-			I ready accept-incomplete <toy/NTLM:i1:u=alice:p=secret>
-			A complete accept-completed
-			I complete`},
-		// Questions in between change nothing.
-		{"asking", over(asking(final(ntlmToy(2)))), favourite(over(asking(final(ntlmToy(2))))), gss.NTLM, `
-			I asks
-			I continue init [ NTLM ] <toy/NTLM:i1:u=alice>
-			A continue request-mic (NTLM) <toy/NTLM:c1>
-			I ready accept-incomplete <toy/NTLM:i2:u=alice:p=secret>
-			A asks
-			A continue accept-incomplete <toy/NTLM:f:u=alice:p=secret> +MIC
-			I complete accept-completed +MIC
-			A complete`},
-	} {
+	for _, v := range section5 {
 		t.Run(v.name, func(t *testing.T) {
 			p := newPair(t, v.c, v.s)
 			same(t, p.run(gss.Input{}), v.script)
