@@ -2,6 +2,7 @@ package kerberos
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -132,7 +133,7 @@ func (s *acquiring) delegates() bool {
 
 // get starts an exchange with KDCs.
 func (s acquiring) get(env gss.Env, at stage, r ticket.Request) (gss.Context, gss.Output, error) {
-	r.Types, r.Offset, r.MinIterations = s.cfg.types, s.offset, s.cfg.MinIterations
+	r.Types, r.Offset, r.MinIterations = s.cfg.types, time.Duration(s.offset), s.cfg.MinIterations
 	switch s.cfg.PAC {
 	case PACInclude:
 		r.PAC = 1
@@ -157,7 +158,7 @@ func (s acquiring) hear(env gss.Env, answer gss.Answer) (gss.Context, gss.Output
 		s.exchange = next
 		return s, gss.Output{State: gss.Waiting, Ask: r.Ask}, nil
 	}
-	s.exchange, s.offset = ticket.Exchange{}, r.Offset
+	s.exchange, s.offset = ticket.Exchange{}, int64(r.Offset)
 	switch s.stage {
 	case gettingTGT:
 		s.tgt, s.client = r.Credential, r.Credential.Client

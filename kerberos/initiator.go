@@ -79,7 +79,7 @@ func (c wantCredential) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output
 	case Keys:
 		s.client, s.keys = a.Principal, a.Keytab
 	case Tickets:
-		s.client, s.cache, s.offset = a.Cache.Principal(), a.Cache, a.Cache.Offset()*1000
+		s.client, s.cache, s.offset = a.Cache.Principal(), a.Cache, int64(a.Cache.Offset())
 	default:
 		return c, gss.Output{}, gss.Misuse("kerberos: gss.NeedCredential takes gss.Password, kerberos.Keys, kerberos.Tickets, gss.Declined or gss.Unreachable")
 	}

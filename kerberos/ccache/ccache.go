@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -82,8 +83,8 @@ func (c Credential) isConfig() bool {
 // Cache is a principal and its credentials. It is immutable; the nil Cache is empty.
 type Cache struct {
 	principal krb.Principal
-	creds     []Credential // settings among them
-	offset    int64        // the KDC's clock minus ours, in microseconds
+	creds     []Credential  // settings among them
+	offset    time.Duration // the KDC's clock minus ours
 	hasOffset bool
 }
 
@@ -100,24 +101,25 @@ func (c *Cache) Principal() krb.Principal {
 	return c.principal
 }
 
-// Offset returns the difference of the KDC's clock to ours, in microseconds, as the cache
-// has it, 0 if it has none.
-func (c *Cache) Offset() int64 {
+// Offset returns the difference of the KDC's clock to ours, as the cache has it, 0 if it has
+// none.
+func (c *Cache) Offset() time.Duration {
 	if c == nil {
 		return 0
 	}
 	return c.offset
 }
 
-// WithOffset returns the cache with that difference, in microseconds, which programs that use
-// the cache add to their clock. 0 is none. It is at most what a file can hold, 68 years.
-func (c *Cache) WithOffset(micros int64) *Cache {
-	const most = math.MaxInt32 * 1e6
+// WithOffset returns the cache with that difference, which programs that use the cache add to
+// their clock. 0 is none. It is as a file can hold it: in microseconds, and at most 68 years.
+func (c *Cache) WithOffset(offset time.Duration) *Cache {
+	const most = math.MaxInt32 * time.Second
+	offset = max(-most, min(offset.Truncate(time.Microsecond), most))
 	next := &Cache{}
 	if c != nil {
 		*next = *c
 	}
-	next.offset, next.hasOffset = max(-most, min(micros, most)), micros != 0
+	next.offset, next.hasOffset = offset, offset != 0
 	return next
 }
 

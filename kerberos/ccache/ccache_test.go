@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -110,17 +111,21 @@ func TestWithOffset(t *testing.T) {
 	tgt := cred("alice", "krbtgt/A.TEST", 1000)
 	c := New(tgt.Client, tgt)
 	plain := string(c.Append(nil))
-	for _, row := range [][2]int64{{2_000_005, 2_000_005}, {-1_200_000_001, -1_200_000_001}, {-7, -7}, {math.MaxInt64, math.MaxInt32 * 1e6}, {math.MinInt64, -math.MaxInt32 * 1e6}, {0, 0}} {
+	const us, most = time.Microsecond, math.MaxInt32 * time.Second
+	for _, row := range [][2]time.Duration{
+		{2_000_005 * us, 2_000_005 * us}, {-1_200_000_001 * us, -1_200_000_001 * us}, {-7 * us, -7 * us}, {0, 0},
+		{7*us + 999, 7 * us}, {-7*us - 999, -7 * us}, {math.MaxInt64, most}, {math.MinInt64, -most},
+	} {
 		file := string(c.WithOffset(row[0]).Append(nil))
 		again, fault := Parse(file)
 		if !fault.IsZero() || again.Offset() != row[1] || c.Offset() != 0 {
-			t.Errorf("%d: %d, %v", row[0], again.Offset(), fault)
+			t.Errorf("%v: %v, %v", row[0], again.Offset(), fault)
 		}
 		if got := string(again.With(tgt).WithOffset(0).Append(nil)); got != plain {
-			t.Errorf("%d: without it again the file has %q", row[0], got)
+			t.Errorf("%v: without it again the file has %q", row[0], got)
 		}
 	}
-	if none := (*Cache)(nil).WithOffset(5); none.Offset() != 5 {
+	if none := (*Cache)(nil).WithOffset(time.Second); none.Offset() != time.Second {
 		t.Error("the nil cache")
 	}
 }
@@ -139,8 +144,8 @@ func TestOldVersions(t *testing.T) {
 			t.Errorf("%s: %v %v", row.name, c, fault)
 			continue
 		}
-		if strings.HasPrefix(row.name, "4") && (c.Offset() != 2_000_005 || string(c.Append(nil)) != row.file) {
-			t.Errorf("%d", c.Offset())
+		if strings.HasPrefix(row.name, "4") && (c.Offset() != 2*time.Second+5*time.Microsecond || string(c.Append(nil)) != row.file) {
+			t.Errorf("%v", c.Offset())
 		}
 	}
 	for _, bad := range []string{"", "\x05", "\x05\x05", "\x04\x04", "\x05\x04\xFF\xFF", "\x05\x03\x00\x00\x00\x01\xFF\xFF\xFF\xFF", "\x05\x03\x00\x00\x00\x01\x00\x00\x00\x01\xFF\xFF\xFF\xFFR"} {

@@ -2,6 +2,7 @@ package ccache
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -95,7 +96,7 @@ func (r *reader) header(c *Cache) {
 		tag, value := fields.uint16(), fields.take(uint32(fields.uint16()))
 		if tag == offsetTag && len(value) == 8 {
 			seconds, micro := int32(r.order.Uint32([]byte(value))), int32(r.order.Uint32([]byte(value[4:])))
-			c.offset, c.hasOffset = int64(seconds)*1e6+int64(micro), true
+			c.offset, c.hasOffset = time.Duration(seconds)*time.Second+time.Duration(micro)*time.Microsecond, true
 		}
 	}
 	r.ok = r.ok && fields.ok
@@ -168,7 +169,7 @@ func (r *reader) count() uint32 {
 func (c *Cache) Append(b []byte) []byte {
 	b = append(b, 5, 4)
 	if c != nil && c.hasOffset {
-		seconds, micro := c.offset/1e6, c.offset%1e6
+		seconds, micro := c.offset/time.Second, c.offset%time.Second/time.Microsecond
 		b = append(b, 0, 12, 0, offsetTag, 0, 8)
 		b = binary.BigEndian.AppendUint32(b, uint32(int32(seconds)))
 		b = binary.BigEndian.AppendUint32(b, uint32(int32(micro)))

@@ -50,6 +50,7 @@ func (x *exchange) tgs() string {
 			return x.refuse(message.ErrTicketExpired, "")
 		}
 		r.ticket.RenewTill, r.latest = tgt.RenewTill, tgt.RenewTill
+		r.flags = tgt.Flags // the ticket is the one that was presented, but for its times (RFC 4120 appendix A.6)
 	case body.Options.Has(krb.Forwarded):
 		r.flags |= krb.Forwarded
 	}

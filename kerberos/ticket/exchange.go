@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
@@ -68,7 +69,7 @@ func New(r Request) Exchange {
 		}
 		r.Types = krb.ETypesOf(types...)
 	}
-	return Exchange{phase: start, req: r, offset: r.Offset, tgt: r.TGT}
+	return Exchange{phase: start, req: r, offset: int64(r.Offset), tgt: r.TGT}
 }
 
 // Step goes on with the answer to the question before, nil at the beginning: gss.Reply,
@@ -117,7 +118,7 @@ func (x Exchange) failWith(fault gss.Fault) (Exchange, Result) {
 
 // done ends with a ticket.
 func (x Exchange) done(c ccache.Credential) (Exchange, Result) {
-	return Exchange{}, Result{Credential: c, Offset: x.offset}
+	return Exchange{}, Result{Credential: c, Offset: time.Duration(x.offset)}
 }
 
 // send asks a realm's KDC.

@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
@@ -55,9 +56,8 @@ type Request struct {
 	Lifetime, RenewLifetime int64
 	// PAC says whether to ask for a PAC (+1), or for none (-1).
 	PAC int8
-	// Offset is what to add to our clock to have the KDC's, in nanoseconds, as far as
-	// that is known.
-	Offset int64
+	// Offset is what to add to our clock to have the KDC's, as far as that is known.
+	Offset time.Duration
 
 	// For is the user of a service's request for a ticket to itself (S4U2Self, MS-SFU
 	// section 3.1.5.1.1), with Server the service.
@@ -82,7 +82,7 @@ type Result struct {
 	Ask        gss.Question
 	Credential ccache.Credential
 	// Offset as in Request, as the exchange found it.
-	Offset int64
+	Offset time.Duration
 	Fault  gss.Fault
 }
 

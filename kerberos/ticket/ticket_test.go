@@ -148,7 +148,7 @@ func TestAS(t *testing.T) {
 			if res.Fault.Code != row.want || len(w.asked) != row.legs {
 				t.Fatalf("%v after %d messages", res.Fault, len(w.asked))
 			}
-			if row.want == gss.NoFault && (res.Credential.EndTime <= krb.TimeOf(now) || res.Credential.Key.IsZero() || row.skew != 0 && res.Offset != row.skew) {
+			if row.want == gss.NoFault && (res.Credential.EndTime <= krb.TimeOf(now) || res.Credential.Key.IsZero() || row.skew != 0 && int64(res.Offset) != row.skew) {
 				t.Errorf("%v %v", res.Credential, res.Fault)
 			}
 		})
@@ -191,6 +191,9 @@ func TestTGS(t *testing.T) {
 			}
 			if row.opts.Has(krb.Forwarded) && !res.Credential.Flags.Has(krb.Forwarded) {
 				t.Errorf("flags %v", res.Credential.Flags)
+			}
+			if row.opts.Has(krb.Renew) && res.Credential.Flags != tgt.Flags { // the same ticket, but for its times
+				t.Errorf("flags %v after renewal, want %v", res.Credential.Flags, tgt.Flags)
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 		return exit{exitOf(err), err}
 	}
 	cred := result.Credential
-	cache := ccache.New(cred.Client, cred).WithOffset(result.Offset / 1000) // to microseconds
+	cache := ccache.New(cred.Client, cred).WithOffset(result.Offset)
 	if err := krb5.WriteCache(path, cache); err != nil {
 		return exit{exitTransport, err}
 	}

@@ -85,7 +85,7 @@ func obtain(ctx context.Context, kdcs answer.Source, path string, r ticket.Reque
 		return err
 	}
 	cache := ccache.New(result.Credential.Client, result.Credential)
-	return krb5.WriteCache(path, cache.WithOffset(result.Offset/1000)) // from nanoseconds to microseconds
+	return krb5.WriteCache(path, cache.WithOffset(result.Offset))
 }
 
 // list lists the tickets of a cache.

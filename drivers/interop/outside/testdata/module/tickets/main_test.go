@@ -38,7 +38,7 @@ func TestClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if offset := time.Duration(cache.Offset()) * time.Microsecond; offset.Round(time.Minute) != -20*time.Minute {
+	if offset := cache.Offset(); offset.Round(time.Minute) != -20*time.Minute {
 		t.Errorf("the cache has %v, want -20m", offset)
 	}
 }
