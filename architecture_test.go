@@ -1,9 +1,11 @@
 package countersign
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,44 +16,39 @@ const architectureFile = "ARCHITECTURE.md"
 // TestArchitectureNames checks that the files, packages and symbols that the page names exist, and that its links resolve.
 func TestArchitectureNames(t *testing.T) { readPage(t, architectureFile).checkNames(t) }
 
-// TestArchitectureCode checks that the page's blocks of Go are, but for their indentation, parts of the file that the page links
-// to before them. Those files are tests, which are compiled and run: Example_ownScheme and TestKitOwnScheme.
-func TestArchitectureCode(t *testing.T) {
-	blocks := readPage(t, architectureFile).blocks
-	if len(blocks) < 6 {
-		t.Errorf("%d blocks of code, and the steps of a scheme have 6", len(blocks))
+// TestArchitectureSteps checks that each step to a scheme is marked once in the files that the page links to there, which are
+// tests: Example_ownScheme and TestKitOwnScheme run them.
+func TestArchitectureSteps(t *testing.T) {
+	p := readPage(t, architectureFile)
+	if len(p.blocks) > 0 {
+		t.Errorf("%d blocks of code: the page is a map; code stands where a test runs it", len(p.blocks))
 	}
-	for _, b := range blocks {
-		if !strings.HasSuffix(b.link, "_test.go") || b.language != "go" {
-			t.Errorf("a block of %q follows a link to %q, and not to a test:\n%s", b.language, b.link, b.code)
-			continue
+	_, section, _ := strings.Cut(p.text, "## Add a scheme\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var text string
+	for _, m := range linked.FindAllStringSubmatch(section, -1) {
+		raw, err := os.ReadFile(m[1])
+		if err != nil || !strings.HasSuffix(m[1], "_test.go") {
+			t.Errorf("a link to %q, want one to a test: %v", m[1], err)
 		}
-		raw, err := os.ReadFile(b.link)
-		if err != nil {
-			t.Error(err)
-			continue
+		text += string(raw)
+	}
+	for n := 1; ; n++ {
+		if !strings.Contains(section, fmt.Sprintf("\n%d. ", n)) {
+			if n <= 6 {
+				t.Errorf("%d steps to a scheme, want 6 at least", n-1)
+			}
+			break
 		}
-		if !containsLines(string(raw), b.code) {
-			t.Errorf("%s does not have this code:\n%s", b.link, b.code)
+		if marks := len(regexp.MustCompile(fmt.Sprintf(`\b[Ss]tep %d\b`, n)).FindAllString(text, -1)); marks != 1 {
+			t.Errorf("step %d is marked %d times in the files that the section links to, want once", n, marks)
 		}
 	}
 	for name, dir := range map[string]string{"Example_ownScheme": "scheme", "TestKitOwnScheme": "scheme"} {
 		if !symbolsOf(t).declared[dir][name] {
-			t.Errorf("package %s has no %s, which runs the page's code", dir, name)
+			t.Errorf("package %s has no %s, which runs the steps", dir, name)
 		}
 	}
-}
-
-// containsLines reports whether text has the lines of part one after the other, at any indentation.
-func containsLines(text, part string) bool {
-	undented := func(s string) string {
-		var b strings.Builder
-		for line := range strings.Lines(s) {
-			b.WriteString(strings.TrimSpace(line) + "\n")
-		}
-		return b.String()
-	}
-	return strings.Contains("\n"+undented(text), "\n"+undented(part))
 }
 
 // TestArchitectureFloors checks that each package has a row, and that those of a row import what it says, no less and no more.

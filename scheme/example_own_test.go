@@ -18,8 +18,8 @@ import (
 //	WWW-Authenticate: Proof realm="staff"
 //	Authorization: Proof user="alice", proof="0ff5…"
 //
-// It shows how a scheme is written, and is no good on a network: what it sends can be
-// sent again.
+// It shows how a scheme is written, by the steps of ARCHITECTURE.md, and is no good on a
+// network: what it sends can be sent again. Step 1: its traits.
 var proofTraits = scheme.Traits{
 	Name: "Proof", Form: header.Params, Opening: scheme.OpeningParams,
 	Affinity: scheme.PerRequest, Strength: scheme.BasicStrength + 1, // preferred to Basic
@@ -32,7 +32,7 @@ func proofOf(user string, password gss.Secret, realm string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// proofClient is the scheme as configured for a client.
+// Step 2: proofClient is the scheme as configured for a client.
 type proofClient struct{}
 
 func (proofClient) Traits() scheme.Traits { return proofTraits }
@@ -80,6 +80,7 @@ func (i proofInitiator) challenged(offer header.Challenges) (scheme.Initiator, s
 	for c := range offer.Of("Proof") {
 		if realm, ok := c.Param("realm"); ok {
 			i.realm, i.stage = realm, asking
+			// Step 3: the question.
 			ask := gss.NeedCredential{Scheme: "Proof", Side: i.x.Side, Target: i.x.Target, Realm: realm}
 			return i, scheme.InitiatorOutput{State: gss.Waiting, Ask: ask}, nil
 		}
@@ -104,7 +105,7 @@ func (i proofInitiator) fail(code gss.Code, detail string) (scheme.Initiator, sc
 	return i, scheme.InitiatorOutput{Fault: i.fault}, nil
 }
 
-// proofServer is the scheme as configured for a server.
+// Step 4: proofServer is the scheme as configured for a server.
 type proofServer struct{ realm string }
 
 func (proofServer) Traits() scheme.Traits { return proofTraits }
@@ -232,7 +233,7 @@ func (e *ends) serve(r machine.Request, sent machine.Send) machine.Event {
 }
 
 // A scheme of one's own has a client, a server and their halves of an exchange. The
-// machines take it as they take Digest.
+// machines take it as they take Digest, which is step 6.
 func Example_ownScheme() {
 	client, err := machine.NewClient(machine.ClientConfig{Schemes: []scheme.Client{proofClient{}, scheme.BasicClient()}})
 	if err != nil {

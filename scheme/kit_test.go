@@ -48,7 +48,7 @@ func TestKitMechanism(t *testing.T) {
 	}
 }
 
-// TestKitOwnScheme holds the scheme of Example_ownScheme to the same rules. What it sends can be sent again, by its design.
+// TestKitOwnScheme holds the scheme of Example_ownScheme to the same rules, which is its step 5. What it sends can be sent again, by its design.
 func TestKitOwnScheme(t *testing.T) {
 	proptest.Scheme(t, func() proptest.SchemePair {
 		pair := kitPair(proofClient{}, proofServer{"a realm"})()
