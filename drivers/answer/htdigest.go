@@ -16,6 +16,8 @@ import (
 // answers gss.NeedVerifier for Digest with digest.HA1, and gss.NeedVerdict for
 // Basic by hashing the password. A user is one of a realm.
 type Htdigest struct {
+	opaque[Htdigest] // no output shows what is in it
+
 	users  map[realmUser]digest.HA1
 	realms map[string][]string // names by realm
 	hashes *hashIndex          // nil in the zero Htdigest
@@ -75,10 +77,6 @@ func (h *Htdigest) add(line string) error {
 	}
 	return nil
 }
-
-// Format implements fmt.Formatter: how many users there are shows, and nothing
-// of them.
-func (h Htdigest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "htdigest(%d)", len(h.users)) } // SECRET-1
 
 // Answer implements [Source].
 func (h *Htdigest) Answer(_ context.Context, q gss.Question) gss.Answer {

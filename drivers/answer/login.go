@@ -17,8 +17,14 @@ import (
 // for another origin or for a proxy (RFC 9110 section 11.5), and none a second time after
 // the peer refused the answer.
 //
-// name may have a domain, see [ParseName]. Schemes without domains (Basic, Digest) get it
-// unchanged. The source acts for the default identity; see [As]. The error is a
+// name may have a domain, as people type it. Schemes without domains (Basic, Digest) get
+// it unchanged.
+//
+//	DOMAIN\alice, DOMAIN/alice   user alice in DOMAIN
+//	\alice, /alice, alice        user alice, no domain
+//	alice@example.com            a user principal name: the user as a whole, no domain
+//
+// The source acts for the default identity; see [As]. The error is a
 // gss.Misuse: a URL without scheme and host, or no user name.
 func For(origin, name, password string) (Source, error) { // R9110-11.5-1
 	return newLogin(gss.Origin, origin, name, password)
@@ -46,7 +52,7 @@ type place struct {
 }
 
 func newLogin(side gss.Side, raw, name, password string) (Source, error) {
-	if user, _ := ParseName(name); user == "" {
+	if user, _ := splitName(name); user == "" {
 		return nil, misuse.Errorf("answer", "the %v login has no user name; want user or DOMAIN\\user", side)
 	}
 	at, err := parsePlace(side, raw)
@@ -104,7 +110,7 @@ func answerAs(as, name string, password gss.Secret) gss.Answer {
 	if as == scheme.Basic || as == scheme.Digest {
 		return gss.Password{User: name, Password: password}
 	}
-	user, domain := ParseName(name)
+	user, domain := splitName(name)
 	return gss.Password{User: user, Domain: domain, Password: password}
 }
 
@@ -124,12 +130,8 @@ func As(identity string, s Source) Source {
 	})
 }
 
-// ParseName splits a user name as people type it.
-//
-//	DOMAIN\alice, DOMAIN/alice   user alice in DOMAIN
-//	\alice, /alice, alice        user alice, no domain
-//	alice@example.com            a user principal name: the user as a whole, no domain
-func ParseName(name string) (user, domain string) {
+// splitName splits a user name as people type it, see [For].
+func splitName(name string) (user, domain string) {
 	if i := strings.IndexAny(name, `\/`); i >= 0 {
 		return name[i+1:], name[:i]
 	}

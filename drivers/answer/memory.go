@@ -49,9 +49,11 @@ type ReplayCache struct {
 	// was made then or before is refused, since a process that ended may have seen it
 	// (C34). 0 says that nothing was lost.
 	Since int64
-	// Log, if not nil, is told when the memory has become 80 % full, and again only
-	// after it was less than 60 % full. It is called by the goroutine that asks.
-	Log func(Fill)
+	// Log, if not nil, is called when the memory has become 80 % full, and again only
+	// after it was less than 60 % full. It gets the number of entries, among them those
+	// that have expired and not been swept away, and how many there is room for. It is
+	// called by the goroutine that asks.
+	Log func(held, max int)
 
 	once   sync.Once
 	key    [sha256.Size]byte
@@ -60,10 +62,6 @@ type ReplayCache struct {
 	held   atomic.Int64
 	loud   atomic.Bool
 }
-
-// Fill tells how full a [ReplayCache] is, in entries. What has expired counts until it is
-// swept away, a few entries with each question.
-type Fill struct{ Held, Max int }
 
 // Room returns the [ReplayCache].Max for a number of logins a second: twice as many as
 // happen while an entry lives, so that a single owner can make all of them, and an
@@ -137,7 +135,7 @@ func (m *ReplayCache) watch(held int64) {
 	case held*5 < m.max*3:
 		m.loud.Store(false)
 	case held*5 >= m.max*4 && m.loud.CompareAndSwap(false, true) && m.Log != nil:
-		m.Log(Fill{Held: int(held), Max: int(m.max)})
+		m.Log(int(held), int(m.max))
 	}
 }
 

@@ -471,15 +471,15 @@ func TestMemoryHoldsTheRate(t *testing.T) {
 
 // The log hears of a memory that fills up, once.
 func TestMemoryLog(t *testing.T) {
-	var heard []Fill
-	m := &ReplayCache{Max: 100, Log: func(f Fill) { heard = append(heard, f) }}
+	var heard [][2]int
+	m := &ReplayCache{Max: 100, Log: func(held, max int) { heard = append(heard, [2]int{held, max}) }}
 	fill := func(now int64) {
 		for i := range int64(300) {
 			put(m, nonce(fmt.Sprint(i%7), fmt.Sprint(now, i), 1, now, now, 60*second))
 		}
 	}
 	fill(second)
-	if len(heard) != 1 || heard[0] != (Fill{80, 100}) {
+	if len(heard) != 1 || heard[0] != [2]int{80, 100} {
 		t.Errorf("%+v", heard)
 	}
 	for i := range int64(100) { // time passes, and little is asked

@@ -31,6 +31,8 @@ import (
 // A client that claims another domain is unknown: the proof of NTLM is valid for any
 // domain that a client names, so that the store must check it.
 type NTHashes struct {
+	opaque[NTHashes] // no output shows what is in it
+
 	users   map[ntUser]ntlm.Hash
 	domains map[string]bool // folded; "" among them
 }
@@ -151,10 +153,6 @@ func (s *NTHashes) add(name string, key ntlm.Key) error {
 	s.users[at] = ntlm.Hash{User: user, Domain: domain, NT: key}
 	return nil
 }
-
-// Format implements fmt.Formatter: how many users there are shows, and nothing
-// of them.
-func (s NTHashes) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "nthashes(%d)", len(s.users)) } // SECRET-1
 
 // Answer implements [Source].
 func (s *NTHashes) Answer(_ context.Context, q gss.Question) gss.Answer {

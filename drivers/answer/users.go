@@ -2,7 +2,6 @@ package answer
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
 
@@ -19,8 +18,10 @@ import (
 // The users have no domain. Since an NTLM client's proof is valid for any domain that it
 // names, a client that names one is left to the next source, such as [NTHashes].
 type Users struct {
+	opaque[Users] // no output shows what is in it
+
 	passwords map[string]gss.Secret
-	hashes    *hashIndex // a pointer, so that a Format of the value copies no lock; nil in the zero Users
+	hashes    *hashIndex // nil in the zero Users
 }
 
 // NewUsers returns a store with a copy of the given passwords by name.
@@ -33,10 +34,6 @@ func NewUsers(passwords map[string]string) *Users {
 	}
 	return u
 }
-
-// Format implements fmt.Formatter: how many users there are shows, and nothing
-// of them.
-func (u Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.passwords)) } // SECRET-1
 
 // Answer implements [Source].
 func (u *Users) Answer(_ context.Context, q gss.Question) gss.Answer {

@@ -23,7 +23,7 @@ import (
 
 // kitDriver returns this package as a driver for the kit.
 func kitDriver() drivertest.Driver {
-	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: http3test.Kit{}, Binds: true}
+	return drivertest.Driver{Client: kitClient, Server: kitServer, HTTP3: http3test.Kit(), Binds: true}
 }
 
 // left counts the connections that clients still had when they were closed.
@@ -136,7 +136,7 @@ func kitReverse(s drivertest.ServerSetup) (func(), error) {
 
 // TestKitReverse: HTTP/3 in front, HTTP/1.1 behind.
 func TestKitReverse(t *testing.T) {
-	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: kitReverse, HTTP3: http3test.Kit{}} })
+	drivertest.Run(t, func() drivertest.Driver { return drivertest.Driver{Server: kitReverse, HTTP3: http3test.Kit()} })
 }
 
 // BenchmarkServer measures P14.

@@ -12,8 +12,8 @@ import (
 	quichttp3 "github.com/quic-go/quic-go/http3"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/deadline"
 	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
-	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/internal/misuse"
 )
 
@@ -58,7 +58,7 @@ func Serve(ctx context.Context, conn net.PacketConn, s *quichttp3.Server, limits
 		if before != nil {
 			ctx = before(ctx, c)
 		}
-		return nethttp.WithLimits(ctx)
+		return deadline.With(ctx, deadline.Lift{Read: true, Write: true})
 	}
 	var under handshakes
 	transport := &quic.Transport{Conn: conn, VerifySourceAddress: under.verify, ConnContext: under.begin}

@@ -60,16 +60,16 @@ func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
 	if !ok || need.Service != "kdc" {
 		return gss.Declined{}
 	}
-	reply, err := c.Exchange(ctx, need.Realm, []byte(need.Request))
+	reply, err := c.roundTrip(ctx, need.Realm, []byte(need.Request))
 	if err != nil {
 		return gss.Unreachable{}
 	}
 	return gss.Reply{Data: string(reply)}
 }
 
-// Exchange makes one round trip with a KDC of the realm. The error says what happened at
+// roundTrip makes one exchange with a KDC of the realm. The error says what happened at
 // each address that was tried.
-func (c *Client) Exchange(ctx context.Context, realm string, request []byte) ([]byte, error) {
+func (c *Client) roundTrip(ctx context.Context, realm string, request []byte) ([]byte, error) {
 	addresses := c.addresses(ctx, realm)
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("krb5: no KDC is known for the realm; name one in krb5.conf, or publish _kerberos._udp and _kerberos._tcp")

@@ -352,7 +352,7 @@ func TestHostileProxies(t *testing.T) {
 		c := &Client{Config: config(t, "", s.URL), TLS: &tls.Config{RootCAs: pool}, Timeout: 500 * time.Millisecond}
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		if b, err := c.Exchange(ctx, "A.TEST", []byte("request")); err == nil {
+		if b, err := c.roundTrip(ctx, "A.TEST", []byte("request")); err == nil {
 			t.Errorf("%s: the reply %q", name, b)
 		} else if !strings.Contains(err.Error(), s.URL) {
 			t.Errorf("%s: %q does not name the proxy", name, err)

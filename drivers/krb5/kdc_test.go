@@ -241,7 +241,7 @@ func TestClient(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		c := &Client{Config: config(t, "", f.address, f.address, f.address), Timeout: time.Hour}
-		if _, err := c.Exchange(ctx, "A.TEST", []byte("x")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.roundTrip(ctx, "A.TEST", []byte("x")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})

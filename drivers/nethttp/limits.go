@@ -7,19 +7,15 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/deadline"
 )
-
-// lifted says which deadlines end with authentication, because Install set them.
-type lifted struct{ read, write bool }
-
-type liftedKey struct{}
 
 // guard prepares s for unauthenticated clients: it sets the limits that s does not
 // have. If a scheme needs a connection of its own it disables HTTP/2, over which that
 // scheme cannot complete.
 func guard(s *http.Server, l drive.Limits, needsConnection bool) {
 	l = l.WithDefaults()
-	var lift lifted
+	var lift deadline.Lift // those that Install sets
 	if s.ReadHeaderTimeout == 0 {
 		s.ReadHeaderTimeout = l.Header // FRONT-2
 	}
@@ -27,10 +23,10 @@ func guard(s *http.Server, l drive.Limits, needsConnection bool) {
 		s.IdleTimeout = l.Idle
 	}
 	if s.ReadTimeout == 0 {
-		s.ReadTimeout, lift.read = l.Request, true
+		s.ReadTimeout, lift.Read = l.Request, true
 	}
 	if s.WriteTimeout == 0 {
-		s.WriteTimeout, lift.write = l.Request, true
+		s.WriteTimeout, lift.Write = l.Request, true
 	}
 	if s.MaxHeaderBytes == 0 {
 		s.MaxHeaderBytes = l.HeaderBytes
@@ -39,7 +35,7 @@ func guard(s *http.Server, l drive.Limits, needsConnection bool) {
 		s.Protocols = new(http.Protocols)
 		s.Protocols.SetHTTP1(true)
 	}
-	if lift == (lifted{}) { // the limits are those of the server or of another Install
+	if lift == (deadline.Lift{}) { // the limits are those of the server or of another Install
 		return
 	}
 	before := s.ConnContext
@@ -47,34 +43,19 @@ func guard(s *http.Server, l drive.Limits, needsConnection bool) {
 		if before != nil {
 			ctx = before(ctx, c)
 		}
-		return context.WithValue(ctx, liftedKey{}, lift)
+		return deadline.With(ctx, lift)
 	}
-}
-
-// WithLimits returns a context for the connections of a server that sets read and write
-// deadlines for each request. Wrap lifts these deadlines for requests that it passes on
-// with a named identity. Install calls it for an http.Server, package http3 for its
-// own.
-func WithLimits(ctx context.Context) context.Context {
-	return context.WithValue(ctx, liftedKey{}, lifted{read: true, write: true})
 }
 
 // lift removes the deadlines of an authenticated request.
 func lift(w http.ResponseWriter, r *http.Request) {
-	l := liftable(r)
-	if l.read { // a server without deadlines set none
+	l := deadline.From(r.Context())
+	if l.Read { // a server without deadlines set none
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
-	if l.write {
+	if l.Write {
 		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
-}
-
-// liftable returns which deadlines of a request were set by Install or declared by
-// WithLimits.
-func liftable(r *http.Request) lifted {
-	l, _ := r.Context().Value(liftedKey{}).(lifted)
-	return l
 }
 
 // drainTime returns how long to wait for the rest of a body, which is never longer than

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/deadline"
 	"github.com/countersign-auth/countersign/drivers/internal/machines"
 	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
 	"github.com/countersign-auth/countersign/hop"
@@ -279,7 +280,7 @@ func (x *serverExchange) reply(act machine.Reply) {
 // and ends with the request.
 func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDrain int64, within time.Duration) {
 	s, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	bounded := ok && s.ReadTimeout > 0 && !liftable(r).read
+	bounded := ok && s.ReadTimeout > 0 && !deadline.From(r.Context()).Read
 	if r.Body != nil && r.Body != http.NoBody && !bounded { // RELAY-6
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
 	}

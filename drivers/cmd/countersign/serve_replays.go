@@ -51,9 +51,9 @@ func (o *memoryOptions) requests(log *slog.Logger) *krb5.ReplayCache {
 }
 
 // logFill returns a function that logs that a memory fills up.
-func logFill(log *slog.Logger, of string) func(answer.Fill) {
-	return func(f answer.Fill) {
-		log.Warn("replay memory is 80 % full", slog.String("of", of), slog.Int("held", f.Held), slog.Int("max", f.Max),
+func logFill(log *slog.Logger, of string) func(held, max int) {
+	return func(held, max int) {
+		log.Warn("replay memory is 80 % full", slog.String("of", of), slog.Int("held", held), slog.Int("max", max),
 			slog.String("detail", "when it is full, the users with the most entries must authenticate again (Digest) or are refused until their older requests expire (Kerberos); raise --replay-max"))
 	}
 }

@@ -3,7 +3,7 @@
 //
 //	func TestKit(t *testing.T) {
 //		drivertest.Run(t, func() drivertest.Driver {
-//			return drivertest.Driver{Server: newServer, HTTP3: http3test.Kit{}}
+//			return drivertest.Driver{Server: newServer, HTTP3: http3test.Kit()}
 //		})
 //	}
 package http3test
@@ -21,14 +21,16 @@ import (
 	"github.com/countersign-auth/countersign/drivers/drivertest"
 )
 
-// Kit is HTTP/3 by quic-go. The zero value is ready.
-type Kit struct{}
+// Kit returns the kit's HTTP/3.
+func Kit() drivertest.HTTP3 { return kit{} }
+
+type kit struct{}
 
 // handshake is how long a handshake may take: a check runs a hundred of them at once, on any machine.
 const handshake = time.Minute
 
 // Dial implements drivertest.HTTP3.
-func (Kit) Dial(ctx context.Context, addr string, config *tls.Config, keep time.Duration) (drivertest.HTTP3Conn, error) {
+func (kit) Dial(ctx context.Context, addr string, config *tls.Config, keep time.Duration) (drivertest.HTTP3Conn, error) {
 	config = config.Clone()
 	config.NextProtos = []string{quichttp3.NextProtoH3}
 	c, err := quic.DialAddr(ctx, addr, config, &quic.Config{HandshakeIdleTimeout: handshake, KeepAlivePeriod: keep})
@@ -39,7 +41,7 @@ func (Kit) Dial(ctx context.Context, addr string, config *tls.Config, keep time.
 }
 
 // Serve implements drivertest.HTTP3.
-func (Kit) Serve(packets net.PacketConn, config *tls.Config, h http.Handler, withConn func(context.Context, func()) context.Context) (stop func()) {
+func (kit) Serve(packets net.PacketConn, config *tls.Config, h http.Handler, withConn func(context.Context, func()) context.Context) (stop func()) {
 	server := &quichttp3.Server{
 		Handler: h, TLSConfig: quichttp3.ConfigureTLSConfig(config), QUICConfig: &quic.Config{HandshakeIdleTimeout: handshake},
 		ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {

@@ -23,10 +23,10 @@ var saboteurs = []struct {
 	check, name string
 	driver      drivertest.Driver
 }{
-	{"client_leaves_http3", "was never there", drivertest.Driver{HTTP3: Kit{}, Client: overTCP}},
-	{"server_refuses", "offers over HTTP/3 what needs a connection", drivertest.Driver{HTTP3: Kit{}, Server: offering}},
-	{"server_one_reading_http3", "serves what it does not judge", drivertest.Driver{HTTP3: Kit{}, Server: asAlice}},
-	{"server_ends_streams", "has no limits", drivertest.Driver{HTTP3: Kit{}, Server: offering}},
+	{"client_leaves_http3", "was never there", drivertest.Driver{HTTP3: Kit(), Client: overTCP}},
+	{"server_refuses", "offers over HTTP/3 what needs a connection", drivertest.Driver{HTTP3: Kit(), Server: offering}},
+	{"server_one_reading_http3", "serves what it does not judge", drivertest.Driver{HTTP3: Kit(), Server: asAlice}},
+	{"server_ends_streams", "has no limits", drivertest.Driver{HTTP3: Kit(), Server: offering}},
 }
 
 // overTCP makes a client that authenticates well, and speaks no HTTP/3.
@@ -108,7 +108,7 @@ func TestChecksFind(t *testing.T) {
 		})
 	}
 	without := checks(drivertest.Driver{HTTP2: true, Binds: true})
-	for _, name := range checks(drivertest.Driver{HTTP3: Kit{}, HTTP2: true, Binds: true}) {
+	for _, name := range checks(drivertest.Driver{HTTP3: Kit(), HTTP2: true, Binds: true}) {
 		if slices.Contains(without, name) {
 			continue
 		}

@@ -90,7 +90,6 @@ var named = map[string]reflect.Type{
 
 // harmless are types of which no value can show anything of its own.
 var harmless = map[string]string{
-	"answer.Fill":            "numbers",
 	"answer.Func":            "a function",
 	"answer.Source":          "an interface",
 	"drive.Conn":             "an interface",
@@ -100,7 +99,6 @@ var harmless = map[string]string{
 	"drivertest.HTTP3":       "an interface",
 	"drivertest.HTTP3Conn":   "an interface",
 	"drivertest.HTTP3Stream": "an interface",
-	"http3test.Kit":          "nothing",
 	"nethttp.Handshaker":     "an interface",
 	"nethttp.Multiplexed":    "an interface",
 }
