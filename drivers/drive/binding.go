@@ -99,6 +99,20 @@ func endPoint(c tls.Certificate) gss.Binding {
 	return gss.Undefined()
 }
 
+// BindingOf returns, on a client's side, the tls-server-end-point binding of a connection
+// with the TLS state, which is nil without TLS. If the server showed no certificate the
+// binding is unavailable, which is not the same as a connection without TLS.
+// Servers use [Channel.Binding].
+func BindingOf(state *tls.ConnectionState) gss.Binding {
+	switch {
+	case state == nil:
+		return gss.NoBinding()
+	case len(state.PeerCertificates) == 0:
+		return gss.Binding{} // HTA-19
+	}
+	return gss.EndPoint(string(state.PeerCertificates[0].Raw)) // C31
+}
+
 // Channel records which certificate a connection showed, if its TLS configuration was
 // made by [BindTLS]. A driver makes one for each connection with [WithChannel] or
 // [NoteListener]. All methods may be called on a nil Channel, in which nothing is
@@ -155,20 +169,6 @@ func (c *Channel) note(b gss.Binding, resumed bool) {
 	} else {
 		c.shown = noted{true, b}
 	}
-}
-
-// BindingOf returns, on a client's side, the tls-server-end-point binding of a connection
-// with the TLS state, which is nil without TLS. If the server showed no certificate the
-// binding is unavailable, which is not the same as a connection without TLS.
-// Servers use [Channel.Binding].
-func BindingOf(state *tls.ConnectionState) gss.Binding {
-	switch {
-	case state == nil:
-		return gss.NoBinding()
-	case len(state.PeerCertificates) == 0:
-		return gss.Binding{} // HTA-19
-	}
-	return gss.EndPoint(string(state.PeerCertificates[0].Raw)) // C31
 }
 
 type channelKey struct{}

@@ -10,17 +10,14 @@ import (
 
 // In, embedded in T, gives T and *T a Format and a MarshalText that show T's name and
 // nothing else. Embedded rather than written for each type, since a Format of a value
-// that holds a lock would copy it, and one of its pointer alone shows the value.
+// that holds a lock would copy it, and one of its pointer alone shows the value. Packages
+// embed it by an alias that is not exported, so that T gets no field that programs see.
 type In[T any] struct{}
 
 // Format implements fmt.Formatter for all verbs.
-func (In[T]) Format(f fmt.State, _ rune) { Show[T](f) } // SECRET-1
+func (In[T]) Format(f fmt.State, _ rune) { fmt.Fprint(f, text[T]()) } // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler.
-func (In[T]) MarshalText() ([]byte, error) { return Text[T]() }
+func (In[T]) MarshalText() ([]byte, error) { return []byte(text[T]()), nil }
 
-// Show writes T's name, for a Format of T.
-func Show[T any](f fmt.State) { fmt.Fprintf(f, "%v(***)", reflect.TypeFor[T]()) }
-
-// Text returns T's name, for a MarshalText of T.
-func Text[T any]() ([]byte, error) { return fmt.Appendf(nil, "%v(***)", reflect.TypeFor[T]()), nil }
+func text[T any]() string { return reflect.TypeFor[T]().String() + "(***)" }
