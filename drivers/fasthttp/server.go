@@ -103,7 +103,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	); err != nil {
 		return nil, err
 	}
-	door, err := drive.NewServer(c.Auth, c.Observer)
+	server, err := drive.NewServer(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	return &Authenticator{conf: &c, server: door}, nil
+	return &Authenticator{conf: &c, server: server}, nil
 }
 
 // connState is the state of a connection with one connection number. An entry for the same

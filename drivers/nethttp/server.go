@@ -108,7 +108,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	); err != nil {
 		return nil, err
 	}
-	door, err := drive.NewServer(c.Auth, c.Observer)
+	server, err := drive.NewServer(c.Auth, c.Observer)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultMaxBody
 	}
-	return &Authenticator{conf: &c, server: door}, nil
+	return &Authenticator{conf: &c, server: server}, nil
 }
 
 // serverKey is the context key of a connection's state. Each Authenticator has its own.
