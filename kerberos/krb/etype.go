@@ -38,12 +38,12 @@ var etypes = [...]struct {
 	Camellia256:  {"camellia256-cts-cmac", "camellia256-cts", "", 32, false},
 }
 
-// Known reports whether the type is implemented.
-func (t EType) Known() bool { return t >= 0 && int(t) < len(etypes) && etypes[t].name != "" }
+// known reports whether the type is implemented.
+func (t EType) known() bool { return t >= 0 && int(t) < len(etypes) && etypes[t].name != "" }
 
 // String returns IANA's name of the type, or its number.
 func (t EType) String() string {
-	if t.Known() {
+	if t.known() {
 		return etypes[t].name
 	}
 	return fmt.Sprintf("etype %d", int32(t))
@@ -61,7 +61,7 @@ func ParseEType(name string) (EType, bool) {
 
 // KeySize returns the length of a key in bytes, 0 for an unknown type.
 func (t EType) KeySize() int {
-	if !t.Known() {
+	if !t.known() {
 		return 0
 	}
 	return etypes[t].keySize
@@ -76,7 +76,7 @@ func (t EType) Usable() gss.Fault { return t.usable(fips140.Enforced()) }
 // usable refuses what FIPS-only mode bars: all that need MD4, MD5, SHA-1, RC4 or Camellia. The standard library panics on some of them there.
 func (t EType) usable(fips bool) gss.Fault {
 	switch {
-	case !t.Known():
+	case !t.known():
 		return gss.Fault{Code: gss.Unsupported, Detail: "kerberos: unknown encryption type"}
 	case fips && !etypes[t].fips:
 		return gss.Fault{Code: gss.Unsupported, Detail: "kerberos: FIPS-only mode bars " + t.String() + "; the types of RFC 8009 work"}

@@ -130,7 +130,7 @@ func (x *Exchange) choose(pa message.PAData) (message.ETypeInfo, bool) {
 		return message.ETypeInfo{}, false
 	}
 	for info := range infos.All() {
-		if !x.req.Types.Has(info.Type) || !info.Type.Known() {
+		if !x.req.Types.Has(info.Type) || info.Type.KeySize() == 0 {
 			continue
 		}
 		if x.req.Keytab.Len() > 0 {
