@@ -110,7 +110,7 @@ func (c *Client) settle(env gss.Env) (Actions, error) {
 	x := &c.ex
 	status := x.response.Status
 	for s, sd := range c.sides {
-		if sd.Unproven() && status < 400 && c.conf.Mutual == MutualRequired { // R4559-4.1-10, R4559-4.1-11
+		if sd.Unproven() && status < 400 && !c.conf.MutualIfOffered { // R4559-4.1-10, R4559-4.1-11
 			return c.fail(env, gss.Side(s), gss.Fault{Code: gss.NotAuthentic, Detail: "the peer did not prove itself: no final token came (MutualIfOffered accepts such responses)"}), nil
 		}
 	}

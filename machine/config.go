@@ -14,20 +14,6 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Mutual tells what a client does when the peer could prove itself and did not
-// (C2, C15). A proof that is there and does not verify always fails.
-type Mutual uint8
-
-const (
-	// MutualRequired fails a 2xx or 3xx response that came without the final
-	// token which the context still waits for; a 4xx or 5xx is delivered as not
-	// authenticated.
-	MutualRequired Mutual = iota
-	// MutualIfOffered delivers it as not authenticated, for servers that never prove
-	// themselves.
-	MutualIfOffered
-)
-
 // BodyPolicy is when a client sends a request's body.
 type BodyPolicy uint8
 
@@ -59,8 +45,13 @@ type ClientConfig struct {
 	// Schemes.
 	Schemes, ProxySchemes []scheme.Client
 	Policy                scheme.Policy
-	Mutual                Mutual
-	// StrictProxy applies Mutual to proxies as well. Otherwise a proxy that lets a
+	// MutualIfOffered delivers a response as not authenticated if the peer could prove
+	// itself and did not, for servers that never do. Otherwise a 2xx or 3xx response fails
+	// that came without the final token which the context still waits for, and a 4xx or 5xx
+	// is delivered as not authenticated. A proof that is there and does not verify always
+	// fails.
+	MutualIfOffered bool
+	// StrictProxy requires the same of proxies. Otherwise a proxy that lets a
 	// request pass need not prove itself, but a proof that it sends must be right: RFC
 	// 4559 does not describe proxies, and deployed ones send no final token.
 	StrictProxy bool
@@ -154,8 +145,6 @@ func checkClients(field string, list []scheme.Client) error {
 // checkPolicy returns what of the rest cannot work.
 func checkPolicy(c ClientConfig) error {
 	switch {
-	case c.Mutual > MutualIfOffered:
-		return misuse.Errorf("machine", "ClientConfig.Mutual is %d; use MutualRequired or MutualIfOffered", c.Mutual)
 	case c.Bodies > Optimistic:
 		return misuse.Errorf("machine", "ClientConfig.Bodies is %d; use WhenReady, Strict or Optimistic", c.Bodies)
 	}

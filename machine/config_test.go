@@ -43,10 +43,9 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Policy.Order[0]", Config: limited(scheme.Policy{Order: []string{"Basic realm"}})},
 		{Field: "Policy.Allow", Config: limited(scheme.Policy{Allow: []string{"Digest"}})},
 		{Field: "Policy.Allow", Config: limited(scheme.Policy{Deny: []string{"basic"}})},
-		{Field: "Mutual", Config: ClientConfig{Mutual: MutualIfOffered + 1}},
 		{Field: "Bodies", Config: ClientConfig{Bodies: Optimistic + 1}},
 	}, map[string]string{
-		"StrictProxy": "both work", "InvalidPersistence": "both work", "MaxLegs": "0 is the default, any other is a bound", "MaxAttempts": "like MaxLegs", "MaxReconnects": "like MaxLegs",
+		"MutualIfOffered": "both work", "StrictProxy": "both work", "InvalidPersistence": "both work", "MaxLegs": "0 is the default, any other is a bound", "MaxAttempts": "like MaxLegs", "MaxReconnects": "like MaxLegs",
 	})
 	for name, c := range map[string]ClientConfig{
 		"the zero value":          {}, // every challenge ends in a fault

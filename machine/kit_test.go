@@ -83,7 +83,7 @@ func TestKitClient(t *testing.T) {
 	for name, tune := range map[string]func(*machine.ClientConfig){
 		"default":    nil,
 		"strict":     func(c *machine.ClientConfig) { c.Bodies = machine.Strict },
-		"optimistic": func(c *machine.ClientConfig) { c.Bodies, c.Mutual = machine.Optimistic, machine.MutualIfOffered },
+		"optimistic": func(c *machine.ClientConfig) { c.Bodies, c.MutualIfOffered = machine.Optimistic, true },
 		"lenient":    func(c *machine.ClientConfig) { c.Policy.AnyProxy, c.Policy.AcceptHint = true, true },
 		"no schemes": func(c *machine.ClientConfig) { c.Schemes = nil },
 	} {

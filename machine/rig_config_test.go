@@ -144,7 +144,7 @@ func (r *rig) configure(role string, words []string) error {
 		case "deny":
 			cc.Policy.Deny = list
 		case "mutual":
-			cc.Mutual = map[string]Mutual{"required": MutualRequired, "if-offered": MutualIfOffered}[value]
+			cc.MutualIfOffered = value == "if-offered"
 		case "strict-proxy":
 			cc.StrictProxy = true
 		case "bodies":

@@ -52,7 +52,7 @@ var failedMutualNeverDelivered = Property{
 			case !toy.mech.Mutual:
 			case side == gss.Proxy && !c.strictProxy:
 				v = worst(v, Must((others || !d.Info.Flags.Has(gss.Mutual)) && (d.Context == nil || side != t.answering())))
-			case t.status < 400 && c.mutual == machine.MutualRequired:
+			case t.status < 400 && !c.mutualIfOffered:
 				v = worst(v, Falls)
 			default:
 				v = worst(v, Must(!d.Authenticated || side != t.answering()))

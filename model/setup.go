@@ -41,7 +41,7 @@ type setup struct {
 	careless bool
 
 	policy                              scheme.Policy
-	mutual                              machine.Mutual
+	mutualIfOffered                     bool
 	strictProxy                         bool
 	bodies                              machine.BodyPolicy
 	keep                                machine.Keep
@@ -97,7 +97,7 @@ func servers(toys []toy) (all []scheme.Server) {
 
 func (c *setup) clientConfig() machine.ClientConfig {
 	m := machine.ClientConfig{
-		Schemes: clients(c.canOrigin), ProxySchemes: clients(c.canProxy), Policy: c.policy, Mutual: c.mutual, StrictProxy: c.strictProxy, Bodies: c.bodies,
+		Schemes: clients(c.canOrigin), ProxySchemes: clients(c.canProxy), Policy: c.policy, MutualIfOffered: c.mutualIfOffered, StrictProxy: c.strictProxy, Bodies: c.bodies,
 		MaxLegs: c.maxLegs, MaxAttempts: c.maxAttempts, MaxReconnects: c.maxReconnects,
 	}
 	m.Policy.Cleartext = true

@@ -352,7 +352,7 @@ var saboteurs = []struct {
 		tr := &http.Transport{}
 		return Client{Close: tr.CloseIdleConnections, Do: func(_ string, r *http.Request) (*http.Response, error) { return tr.RoundTrip(r) }}, nil
 	}}},
-	{"client_wants_proof", "does not", false, with(func(s *ClientSetup) { s.Machine.Mutual = machine.MutualIfOffered })},
+	{"client_wants_proof", "does not", false, with(func(s *ClientSetup) { s.Machine.MutualIfOffered = true })},
 	{"client_asks_for_target", "asks for another one", false, with(func(s *ClientSetup) {
 		usual := s.Source
 		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {

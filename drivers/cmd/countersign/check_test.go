@@ -51,7 +51,7 @@ func TestCheckFalls(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pictures")
 	var out, errs bytes.Buffer
 	c := checker{world: "origin", mermaid: dir}
-	c.tune.Client = func(m *machine.ClientConfig) { m.Mutual = machine.MutualIfOffered }
+	c.tune.Client = func(m *machine.ClientConfig) { m.MutualIfOffered = true }
 	err := c.run(t.Context(), &out, &errs)
 	if e, ok := err.(exit); !ok || e.code != exitUsage || !strings.Contains(err.Error(), "1 properties fall") {
 		t.Errorf("%v", err)

@@ -23,19 +23,8 @@ type Machine struct {
 	Mutual string `json:"mutual,omitempty"`
 }
 
-// mutuals holds the values of a client's machine.Mutual by name.
-var mutuals = []struct {
-	name   string
-	mutual machine.Mutual
-}{{"require", machine.MutualRequired}, {"if-offered", machine.MutualIfOffered}}
-
 // Mutuals returns the names for [Machine].Mutual.
-func Mutuals() (names []string) {
-	for _, m := range mutuals {
-		names = append(names, m.name)
-	}
-	return names
-}
+func Mutuals() []string { return []string{"require", "if-offered"} }
 
 // Client returns the configuration of clients.
 func (m *Machine) Client() (machine.ClientConfig, error) {
@@ -44,11 +33,12 @@ func (m *Machine) Client() (machine.ClientConfig, error) {
 		return machine.ClientConfig{}, err
 	}
 	c := machine.ClientConfig{Schemes: schemes, Policy: scheme.Policy{Cleartext: m.Cleartext}}
-	for _, known := range mutuals {
-		if m.Mutual == known.name || m.Mutual == "" {
-			c.Mutual = known.mutual
-			return c, nil
-		}
+	switch m.Mutual {
+	case "", "require":
+		return c, nil
+	case "if-offered":
+		c.MutualIfOffered = true
+		return c, nil
 	}
 	return c, fmt.Errorf("no --mutual %q: expected %s", m.Mutual, strings.Join(Mutuals(), ", "))
 }
