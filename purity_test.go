@@ -137,12 +137,12 @@ func TestPurityCatches(t *testing.T) {
 // that what the model explores is what ships.
 func TestMachineKnowsNoScheme(t *testing.T) {
 	allowed := map[string][]string{
-		"header":        {"internal/ascii"},
+		"header":        {"internal/ascii", "internal/bound"},
 		"gss":           {"internal/der", "internal/hmac"},
-		"scheme":        {"internal/ascii", "header", "gss", "internal/misuse"},
+		"scheme":        {"internal/ascii", "internal/bound", "header", "gss", "internal/misuse"},
 		"internal/side": {"header", "gss", "scheme", "internal/choice"},
 		"machine":       {"internal/ascii", "internal/reqtarget", "header", "gss", "scheme", "internal/misuse", "internal/choice", "internal/side"},
-		"machine/trace": {"internal/ascii", "internal/choice", "header", "gss", "scheme", "machine"},
+		"machine/trace": {"internal/ascii", "internal/bound", "internal/choice", "header", "gss", "scheme", "machine"},
 		"hop":           {"header", "gss", "machine"},
 	}
 	c := newChecker(t)

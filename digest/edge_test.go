@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -211,7 +212,7 @@ func TestChallengeEdges(t *testing.T) {
 	}
 
 	// What does not fit into a field is not sent.
-	long := exchange("GET", "/"+strings.Repeat("a", header.MaxText))
+	long := exchange("GET", "/"+strings.Repeat("a", bound.Text))
 	_, out = w.challenged(c.Initiate(long), challenge1(`Digest realm="r", nonce="n", qop=auth`))
 	wantFault(t, "a URI that fits into no field", out.Fault, gss.Malformed)
 	if out.Credentials.Present() {

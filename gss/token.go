@@ -2,10 +2,6 @@ package gss
 
 import "fmt"
 
-// MaxToken bounds the tokens that machines take from a peer, in bytes: the
-// largest that Windows makes (MaxTokenSize 65,535), rounded up.
-const MaxToken = 1 << 16
-
 // Token is a mechanism's message. Absent is not empty: the zero Token is absent,
 // TokenOf("") is present and has no bytes.
 type Token struct {

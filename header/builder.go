@@ -1,10 +1,12 @@
 package header
 
+import "github.com/countersign-auth/countersign/internal/bound"
+
 // Builder writes auth-params one by one, behind an auth-scheme or alone: a value
 // that each method returns with more in it. Its result is valid by construction and
 // is not parsed again, which makes it the fast way to credentials. A parameter name
-// that is no token or comes twice (RFC 9110 section 11.2), more than MaxParams of
-// them, or more than MaxText bytes make the result Malformed.
+// that is no token or comes twice (RFC 9110 section 11.2), more than 32 of
+// them, or more than 128 KiB make the result Malformed.
 //
 // A Builder is small on purpose: with a name and a value it still travels in registers.
 type Builder struct {
@@ -80,7 +82,7 @@ func (b Builder) Challenge() Challenge { return Challenge{b.value()} }
 
 // Info returns the result as an Info, which is malformed if there is a scheme.
 func (b Builder) Info() Info {
-	if b.params&spoilt != 0 || b.scheme > 0 || len(b.text) > MaxText {
+	if b.params&spoilt != 0 || b.scheme > 0 || len(b.text) > bound.Text {
 		return Info{present: true, malformed: true}
 	}
 	return Info{text: string(b.text), present: true}
@@ -88,7 +90,7 @@ func (b Builder) Info() Info {
 
 func (b Builder) value() value {
 	switch {
-	case b.params&spoilt != 0 || b.scheme == 0 || len(b.text) > MaxText:
+	case b.params&spoilt != 0 || b.scheme == 0 || len(b.text) > bound.Text:
 		return value{}
 	case b.params == 0:
 		return bare(string(b.text[:b.scheme]), Bare)
@@ -98,7 +100,7 @@ func (b Builder) value() value {
 
 // name writes all that comes before a value, and notes the name.
 func (b Builder) name(name, mark string) Builder {
-	if b.params >= MaxParams || !isToken(name) { // R9110-11.2-1; spoilt is beyond MaxParams too
+	if b.params >= bound.Params || !isToken(name) { // R9110-11.2-1; spoilt is beyond the bound too
 		b.params |= spoilt
 		return b
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign-auth/countersign/internal/bound"
+
 	"pgregory.net/rapid"
 )
 
@@ -29,7 +31,7 @@ func TestBuilder(t *testing.T) {
 	}
 
 	many := Build(nil, "X")
-	for i := range MaxParams {
+	for i := range bound.Params {
 		many = many.Token("p"+strings.Repeat("x", i), "v")
 	}
 	if got := many.Challenge().Form(); got != Params {
@@ -42,7 +44,7 @@ func TestBuilder(t *testing.T) {
 		"no name":                    Build(nil, "X").Quoted("", "1"),
 		"a scheme that is no token":  Build(nil, "X Y").Token("a", "1"),
 		"one parameter too many":     many.Token("last", "1"),
-		"more text than may be sent": Build(nil, "X").Quoted("a", strings.Repeat("x", MaxText)),
+		"more text than may be sent": Build(nil, "X").Quoted("a", strings.Repeat("x", bound.Text)),
 		"a line feed in the scheme":  Build(nil, "X\n").Token("a", "1"),
 		"a line feed in the name":    Build(nil, "X").Token("a\n", "1"),
 	} {
@@ -72,7 +74,7 @@ func TestBuilderRoundTrip(t *testing.T) {
 			}
 		}
 		got := b.Credentials()
-		if got != ParamCredentials("Digest", string(text)) || got != ParseCredentials(got.Text()) {
+		if got != paramCredentials("Digest", string(text)) || got != ParseCredentials(got.Text()) {
 			t.Fatalf("%q", got.Text())
 		}
 	})

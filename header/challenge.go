@@ -11,12 +11,9 @@ import (
 // compares what was written. The zero Challenge is Malformed.
 type Challenge struct{ v value }
 
-// BareChallenge returns a challenge that names its scheme alone. A scheme that is no
-// token gives a Malformed challenge, here and in the other constructors.
-func BareChallenge(scheme string) Challenge { return Challenge{bareValue(scheme)} }
-
-// TokenChallenge returns a challenge with the base64 of token's bytes, or the bare
-// challenge for an empty token.
+// TokenChallenge returns a challenge with the base64 of token's bytes, and for an empty
+// token the one that names its scheme alone. A scheme that is no token gives a Malformed
+// challenge, here and in the other constructors.
 func TokenChallenge(scheme, token string) Challenge { return Challenge{tokenValue(scheme, token)} }
 
 // ParamChallenge returns a challenge with auth-params in wire form, as [AppendToken],
@@ -39,10 +36,6 @@ func (c Challenge) Form() Form { return c.v.form }
 // not base64.
 func (c Challenge) Token() (string, bool) { return c.v.token() }
 
-// Token68 returns the token68 as written, "" if there is none. It serves schemes with
-// other tokens than base64, such as Bearer.
-func (c Challenge) Token68() string { return c.v.token68() }
-
 // Param returns the value of the named auth-param, and whether there is one. Names
 // compare without regard to case.
 func (c Challenge) Param(name string) (string, bool) { return c.v.param(name) }
@@ -60,6 +53,3 @@ func (c Challenge) Text() string { return c.v.wire() }
 // Written returns the challenge as it was received, for a record: white space and line
 // ends are the peer's. Of a Malformed challenge it returns the scheme alone.
 func (c Challenge) Written() string { return c.v.text }
-
-// AppendTo appends the wire form.
-func (c Challenge) AppendTo(dst []byte) []byte { return c.v.appendTo(dst) }

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // Challenges are the challenges of one field over all its lines, in order: a
@@ -11,13 +12,13 @@ import (
 // Challenges are none.
 type Challenges struct {
 	text string // the lines, with LF between them
-	over bool   // there was more than MaxText: one more challenge, Malformed
+	over bool   // there was more than 128 KiB: one more challenge, Malformed
 }
 
 // ParseChallenges takes the lines of a WWW-Authenticate or Proxy-Authenticate
 // field. It is total: a part that breaks the grammar becomes a Malformed
 // challenge and the others survive. Lines from the first that goes beyond
-// MaxText on become one Malformed challenge without a scheme.
+// 128 KiB on become one Malformed challenge without a scheme.
 //
 // The result does not depend on how challenges are spread over lines (MS-N2HT section
 // 2.2.1).
@@ -26,12 +27,12 @@ func ParseChallenges(lines ...string) Challenges {
 	return Challenges{text, over}
 }
 
-// ListOf returns the given challenges as a list, in order, at most MaxChallenges of
+// ListOf returns the given challenges as a list, in order, at most 32 of
 // them. Malformed ones are left out, because they have no text that could be sent.
 func ListOf(cs ...Challenge) Challenges {
-	lines := make([]string, 0, MaxChallenges)
+	lines := make([]string, 0, bound.Challenges)
 	for _, c := range cs {
-		if c.Form() != Malformed && len(lines) < MaxChallenges {
+		if c.Form() != Malformed && len(lines) < bound.Challenges {
 			lines = append(lines, c.Text())
 		}
 	}
@@ -39,7 +40,7 @@ func ListOf(cs ...Challenge) Challenges {
 }
 
 // Len returns the number of challenges, Malformed ones included, at most
-// MaxChallenges. It parses the text; Empty does not.
+// 32. It parses the text; Empty does not.
 func (c Challenges) Len() int {
 	n := 0
 	c.each(func(Challenge) bool { n++; return true })
@@ -61,7 +62,7 @@ func (c Challenges) Of(scheme string) iter.Seq[Challenge] {
 }
 
 // Beyond reports whether a challenge of the named scheme follows the first
-// MaxChallenges, over which All and Of do not go. It reads the rest of the text, for a
+// 32, over which All and Of do not go. It reads the rest of the text, for a
 // message that says what was missed.
 func (c Challenges) Beyond(scheme string) bool {
 	p := scanner{s: c.text}
@@ -70,14 +71,14 @@ func (c Challenges) Beyond(scheme string) bool {
 		if !ok {
 			return false
 		}
-		if n >= MaxChallenges && ascii.EqualFold(v.scheme(), scheme) {
+		if n >= bound.Challenges && ascii.EqualFold(v.scheme(), scheme) {
 			return true
 		}
 	}
 }
 
 // Written returns the field as it was received, with LF between its lines, and whether
-// lines beyond MaxText were cut off. It is for records of what a peer sent; unlike
+// lines beyond 128 KiB were cut off. It is for records of what a peer sent; unlike
 // Text it may hold what must not be sent on.
 func (c Challenges) Written() (text string, cut bool) { return c.text, c.over }
 
@@ -94,7 +95,7 @@ func (c Challenges) Append(more Challenges) Challenges {
 
 func (c Challenges) each(yield func(Challenge) bool) {
 	p := scanner{s: c.text}
-	for range MaxChallenges { // HTA-6
+	for range bound.Challenges { // HTA-6
 		v, ok := p.next()
 		if !ok {
 			if c.over {
@@ -113,7 +114,7 @@ func (c Challenges) eachOf(scheme string, yield func(Challenge) bool) {
 }
 
 // joinLines joins the lines that are not empty with LF, as far as they fit into
-// MaxText, and reports whether they did not (N2HT-2.2.1-5). One line needs no copy.
+// 128 KiB, and reports whether they did not (N2HT-2.2.1-5). One line needs no copy.
 func joinLines(lines []string) (text string, over bool) {
 	n, fit := 0, 0
 	for _, l := range lines {
@@ -123,7 +124,7 @@ func joinLines(lines []string) (text string, over bool) {
 		if n > 0 {
 			n++
 		}
-		if n += len(l); n > MaxText {
+		if n += len(l); n > bound.Text {
 			over = true
 			break
 		}

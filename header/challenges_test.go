@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
@@ -146,10 +147,10 @@ func TestOfFindsMalformedOnesWithoutCase(t *testing.T) {
 
 func TestListBounds(t *testing.T) {
 	count := func(n int) Challenges { return ParseChallenges(strings.Repeat("NTLM,", n)) }
-	if n := count(MaxChallenges).Len(); n != MaxChallenges {
+	if n := count(bound.Challenges).Len(); n != bound.Challenges {
 		t.Error("at the bound:", n)
 	}
-	if n := count(MaxChallenges + 1).Len(); n != MaxChallenges {
+	if n := count(bound.Challenges + 1).Len(); n != bound.Challenges {
 		t.Error("beyond the bound:", n)
 	}
 	params := func(n int) string {
@@ -162,7 +163,7 @@ func TestListBounds(t *testing.T) {
 	for _, tt := range []struct {
 		n    int
 		form Form
-	}{{MaxParams, Params}, {MaxParams + 1, Malformed}} {
+	}{{bound.Params, Params}, {bound.Params + 1, Malformed}} {
 		cs := ParseChallenges("Digest "+params(tt.n), "NTLM")
 		for c := range cs.Of("Digest") {
 			if c.Form() != tt.form {
@@ -178,14 +179,14 @@ func TestListBounds(t *testing.T) {
 
 func TestTextBound(t *testing.T) {
 	token := func(n int) string { return "Negotiate " + strings.Repeat("A", n-len("Negotiate ")-2) + "==" }
-	fits := MaxText/4*4 - 2 // so that the digits come out in fours
+	fits := bound.Text/4*4 - 2 // so that the digits come out in fours
 	for (fits-len("Negotiate ")-2)%4 != 2 {
 		fits--
 	}
 	if got := ParseChallenges(token(fits)); got.Len() != 1 || strings.Contains(show(got), "!") {
 		t.Error("below the bound")
 	}
-	pad := strings.Repeat(",", MaxText-fits)
+	pad := strings.Repeat(",", bound.Text-fits)
 	if got := ParseChallenges(token(fits) + pad); strings.Contains(show(got), "!") {
 		t.Error("at the bound")
 	}
@@ -195,7 +196,7 @@ func TestTextBound(t *testing.T) {
 	if got := show(ParseChallenges("NTLM", token(fits)+pad, "Basic realm=a")); got != "NTLM | !" {
 		t.Errorf("several lines beyond the bound: %.60s", got)
 	}
-	rest := "NTLM" + strings.Repeat(",", MaxText-4-1-5)
+	rest := "NTLM" + strings.Repeat(",", bound.Text-4-1-5)
 	if got := show(ParseChallenges(rest, "Basic")); got != "NTLM | Basic" {
 		t.Errorf("several lines at the bound: %.60s", got)
 	}
@@ -205,17 +206,17 @@ func TestTextBound(t *testing.T) {
 	if ParseCredentials(token(fits)+pad).Form() != Token68 || ParseCredentials(token(fits)+pad+",").Form() != Malformed {
 		t.Error("credentials")
 	}
-	if ParseInfo("a=b"+strings.Repeat(",", MaxText-3)).Malformed() || !ParseInfo("a=b"+strings.Repeat(",", MaxText-2)).Malformed() {
+	if ParseInfo("a=b"+strings.Repeat(",", bound.Text-3)).Malformed() || !ParseInfo("a=b"+strings.Repeat(",", bound.Text-2)).Malformed() {
 		t.Error("info")
 	}
-	if ParsePersistentAuth("true"+strings.Repeat(",", MaxText-4)) != PersistTrue || ParsePersistentAuth("true"+strings.Repeat(",", MaxText-3)) != PersistInvalid {
+	if parsePersistentAuth("true"+strings.Repeat(",", bound.Text-4)) != PersistTrue || parsePersistentAuth("true"+strings.Repeat(",", bound.Text-3)) != PersistInvalid {
 		t.Error("persistent-auth")
 	}
-	if !ParseProxySupport(SessionBased+strings.Repeat(",", MaxText-len(SessionBased))) || ParseProxySupport(SessionBased+strings.Repeat(",", MaxText)) {
+	if !parseProxySupport(SessionBased+strings.Repeat(",", bound.Text-len(SessionBased))) || parseProxySupport(SessionBased+strings.Repeat(",", bound.Text)) {
 		t.Error("proxy-support")
 	}
-	big := strings.Repeat("x", MaxText)
-	for _, c := range []Challenge{BareChallenge(big + "x"), TokenChallenge("NTLM", big), ParamChallenge("Digest", "a="+big), ParamChallenge("Digest", "a="+big[9:]+",")} {
+	big := strings.Repeat("x", bound.Text)
+	for _, c := range []Challenge{TokenChallenge(big+"x", ""), TokenChallenge("NTLM", big), ParamChallenge("Digest", "a="+big), ParamChallenge("Digest", "a="+big[9:]+",")} {
 		if c.Form() == Malformed != (c.Scheme() != "Digest" || len(c.Text()) == 0) {
 			t.Errorf("constructor: %v %d", c.Form(), len(c.Text()))
 		}
@@ -227,7 +228,7 @@ func genSound(t *rapid.T) Challenge {
 	scheme := rapid.StringMatching(`[A-Za-z][A-Za-z0-9!#$%&'*+.^_|~-]{0,8}`).Draw(t, "scheme")
 	switch rapid.IntRange(0, 2).Draw(t, "form") {
 	case 0:
-		return BareChallenge(scheme)
+		return TokenChallenge(scheme, "")
 	case 1:
 		return TokenChallenge(scheme, string(rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "token")))
 	}
@@ -269,7 +270,7 @@ func TestRoundTrip(t *testing.T) {
 			if i > 0 {
 				line = append(line, ", "...)
 			}
-			line = c.AppendTo(line)
+			line = c.v.appendTo(line)
 		}
 		if got := slices.Collect(ParseChallenges(string(line)).All()); !slices.Equal(got, cs) {
 			t.Fatalf("line %q gives %v", line, got)
@@ -317,7 +318,7 @@ func TestSplitJoinInsideParameters(t *testing.T) {
 		t.Errorf("\n%s\n%s", show(one), show(many))
 	}
 	for c := range many.All() {
-		if strings.Contains(c.Text(), "\n") || strings.Contains(string(c.AppendTo(nil)), "\n") {
+		if strings.Contains(c.Text(), "\n") || strings.Contains(string(c.v.appendTo(nil)), "\n") {
 			t.Errorf("%q", c.Text())
 		}
 		if again := ParseChallenges(c.Text()); show(again) != show(ListOf(c)) {
@@ -397,7 +398,7 @@ func checkList(t interface {
 			t.Fatalf("Of misses %q", c.Scheme())
 		}
 	}
-	if n > MaxChallenges || n != cs.Len() || cs.Empty() != (n == 0) {
+	if n > bound.Challenges || n != cs.Len() || cs.Empty() != (n == 0) {
 		t.Fatalf("%d challenges, Len %d", n, cs.Len())
 	}
 }
@@ -426,7 +427,7 @@ func checkValue(t interface {
 		seen[name] = true
 		return true
 	})
-	if len(seen) > MaxParams || (len(seen) > 0) != (v.form == Params) {
+	if len(seen) > bound.Params || (len(seen) > 0) != (v.form == Params) {
 		t.Fatalf("%d parameters, form %v", len(seen), v.form)
 	}
 }
@@ -473,15 +474,15 @@ func TestConstructorsEmitNothingForbidden(t *testing.T) {
 				t.Fatalf("scheme %q", scheme)
 			}
 		}
-		if i := NewInfo(val); strings.ContainsAny(i.Text(), "\r\n\x00") {
+		if i := ParseInfo(val); strings.ContainsAny(i.Text(), "\r\n\x00") {
 			t.Fatalf("info %q", i.Text())
 		}
 	})
 }
 
 func TestListOf(t *testing.T) {
-	cs := slices.Repeat([]Challenge{BareChallenge("NTLM"), {}}, MaxChallenges+1)
-	if n := ListOf(cs...).Len(); n != MaxChallenges {
+	cs := slices.Repeat([]Challenge{TokenChallenge("NTLM", ""), {}}, bound.Challenges+1)
+	if n := ListOf(cs...).Len(); n != bound.Challenges {
 		t.Error(n)
 	}
 	if ListOf() != (Challenges{}) || ListOf(Challenge{}) != (Challenges{}) || ParseChallenges() != (Challenges{}) {
@@ -515,10 +516,10 @@ func TestAllocations(t *testing.T) {
 			sink += len(v)
 		}},
 		{"decoding a token", 1, func() { s, _ := token.Token(); sink += len(s) }},
-		{"writing", 0, func() { text = digest.AppendTo(text[:0]) }},
+		{"writing", 0, func() { text = digest.v.appendTo(text[:0]) }},
 		{"the text of what was parsed", 0, func() { sink += len(digest.Text()) }},
 		{"a token of our own, to the wire", 1, func() { sink += len(TokenCredentials("Negotiate", benchToken).Text()) }},
-		{"persistent-auth", 0, func() { sink += int(ParsePersistentAuth("true")) }},
+		{"persistent-auth", 0, func() { sink += int(parsePersistentAuth("true")) }},
 	} {
 		tt.f()
 		if n := testing.AllocsPerRun(100, tt.f); n > tt.max {
@@ -530,14 +531,14 @@ func TestAllocations(t *testing.T) {
 // Work is bounded by the text: a hostile one is parsed like any other.
 func TestHostile(t *testing.T) {
 	for _, h := range hostile {
-		for _, n := range []int{16 << 10, MaxText, MaxText + 1} {
+		for _, n := range []int{16 << 10, bound.Text, bound.Text + 1} {
 			text := hostileText(h.head, h.unit, n)
 			checkList(t, ParseChallenges(text))
 			checkList(t, ParseChallenges(strings.Split(text, ",")...))
 			checkValue(t, ParseCredentials(text).v)
 			ParseInfo(text)
-			ParsePersistentAuth(text)
-			ParseProxySupport(text)
+			parsePersistentAuth(text)
+			parseProxySupport(text)
 			DecodeExt("UTF-8''" + text)
 		}
 	}
@@ -557,7 +558,7 @@ func TestLineEnds(t *testing.T) {
 		}
 		cs := ParseChallenges(strings.Join(lines, end))
 		for c := range cs.All() {
-			if strings.ContainsAny(c.Text()+string(c.AppendTo(nil)), "\r\n") {
+			if strings.ContainsAny(c.Text()+string(c.v.appendTo(nil)), "\r\n") {
 				t.Errorf("%q is written with its line end", c.Text())
 			}
 		}
@@ -565,10 +566,10 @@ func TestLineEnds(t *testing.T) {
 		if nc, _ := i.Param("nc"); nc != "1" || strings.ContainsAny(i.Text(), "\r\n") {
 			t.Errorf("Authentication-Info, ended by %q: %q", end, i.Text())
 		}
-		if p := ParsePersistentAuth("true" + end + "TRUE" + end); p != PersistTrue {
+		if p := parsePersistentAuth("true" + end + "TRUE" + end); p != PersistTrue {
 			t.Errorf("Persistent-Auth, ended by %q: %d", end, p)
 		}
-		if !ParseProxySupport("other"+end+SessionBased+end) || ParseProxySupport("other"+end+SessionBased+end[:0]+"x") {
+		if !parseProxySupport("other"+end+SessionBased+end) || parseProxySupport("other"+end+SessionBased+end[:0]+"x") {
 			t.Errorf("Proxy-Support, ended by %q", end)
 		}
 		for _, creds := range []string{"NTLM YWJj" + end, "Digest a=b," + end + "c=d", "NTLM" + end + "YWJj", "NTLM YWJj\r", "NTLM\rYWJj"} {
@@ -576,7 +577,7 @@ func TestLineEnds(t *testing.T) {
 				t.Errorf("credentials %q: %v", creds, c.Form())
 			}
 		}
-		if NewInfo("a=b,"+end+"c=d").Text() != "" || ParamChallenge("Digest", "a=b,"+end+"c=d").Text() != "" {
+		if ParamChallenge("Digest", "a=b,"+end+"c=d").Text() != "" {
 			t.Errorf("%q can be written", end)
 		}
 	}
@@ -584,7 +585,7 @@ func TestLineEnds(t *testing.T) {
 }
 
 func TestChallengesBeyondTheBound(t *testing.T) {
-	full := strings.Repeat("Bearer x=y, ", MaxChallenges)
+	full := strings.Repeat("Bearer x=y, ", bound.Challenges)
 	for _, test := range []struct {
 		text string
 		want bool

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // Credentials are the value of Authorization or Proxy-Authorization (RFC 9110
@@ -22,13 +23,13 @@ type Credentials struct {
 
 // ParseCredentials parses the lines of an Authorization or Proxy-Authorization
 // field (RFC 9110 section 11.4). No line gives absent credentials. More than one line,
-// more than one value, a line beyond MaxText, and one with CR or LF in it are Malformed.
+// more than one value, a line beyond 128 KiB, and one with CR or LF in it are Malformed.
 func ParseCredentials(lines ...string) Credentials {
 	if len(lines) == 0 {
 		return Credentials{}
 	}
 	c := Credentials{present: true}
-	if len(lines) > 1 || len(lines[0]) > MaxText { // HTA-6
+	if len(lines) > 1 || len(lines[0]) > bound.Text { // HTA-6
 		return c
 	}
 	// The one token68 of Nego2, Negotiate and NTLM is a case of this grammar
@@ -56,11 +57,6 @@ func TokenCredentials(scheme, token string) Credentials {
 // credentials.
 func Token68Credentials(scheme, token68 string) Credentials {
 	return Credentials{token68Value(scheme, token68), true}
-}
-
-// ParamCredentials returns credentials with auth-params in wire form.
-func ParamCredentials(scheme, params string) Credentials {
-	return Credentials{paramValue(scheme, params), true}
 }
 
 // Present reports whether there were credentials at all, malformed or not.
@@ -101,13 +97,10 @@ func (c Credentials) Text() string { return c.v.wire() }
 // Of Malformed credentials it returns the scheme alone.
 func (c Credentials) Written() string { return c.v.text }
 
-// AppendTo appends the wire form.
-func (c Credentials) AppendTo(dst []byte) []byte { return c.v.appendTo(dst) }
-
-// String returns the redacted form: "Digest ***", or "none" for absent credentials.
+// redacted returns the form without the secret: "Digest ***", or "none" for absent credentials.
 // Where nothing follows the scheme it returns "***", because the text may be a secret
 // that was sent without a scheme.
-func (c Credentials) String() string {
+func (c Credentials) redacted() string {
 	switch {
 	case !c.present:
 		return "none"
@@ -118,7 +111,7 @@ func (c Credentials) String() string {
 }
 
 // Format writes the redacted form for every verb.
-func (c Credentials) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+func (c Credentials) Format(f fmt.State, _ rune) { io.WriteString(f, c.redacted()) }
 
 // MarshalText returns the redacted form, for JSON and other encoders.
-func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.redacted()), nil }

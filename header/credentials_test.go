@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
@@ -48,7 +49,7 @@ func TestParseCredentials(t *testing.T) {
 	} {
 		t.Run(tt.sentence, func(t *testing.T) {
 			c := ParseCredentials(tt.lines...)
-			if c.Present() != tt.present || c.Scheme() != tt.scheme || c.Form() != tt.form || c.Text() != tt.text || string(c.AppendTo(nil)) != tt.text {
+			if c.Present() != tt.present || c.Scheme() != tt.scheme || c.Form() != tt.form || c.Text() != tt.text || string(c.v.appendTo(nil)) != tt.text {
 				t.Errorf("%q: present %v, scheme %q, form %v, text %q", tt.lines, c.Present(), c.Scheme(), c.Form(), c.Text())
 			}
 		})
@@ -63,13 +64,13 @@ func TestCredentialsConstructors(t *testing.T) {
 		{TokenCredentials("NTLM", "abc"), "NTLM YWJj"},
 		{TokenCredentials("Negotiate", ""), "Negotiate"},
 		{TokenCredentials("no token", "abc"), ""},
-		{ParamCredentials("Digest", ` a=b, `), "Digest a=b"},
-		{ParamCredentials("Digest", ""), "Digest"},
-		{ParamCredentials("Digest", "a=b\nc=d"), ""},
-		{ParamCredentials("Digest", "a=b\r\nX: y"), ""},
-		{ParamCredentials("Digest", "YWJj"), ""},
-		{ParamCredentials("", "a=b"), ""},
-		{ParamCredentials("Digest\n", "a=b"), ""},
+		{paramCredentials("Digest", ` a=b, `), "Digest a=b"},
+		{paramCredentials("Digest", ""), "Digest"},
+		{paramCredentials("Digest", "a=b\nc=d"), ""},
+		{paramCredentials("Digest", "a=b\r\nX: y"), ""},
+		{paramCredentials("Digest", "YWJj"), ""},
+		{paramCredentials("", "a=b"), ""},
+		{paramCredentials("Digest\n", "a=b"), ""},
 	} {
 		if tt.c.Text() != tt.text || !tt.c.Present() || (tt.c.Form() == Malformed) != (tt.text == "") {
 			t.Errorf("%q, want %q", tt.c.Text(), tt.text)
@@ -102,9 +103,9 @@ func TestCredentialsRedact(t *testing.T) {
 		{ParseCredentials(canary + "=x"), "***"},
 		{ParseCredentials("Basic YQ==", canary), "***"},
 		{TokenCredentials("NTLM", canary), "NTLM ***"},
-		{ParamCredentials("Digest", "response="+canary), "Digest ***"},
+		{paramCredentials("Digest", "response="+canary), "Digest ***"},
 	} {
-		shown := []string{tt.c.String(), fmt.Sprint(tt.c), fmt.Sprintln(tt.c)}
+		shown := []string{fmt.Sprint(tt.c), fmt.Sprintf("%s", tt.c), fmt.Sprintln(tt.c)}
 		for verb := rune(1); verb < 0x80; verb++ {
 			if strings.ContainsRune("%pw", verb) {
 				continue // fmt refuses p and w for such operands before it asks them; so does vet
@@ -174,29 +175,34 @@ func TestToken68Credentials(t *testing.T) {
 
 // What is made is what could be read: up to MaxText, and not a byte more.
 func TestMadeAtTheBound(t *testing.T) {
-	fill := func(taken int) string { return strings.Repeat("a", MaxText-taken) }
-	digits := (MaxText - len("B ")) / 4 * 4 // base64 comes in fours
+	fill := func(taken int) string { return strings.Repeat("a", bound.Text-taken) }
+	digits := (bound.Text - len("B ")) / 4 * 4 // base64 comes in fours
 	for _, row := range []struct {
 		made          string
 		fits, exceeds Credentials
 	}{
 		{"a bare scheme", TokenCredentials(fill(0), ""), TokenCredentials(fill(-1), "")},
 		{"a token68", Token68Credentials("B", fill(2)), Token68Credentials("B", fill(1))},
-		{"a token", TokenCredentials(fill(digits+1), fill(MaxText-digits/4*3)), TokenCredentials(fill(digits), fill(MaxText-digits/4*3))},
-		{"parameters", ParamCredentials("B", "a="+fill(4)), ParamCredentials("B", "a="+fill(3))},
+		{"a token", TokenCredentials(fill(digits+1), fill(bound.Text-digits/4*3)), TokenCredentials(fill(digits), fill(bound.Text-digits/4*3))},
+		{"parameters", paramCredentials("B", "a="+fill(4)), paramCredentials("B", "a="+fill(3))},
 		{"parameters that are built", Build(nil, "B").Token("a", fill(4)).Credentials(), Build(nil, "B").Token("a", fill(3)).Credentials()},
 	} {
-		if row.fits.Form() == Malformed || len(row.fits.Text()) != MaxText || ParseCredentials(row.fits.Text()) != row.fits {
+		if row.fits.Form() == Malformed || len(row.fits.Text()) != bound.Text || ParseCredentials(row.fits.Text()) != row.fits {
 			t.Errorf("%s of MaxText bytes: form %v, %d bytes", row.made, row.fits.Form(), len(row.fits.Text()))
 		}
 		if row.exceeds.Form() != Malformed {
 			t.Errorf("%s of more than MaxText bytes: form %v", row.made, row.exceeds.Form())
 		}
 	}
-	if i := Build(nil, "").Token("a", fill(2)).Info(); i.Malformed() || len(i.Text()) != MaxText {
+	if i := Build(nil, "").Token("a", fill(2)).Info(); i.Malformed() || len(i.Text()) != bound.Text {
 		t.Error("an Info of MaxText bytes is refused")
 	}
 	if i := Build(nil, "").Token("a", fill(1)).Info(); !i.Malformed() {
 		t.Error("an Info of more than MaxText bytes is taken")
 	}
+}
+
+// paramCredentials returns credentials with auth-params in wire form.
+func paramCredentials(scheme, params string) Credentials {
+	return Credentials{paramValue(scheme, params), true}
 }

@@ -32,8 +32,7 @@
 //     schemes such as Bearer.
 //   - White space around "=" is accepted, as is an empty list element.
 //
-// Text is bounded by [MaxText], a list by [MaxChallenges], one challenge by
-// [MaxParams]. Work is linear in the text. [ParseChallenges] only bounds and
+// A field has at most 128 KiB, a list 32 challenges, one challenge 32 parameters. Work is linear in the text. [ParseChallenges] only bounds and
 // joins the lines; every iteration parses anew, and allocates nothing.
 //
 // # Writing

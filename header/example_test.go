@@ -28,10 +28,8 @@ func ExampleParseChallenges() {
 	// a, b = c
 }
 
-func ExampleAppendQuoted() {
-	p := header.AppendQuoted(nil, "username", `DOMAIN\user`)
-	p = header.AppendToken(p, "qop", "auth")
-	c := header.ParamCredentials("Digest", string(p))
+func ExampleBuild() {
+	c := header.Build(nil, "Digest").Quoted("username", `DOMAIN\user`).Token("qop", "auth").Credentials()
 	fmt.Println(c.Text())
 	fmt.Println(c)
 	// Output:

@@ -10,11 +10,13 @@ const (
 	ProxyAuthenticationInfo = "Proxy-Authentication-Info"
 	PersistentAuthField     = "Persistent-Auth"
 	ProxySupportField       = "Proxy-Support"
-	EarlyDataField          = "Early-Data"
 )
 
-// Of Via this package only reads that there was an intermediary.
-const via = "Via"
+// Of these this package only reads that they are there.
+const (
+	via       = "Via"
+	earlyData = "Early-Data"
+)
 
 // Response is what a response's fields say about authentication.
 type Response struct {
@@ -46,8 +48,8 @@ func ParseResponse(lines func(field string) []string) Response {
 		ProxyAuthenticate:       ParseChallenges(lines(ProxyAuthenticate)...),
 		AuthenticationInfo:      ParseInfo(lines(AuthenticationInfo)...),
 		ProxyAuthenticationInfo: ParseInfo(lines(ProxyAuthenticationInfo)...),
-		PersistentAuth:          ParsePersistentAuth(lines(PersistentAuthField)...),
-		SessionBased:            ParseProxySupport(lines(ProxySupportField)...),
+		PersistentAuth:          parsePersistentAuth(lines(PersistentAuthField)...),
+		SessionBased:            parseProxySupport(lines(ProxySupportField)...),
 	}
 }
 
@@ -57,6 +59,6 @@ func ParseRequest(lines func(field string) []string) Request {
 		Authorization:      ParseCredentials(lines(Authorization)...),
 		ProxyAuthorization: ParseCredentials(lines(ProxyAuthorization)...),
 		Via:                len(lines(via)) > 0,
-		EarlyData:          len(lines(EarlyDataField)) > 0, // R8470-5.1-1
+		EarlyData:          len(lines(earlyData)) > 0, // R8470-5.1-1
 	}
 }

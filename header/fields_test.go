@@ -39,7 +39,7 @@ func TestParseMessages(t *testing.T) {
 func TestEarlyData(t *testing.T) {
 	for _, lines := range [][]string{{"1"}, {"0"}, {""}, {"true"}, {"1", "1"}, {"0", "1"}, {"1, 1"}, {" "}} {
 		got := ParseRequest(func(field string) []string {
-			if field == EarlyDataField {
+			if field == earlyData {
 				return lines
 			}
 			return nil

@@ -12,7 +12,7 @@ type Info struct {
 }
 
 // ParseInfo parses the lines of the field. A parameter that comes twice, and more than
-// MaxParams of them, make the Info malformed.
+// 32 of them, make the Info malformed.
 func ParseInfo(lines ...string) Info { // R9110-11.2-1, HTA-6
 	if len(lines) == 0 {
 		return Info{}
@@ -23,14 +23,6 @@ func ParseInfo(lines ...string) Info { // R9110-11.2-1, HTA-6
 		return Info{present: true, malformed: true}
 	}
 	return Info{text: oneLine(body), present: true}
-}
-
-// NewInfo returns an Info with auth-params in wire form.
-func NewInfo(params string) Info {
-	if hasBreak(params) {
-		return Info{present: true, malformed: true}
-	}
-	return ParseInfo(params)
 }
 
 // Present reports whether the field is there, malformed or not.

@@ -48,7 +48,7 @@ func TestParamsRoundTrip(t *testing.T) {
 			want = append(want, p)
 		}
 		c := ParamChallenge("Digest", string(wire))
-		if got := slices.Collect(c.Params()); !slices.Equal(got, want) || !slices.Equal(slices.Collect(NewInfo(string(wire)).Params()), want) {
+		if got := slices.Collect(c.Params()); !slices.Equal(got, want) || !slices.Equal(slices.Collect(ParseInfo(string(wire)).Params()), want) {
 			t.Fatalf("%s\n got %v\nwant %v", wire, got, want)
 		}
 		for _, p := range want {
@@ -82,10 +82,10 @@ func TestNamelessParameters(t *testing.T) {
 		if c := ParamChallenge("Digest", params); c.Form() != Malformed {
 			t.Errorf("%q: made a challenge %v", params, c.Form())
 		}
-		if c := ParamCredentials("Digest", params); c.Form() != Malformed {
+		if c := paramCredentials("Digest", params); c.Form() != Malformed {
 			t.Errorf("%q: made credentials %v", params, c.Form())
 		}
-		if i := NewInfo(params); i.Present() && !i.Malformed() {
+		if i := ParseInfo(params); i.Present() && !i.Malformed() {
 			t.Errorf("%q: made an Info %q", params, i.Text())
 		}
 		if c := ParseCredentials("Digest " + params); c.Form() != Malformed {

@@ -16,9 +16,9 @@ const (
 	PersistInvalid                       // empty, unknown or contradictory: ignored (MS-N2HT section 3.2.5)
 )
 
-// ParsePersistentAuth parses the lines of the field, 1#token (MS-N2HT section 2.2.2), as
+// parsePersistentAuth parses the lines of the field, 1#token (MS-N2HT section 2.2.2), as
 // one value, "true" or "false" without regard to case, that may be repeated.
-func ParsePersistentAuth(lines ...string) PersistentAuth {
+func parsePersistentAuth(lines ...string) PersistentAuth {
 	text, over := joinLines(lines)
 	if over {
 		return PersistInvalid
@@ -57,9 +57,9 @@ func (p PersistentAuth) Text() string { // N2HT-2.2.2-4
 // SessionBased is the one defined value of Proxy-Support (RFC 4559 section 6).
 const SessionBased = "Session-Based-Authentication"
 
-// ParseProxySupport reports whether a Proxy-Support field lists [SessionBased],
+// parseProxySupport reports whether a Proxy-Support field lists [SessionBased],
 // without case. Other members are ignored.
-func ParseProxySupport(lines ...string) bool {
+func parseProxySupport(lines ...string) bool {
 	text, over := joinLines(lines)
 	if over {
 		return false

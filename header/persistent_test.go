@@ -27,12 +27,12 @@ func TestParsePersistentAuth(t *testing.T) {
 		{"a control character", []string{"true\x00"}, PersistInvalid},
 		{"only ASCII folds", []string{"ﬀalse"}, PersistInvalid},
 	} {
-		if got := ParsePersistentAuth(tt.lines...); got != tt.want {
+		if got := parsePersistentAuth(tt.lines...); got != tt.want {
 			t.Errorf("%s: %q gives %d, want %d", tt.sentence, tt.lines, got, tt.want)
 		}
 	}
 	for p := PersistAbsent; p <= PersistInvalid; p++ {
-		if s := p.Text(); s != "" && ParsePersistentAuth(s) != p || (s == "") != (p == PersistAbsent || p == PersistInvalid) {
+		if s := p.Text(); s != "" && parsePersistentAuth(s) != p || (s == "") != (p == PersistAbsent || p == PersistInvalid) {
 			t.Errorf("%d: %q", p, s)
 		}
 	}
@@ -54,7 +54,7 @@ func TestParseProxySupport(t *testing.T) {
 		{"two words", []string{"x Session-Based-Authentication"}, false},
 		{"empty", []string{""}, false},
 	} {
-		if got := ParseProxySupport(tt.lines...); got != tt.want {
+		if got := parseProxySupport(tt.lines...); got != tt.want {
 			t.Errorf("%s: %q gives %v", tt.sentence, tt.lines, got)
 		}
 	}

@@ -30,7 +30,7 @@ func TestRecordedFields(t *testing.T) {
 		case AuthenticationInfo:
 			got = ParseInfo(val).Text()
 		case ProxySupportField:
-			if ParseProxySupport(val) {
+			if parseProxySupport(val) {
 				got = val
 			}
 		}

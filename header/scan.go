@@ -1,6 +1,9 @@
 package header
 
-import "github.com/countersign-auth/countersign/internal/ascii"
+import (
+	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/bound"
+)
 
 // scanner reads the challenges of a list, or the one value of a credentials
 // field, in one pass.
@@ -164,11 +167,11 @@ func skipPart(s string, i int) int {
 
 // paramNames holds where the names of one challenge's parameters are, to find a
 // repetition. A filter over length, first and last letter spares nearly every
-// comparison, of which MaxParams bounds the number.
+// comparison, of which there are few.
 type paramNames struct {
 	filter uint64
 	n      int
-	at     [MaxParams]uint64 // start<<32 | end
+	at     [bound.Params]uint64 // start<<32 | end
 }
 
 func (p *paramNames) reset() { p.filter, p.n = 0, 0 }
@@ -176,7 +179,7 @@ func (p *paramNames) reset() { p.filter, p.n = 0, 0 }
 // add notes a name. It reports false for one that was noted before, without regard to
 // case, and for one beyond the bound.
 func (p *paramNames) add(s string, from, to int) bool {
-	if p.n == MaxParams {
+	if p.n == bound.Params {
 		return false
 	}
 	bit := nameBit(to-from, s[from], s[to-1])
@@ -201,7 +204,7 @@ func nameBit(length int, first, last byte) uint64 {
 
 // checkParams validates a bare list of auth-params and trims what surrounds it.
 func checkParams(s string) (body string, ok bool) {
-	if len(s) > MaxText {
+	if len(s) > bound.Text {
 		return "", false
 	}
 	p := scanner{s: s}

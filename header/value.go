@@ -1,6 +1,10 @@
 package header
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/countersign-auth/countersign/internal/bound"
+)
 
 // Form tells what follows an auth-scheme (RFC 9110 sections 11.3 and 11.4).
 type Form uint8
@@ -30,18 +34,6 @@ func (f Form) String() string {
 	return "Malformed"
 }
 
-// Bounds on what is parsed; beyond them a challenge or the credentials are
-// Malformed.
-const (
-	// MaxText bounds all lines of one field together, in bytes: a token68 of the
-	// largest Windows token (64 KiB) with room for its neighbours.
-	MaxText = 128 << 10
-	// MaxChallenges bounds the challenges of one field; further ones are dropped.
-	MaxChallenges = 32
-	// MaxParams bounds the parameters of one challenge.
-	MaxParams = 32
-)
-
 // value is an auth-scheme with what follows it, as a view over wire text. It is
 // only made by scanner.next and the constructors below, so a value that is not
 // Malformed has a scheme that is a token and a body that parses. Offsets instead
@@ -62,7 +54,7 @@ func bare(scheme string, form Form) value {
 }
 
 func bareValue(scheme string) value {
-	if !isToken(scheme) || len(scheme) > MaxText {
+	if !isToken(scheme) || len(scheme) > bound.Text {
 		return value{}
 	}
 	return bare(scheme, Bare)
@@ -73,7 +65,7 @@ func tokenValue(scheme, token string) value {
 	if v.form == Malformed || token == "" {
 		return v
 	}
-	if len(scheme)+1+encodedLen(len(token)) > MaxText {
+	if len(scheme)+1+encodedLen(len(token)) > bound.Text {
 		return bare(scheme, Malformed)
 	}
 	v.text, v.from, v.form = encodeToken68(scheme+" ", token), v.name+1, Token68
@@ -85,7 +77,7 @@ func token68Value(scheme, token68 string) value {
 	if v.form == Malformed {
 		return v
 	}
-	if end, ok := scanToken68(token68, 0); !ok || end != len(token68) || len(scheme)+1+len(token68) > MaxText {
+	if end, ok := scanToken68(token68, 0); !ok || end != len(token68) || len(scheme)+1+len(token68) > bound.Text {
 		return bare(scheme, Malformed)
 	}
 	v.text, v.from, v.form = scheme+" "+token68, v.name+1, Token68
@@ -99,7 +91,7 @@ func paramValue(scheme, params string) value {
 	}
 	body, ok := checkParams(params)
 	switch {
-	case !ok, len(scheme)+1+len(body) > MaxText, hasBreak(body):
+	case !ok, len(scheme)+1+len(body) > bound.Text, hasBreak(body):
 		return bare(scheme, Malformed)
 	case body == "":
 		return v

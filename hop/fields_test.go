@@ -33,7 +33,7 @@ func TestApplySend(t *testing.T) {
 
 // Challenges go into the field of their side, one to a line.
 func TestApplyReply(t *testing.T) {
-	cs := header.ListOf(header.BareChallenge("Negotiate"), header.ParamChallenge("Basic", `realm="a, b"`))
+	cs := header.ListOf(header.TokenChallenge("Negotiate", ""), header.ParamChallenge("Basic", `realm="a, b"`))
 	want := []string{"Negotiate", `Basic realm="a, b"`}
 	for side, field := range map[gss.Side]string{gss.Origin: "Www-Authenticate", gss.Proxy: "Proxy-Authenticate"} {
 		h := fields{}
@@ -55,7 +55,7 @@ func TestApplyFinish(t *testing.T) {
 		t.Errorf("%v", h)
 	}
 	ApplyFinish(h, machine.Finish{
-		Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")), Info: header.NewInfo(`nextnonce="n"`),
+		Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")), Info: header.ParseInfo(`nextnonce="n"`),
 		PersistentAuth: header.PersistFalse, Close: true,
 	})
 	for field, want := range map[string]string{
@@ -77,7 +77,7 @@ func TestPassApply(t *testing.T) {
 	}
 	h = fields{"Proxy-Support": {"forged"}}
 	Pass{Relay: machine.Relay{
-		SessionBased: true, Close: true, Info: header.NewInfo("a=b"), Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")),
+		SessionBased: true, Close: true, Info: header.ParseInfo("a=b"), Challenges: header.ListOf(header.TokenChallenge("Negotiate", "done")),
 	}}.Apply(h, "1.1 proxy")
 	if got := h["Connection"]; !slices.Equal(got, []string{"close", "Proxy-Support"}) {
 		t.Errorf("Connection %q", got)

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
@@ -117,7 +118,7 @@ type request struct {
 
 // open takes the framing off (RFC 4121 section 4.1).
 func (r *request) open() (ap message.APReq, fault gss.Fault) {
-	if len(r.token) > gss.MaxToken { // with all the groups that a directory can put into it a ticket stays below
+	if len(r.token) > bound.Token { // with all the groups that a directory can put into it a ticket stays below
 		return ap, gss.Fault{Code: gss.Malformed, Detail: "kerberos: a token of more than 64 KiB"}
 	}
 	body := r.token

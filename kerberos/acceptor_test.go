@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
@@ -124,7 +125,7 @@ func TestFraming(t *testing.T) {
 		{"an AP-REP", message.Frame(gss.Kerberos, message.TokenAPRep, []byte(bare)), Config{}, gss.Unexpected},
 		{"an unknown TOK_ID", message.Frame(gss.Kerberos, 0x0404, []byte(bare)), Config{}, gss.Unexpected},
 		{"something behind", message.Frame(gss.Kerberos, message.TokenAPReq, []byte(bare)) + "x", Config{}, gss.Malformed},
-		{"too long", strings.Repeat("x", gss.MaxToken+1), Config{}, gss.Malformed},
+		{"too long", strings.Repeat("x", bound.Token+1), Config{}, gss.Malformed},
 	} {
 		row.c.Keys = f.keys
 		r := accept(t, row.c, gss.NoBinding(), gss.TokenOf(row.token))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
@@ -29,10 +30,10 @@ func TestMaxToken(t *testing.T) {
 			}
 		}
 	}
-	if r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), grow(gss.MaxToken)); r.State != gss.Complete {
+	if r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), grow(bound.Token)); r.State != gss.Complete {
 		t.Errorf("a token of MaxToken: %v", r.Fault)
 	}
-	refused(t, accept(t, Config{Keys: f.keys}, gss.NoBinding(), grow(gss.MaxToken+1)), gss.Malformed)
+	refused(t, accept(t, Config{Keys: f.keys}, gss.NoBinding(), grow(bound.Token+1)), gss.Malformed)
 }
 
 // With Config.Services a ticket for any other service is refused, though its key be here.

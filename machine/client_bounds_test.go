@@ -57,7 +57,7 @@ func (manyAcceptor) Info() gss.Info { return gss.Info{} }
 func (manyAcceptor) Context() gss.Context { return nil }
 
 func (m many) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
-	return header.ListOf(header.BareChallenge(m.traits.Name)), gss.Fault{}
+	return header.ListOf(header.TokenChallenge(m.traits.Name, "")), gss.Fault{}
 }
 
 type manyInitiator struct {

@@ -146,5 +146,5 @@ func (j judging) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiator, sc
 	case scheme.Answered:
 		return j, scheme.InitiatorOutput{State: gss.Complete}, nil
 	}
-	return j, scheme.InitiatorOutput{State: gss.Ready, Credentials: header.ParamCredentials(scheme.Digest, "x=y")}, nil
+	return j, scheme.InitiatorOutput{State: gss.Ready, Credentials: header.ParseCredentials(scheme.Digest + " " + "x=y")}, nil
 }

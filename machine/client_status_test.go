@@ -143,7 +143,7 @@ func TestPersistOtherIgnored(t *testing.T) {
 			rt.Skip()
 		}
 		next, acts := must(r, c, response(200, "Persistent-Auth: "+v))
-		if next.sides[gss.Origin].Persistent() && header.ParsePersistentAuth(v) != header.PersistTrue {
+		if next.sides[gss.Origin].Persistent() && header.ParseResponse(fieldsOf([]string{"Persistent-Auth: " + v})).PersistentAuth != header.PersistTrue {
 			rt.Fatalf("%q set the flag", v)
 		}
 		first[Deliver](t, acts)

@@ -18,7 +18,7 @@ type passing struct {
 func (p passing) Traits() scheme.Traits { return p.traits }
 
 func (p passing) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
-	return header.ListOf(header.BareChallenge(p.traits.Name)), gss.Fault{}
+	return header.ListOf(header.TokenChallenge(p.traits.Name, "")), gss.Fault{}
 }
 
 func (p passing) Accept(scheme.Exchange) scheme.Acceptor { return p }

@@ -168,7 +168,7 @@ func (nameless) Traits() scheme.Traits {
 	return scheme.Traits{Name: "Nobody", Form: header.Token68, Opening: scheme.OpeningBare, Strength: 1}
 }
 func (nameless) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
-	return header.ListOf(header.BareChallenge("Nobody")), gss.Fault{}
+	return header.ListOf(header.TokenChallenge("Nobody", "")), gss.Fault{}
 }
 func (n nameless) Accept(scheme.Exchange) scheme.Acceptor { return n }
 func (nameless) Info() gss.Info                           { return gss.Info{Anonymous: true} }

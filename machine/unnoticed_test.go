@@ -15,7 +15,7 @@ type erring struct{ at, n uint8 }
 func (erring) Traits() scheme.Traits { return scheme.Traits{Name: "Mine", Strength: 50} }
 
 func (erring) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
-	return header.ListOf(header.BareChallenge("Mine")), gss.Fault{}
+	return header.ListOf(header.TokenChallenge("Mine", "")), gss.Fault{}
 }
 
 func (e erring) Initiate(scheme.Exchange) scheme.Initiator { return erringInitiator{e} }

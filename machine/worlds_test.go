@@ -13,6 +13,7 @@ import (
 )
 
 var full = flag.Bool("full", false, "explore the worlds in full size")
+
 // deep are the rows that only worlds of full size take, each with the first world that does.
 var deep = map[machine.Transition]string{
 	// The answer about a proxy's user comes between a request and its forwarding, to another

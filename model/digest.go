@@ -291,7 +291,7 @@ var digestTricks = []trick{
 		for side, f := range [...]*header.Info{gss.Origin: &k.resp.header.AuthenticationInfo, gss.Proxy: &k.resp.header.ProxyAuthenticationInfo} {
 			if d := w.setup.digestPeers(gss.Side(side)); d != nil && f.Present() {
 				nonce, _ := memoryOf(d.alien[side]).Offer.Param("nonce")
-				*f = header.NewInfo(string(header.AppendQuoted([]byte(f.Text()), "nextnonce", nonce)))
+				*f = header.ParseInfo(string(header.AppendQuoted([]byte(f.Text()), "nextnonce", nonce)))
 			}
 		}
 		return k
@@ -418,7 +418,7 @@ func inInfo(name string, do func(string) string) func(header.Info) header.Info {
 			}
 			b = appendParam(b, p)
 		}
-		return header.NewInfo(string(b))
+		return header.ParseInfo(string(b))
 	}
 }
 
@@ -469,7 +469,7 @@ func inCredentials(c header.Credentials, with map[string]string) header.Credenti
 		}
 		b = appendParam(b, p)
 	}
-	return header.ParamCredentials(scheme.Digest, string(b))
+	return header.ParseCredentials(scheme.Digest + " " + string(b))
 }
 
 // offers reports whether a parameter of the server's own challenges has a value.

@@ -107,7 +107,7 @@ func (i digestInitiator) answer(count uint32) (scheme.Initiator, scheme.Initiato
 	p = header.AppendToken(p, "nc", strconv.Itoa(int(count)))
 	nonce, _ := i.offer.Param("nonce")
 	p = header.AppendQuoted(p, "nonce", nonce)
-	return i, scheme.InitiatorOutput{State: gss.Complete, Credentials: header.ParamCredentials(scheme.Digest, string(p))}, nil
+	return i, scheme.InitiatorOutput{State: gss.Complete, Credentials: header.ParseCredentials(scheme.Digest + " " + string(p))}, nil
 }
 
 type digestAcceptor struct {
@@ -173,7 +173,7 @@ func (a digestAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accep
 		a.proven, a.asked = true, 0
 		return a, scheme.AcceptorOutput{State: gss.Complete}, nil
 	default: // Responding
-		return a, scheme.AcceptorOutput{State: gss.Complete, Info: header.NewInfo("rspauth=toy")}, nil
+		return a, scheme.AcceptorOutput{State: gss.Complete, Info: header.ParseInfo("rspauth=toy")}, nil
 	}
 }
 

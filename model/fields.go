@@ -65,7 +65,7 @@ func requestAfter(q header.Request, change func(hop.Header)) header.Request {
 	m.put(header.Authorization, q.Authorization.Present(), q.Authorization.Text())
 	m.put(header.ProxyAuthorization, q.ProxyAuthorization.Present(), q.ProxyAuthorization.Text())
 	m.put("Via", q.Via, "1.1 front")
-	m.put(header.EarlyDataField, q.EarlyData, "1")
+	m.put("Early-Data", q.EarlyData, "1")
 	change(m)
 	now := header.ParseRequest(m.Values)
 	now.Authorization = keep(m, header.Authorization, q.Authorization, now.Authorization)

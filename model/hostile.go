@@ -86,7 +86,7 @@ func vocabularyOf(side gss.Side, toys []toy, known ...string) (all []header.Cred
 		if t.name == scheme.Digest { // of the wrong form
 			add(header.TokenCredentials(t.name, "token"))
 		} else {
-			add(header.ParamCredentials(t.name, `username="alice"`))
+			add(header.ParseCredentials(t.name + " " + `username="alice"`))
 		}
 		if bound.has(setOf(t.name)) {
 			add(tokenOf(t, "f", known[0], secretOf(known[0], side).Reveal())) // as an acceptor ends
@@ -126,7 +126,7 @@ func proofOf(t toy, user, secret string) header.Credentials {
 		p := header.AppendQuoted(nil, "username", user)
 		p = header.AppendQuoted(p, "response", secret)
 		p = header.AppendQuoted(p, "nonce", nonceAt(env.Now))
-		return header.ParamCredentials(t.name, string(header.AppendToken(p, "nc", "1")))
+		return header.ParseCredentials(t.name + " " + string(header.AppendToken(p, "nc", "1")))
 	}
 	return tokenOf(t, "i"+strconv.Itoa(int(t.mech.Legs)), user, secret)
 }

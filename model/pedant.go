@@ -68,7 +68,7 @@ func (c pedantClient) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiato
 		return c, scheme.InitiatorOutput{Fault: gss.Fault{Code: gss.Refused, Detail: "pedant: refused"}}, nil
 	}
 	c.sent = true
-	return c, scheme.InitiatorOutput{State: gss.Complete, Credentials: header.ParamCredentials(scheme.Digest, "username="+c.name)}, nil
+	return c, scheme.InitiatorOutput{State: gss.Complete, Credentials: header.ParseCredentials(scheme.Digest + " " + "username=" + c.name)}, nil
 }
 
 type pedantServer struct{ name string }

@@ -159,7 +159,7 @@ func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
 		for _, lease := range w.leases {
 			e := side.Event{Kind: side.Open, Scheme: lease}
 			if traitsOf(lease).Form == header.Params {
-				e.Memory.Offer = header.BareChallenge(lease)
+				e.Memory.Offer = header.TokenChallenge(lease, "")
 			}
 			tell(e, flags, sidePrepares, 1)
 			if phase == sideBegins {

@@ -30,7 +30,7 @@ var networkTricks = []trick{
 		return cs
 	})},
 	{"adds bare challenges", answers, challenges(func(cs []header.Challenge) []header.Challenge {
-		return append(cs, header.BareChallenge(scheme.Negotiate), header.BareChallenge(scheme.NTLM), header.ParamChallenge(scheme.Basic, `realm="r"`))
+		return append(cs, header.TokenChallenge(scheme.Negotiate, ""), header.TokenChallenge(scheme.NTLM, ""), header.ParamChallenge(scheme.Basic, `realm="r"`))
 	})},
 	{"adds an offer of Nego2", answers, challenges(func(cs []header.Challenge) []header.Challenge {
 		return append(cs, header.TokenChallenge(scheme.Nego2, "toy:h"))
@@ -191,7 +191,7 @@ func tokens(text string) func(*System, packet) packet {
 			t, _ := c.Token()
 			switch {
 			case text == "" && t != "":
-				cs[i] = header.BareChallenge(c.Scheme())
+				cs[i] = header.TokenChallenge(c.Scheme(), "")
 			case text != "":
 				cs[i] = header.TokenChallenge(c.Scheme(), mechTag(c.Scheme(), t)+":"+text)
 			}

@@ -161,7 +161,7 @@ func received(t *rapid.T, m *moment, kind int) machine.Received {
 			return []string{text}
 		case name == "Via" && via:
 			return []string{"1.1 proxy"}
-		case name == header.EarlyDataField && early == 0:
+		case name == "Early-Data" && early == 0:
 			return []string{"1"}
 		}
 		return nil

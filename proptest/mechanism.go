@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // Pair is a mechanism as both sides have it, able to complete with each other.
@@ -251,7 +252,7 @@ func (k *talk) step(side int, c gss.Context, env gss.Env, in gss.Input) (gss.Con
 		return c, out, false
 	}
 	k.shape(who, out)
-	r.check(bounded, len(out.Token.Bytes()) <= gss.MaxToken, "%s: a token of %d bytes", who, len(out.Token.Bytes()))
+	r.check(bounded, len(out.Token.Bytes()) <= bound.Token, "%s: a token of %d bytes", who, len(out.Token.Bytes()))
 	for _, v := range [...]any{next, out, out.Ask, out.Fault} {
 		r.hides(who, v, k.p.Secrets)
 	}

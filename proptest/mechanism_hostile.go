@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // marker stands in bytes of a peer, to be looked for in faults.
@@ -83,7 +84,7 @@ func (k *talk) upset(p place, first bool, before []string) {
 		out, _ := k.ends(p.side, p.ctx, gss.TokenOf(h+marker))
 		r.check(faultQuiet, !strings.Contains(out.Fault.String(), marker), "%s: the fault repeats what the peer sent", who)
 	}
-	huge := p.in.Token.Bytes() + strings.Repeat("\x00", gss.MaxToken+1)
+	huge := p.in.Token.Bytes() + strings.Repeat("\x00", bound.Token+1)
 	_, complete := k.ends(p.side, p.ctx, gss.TokenOf(huge))
 	r.check(bounded, !complete, "%s: it completes with a token of %d bytes", who, len(huge))
 

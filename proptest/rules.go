@@ -91,7 +91,7 @@ var book = [rules]struct{ name, says, when string }{
 	zeroSeed:   {name: "zero_seed_fails_closed", says: "a step with the zero seed either needs no entropy, and then gives the same as with any seed, or fails with NoEntropy"}, // HTA-3
 	asksOnce:   {name: "asks_once", says: "no question is asked a second time for the same message of the peer, and NeedCredential not for another one either", when: "that asks questions"},
 	ownerNamed: {name: "replay_question_names_owner", says: "the question whether something is new names the client that it is charged to and the time of the step, and is asked only once the client's proof was right", when: "that asks gss.NeedReplayCheck"}, // REPLAY-1
-	bounded:    {name: "messages_bounded", says: "no message is longer than gss.MaxToken, and a peer's longer one is refused"},
+	bounded:    {name: "messages_bounded", says: "no message is longer than 65,536 bytes, and a peer's longer one is refused"},
 
 	maxLegs:         {name: "legs_within_traits", says: "the initiator sends at least one token, and no more than Traits.MaxLegs"},
 	absentToken:     {name: "absent_token_fails", says: "a step without a token, where one was due, fails the context: the peer went on without", when: "of which a side waits for a second token"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -190,7 +191,7 @@ func (k *trip) challenges(who string, cs header.Challenges) {
 		r.check(ownName, c.Is(name), "%s: a challenge of %q, want %q", who, c.Scheme(), name)
 		r.check(ownName, c.Form() != header.Malformed, "%s: a challenge that does not parse", who)
 		b, _ := c.Token()
-		r.check(bounded, len(b) <= gss.MaxToken, "%s: a token of %d bytes", who, len(b))
+		r.check(bounded, len(b) <= bound.Token, "%s: a token of %d bytes", who, len(b))
 	}
 	_, cut := cs.Written()
 	r.check(fitsOnWire, !cut, "%s: more challenges than a reader takes", who)

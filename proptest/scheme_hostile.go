@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -23,7 +24,7 @@ var hostileValues = [...]string{
 // hostile goes back to every state of the exchange with what it should not take.
 func (k *trip) hostile() {
 	name := k.p.Server.Traits().Name
-	values := []string{"", strings.Repeat("NAME x=y, ", 300), "NAME " + strings.Repeat("A", 4*(gss.MaxToken/3+2))}
+	values := []string{"", strings.Repeat("NAME x=y, ", 300), "NAME " + strings.Repeat("A", 4*(bound.Token/3+2))}
 	values = append(values, hostileValues[:]...)
 	for _, p := range append([]iPlace(nil), k.iPlace...) {
 		k.starveI(p)

@@ -3,6 +3,7 @@ package proptest
 import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -21,7 +22,7 @@ func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, 
 		if r.check(shape, creds.Present(), "%s: %v, and nothing to send", who, out.State) {
 			r.check(ownName, creds.Is(t.Name) && creds.Form() == t.Form, "%s: credentials of %q in the form %v, want %q, %v", who, creds.Scheme(), creds.Form(), t.Name, t.Form)
 			b, _ := creds.Token()
-			r.check(bounded, len(b) <= gss.MaxToken, "%s: a token of %d bytes", who, len(b))
+			r.check(bounded, len(b) <= bound.Token, "%s: a token of %d bytes", who, len(b))
 			k.wire(who, creds.Text(), func(text string) bool { return header.ParseCredentials(text).Text() == text })
 		}
 	} else {
@@ -33,7 +34,7 @@ func (k *trip) stepI(i scheme.Initiator, env gss.Env, in scheme.InitiatorInput, 
 	k.reads(who, func() (gss.Info, gss.Context) { return next.Info(), next.Context() })
 	if out.State == gss.Failed {
 		for _, in := range [...]scheme.InitiatorInput{
-			{Event: scheme.Challenged, Offer: header.ListOf(header.BareChallenge(k.p.Client.Traits().Name)), Status: 401},
+			{Event: scheme.Challenged, Offer: header.ListOf(header.TokenChallenge(k.p.Client.Traits().Name, "")), Status: 401},
 			{Event: scheme.Concluded, Status: 200},
 		} {
 			env := k.env()

@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
@@ -127,9 +128,9 @@ func TestFinalTokenOfACompleteContext(t *testing.T) {
 	}
 }
 
-// gss.MaxToken is taken from either side, and one byte more is not.
+// A token of bound.Token bytes is taken from either side, and one byte more is not.
 func TestMaxToken(t *testing.T) {
-	for size, ok := range map[int]bool{1: true, gss.MaxToken: true, gss.MaxToken + 1: false} {
+	for size, ok := range map[int]bool{1: true, bound.Token: true, bound.Token + 1: false} {
 		text := strings.Repeat("a", size)
 		_, out, err := MechanismClient(negotiate, scripted{"c"}).Initiate(Exchange{}).Step(env, InitiatorInput{Event: Challenged, Offer: offers(b64(Negotiate, text))})
 		if err != nil || (out.State == gss.Continue) != ok || !ok && out.Fault.Code != gss.Malformed {

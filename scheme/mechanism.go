@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // MechanismClient returns the client half of the scheme with the given traits over a GSS
@@ -157,7 +158,7 @@ func peerToken(offers header.Challenges, name string) (gss.Token, gss.Fault) {
 			continue
 		case header.Token68:
 			b, ok := c.Token()
-			if !ok || len(b) > gss.MaxToken {
+			if !ok || len(b) > bound.Token {
 				return gss.Token{}, gss.Fault{Code: gss.Malformed, Detail: name + ": the challenge's token is no base64, or too long"}
 			}
 			if t := gss.TokenOf(b); token.Present() && token != t {
@@ -188,7 +189,7 @@ func (s mechanismServer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s server
 // The acceptor is discarded: no state is kept (HTA-20).
 func (s mechanismServer) Offer(env gss.Env, x Exchange) (header.Challenges, gss.Fault) {
 	if s.traits.Opening != OpeningToken {
-		return header.ListOf(header.BareChallenge(s.traits.Name)), gss.Fault{}
+		return header.ListOf(header.TokenChallenge(s.traits.Name, "")), gss.Fault{}
 	}
 	_, out, err := s.mech.Accept(x.Target).Step(env, gss.Input{})
 	if err != nil || out.State != gss.Continue || !out.Token.Present() {
@@ -225,7 +226,7 @@ func (a mechanismAcceptor) step(env gss.Env, in AcceptorInput) (Acceptor, Accept
 	switch in.Event {
 	case Presented:
 		b, ok := in.Credentials.Token()
-		if !ok || len(b) > gss.MaxToken {
+		if !ok || len(b) > bound.Token {
 			return a, AcceptorOutput{Fault: gss.Fault{Code: gss.Malformed, Detail: a.name + ": credentials need one base64 token"}}, nil
 		}
 		input.Token = gss.TokenOf(b) // R4559-5-3

@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 func toyClient(t testing.TB, name string, toy gsstoy.Toy) Client {
@@ -57,8 +58,8 @@ func TestChallengeReachesMechanism(t *testing.T) {
 
 // C6, NTHT-3.1.5.1-1: which of a field's tokens counts.
 func TestPeerToken(t *testing.T) {
-	long := b64("X", strings.Repeat("a", gss.MaxToken))
-	longer := b64("X", strings.Repeat("a", gss.MaxToken+1))
+	long := b64("X", strings.Repeat("a", bound.Token))
+	longer := b64("X", strings.Repeat("a", bound.Token+1))
 	for _, test := range []struct {
 		lines []string
 		want  string // "-" for absent
@@ -70,7 +71,7 @@ func TestPeerToken(t *testing.T) {
 		{[]string{b64("X", "a"), b64("X", "b")}, "", gss.Unexpected},
 		{[]string{"X @"}, "", gss.Malformed}, {[]string{"X p=q"}, "", gss.Malformed}, {[]string{b64("X", "a"), "X @"}, "", gss.Malformed},
 		{[]string{"X AAAA BBBB"}, "", gss.Malformed},
-		{[]string{long}, strings.Repeat("a", gss.MaxToken), 0}, {[]string{longer}, "", gss.Malformed},
+		{[]string{long}, strings.Repeat("a", bound.Token), 0}, {[]string{longer}, "", gss.Malformed},
 	} {
 		token, fault := peerToken(offers(test.lines...), "X")
 		if fault.Code != test.code || test.want == "-" && token.Present() || test.want != "-" && token.Bytes() != test.want {
@@ -155,7 +156,7 @@ func TestMechanismAcceptor(t *testing.T) {
 		{"Negotiate", "", gss.Failed, gss.Malformed, ""},
 		{"Negotiate @", "", gss.Failed, gss.Malformed, ""},
 		{"Negotiate p=q", "", gss.Failed, gss.Malformed, ""},
-		{b64(Negotiate, strings.Repeat("a", gss.MaxToken+1)), "", gss.Failed, gss.Malformed, ""},
+		{b64(Negotiate, strings.Repeat("a", bound.Token+1)), "", gss.Failed, gss.Malformed, ""},
 	} {
 		a, out, err := MechanismServer(tr, toyOf(1)).Accept(Exchange{}).Step(env, AcceptorInput{Event: Presented, Credentials: header.ParseCredentials(test.creds)})
 		if err != nil {

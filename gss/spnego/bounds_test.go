@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
@@ -50,12 +51,12 @@ func TestLeafTokens(t *testing.T) {
 			}
 			a := accepting{leaf: ntlmToy(1).Accept(target())}
 			_, out, err := a.stepped(a.leaf, gss.Output{State: gss.Continue, Token: token})
-			if err != nil || out.Fault.Code != code || len(out.Token.Bytes()) > gss.MaxToken {
+			if err != nil || out.Fault.Code != code || len(out.Token.Bytes()) > bound.Token {
 				t.Errorf("the acceptor's mechanism says %d bytes: %v %v", n, out.Fault, err)
 			}
 			i := initiating{leaf: ntlmToy(1).Initiate(target()), cfg: m.cfg}
 			_, out, err = i.stepped(i.leaf, gss.Output{State: gss.Continue, Token: token})
-			if err != nil || out.Fault.Code != code || len(out.Token.Bytes()) > gss.MaxToken {
+			if err != nil || out.Fault.Code != code || len(out.Token.Bytes()) > bound.Token {
 				t.Errorf("the initiator's mechanism says %d bytes: %v %v", n, out.Fault, err)
 			}
 			g := gathering{cfg: m.cfg, target: target()}
@@ -64,7 +65,7 @@ func TestLeafTokens(t *testing.T) {
 			if want != gss.NoFault {
 				want = gss.Unsupported
 			}
-			if err != nil || out.Fault.Code != want || len(out.Token.Bytes()) > gss.MaxToken {
+			if err != nil || out.Fault.Code != want || len(out.Token.Bytes()) > bound.Token {
 				t.Errorf("the mechanism begins with %d bytes: %v %v", n, out.Fault, err)
 			}
 		}

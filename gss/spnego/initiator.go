@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
@@ -151,7 +152,7 @@ func (c gathering) began(env gss.Env, leaf gss.Context, out gss.Output) (gss.Con
 }
 
 // maxLeaf bounds the tokens of a mechanism, so that they fit into ours.
-const maxLeaf = gss.MaxToken - 1024
+const maxLeaf = bound.Token - 1024
 
 // joinFaults adds one mechanism's reason to those of the others. Any other code
 // outweighs NoCredentials.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // Defect is one thing that a mechanism may do wrong.
@@ -56,7 +57,7 @@ const (
 	GoesOnAfterComplete
 	// TakesReflection completes with a token of its own.
 	TakesReflection
-	// HugeToken makes tokens longer than gss.MaxToken.
+	// HugeToken makes tokens longer than 65,536 bytes.
 	HugeToken
 	// FaultWithoutWords fails and does not say why.
 	FaultWithoutWords
@@ -321,7 +322,7 @@ func (c *bentContext) behind(in gss.Input, out *gss.Output) error {
 		}
 	case HugeToken:
 		if out.Token.Present() {
-			out.Token = gss.TokenOf(out.Token.Bytes() + strings.Repeat("x", gss.MaxToken))
+			out.Token = gss.TokenOf(out.Token.Bytes() + strings.Repeat("x", bound.Token))
 		}
 	case FaultWithoutWords:
 		if refusal {

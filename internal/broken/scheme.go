@@ -130,7 +130,7 @@ func (i bentInitiator) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initi
 		out.Credentials = header.TokenCredentials(others, token)
 	}
 	if in.Event == scheme.Concluded && i.how == ForgetsItself {
-		out.Memory.Offer = header.BareChallenge(others)
+		out.Memory.Offer = header.TokenChallenge(others, "")
 	}
 	return i, out, nil
 }
@@ -149,7 +149,7 @@ func (s bentServer) Offer(env gss.Env, x scheme.Exchange) (header.Challenges, gs
 	switch name := s.Traits().Name; {
 	case !f.IsZero():
 	case s.how == OthersName:
-		return header.ListOf(header.BareChallenge(others)), f
+		return header.ListOf(header.TokenChallenge(others, "")), f
 	case s.how == OtherFirst:
 		return header.ListOf(header.ParamChallenge(name, `a="b"`)), f
 	}
@@ -217,10 +217,10 @@ func (a bentAcceptor) Step(env gss.Env, in scheme.AcceptorInput) (scheme.Accepto
 		out.Ask = gss.NeedReplayCheck{Scope: need.Realm, Owner: need.User, Made: env.Now, Now: env.Now, Until: env.Now}
 	}
 	if a.how == BreaksLine && in.Event == scheme.Responding {
-		out.Info = header.NewInfo("a=\"b\r\nX-Injected: c\"")
+		out.Info = header.ParseInfo("a=\"b\r\nX-Injected: c\"")
 	}
 	if a.how == TellsUnknown && in.Answer == (gss.Unknown{}) {
-		out.Challenges = header.ListOf(header.BareChallenge(a.name))
+		out.Challenges = header.ListOf(header.TokenChallenge(a.name, ""))
 	}
 	return a, out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -183,7 +184,7 @@ func TestChooseSaysWhy(t *testing.T) {
 		f(&c)
 		return c
 	}
-	many := strings.TrimSuffix(strings.Repeat("Bearer c4nary, ", header.MaxChallenges), ", ")
+	many := strings.TrimSuffix(strings.Repeat("Bearer c4nary, ", bound.Challenges), ", ")
 	for _, test := range []struct {
 		name, configured, offered string
 		p                         scheme.Policy
@@ -210,7 +211,7 @@ func TestChooseSaysWhy(t *testing.T) {
 		{"unknown", all, "Bearer c4nary", scheme.Policy{}, affine, "", "", gss.Unsupported, "no scheme that is offered, and whose challenge is readable, is configured here"},
 		{"junk", all, `@c4nary`, scheme.Policy{}, affine, "", "", gss.Unsupported, "no scheme that is offered, and whose challenge is readable, is configured here"},
 		{"nothing", all, ", ,", scheme.Policy{}, affine, "", "", gss.Unsupported, "credentials are asked for, but no scheme is offered"},
-		{"too long", all, strings.Repeat("x", header.MaxText+1), scheme.Policy{}, affine, "", "", gss.Malformed, "the challenges are longer than 131072 bytes"},
+		{"too long", all, strings.Repeat("x", bound.Text+1), scheme.Policy{}, affine, "", "", gss.Malformed, "the challenges are longer than 131072 bytes"},
 		{"no TLS", all, "Basic realm=x", scheme.Policy{}, with(func(c *Conditions) { c.Secure = false }), "", "", gss.NotPermitted, "Basic shows its credentials to the network and there is no TLS"},
 		{"no connection of its own", all, "NTLM", scheme.Policy{}, with(func(c *Conditions) { c.Affine = false }), "", "", gss.NotPermitted, "NTLM needs a connection of its own"},
 		{"a weaker one beside it", all, "NTLM, Digest realm=x, nonce=y, Basic realm=x", scheme.Policy{}, with(func(c *Conditions) { c.Affine = false }), "", "", gss.NotPermitted, "NTLM needs a connection of its own; Digest is weaker, and tried only with Policy.Fallback"},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // Each bound on what is read: as much as it says is taken, and one more is not (L9).
@@ -50,8 +51,8 @@ func TestBounds(t *testing.T) {
 		{"MaxMechTypes", false, func(more int) string { return opening(list(repeat(MaxMechTypes+more, oid(1)))) }, errMechs},
 		{"MaxMech of a list", false, func(more int) string { return opening(list(oid(MaxMech + more))) }, errMechs},
 		{"MaxMech of a choice", true, func(more int) string { return choice(1, tlv(tagField+1, oid(MaxMech+more))) }, errFields},
-		{"MaxToken of a NegTokenInit", false, func(more int) string { return filled(gss.MaxToken+more, init) }, errLong},
-		{"MaxToken of a NegTokenResp", true, func(more int) string { return filled(gss.MaxToken+more, resp) }, errLong},
+		{"MaxToken of a NegTokenInit", false, func(more int) string { return filled(bound.Token+more, init) }, errLong},
+		{"MaxToken of a NegTokenResp", true, func(more int) string { return filled(bound.Token+more, resp) }, errLong},
 	} {
 		if fault := parse[test.reply](test.message(0)); !fault.IsZero() {
 			t.Errorf("%s: as much as is allowed: %v", test.name, fault)

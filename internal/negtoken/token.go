@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
-// The bounds of what is read (law L9); gss.MaxToken bounds a token as a whole.
+// The bounds of what is read (law L9); bound.Token bounds a token as a whole.
 const (
 	// MaxMechTypes bounds a list of mechanisms. Windows lists five.
 	MaxMechTypes = 32
@@ -188,8 +189,8 @@ var (
 	errFields   = Malformed("the message's fields are out of order, too many, or not as RFC 4178 defines them")
 	// ErrNoMechs is also the fault of an acceptor, which takes no NegTokenInit2 without a list.
 	ErrNoMechs = Malformed("the NegTokenInit lists no mechanisms")
-	errMechs    = Malformed("expected a list of 1 to 32 mechanisms, OIDs of up to 64 octets")
-	errState    = Malformed("the negState is not one of RFC 4178")
+	errMechs   = Malformed("expected a list of 1 to 32 mechanisms, OIDs of up to 64 octets")
+	errState   = Malformed("the negState is not one of RFC 4178")
 )
 
 // ParseInit reads a NegTokenInit or NegTokenInit2, with the framing of RFC 2743 section
@@ -294,7 +295,7 @@ func ParseResp(token string) (m Resp, fault gss.Fault) { // R4178-4.2-1
 func open(token string, choice byte, other gss.Fault) (fields string, fault gss.Fault) {
 	tag, size, length, ok := head(token)
 	switch {
-	case len(token) > gss.MaxToken:
+	case len(token) > bound.Token:
 		return "", errLong
 	case !ok || tag != tagInitial && tag != choice:
 		return "", other

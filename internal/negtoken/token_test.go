@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
@@ -430,7 +431,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		token := m.Encode()
 		got, fault := ParseInit(token)
-		if len(token) > gss.MaxToken {
+		if len(token) > bound.Token {
 			if fault != errLong {
 				t.Fatalf("%d bytes: %v", len(token), fault)
 			}
@@ -447,7 +448,7 @@ func TestRoundTrip(t *testing.T) {
 			r.SupportedMech = mech(0)
 		}
 		token = r.Encode()
-		if got, fault := ParseResp(token); len(token) <= gss.MaxToken && (got != r || !fault.IsZero()) {
+		if got, fault := ParseResp(token); len(token) <= bound.Token && (got != r || !fault.IsZero()) {
 			t.Fatalf("%+v became %+v, %v", r, got, fault)
 		}
 	})

@@ -33,7 +33,7 @@ func (s *Side) open(a *About, e *Event) {
 	}
 	known := e.Memory.Offer
 	if known.Form() == header.Malformed {
-		known = header.BareChallenge(e.Scheme)
+		known = header.TokenChallenge(e.Scheme, "")
 	}
 	offers := header.ListOf(known)
 	ch := s.best(a, offers)
@@ -155,7 +155,7 @@ func (s *Side) renew(a *About) {
 	}
 	i, t, m := int(s.index), s.scheme.Traits(), s.memory
 	s.abandoned = s.Broken() // CONN-8: what was begun here was not ended
-	offers, known := header.Challenges{}, header.ListOf(header.BareChallenge(t.Name))
+	offers, known := header.Challenges{}, header.ListOf(header.TokenChallenge(t.Name, ""))
 	if m.Offer.Form() != header.Malformed {
 		offers = header.ListOf(m.Offer)
 		known = offers

@@ -44,7 +44,7 @@ func (s scripted) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiator, s
 	case "complete":
 		out.State = gss.Complete
 	case "remember":
-		out.State, out.Memory.Offer = gss.Complete, header.BareChallenge(s.name)
+		out.State, out.Memory.Offer = gss.Complete, header.TokenChallenge(s.name, "")
 	case "ask":
 		out = scheme.InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{}}
 	case "refused":
@@ -307,7 +307,7 @@ func event(text string) (e Event, err error) {
 		e.Kind, e.Scheme, e.Answer = kind, arg, gss.Declined{}
 		e.Offers, e.Status = header.ParseChallenges(arg), 200
 		if kind == Open && arg == scheme.Digest {
-			e.Memory.Offer = header.BareChallenge(arg)
+			e.Memory.Offer = header.TokenChallenge(arg, "")
 		}
 		return e, nil
 	}

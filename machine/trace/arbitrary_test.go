@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/machine"
 )
 
@@ -83,7 +84,7 @@ func fill(t *rapid.T, x reflect.Value, label string) {
 	case reflect.TypeFor[header.Challenges]():
 		cs := header.ParseChallenges(lines(t, label)...)
 		if rapid.IntRange(0, 9).Draw(t, label+" over") == 0 {
-			cs = cs.Append(header.ParseChallenges(strings.Repeat("x", header.MaxText+1)))
+			cs = cs.Append(header.ParseChallenges(strings.Repeat("x", bound.Text+1)))
 		}
 		v = cs
 	case reflect.TypeFor[header.Challenge]():

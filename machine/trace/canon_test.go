@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
@@ -140,13 +141,13 @@ func TestLeaves(t *testing.T) {
 	for _, row := range [][]string{
 		nil, {""}, {" "}, {"Basic"}, {"Basic realm=\"x\" , , Digest"}, {"Digest username=\""}, {"Negotiate !!"}, {"=", "Basic"}, {"Negotiate", "="},
 		{"Digest realm=a", "nonce=b"}, {"Digest realm=\"a", "nonce=b"}, {"a\nb"}, {"Basic\nBasic"}, {"Basic\n"}, {"hunter2"}, {"hunter2 x"},
-		{strings.Repeat("x", header.MaxText)}, {strings.Repeat("x", header.MaxText-1) + "\n"}, {strings.Repeat("x", header.MaxText+1)},
-		{"Basic", strings.Repeat("x", header.MaxText+1)}, {"a=1, b=2"}, {"a=1", "b=2"}, {"a=1,,"}, {"a"}, {`a="\"\\"`},
+		{strings.Repeat("x", bound.Text)}, {strings.Repeat("x", bound.Text-1) + "\n"}, {strings.Repeat("x", bound.Text+1)},
+		{"Basic", strings.Repeat("x", bound.Text+1)}, {"a=1, b=2"}, {"a=1", "b=2"}, {"a=1,,"}, {"a"}, {`a="\"\\"`},
 	} {
 		for _, x := range []any{header.ParseChallenges(row...), header.ParseCredentials(row...), header.ParseInfo(row...)} {
 			l, _ := leafOf(reflect.TypeOf(x))
 			if y := l.parse(l.text(x)); y != x {
-				if c, ok := x.(header.Credentials); ok && len(c.Scheme()) >= header.MaxText-1 {
+				if c, ok := x.(header.Credentials); ok && len(c.Scheme()) >= bound.Text-1 {
 					continue // too long to be followed by anything; put refuses it
 				}
 				t.Errorf("%.40q: the %T reads back as another", row, x)
@@ -163,7 +164,7 @@ func TestLeaves(t *testing.T) {
 
 // A record that cannot be written exactly is not written at all.
 func TestFailsClosed(t *testing.T) {
-	long := header.ParseCredentials(strings.Repeat("x", header.MaxText-1) + "\n")
+	long := header.ParseCredentials(strings.Repeat("x", bound.Text-1) + "\n")
 	for name, e := range map[string]machine.Event{
 		"an answer that nobody knows":       machine.Answered{Answer: hash{"x"}},
 		"one that keeps its fields":         machine.Answered{Answer: silent{"x"}},

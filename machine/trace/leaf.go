@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // leaf writes a type with unexported fields as a text, and makes the value of the text
@@ -30,7 +31,7 @@ var leaves = [...]leaf{
 		},
 		func(text string) header.Challenges {
 			if line, over := strings.CutPrefix(text, "+"); over {
-				return header.ParseChallenges(line, strings.Repeat(" ", header.MaxText+1))
+				return header.ParseChallenges(line, strings.Repeat(" ", bound.Text+1))
 			}
 			return header.ParseChallenges(strings.TrimPrefix(text, "-"))
 		}),

@@ -13,7 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/explain"
 	"github.com/countersign-auth/countersign/drivers/krb5"
-	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 )
 
@@ -100,7 +100,7 @@ func printOne(w io.Writer, n int, e *explain.Explanation, asJSON bool) error {
 
 // maxLine bounds a line of input. It is larger than a field may be, so that explain.Text
 // reports fields that are too long.
-const maxLine = 2 * header.MaxText
+const maxLine = 2 * bound.Text
 
 // texts returns the arguments, with the lines of stdin in place of "-", or only these if
 // there are no arguments.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // Node is one line of an explanation, with the lines below it.
@@ -81,9 +82,9 @@ func Text(text string) Explanation {
 
 func read(text string) Explanation {
 	var e Explanation
-	if len(text) > header.MaxText {
+	if len(text) > bound.Text {
 		e.Tree.Name = "too long"
-		e.fault(header.MaxText, fmt.Sprintf("a field holds at most %d bytes", header.MaxText))
+		e.fault(bound.Text, fmt.Sprintf("a field holds at most %d bytes", bound.Text))
 		return e
 	}
 	at := skip(text, 0, isSpace)
@@ -122,7 +123,7 @@ func readBare(e *Explanation, text string, at int, word string) {
 	case word != "" && end < len(text) && text[end] == '=' && !onlyPadding(text[end:]):
 		e.Tree = Node{Name: header.AuthenticationInfo, Note: "a value without a field name, told by parameters without a scheme", Offset: at}
 		readInfo(e, text, at)
-	case alone && header.ParsePersistentAuth(word) != header.PersistInvalid && word != "":
+	case alone && parseOne(header.PersistentAuthField, word).PersistentAuth != header.PersistInvalid && word != "":
 		e.Tree = Node{Name: header.PersistentAuthField, Note: "a value without a field name", Offset: at}
 		readPersistent(e, text, at)
 	case alone && ascii.EqualFold(word, header.SessionBased):
@@ -202,11 +203,21 @@ func readInfo(e *Explanation, text string, at int) {
 	explainParams(e, &e.Tree, &p, info)
 }
 
+// parseOne parses a response with one field, of one line.
+func parseOne(field, line string) header.Response {
+	return header.ParseResponse(func(name string) []string {
+		if name != field {
+			return nil
+		}
+		return []string{line}
+	})
+}
+
 // readPersistent explains a Persistent-Auth value.
 func readPersistent(e *Explanation, text string, at int) {
 	i := skip(text, at, isSpace)
 	n := Node{Name: "value", Offset: i}
-	switch header.ParsePersistentAuth(text[at:]) {
+	switch parseOne(header.PersistentAuthField, text[at:]).PersistentAuth {
 	case header.PersistTrue:
 		n.Value, n.Note = "true", "the connection stays authenticated: further requests need no credentials"
 	case header.PersistFalse:
@@ -221,7 +232,7 @@ func readPersistent(e *Explanation, text string, at int) {
 // readSupport explains a Proxy-Support value.
 func readSupport(e *Explanation, text string, at int) {
 	i := skip(text, at, isSpace)
-	if !header.ParseProxySupport(text[at:]) {
+	if !parseOne(header.ProxySupportField, text[at:]).SessionBased {
 		e.fault(i, "expected "+header.SessionBased+", the one value that RFC 4559 section 6 defines")
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -174,16 +175,16 @@ func TestSecret(t *testing.T) {
 // TestBounds: an explanation of a hostile text stays small.
 func TestBounds(t *testing.T) {
 	for _, text := range []string{
-		strings.Repeat("a,", header.MaxText),
-		"WWW-Authenticate: " + strings.Repeat(",@", header.MaxText/3),
-		"WWW-Authenticate: " + strings.Repeat("Basic @,", header.MaxText/10),
-		"WWW-Authenticate: Digest " + strings.Repeat("a=b,", header.MaxText/5),
+		strings.Repeat("a,", bound.Text),
+		"WWW-Authenticate: " + strings.Repeat(",@", bound.Text/3),
+		"WWW-Authenticate: " + strings.Repeat("Basic @,", bound.Text/10),
+		"WWW-Authenticate: Digest " + strings.Repeat("a=b,", bound.Text/5),
 	} {
 		e := Text(text)
 		if e.OK() || len(e.Faults) > MaxFaults {
 			t.Errorf("%.30q…: %d faults, want 1 to %d", text, len(e.Faults), MaxFaults)
 		}
-		if n := len(e.Tree.Children); n > header.MaxChallenges {
+		if n := len(e.Tree.Children); n > bound.Challenges {
 			t.Errorf("%.30q…: %d lines", text, n)
 		}
 	}
@@ -209,7 +210,7 @@ func FuzzText(f *testing.F) {
 				t.Errorf("a control character in the output: %q", out.String())
 			}
 		}
-		if strings.Contains(text, "\n") || len(text) > header.MaxText {
+		if strings.Contains(text, "\n") || len(text) > bound.Text {
 			return
 		}
 		var scan Explanation
@@ -243,7 +244,7 @@ func FuzzText(f *testing.F) {
 		if i != len(parts) {
 			t.Fatalf("%d challenges, header says %d", len(parts), i)
 		}
-		if sound != (len(scan.Faults) == 0) && len(parts) < header.MaxChallenges {
+		if sound != (len(scan.Faults) == 0) && len(parts) < bound.Challenges {
 			t.Fatalf("sound for header: %t, faults here: %v", sound, scan.Faults)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/ascii"
+	"github.com/countersign-auth/countersign/internal/bound"
 )
 
 // part is one challenge, or the credentials.
@@ -68,8 +69,8 @@ func atEnd(s string, i int) bool { return i == len(s) || s[i] == ',' }
 func scanList(e *Explanation, s string, at int) []part {
 	var parts []part
 	for i := skip(s, at, isSep); i < len(s); {
-		if len(parts) == header.MaxChallenges {
-			e.fault(i, fmt.Sprintf("more than %d challenges: the rest is ignored", header.MaxChallenges))
+		if len(parts) == bound.Challenges {
+			e.fault(i, fmt.Sprintf("more than %d challenges: the rest is ignored", bound.Challenges))
 			break
 		}
 		var p part
@@ -192,8 +193,8 @@ func scanParam(e *Explanation, s string, p *part, i, nameEnd, eq int) (end int, 
 			return 0, false
 		}
 	}
-	if len(p.params) == header.MaxParams {
-		e.fault(i, fmt.Sprintf("more than %d parameters", header.MaxParams))
+	if len(p.params) == bound.Params {
+		e.fault(i, fmt.Sprintf("more than %d parameters", bound.Params))
 		return 0, false
 	}
 	q.valueAt = skip(s, eq+1, isSpace)

@@ -3,6 +3,7 @@
 package show
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode"
@@ -22,7 +23,7 @@ func Credentials(c header.Credentials) string {
 		token && (c.Is("Negotiate") || c.Is("Nego2") || c.Is("NTLM")):
 		return Printable(c.Text())
 	}
-	return Printable(c.String())
+	return Printable(fmt.Sprint(c))
 }
 
 // Challenges returns the values of a challenge field, one by one.
