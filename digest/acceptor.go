@@ -221,7 +221,7 @@ func (a *acceptor) verifierReplied(env *gss.Env, in *scheme.AcceptorInput) (sche
 	// the same work, whichever kind of store answers (HTA-30).
 	a.p.alg.ha1(&a.key.sum, name, a.s.realm, password)
 	// The stored key replaces the one that was computed for its cost alone.
-	if !stored.IsZero() {
+	if !stored.isZero() {
 		a.key = stored
 	}
 	if a.p.qop == AuthInt { // MSDIG-15

@@ -92,8 +92,8 @@ func ParseKey(a Algorithm, hexHA1 gss.Secret) (Key, bool) {
 	return Key{s}, ok
 }
 
-// IsZero reports whether there is no key.
-func (k Key) IsZero() bool { return k.sum.n == 0 }
+// isZero reports whether there is no key.
+func (k Key) isZero() bool { return k.sum.n == 0 }
 
 // Secret returns HA1 in lower-case hex, to be stored or put into an [HA1].
 func (k Key) Secret() gss.Secret { return gss.NewSecret(k.sum.String()) }
@@ -144,9 +144,6 @@ func For(a Algorithm) (Function, error) {
 	}
 	return Function{a}, nil
 }
-
-// Algorithm returns the algorithm that f computes with.
-func (f Function) Algorithm() Algorithm { return f.alg }
 
 // HA1 returns H(user:realm:password), which everything else is computed from and which
 // a server stores (RFC 7616 section 3.4.2). It is the same with and without -sess.

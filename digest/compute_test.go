@@ -152,7 +152,7 @@ func TestComputeZeroValuesAreDead(t *testing.T) {
 	var none Function
 	f := function(t, SHA256)
 	p := Params{Nonce: "n", Method: "GET", URI: "/"}
-	if !none.HA1("u", "r", "p").IsZero() || none.Response(f.HA1("u", "r", "p"), p) != (Sum{}) {
+	if !none.HA1("u", "r", "p").isZero() || none.Response(f.HA1("u", "r", "p"), p) != (Sum{}) {
 		t.Error("the zero Function computes")
 	}
 	if got := f.Response(Key{}, p); got != (Sum{}) || got.Equal("") {

@@ -473,7 +473,7 @@ func TestConfigurationEdges(t *testing.T) {
 	x := exchange("GET", "/")
 	_, a := w.logIn(newClient(t, ClientConfig{}), s, x)
 	a, _ = w.accept(a, scheme.AcceptorInput{Event: scheme.Responding, Status: 200})
-	if end, ok := a.(acceptor); !ok || !end.key.IsZero() {
+	if end, ok := a.(acceptor); !ok || !end.key.isZero() {
 		t.Error("the acceptor keeps its key after the response")
 	}
 }

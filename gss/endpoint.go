@@ -12,9 +12,9 @@ import (
 // section 4.2), with the colon of RFC 5056 section 2.1.
 const endPointPrefix = "tls-server-end-point:"
 
-// MaxCertificate bounds the certificates that [EndPoint] looks at, in bytes:
+// maxCertificate bounds the certificates that [EndPoint] looks at, in bytes:
 // more than crypto/tls takes for a whole chain.
-const MaxCertificate = 1 << 18
+const maxCertificate = 1 << 18
 
 // EndPoint returns the tls-server-end-point channel binding (RFC 5929 section 4.1) for
 // the server's own certificate, the first one of its Certificate message, in DER as it
@@ -28,7 +28,7 @@ const MaxCertificate = 1 << 18
 // the certificate is left to TLS. EndPoint hashes all of der, so that a caller with many
 // requests should keep the result.
 func EndPoint(der string) Binding {
-	if len(der) > MaxCertificate {
+	if len(der) > maxCertificate {
 		return Binding{}
 	}
 	sum := signatureHash(der).sum(der)

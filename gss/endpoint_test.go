@@ -281,14 +281,14 @@ func TestEndPointMalformed(t *testing.T) {
 			t.Errorf("%s: %v, expected unavailable", test.name, b)
 		}
 	}
-	big := tlv(0x30, "3000", alg, tlv(3, strings.Repeat("00", MaxCertificate-24)))
-	if n := len(big) / 2; n != MaxCertificate {
+	big := tlv(0x30, "3000", alg, tlv(3, strings.Repeat("00", maxCertificate-24)))
+	if n := len(big) / 2; n != maxCertificate {
 		t.Fatalf("the big one has %d bytes", n)
 	}
 	if _, ok := EndPoint(string(unhex(t, big))).Data(); !ok {
 		t.Error("a certificate at the bound is refused")
 	}
-	big = tlv(0x30, "3000", alg, tlv(3, strings.Repeat("00", MaxCertificate-23)))
+	big = tlv(0x30, "3000", alg, tlv(3, strings.Repeat("00", maxCertificate-23)))
 	if _, ok := EndPoint(string(unhex(t, big))).Data(); ok {
 		t.Error("a certificate beyond the bound is taken")
 	}

@@ -42,15 +42,15 @@ func (e Env) Format(f fmt.State, verb rune) {
 	fmt.Fprint(f, ")")
 }
 
-// MaxEntropy is the largest n for which [Env.Bytes] and [Env.Fill] return entropy, in
+// maxEntropy is the largest n for which [Env.Bytes] and [Env.Fill] return entropy, in
 // bytes for one label.
-const MaxEntropy = 255 * sha256.Size
+const maxEntropy = 255 * sha256.Size
 
 // Bytes derives n pseudo-random bytes for the purpose that label names. The same Env and
 // label give the same bytes, different labels independent ones. It returns false, and
-// the caller must fail closed, if the seed is zero or n is not within 1..[MaxEntropy].
+// the caller must fail closed, if the seed is zero or n is not within 1..8160.
 func (e Env) Bytes(label string, n int) (string, bool) {
-	if n < 1 || n > MaxEntropy {
+	if n < 1 || n > maxEntropy {
 		return "", false
 	}
 	b := make([]byte, n)
@@ -67,7 +67,7 @@ func (e Env) Bytes(label string, n int) (string, bool) {
 // The derivation is HKDF-Expand with SHA-256 (RFC 5869 section 2.3). The extract step is
 // left out as section 3.3 allows: a seed is uniformly random already.
 func (e Env) Fill(label string, dst []byte) bool {
-	if e.Seed.IsZero() || len(dst) == 0 || len(dst) > MaxEntropy { // HTA-3
+	if e.Seed.IsZero() || len(dst) == 0 || len(dst) > maxEntropy { // HTA-3
 		return false
 	}
 	// room is the inner pad | T(i-1) | label | i.

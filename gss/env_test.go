@@ -40,7 +40,7 @@ func TestFillIsHKDFExpand(t *testing.T) {
 			env.Seed[0] = 1
 		}
 		label := string(rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "label"))
-		n := rapid.OneOf(rapid.IntRange(1, 100), rapid.IntRange(1, MaxEntropy)).Draw(t, "n")
+		n := rapid.OneOf(rapid.IntRange(1, 100), rapid.IntRange(1, maxEntropy)).Draw(t, "n")
 		want, err := hkdf.Expand(sha256.New, env.Seed[:], label, n)
 		if err != nil {
 			t.Fatal(err)
@@ -58,17 +58,17 @@ func TestFillIsHKDFExpand(t *testing.T) {
 
 func TestFillBounds(t *testing.T) {
 	env := Env{Seed: Seed{1}}
-	for _, n := range []int{-1, 0, MaxEntropy + 1} {
+	for _, n := range []int{-1, 0, maxEntropy + 1} {
 		if got, ok := env.Bytes("label", n); ok || got != "" {
 			t.Errorf("%d bytes were given", n)
 		}
 	}
-	for _, n := range []int{1, sha256.Size, sha256.Size + 1, MaxEntropy} {
+	for _, n := range []int{1, sha256.Size, sha256.Size + 1, maxEntropy} {
 		if got, ok := env.Bytes("label", n); !ok || len(got) != n {
 			t.Errorf("%d bytes were refused", n)
 		}
 	}
-	if env.Fill("label", nil) || env.Fill("label", make([]byte, MaxEntropy+1)) {
+	if env.Fill("label", nil) || env.Fill("label", make([]byte, maxEntropy+1)) {
 		t.Error("Fill is out of bounds")
 	}
 }

@@ -36,7 +36,7 @@ const (
 type Class uint8
 
 const (
-	NoClass Class = iota
+	noClass Class = iota
 	// PeerMisbehaved means that the peer broke the protocol, or did not prove itself. It is
 	// defective, misconfigured or attacked; other credentials or another scheme do not help.
 	PeerMisbehaved
@@ -60,7 +60,7 @@ var codeTable = [codes]struct {
 	name  string
 	class Class
 }{
-	NoFault:        {"no fault", NoClass},
+	NoFault:        {"no fault", noClass},
 	Malformed:      {"malformed message", PeerMisbehaved},
 	Unexpected:     {"unexpected message", PeerMisbehaved},
 	Refused:        {"refused by the peer", PeerRefused},

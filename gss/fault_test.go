@@ -18,7 +18,7 @@ func TestCodesHaveNamesAndClasses(t *testing.T) {
 			t.Errorf("code %d is called %q and %q, code %d has that name as well", c, name, c.Error(), other)
 		}
 		seen[name] = c
-		if class := c.Class(); class >= classes || (class == NoClass) != (c == NoFault) {
+		if class := c.Class(); class >= classes || (class == noClass) != (c == NoFault) {
 			t.Errorf("code %d (%v) has class %d: give it one in codeTable", c, c, class)
 		}
 	}
@@ -26,7 +26,7 @@ func TestCodesHaveNamesAndClasses(t *testing.T) {
 		t.Error("codes that do not exist")
 	}
 	names := map[string]bool{}
-	for c := NoClass; c < classes; c++ {
+	for c := noClass; c < classes; c++ {
 		if name := c.String(); name == "" || names[name] || c.Error() != name {
 			t.Errorf("class %d is called %q and %q", c, name, c.Error())
 		}
@@ -113,7 +113,7 @@ func TestFaultErr(t *testing.T) {
 					t.Errorf("%v is %v: %t", err, d, errors.Is(err, d))
 				}
 			}
-			for class := NoClass; class < classes; class++ {
+			for class := noClass; class < classes; class++ {
 				if errors.Is(err, class) != (class == c.Class()) {
 					t.Errorf("%v is of class %v: %t", err, class, errors.Is(err, class))
 				}
