@@ -32,7 +32,7 @@ func persistentClient(t testing.TB) Client {
 	c, _ := must(r, clientOf(r, "NTLM Negotiate Digest"), begin(r, "GET http://a.example/ lease=NTLM"))
 	c, _ = must(r, c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
 	c, acts := must(r, c, response(200))
-	if !first[Deliver](t, acts).Authenticated || !c.sides[gss.Origin].Persistent() {
+	if !first[Deliver](t, acts).Authenticated || !c.sides[gss.Origin].Persistent {
 		t.Fatal("not authenticated")
 	}
 	return c

@@ -10,12 +10,11 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Client is the client's half of HTTP authentication on one connection, or on
-// one stream of a multiplexed one: an immutable comparable value. Make the
-// first with [NewClient]; the zero Client takes nothing.
+// Client is the client's half of HTTP authentication on one connection, or on one stream of a multiplexed one: an immutable
+// comparable value. Make the first with [NewClient]; the zero Client takes nothing.
 //
-// A driver tells it Begin, does what it says, tells it what came back, and so
-// on until Deliver, Fail or Reopen. One exchange at a time.
+// A driver tells it Begin, does what it says, tells it what came back, and so on until Deliver, Fail or Reopen. One exchange at a
+// time.
 type Client struct {
 	conf  *clientConf
 	phase phase
@@ -25,56 +24,43 @@ type Client struct {
 	ex    exchange
 }
 
-// exchange is what a client keeps from Begin to Deliver, Fail or Reopen, both
-// sides together.
+// exchange is what a client keeps from Begin to Deliver, Fail or Reopen, both sides together.
 type exchange struct {
+	carried
 	request  Request
 	route    Route
-	identity string
-	id       uint16 // of the last Ask
 	body     Body
+	id       uint16  // of the last Ask
 	use      BodyUse // of the last Send
 	probe    bool    // the last Send was a probe
-	spent    bool    // a body of which there is only one is, or may be, on the wire
 	resent   bool    // the body was sent after an empty leg was answered
-	retried  bool    // the bare retry after a closed offer was used up
-	late     bool    // the request was sent again because it had come too early
-	repeated bool    // the request was sent again because its connection was lost
-	reopened uint8   // connections used up
 	session  SessionWord
 	heard    bool // session is the proxy's own word of this exchange, not the lease's
-	// abandoned tells that one of the sides gave up a handshake that its peer may be in the
-	// middle of.
-	abandoned bool
-	response  Response
+	response Response
 }
 
-// Resume is what an exchange takes along when it goes on over another
-// connection: what was tried and used up. Never a context, a token or an offer.
-type Resume struct {
-	valid                bool
-	identity             string
-	spent, retried, late bool
-	repeated             bool
-	reopened             uint8
-	history              [2]side.History
+// carried is the part of an exchange that goes on over another connection.
+type carried struct {
+	identity string
+	spent    bool  // a body of which there is only one is, or may be, on the wire
+	late     bool  // the request was sent again because it had come too early
+	repeated bool  // the request was sent again because its connection was lost
+	reopened uint8 // connections used up
 }
 
-// Format implements fmt.Formatter: a client shows its phase and what its
-// connection carries, and none of the secrets inside.
+// Format implements fmt.Formatter: a client shows its phase and what its connection carries, and none of the secrets inside.
 func (c Client) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "client(%v", c.phase)
 	for s, sd := range c.sides {
-		if sd.Kept() || sd.Stage() != side.Unused {
+		if sd.Kept() || sd.Stage != side.Unused {
 			fmt.Fprintf(f, " %v%v", gss.Side(s), sd)
 		}
 	}
 	fmt.Fprint(f, ")")
 }
 
-// ConnectionBased reports whether the peer keeps an identity for this connection, or may: it may
-// carry out further requests under the identity that was authenticated here, so that a
-// driver must know that they are the same user's.
+// ConnectionBased reports whether the peer keeps an identity for this connection, or may: it may carry out further requests under
+// the identity that was authenticated here, so that a driver must know that they are the same user's.
 func (c Client) ConnectionBased() bool { // HTA-9
 	o, p := c.both()
 	return o.Kept() || p.Kept()
@@ -96,10 +82,9 @@ func (c *Client) step(env gss.Env, e Event) (Actions, error) {
 	}
 	switch e := e.(type) {
 	case Begin:
-		if c.phase != idle {
-			break
+		if c.phase == idle {
+			return c.begin(env, &e)
 		}
-		return c.begin(env, &e)
 	case Response:
 		if c.phase != sent {
 			break
@@ -110,10 +95,9 @@ func (c *Client) step(env gss.Env, e Event) (Actions, error) {
 		c.ex.response = e
 		return c.respond(env)
 	case Answered:
-		if c.phase != asking || e.ID != c.ex.id || e.Answer == nil {
-			break
+		if c.phase == asking && e.ID == c.ex.id && e.Answer != nil {
+			return c.answered(env, e.Answer)
 		}
-		return c.answered(env, e.Answer)
 	case Closed:
 		return c.closed(env, &Lost{})
 	case Lost:
@@ -127,62 +111,45 @@ func (c *Client) both() (origin, proxy *side.Side) {
 	return &c.sides[gss.Origin], &c.sides[gss.Proxy]
 }
 
-// tell steps side s. Its verdict is for act, unless it is to go on.
-func (c *Client) tell(env gss.Env, s gss.Side, e side.Event) (side.Verdict, error) {
+// tell steps side s and carries out its verdict; no actions mean to go on. Nothing else asks, fails or reopens for a side alone.
+func (c *Client) tell(env gss.Env, s gss.Side, e side.Event) (Actions, error) {
 	next, v, err := c.sides[s].Step(env, c.about(s), e)
-	c.sides[s] = next
-	c.ex.abandoned = c.ex.abandoned || v.Abandoned
-	return v, err
-}
-
-// act carries out the verdict of side s. Nothing else asks, fails or reopens for a side
-// alone. To go on has no actions.
-func (c *Client) act(env gss.Env, s gss.Side, v side.Verdict) Actions {
+	if c.sides[s] = next; err != nil {
+		return Actions{}, err
+	}
 	switch v.Do {
 	case side.Ask:
 		c.phase, c.asker = asking, s
 		c.ex.id++
-		return Do(Ask{c.ex.id, v.Question})
+		return Do(Ask{c.ex.id, v.Question}), nil
 	case side.Fail:
-		return c.fail(env, s, v.Fault)
-	// The offer counts on its connection only. The exchange remembers that it has asked anew,
-	// whichever side it was for.
-	case side.RetryBare:
-		c.ex.retried = true
-		return c.reopen(env, s, false)
+		return c.fail(env, s, v.Fault), nil
 	case side.Reopen, side.ReopenHTTP11:
-		return c.reopen(env, s, v.Do == side.ReopenHTTP11)
+		return c.reopen(env, s, v.Do == side.ReopenHTTP11), nil
 	}
-	return Actions{}
+	return Actions{}, nil
 }
 
-// judging reports whether the question is about a response, which is kept until the answer
-// comes, and not about credentials for a request.
+// judging reports whether the question is about a response, which is kept until the answer comes, and not about credentials for a
+// request.
 func (c *Client) judging() bool {
-	return c.phase == asking && c.sides[c.asker].Stage() == side.Judging
+	return c.phase == asking && c.sides[c.asker].Stage == side.Judging
 }
 
 // about returns the circumstances of a step of side s.
 func (c *Client) about(s gss.Side) side.About {
 	x := &c.ex
-	a := side.About{Config: &c.conf.sides[s], Identity: x.identity, Closes: x.response.Close, Retried: x.retried}
-	a.Conditions = choice.Conditions{
-		Side: s, Multiplexed: x.request.Multiplexed, ExplicitProxy: x.route.Explicit,
-		Secure: x.request.Scheme == "https", Affine: true,
+	a := side.About{Config: &c.conf.sides[s], Identity: x.identity, Closes: x.response.Close}
+	a.Persist = x.response.Header.PersistentAuth                         // what the server says of its connection, N2HT-3.2.5-2
+	if a.Persist == header.PersistInvalid && c.conf.InvalidPersistence { // N2HT-3.2.5-7, C7
+		a.Persist = header.PersistAbsent
 	}
+	a.Conditions = choice.Conditions{Side: s, Multiplexed: x.request.Multiplexed, ExplicitProxy: x.route.Explicit, Secure: x.request.Scheme == "https", Affine: true}
 	switch {
-	case s == gss.Proxy:
-		a.Secure = x.route.Scheme == "https"
+	case s == gss.Proxy: // which cannot speak of its connection: Persistent-Auth is the origin's field (HTA-16)
+		a.Secure, a.Persist = x.route.Scheme == "https", header.PersistAbsent
 	case x.route.Kind == Forwarded: // R4559-6-7, C12
 		a.Secure, a.Affine = false, x.session == Supported
-	}
-	// What the server says of its connection, N2HT-3.2.5-2. A proxy cannot: the field is the
-	// origin's.
-	if s == gss.Origin { // HTA-16
-		a.Persist = x.response.Header.PersistentAuth
-		if a.Persist == header.PersistInvalid && c.conf.InvalidPersistence { // N2HT-3.2.5-7, C7
-			a.Persist = header.PersistAbsent
-		}
 	}
 	return a
 }
@@ -192,15 +159,14 @@ func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
 	q, v := &c.ex.request, &c.ex.route
 	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.target(s), Authority: q.authority()}
 	x.Target = gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Identity: c.ex.identity, Binding: q.Binding}
-	if s == gss.Proxy {
+	switch {
+	case s == gss.Proxy:
 		x.Target.Scheme, x.Target.Host, x.Target.Port = v.Scheme, v.Host, v.Port
-	} else if v.Kind == Forwarded {
-		// The channel below ends at the proxy: nothing is known of what lies behind
-		// it, but that it is no TLS for http.
+	// The channel below ends at the proxy: nothing is known of what lies behind it, but that it is no TLS for http.
+	case v.Kind == Forwarded && q.Scheme == "http":
+		x.Target.Binding = gss.NoBinding()
+	case v.Kind == Forwarded:
 		x.Target.Binding = gss.Binding{}
-		if q.Scheme == "http" {
-			x.Target.Binding = gss.NoBinding()
-		}
 	}
 	return x
 }

@@ -15,9 +15,9 @@ import (
 // resumed is a Resume in which everything is set to a value of its own.
 func resumed() Resume {
 	return Resume{
-		valid: true, identity: "me", spent: true, retried: true, late: true, repeated: true, reopened: 1,
+		valid: true, carried: carried{identity: "me", spent: true, late: true, repeated: true, reopened: 1},
 		history: [2]side.History{
-			{Reprompt: true, Rounds: 1, Tries: 3, Tried: 1, Declined: 3, Seen: 5, Fault: gss.Fault{Code: gss.Refused, Detail: "one"}, Reasons: "this"},
+			{Reprompt: true, Retried: true, Rounds: 1, Tries: 3, Tried: 1, Declined: 3, Seen: 5, Fault: gss.Fault{Code: gss.Refused, Detail: "one"}, Reasons: "this"},
 			{Reprompt: true, Rounds: 2, Tries: 4, Tried: 2, Declined: 4, Seen: 6, Fault: gss.Fault{Code: gss.Expired, Detail: "other"}, Reasons: "that"},
 		},
 	}
@@ -127,7 +127,7 @@ func TestUnsentBody(t *testing.T) {
 	}
 
 	b := begin(r, "PUT http://a.example/ body=once lease=NTLM")
-	b.Resume = Resume{valid: true, spent: true}
+	b.Resume = Resume{valid: true, carried: carried{spent: true}}
 	c, acts = must(r, clientOf(r, "NTLM"), b)
 	if s := first[Send](t, acts); s.Body != Omit {
 		t.Fatal(acts)
@@ -493,10 +493,10 @@ func TestResumeTextIsCanonical(t *testing.T) {
 		"a length beyond all": append(slices.Clone(text[:len(text)-6]), 0xff, 0xff, 0xff, 0xff, 'm', 'e'),
 		"the version alone":   text[:1],
 	} {
-		got := Resume{identity: "as it was"}
+		got := Resume{carried: carried{identity: "as it was"}}
 		if err := got.UnmarshalBinary(bad); err == nil {
 			t.Errorf("%s is read as %+v", name, got)
-		} else if got != (Resume{identity: "as it was"}) || strings.Contains(err.Error(), "me\x00") {
+		} else if got != (Resume{carried: carried{identity: "as it was"}}) || strings.Contains(err.Error(), "me\x00") {
 			t.Errorf("%s changes what it is read into, or shows: %v, %v", name, got, err)
 		}
 	}

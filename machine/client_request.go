@@ -7,24 +7,31 @@ import (
 
 // The way out: from Begin, or from a challenge that was taken up, to Send.
 
-// begin opens an exchange.
+// begin opens an exchange, or goes on with one of another connection.
 func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
-	if b.Request.Host == "" || b.Request.Method == "" {
+	x, q := &c.ex, &b.Request
+	if q.Host == "" || q.Method == "" {
 		return Actions{}, gss.Misuse("client: Begin needs a method and a host")
 	}
 	if b.Resume.valid && b.Resume.identity != b.Identity {
 		return Actions{}, gss.Misuse("client: an exchange cannot go on under another identity")
 	}
-	c.ex = exchange{request: b.Request, route: b.Route, identity: b.Identity, body: b.Body}
-	c.resume(&b.Resume)
-	// The peer may carry out whatever comes on this connection under the identity that it has
-	// for it, with or without credentials. So not a single request of another one goes there.
-	if c.foreign() { // HTA-9
-		return c.reopen(env, gss.Origin, false), nil
+	*x = exchange{request: *q, route: b.Route, body: b.Body, carried: b.Resume.carried}
+	x.identity = b.Identity
+	o, p := c.both()
+	o.History, p.History = b.Resume.history[gss.Origin], b.Resume.history[gss.Proxy]
+	// The peer may carry out whatever comes on this connection under the identity that it has for it, with or without
+	// credentials. So not a single request of another one goes there, nor one for another origin. An origin side that is not
+	// bound follows the request: a plain proxy's connection serves many origins.
+	owner := origin{q.Scheme, q.Host, q.Port}
+	for s, sd := range c.sides {
+		if sd.Bound && (sd.Identity != x.identity || gss.Side(s) == gss.Origin && c.owner != owner) { // HTA-9
+			return c.reopen(env, gss.Origin, false), nil
+		}
 	}
-	c.owner = origin{b.Request.Scheme, b.Request.Host, b.Request.Port}
+	c.owner = owner
 	if b.Lease.SessionBased && b.Route.Kind != Tunneling {
-		c.ex.session = Supported
+		x.session = Supported
 	}
 	if b.Route.Kind != Direct {
 		c.tell(env, gss.Proxy, side.Event{Kind: side.Open, Scheme: b.ProxyLease.Scheme, Memory: b.ProxyLease.Memory})
@@ -35,45 +42,30 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 	return c.proceed(env)
 }
 
-// foreign reports whether this connection belongs to another identity or, on
-// the origin side, to another origin. An origin side that is not bound follows
-// the request: a plain proxy's connection serves many origins.
-func (c *Client) foreign() bool {
-	for s, sd := range c.sides {
-		identity, bound := sd.Bound()
-		q := &c.ex.request
-		if bound && (identity != c.ex.identity || gss.Side(s) == gss.Origin && c.owner != origin{q.Scheme, q.Host, q.Port}) {
-			return true
-		}
-	}
-	return false
-}
-
-// proceed has the sides make their credentials, the proxy's first, and sends the request
-// when neither has a question.
+// proceed has the sides make their credentials, the proxy's first, and sends the request when neither has a question. After a
+// question the answer leads here again, where only what is left is done.
 func (c *Client) proceed(env gss.Env) (Actions, error) {
-	// A question stops here, and the answer leads here again: the side that asked has its
-	// credentials then, and only what is left is done.
-	for _, s := range [...]gss.Side{gss.Proxy, gss.Origin} {
-		if !c.sides[s].Unprepared() {
+	for _, s := range proxyFirst {
+		if c.sides[s].Todo == 0 {
 			continue
 		}
-		v, err := c.tell(env, s, side.Event{Kind: side.Prepare, Exchange: c.exchangeOf(s)})
-		if v.Do != side.GoOn || err != nil {
-			return c.act(env, s, v), err
+		if acts, err := c.tell(env, s, side.Event{Kind: side.Prepare, Exchange: c.exchangeOf(s)}); acts.Len() > 0 || err != nil {
+			return acts, err
 		}
 	}
 	return c.send(env), nil
 }
 
-// answered passes the answer to the side that asked, either for credentials or while it
-// judges a response.
+// proxyFirst is the order in which a request and its response concern the sides.
+var proxyFirst = [...]gss.Side{gss.Proxy, gss.Origin}
+
+// answered passes the answer to the side that asked, either for credentials or while it judges a response.
 func (c *Client) answered(env gss.Env, a gss.Answer) (Actions, error) {
 	judging := c.judging()
-	v, err := c.tell(env, c.asker, side.Event{Kind: side.Answered, Answer: a})
+	acts, err := c.tell(env, c.asker, side.Event{Kind: side.Answered, Answer: a})
 	switch {
-	case v.Do != side.GoOn || err != nil:
-		return c.act(env, c.asker, v), err
+	case acts.Len() > 0 || err != nil:
+		return acts, err
 	case judging:
 		return c.respond(env)
 	}
@@ -84,22 +76,21 @@ func (c *Client) answered(env gss.Env, a gss.Answer) (Actions, error) {
 func (c *Client) send(env gss.Env) Actions {
 	x := &c.ex
 	o, p := c.both()
-	out := Send{Authorization: o.Credentials(), ProxyAuthorization: p.Credentials(), AfterHandshake: x.late}
+	out := Send{Authorization: o.Credentials, ProxyAuthorization: p.Credentials, AfterHandshake: x.late}
 	out.Pinned = o.Pinned() || p.Pinned() // before they are sent, since that may bind the connection
 	c.tell(env, gss.Origin, side.Event{Kind: side.Sent})
 	c.tell(env, gss.Proxy, side.Event{Kind: side.Sent})
 	ready := !o.Pending() && !p.Pending()
-	// The body goes with the request only if no further leg is expected, since each leg would
-	// need it again. The rule is the same for both sides, because there is only one request.
+	// The body goes with the request only if no further leg is expected, since each leg would need it again. The rule is the same
+	// for both sides, because there is only one request.
 	switch policy := c.conf.Bodies; {
 	case x.body == NoBody:
 	case policy == Strict && !x.resent && (p.Pending() || !o.Complete()): // R4559-6-8
 		out.Probe = true
 	case !ready && !(policy == Optimistic && x.body == Replayable):
 		// An empty leg; it always carries a token (HTA-22).
-	case x.body == Once && !o.Challenged():
-		// The origin has yet to say whether it wants credentials, or other ones.
-		out.Body = Expect
+	case x.body == Once && !o.Challenged:
+		out.Body = Expect // the origin has yet to say whether it wants credentials, or other ones
 	default:
 		out.Body = Whole
 	}
@@ -109,8 +100,7 @@ func (c *Client) send(env gss.Env) Actions {
 		}
 		x.spent = true
 	}
-	x.use, x.probe = out.Body, out.Probe
-	x.response = Response{}
+	x.use, x.probe, x.response = out.Body, out.Probe, Response{}
 	c.phase = sent
 	return Do(out)
 }

@@ -58,8 +58,8 @@ func TestOtherStatusIsDelivered(t *testing.T) {
 			if d := first[Deliver](t, acts); d.Authenticated != complete[name] {
 				t.Errorf("%s: %d delivered with authenticated=%t", name, status, d.Authenticated)
 			}
-			if proxy := &next.sides[gss.Proxy]; proxy.Persistent() != (name == "proxy leg 2") {
-				t.Errorf("%s: after %d the proxy's side is authenticated: %t", name, status, proxy.Persistent())
+			if proxy := &next.sides[gss.Proxy]; proxy.Persistent != (name == "proxy leg 2") {
+				t.Errorf("%s: after %d the proxy's side is authenticated: %t", name, status, proxy.Persistent)
 			}
 		}
 		requirement.Held(t, "prop:non401_is_delivered")
@@ -112,7 +112,7 @@ func TestPersistTable(t *testing.T) {
 					e := response(status)
 					e.Header.PersistentAuth = field
 					c, _ = must(r, c, e)
-					if got := c.sides[s].Persistent(); got != want {
+					if got := c.sides[s].Persistent; got != want {
 						t.Errorf("%s, field %d, %s, multiplexed %t: flag %t, expected %t", leaf, field, name, multiplexed, got, want)
 					}
 					if c.sides[1-s] != (side.Side{}) {
@@ -143,7 +143,7 @@ func TestPersistOtherIgnored(t *testing.T) {
 			rt.Skip()
 		}
 		next, acts := must(r, c, response(200, "Persistent-Auth: "+v))
-		if next.sides[gss.Origin].Persistent() && header.ParseResponse(fieldsOf([]string{"Persistent-Auth: " + v})).PersistentAuth != header.PersistTrue {
+		if next.sides[gss.Origin].Persistent && header.ParseResponse(fieldsOf([]string{"Persistent-Auth: " + v})).PersistentAuth != header.PersistTrue {
 			rt.Fatalf("%q set the flag", v)
 		}
 		first[Deliver](t, acts)
@@ -157,11 +157,11 @@ func TestPersistMidway(t *testing.T) {
 	r := newRig(t)
 	c, _ := must(r, clientOf(r, "NTLM"), begin(r, "GET http://a.example/ lease=NTLM"))
 	c, _ = must(r, c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>", "Persistent-Auth: true"))
-	if c.sides[gss.Origin].Persistent() {
+	if c.sides[gss.Origin].Persistent {
 		t.Error("set in mid-handshake")
 	}
 	c, _ = must(r, c, response(200, "Persistent-Auth: true"))
-	if !c.sides[gss.Origin].Persistent() {
+	if !c.sides[gss.Origin].Persistent {
 		t.Error("not set at the end")
 	}
 	c, acts := must(r, c, begin(r, "GET http://a.example/"))
@@ -169,7 +169,7 @@ func TestPersistMidway(t *testing.T) {
 		t.Errorf("with the flag set: %+v", s)
 	}
 	c, _ = must(r, c, response(401, `WWW-Authenticate: Basic realm="r"`, "Persistent-Auth: true"))
-	if c.sides[gss.Origin].Persistent() {
+	if c.sides[gss.Origin].Persistent {
 		t.Error("a 401 did not reset it")
 	}
 }

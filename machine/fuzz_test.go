@@ -135,8 +135,8 @@ func FuzzClientStep(f *testing.F) {
 			next, acts := must(r, c, e)
 			for s := range next.sides {
 				sd := &next.sides[s]
-				complete := sd.Initiator() != nil && isComplete(sd.Initiator().Context())
-				if sd.Persistent() && !proven[s] && !complete && sd.Stage() != side.Unused {
+				complete := sd.Initiator != nil && isComplete(sd.Initiator.Context())
+				if sd.Persistent && !proven[s] && !complete && sd.Stage != side.Unused {
 					t.Fatalf("side %d is persistent without a complete context", s)
 				}
 				proven[s] = proven[s] || complete

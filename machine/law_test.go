@@ -150,7 +150,7 @@ func TestErrorImpliesUnchanged(t *testing.T) {
 		{"client: begin without a method", func() error { _, _, err := step(r, client, Begin{Request: Request{Host: "h"}}); return err }},
 		{"client: resumed under another identity", func() error {
 			b := begin
-			b.Identity, b.Resume = "b", Resume{valid: true, identity: "a"}
+			b.Identity, b.Resume = "b", Resume{valid: true, carried: carried{identity: "a"}}
 			_, _, err := step(r, client, b)
 			return err
 		}},

@@ -131,9 +131,9 @@ func clientWord(a Action) string {
 func (c *Client) sideState(s gss.Side) string {
 	sd := &c.sides[s]
 	switch {
-	case sd.Stage() != side.Unused:
-		return stageWords[sd.Stage()]
-	case sd.Persistent():
+	case sd.Stage != side.Unused:
+		return stageWords[sd.Stage]
+	case sd.Persistent:
 		return "persistent"
 	case sd.Kept():
 		return "bound"

@@ -92,7 +92,7 @@ func secretExchange(t *testing.T, spec string, side gss.Side) {
 			next, acts := must(r, c, e)
 			see("client", next, acts, e)
 			for _, sd := range next.sides {
-				if i := sd.Initiator(); i != nil {
+				if i := sd.Initiator; i != nil {
 					conceals(t, "initiator", i)
 				}
 			}

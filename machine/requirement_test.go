@@ -112,11 +112,11 @@ func TestClientIsPerConnection(t *testing.T) {
 	one, _ := must(r, fresh, begin(r, "GET http://a.example/ lease=NTLM"))
 	one, _ = must(r, one, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
 	one, _ = must(r, one, response(200, "Persistent-Auth: true"))
-	if !one.sides[gss.Origin].Persistent() {
+	if !one.sides[gss.Origin].Persistent {
 		t.Fatal("the connection is not persistent")
 	}
 	other, acts := must(r, fresh, begin(r, "GET http://a.example/"))
-	if s := first[Send](t, acts); other.sides[gss.Origin].Persistent() || s.Pinned {
+	if s := first[Send](t, acts); other.sides[gss.Origin].Persistent || s.Pinned {
 		t.Errorf("another connection is: %v", other)
 	}
 	requirement.Held(t, "unit:client_is_per_connection")
@@ -139,7 +139,7 @@ func TestInvalidPersistence(t *testing.T) {
 				if d := first[Deliver](t, acts); !d.Authenticated {
 					t.Errorf("%s, %s: not authenticated", leaf, text)
 				}
-				if got, want := c.sides[gss.Origin].Persistent(), letter && leaf == "NTLM"; got != want {
+				if got, want := c.sides[gss.Origin].Persistent, letter && leaf == "NTLM"; got != want {
 					t.Errorf("InvalidPersistence %t, %s, %s: persistent %t, expected %t", letter, leaf, text, got, want)
 				}
 			}

@@ -217,23 +217,21 @@ func page() string {
 	b.WriteString("\n## A side, step by step\n\nWhat the client tells a side for one event are one step or several. The table of these is in `internal/side`, where its words\n" +
 		"are explained, and each step is taken by it: a stage without an entry for an event has no part in it, and a stage to which no entry leads\n" +
 		"ends the exchange.\n\n| Stage | Event | Next stages |\n|---|---|---|\n")
-	var last side.Row
-	for i, r := range side.Rows() {
-		switch stage := "*" + r.From.String() + "*"; {
-		case i > 0 && r.From == last.From && r.Event == last.Event:
-			fmt.Fprintf(&b, ", *%v*", r.To)
-		case i > 0 && r.From == last.From:
-			stage = ""
-			fallthrough
-		default:
-			if i > 0 {
-				b.WriteString(" |\n")
+	for from := side.Unused; from <= side.Proven; from++ {
+		stage := "*" + from.String() + "*"
+		for event := side.Open; event <= side.End; event++ {
+			var next []string
+			for to := side.Unused; to <= side.Proven; to++ {
+				if side.Leads(from, event, to) {
+					next = append(next, "*"+to.String()+"*")
+				}
 			}
-			fmt.Fprintf(&b, "| %s | %v | *%v*", stage, r.Event, r.To)
+			if len(next) > 0 {
+				fmt.Fprintf(&b, "| %s | %v | %s |\n", stage, event, strings.Join(next, ", "))
+				stage = ""
+			}
 		}
-		last = r
 	}
-	b.WriteString(" |\n")
 	return b.String()
 }
 

@@ -6,11 +6,20 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/choice"
+	"github.com/countersign-auth/countersign/internal/side"
 )
 
 // A Resume travels from one connection's machine to the next, and a driver or a
 // trace may have to write it down in between. Its text is canonical: equal
 // values give equal bytes, and only what MarshalBinary made is taken back.
+
+// Resume is what an exchange takes along when it goes on over another
+// connection: what was tried and used up. Never a context, a token or an offer.
+type Resume struct {
+	valid bool
+	carried
+	history [2]side.History
+}
 
 // resumeVersion starts the text of every Resume but the zero one.
 const resumeVersion = 1
@@ -21,7 +30,8 @@ var errResume = errors.New("machine: not a Resume of this version, as MarshalBin
 // flags returns the booleans of r in the order in which they are written, the first one
 // in the lowest bit.
 func (r *Resume) flags() [7]*bool {
-	return [...]*bool{&r.valid, &r.spent, &r.retried, &r.history[0].Reprompt, &r.history[1].Reprompt, &r.late, &r.repeated}
+	o, p := &r.history[gss.Origin], &r.history[gss.Proxy] // no proxy is Retried: no scheme for it counts on its connection
+	return [...]*bool{&r.valid, &r.spent, &o.Retried, &o.Reprompt, &p.Reprompt, &r.late, &r.repeated}
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler. The zero Resume is no bytes

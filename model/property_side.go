@@ -1,10 +1,6 @@
 package model
 
-import (
-	"slices"
-
-	"github.com/countersign-auth/countersign/internal/side"
-)
+import "github.com/countersign-auth/countersign/internal/side"
 
 // sideProperty is one claim about a side of a client, judged step by step.
 type sideProperty struct {
@@ -22,7 +18,7 @@ var sideProperties = []sideProperty{
 			if s.idle {
 				return Idle
 			}
-			return Must(slices.Contains(side.Rows(), s.row))
+			return Must(side.Leads(s.from, s.event, s.to))
 		},
 	},
 	{
@@ -39,7 +35,7 @@ var sideProperties = []sideProperty{
 			if s.do != side.Ask {
 				return Idle
 			}
-			return Must(s.row.To == side.Starting || s.row.To == side.Halfway || s.row.To == side.Judging)
+			return Must(s.to == side.Starting || s.to == side.Halfway || s.to == side.Judging)
 		},
 	},
 	{
@@ -49,7 +45,7 @@ var sideProperties = []sideProperty{
 			if s.do != side.Fail {
 				return Idle
 			}
-			return Must((s.row.To != side.Proven || s.row.From == side.Proven) && (!s.persistent || s.before))
+			return Must((s.to != side.Proven || s.from == side.Proven) && (!s.persistent || s.before))
 		},
 	},
 	{
@@ -59,7 +55,7 @@ var sideProperties = []sideProperty{
 			if !s.persistent || s.before {
 				return Idle
 			}
-			return Must(s.row.To == side.Proven && s.kept)
+			return Must(s.to == side.Proven && s.kept)
 		},
 	},
 }

@@ -22,7 +22,9 @@ type sideWorld struct {
 
 // sideStep is one step of a side: what a check may look at.
 type sideStep struct {
-	row           side.Row
+	from          side.Stage
+	event         side.Kind
+	to            side.Stage
 	idle          bool // the side has no part in the event
 	do            side.Do
 	rounds, tries uint8
@@ -45,12 +47,10 @@ const (
 
 // What an exchange has used up, and what it is like.
 const (
-	sideShared    uint32 = 1 << iota // other requests share the connection
-	sideCloses                       // it ends with the response
-	sideRepeated                     // the request was sent again
-	sideRenewed                      // one more request followed
-	sideRetried                      // RetryBare was carried out
-	sideAbandoned                    // a handshake was given up on this connection
+	sideShared   uint32 = 1 << iota // other requests share the connection
+	sideCloses                      // it ends with the response
+	sideRepeated                    // the request was sent again
+	sideRenewed                     // one more request followed
 )
 
 // whim is a scheme with contexts that do what gss.Env.Now says.
@@ -138,10 +138,13 @@ func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
 				panic(err) // a whim reports no misuse
 			}
 			label := w.labels.ID(sideStep{
-				side.Row{From: s.Stage(), Event: e.Kind, To: next.Stage()}, next == s && v == side.Verdict{}, v.Do,
-				next.Rounds, next.Tries, next.Kept(), next.Persistent(), s.Persistent(),
+				s.Stage, e.Kind, next.Stage, next == s && v == side.Verdict{}, v.Do,
+				next.Rounds, next.Tries, next.Kept(), next.Persistent, s.Persistent,
 			})
 			phase, flags := after(v, then, flags)
+			if phase == sideReopens {
+				next.Abandoned = false // it ends with its connection
+			}
 			yield(label, []uint32{w.sides.ID(next), phase, flags})
 		}
 	}
@@ -167,14 +170,14 @@ func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
 			}
 		}
 	case sidePrepares:
-		if s.Unprepared() {
+		if s.Todo != 0 {
 			tell(side.Event{Kind: side.Prepare}, flags, sidePrepares, whims)
 			return
 		}
 		tell(side.Event{Kind: side.Sent}, flags, sideWaits, 1)
 	case sideAnswers:
 		then := sidePrepares
-		if s.Stage() == side.Judging {
+		if s.Stage == side.Judging {
 			then = sidePassed
 		}
 		tell(side.Event{Kind: side.Answered, Answer: gss.Declined{}}, flags, then, whims)
@@ -193,7 +196,7 @@ func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
 		challenge() // a client renews it before, but the side does not rely on that
 		tell(side.Event{Kind: side.End}, 0, sideBegins, 1)
 	case sideEnds:
-		broken := s.Broken() || flags&sideAbandoned != 0
+		broken := s.Broken()
 		if tell(side.Event{Kind: side.End}, 0, sideBegins, 1); broken {
 			yield(w.labels.ID(sideStep{idle: true}), []uint32{w.sides.ID(side.Side{}), sideBegins, 0})
 		}
@@ -202,27 +205,22 @@ func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
 
 // about returns the circumstances of a step.
 func (w *sideWorld) about(flags uint32) side.About {
-	a := side.About{Config: &w.config, Identity: "alice", Closes: flags&sideCloses != 0, Retried: flags&sideRetried != 0}
+	a := side.About{Config: &w.config, Identity: "alice", Closes: flags&sideCloses != 0}
 	a.Secure, a.Affine, a.Multiplexed = true, true, flags&sideShared != 0
 	return a
 }
 
 // after returns what a client does next after a verdict.
 func after(v side.Verdict, then, flags uint32) (uint32, uint32) {
-	if v.Abandoned {
-		flags |= sideAbandoned
-	}
 	switch v.Do {
 	case side.Ask:
 		return sideAnswers, flags
 	case side.Fail:
-		return sideEnds, flags & sideAbandoned
+		return sideEnds, 0
 	case side.Reopen:
-		return sideReopens, flags &^ (sideCloses | sideAbandoned)
+		return sideReopens, flags &^ sideCloses
 	case side.ReopenHTTP11:
-		return sideReopens, flags &^ (sideCloses | sideAbandoned | sideShared)
-	case side.RetryBare:
-		return sideReopens, flags&^(sideCloses|sideAbandoned) | sideRetried
+		return sideReopens, flags &^ (sideCloses | sideShared)
 	}
 	if then == sidePrepares && flags&sideCloses != 0 { // the next request goes over another connection
 		return then, flags &^ sideCloses

@@ -1,6 +1,8 @@
 package side
 
 import (
+	"slices"
+
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/scheme"
@@ -18,10 +20,10 @@ const (
 	Proven                 // the response passed this side, and the context is complete
 )
 
-var stageNames = [...]string{"unused", "starting", "halfway", "judging", "concluded", "proven"}
-
 // String returns the name of the stage.
-func (s Stage) String() string { return stageNames[s] }
+func (s Stage) String() string {
+	return [...]string{"unused", "starting", "halfway", "judging", "concluded", "proven"}[s]
+}
 
 // Kind is the kind of an [Event].
 type Kind uint8
@@ -39,10 +41,10 @@ const (
 	End                    // the exchange ends
 )
 
-var kindNames = [...]string{"open", "prepare", "answered", "sent", "challenged", "take up", "passed", "renew", "repeat", "end"}
-
 // String returns the name of the kind.
-func (k Kind) String() string { return kindNames[k] }
+func (k Kind) String() string {
+	return [...]string{"open", "prepare", "answered", "sent", "challenged", "take up", "passed", "renew", "repeat", "end"}[k]
+}
 
 // Event is what a client tells a side.
 type Event struct {
@@ -56,85 +58,21 @@ type Event struct {
 	Status   int               // Passed: for the scheme
 }
 
-// stages is a set of stages.
-type stages uint8
-
-func (s stages) has(stage Stage) bool { return s>>stage&1 == 1 }
-
-// to returns the set of the given stages.
-func to(list ...Stage) (set stages) {
-	for _, stage := range list {
-		set |= 1 << stage
-	}
-	return set
-}
-
-// table holds the stages that an event may lead to. It is what [Side.Step] goes by: a
-// side has no part in an event without an entry for its stage.
-var table = [...][End + 1]stages{
-	Unused: {
-		Open:       to(Unused, Starting),
-		Challenged: to(Unused),
-		TakeUp:     to(Unused, Starting),
-		End:        to(Unused),
-	},
-	Starting: {
-		Prepare:  to(Unused, Starting),
-		Answered: to(Unused, Starting),
-		Sent:     to(Halfway),
-		End:      to(Unused),
-	},
+// table holds the stages that an event may lead to. It is what [Side.Step] goes by: a side has no part in an event without an
+// entry for its stage.
+var table = [...][End + 1][]Stage{
+	Unused:   {Open: {Unused, Starting}, Challenged: {Unused}, TakeUp: {Unused, Starting}, End: {Unused}},
+	Starting: {Prepare: {Unused, Starting}, Answered: {Unused, Starting}, Sent: {Halfway}, End: {Unused}},
 	Halfway: {
-		Prepare:    to(Unused, Starting, Halfway),
-		Answered:   to(Unused, Starting, Halfway),
-		Sent:       to(Halfway),
-		Challenged: to(Halfway),
-		TakeUp:     to(Unused, Starting, Halfway),
-		Passed:     to(Judging, Concluded, Proven),
-		Repeat:     to(Starting),
-		End:        to(Unused),
+		Prepare: {Unused, Starting, Halfway}, Answered: {Unused, Starting, Halfway}, Sent: {Halfway},
+		Challenged: {Halfway}, TakeUp: {Unused, Starting, Halfway}, Passed: {Judging, Concluded, Proven},
+		Repeat: {Starting}, End: {Unused},
 	},
 	// No other event comes between a question about a response and its answer, but the end.
-	Judging: {
-		Answered: to(Judging, Concluded, Proven),
-		End:      to(Unused),
-	},
-	Concluded: {
-		Challenged: to(Concluded),
-		TakeUp:     to(Unused, Starting),
-		Renew:      to(Unused, Starting),
-		End:        to(Unused),
-	},
-	Proven: {
-		Challenged: to(Proven),
-		TakeUp:     to(Unused, Starting),
-		Renew:      to(Unused, Starting, Proven),
-		End:        to(Unused),
-	},
+	Judging:   {Answered: {Judging, Concluded, Proven}, End: {Unused}},
+	Concluded: {Challenged: {Concluded}, TakeUp: {Unused, Starting}, Renew: {Unused, Starting}, End: {Unused}},
+	Proven:    {Challenged: {Proven}, TakeUp: {Unused, Starting}, Renew: {Unused, Starting, Proven}, End: {Unused}},
 }
 
-// Row is one transition that the table declares.
-type Row struct {
-	From  Stage
-	Event Kind
-	To    Stage
-}
-
-// String returns the row on a line.
-func (r Row) String() string {
-	return r.From.String() + ", " + r.Event.String() + " -> " + r.To.String()
-}
-
-// Rows returns the whole table.
-func Rows() (rows []Row) {
-	for from, events := range table {
-		for kind, set := range events {
-			for stage := Unused; stage <= Proven; stage++ {
-				if set.has(stage) {
-					rows = append(rows, Row{Stage(from), Kind(kind), stage})
-				}
-			}
-		}
-	}
-	return rows
-}
+// Leads reports whether the table declares that an event may lead from one stage to another.
+func Leads(from Stage, k Kind, to Stage) bool { return slices.Contains(table[from][k], to) }
