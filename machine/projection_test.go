@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"reflect"
 	"strconv"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -26,7 +27,7 @@ func TransitionsOf[M Machine[M]](before M, e Event, acts Actions, after M) []Tra
 			return nil
 		}
 		a := any(after).(Client)
-		rows := []Transition{{"client", b.stateWord(), b.event(e), words(acts, clientWord), a.stateWord()}}
+		rows := []Transition{{"client", b.stateWord(), eventKind(e), words(acts, clientWord), a.stateWord()}}
 		for _, s := range [...]gss.Side{gss.Origin, gss.Proxy} {
 			row := Transition{"side", b.sideState(s), b.sideEvent(s, e), words(acts, a.sideWord(s)), a.sideState(s)}
 			// Each event reaches both sides, so that most of these rows say nothing: a side that
@@ -101,8 +102,7 @@ func (c *Client) stateWord() string {
 	return c.phase.String()
 }
 
-func (c *Client) event(e Event) string { return eventKind(e) }
-
+// clientWord returns the name of a client's action.
 func clientWord(a Action) string {
 	switch a := a.(type) {
 	case Send:
@@ -110,40 +110,32 @@ func clientWord(a Action) string {
 			return "Send bare"
 		}
 		return "Send credentials"
-	case Deliver:
-		return "Deliver"
-	case Ask:
-		return "Ask"
-	case Reopen:
-		return "Reopen"
-	case Fail:
-		return "Fail"
-	case Retire:
-		return "Retire"
 	}
-	return "no action of this machine"
+	return nameOf(a)
 }
+
+// nameOf returns the name of an action's type. One of another machine is no word of the table.
+func nameOf(a Action) string { return reflect.TypeOf(a).Name() }
 
 // --- a client's side
 
 // sideState returns the state of one side of a client: first how far its handshake has
 // come, then what its connection keeps.
 func (c *Client) sideState(s gss.Side) string {
-	sd := &c.sides[s]
-	switch {
-	case sd.Stage != side.Unused:
-		return stageWords[sd.Stage]
-	case sd.Persistent:
+	switch sd := &c.sides[s]; {
+	// For the client a question about the response changes nothing, and neither does what the peer proved.
+	case sd.Stage == side.Judging:
+		return side.Halfway.String()
+	case sd.Stage >= side.Concluded:
+		return "done"
+	case sd.Stage == side.Unused && sd.Persistent:
 		return "persistent"
-	case sd.Kept():
+	case sd.Stage == side.Unused && sd.Bound:
 		return "bound"
+	default:
+		return sd.Stage.String()
 	}
-	return "unused"
 }
-
-// stageWords are the words of the table for the stages of a side. For the client a
-// question about the response changes nothing, and neither does what the peer proved.
-var stageWords = [...]string{side.Starting: "starting", side.Halfway: "halfway", side.Judging: "halfway", side.Concluded: "done", side.Proven: "done"}
 
 // sideEvent returns the name of what an event means to side s.
 func (c *Client) sideEvent(s gss.Side, e Event) string {
@@ -151,22 +143,13 @@ func (c *Client) sideEvent(s gss.Side, e Event) string {
 	if kind == "Answered" && c.judging() {
 		kind = eventKind(c.ex.response) // which is judged further now
 	}
-	switch kind {
-	case "401", "407", "other status":
-		challenger := gss.Origin
-		switch {
-		case kind == "407":
-			challenger = gss.Proxy
-		case kind == "other status", c.ex.route.Kind == Tunneling:
-			return "passed"
-		}
-		switch {
-		case challenger == s:
-			return "challenged"
-		case s == gss.Proxy: // the origin behind this side challenged
-			return "passed"
-		}
+	switch {
+	case kind == "407" && s == gss.Proxy, kind == "401" && s == gss.Origin && c.ex.route.Kind != Tunneling:
+		return "challenged"
+	case kind == "407":
 		return "not reached"
+	case kind == "401", kind == "other status": // also of the origin behind the proxy's side
+		return "passed"
 	}
 	return kind
 }
@@ -238,28 +221,18 @@ func (s *Server) event(e Event) string {
 // client.
 func acceptorWord(a Action) string {
 	switch a := a.(type) {
-	case Ask:
-		return "Ask"
 	case Reply:
 		return "Reply " + strconv.Itoa(a.Status)
 	case Accept:
 		if a.Anonymous {
 			return "Accept anonymous"
 		}
-		return "Accept"
-	case Finish:
-		return "Finish"
-	case Forward:
-		return "Forward"
-	case Relay:
-		return "Relay"
 	case Retire:
 		if a.End == Upstream {
 			return "" // the pin's
 		}
-		return "Retire"
 	}
-	return "no action of this machine"
+	return nameOf(a)
 }
 
 // stateWord returns the state of a proxy towards its client.
