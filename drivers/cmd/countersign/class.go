@@ -26,12 +26,12 @@ var classes = map[gss.Class]struct {
 	exit  int
 	level slog.Level
 }{
-	gss.NoClass:        {0, slog.LevelInfo},
-	gss.PeerRefused:    {exitRefused, slog.LevelInfo},
-	gss.Policy:         {exitPolicy, slog.LevelInfo},
-	gss.PeerMisbehaved: {exitPeer, slog.LevelWarn},
-	gss.Environment:    {exitTransport, slog.LevelWarn},
-	gss.Internal:       {exitInternal, slog.LevelError},
+	gss.NoFault.Class(): {0, slog.LevelInfo},
+	gss.PeerRefused:     {exitRefused, slog.LevelInfo},
+	gss.Policy:          {exitPolicy, slog.LevelInfo},
+	gss.PeerMisbehaved:  {exitPeer, slog.LevelWarn},
+	gss.Environment:     {exitTransport, slog.LevelWarn},
+	gss.Internal:        {exitInternal, slog.LevelError},
 }
 
 // exitOf returns the exit code for the error of an exchange: that of its fault's class, and

@@ -81,7 +81,7 @@ func TestClassesAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := map[gss.Class]string{gss.PeerRefused: "`PeerRefused`", gss.Policy: "`Policy`", gss.PeerMisbehaved: "`PeerMisbehaved`",
-		gss.Environment: "`Environment`", gss.Internal: "`Internal`", gss.NoClass: "no fault"}
+		gss.Environment: "`Environment`", gss.Internal: "`Internal`", gss.NoFault.Class(): "no fault"}
 	var want, got []string
 	for class, row := range classes {
 		want = append(want, fmt.Sprintf("| %s | %d | %v |", names[class], row.exit, row.level))
@@ -98,7 +98,7 @@ func TestClassesAreDocumented(t *testing.T) {
 	}
 	help := strings.Join(strings.Fields(newGet().Long), " ")
 	for class, row := range classes {
-		if class != gss.NoClass && !strings.Contains(help, fmt.Sprintf("%d if", row.exit)) && !strings.Contains(help, fmt.Sprintf("%d for", row.exit)) {
+		if class != gss.NoFault.Class() && !strings.Contains(help, fmt.Sprintf("%d if", row.exit)) && !strings.Contains(help, fmt.Sprintf("%d for", row.exit)) {
 			t.Errorf("the help of get does not say what exit code %d means", row.exit)
 		}
 	}

@@ -17,7 +17,9 @@ func NextID() uint64 { return lastID.Add(1) }
 
 // NeedConnection reports whether one of the schemes may be bound to its connection.
 func NeedConnection(schemes []scheme.Server) bool {
-	return slices.ContainsFunc(schemes, func(s scheme.Server) bool { return s != nil && (s.Traits().Affinity == scheme.PerConnection || s.Traits().ConnectionBased) })
+	return slices.ContainsFunc(schemes, func(s scheme.Server) bool {
+		return s != nil && (s.Traits().Affinity == scheme.PerConnection || s.Traits().ConnectionBased)
+	})
 }
 
 // Defect returns the fault for what cannot happen: the machine refused an event (err), a
