@@ -58,7 +58,7 @@ func TestReplayRefuses(t *testing.T) {
 	lines := strings.SplitAfter(string(b), "\n")
 	call(t, "", "replay", "--key", key, file(t, "cut", strings.Join(lines[:3], ""))).want(t, 0, "truncated", "")
 	call(t, "", "replay", "--key", key, file(t, "gap", strings.Join(append(lines[:1:1], lines[2:]...), ""))).want(t, exitUsage, "", "tampered")
-	call(t, "", "replay", "--key", file(t, "other", strings.Replace(traceKey, "1f", "20", 1)), path).want(t, exitUsage, "", "wrong key")
+	call(t, "", "replay", "--key", file(t, "other", strings.Replace(traceKey, "1f", "20", 1)), path).want(t, exitUsage, "", "the key does not decrypt")
 	call(t, "", "replay", "--key", file(t, "short", "00ff"), path).want(t, exitTransport, "", "32 bytes")
 	call(t, "", "replay", file(t, "no", "not a trace\n")).want(t, exitUsage, "", "malformed")
 	call(t, "", "replay", "/does/not/exist").want(t, exitTransport, "", "exist")
