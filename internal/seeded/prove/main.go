@@ -114,7 +114,7 @@ func (o *options) prove(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	p := &prover{options: *o, root: root, dir: dir, edits: all, failed: map[string]string{}, programs: map[string]program{}}
+	p := &prover{options: *o, root: root, dir: dir, edits: all, failed: map[string]string{}, programs: map[string]seeded.Program{}}
 	if err := p.build(ctx, chosen); err != nil {
 		return false, err
 	}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -86,9 +84,9 @@ func (p *prover) try(ctx context.Context, e seeded.Edit) (r result) {
 			return r
 		}
 		defer os.RemoveAll(filepath.Dir(overlay))
-		programs, set = map[string]program{}, nil
+		programs, set = map[string]seeded.Program{}, nil
 		for _, f := range e.Falls {
-			if pkg := wanted(f); programs[pkg].file == "" {
+			if pkg := wanted(f); programs[pkg].File == "" {
 				programs[pkg] = p.compile(ctx, pkg, overlay, filepath.Join(filepath.Dir(overlay), fmt.Sprintf("program%d", len(programs))))
 			}
 		}
@@ -98,8 +96,8 @@ func (p *prover) try(ctx context.Context, e seeded.Edit) (r result) {
 		prog := programs[wanted(f)]
 		var why, shown string
 		switch {
-		case prog.broken != "":
-			why = fmt.Sprintf("%s cannot be built:\n%s", wanted(f), indent(prog.broken))
+		case prog.Broken != "":
+			why = fmt.Sprintf("%s cannot be built:\n%s", wanted(f), indent(prog.Broken))
 		case f.Property != "":
 			why, shown = p.explored(ctx, prog, set, f, &r)
 		case p.passes[unseededFall{f, p.alone[e.Name]}] != "":
@@ -183,10 +181,10 @@ func (p *prover) unseeded(ctx context.Context, chosen []seeded.Edit) error {
 			prog = p.compile(ctx, pkg, plain, filepath.Join(p.dir, fmt.Sprintf("plain%d", i)))
 		}
 		set := []string{"GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay)}
-		if prog.broken != "" {
+		if prog.Broken != "" {
 			continue // try says so
 		}
-		if pkg == explorer {
+		if pkg == seeded.Explorer {
 			seen, err := p.explore(ctx, prog, nil)
 			if err != nil {
 				return fmt.Errorf("without a fault: %w", err)
@@ -220,7 +218,7 @@ func (p *prover) unseeded(ctx context.Context, chosen []seeded.Edit) error {
 
 // tested runs one test and reports why the fault counts as not noticed, or else what
 // the test said.
-func (p *prover) tested(ctx context.Context, prog program, set []string, f seeded.Fall) (why, shown string) {
+func (p *prover) tested(ctx context.Context, prog seeded.Program, set []string, f seeded.Fall) (why, shown string) {
 	parts := strings.Split(f.Test, "/")
 	for i := range parts {
 		parts[i] = "^" + regexp.QuoteMeta(parts[i]) + "$"
@@ -244,36 +242,12 @@ func (p *prover) tested(ctx context.Context, prog program, set []string, f seede
 }
 
 // test runs tests of a package. The exit code is -1 if they had to be stopped.
-func (p *prover) test(ctx context.Context, prog program, pkg string, set []string, pattern string, bound time.Duration) (string, int) {
+func (p *prover) test(ctx context.Context, prog seeded.Program, pkg string, set []string, pattern string, bound time.Duration) (string, int) {
 	args := []string{"-test.v", "-test.count=1", "-test.run", pattern, "-test.timeout", bound.String()}
-	if prog.goes {
-		args = append(args, rapidFlags...)
+	if prog.Rapid {
+		args = append(args, seeded.RapidFlags...)
 	}
-	return p.execute(ctx, prog.file, p.home(pkg), set, bound+10*time.Second, args...)
-}
-
-// execute runs a program and returns what it printed and its exit code.
-func (p *prover) execute(ctx context.Context, file, dir string, set []string, bound time.Duration, args ...string) (string, int) {
-	ctx, cancel := context.WithTimeout(ctx, bound)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, file, args...)
-	cmd.Dir = dir
-	cmd.WaitDelay = time.Second
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { // a test with a fault holds nothing
-		return strings.HasPrefix(v, "COUNTERSIGN_REQUIREMENTS=") || strings.HasPrefix(v, seeded.Variable+"=")
-	})
-	cmd.Env = append(cmd.Env, set...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return out.String(), 0
-	case errors.As(err, &exit):
-		return out.String(), exit.ExitCode()
-	}
-	return out.String() + err.Error(), -1
+	return seeded.Execute(ctx, prog.File, seeded.Home(p.root, pkg), set, bound+10*time.Second, args...)
 }
 
 // ended finds the line with which a test says how it ended.
@@ -284,7 +258,7 @@ func ended(out, how, test string) (string, bool) {
 
 // explored explores the worlds and reports why the fault counts as not noticed, or
 // else the counterexample.
-func (p *prover) explored(ctx context.Context, prog program, set []string, f seeded.Fall, r *result) (why, shown string) {
+func (p *prover) explored(ctx context.Context, prog seeded.Program, set []string, f seeded.Fall, r *result) (why, shown string) {
 	toll := r.toll
 	if f.World != "" || toll == nil {
 		var worlds []string
@@ -322,12 +296,12 @@ func (p *prover) explored(ctx context.Context, prog program, set []string, f see
 }
 
 // explore runs the explorer over worlds, all of model.Worlds if none is named.
-func (p *prover) explore(ctx context.Context, prog program, set []string, worlds ...string) ([]seeded.Seen, error) {
+func (p *prover) explore(ctx context.Context, prog seeded.Program, set []string, worlds ...string) ([]seeded.Seen, error) {
 	args := []string{"-max", fmt.Sprint(seeded.MaxStates)}
 	if p.v {
 		args = append(args, "-stories")
 	}
-	out, code := p.execute(ctx, prog.file, p.root, set, p.timeout, append(args, worlds...)...)
+	out, code := seeded.Execute(ctx, prog.File, p.root, set, p.timeout, append(args, worlds...)...)
 	switch {
 	case code < 0:
 		return nil, fmt.Errorf("no end within %v (-timeout)", p.timeout)
