@@ -56,7 +56,7 @@ const allowedRapid = modulePath + "/proptest"
 // testHelpers are for tests alone: one writes down what they checked, the other seeds
 // faults that they must notice. Nothing else may import them, see
 // TestRequirementHelper.
-var testHelpers = []string{"internal/broken", "internal/long", "internal/misuse/misusetest", "internal/prose", "internal/requirement", "internal/seeded", "internal/surface"}
+var testHelpers = []string{"internal/broken", "internal/long", "internal/misuse/misusetest", "internal/mutation", "internal/prose", "internal/requirement", "internal/seeded", "internal/surface"}
 
 // clock are the functions of package time that read it or wait.
 var clock = []string{"Now", "Since", "Until", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Sleep"}
