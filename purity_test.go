@@ -48,6 +48,8 @@ var banned = map[string]string{
 	"C":             "no",
 	"runtime/*":     "no",
 	"pgregory.net*": "tests and proptest only: importing it registers flags",
+
+	"github.com/jcmturner*": "tests only: the second opinion on our DER",
 }
 
 // allowedRapid is the one package that may import rapid outside tests.
