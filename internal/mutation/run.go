@@ -198,9 +198,10 @@ func build(ctx context.Context, root, dir string, pool []Mutant, n int) (*built,
 	}
 }
 
-// environment returns what the environment gets in addition: what bounds a run, and the mutant that is switched on.
-func environment(overlay, name string) []string {
-	set := []string{heap, "GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay)}
+// environment returns what a run gets in addition: its bound, and the mutant that is switched on.
+// It does not tell tests that read the sources of the overlay; they read what ships.
+func environment(name string) []string {
+	set := []string{heap}
 	if name != "" {
 		set = append(set, seeded.Variable+"="+name)
 	}
@@ -227,7 +228,7 @@ func (b *built) tests(ctx context.Context, pkg string, patience time.Duration) (
 		if prog.Rapid {
 			args = append(args, rapidFlags...)
 		}
-		return limited(ctx, prog.File, seeded.Home(b.root, pkg), environment(b.overlay, name), bound+10*time.Second, args...)
+		return limited(ctx, prog.File, seeded.Home(b.root, pkg), environment(name), bound+10*time.Second, args...)
 	}
 	start := time.Now()
 	if out, code := run(ctx, "", 10*time.Minute); code != 0 {
@@ -257,7 +258,7 @@ func (b *built) explorer(ctx context.Context, patience time.Duration) (func(cont
 		return nil, fmt.Errorf("the explorer cannot be built:\n%s", prog.Broken)
 	}
 	run := func(ctx context.Context, name string, bound time.Duration) (bool, end, error) {
-		out, code := limited(ctx, prog.File, b.root, environment(b.overlay, name), bound, "-max", fmt.Sprint(seeded.MaxStates), "-first")
+		out, code := limited(ctx, prog.File, b.root, environment(name), bound, "-max", fmt.Sprint(seeded.MaxStates), "-first")
 		switch {
 		case code < 0:
 			return false, endless, nil
