@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/countersign-auth/countersign/internal/seeded"
 )
@@ -182,7 +181,7 @@ func TestTry(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	o := options{n: 120, workers: 2, out: &out, patience: 3 * time.Second}
+	o := options{n: 120, workers: 2, out: &out, cpu: 3}
 	r, err := o.try(t.Context(), dir, target{dir: "toy", own: 95}, listed)
 	if err != nil {
 		t.Fatal(err)
