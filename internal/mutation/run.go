@@ -51,11 +51,11 @@ const (
 
 // flags end a test binary with the first failure. Allocations are not counted, and the shape of
 // functions is not looked at (internal/equalwork): code that is compiled together with its mutants is neither inlined nor
-// written as what ships is. Properties of rapid are tried a tenth as often as
+// written as what ships is. Properties of rapid are tried a third as often as
 // in a plain run, which is enough to notice most mutants and leaves time for all.
 var flags = []string{"-test.count=1", "-test.timeout=0", "-test.failfast", "-test.skip=Allocat|EqualWork"}
 
-var rapidFlags = append([]string{"-rapid.checks=10"}, seeded.RapidFlags...)
+var rapidFlags = append([]string{"-rapid.checks=30"}, seeded.RapidFlags...)
 
 // try builds the mutants of a package into one program and runs its tests with each of them, and
 // the explorer where the properties are to notice them.
