@@ -78,7 +78,7 @@ func explore(t *testing.T) map[string]uint64 {
 			t.Fatal(err)
 		}
 		for _, o := range w.Check(model.Options{}).Outcomes {
-			counts[o.Check.Name] += o.Count
+			counts[o.Name] += o.Count
 		}
 	}
 	return counts

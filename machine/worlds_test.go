@@ -116,7 +116,7 @@ type recorder map[machine.Transition]string
 // take. Whatever they are doing, their connections may close: the worlds' drivers
 // throw a server away with its connection, so each machine that is met is told
 // so here.
-func (r recorder) explore(w *model.System, where string) {
+func (r recorder) explore(w *model.World, where string) {
 	w.Observe(func(before any, e machine.Event, acts machine.Actions, after any) {
 		switch after := after.(type) {
 		case machine.Client:
@@ -130,7 +130,7 @@ func (r recorder) explore(w *model.System, where string) {
 			hangUp(r, where, after)
 		}
 	})
-	model.Explore(w, nil, model.Options{})
+	w.Check(model.Options{})
 	w.Observe(nil)
 }
 

@@ -8,7 +8,12 @@ import (
 
 // answersTo returns the answers that a driver may give, the good one first. side is that of an
 // acceptor, which its questions do not name.
-func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
+func (w *World) answersTo(q gss.Question, side gss.Side) []gss.Answer {
+	if f := w.setup.answers; f != nil {
+		if all := f(q, side); len(all) > 0 {
+			return all
+		}
+	}
 	switch q := q.(type) {
 	case gss.NeedCredential:
 		if q.Mech == gss.Kerberos {
@@ -48,7 +53,10 @@ func (w *System) answersTo(q gss.Question, side gss.Side) []gss.Answer {
 }
 
 // choices returns how many answers answersTo has.
-func (w *System) choices(q gss.Question) int {
+func (w *World) choices(q gss.Question) int {
+	if w.setup.answers != nil {
+		return len(w.answersTo(q, gss.Origin))
+	}
 	switch q := q.(type) {
 	case gss.NeedCredential:
 		if w.setup.wrong {

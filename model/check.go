@@ -6,7 +6,7 @@ type Kind uint8
 const (
 	// Always: State holds in every state; or Step of every transition.
 	Always Kind = iota
-	// Eventually: wherever State says Open, a state that does not is reached on
+	// Eventually: wherever State says pending, a state that does not is reached on
 	// every fair run. A state without successors and a cycle are runs too.
 	Eventually
 	// Sometimes: a state or a transition of which it says Holds is reached.
@@ -29,8 +29,8 @@ const (
 	// Falls: the antecedent holds, and what is claimed does not. For Eventually:
 	// what must happen has not happened yet.
 	Falls
-	// Open is Falls as Eventually has it.
-	Open = Falls
+	// pending is Falls as Eventually has it.
+	pending = Falls
 )
 
 // Must returns Holds or Falls.
@@ -41,11 +41,11 @@ func Must(ok bool) Verdict {
 	return Falls
 }
 
-// Check is one claim about a world. One of State and Step is set; Eventually
+// check is one claim about a world. One of State and Step is set; Eventually
 // takes State. Both must be pure, and Step sees the transition's label alone:
 // so it is called once for each label, however often that is met. A label says
 // everything that a check over transitions may look at.
-type Check struct {
+type check struct {
 	Name  string
 	Kind  Kind
 	State func(state []uint32) Verdict
@@ -65,29 +65,36 @@ const (
 	Fell
 	// Unfinished: nothing fell, but MaxStates ended the exploration early.
 	Unfinished
+	// NotApplicable: it speaks of what the world does not have, and was not judged.
+	NotApplicable
 )
 
-var statusNames = [...]string{Vacuous: "vacuous", Held: "holds", Fell: "FALLS", Unfinished: "unfinished"}
+var statusNames = [...]string{Vacuous: "vacuous", Held: "holds", Fell: "FALLS", Unfinished: "unfinished", NotApplicable: "not applicable"}
 
 // String returns the status as a table shows it.
 func (s Status) String() string { return statusNames[s] }
 
-// Outcome is what became of one check.
+// Outcome is what became of one property.
 type Outcome struct {
-	Check  *Check
+	// Name is the property's.
+	Name   string
 	Status Status
-	// Count is how often its antecedent held: in how many states, or on how many
+	// Count is how often it had something to say: in how many states, or on how many
 	// transitions.
 	Count uint64
-	// Path is the shortest counterexample, or for Sometimes that held the
-	// shortest witness.
-	Path Path
+	// Steps and Story are of the shortest counterexample, or of the shortest witness for a
+	// Sometimes that held; zero where there is neither.
+	Steps int
+	Story Story
+
+	check *check
+	path  path
 }
 
-// Path is a run from a start of the world. Cycle, if not empty, follows Labels
+// path is a run from a start of the world. Cycle, if not empty, follows Labels
 // and leads back to where it begins; Stuck tells that nothing can happen after
 // Labels.
-type Path struct {
+type path struct {
 	Start  []uint32
 	Labels []uint32
 	Cycle  []uint32

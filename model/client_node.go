@@ -8,7 +8,7 @@ import (
 
 // clientRun is one event that a client deals with.
 type clientRun struct {
-	w    *System
+	w    *World
 	node clientNode
 	out  clientOut
 }
@@ -72,7 +72,7 @@ func (r *clientRun) step(e machine.Event) {
 	if a, ok := acts.At(0).(machine.Send); ok && p.lost {
 		// The connection went with the last response.
 		p.lost, r.out.fresh = false, true
-		if loss := (hop.Loss{Served: true, Unsent: true, Pinned: a.Pinned}); loss.Next() != hop.Again { // it cannot go out there any more
+		if loss := (hop.Loss{Served: true, Unsent: true, Pinned: a.Pinned}); r.w.setup.driver.lost(loss) != hop.Again { // it cannot go out there any more
 			r.saw(a)
 			r.step(loss.Event())
 			return
@@ -169,7 +169,7 @@ func (r *clientRun) send(a machine.Send) {
 func (r *clientRun) lose(unsent bool) {
 	p := &r.node
 	loss := hop.Loss{Idle: p.idle, Served: p.status != 0, Unsent: unsent, Heard: p.talked, Pinned: r.w.packets.At(p.sent).req.pinned}
-	switch loss.Next() {
+	switch r.w.setup.driver.lost(loss) {
 	case hop.Anew:
 		r.saw(resent{true, loss})
 		order := p.order
@@ -185,7 +185,7 @@ func (r *clientRun) lose(unsent bool) {
 }
 
 // clientStep returns what event e does to client number id.
-func (w *System) clientStep(id, e uint32) clientOut {
+func (w *World) clientStep(id, e uint32) clientOut {
 	r := clientRun{w: w, node: w.clientNodes.At(id)}
 	if w.setup.hostile(int(r.node.number) - 1) {
 		return w.hostileStep(id, e)
@@ -233,7 +233,7 @@ func (w *System) clientStep(id, e uint32) clientOut {
 }
 
 // request returns the request of an order.
-func (w *System) request(o order, h2, inside bool) machine.Request {
+func (w *World) request(o order, h2, inside bool) machine.Request {
 	q := machine.Request{Method: o.method, URI: "/", Scheme: "http", Host: o.host, Port: 80, Binding: gss.NoBinding(), Multiplexed: h2}
 	if q.Method == "" {
 		q.Method = "GET"

@@ -287,7 +287,7 @@ var digestTricks = []trick{
 	{"takes the proof out", answers, digestInfo(func(header.Info) header.Info { return header.Info{} })},
 	{"garbles the proof", answers, digestInfo(inInfo("rspauth", func(v string) string { return garbled(v) }))},
 	{"gives the proof of another request", answers, digestInfo(inInfo("nc", func(string) string { return "0000000a" }))},
-	{"names another server's nonce as the next one", answers, func(w *System, k packet) packet {
+	{"names another server's nonce as the next one", answers, func(w *World, k packet) packet {
 		for side, f := range [...]*header.Info{gss.Origin: &k.resp.header.AuthenticationInfo, gss.Proxy: &k.resp.header.ProxyAuthenticationInfo} {
 			if d := w.setup.digestPeers(gss.Side(side)); d != nil && f.Present() {
 				nonce, _ := memoryOf(d.alien[side]).Offer.Param("nonce")
@@ -297,20 +297,20 @@ var digestTricks = []trick{
 		return k
 	}},
 	{"garbles Authentication-Info", answers, digestInfo(func(header.Info) header.Info { return header.ParseInfo("=") })},
-	{"garbles the response", asks, digestClaim(func(_ *System, _ gss.Side, _ *request, p claim, c header.Credentials) header.Credentials {
+	{"garbles the response", asks, digestClaim(func(_ *World, _ gss.Side, _ *request, p claim, c header.Credentials) header.Credentials {
 		return inCredentials(c, map[string]string{"response": garbled(p.response)})
 	})},
-	{"counts on", asks, digestClaim(func(_ *System, _ gss.Side, _ *request, _ claim, c header.Credentials) header.Credentials {
+	{"counts on", asks, digestClaim(func(_ *World, _ gss.Side, _ *request, _ claim, c header.Credentials) header.Credentials {
 		return inCredentials(c, map[string]string{"nc": "0000000a"})
 	})},
 	{"replays credentials for another method", asks, replayedClaim(func(_ *claim, method *string) { *method = "DELETE" })},
 	{"replays credentials for another resource", asks, replayedClaim(func(p *claim, _ *string) { p.uri = "/other" })},
 	{"replays credentials of another algorithm", asks, replayedClaim(func(p *claim, _ *string) { p.alg = rfc7616.SHA512_256 })},
-	{"replays credentials of another server", asks, digestClaim(func(w *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
+	{"replays credentials of another server", asks, digestClaim(func(w *World, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
 		p.nonce, _ = memoryOf(w.setup.digestPeers(side).alien[side]).Offer.Param("nonce")
 		return p.again(side, q.r.Method, c)
 	})},
-	{"replays credentials of an old nonce", asks, digestClaim(func(w *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
+	{"replays credentials of an old nonce", asks, digestClaim(func(w *World, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
 		p.nonce, _ = memoryOf(w.setup.digestPeers(side).expired[side]).Offer.Param("nonce")
 		return p.again(side, q.r.Method, c)
 	})},
@@ -360,7 +360,7 @@ func garbled(hash string) string {
 }
 
 // digestChallenge rewrites the parameters of Digest's challenges.
-func digestChallenge(each func([]byte, header.Param) []byte) func(*System, packet) packet {
+func digestChallenge(each func([]byte, header.Param) []byte) func(*World, packet) packet {
 	return challenges(func(cs []header.Challenge) []header.Challenge {
 		for i, c := range cs {
 			if !ascii.EqualFold(c.Scheme(), scheme.Digest) {
@@ -377,8 +377,8 @@ func digestChallenge(each func([]byte, header.Param) []byte) func(*System, packe
 }
 
 // digestOffer puts other challenges of Digest in place of those of a response.
-func digestOffer(which func(*digestPeers) *[2]header.Challenges) func(*System, packet) packet {
-	return func(w *System, k packet) packet {
+func digestOffer(which func(*digestPeers) *[2]header.Challenges) func(*World, packet) packet {
+	return func(w *World, k packet) packet {
 		side := gss.Origin
 		if k.resp.status == 407 {
 			side = gss.Proxy
@@ -398,8 +398,8 @@ func digestOffer(which func(*digestPeers) *[2]header.Challenges) func(*System, p
 }
 
 // digestInfo works on the server's word beside a response, of either side.
-func digestInfo(do func(header.Info) header.Info) func(*System, packet) packet {
-	return func(_ *System, k packet) packet {
+func digestInfo(do func(header.Info) header.Info) func(*World, packet) packet {
+	return func(_ *World, k packet) packet {
 		for _, f := range [...]*header.Info{&k.resp.header.AuthenticationInfo, &k.resp.header.ProxyAuthenticationInfo} {
 			if f.Present() {
 				*f = do(*f)
@@ -423,8 +423,8 @@ func inInfo(name string, do func(string) string) func(header.Info) header.Info {
 }
 
 // digestClaim works on credentials of Digest, of either side.
-func digestClaim(do func(w *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials) func(*System, packet) packet {
-	return func(w *System, k packet) packet {
+func digestClaim(do func(w *World, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials) func(*World, packet) packet {
+	return func(w *World, k packet) packet {
 		for side, f := range [...]*header.Credentials{gss.Origin: &k.req.header.Authorization, gss.Proxy: &k.req.header.ProxyAuthorization} {
 			if p, ok := claimOf(*f); ok {
 				*f = do(w, gss.Side(side), &k.req, p, *f)
@@ -436,8 +436,8 @@ func digestClaim(do func(w *System, side gss.Side, q *request, p claim, c header
 
 // replayedClaim puts in place of credentials others of the same user, which that one made
 // for something else, as they were overheard.
-func replayedClaim(change func(p *claim, method *string)) func(*System, packet) packet {
-	return digestClaim(func(_ *System, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
+func replayedClaim(change func(p *claim, method *string)) func(*World, packet) packet {
+	return digestClaim(func(_ *World, side gss.Side, q *request, p claim, c header.Credentials) header.Credentials {
 		method := q.r.Method
 		change(&p, &method)
 		return p.again(side, method, c)

@@ -24,10 +24,10 @@ const (
 )
 
 // timed returns an event with the hour in which it happens, since what a step does depends on both.
-func (w *System) timed(event uint32) uint32 { return event | w.hour<<30 }
+func (w *World) timed(event uint32) uint32 { return event | w.hour<<30 }
 
 // now returns what a step in this hour may know of the world.
-func (w *System) now() gss.Env {
+func (w *World) now() gss.Env {
 	e := env
 	e.Now += int64(w.hour)
 	return e

@@ -11,11 +11,11 @@ import "slices"
 //
 // Transitions were not stored; they are computed anew, which the world's memory
 // makes cheap.
-func (e *explorer) eventually(c *Check, out *Outcome, complete bool) {
+func (e *explorer) eventually(c *check, out *Outcome, complete bool) {
 	n := e.seen.n
 	open := make([]bool, n)
 	for i := range n {
-		if open[i] = c.State(e.seen.at(i)) == Open; open[i] {
+		if open[i] = c.State(e.seen.at(i)) == pending; open[i] {
 			out.Count++
 		}
 	}
@@ -52,8 +52,8 @@ func (e *explorer) eventually(c *Check, out *Outcome, complete bool) {
 		frames = append(frames, f)
 		if moves == 0 && complete && (!found || i < best) {
 			found, best = true, i
-			out.Path = e.path(i)
-			out.Path.Stuck = true
+			out.path = e.path(i)
+			out.path.Stuck = true
 		}
 	}
 	for root := range n {
@@ -100,8 +100,8 @@ func (e *explorer) eventually(c *Check, out *Outcome, complete bool) {
 			}
 			if first := slices.Min(component); (!found || first < best) && e.fair(component) {
 				found, best = true, first
-				out.Path = e.path(first)
-				out.Path.Cycle = e.cycle(first, component)
+				out.path = e.path(first)
+				out.path.Cycle = e.cycle(first, component)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func (e *explorer) eventually(c *Check, out *Outcome, complete bool) {
 
 // edges gives the transitions of state i to states that were stored.
 func (e *explorer) edges(i uint32, yield func(label, to uint32)) {
-	e.world.Next(e.seen.at(i), func(label uint32, next []uint32) {
+	e.world.steps(e.seen.at(i), func(label uint32, next []uint32) {
 		if j, ok := e.seen.find(e.canonical(next)); ok {
 			yield(label, j)
 		}
@@ -126,15 +126,15 @@ func (e *explorer) fair(component []uint32) bool {
 	for _, i := range component {
 		in[i] = true
 	}
-	f, _ := e.world.(Fair)
+	f, _ := e.world.(fair)
 	cycle := false
 	always, taken := ^uint32(0), uint32(0)
 	for _, i := range component {
 		enabled := uint32(0)
-		e.world.Next(e.seen.at(i), func(label uint32, next []uint32) {
+		e.world.steps(e.seen.at(i), func(label uint32, next []uint32) {
 			bits := uint32(1)
 			if f != nil {
-				bits = f.Actor(label)
+				bits = f.actor(label)
 			}
 			enabled |= bits
 			if j, ok := e.seen.find(e.canonical(next)); ok && in[j] {

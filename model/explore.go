@@ -2,29 +2,29 @@ package model
 
 import "slices"
 
-// World is a transition system. Its states are tuples of Width numbers; what a
-// number means is the world's affair, usually an index into a [Table] or a
-// counter. Start and Next give the same states in the same order every time.
+// world is a transition system. Its states are tuples of so many numbers; what a
+// number means is the world's affair, usually an index into a [table] or a
+// counter. starts and steps give the same states in the same order every time.
 // The slices that they yield are copied, and may be used again.
-type World interface {
-	Width() int
-	Start(yield func(state []uint32))
-	// Next yields the transitions of a state, each with a label that tells what
+type world interface {
+	tuple() int
+	starts(yield func(state []uint32))
+	// steps yields the transitions of a state, each with a label that tells what
 	// happens. Labels are small numbers, without large gaps.
-	Next(state []uint32, yield func(label uint32, next []uint32))
+	steps(state []uint32, yield func(label uint32, next []uint32))
 }
 
-// Symmetric is a world in which some states differ only by names. Canonical
+// symmetric is a world in which some states differ only by names. canonical
 // turns a state, in place, into the one that stands for all that look alike.
-type Symmetric interface{ Canonical(state []uint32) }
+type symmetric interface{ canonical(state []uint32) }
 
-// Fair is a world that says which of its labels belong to which actor, so that
+// fair is a world that says which of its labels belong to which actor, so that
 // Eventually leaves out runs in which an actor that could move all the time never
 // does (weak fairness). Actors are bits. A label without an actor (0), as that of a
-// network which may lose things, need never happen. In a world that is not Fair one
+// network which may lose things, need never happen. In a world that is not fair one
 // actor owns all labels, so that it must not stop while it can go on.
-type Fair interface {
-	Actor(label uint32) (bits uint32)
+type fair interface {
+	actor(label uint32) (bits uint32)
 }
 
 // Options are the bounds of an exploration.
@@ -53,25 +53,27 @@ type Report struct {
 
 // explorer is one exploration under way.
 type explorer struct {
-	world   World
+	world   world
 	seen    *store
 	parent  []uint32 // state that it was found from
 	by      []uint32 // label that it was found by
 	starts  uint32   // the first states have no parent
 	counts  []uint64 // transitions by label
 	origin  []uint32 // the state from which a label was met first
-	symm    Symmetric
+	symm    symmetric
 	scratch []uint32
 }
 
-// Explore walks the world and judges the checks, all of them to the end.
-func Explore(w World, checks []Check, o Options) Report {
-	e := &explorer{world: w, seen: newStore(w.Width()), scratch: make([]uint32, w.Width())}
-	e.symm, _ = w.(Symmetric)
+// exploreAll walks the world and judges the checks, all of them to the end.
+func exploreAll(w world, checks []check, o Options) Report {
+	e := &explorer{world: w, seen: newStore(w.tuple()), scratch: make([]uint32, w.tuple())}
+	e.symm, _ = w.(symmetric)
 	r := e.walk(o)
 	r.Outcomes = make([]Outcome, len(checks))
 	for i := range checks {
-		r.Outcomes[i] = e.judge(&checks[i], r.Complete)
+		out := e.judge(&checks[i], r.Complete)
+		out.Steps = len(out.path.Labels) + len(out.path.Cycle)
+		r.Outcomes[i] = out
 	}
 	return r
 }
@@ -82,7 +84,7 @@ func (e *explorer) canonical(s []uint32) []uint32 {
 		return s
 	}
 	copy(e.scratch, s)
-	e.symm.Canonical(e.scratch)
+	e.symm.canonical(e.scratch)
 	return e.scratch
 }
 
@@ -99,7 +101,7 @@ func (e *explorer) walk(o Options) (r Report) {
 		}
 		return !r.Complete
 	}
-	e.world.Start(func(state []uint32) {
+	e.world.starts(func(state []uint32) {
 		state = e.canonical(state)
 		if _, known := e.seen.find(state); known || full() {
 			return
@@ -135,7 +137,7 @@ func (e *explorer) walk(o Options) (r Report) {
 		if o.Progress != nil && from&0xffff == 0 {
 			o.Progress(uint64(e.seen.n), r.Transitions, r.Depth)
 		}
-		e.world.Next(e.seen.at(from), visit)
+		e.world.steps(e.seen.at(from), visit)
 	}
 	r.States = uint64(e.seen.n)
 	r.Bytes = uint64(e.seen.bytes() + 4*cap(e.parent) + 4*cap(e.by))
@@ -154,8 +156,8 @@ func (e *explorer) count(label, from uint32) {
 }
 
 // judge gives a check its verdict.
-func (e *explorer) judge(c *Check, complete bool) Outcome {
-	out := Outcome{Check: c}
+func (e *explorer) judge(c *check, complete bool) Outcome {
+	out := Outcome{Name: c.Name, check: c}
 	switch {
 	case c.Kind == Eventually:
 		e.eventually(c, &out, complete)
@@ -181,7 +183,7 @@ func wanted(k Kind) Verdict {
 	return Falls
 }
 
-func (e *explorer) overStates(c *Check, out *Outcome) {
+func (e *explorer) overStates(c *check, out *Outcome) {
 	found := false
 	for i := range e.seen.n {
 		v := c.State(e.seen.at(i))
@@ -191,13 +193,13 @@ func (e *explorer) overStates(c *Check, out *Outcome) {
 		out.Count++
 		if v == wanted(c.Kind) && !found {
 			found = true
-			out.Path = e.path(i)
+			out.path = e.path(i)
 		}
 	}
 	out.Status = status(c.Kind, out.Count, found)
 }
 
-func (e *explorer) overSteps(c *Check, out *Outcome) {
+func (e *explorer) overSteps(c *check, out *Outcome) {
 	found, best := false, uint32(0)
 	for label, n := range e.counts {
 		if n == 0 {
@@ -215,8 +217,8 @@ func (e *explorer) overSteps(c *Check, out *Outcome) {
 	}
 	out.Status = status(c.Kind, out.Count, found)
 	if found {
-		out.Path = e.path(e.origin[best])
-		out.Path.Labels = append(out.Path.Labels, best)
+		out.path = e.path(e.origin[best])
+		out.path.Labels = append(out.path.Labels, best)
 	}
 }
 
@@ -233,7 +235,7 @@ func status(k Kind, count uint64, found bool) Status {
 }
 
 // path returns a shortest way to state i, the one on which it was found.
-func (e *explorer) path(i uint32) (p Path) {
+func (e *explorer) path(i uint32) (p path) {
 	for i >= e.starts {
 		p.Labels = append(p.Labels, e.by[i])
 		i = e.parent[i]

@@ -8,34 +8,34 @@ import (
 // graph is a world given by its edges. Labels below 10 belong to actor 1, those
 // from 10 on to actor 2, and label 99 to no actor.
 type graph struct {
-	starts []uint32
-	edges  map[uint32][]edge
-	fold   bool // states that differ by 100 look alike
+	from  []uint32
+	edges map[uint32][]edge
+	fold  bool // states that differ by 100 look alike
 }
 
 type edge struct{ label, to uint32 }
 
-func (g graph) Width() int { return 1 }
+func (g graph) tuple() int { return 1 }
 
-func (g graph) Start(yield func([]uint32)) {
-	for _, s := range g.starts {
+func (g graph) starts(yield func([]uint32)) {
+	for _, s := range g.from {
 		yield([]uint32{s})
 	}
 }
 
-func (g graph) Next(s []uint32, yield func(uint32, []uint32)) {
+func (g graph) steps(s []uint32, yield func(uint32, []uint32)) {
 	for _, e := range g.edges[s[0]] {
 		yield(e.label, []uint32{e.to})
 	}
 }
 
-func (g graph) Canonical(s []uint32) {
+func (g graph) canonical(s []uint32) {
 	if g.fold {
 		s[0] %= 100
 	}
 }
 
-func (g graph) Actor(label uint32) uint32 {
+func (g graph) actor(label uint32) uint32 {
 	switch {
 	case label == 99:
 		return 0
@@ -45,17 +45,17 @@ func (g graph) Actor(label uint32) uint32 {
 	return 1
 }
 
-func stateIs(k Kind, name string, f func(uint32) Verdict) Check {
-	return Check{Name: name, Kind: k, State: func(s []uint32) Verdict { return f(s[0]) }}
+func stateIs(k Kind, name string, f func(uint32) Verdict) check {
+	return check{Name: name, Kind: k, State: func(s []uint32) Verdict { return f(s[0]) }}
 }
 
 func TestExplore(t *testing.T) {
 	// 0 -> 1 -> 2 -> 3 -> 1, and 2 -> 4, where it ends.
-	g := graph{starts: []uint32{0, 0}, edges: map[uint32][]edge{
+	g := graph{from: []uint32{0, 0}, edges: map[uint32][]edge{
 		0: {{1, 1}}, 1: {{2, 2}}, 2: {{3, 3}, {4, 4}}, 3: {{5, 1}},
 	}}
 	not := func(n uint32) func(uint32) Verdict { return func(s uint32) Verdict { return Must(s != n) } }
-	checks := []Check{
+	checks := []check{
 		stateIs(Always, "never 4", not(4)),
 		stateIs(Always, "never 9", not(9)),
 		stateIs(Always, "nothing to say", func(uint32) Verdict { return Idle }),
@@ -65,7 +65,7 @@ func TestExplore(t *testing.T) {
 		{Name: "never by 6", Step: func(l uint32) Verdict { return Must(l != 6) }},
 		{Name: "goes by 4", Kind: Sometimes, Step: func(l uint32) Verdict { return sometimes(l == 4) }},
 	}
-	r := Explore(g, checks, Options{})
+	r := exploreAll(g, checks, Options{})
 	if r.States != 5 || r.Transitions != 5 || r.Depth != 3 || !r.Complete || r.Bytes == 0 {
 		t.Errorf("%+v", r)
 	}
@@ -78,17 +78,17 @@ func TestExplore(t *testing.T) {
 		{Fell, 5, []uint32{1, 2, 3, 5}}, {Held, 5, nil}, {Held, 1, []uint32{1, 2, 4}},
 	} {
 		o := r.Outcomes[i]
-		if o.Status != want.status || o.Count != want.count || !slices.Equal(o.Path.Labels, want.path) {
-			t.Errorf("%s: %v, %d times, %v; expected %+v", o.Check.Name, o.Status, o.Count, o.Path.Labels, want)
+		if o.Status != want.status || o.Count != want.count || !slices.Equal(o.path.Labels, want.path) {
+			t.Errorf("%s: %v, %d times, %v; expected %+v", o.Name, o.Status, o.Count, o.path.Labels, want)
 		}
 	}
 }
 
 func TestEventually(t *testing.T) {
-	open := func(until uint32) Check {
+	open := func(until uint32) check {
 		return stateIs(Eventually, "gets there", func(s uint32) Verdict {
 			if s < until {
-				return Open
+				return pending
 			}
 			return Idle
 		})
@@ -112,17 +112,17 @@ func TestEventually(t *testing.T) {
 			0: {{1, 1}}, 1: {{1, 2}}, 2: {{1, 3}, {1, 1}}, 3: {{1, 9}, {1, 0}},
 		}, Fell, nil, []uint32{1, 1, 1, 1}, false},
 	} {
-		g := graph{starts: []uint32{0}, edges: test.edges}
-		o := Explore(g, []Check{open(5)}, Options{}).Outcomes[0]
-		if o.Status != test.want || !slices.Equal(o.Path.Labels, test.path) || !slices.Equal(o.Path.Cycle, test.cycle) || o.Path.Stuck != test.stuck {
-			t.Errorf("%s: %v by %v round %v stuck %v", test.name, o.Status, o.Path.Labels, o.Path.Cycle, o.Path.Stuck)
+		g := graph{from: []uint32{0}, edges: test.edges}
+		o := exploreAll(g, []check{open(5)}, Options{}).Outcomes[0]
+		if o.Status != test.want || !slices.Equal(o.path.Labels, test.path) || !slices.Equal(o.path.Cycle, test.cycle) || o.path.Stuck != test.stuck {
+			t.Errorf("%s: %v by %v round %v stuck %v", test.name, o.Status, o.path.Labels, o.path.Cycle, o.path.Stuck)
 		}
 	}
 }
 
 func TestSymmetry(t *testing.T) {
 	edges := map[uint32][]edge{0: {{1, 101}, {1, 1}}, 1: {{2, 102}}, 2: {{3, 1}}}
-	r := Explore(graph{starts: []uint32{100}, edges: edges, fold: true}, nil, Options{})
+	r := exploreAll(graph{from: []uint32{100}, edges: edges, fold: true}, nil, Options{})
 	if r.States != 3 || r.Transitions != 4 {
 		t.Errorf("%d states, %d transitions", r.States, r.Transitions)
 	}
@@ -133,10 +133,10 @@ func TestMaxStates(t *testing.T) {
 	for i := range uint32(1000) {
 		edges[i] = []edge{{1, i + 1}}
 	}
-	g := graph{starts: []uint32{0}, edges: edges}
-	never := func(n uint32) Check { return stateIs(Always, "never", func(s uint32) Verdict { return Must(s != n) }) }
+	g := graph{from: []uint32{0}, edges: edges}
+	never := func(n uint32) check { return stateIs(Always, "never", func(s uint32) Verdict { return Must(s != n) }) }
 	calls := 0
-	r := Explore(g, []Check{never(50), never(500), stateIs(Sometimes, "early", func(s uint32) Verdict { return sometimes(s == 7) })},
+	r := exploreAll(g, []check{never(50), never(500), stateIs(Sometimes, "early", func(s uint32) Verdict { return sometimes(s == 7) })},
 		Options{MaxStates: 100, Progress: func(_, _, _ uint64) { calls++ }})
 	if r.States != 100 || r.Complete || calls == 0 {
 		t.Errorf("%d states, complete %v, %d reports", r.States, r.Complete, calls)
@@ -146,7 +146,7 @@ func TestMaxStates(t *testing.T) {
 			t.Errorf("check %d: %v, expected %v", i, got, want)
 		}
 	}
-	if r := Explore(g, nil, Options{MaxStates: 1001}); !r.Complete || r.States != 1001 {
+	if r := exploreAll(g, nil, Options{MaxStates: 1001}); !r.Complete || r.States != 1001 {
 		t.Errorf("a bound that is just enough: %d states, complete %v", r.States, r.Complete)
 	}
 }
@@ -154,10 +154,10 @@ func TestMaxStates(t *testing.T) {
 // What leads to a state for which there was no room can still be done: a run that never
 // does it is as unfair as it would be if there had been.
 func TestMaxStatesFair(t *testing.T) {
-	g := graph{starts: []uint32{0}, edges: map[uint32][]edge{0: {{1, 1}, {10, 9}}, 1: {{2, 0}, {10, 9}}}}
+	g := graph{from: []uint32{0}, edges: map[uint32][]edge{0: {{1, 1}, {10, 9}}, 1: {{2, 0}, {10, 9}}}}
 	open := stateIs(Eventually, "gets there", func(s uint32) Verdict { return Must(s == 9) })
 	for most, want := range map[uint32]Status{2: Unfinished, 0: Held} {
-		if o := Explore(g, []Check{open}, Options{MaxStates: most}).Outcomes[0]; o.Status != want {
+		if o := exploreAll(g, []check{open}, Options{MaxStates: most}).Outcomes[0]; o.Status != want {
 			t.Errorf("with room for %d states: %v, want %v", most, o.Status, want)
 		}
 	}
@@ -181,7 +181,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	var table Table[string]
+	var table table[string]
 	if a, b, c := table.ID("a"), table.ID("b"), table.ID("a"); a != 0 || b != 1 || c != 0 || table.At(1) != "b" || table.Len() != 2 {
 		t.Error(a, b, c)
 	}

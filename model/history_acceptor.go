@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -81,7 +82,7 @@ func (l *acceptorHistory) see(c *setup, v any) {
 			}
 		}
 		verdict, _ := v.answer.(gss.Verdict)
-		isKey := verifies(v.answer)
+		isKey := verifies(v.answer) || v.granted && c.answers != nil
 		seen, isSeen := v.answer.(gss.ReplayVerdict)
 		l.verified = l.verified || isKey || verdict.Accepted
 		l.fresh = l.fresh || isSeen && seen.First && seen.Since == 0
@@ -116,7 +117,7 @@ func (l *acceptorHistory) see(c *setup, v any) {
 		l.admit = true
 		if l.with && !v.anonymous {
 			l.identity, l.until, l.ever, l.restarted, l.broken = "", 0, true, false, false
-			if legged(l.creds(&l.request)) { // the others prove one request
+			if c.legged(l.creds(&l.request)) { // the others prove one request
 				l.identity, l.until = c.identityOf(v.info), v.info.Expires
 			}
 		}
@@ -177,25 +178,26 @@ func (l *acceptorHistory) arrive(c *setup, q request) {
 		return
 	}
 	l.verified, l.fresh = false, false
-	if legged(creds) {
+	if c.legged(creds) {
 		l.handshakes = true
 		l.by = q.client
 	}
-	if !legged(creds) {
-		l.scheme, l.legs = setOf(creds.Scheme()), 1
+	if toy, ok := c.acceptorToy(l.side, creds.Scheme()); c.legged(creds) || ok && toy.own.read() {
+		l.token = c.readCredentials(creds, l.side, q.r)
+	}
+	if !c.legged(creds) {
+		l.scheme, l.legs = c.setOf(creds.Scheme()), 1
 		l.broken, l.restarted = false, true
 		return
 	}
-	text, _ := creds.Token()
-	l.token = read(text, l.side)
-	s := setOf(creds.Scheme())
+	s := c.setOf(creds.Scheme())
 	switch {
 	case l.token.leg == 1 && l.legs == 0, l.token.leg == 1 && l.scheme != s:
 		l.scheme, l.legs, l.broken, l.restarted = s, 1, false, true
 		l.user = l.token.user
-	case l.scheme == s && l.token.leg == l.legs+1 && l.legs > 0 && (l.user == "" || l.user == l.token.user) && !q.r.Multiplexed:
+	case l.scheme == s && l.token.leg == l.legs+1 && l.legs > 0 && (l.user == "" || l.user == l.token.user || c.reader != nil && l.token.user == "") && !q.r.Multiplexed:
 		l.legs++
-		l.user = l.token.user
+		l.user = cmp.Or(l.token.user, l.user)
 	default:
 		l.odd = true
 		l.restarted = true
@@ -228,18 +230,25 @@ func (l *acceptorHistory) finished(c *setup) bool {
 	if !l.with || l.odd {
 		return false
 	}
-	if !bound.has(l.scheme) {
+	toy, ok := c.acceptorToy(l.side, c.nameOf(l.scheme))
+	switch {
+	case toy.own.read(): // the legs came in order, and this is the last one
+		return l.token.proof
+	case !c.legs(l.scheme):
 		return l.scheme != 0
 	}
-	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
 	return ok && l.token.proof && l.legs == toy.mech.Legs
 }
 
 // late reports whether the request's leg is the last one, or the last that may
 // be.
 func (l *acceptorHistory) late(c *setup) bool {
-	toy, ok := c.acceptorToy(l.side, nameOf(l.scheme))
-	return !ok || l.legs >= min(toy.mech.Legs, bound8(c.acceptorLegs, defaultMaxLegs)) || l.request.r.Multiplexed
+	toy, ok := c.acceptorToy(l.side, c.nameOf(l.scheme))
+	most := bound8(c.acceptorLegs, defaultMaxLegs)
+	if !toy.own.read() { // whose last leg has a proof
+		most = min(most, toy.mech.Legs)
+	}
+	return !ok || l.legs >= most || l.request.r.Multiplexed
 }
 
 // owner returns the client that an entry of a replay memory is to be charged to.
@@ -250,6 +259,9 @@ func (l *acceptorHistory) owner(c *setup, q gss.NeedReplayCheck) string {
 	}
 	if c.isKerberos(l.side, l.scheme) {
 		return gss.OwnerOf(l.token.user, kerberosRealm)
+	}
+	if c.reader != nil {
+		return gss.OwnerOf(l.token.user, q.Scope)
 	}
 	user, _ := creds.Param("username")
 	return gss.OwnerOf(user, q.Scope)
@@ -271,9 +283,9 @@ func (l *acceptorHistory) apReq() (apReq, bool) {
 
 // schemeName returns the scheme of what was admitted. A Forward of a proxy does not say it, so the
 // history does.
-func (a admitted) schemeName(l *acceptorHistory) string {
+func (a admitted) schemeName(c *setup, l *acceptorHistory) string {
 	if a.scheme != "" {
 		return a.scheme
 	}
-	return nameOf(l.scheme)
+	return c.nameOf(l.scheme)
 }

@@ -111,8 +111,6 @@ type attempt struct {
 	next         string             // the nonce that came ahead, since
 }
 
-func sideOfScheme(c header.Credentials) schemes { return setOf(c.Scheme()) }
-
 // challengedBy tells which side a status is an authentication error of.
 func (t *clientHistory) challengedBy(status int) (gss.Side, bool) {
 	switch {
@@ -134,10 +132,10 @@ func (a *attempt) due(m message) bool {
 func (t *clientHistory) see(c *setup, v any) {
 	switch v := v.(type) {
 	case connected:
-		t.leave()
+		t.leave(c)
 		t.inside = v.inside
 	case machine.Closed:
-		t.leave()
+		t.leave(c)
 	case machine.Lost:
 		if t.judging { // as if the response had said so
 			if side, ok := t.challengedBy(t.status); ok {
@@ -145,8 +143,8 @@ func (t *clientHistory) see(c *setup, v any) {
 			}
 			return
 		}
-		t.lose(v)
-		t.leave()
+		t.lose(c, v)
+		t.leave(c)
 	case machine.Ask:
 		_, t.judging = v.Question.(lastWord)
 	case machine.Begin:
@@ -173,7 +171,7 @@ func (t *clientHistory) see(c *setup, v any) {
 			s := c.asker(q.Side, q.Scheme)
 			a.asked |= s
 			a.refusals++
-			if grants(v.answer) {
+			if grants(v.answer) || v.granted && c.answers != nil {
 				a.granted |= s
 				a.denied &^= s
 				a.anew, a.uses = true, 0
@@ -185,17 +183,17 @@ func (t *clientHistory) see(c *setup, v any) {
 			}
 		}
 	case machine.Send:
-		t.send(v)
+		t.send(c, v)
 	case machine.Response:
 		t.response(c, v)
 	case machine.Deliver, machine.Fail:
 		t.left = t.halfway(c)
 		t.close()
 	case gaveUp:
-		t.leave()
+		t.leave(c)
 		t.close()
 	case machine.Reopen:
-		t.leave()
+		t.leave(c)
 		t.side[gss.Origin].worked, t.side[gss.Proxy].worked = 0, 0
 		t.reconnects++
 	}
@@ -203,11 +201,11 @@ func (t *clientHistory) see(c *setup, v any) {
 
 // leave forgets a connection. What an exchange heard on it does not count on the next one; the
 // bounds of the exchange and what the user gave do.
-func (t *clientHistory) leave() {
+func (t *clientHistory) leave(c *setup) {
 	t.holder, t.holderTo, t.sides, t.left = "", "", [2]standing{}, false
 	for s := range t.side {
 		a := &t.side[s]
-		goesOn := a.scheme &^ bound // what proves each request alone needs no connection
+		goesOn := a.scheme &^ (bound | c.ownLegs) // what proves each request alone needs no connection
 		*a = attempt{scheme: goesOn, digests: a.digests, next: a.next, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
 			rounds: a.rounds, worked: a.worked, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
 	}
@@ -216,7 +214,7 @@ func (t *clientHistory) leave() {
 
 // lose notes that a request gets no answer any more. One of which nothing was written counts as not
 // sent.
-func (t *clientHistory) lose(l machine.Lost) {
+func (t *clientHistory) lose(c *setup, l machine.Lost) {
 	switch {
 	case !t.waiting:
 	case l.Unsent: // as if it had not been tried
@@ -228,7 +226,7 @@ func (t *clientHistory) lose(l machine.Lost) {
 		t.losses++
 		for s := range t.side {
 			a := &t.side[s]
-			t.proofLost = t.proofLost || a.with && bound.has(a.scheme) && a.token.proof && a.token.leg > 1
+			t.proofLost = t.proofLost || a.with && c.legs(a.scheme) && a.token.proof && a.token.leg > 1
 		}
 	}
 	t.waiting = false
@@ -250,7 +248,7 @@ func (t *clientHistory) between() clientHistory {
 func (t *clientHistory) halfway(c *setup) bool {
 	for s := range t.side {
 		a := &t.side[s]
-		if a.with && bound.has(a.scheme) && !a.worked.has(a.scheme) && (t.status != challengeStatus(gss.Side(s)) || a.due(a.heard)) {
+		if a.with && c.legs(a.scheme) && !a.worked.has(a.scheme) && (t.status != challengeStatus(gss.Side(s)) || a.due(a.heard)) {
 			return true
 		}
 	}
@@ -258,7 +256,7 @@ func (t *clientHistory) halfway(c *setup) bool {
 }
 
 // send notes a request, and for each side what its credentials are.
-func (t *clientHistory) send(s machine.Send) {
+func (t *clientHistory) send(c *setup, s machine.Send) {
 	t.late = t.late || t.status == 425
 	t.status, t.answer, t.spoke, t.waiting = 0, machine.Response{}, true, true
 	if s.Body != machine.Omit {
@@ -266,8 +264,8 @@ func (t *clientHistory) send(s machine.Send) {
 	}
 	t.empty, t.probe, t.sent = s.Body == machine.Omit && t.begin.Body != machine.NoBody, s.Probe, s.Body
 	for side := range t.side {
-		a, c := &t.side[side], credentials(s, gss.Side(side))
-		a.with, a.passed = c.Present(), false
+		a, creds := &t.side[side], credentials(s, gss.Side(side))
+		a.with, a.passed = creds.Present(), false
 		if !a.with {
 			continue
 		}
@@ -275,19 +273,19 @@ func (t *clientHistory) send(s machine.Send) {
 			a.uses++
 		}
 		a.since, a.sentEver = true, true
-		a.scheme = sideOfScheme(c)
+		a.scheme = c.setOf(creds.Scheme())
 		a.tried |= a.scheme
-		a.proof = c
-		if p, ok := claimOf(c); ok {
+		a.proof = creds
+		if p, ok := claimOf(creds); ok {
 			t.counts[side] = count{p.nonce, p.nc}
 		}
-		a.token = readCredentials(c, gss.Side(side), t.begin.Request.Method)
+		a.token = c.readCredentials(creds, gss.Side(side), t.begin.Request)
 		if a.token.leg == 1 {
 			a.heardCount = 0
 		}
 	}
 	o := &t.side[gss.Origin]
-	t.safe = t.begin.Request.Method != "POST" || t.empty || t.probe || o.with && bound.has(o.scheme) && !o.token.proof
+	t.safe = t.begin.Request.Method != "POST" || t.empty || t.probe || o.with && c.legs(o.scheme) && !o.token.proof
 }
 
 // response notes a response: which side it challenges, which one it passes, and whether its token
@@ -322,7 +320,7 @@ func (t *clientHistory) response(c *setup, r machine.Response) {
 	}
 	a := &t.side[side]
 	offers := field(r.Header, side)
-	a.challenged, a.newest, a.newestClosed, a.since, a.anew, a.worked = true, offersOf(offers), r.Close, false, false, 0
+	a.challenged, a.newest, a.newestClosed, a.since, a.anew, a.worked = true, c.offersOf(offers), r.Close, false, false, 0
 	a.offered |= a.newest
 	a.everOffered |= a.newest
 	a.rounds++
@@ -334,14 +332,12 @@ func (t *clientHistory) response(c *setup, r machine.Response) {
 		t.counts[side] = count{}
 	}
 	a.heard, a.odd = message{}, false
-	for i, name := range schemeNames {
-		if a.scheme != 1<<i || !bound.has(a.scheme) {
-			continue
-		}
-		m, _ := tokenIn(offers, name, side)
+	if c.legs(a.scheme) {
+		text, _ := c.rawToken(offers, a.scheme)
+		m := c.readAnswer(text, side, t.begin.Request)
 		a.heard = m
 		// A hint is the first offer of Nego2 once more, and an x refuses.
-		a.odd = m.kind != 0 && m.kind != 'x' && !m.more && !a.due(m) && !(m.kind == 'h' && name == scheme.Nego2)
+		a.odd = m.kind != 0 && m.kind != 'x' && !m.more && !a.due(m) && !(m.kind == 'h' && a.scheme == nego2)
 		if a.due(m) {
 			a.heardCount++
 		}
@@ -353,20 +349,20 @@ func (t *clientHistory) response(c *setup, r machine.Response) {
 // so, and without it, and for a proxy, NTLM lasts by nature.
 func (t *clientHistory) pass(c *setup, side gss.Side) {
 	a, st := &t.side[side], &t.sides[side]
-	if a.with && !bound.has(a.scheme) && (t.status != 425 || t.late) {
+	if a.with && !c.legs(a.scheme) && (t.status != 425 || t.late) {
 		a.worked |= a.scheme
 		// Without the peer's proof the shipped Digest does not know that its own was taken.
 		a.passed = a.scheme != digest || c.digestPeers(side) == nil || infoOf(t.answer.Header, side).Present()
 	}
-	if !a.with || !bound.has(a.scheme) || !a.token.proof {
+	if !a.with || !c.legs(a.scheme) || !a.token.proof {
 		return
 	}
 	if side == gss.Proxy && !c.strictProxy {
 		a.worked |= a.scheme
 	}
-	if toy, _ := c.toyFor(side, nameOf(a.scheme)); toy.mech.Final {
-		text, _ := rawToken(field(t.answer.Header, side), a.scheme)
-		if read(text, side).kind != 'f' {
+	if toy, _ := c.toyFor(side, c.nameOf(a.scheme)); toy.mech.Final {
+		text, _ := c.rawToken(field(t.answer.Header, side), a.scheme)
+		if c.readAnswer(text, side, t.begin.Request).kind != 'f' {
 			return
 		}
 	}
@@ -374,7 +370,7 @@ func (t *clientHistory) pass(c *setup, side gss.Side) {
 	if t.begin.Request.Multiplexed { // nothing lasts beyond its stream
 		return
 	}
-	ntlm := a.leafNTLM()
+	ntlm := a.leafNTLM() || c.legs(a.scheme) && needsConnection(c.traitsOf(a.scheme)) && c.reader != nil
 	st.proven, st.reset, st.crossed, st.lasting = true, false, false, ntlm
 	if side == gss.Origin {
 		switch t.answer.Header.PersistentAuth {

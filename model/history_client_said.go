@@ -24,7 +24,7 @@ func (t *clientHistory) leaseFor(side gss.Side) machine.Lease {
 func (t *clientHistory) silent(c *setup, side gss.Side, creds header.Credentials) bool {
 	a := &t.side[side]
 	l := t.leaseFor(side)
-	s := setOf(l.Scheme)
+	s := c.setOf(l.Scheme)
 	if s == 0 || t.spoke || creds.Present() || a.challenged || a.rounds > 0 || a.asked != 0 || a.sentEver || s == nego2 || t.begin.Request.Multiplexed {
 		return false
 	}
@@ -32,9 +32,11 @@ func (t *clientHistory) silent(c *setup, side gss.Side, creds header.Credentials
 		return false
 	}
 	switch {
+	case c.reader != nil && !bound.has(s) && l.Memory.Offer == (header.Challenge{}):
+		return false // nothing to answer
 	case side == gss.Proxy && s == negotiate && !t.begin.Route.Explicit:
 		return false
-	case side == gss.Origin && t.begin.Route.Kind == machine.Forwarded && bound.has(s) && !l.SessionBased:
+	case side == gss.Origin && t.begin.Route.Kind == machine.Forwarded && c.legs(s) && !l.SessionBased:
 		return false
 	}
 	return true
@@ -83,12 +85,16 @@ func (t *clientHistory) proven(c *setup, side gss.Side) (came, right bool) {
 		}
 		return p.proven(info, side, t.hashed[1])
 	}
-	token, came := rawToken(field(t.answer.Header, side), a.scheme)
+	token, came := c.rawToken(field(t.answer.Header, side), a.scheme)
 	if c.isKerberos(side, a.scheme) {
 		request, _ := a.proof.Token()
 		r, _ := openAPReq(leafToken(request))
 		_, right = r.proven(leafToken(token))
 		return came, right
+	}
+	if toy, _ := c.toyFor(side, c.nameOf(a.scheme)); toy.own.read() {
+		last := c.lastMessage(field(t.answer.Header, side), infoOf(t.answer.Header, side), a.scheme)
+		return c.proves(last, a.token.user, side, t.begin.Request)
 	}
 	m := read(token, side)
 	return came, m.kind == 'f' && m.proof && m.ours && m.user == a.token.user

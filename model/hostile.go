@@ -38,7 +38,7 @@ const (
 )
 
 // hostileStep returns what event e does to hostile client number id.
-func (w *System) hostileStep(id, e uint32) clientOut {
+func (w *World) hostileStep(id, e uint32) clientOut {
 	p := w.clientNodes.At(id)
 	var out clientOut
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
@@ -70,7 +70,7 @@ func (w *System) hostileStep(id, e uint32) clientOut {
 }
 
 // say returns the request of a word.
-func (w *System) say(d *word, who uint8) request {
+func (w *World) say(d *word, who uint8) request {
 	q := request{client: who, identity: d.as, pinned: true, shared: d.front, r: w.request(order{method: d.method, connect: d.method == "CONNECT"}, d.stream, false)}
 	q.r.EarlyData = d.early
 	q.header.Via, q.header.Authorization, q.header.ProxyAuthorization = d.via, d.origin, d.proxy

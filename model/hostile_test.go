@@ -8,13 +8,13 @@ import (
 // watched is a world that takes note of all that client 0 can see: its own state, what is
 // on its connection, and its history.
 type watched struct {
-	*System
+	*World
 	seen map[[3]uint32]bool
 }
 
-func (w watched) Next(s []uint32, yield func(uint32, []uint32)) {
+func (w watched) steps(s []uint32, yield func(uint32, []uint32)) {
 	w.seen[[3]uint32{s[w.clientNode(0)], s[w.link(0)], s[w.clientHistory(0)]}] = true
-	w.System.Next(s, yield)
+	w.World.steps(s, yield)
 }
 
 // A client sees nothing of what a hostile one does on connections of its own: what it can
@@ -32,7 +32,7 @@ func TestHostileClientIsUnseen(t *testing.T) {
 		see := func(words []word) map[[3]uint32]bool {
 			seen := map[[3]uint32]bool{}
 			w.setup.vocabulary = words
-			Explore(watched{w, seen}, nil, Options{})
+			exploreAll(watched{w, seen}, nil, Options{})
 			return seen
 		}
 		alone, beside := see(nil), see(words)

@@ -39,7 +39,7 @@ type hstate struct {
 
 type hclient struct{ at, n, tries, st, p, use2 uint32 }
 
-func (httpauth) Width() int { return 4 }
+func (httpauth) tuple() int { return 4 }
 
 // bits packs fields one behind the other.
 type bits struct {
@@ -92,9 +92,9 @@ func (s *hstate) pack(words []uint32, write bool) {
 	}
 }
 
-func (httpauth) Start(yield func([]uint32)) { yield(make([]uint32, 4)) }
+func (httpauth) starts(yield func([]uint32)) { yield(make([]uint32, 4)) }
 
-func (httpauth) Next(words []uint32, yield func(uint32, []uint32)) {
+func (httpauth) steps(words []uint32, yield func(uint32, []uint32)) {
 	var s hstate
 	s.pack(words, false)
 	var buf [4]uint32
@@ -307,7 +307,7 @@ func (c *hclient) judge(phase uint32) (to uint32) {
 }
 
 func TestHTTPAuth(t *testing.T) {
-	r := Explore(httpauth{}, nil, Options{})
+	r := exploreAll(httpauth{}, nil, Options{})
 	// spin counts states stored and states matched, so the first state once more.
 	if r.States != 282_040 || r.Transitions+1 != 666_556 || !r.Complete {
 		t.Errorf("%d states, %d transitions, expected 282040 and 666555", r.States, r.Transitions)
@@ -321,7 +321,7 @@ func BenchmarkHTTPAuth(b *testing.B) {
 	b.ReportAllocs()
 	var n uint64
 	for b.Loop() {
-		n += Explore(httpauth{}, nil, Options{}).Transitions
+		n += exploreAll(httpauth{}, nil, Options{}).Transitions
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "transitions/s")
 }

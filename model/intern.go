@@ -1,14 +1,14 @@
 package model
 
-// Table gives each distinct value a small number, in order of appearance. The
-// zero Table is empty and ready.
-type Table[T comparable] struct {
+// table gives each distinct value a small number, in order of appearance. The
+// zero table is empty and ready.
+type table[T comparable] struct {
 	ids    map[T]uint32
 	values []T
 }
 
 // ID returns the number of v, a new one if v is new.
-func (t *Table[T]) ID(v T) uint32 {
+func (t *table[T]) ID(v T) uint32 {
 	if id, ok := t.ids[v]; ok {
 		return id
 	}
@@ -22,10 +22,10 @@ func (t *Table[T]) ID(v T) uint32 {
 }
 
 // At returns the value with a number that ID gave.
-func (t *Table[T]) At(id uint32) T { return t.values[id] }
+func (t *table[T]) At(id uint32) T { return t.values[id] }
 
 // Len returns how many values there are.
-func (t *Table[T]) Len() int { return len(t.values) }
+func (t *table[T]) Len() int { return len(t.values) }
 
 // memo remembers what a pure function of two numbers gave.
 type memo[T any] struct {

@@ -50,7 +50,7 @@ func withCredentials(f func(c *setup, t *clientHistory, a *attempt, side gss.Sid
 		if !creds.Present() {
 			return Idle
 		}
-		return f(c, t, a, side, setOf(creds.Scheme()), readCredentials(creds, side, t.begin.Request.Method))
+		return f(c, t, a, side, c.setOf(creds.Scheme()), c.readCredentials(creds, side, t.begin.Request))
 	})
 }
 

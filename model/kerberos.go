@@ -366,8 +366,8 @@ func enclosed(token, leaf string) string {
 	return leaf
 }
 
-func kerberosAnswer(do func(k *realm, side gss.Side, leaf string) string) func(*System, packet) packet {
-	return func(w *System, p packet) packet {
+func kerberosAnswer(do func(k *realm, side gss.Side, leaf string) string) func(*World, packet) packet {
+	return func(w *World, p packet) packet {
 		for side, f := range [...]*header.Challenges{gss.Origin: &p.resp.header.WWWAuthenticate, gss.Proxy: &p.resp.header.ProxyAuthenticate} {
 			k := w.setup.realm(gss.Side(side))
 			if k == nil || f.Empty() {
@@ -389,8 +389,8 @@ func kerberosAnswer(do func(k *realm, side gss.Side, leaf string) string) func(*
 }
 
 // spnegoAnswer works on the acceptor's messages of gss/spnego.
-func spnegoAnswer(do func(*negtoken.Resp)) func(*System, packet) packet {
-	return func(_ *System, p packet) packet {
+func spnegoAnswer(do func(*negtoken.Resp)) func(*World, packet) packet {
+	return func(_ *World, p packet) packet {
 		for _, f := range [...]*header.Challenges{&p.resp.header.WWWAuthenticate, &p.resp.header.ProxyAuthenticate} {
 			cs := slices.Collect(f.All())
 			for i, c := range cs {
@@ -408,8 +408,8 @@ func spnegoAnswer(do func(*negtoken.Resp)) func(*System, packet) packet {
 	}
 }
 
-func kerberosAsk(do func(k *realm, side gss.Side, leaf string) string) func(*System, packet) packet {
-	return func(w *System, p packet) packet {
+func kerberosAsk(do func(k *realm, side gss.Side, leaf string) string) func(*World, packet) packet {
+	return func(w *World, p packet) packet {
 		for side, f := range [...]*header.Credentials{gss.Origin: &p.req.header.Authorization, gss.Proxy: &p.req.header.ProxyAuthorization} {
 			k := w.setup.realm(gss.Side(side))
 			token, ok := f.Token()

@@ -35,7 +35,7 @@ func TestMechanismWorlds(t *testing.T) {
 			for i, o := range r.Outcomes {
 				counts[i] += o.Count
 				if o.Status == Fell || o.Status == Unfinished {
-					t.Errorf("world %s %v: property %s %v, want: %s\nThis happened:\n%s", s.Name, size, o.Check.Name, o.Status, all[i].Says, w.Story(o.Path).Text())
+					t.Errorf("world %s %v: property %s %v, want: %s\nThis happened:\n%s", s.Name, size, o.Name, o.Status, all[i].Says, w.story(o.path).Text())
 				}
 			}
 			line := fmt.Sprintf("%s %v: %d states, %d transitions, depth %d\n", s.Name, size, r.States, r.Transitions, r.Depth)

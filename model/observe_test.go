@@ -23,7 +23,7 @@ func TestObserve(t *testing.T) {
 		if i == 1 {
 			w.Observe(func(before any, e machine.Event, _ machine.Actions, _ any) { steps[step{before, e}] = true })
 		}
-		reports[i] = Explore(w, nil, Options{})
+		reports[i] = exploreAll(w, nil, Options{})
 	}
 	if reports[0].States != reports[1].States || reports[0].Transitions != reports[1].Transitions {
 		t.Errorf("%+v, observed %+v", reports[0], reports[1])

@@ -2,7 +2,7 @@ package model
 
 // Properties returns all properties. Each is a variable with its judgement, in the file of
 // the chapter of docs/requirements.md that its first row is of. Their order is that of a
-// [Set], of the outcomes of [System.Check] and of the golden files.
+// [Set], of the outcomes of [World.Check] and of the golden files.
 func Properties() []Property {
 	return []Property{
 		// Of clients.
@@ -59,11 +59,11 @@ func Properties() []Property {
 
 // checks returns the properties as the explorer takes them. A property over transitions was judged
 // when its label was made, so its check looks up the verdict.
-func (w *System) checks() []Check {
-	list := make([]Check, len(w.properties))
+func (w *World) checks() []check {
+	list := make([]check, len(w.properties))
 	for i := range w.properties {
 		p := &w.properties[i]
-		list[i] = Check{Name: p.Name, Kind: p.Kind}
+		list[i] = check{Name: p.Name, Kind: p.Kind}
 		if p.state != nil {
 			list[i].State = func(s []uint32) Verdict { return p.state(w, s) }
 			continue

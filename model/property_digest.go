@@ -11,9 +11,10 @@ import (
 // noThirdLegForDigest checks RFC 7616 section 3.3: stale=true alone lets a client use the same password again. A
 // client that repeats a wrong password locks its user's account.
 var noThirdLegForDigest = Property{
-	Name: "NoThirdLegForDigest",
-	Says: "Credentials of Digest that were refused are answered anew only with stale=true, once, or with credentials that were asked for anew.",
-	Rows: rows("MSDIG-13 R7616-3.3-2"),
+	Name:  "NoThirdLegForDigest",
+	Says:  "Credentials of Digest that were refused are answered anew only with stale=true, once, or with credentials that were asked for anew.",
+	needs: hasDigest | hasOrders,
+	Rows:  rows("MSDIG-13 R7616-3.3-2"),
 	client: withCredentials(func(c *setup, _ *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if toy, ok := c.toyFor(side, scheme.Digest); s != digest || !a.tried.has(digest) || ok && !toy.asks() {
 			return Idle
@@ -28,8 +29,9 @@ var noThirdLegForDigest = Property{
 // preemptiveDigestOnePair is the witness that Digest saves the second pair of messages where the challenge is known.
 var preemptiveDigestOnePair = Property{
 	Name: "PreemptiveDigestOnePair", Kind: Sometimes,
-	Says: "Digest authenticates a request with one pair of messages.",
-	Rows: rows("MSDIG-2"),
+	Says:  "Digest authenticates a request with one pair of messages.",
+	needs: hasDigest | hasLeases,
+	Rows:  rows("MSDIG-2"),
 	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[gss.Origin]
 		return sometimes(d.Authenticated && a.scheme == digest && a.rounds == 0)
@@ -41,7 +43,8 @@ var preemptiveDigestOnePair = Property{
 var digestIndependentOfConnection = Property{
 	Name: "DigestIndependentOfConnection",
 	Says: "Good credentials of Digest are accepted on a connection that never saw the challenge.", Kind: Sometimes,
-	Rows: rows("MSDIG-3"),
+	needs: hasDigest,
+	Rows:  rows("MSDIG-3"),
 	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		return sometimes(l.scheme == digest && l.with && !l.ever && !l.challenged)
 	}),
@@ -51,8 +54,9 @@ var digestIndependentOfConnection = Property{
 // those offered.
 var digestAnswersItsChallenge = Property{
 	Name: "DigestAnswersItsChallenge", Shipped: true,
-	Says: "Credentials of Digest answer one of the newest challenges, or the one that was remembered: with its realm, nonce, opaque and algorithm as they came, and one of its qops, or none where it has none.",
-	Rows: rows("R7616-3.4-1 R7616-3.4-2 MSDIG-10"),
+	Says:  "Credentials of Digest answer one of the newest challenges, or the one that was remembered: with its realm, nonce, opaque and algorithm as they came, and one of its qops, or none where it has none.",
+	needs: hasShippedDigest,
+	Rows:  rows("R7616-3.4-1 R7616-3.4-2 MSDIG-10"),
 	client: digestSent(func(_ *setup, _ *clientHistory, _ gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict {
 		for c := range offers.Of(scheme.Digest) {
 			if p.answers(c, creds) {
@@ -67,8 +71,9 @@ var digestAnswersItsChallenge = Property{
 // be able to weaken the answer by that.
 var digestTakesTheStrongest = Property{
 	Name: "DigestTakesTheStrongest", Shipped: true,
-	Says: "Of the challenges of Digest the one with the strongest algorithm is answered, and with a new nonce for the same password no weaker algorithm or qop than before is taken.",
-	Rows: rows("R7616-5.6-1 HTA-13"),
+	Says:  "Of the challenges of Digest the one with the strongest algorithm is answered, and with a new nonce for the same password no weaker algorithm or qop than before is taken.",
+	needs: hasShippedDigest,
+	Rows:  rows("R7616-5.6-1 HTA-13"),
 	client: digestSent(func(_ *setup, t *clientHistory, side gss.Side, p claim, creds header.Credentials, offers header.Challenges) Verdict {
 		a := &t.side[side]
 		for c := range offers.Of(scheme.Digest) {
@@ -88,8 +93,9 @@ var digestTakesTheStrongest = Property{
 // word for word are one request.
 var digestCountsUp = Property{
 	Name: "DigestCountsUp", Shipped: true,
-	Says: "A client that uses a nonce again counts up with each request, unless the server gave it anew.",
-	Rows: rows("R7616-3.4-3"),
+	Says:  "A client that uses a nonce again counts up with each request, unless the server gave it anew.",
+	needs: hasShippedDigest,
+	Rows:  rows("R7616-3.4-3"),
 	client: digestSent(func(_ *setup, t *clientHistory, side gss.Side, p claim, creds header.Credentials, _ header.Challenges) Verdict {
 		was := t.counts[side]
 		if was.nonce != p.nonce || p.nc == "" || creds == t.side[side].proof {
@@ -103,8 +109,9 @@ var digestCountsUp = Property{
 // The proof is computed here, from the secrets of the world.
 var digestProvesItsRequest = Property{
 	Name: "DigestProvesItsRequest", Shipped: true,
-	Says: "The response of credentials is computed with what the user gave for this side, over this request's method and target, and over its body where the qop covers that.",
-	Rows: rows("MSDIG-10 MSDIG-11 R7616-3.4.6-1"),
+	Says:  "The response of credentials is computed with what the user gave for this side, over this request's method and target, and over its body where the qop covers that.",
+	needs: hasShippedDigest,
+	Rows:  rows("MSDIG-10 MSDIG-11 R7616-3.4.6-1"),
 	client: digestSent(func(_ *setup, t *clientHistory, side gss.Side, p claim, _ header.Credentials, _ header.Challenges) Verdict {
 		q := t.begin.Request
 		right := p.proves(secretOf(p.user, side), q.Method, t.hashed[0]) || p.proves(wrongSecret(side), q.Method, t.hashed[0])
@@ -116,8 +123,9 @@ var digestProvesItsRequest = Property{
 // the proofs anew, so a check that the server leaves out shows here.
 var acceptedProofIsRight = Property{
 	Name: "AcceptedProofIsRight", Shipped: true,
-	Says: "Credentials are accepted only if they prove this very request: of Digest the response is right for its method, target and body, for a nonce that the server made for this side and that has not run out, with an algorithm and a qop that were offered; of Kerberos the ticket is for this service and holds, and the authenticator is its client's and made now.",
-	Rows: rows("MSDIG-12 R7616-3.4-2 R7616-3.4.6-1 R4120-3.2.3-1"),
+	Says:  "Credentials are accepted only if they prove this very request: of Digest the response is right for its method, target and body, for a nonce that the server made for this side and that has not run out, with an algorithm and a qop that were offered; of Kerberos the ticket is for this service and holds, and the authenticator is its client's and made now; of a scheme that is read (Spec.Read) the proof is right for the request and the secret of the user that it names.",
+	needs: hasProofs,
+	Rows:  rows("MSDIG-12 R7616-3.4-2 R7616-3.4.6-1 R4120-3.2.3-1"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.anonymous || !l.with {
 			return Idle
@@ -131,6 +139,10 @@ var acceptedProofIsRight = Property{
 			r, ok := l.apReq()
 			return Must(ok && r.right(l.side) && r.ticket.Client.Name.String() == a.info.Peer)
 		}
+		if c.reads(l.side, l.scheme) {
+			user, right := c.claimIn(creds, l.side, l.request.r)
+			return Must(right && user == a.info.Peer)
+		}
 		return Idle
 	}),
 }
@@ -139,8 +151,9 @@ var acceptedProofIsRight = Property{
 // wrong passwords too, old nonces would let an attacker guess without end.
 var staleMeansRightProof = Property{
 	Name: "StaleMeansRightProof", Shipped: true,
-	Says: "A server says stale=true exactly where the proof was right and the nonce could not be taken: guesses at passwords gain nothing by old nonces.",
-	Rows: rows("R7616-3.3-2 MSDIG-13"),
+	Says:  "A server says stale=true exactly where the proof was right and the nonce could not be taken: guesses at passwords gain nothing by old nonces.",
+	needs: hasShippedDigest,
+	Rows:  rows("R7616-3.3-2 MSDIG-13"),
 	acceptor: on(func(c *setup, l *acceptorHistory, r refused) Verdict {
 		d := c.digestPeers(l.side)
 		creds := l.creds(&l.request)
@@ -156,8 +169,9 @@ var staleMeansRightProof = Property{
 // serverProofIsRight checks RFC 7616 section 3.5 and RFC 4120 section 3.2.4: the server proves itself in turn.
 var serverProofIsRight = Property{
 	Name: "ServerProofIsRight", Shipped: true,
-	Says: "The response to a request that was accepted has the right proof of the server, but for Digest where its body, which the qop covers, cannot be hashed.",
-	Rows: rows("R7616-3.5-1 R4120-3.2.4-1"),
+	Says:  "The response to a request that was accepted has the right proof of the server, but for Digest where its body, which the qop covers, cannot be hashed.",
+	needs: hasProofs | hasMutual,
+	Rows:  rows("R7616-3.5-1 R4120-3.2.4-1"),
 	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
 		if !l.with || !l.admit || f.status == challengeStatus(l.side) {
 			return Idle
@@ -167,9 +181,13 @@ var serverProofIsRight = Property{
 			return Must(right || !came && p.qop == rfc7616.AuthInt && l.hashed[1] == "")
 		}
 		if c.isKerberos(l.side, l.scheme) {
-			token, _ := rawToken(f.Challenges, l.scheme)
+			token, _ := c.rawToken(f.Challenges, l.scheme)
 			r, _ := l.apReq()
 			_, right := r.proven(leafToken(token))
+			return Must(right)
+		}
+		if toy, _ := c.toyFor(l.side, c.nameOf(l.scheme)); toy.own.read() && toy.mayProve() {
+			_, right := c.proves(c.lastMessage(f.Challenges, f.Info, l.scheme), l.token.user, l.side, l.request.r)
 			return Must(right)
 		}
 		return Idle

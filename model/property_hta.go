@@ -26,6 +26,7 @@ var driverKeepsContract = Property{
 var status407ResetsProxyPersistence = Property{
 	Name:   "407ResetsProxyPersistence",
 	Says:   "After a 407 the proxy is not taken for authenticated again before a handshake completes anew.",
+	needs:  hasLasting | hasProxyHandshake,
 	Rows:   rows("HTA-10"),
 	client: resets(gss.Proxy),
 }
@@ -33,9 +34,10 @@ var status407ResetsProxyPersistence = Property{
 // sidesIndependent checks that a 401 does not end what the connection holds of the proxy, nor a 407 what it holds of
 // the origin: a client that authenticated again for that would start handshakes that the peer does not expect.
 var sidesIndependent = Property{
-	Name: "SidesIndependent",
-	Says: "The challenge status of one side does not take away what the connection holds of the other.",
-	Rows: rows("HTA-10"),
+	Name:  "SidesIndependent",
+	Says:  "The challenge status of one side does not take away what the connection holds of the other.",
+	needs: hasLasting | hasForwardProxy,
+	Rows:  rows("HTA-10"),
 	client: eachSide(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		st := &t.sides[side]
 		if !st.stays() || !st.crossed || a.rounds > 0 || t.begin.Request.Multiplexed || !t.owned(side) {
@@ -48,9 +50,10 @@ var sidesIndependent = Property{
 // persistNeverTouchesProxySide checks that Persistent-Auth, which the origin sends, says nothing about the proxy. An
 // origin could otherwise make a client withhold its credentials from a proxy.
 var persistNeverTouchesProxySide = Property{
-	Name: "PersistNeverTouchesProxySide",
-	Says: "Persistent-Auth speaks for the origin: the proxy is taken for authenticated only where NTLM ran with it.",
-	Rows: rows("HTA-16"),
+	Name:  "PersistNeverTouchesProxySide",
+	Says:  "Persistent-Auth speaks for the origin: the proxy is taken for authenticated only where NTLM ran with it.",
+	needs: hasOriginHandshake | hasProxyHandshake | hasLeases,
+	Rows:  rows("HTA-16"),
 	client: eachSide(func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		st := &t.sides[gss.Proxy]
 		if side != gss.Proxy || !t.sides[gss.Origin].saidTrue || st.proven && st.lasting {
@@ -66,18 +69,18 @@ var persistNeverTouchesProxySide = Property{
 // legsStayOnConnection checks that no leg after the first leaves its connection. The one exception is a leg that is
 // sent again word for word because a server asked for it a second time.
 var legsStayOnConnection = Property{
-	Name: "LegsStayOnConnection",
-	Says: "A later leg goes out pinned, on the connection that carried the challenge which it answers.",
-	Rows: rows("HTA-5"),
-	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
+	Name:  "LegsStayOnConnection",
+	Says:  "A later leg goes out pinned, on the connection that carried the challenge which it answers.",
+	needs: hasLegs | hasOrders,
+	Rows:  rows("HTA-5"),
+	client: on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		v := Idle
 		for _, side := range sides {
-			c := credentials(s, side)
-			token, _ := c.Token()
-			if m := read(token, side); m.kind == 'i' && m.leg > 1 {
+			creds := credentials(s, side)
+			if m := c.readCredentials(creds, side, t.begin.Request); m.kind == 'i' && m.leg > 1 {
 				a := &t.side[side]
-				again := a.proof == c // the answer did not come from the server that was to judge it
-				v = worst(v, Must(s.Pinned && a.scheme == setOf(c.Scheme()) && (a.token.leg == m.leg-1 || again)))
+				again := a.proof == creds // the answer did not come from the server that was to judge it
+				v = worst(v, Must(s.Pinned && a.scheme == c.setOf(creds.Scheme()) && (a.token.leg == m.leg-1 || again)))
 			}
 		}
 		return v
@@ -88,9 +91,10 @@ var legsStayOnConnection = Property{
 // another origin (RFC 9110 section 11.5). What a server takes for one user's connection would otherwise carry another
 // user's requests.
 var identityNeverCrosses = Property{
-	Name: "IdentityNeverCrosses",
-	Says: "A connection on which one identity was proven carries no request of another one, nor for another origin, be it the same host and port under the other of http and https.",
-	Rows: rows("HTA-9 R9110-11.5-1"),
+	Name:  "IdentityNeverCrosses",
+	Says:  "A connection on which one identity was proven carries no request of another one, nor for another origin, be it the same host and port under the other of http and https.",
+	needs: hasLasting,
+	Rows:  rows("HTA-9 R9110-11.5-1"),
 	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.holder == "" {
 			return Idle
@@ -106,9 +110,10 @@ var identityNeverCrosses = Property{
 // onceBodyAtMostOnce checks that a body which can be read once only is written once only, also where an exchange goes
 // on over a second connection.
 var onceBodyAtMostOnce = Property{
-	Name: "OnceBodyAtMostOnce",
-	Says: "A body that cannot be sent again is put on the wire at most once, whatever connections the exchange uses up.",
-	Rows: rows("HTA-22"),
+	Name:  "OnceBodyAtMostOnce",
+	Says:  "A body that cannot be sent again is put on the wire at most once, whatever connections the exchange uses up.",
+	needs: hasOnceContents,
+	Rows:  rows("HTA-22"),
 	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Body != machine.Once || s.Body == machine.Omit {
 			return Idle
@@ -120,23 +125,25 @@ var onceBodyAtMostOnce = Property{
 // emptyLegHasToken checks that a request leaves its body out for a handshake or a probe and for nothing else: a
 // server could take the empty request for the real one.
 var emptyLegHasToken = Property{
-	Name: "EmptyLegHasToken",
-	Says: "A request goes without the body that belongs to it only as a probe, or with a token of a handshake.",
-	Rows: rows("HTA-22"),
-	client: on(func(_ *setup, t *clientHistory, s machine.Send) Verdict {
+	Name:  "EmptyLegHasToken",
+	Says:  "A request goes without the body that belongs to it only as a probe, or with a token of a handshake.",
+	needs: hasContents | hasHandshakes,
+	Rows:  rows("HTA-22"),
+	client: on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Body == machine.NoBody || s.Body != machine.Omit || s.Probe {
 			return Idle
 		}
-		return Must(legged(s.Authorization) || legged(s.ProxyAuthorization))
+		return Must(c.legged(s.Authorization) || c.legged(s.ProxyAuthorization))
 	}),
 }
 
 // noSuccessWithoutBody checks the other end of that: the success of a request without its body is not what the
 // application asked for.
 var noSuccessWithoutBody = Property{
-	Name: "NoSuccessWithoutBody",
-	Says: "A success is delivered only for a request that the body went with, where there is one.",
-	Rows: rows("HTA-22"),
+	Name:  "NoSuccessWithoutBody",
+	Says:  "A success is delivered only for a request that the body went with, where there is one.",
+	needs: hasContents,
+	Rows:  rows("HTA-22"),
 	client: on(func(_ *setup, t *clientHistory, _ machine.Deliver) Verdict {
 		if t.begin.Body == machine.NoBody || t.status >= 300 {
 			return Idle
@@ -147,9 +154,10 @@ var noSuccessWithoutBody = Property{
 
 // legsBounded checks the bounds of machine.ClientConfig. No peer can keep a client busy for ever.
 var legsBounded = Property{
-	Name: "LegsBounded",
-	Says: "The challenges that an exchange answers, the credentials that it asks for and the connections that it uses up stay within their bounds.",
-	Rows: rows("HTA-6"),
+	Name:  "LegsBounded",
+	Says:  "The challenges that an exchange answers, the credentials that it asks for and the connections that it uses up stay within their bounds.",
+	needs: hasOrders,
+	Rows:  rows("HTA-6"),
 	client: on(func(c *setup, t *clientHistory, _ machine.Send) Verdict {
 		ok := t.reconnects <= bound8(c.maxReconnects, defaultMaxReconnects)
 		for _, side := range sides {
@@ -163,9 +171,10 @@ var legsBounded = Property{
 // noConnMechOnMultiplexed checks that over HTTP/2 or HTTP/3 a client runs only what one request proves: the streams
 // of a connection may belong to several users, and legs of a handshake would come in any order.
 var noConnMechOnMultiplexed = Property{
-	Name: "NoConnMechOnMultiplexed",
-	Says: "On a multiplexed connection no leg goes out that belongs to a connection: none of NTLM, and no leg that is not the last.",
-	Rows: rows("HTA-4"),
+	Name:  "NoConnMechOnMultiplexed",
+	Says:  "On a multiplexed connection no leg goes out that belongs to a connection: none of NTLM, and no leg that is not the last.",
+	needs: hasMultiplexed | hasOrders,
+	Rows:  rows("HTA-4"),
 	client: on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		if !t.begin.Request.Multiplexed {
 			return Idle
@@ -173,12 +182,11 @@ var noConnMechOnMultiplexed = Property{
 		v := Holds
 		for _, side := range sides {
 			creds := credentials(s, side)
-			if !legged(creds) {
+			if !c.legged(creds) {
 				continue
 			}
 			toy, _ := c.toyFor(side, creds.Scheme())
-			token, _ := creds.Token()
-			m := read(token, side)
+			m := c.readCredentials(creds, side, t.begin.Request)
 			v = worst(v, Must(m.leg == 1 && m.proof && !toy.mech.Bound))
 		}
 		return v
@@ -191,12 +199,12 @@ var failedAbsorbs = Property{
 	Name: "FailedAbsorbs",
 	Says: "After a refusal nothing is taken for authenticated before a handshake began anew and ran to its end.",
 	Rows: rows("HTA-8 R4178-5-3"),
-	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
+	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if a.rounds == 0 || !d.Authenticated {
 			return Idle
 		}
-		return Must(a.since && (a.token.proof || !bound.has(a.scheme)))
+		return Must(a.since && (a.token.proof || !c.legs(a.scheme)))
 	}),
 	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		if !l.broken || a.anonymous {
@@ -209,19 +217,20 @@ var failedAbsorbs = Property{
 // noSilentDowngrade checks that a client falls to a weaker scheme by policy alone (RFC 7616 section 5.6). An attacker
 // on the network can make the stronger scheme fail, and must not be able to force the weaker one by that.
 var noSilentDowngrade = Property{
-	Name: "NoSilentDowngrade",
-	Says: "Without leave (Policy.Fallback) no scheme is taken up that is weaker than one that was offered in this exchange, unless there are no credentials for that one.",
-	Rows: rows("HTA-13 R7616-5.6-1"),
+	Name:  "NoSilentDowngrade",
+	Says:  "Without leave (Policy.Fallback) no scheme is taken up that is weaker than one that was offered in this exchange, unless there are no credentials for that one.",
+	needs: hasRanking | hasOrders,
+	Rows:  rows("HTA-13 R7616-5.6-1"),
 	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		// A handshake that is under way goes on.
 		if c.policy.Fallback || a.rounds == 0 || a.goesOn(s) {
 			return Idle
 		}
-		mine := traitsOf(nameOf(s)).Strength
+		mine := c.traitsOf(s).Strength
 		stronger := false
-		for i, name := range schemeNames {
+		for i, name := range c.allNames() {
 			one := schemes(1) << i
-			traits := traitsOf(name)
+			traits := c.traitsOf(one)
 			if _, can := c.toyFor(side, name); !can || side == gss.Proxy && traits.OriginOnly {
 				continue
 			}
@@ -239,9 +248,9 @@ var eventuallyDecided = Property{
 	Name: "EventuallyDecided", Kind: Eventually,
 	Says: "Every request ends: the application gets a response or a failure, whatever the peers say and the network does within its budget.",
 	Rows: rows("HTA-7 N2HT-2.2.2-2 N2HT-2.2.3-1 N2HT-3.2.5-11 R4559-4.1-9"),
-	state: func(w *System, s []uint32) Verdict {
+	state: func(w *World, s []uint32) Verdict {
 		if w.undecided(s) {
-			return Open
+			return pending
 		}
 		return Idle
 	},
@@ -274,11 +283,12 @@ var identityIsTheSenders = Property{
 
 // acceptorLegsBounded checks the bound of machine.ServerConfig.MaxLegs. No client can keep a handshake open for ever.
 var acceptorLegsBounded = Property{
-	Name: "AcceptorLegsBounded",
-	Says: "A handshake of more legs than an acceptor's bound is refused with the last that may be.",
-	Rows: rows("HTA-6"),
+	Name:  "AcceptorLegsBounded",
+	Says:  "A handshake of more legs than an acceptor's bound is refused with the last that may be.",
+	needs: hasHandshakes,
+	Rows:  rows("HTA-6"),
 	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
-		if !l.with || !bound.has(l.scheme) || l.odd {
+		if !l.with || !c.legs(l.scheme) || l.odd {
 			return Idle
 		}
 		most := bound8(c.acceptorLegs, defaultMaxLegs)
@@ -295,11 +305,12 @@ var acceptorLegsBounded = Property{
 // askVerifierBeforeAccept checks that each handshake asks its driver for what verifies the credentials. An answer
 // that was kept from an earlier one might be that of another user.
 var askVerifierBeforeAccept = Property{
-	Name: "AskVerifierBeforeAccept",
-	Says: "Credentials are accepted only after the question for what verifies them was answered, in this very handshake.",
-	Rows: rows("HTA-14 NTHT-1.5-1 MSDIG-5"),
+	Name:  "AskVerifierBeforeAccept",
+	Says:  "Credentials are accepted only after the question for what verifies them was answered, in this very handshake.",
+	needs: hasQuestions,
+	Rows:  rows("HTA-14 NTHT-1.5-1 MSDIG-5"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
-		toy, ok := c.toyFor(l.side, a.schemeName(l))
+		toy, ok := c.toyFor(l.side, a.schemeName(c, l))
 		if a.anonymous || !l.with || !ok || !toy.asks() {
 			return Idle
 		}
@@ -310,9 +321,10 @@ var askVerifierBeforeAccept = Property{
 // noPersistThroughSharedFront checks RFC 9110 section 3.3: requests on one connection are not taken to come from one
 // client, unless the server knows that they do.
 var noPersistThroughSharedFront = Property{
-	Name: "NoPersistThroughSharedFront",
-	Says: "Through an intermediary that is not known to pin, each request proves itself, and Persistent-Auth is never true; so on a multiplexed connection.",
-	Rows: rows("HTA-18 R9110-3.3-1"),
+	Name:  "NoPersistThroughSharedFront",
+	Says:  "Through an intermediary that is not known to pin, each request proves itself, and Persistent-Auth is never true; so on a multiplexed connection.",
+	needs: hasSharedWire,
+	Rows:  rows("HTA-18 R9110-3.3-1"),
 	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		if !l.crowd {
 			return Idle
@@ -330,9 +342,10 @@ var noPersistThroughSharedFront = Property{
 // bareRequestKeepsNoContext checks that a request without credentials costs a server no memory. Any client can send
 // them.
 var bareRequestKeepsNoContext = Property{
-	Name: "BareRequestKeepsNoContext",
-	Says: "A request without credentials, on a connection that has none of any request, leaves a server as it was.",
-	Rows: rows("HTA-20"),
+	Name:  "BareRequestKeepsNoContext",
+	Says:  "A request without credentials, on a connection that has none of any request, leaves a server as it was.",
+	needs: hasDemand,
+	Rows:  rows("HTA-20"),
 	acceptor: on(func(_ *setup, l *acceptorHistory, r refused) Verdict {
 		if l.side == gss.Proxy || l.with || l.legs > 0 || l.ever || r.Status != challengeStatus(l.side) {
 			return Idle
@@ -344,9 +357,10 @@ var bareRequestKeepsNoContext = Property{
 // restartDropsIdentity checks that a new first message ends the old identity before it is judged. If it is refused,
 // nothing is left to fall back on.
 var restartDropsIdentity = Property{
-	Name: "RestartDropsIdentity",
-	Says: "A first message on a connection that belongs to somebody drops that identity, whatever comes of it.",
-	Rows: rows("HTA-21"),
+	Name:  "RestartDropsIdentity",
+	Says:  "A first message on a connection that belongs to somebody drops that identity, whatever comes of it.",
+	needs: hasKept,
+	Rows:  rows("HTA-21"),
 	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		if !l.ever || l.with || a.anonymous {
 			return Idle
@@ -358,9 +372,10 @@ var restartDropsIdentity = Property{
 // oneConnectionOneIdentity checks that one identity after another on a connection means that the first one ended.
 // Names are compared as NTLM does, in either case, and with their domains.
 var oneConnectionOneIdentity = Property{
-	Name: "OneConnectionOneIdentity",
-	Says: "A connection that belongs to one identity is not handed to another one, be it the same name in another domain, before that one has ended.",
-	Rows: rows("HTA-9"),
+	Name:  "OneConnectionOneIdentity",
+	Says:  "A connection that belongs to one identity is not handed to another one, be it the same name in another domain, before that one has ended.",
+	needs: hasKept | hasOriginHandshake,
+	Rows:  rows("HTA-9"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if l.kept == "" || l.ended || a.anonymous || l.said != header.PersistTrue {
 			return Idle
@@ -383,10 +398,10 @@ var proofIsOfOneUser = Property{
 		if !l.with {
 			return Must(c.identityOf(a.info) == l.identity)
 		}
-		if toy, _ := c.acceptorToy(l.side, nameOf(l.scheme)); toy.pedant || toy.shipped != nil && toy.shipped.digest != nil {
+		if toy, _ := c.acceptorToy(l.side, c.nameOf(l.scheme)); toy.pedant || toy.shipped != nil && toy.shipped.digest != nil {
 			return Idle
 		}
-		user, proven := claimIn(l.creds(&l.request), l.side)
+		user, proven := c.claimIn(l.creds(&l.request), l.side, l.request.r)
 		return Must(proven && user == c.identityOf(a.info) && !l.odd)
 	}),
 }
@@ -411,9 +426,10 @@ var refusalForgets = Property{
 // noHandshakeOnStreams checks for acceptors what noConnMechOnMultiplexed checks for clients. Hostile clients do send
 // legs on streams.
 var noHandshakeOnStreams = Property{
-	Name: "NoHandshakeOnStreams",
-	Says: "On a multiplexed connection an acceptor asks for no further leg, takes no last one of several, nothing of NTLM's, and serves no request for what another one proved.",
-	Rows: rows("HTA-4 HTA-18"),
+	Name:  "NoHandshakeOnStreams",
+	Says:  "On a multiplexed connection an acceptor asks for no further leg, takes no last one of several, nothing of NTLM's, and serves no request for what another one proved.",
+	needs: hasMultiplexed,
+	Rows:  rows("HTA-4 HTA-18"),
 	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
 		if !l.request.r.Multiplexed {
 			return Idle

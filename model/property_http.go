@@ -11,9 +11,10 @@ import (
 // tooEarlyIsRetriedOnce checks RFC 8470 section 5.2: a client sends a request that was answered with 425 again, once
 // and not in early data. A second 425 would otherwise make it go round for ever.
 var tooEarlyIsRetriedOnce = Property{
-	Name: "TooEarlyIsRetriedOnce",
-	Says: "A 425 is answered with the same request, once, to be sent after the handshake; over another connection if this one closes; unless its body is spent, or a side fails. No other request waits for one.",
-	Rows: rows("R8470-5.2-2"),
+	Name:  "TooEarlyIsRetriedOnce",
+	Says:  "A 425 is answered with the same request, once, to be sent after the handshake; over another connection if this one closes; unless its body is spent, or a side fails. No other request waits for one.",
+	needs: hasEarly | hasOrders,
+	Rows:  rows("R8470-5.2-2"),
 	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		switch v := v.(type) {
 		case machine.Send:
@@ -36,9 +37,10 @@ var tooEarlyIsRetriedOnce = Property{
 // on its own, unless the server cannot have carried it out. A request that went out as a probe, without its body or
 // with a leg that was not the last was not carried out.
 var repeatedOnlyWhenSafe = Property{
-	Name: "RepeatedOnlyWhenSafe",
-	Says: "A request that is not idempotent, and that the peer may have carried out, is not sent again after its connection closed without an answer.",
-	Rows: rows("R9110-9.2.2-1"),
+	Name:  "RepeatedOnlyWhenSafe",
+	Says:  "A request that is not idempotent, and that the peer may have carried out, is not sent again after its connection closed without an answer.",
+	needs: hasClosing | hasOrders,
+	Rows:  rows("R9110-9.2.2-1"),
 	client: on(func(_ *setup, t *clientHistory, _ machine.Reopen) Verdict {
 		if !t.spoke || t.status != 0 {
 			return Idle
@@ -50,9 +52,10 @@ var repeatedOnlyWhenSafe = Property{
 // repeatedOnce checks RFC 9110 section 9.2.2: what was repeated once is not repeated again. A proof of a password is
 // not repeated at all, as a peer that collects proofs could close connections to get more of them.
 var repeatedOnce = Property{
-	Name: "RepeatedOnce",
-	Says: "A request whose connection was lost in place of a response is sent once more at most, and not at all if it carried the proof of a handshake.",
-	Rows: rows("R9110-9.2.2-2 PROOF-1"),
+	Name:  "RepeatedOnce",
+	Says:  "A request whose connection was lost in place of a response is sent once more at most, and not at all if it carried the proof of a handshake.",
+	needs: hasClosing | hasOrders,
+	Rows:  rows("R9110-9.2.2-2 PROOF-1"),
 	client: on(func(_ *setup, t *clientHistory, _ machine.Send) Verdict {
 		if t.losses == 0 {
 			return Idle
@@ -84,9 +87,10 @@ var proxyCredentialsConsumed = Property{
 // noHarmInEarlyData checks RFC 8470 section 5.2. What comes in early data may be a replay by an attacker that saw it,
 // so it must not use credentials or change anything.
 var noHarmInEarlyData = Property{
-	Name: "NoHarmInEarlyData",
-	Says: "A request in early data, which may be a replay, reaches no handler and no upstream with credentials, with a method that is not safe, or under an identity that its connection carries; and a proxy forwards nothing that came early on its own connection.",
-	Rows: rows("R8470-5.2-1"),
+	Name:  "NoHarmInEarlyData",
+	Says:  "A request in early data, which may be a replay, reaches no handler and no upstream with credentials, with a method that is not safe, or under an identity that its connection carries; and a proxy forwards nothing that came early on its own connection.",
+	needs: hasEarly,
+	Rows:  rows("R8470-5.2-1"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		q := &l.request
 		if !q.early() {
@@ -99,9 +103,10 @@ var noHarmInEarlyData = Property{
 // tooEarlyChangesNothing checks the response that RFC 8470 section 5.2 demands: the client is to repeat the request
 // after the handshake and find the server as it was.
 var tooEarlyChangesNothing = Property{
-	Name: "TooEarlyChangesNothing",
-	Says: "A 425 carries no challenge, closes nothing, and leaves a server or proxy as it was.",
-	Rows: rows("R8470-5.2-1"),
+	Name:  "TooEarlyChangesNothing",
+	Says:  "A 425 carries no challenge, closes nothing, and leaves a server or proxy as it was.",
+	needs: hasEarly,
+	Rows:  rows("R8470-5.2-1"),
 	acceptor: on(func(_ *setup, l *acceptorHistory, r refused) Verdict {
 		if r.Status != 425 {
 			return Idle
@@ -115,15 +120,17 @@ var tooEarlyChangesNothing = Property{
 var upstream407IsNotOurs = Property{
 	Name:     "Upstream407IsNotOurs",
 	Says:     "A 407 that comes from upstream is not passed on as if it were this proxy's own, but by one in a chain.",
+	needs:    hasProxied,
 	Rows:     rows("R9110-11.7.1-1"),
 	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict { return Must(r.to.status != 407 || c.chain) }),
 }
 
 // proxyForwardsChallengesUntouched checks RFC 9110 section 11.6.1 and RFC 7616 section 3.6.
 var proxyForwardsChallengesUntouched = Property{
-	Name: "ProxyForwardsChallengesUntouched",
-	Says: "A forward proxy passes the origin's challenges and Authentication-Info on as they are.",
-	Rows: rows("R9110-11.6.1-1 R7616-3.6-1"),
+	Name:  "ProxyForwardsChallengesUntouched",
+	Says:  "A forward proxy passes the origin's challenges and Authentication-Info on as they are.",
+	needs: hasForwardProxy,
+	Rows:  rows("R9110-11.6.1-1 R7616-3.6-1"),
 	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict {
 		if c.reverse || r.from.header.WWWAuthenticate.Empty() && !r.from.header.AuthenticationInfo.Present() {
 			return Idle
@@ -134,9 +141,10 @@ var proxyForwardsChallengesUntouched = Property{
 
 // proxyForwardsCredentialsUntouched checks RFC 9110 section 11.6.2 and RFC 7616 section 3.6.
 var proxyForwardsCredentialsUntouched = Property{
-	Name: "ProxyForwardsCredentialsUntouched",
-	Says: "A proxy passes the client's Authorization on as it is.",
-	Rows: rows("R9110-11.6.2-1 R7616-3.6-1"),
+	Name:  "ProxyForwardsCredentialsUntouched",
+	Says:  "A proxy passes the client's Authorization on as it is.",
+	needs: hasProxied,
+	Rows:  rows("R9110-11.6.2-1 R7616-3.6-1"),
 	acceptor: on(func(_ *setup, _ *acceptorHistory, f forwarded) Verdict {
 		if !f.from.header.Authorization.Present() {
 			return Idle
@@ -148,9 +156,10 @@ var proxyForwardsCredentialsUntouched = Property{
 // eachRequestProvesItself checks RFC 9110 section 11.5 for schemes that prove one request each, as Digest does: that
 // one was accepted says nothing about the next.
 var eachRequestProvesItself = Property{
-	Name: "EachRequestProvesItself",
-	Says: "After a side took credentials that prove one request each, the exchange's next request over the same connection has its own for that side.",
-	Rows: rows("R9110-11.5-1"),
+	Name:  "EachRequestProvesItself",
+	Says:  "After a side took credentials that prove one request each, the exchange's next request over the same connection has its own for that side.",
+	needs: hasPerRequest | hasProxyAuth,
+	Rows:  rows("R9110-11.5-1"),
 	client: eachSide(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if !a.passed {
 			return Idle
@@ -162,9 +171,10 @@ var eachRequestProvesItself = Property{
 // hostileClientsDoNoHarm checks that a client is served whatever hostile clients do (RFC 9110 section 3.3). With a
 // network that breaks things a failure would prove nothing.
 var hostileClientsDoNoHarm = Property{
-	Name: "HostileClientsDoNoHarm",
-	Says: "Whatever a hostile client says and does on its own connections, the requests of another one are served, over a network that does nothing wrong.",
-	Rows: rows("R9110-3.3-1 HTA-7"),
+	Name:  "HostileClientsDoNoHarm",
+	Says:  "Whatever a hostile client says and does on its own connections, the requests of another one are served, over a network that does nothing wrong.",
+	needs: hasBystanders,
+	Rows:  rows("R9110-3.3-1 HTA-7"),
 	client: func(c *setup, t *clientHistory, v any) Verdict {
 		if len(c.vocabulary) == 0 || c.trouble > 0 {
 			return Idle
@@ -182,9 +192,10 @@ var hostileClientsDoNoHarm = Property{
 // leaseStaysInScope checks RFC 9110 section 11.5: what was learned below one path of an origin is not used for
 // another part of it.
 var leaseStaysInScope = Property{
-	Name: "LeaseStaysInScope",
-	Says: "What was learned for one part of an origin is used below that path and nowhere else.",
-	Rows: rows("R9110-11.5-1"),
+	Name:  "LeaseStaysInScope",
+	Says:  "What was learned for one part of an origin is used below that path and nowhere else.",
+	needs: hasMemories | hasDigest,
+	Rows:  rows("R9110-11.5-1"),
 	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		scope := t.leaseFor(side).Memory.Scope
 		if a.rounds > 0 || scope == "" {

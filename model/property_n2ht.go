@@ -10,9 +10,10 @@ import (
 // nego2OnlyWhenOffered checks MS-N2HT section 2.2.3. Nego2 is never opened with, so neither a lease nor an offer of
 // another connection is enough.
 var nego2OnlyWhenOffered = Property{
-	Name: "Nego2OnlyWhenOffered",
-	Says: "Credentials of Nego2 answer an offer of Nego2 that came in a 401 of this exchange on this connection.",
-	Rows: rows("N2HT-2.2.3-4"),
+	Name:  "Nego2OnlyWhenOffered",
+	Says:  "Credentials of Nego2 answer an offer of Nego2 that came in a 401 of this exchange on this connection.",
+	needs: hasNego2 | hasOrders,
+	Rows:  rows("N2HT-2.2.3-4"),
 	client: withCredentials(func(_ *setup, _ *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if s != nego2 {
 			return Idle
@@ -25,9 +26,10 @@ var nego2OnlyWhenOffered = Property{
 // decide otherwise: a scheme that was tried or for which the user gave nothing, an offer whose connection closed, and
 // connections on which no handshake may run.
 var nego2WhenOffered = Property{
-	Name: "Nego2WhenOffered",
-	Says: "Where a 401 offers Nego2, and it was neither tried nor given up for want of credentials, it is Nego2 that answers.",
-	Rows: rows("N2HT-2.2.3-5"),
+	Name:  "Nego2WhenOffered",
+	Says:  "Where a 401 offers Nego2, and it was neither tried nor given up for want of credentials, it is Nego2 that answers.",
+	needs: hasNego2 | hasOrders,
+	Rows:  rows("N2HT-2.2.3-5"),
 	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		_, can := c.toyFor(side, scheme.Nego2)
 		if side != gss.Origin || !can || !a.newest.has(nego2) || a.newestClosed || a.since ||
@@ -41,9 +43,10 @@ var nego2WhenOffered = Property{
 // negotiateWhenNoNego2 checks MS-N2HT section 2.2.3, which names Negotiate for servers without Nego2. An offer of
 // Nego2 earlier in the exchange leaves it out, since the client may then have fallen back.
 var negotiateWhenNoNego2 = Property{
-	Name: "NegotiateWhenNoNego2",
-	Says: "Where a 401 offers Negotiate and no Nego2, and Negotiate was neither tried nor given up for want of credentials, it is Negotiate that answers.",
-	Rows: rows("N2HT-2.2.3-6"),
+	Name:  "NegotiateWhenNoNego2",
+	Says:  "Where a 401 offers Negotiate and no Nego2, and Negotiate was neither tried nor given up for want of credentials, it is Negotiate that answers.",
+	needs: hasNegotiate | hasOriginHandshake | hasOrders,
+	Rows:  rows("N2HT-2.2.3-6"),
 	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		_, can := c.toyFor(side, scheme.Negotiate)
 		if side != gss.Origin || !can || !a.newest.has(negotiate) || a.everOffered.has(nego2) || a.since ||
@@ -58,6 +61,7 @@ var negotiateWhenNoNego2 = Property{
 var status401ResetsPersistence = Property{
 	Name:   "401ResetsPersistence",
 	Says:   "After a 401 the origin is not taken for authenticated again before a handshake completes anew.",
+	needs:  hasLasting | hasOriginHandshake,
 	Rows:   rows("N2HT-3.2.5-12"),
 	client: resets(gss.Origin),
 }
@@ -65,9 +69,10 @@ var status401ResetsPersistence = Property{
 // persistentSendsNoCredentials checks MS-N2HT section 3.2.5: with the persistent-auth value at 1 a client does not
 // authenticate. A client without a lease has nothing to open with and proves nothing here.
 var persistentSendsNoCredentials = Property{
-	Name: "PersistentSendsNoCredentials",
-	Says: "While a side's authentication lasts on the connection, requests carry no credentials for it. Over a multiplexed one nothing lasts.",
-	Rows: rows("N2HT-3.2.5-9 N2HT-3.2.5-10"),
+	Name:  "PersistentSendsNoCredentials",
+	Says:  "While a side's authentication lasts on the connection, requests carry no credentials for it. Over a multiplexed one nothing lasts.",
+	needs: hasLasting | hasLeases,
+	Rows:  rows("N2HT-3.2.5-9 N2HT-3.2.5-10"),
 	client: eachSide(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if !t.sides[side].stays() || a.rounds > 0 || t.leaseFor(side).Scheme == "" || !t.owned(side) || t.begin.Request.Multiplexed {
 			return Idle
@@ -79,9 +84,10 @@ var persistentSendsNoCredentials = Property{
 // persistOnlyAfterComplete checks MS-N2HT section 3.2.5: Persistent-Auth counts on the final response of an exchange
 // that completed, and nowhere else. A network that forges the field must not be able to switch authentication off.
 var persistOnlyAfterComplete = Property{
-	Name: "PersistOnlyAfterComplete",
-	Says: "A side is taken for authenticated without credentials of this exchange only where an earlier exchange completed a handshake, and its final response, or NTLM by nature, said that it lasts.",
-	Rows: rows("N2HT-3.2.5-3"),
+	Name:  "PersistOnlyAfterComplete",
+	Says:  "A side is taken for authenticated without credentials of this exchange only where an earlier exchange completed a handshake, and its final response, or NTLM by nature, said that it lasts.",
+	needs: hasLasting,
+	Rows:  rows("N2HT-3.2.5-3"),
 	client: believed(func(_ *setup, t *clientHistory, side gss.Side) Verdict {
 		st := &t.sides[side]
 		return Must(st.proven && st.lasting)
@@ -92,15 +98,17 @@ var persistOnlyAfterComplete = Property{
 var flagNeverCrossesConnections = Property{
 	Name:   "FlagNeverCrossesConnections",
 	Says:   "A side is taken for authenticated without credentials of this exchange only on the connection on which it was.",
+	needs:  hasLasting,
 	Rows:   rows("N2HT-3.2.1-1"),
 	client: believed(func(_ *setup, t *clientHistory, side gss.Side) Verdict { return Must(t.sides[side].proven) }),
 }
 
 // newConnNotPersistent checks MS-N2HT section 3.2.3: the persistent-auth value of a new connection is 0.
 var newConnNotPersistent = Property{
-	Name: "NewConnNotPersistent",
-	Says: "On a connection on which nothing was proven yet, a request that knows a scheme opens with credentials.",
-	Rows: rows("N2HT-3.2.3-1"),
+	Name:  "NewConnNotPersistent",
+	Says:  "On a connection on which nothing was proven yet, a request that knows a scheme opens with credentials.",
+	needs: hasLeases,
+	Rows:  rows("N2HT-3.2.3-1"),
 	client: eachSide(func(c *setup, t *clientHistory, a *attempt, side gss.Side, creds header.Credentials) Verdict {
 		if t.sides[side].proven || t.leaseFor(side).Scheme == "" || a.rounds > 0 {
 			return Idle
@@ -112,9 +120,10 @@ var newConnNotPersistent = Property{
 // zeroValueNotPersistent checks the same section over what the application is told: without any credentials no
 // response is delivered as authenticated.
 var zeroValueNotPersistent = Property{
-	Name: "ZeroValueNotPersistent",
-	Says: "A response that needed no credentials, on a connection that never carried any, is not delivered as authenticated.",
-	Rows: rows("N2HT-3.2.3-1"),
+	Name:  "ZeroValueNotPersistent",
+	Says:  "A response that needed no credentials, on a connection that never carried any, is not delivered as authenticated.",
+	needs: hasMistakes | hasOrders,
+	Rows:  rows("N2HT-3.2.3-1"),
 	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		if t.sides[gss.Origin].proven || t.sides[gss.Proxy].proven || t.side[gss.Origin].sentEver || t.side[gss.Proxy].sentEver {
 			return Idle
@@ -126,9 +135,10 @@ var zeroValueNotPersistent = Property{
 // challengeTokenReachesMechanism checks MS-N2HT section 2.2.3: the token of the challenge is the input of
 // GSS_Init_sec_context.
 var challengeTokenReachesMechanism = Property{
-	Name: "ChallengeTokenReachesMechanism",
-	Says: "The mechanism of a context that is delivered took in the tokens of the challenges, each once and in order.",
-	Rows: rows("N2HT-2.2.3-3"),
+	Name:  "ChallengeTokenReachesMechanism",
+	Says:  "The mechanism of a context that is delivered took in the tokens of the challenges, each once and in order.",
+	needs: hasReadable | hasOrders,
+	Rows:  rows("N2HT-2.2.3-3"),
 	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if d.Context == nil || !a.with || c.mute(t.answering(), a.scheme) {
@@ -151,9 +161,10 @@ var challengeTokenReachesMechanism = Property{
 // field. The types of actions leave no other fields; what remains is that a proof meant for one side does not go to
 // the other, and that credentials have a reason.
 var headerDirection = Property{
-	Name: "HeaderDirection",
-	Says: "What proves the user to the origin goes into Authorization and nowhere else, what proves it to a proxy into Proxy-Authorization; a client's requests have no other fields.",
-	Rows: rows("N2HT-3.2.5-1 N2HT-3.2.5-2 N2HT-3.3.5-1 NTHT-3.1.5-1 NTHT-3.1.5-2"),
+	Name:  "HeaderDirection",
+	Says:  "What proves the user to the origin goes into Authorization and nowhere else, what proves it to a proxy into Proxy-Authorization; a client's requests have no other fields.",
+	needs: hasOrders,
+	Rows:  rows("N2HT-3.2.5-1 N2HT-3.2.5-2 N2HT-3.3.5-1 NTHT-3.1.5-1 NTHT-3.1.5-2"),
 	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		return Must((!m.proof || m.ours) && (a.challenged || t.leaseFor(side).Scheme != "" || a.rounds > 0))
 	}),
@@ -161,11 +172,12 @@ var headerDirection = Property{
 
 // oneTokenPerCredentials checks the grammar of MS-N2HT section 2.2.3 and RFC 4559 section 4.2.
 var oneTokenPerCredentials = Property{
-	Name: "OneTokenPerCredentials",
-	Says: "Credentials of Negotiate, Nego2 and NTLM are the scheme and exactly one token.",
-	Rows: rows("N2HT-2.2.3-2 R4559-4.2-2"),
-	client: eachSide(func(_ *setup, _ *clientHistory, _ *attempt, side gss.Side, creds header.Credentials) Verdict {
-		if !legged(creds) {
+	Name:  "OneTokenPerCredentials",
+	Says:  "Credentials of Negotiate, Nego2 and NTLM are the scheme and exactly one token.",
+	needs: hasHandshakes | hasOrders,
+	Rows:  rows("N2HT-2.2.3-2 R4559-4.2-2"),
+	client: eachSide(func(c *setup, _ *clientHistory, _ *attempt, side gss.Side, creds header.Credentials) Verdict {
+		if !c.legged(creds) {
 			return Idle
 		}
 		t, ok := creds.Token()
@@ -177,9 +189,10 @@ var oneTokenPerCredentials = Property{
 // proxy's. Three responses that are no challenge are followed by another request all the same: to an empty leg, to a
 // probe, and a first 425.
 var onlyChallengeStatusIsAuthError = Property{
-	Name: "OnlyChallengeStatusIsAuthError",
-	Says: "A final response that is no challenge ends the exchange: nothing is sent again, but for the body that an empty leg left out, and for what came too early.",
-	Rows: rows("N2HT-2.2.3-7"),
+	Name:  "OnlyChallengeStatusIsAuthError",
+	Says:  "A final response that is no challenge ends the exchange: nothing is sent again, but for the body that an empty leg left out, and for what came too early.",
+	needs: hasOrders,
+	Rows:  rows("N2HT-2.2.3-7"),
 	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		if !t.open || t.status == 0 || t.status == 407 {
 			return Idle
@@ -210,8 +223,9 @@ var onlyChallengeStatusIsAuthError = Property{
 // persistTrueSkipsAuth is the witness that Persistent-Auth has its effect (MS-N2HT section 3.2.1).
 var persistTrueSkipsAuth = Property{
 	Name: "PersistTrueSkipsAuth", Kind: Sometimes,
-	Says: "After Persistent-Auth: true a request without credentials is delivered as authenticated.",
-	Rows: rows("N2HT-3.2.1-2 N2HT-3.2.5-4"),
+	Says:  "After Persistent-Auth: true a request without credentials is delivered as authenticated.",
+	needs: hasKept | hasOriginHandshake | hasOrders,
+	Rows:  rows("N2HT-3.2.1-2 N2HT-3.2.5-4"),
 	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		return sometimes(d.Authenticated && !t.side[gss.Origin].sentEver && t.sides[gss.Origin].saidTrue)
 	}),
@@ -263,6 +277,7 @@ var every401HasChallenge = Property{
 var initialNegotiateIsBare = Property{
 	Name:     "InitialNegotiateIsBare",
 	Says:     "A challenge of Negotiate carries a token only in answer to credentials of Negotiate.",
+	needs:    hasNegotiate,
 	Rows:     rows("N2HT-2.2.1-3 R4559-4.1-3 R4559-4.1-6"),
 	acceptor: initialBare(negotiate),
 }
@@ -270,14 +285,15 @@ var initialNegotiateIsBare = Property{
 // nego2ChallengeCarriesToken checks MS-N2HT sections 2.1 and 2.2.1: unlike Negotiate, Nego2 opens with the acceptor's
 // token.
 var nego2ChallengeCarriesToken = Property{
-	Name: "Nego2ChallengeCarriesToken",
-	Says: "Every challenge of Nego2 carries a token.",
-	Rows: rows("N2HT-2.1-2 N2HT-2.2.1-4"),
-	acceptor: onChallenges(func(_ *setup, l *acceptorHistory, offers header.Challenges) Verdict {
-		if !offersOf(offers).has(nego2) {
+	Name:  "Nego2ChallengeCarriesToken",
+	Says:  "Every challenge of Nego2 carries a token.",
+	needs: hasNego2,
+	Rows:  rows("N2HT-2.1-2 N2HT-2.2.1-4"),
+	acceptor: onChallenges(func(c *setup, l *acceptorHistory, offers header.Challenges) Verdict {
+		if !c.offersOf(offers).has(nego2) {
 			return Idle
 		}
-		t, ok := rawToken(offers, nego2)
+		t, ok := c.rawToken(offers, nego2)
 		return Must(ok && t != "")
 	}),
 }
@@ -285,14 +301,15 @@ var nego2ChallengeCarriesToken = Property{
 // noPersistBeforeAccept checks MS-N2HT section 2.2.2: Persistent-Auth goes out on the final response of a request
 // that was authenticated, and nowhere else.
 var noPersistBeforeAccept = Property{
-	Name: "NoPersistBeforeAccept",
-	Says: "Persistent-Auth leaves only with the final response of a request that proved an identity itself, never with a 401.",
-	Rows: rows("N2HT-2.2.2-5"),
-	acceptor: on(func(_ *setup, l *acceptorHistory, f finished) Verdict {
+	Name:  "NoPersistBeforeAccept",
+	Says:  "Persistent-Auth leaves only with the final response of a request that proved an identity itself, never with a 401.",
+	needs: hasOriginHandshake,
+	Rows:  rows("N2HT-2.2.2-5"),
+	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
 		if f.PersistentAuth == header.PersistAbsent {
 			return Idle
 		}
-		return Must(l.admit && l.with && legged(l.creds(&l.request)) && f.status != 401 && l.side == gss.Origin)
+		return Must(l.admit && l.with && c.legged(l.creds(&l.request)) && f.status != 401 && l.side == gss.Origin)
 	}),
 }
 
@@ -308,11 +325,12 @@ var serverEmitsOnlyTrueFalse = Property{
 
 // acceptCarriesPersist checks MS-N2HT section 3.3.5: a server says after each handshake whether it lasts.
 var acceptCarriesPersist = Property{
-	Name: "AcceptCarriesPersist",
-	Says: "The final response of a request that completed a handshake carries Persistent-Auth.",
-	Rows: rows("N2HT-3.3.5-2"),
-	acceptor: on(func(_ *setup, l *acceptorHistory, f finished) Verdict {
-		if l.side != gss.Origin || !l.with || !l.admit || !legged(l.creds(&l.request)) || f.status == 401 {
+	Name:  "AcceptCarriesPersist",
+	Says:  "The final response of a request that completed a handshake carries Persistent-Auth.",
+	needs: hasOriginHandshake,
+	Rows:  rows("N2HT-3.3.5-2"),
+	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
+		if l.side != gss.Origin || !l.with || !l.admit || !c.legged(l.creds(&l.request)) || f.status == 401 {
 			return Idle
 		}
 		return Must(f.PersistentAuth != header.PersistAbsent)
@@ -322,8 +340,9 @@ var acceptCarriesPersist = Property{
 // persistentAuthEmitted is the witness that a server says so at all (MS-N2HT section 2.2.2).
 var persistentAuthEmitted = Property{
 	Name: "PersistentAuthEmitted", Kind: Sometimes,
-	Says: "A response says Persistent-Auth: true.",
-	Rows: rows("N2HT-2.2.2-1"),
+	Says:  "A response says Persistent-Auth: true.",
+	needs: hasKept | hasOriginHandshake,
+	Rows:  rows("N2HT-2.2.2-1"),
 	acceptor: on(func(_ *setup, _ *acceptorHistory, f finished) Verdict {
 		return sometimes(f.PersistentAuth == header.PersistTrue)
 	}),
@@ -333,9 +352,10 @@ var persistentAuthEmitted = Property{
 // response is what it does with the next request. Neither a request with a first message nor an unexpected one tells
 // anything about it.
 var persistTrueIffConnAuth = Property{
-	Name: "PersistTrueIffConnAuth",
-	Says: "After Persistent-Auth: true the next request of the connection needs no credentials until the identity ends, after false it does.",
-	Rows: rows("N2HT-3.3.5-3 N2HT-3.3.5-4"),
+	Name:  "PersistTrueIffConnAuth",
+	Says:  "After Persistent-Auth: true the next request of the connection needs no credentials until the identity ends, after false it does.",
+	needs: hasOriginHandshake,
+	Rows:  rows("N2HT-3.3.5-3 N2HT-3.3.5-4"),
 	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		if l.side != gss.Origin || l.with || l.odd || l.request.early() || l.said == header.PersistAbsent || l.restarted || l.identity == "" {
 			return Idle
@@ -389,11 +409,11 @@ func everyChallenge(side gss.Side) func(*setup, *acceptorHistory, any) Verdict {
 // initialBare judges that a scheme's challenge has a token only in answer to credentials of that
 // scheme.
 func initialBare(s schemes) func(*setup, *acceptorHistory, any) Verdict {
-	return onChallenges(func(_ *setup, l *acceptorHistory, offers header.Challenges) Verdict {
-		if !offersOf(offers).has(s) || l.with && setOf(l.creds(&l.request).Scheme()) == s {
+	return onChallenges(func(c *setup, l *acceptorHistory, offers header.Challenges) Verdict {
+		if !c.offersOf(offers).has(s) || l.with && c.setOf(l.creds(&l.request).Scheme()) == s {
 			return Idle
 		}
-		_, token := rawToken(offers, s)
+		_, token := c.rawToken(offers, s)
 		return Must(!token)
 	})
 }

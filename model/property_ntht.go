@@ -9,9 +9,10 @@ import (
 // request. On a connection that closes with the response, or that may not carry handshakes, the token is of a
 // handshake that is over, and the client goes on.
 var unexpectedStopsClient = Property{
-	Name: "UnexpectedStopsClient",
-	Says: "A challenge with a token that cannot come now, on a connection that stays open and may carry handshakes, ends the exchange in a failure: no further request is sent, and nothing is delivered.",
-	Rows: rows("NTHT-3.1.5.1-1 NTHT-3.1.5.1-3"),
+	Name:  "UnexpectedStopsClient",
+	Says:  "A challenge with a token that cannot come now, on a connection that stays open and may carry handshakes, ends the exchange in a failure: no further request is sent, and nothing is delivered.",
+	needs: hasHandshakes | hasForgery | hasOrders,
+	Rows:  rows("NTHT-3.1.5.1-1 NTHT-3.1.5.1-3"),
 	client: func(_ *setup, t *clientHistory, v any) Verdict {
 		odd := false
 		for _, side := range sides {
@@ -34,12 +35,13 @@ var unexpectedStopsClient = Property{
 // nonChallengeMidHandshakeIsNotAuth checks MS-NTHT section 2.2.2, by which any status but 401 means success. The
 // response is delivered, but a handshake without its last leg proved nothing.
 var nonChallengeMidHandshakeIsNotAuth = Property{
-	Name: "NonChallengeMidHandshakeIsNotAuth",
-	Says: "A response that is no challenge is delivered, and where it comes in the middle of a handshake, not as authenticated.",
-	Rows: rows("NTHT-2.2.2-4"),
-	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
+	Name:  "NonChallengeMidHandshakeIsNotAuth",
+	Says:  "A response that is no challenge is delivered, and where it comes in the middle of a handshake, not as authenticated.",
+	needs: hasHandshakes | hasOrders,
+	Rows:  rows("NTHT-2.2.2-4"),
+	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
-		if !a.with || !bound.has(a.scheme) || a.token.proof {
+		if !a.with || !c.legs(a.scheme) || a.token.proof {
 			return Idle
 		}
 		return Must(!d.Authenticated)
@@ -49,30 +51,32 @@ var nonChallengeMidHandshakeIsNotAuth = Property{
 // ntlmMessageOrder checks MS-NTHT sections 2.2.1 to 2.2.4, which say which message of NTLM travels in which field, by
 // the order in which the messages come.
 var ntlmMessageOrder = Property{
-	Name: "NTLMMessageOrder",
-	Says: "NTLM sends its first message first, and the second only in answer to a challenge message, on either side.",
-	Rows: rows("NTHT-2.2.1-4 NTHT-2.2.2-3 NTHT-2.2.3-4 NTHT-2.2.4-3"),
+	Name:  "NTLMMessageOrder",
+	Says:  "NTLM sends its first message first, and the second only in answer to a challenge message, on either side.",
+	needs: hasNTLM,
+	Rows:  rows("NTHT-2.2.1-4 NTHT-2.2.2-3 NTHT-2.2.3-4 NTHT-2.2.4-3"),
 	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		if s != ntlm {
 			return Idle
 		}
 		return Must(m.leg == 1 || m.leg == 2 && a.scheme == ntlm && (a.token.leg == 1 && a.heard.kind == 'c' || a.token == m))
 	}),
-	acceptor: on(func(_ *setup, l *acceptorHistory, r refused) Verdict {
-		t, ok := rawToken(r.Challenges, ntlm)
+	acceptor: on(func(c *setup, l *acceptorHistory, r refused) Verdict {
+		t, ok := c.rawToken(r.Challenges, ntlm)
 		if !ok {
 			return Idle
 		}
-		m := read(t, l.side)
+		m := c.readAnswer(t, l.side, l.request.r)
 		return Must(l.with && (m.kind == 'c' && l.legs == 1 || m.kind == 'x'))
 	}),
 }
 
 // ntlmNeverReportsMutual checks MS-NTHT section 5.1: NTLM does not authenticate the server.
 var ntlmNeverReportsMutual = Property{
-	Name: "NTLMNeverReportsMutual",
-	Says: "A context of NTLM does not tell the application that the server proved itself.",
-	Rows: rows("NTHT-5.1-1"),
+	Name:  "NTLMNeverReportsMutual",
+	Says:  "A context of NTLM does not tell the application that the server proved itself.",
+	needs: hasNTLMContexts | hasOrders,
+	Rows:  rows("NTHT-5.1-1"),
 	client: on(func(_ *setup, _ *clientHistory, d machine.Deliver) Verdict {
 		if d.Info.Mech != gss.NTLM {
 			return Idle
@@ -84,9 +88,10 @@ var ntlmNeverReportsMutual = Property{
 // noForwardWithoutContext checks MS-NTHT section 2.2.3 for proxies: without acceptable Proxy-Authorization nothing
 // goes upstream.
 var noForwardWithoutContext = Property{
-	Name: "NoForwardWithoutContext",
-	Says: "A proxy that authenticates sends a request on only after its own credentials came to the end of their handshake, or on a connection where a request's did.",
-	Rows: rows("NTHT-2.2.3-1"),
+	Name:  "NoForwardWithoutContext",
+	Says:  "A proxy that authenticates sends a request on only after its own credentials came to the end of their handshake, or on a connection where a request's did.",
+	needs: hasProxyAuth,
+	Rows:  rows("NTHT-2.2.3-1"),
 	acceptor: on(func(c *setup, l *acceptorHistory, f forwarded) Verdict {
 		if c.open(gss.Proxy) {
 			return Idle
@@ -100,6 +105,7 @@ var noForwardWithoutContext = Property{
 var every407HasChallenge = Property{
 	Name:     "Every407HasChallenge",
 	Says:     "Every 407 that a proxy makes carries a challenge of its own.",
+	needs:    hasProxyAuth,
 	Rows:     rows("NTHT-2.2.3-1 R9110-11.7.1-1"),
 	acceptor: everyChallenge(gss.Proxy),
 }
@@ -109,6 +115,7 @@ var every407HasChallenge = Property{
 var initialNTLMIsBare = Property{
 	Name:     "InitialNTLMIsBare",
 	Says:     "A challenge of NTLM carries a message only in answer to credentials of NTLM, at an origin and at a proxy.",
+	needs:    hasNTLM,
 	Rows:     rows("NTHT-2.2.1-2 NTHT-2.2.3-2"),
 	acceptor: initialBare(ntlm),
 }
@@ -116,9 +123,10 @@ var initialNTLMIsBare = Property{
 // unexpectedGets401 checks MS-NTHT section 3.1.5.1: a server answers an unexpected message with 401. A request in
 // early data gets its 425, and a server without entropy its 503, before its credentials are looked at.
 var unexpectedGets401 = Property{
-	Name: "UnexpectedGets401",
-	Says: "A request that cannot come now in the middle of a handshake, a later leg without the ones before it, and credentials that do not parse get the challenge status, unless they came too early to be looked at.",
-	Rows: rows("NTHT-3.1.5.1-2"),
+	Name:  "UnexpectedGets401",
+	Says:  "A request that cannot come now in the middle of a handshake, a later leg without the ones before it, and credentials that do not parse get the challenge status, unless they came too early to be looked at.",
+	needs: hasProgress,
+	Rows:  rows("NTHT-3.1.5.1-2"),
 	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		if !l.odd || c.open(l.side) {
 			return Idle
@@ -135,9 +143,10 @@ var unexpectedGets401 = Property{
 
 // unexpectedNeverAuthenticates checks MS-NTHT section 3.1.5.1: an unexpected message makes the authentication fail.
 var unexpectedNeverAuthenticates = Property{
-	Name: "UnexpectedNeverAuthenticates",
-	Says: "A leg that is out of order is not accepted, and drops what was there.",
-	Rows: rows("NTHT-3.1.5.1-1"),
+	Name:  "UnexpectedNeverAuthenticates",
+	Says:  "A leg that is out of order is not accepted, and drops what was there.",
+	needs: hasHandshakes,
+	Rows:  rows("NTHT-3.1.5.1-1"),
 	acceptor: on(func(_ *setup, l *acceptorHistory, a admitted) Verdict {
 		if !l.handshakes || a.anonymous {
 			return Idle
@@ -149,18 +158,19 @@ var unexpectedNeverAuthenticates = Property{
 // nothingAfterTheEnd checks MS-NTHT section 3.1.5.1 for the last response: a token for a context that is complete is
 // unexpected. Within a negotiation the inner mechanism may end first, so it is left out.
 var nothingAfterTheEnd = Property{
-	Name: "NothingAfterTheEnd",
-	Says: "A response with one more token for a context that was complete is not delivered.",
-	Rows: rows("NTHT-3.1.5.1-3"),
+	Name:  "NothingAfterTheEnd",
+	Says:  "A response with one more token for a context that was complete is not delivered.",
+	needs: hasQuietEnds | hasOrders,
+	Rows:  rows("NTHT-3.1.5.1-3"),
 	client: on(func(c *setup, t *clientHistory, _ machine.Deliver) Verdict {
 		v := Idle
 		for _, side := range sides {
 			a := &t.side[side]
-			toy, can := c.toyFor(side, nameOf(a.scheme))
-			if !a.with || !bound.has(a.scheme) || !a.token.proof || !can || toy.mech.Final || toy.inside {
+			toy, can := c.toyFor(side, c.nameOf(a.scheme))
+			if !a.with || !c.legs(a.scheme) || !a.token.proof || !can || toy.mech.Final || toy.inside {
 				continue
 			}
-			_, more := rawToken(field(t.answer.Header, side), a.scheme)
+			_, more := c.rawToken(field(t.answer.Header, side), a.scheme)
 			v = worst(v, Must(!more))
 		}
 		return v

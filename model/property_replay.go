@@ -11,10 +11,17 @@ import (
 // askFirstSeenBeforeAccept checks RFC 4120 section 3.2.3 and RFC 7616 section 3.4: authenticators and nonce counts
 // are taken once. The schemes that remember are Kerberos and Digest; a pedant is a Digest in name only.
 var askFirstSeenBeforeAccept = Property{
-	Name: "AskFirstSeenBeforeAccept",
-	Says: "Where a scheme remembers what it has seen, credentials are accepted only after that memory said that they are new.",
-	Rows: rows("R4120-3.2.3-2 R7616-3.4-3"),
+	Name:  "AskFirstSeenBeforeAccept",
+	Says:  "Where a scheme remembers what it has seen, credentials are accepted only after that memory said that they are new.",
+	needs: hasReplays,
+	Rows:  rows("R4120-3.2.3-2 R7616-3.4-3"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
+		if own, _ := c.acceptorToy(l.side, c.nameOf(l.scheme)); own.own != nil {
+			if a.anonymous || !l.with || !own.own.once {
+				return Idle
+			}
+			return Must(l.fresh)
+		}
 		toy, ok := c.acceptorToy(l.side, scheme.Digest)
 		if a.anonymous || !l.with || l.scheme != digest && !c.isKerberos(l.side, l.scheme) || l.scheme == digest && ok && toy.pedant {
 			return Idle
@@ -26,9 +33,10 @@ var askFirstSeenBeforeAccept = Property{
 // replayQuestionNamesOwner checks that an entry of the replay memory is charged to the client that proved itself. A
 // client could otherwise fill the memory at the expense of others, and so keep them out.
 var replayQuestionNamesOwner = Property{
-	Name: "ReplayQuestionNamesOwner",
-	Says: "The question whether something is new names the client that the entry is charged to, which is the one that is accepted.",
-	Rows: rows("REPLAY-1"),
+	Name:  "ReplayQuestionNamesOwner",
+	Says:  "The question whether something is new names the client that the entry is charged to, which is the one that is accepted.",
+	needs: hasReplays,
+	Rows:  rows("REPLAY-1"),
 	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		switch v := v.(type) {
 		case machine.Ask:
@@ -64,9 +72,10 @@ var unavailableAcceptsNothing = Property{
 // leasesCountUp checks that requests which go out side by side do not get the same nonce count from a machine.Space,
 // in worlds with streams of one connection for clients.
 var leasesCountUp = Property{
-	Name: "LeasesCountUp",
-	Says: "No two requests are given the same count of the nonce that was given last, in whatever order requests that go out side by side come to their end.",
-	Rows: rows("REPLAY-7"),
+	Name:  "LeasesCountUp",
+	Says:  "No two requests are given the same count of the nonce that was given last, in whatever order requests that go out side by side come to their end.",
+	needs: hasSharedMemory,
+	Rows:  rows("REPLAY-7"),
 	client: on(func(c *setup, t *clientHistory, b machine.Begin) Verdict {
 		if l := &b.Lease.Memory; c.streams && l.Offer.Form() != header.Malformed {
 			return Must(t.leased.with(l) != t.leased)
@@ -79,8 +88,9 @@ var leasesCountUp = Property{
 // RFC 7616 section 3.4), and that its entry lasts as long as a copy of the proof would be accepted.
 var replayQuestionIsOfARightProof = Property{
 	Name: "ReplayQuestionIsOfARightProof", Shipped: true,
-	Says: "Whether something is new is asked only about a proof that is right: for Digest about its nonce and its count, for Kerberos about the authenticator, for as long as a copy could be taken.",
-	Rows: rows("REPLAY-1 R4120-3.2.3-2 R7616-3.4-3"),
+	Says:  "Whether something is new is asked only about a proof that is right: for Digest about its nonce and its count, for Kerberos about the authenticator, for as long as a copy could be taken.",
+	needs: hasProofs | hasReplays,
+	Rows:  rows("REPLAY-1 R4120-3.2.3-2 R7616-3.4-3"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a machine.Ask) Verdict {
 		q, ok := a.Question.(gss.NeedReplayCheck)
 		if !ok {
@@ -90,6 +100,10 @@ var replayQuestionIsOfARightProof = Property{
 			p, _ := claimOf(l.creds(&l.request))
 			return Must(l.rightClaim(d, p) && d.offers(l.side, "nonce", p.nonce) && q.Key == p.nonce && rfc7616.FormatNC(q.Sequence) == p.nc &&
 				q.Until >= q.Made+int64(nonceLifetime))
+		}
+		if c.reads(l.side, l.scheme) {
+			_, right := c.claimIn(l.creds(&l.request), l.side, l.request.r)
+			return Must(right)
 		}
 		if c.isKerberos(l.side, l.scheme) {
 			r, ok := l.apReq()

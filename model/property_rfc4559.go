@@ -11,16 +11,17 @@ import (
 // noDeliverBeforeFinalLeg checks RFC 4559 sections 4.1 and 5: the final token goes through the context before the
 // response is used. Contexts of toys tell which tokens they took in; those of shipped mechanisms do not, see mute.
 var noDeliverBeforeFinalLeg = Property{
-	Name: "NoDeliverBeforeFinalLeg",
-	Says: "A response is delivered as authenticated only after the final token that came with it went through the context.",
-	Rows: rows("R4559-4.1-8 R4559-5-9"),
+	Name:  "NoDeliverBeforeFinalLeg",
+	Says:  "A response is delivered as authenticated only after the final token that came with it went through the context.",
+	needs: hasReadable | hasFinals | hasOrders,
+	Rows:  rows("R4559-4.1-8 R4559-5-9"),
 	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		side := t.answering()
 		a := &t.side[side]
 		if !d.Authenticated || !a.with || d.Context == nil || c.mute(side, a.scheme) {
 			return Idle
 		}
-		token, ok := rawToken(field(t.answer.Header, side), a.scheme)
+		token, ok := c.rawToken(field(t.answer.Header, side), a.scheme)
 		if token = toyToken(token); !ok || token == "" { // nothing of the mechanism's own
 			return Idle
 		}
@@ -33,14 +34,15 @@ var noDeliverBeforeFinalLeg = Property{
 // as authenticated, since servers send errors before they authenticate; a wrong proof never. A proxy that need not
 // prove itself is left to machine.ClientConfig.StrictProxy.
 var failedMutualNeverDelivered = Property{
-	Name: "FailedMutualNeverDelivered",
-	Says: "Where the peer can prove itself, a response below 400 without its proof is not delivered, unless the peer is a proxy and may do without; nor is any response with a final token that is no proof.",
-	Rows: rows("R4559-4.1-10 R4559-4.1-11"),
+	Name:  "FailedMutualNeverDelivered",
+	Says:  "Where the peer can prove itself, a response below 400 without its proof is not delivered, unless the peer is a proxy and may do without; nor is any response with a final token that is no proof.",
+	needs: hasMutual | hasOrders,
+	Rows:  rows("R4559-4.1-10 R4559-4.1-11"),
 	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		v := Idle
 		for _, side := range sides {
 			a := &t.side[side]
-			toy, can := c.toyFor(side, nameOf(a.scheme))
+			toy, can := c.toyFor(side, c.nameOf(a.scheme))
 			if !a.with || !a.token.proof || !can || !toy.mayProve() {
 				continue
 			}
@@ -66,9 +68,10 @@ var failedMutualNeverDelivered = Property{
 // token is due the same scheme may begin again only if the connection may not carry handshakes any more or the user
 // gave nothing.
 var continuationFeedsContext = Property{
-	Name: "ContinuationFeedsContext",
-	Says: "A leg after the first answers the challenge token that came with the last challenge; a challenge token that is due is answered with the next leg.",
-	Rows: rows("R4559-4.2-5 R4559-5-5"),
+	Name:  "ContinuationFeedsContext",
+	Says:  "A leg after the first answers the challenge token that came with the last challenge; a challenge token that is due is answered with the next leg.",
+	needs: hasLegs | hasOrders,
+	Rows:  rows("R4559-4.2-5 R4559-5-5"),
 	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, m message) Verdict {
 		if m.kind != 'i' || !a.challenged || a.since {
 			return Idle
@@ -87,9 +90,10 @@ var continuationFeedsContext = Property{
 // contextNeverCrossesConnections checks RFC 4559 section 5, which has the client use the context of this server. The
 // history of a connection is forgotten when it closes, so a context that was made elsewhere has no last leg in it.
 var contextNeverCrossesConnections = Property{
-	Name: "ContextNeverCrossesConnections",
-	Says: "A context that is delivered ran all its legs on the connection of the response.",
-	Rows: rows("R4559-5-9"),
+	Name:  "ContextNeverCrossesConnections",
+	Says:  "A context that is delivered ran all its legs on the connection of the response.",
+	needs: hasHandshakes | hasOrders,
+	Rows:  rows("R4559-5-9"),
 	client: on(func(_ *setup, t *clientHistory, d machine.Deliver) Verdict {
 		a := &t.side[t.answering()]
 		if d.Context == nil {
@@ -104,11 +108,12 @@ var contextNeverCrossesConnections = Property{
 // response with the 401. A proxy that shares its upstream connections would let other clients use the authenticated
 // one.
 var noNegotiateThroughUnsupportingProxy = Property{
-	Name: "NoNegotiateThroughUnsupportingProxy",
-	Says: "Through a forwarding proxy no handshake runs with the origin unless this 401 came with Proxy-Support, or before any 401 a lease for this path knows of it.",
-	Rows: rows("R4559-6-7"),
-	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
-		if side != gss.Origin || !bound.has(s) || t.begin.Route.Kind != machine.Forwarded {
+	Name:  "NoNegotiateThroughUnsupportingProxy",
+	Says:  "Through a forwarding proxy no handshake runs with the origin unless this 401 came with Proxy-Support, or before any 401 a lease for this path knows of it.",
+	needs: hasOriginHandshake | hasForwardProxy | hasOrders,
+	Rows:  rows("R4559-6-7"),
+	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+		if side != gss.Origin || !c.legs(s) || t.begin.Route.Kind != machine.Forwarded {
 			return Idle
 		}
 		return Must(t.session == supported || t.session == leased)
@@ -119,9 +124,10 @@ var noNegotiateThroughUnsupportingProxy = Property{
 // proxies: it is used where the user configured the proxy, and not where the network did, since any host could name
 // itself.
 var noNegotiateToFoundProxy = Property{
-	Name: "NoNegotiateToFoundProxy",
-	Says: "Negotiate is used towards a proxy only where the user named the proxy, never towards one that the network named.",
-	Rows: rows("R4559-6-4"),
+	Name:  "NoNegotiateToFoundProxy",
+	Says:  "Negotiate is used towards a proxy only where the user named the proxy, never towards one that the network named.",
+	needs: hasNegotiate | hasForwardProxy | hasOrders,
+	Rows:  rows("R4559-6-4"),
 	client: withCredentials(func(_ *setup, t *clientHistory, _ *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if side != gss.Proxy || s != negotiate {
 			return Idle
@@ -133,9 +139,10 @@ var noNegotiateToFoundProxy = Property{
 // onceBodyOnlyWhenSafe checks RFC 4559 section 6: authentication completes before user data is sent, and the state of
 // GSS_Init says when. A body that can be sent once only must not meet a 401.
 var onceBodyOnlyWhenSafe = Property{
-	Name: "OnceBodyOnlyWhenSafe",
-	Says: "A body that cannot be sent again goes out only with the leg after which at most the peer's proof is missing, or with none; under Strict only after the context is complete.",
-	Rows: rows("R4559-6-8 R4559-6-9"),
+	Name:  "OnceBodyOnlyWhenSafe",
+	Says:  "A body that cannot be sent again goes out only with the leg after which at most the peer's proof is missing, or with none; under Strict only after the context is complete.",
+	needs: hasOnceContents,
+	Rows:  rows("R4559-6-8 R4559-6-9"),
 	client: on(func(c *setup, t *clientHistory, s machine.Send) Verdict {
 		if t.begin.Body != machine.Once || s.Body == machine.Omit {
 			return Idle
@@ -143,12 +150,11 @@ var onceBodyOnlyWhenSafe = Property{
 		v := Holds
 		for _, side := range sides {
 			creds := credentials(s, side)
-			if !legged(creds) {
+			if !c.legged(creds) {
 				continue
 			}
 			toy, _ := c.toyFor(side, creds.Scheme())
-			token, _ := creds.Token()
-			m := read(token, side)
+			m := c.readCredentials(creds, side, t.begin.Request)
 			v = worst(v, Must(m.proof || toy.mech.Early && m.leg+1 == toy.mech.Legs))
 			if c.bodies == machine.Strict && side == gss.Origin {
 				v = worst(v, Must(m.proof && !toy.mech.Final))
@@ -161,25 +167,27 @@ var onceBodyOnlyWhenSafe = Property{
 // preemptiveOnlyWithKnowledge checks RFC 4559 section 4.2: a client may open with a token if it knows that the server
 // takes Negotiate. Without that knowledge credentials would go to servers that never asked for them.
 var preemptiveOnlyWithKnowledge = Property{
-	Name: "PreemptiveOnlyWithKnowledge",
-	Says: "Credentials go out before any challenge of this exchange only where a lease knows the scheme.",
-	Rows: rows("R4559-4.2-6"),
-	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
+	Name:  "PreemptiveOnlyWithKnowledge",
+	Says:  "Credentials go out before any challenge of this exchange only where a lease knows the scheme.",
+	needs: hasLeases,
+	Rows:  rows("R4559-4.2-6"),
+	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		if a.rounds > 0 {
 			return Idle
 		}
-		return Must(setOf(t.leaseFor(side).Scheme) == s)
+		return Must(c.setOf(t.leaseFor(side).Scheme) == s)
 	}),
 }
 
 // askBeforeCredentialUse checks RFC 4559 section 5 and the steps of MSDN's Digest: the client obtains credentials
 // first. They are asked for in each exchange, as the user may have logged out since.
 var askBeforeCredentialUse = Property{
-	Name: "AskBeforeCredentialUse",
-	Says: "Credentials go out only after the user, or who speaks for it, gave some for that scheme in this exchange.",
-	Rows: rows("R4559-5-2 MSDIG-9"),
+	Name:  "AskBeforeCredentialUse",
+	Says:  "Credentials go out only after the user, or who speaks for it, gave some for that scheme in this exchange.",
+	needs: hasQuestions | hasOrders,
+	Rows:  rows("R4559-5-2 MSDIG-9"),
 	client: withCredentials(func(c *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
-		if toy, ok := c.toyFor(side, nameOf(s)); ok && !toy.asks() {
+		if toy, ok := c.toyFor(side, c.nameOf(s)); ok && !toy.asks() {
 			return Idle
 		}
 		return Must(a.granted.has(s))
@@ -190,8 +198,9 @@ var askBeforeCredentialUse = Property{
 // properties about leases would hold of clients that never do.
 var preemptiveSend = Property{
 	Name: "PreemptiveSend", Kind: Sometimes,
-	Says: "A request opens with credentials, without being asked.",
-	Rows: rows("R4559-4.2-6"),
+	Says:  "A request opens with credentials, without being asked.",
+	needs: hasNegotiate | hasLeases,
+	Rows:  rows("R4559-4.2-6"),
 	client: withCredentials(func(_ *setup, t *clientHistory, a *attempt, side gss.Side, s schemes, _ message) Verdict {
 		return sometimes(a.rounds == 0 && s == negotiate)
 	}),
@@ -200,15 +209,16 @@ var preemptiveSend = Property{
 // continueIs401WithToken checks RFC 4559 sections 4.1 and 5. A leg that is the last one, or beyond the bound, has
 // another answer, see late.
 var continueIs401WithToken = Property{
-	Name: "ContinueIs401WithToken",
-	Says: "A leg that is in order and not the last is answered with the challenge status and the acceptor's token.",
-	Rows: rows("R4559-5-4 R4559-4.1-5"),
+	Name:  "ContinueIs401WithToken",
+	Says:  "A leg that is in order and not the last is answered with the challenge status and the acceptor's token.",
+	needs: hasLegs,
+	Rows:  rows("R4559-5-4 R4559-4.1-5"),
 	acceptor: on(func(c *setup, l *acceptorHistory, r refused) Verdict {
 		if !l.with || l.odd || l.token.kind != 'i' || l.token.proof || l.late(c) {
 			return Idle
 		}
-		t, ok := rawToken(r.Challenges, l.scheme)
-		m := read(t, l.side)
+		t, ok := c.rawToken(r.Challenges, l.scheme)
+		m := c.readAnswer(t, l.side, l.request.r)
 		return Must(r.Status == challengeStatus(l.side) && ok && m.kind == 'c' && m.leg == l.token.leg)
 	}),
 }
@@ -216,9 +226,10 @@ var continueIs401WithToken = Property{
 // credentialTokenReachesMechanism checks RFC 4559 section 5: the server passes the data of the credentials on to the
 // context. One token too many would mean that a context survived its handshake.
 var credentialTokenReachesMechanism = Property{
-	Name: "CredentialTokenReachesMechanism",
-	Says: "The context of a request that is served took in the tokens of the credentials, in order, and no others.",
-	Rows: rows("R4559-5-3"),
+	Name:  "CredentialTokenReachesMechanism",
+	Says:  "The context of a request that is served took in the tokens of the credentials, in order, and no others.",
+	needs: hasReadable,
+	Rows:  rows("R4559-5-3"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a admitted) Verdict {
 		if a.context == nil || !l.with || l.token.kind == 0 || c.mute(l.side, l.scheme) {
 			return Idle
@@ -239,29 +250,31 @@ var credentialTokenReachesMechanism = Property{
 // acceptorTokenIsSent checks RFC 4559 sections 4.1 and 5: the token that GSS_Accept_sec_context returns last goes to
 // the client, which cannot complete without it.
 var acceptorTokenIsSent = Property{
-	Name: "AcceptorTokenIsSent",
-	Says: "The token that a context ends with leaves with the response of the request that it admitted.",
-	Rows: rows("R4559-4.1-5 R4559-5-8"),
+	Name:  "AcceptorTokenIsSent",
+	Says:  "The token that a context ends with leaves with the response of the request that it admitted.",
+	needs: hasFinals,
+	Rows:  rows("R4559-4.1-5 R4559-5-8"),
 	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
-		toy, ok := c.toyFor(l.side, nameOf(l.scheme))
+		toy, ok := c.toyFor(l.side, c.nameOf(l.scheme))
 		if !l.with || !ok || !toy.mech.Final || !l.token.proof || f.status == challengeStatus(l.side) {
 			return Idle
 		}
-		t, _ := rawToken(f.Challenges, l.scheme)
-		return Must(read(t, l.side).kind == 'f')
+		t, _ := c.rawToken(f.Challenges, l.scheme)
+		return Must(c.readAnswer(t, l.side, l.request.r).kind == 'f')
 	}),
 }
 
 // finalTokenOnFinalResponse checks RFC 4559 section 5: that token travels with the response that has the content. On
 // a 401 it would look like a further leg.
 var finalTokenOnFinalResponse = Property{
-	Name: "FinalTokenOnFinalResponse",
-	Says: "A final token leaves with the handler's response, and with no challenge status.",
-	Rows: rows("R4559-5-8"),
-	acceptor: func(_ *setup, l *acceptorHistory, v any) Verdict {
+	Name:  "FinalTokenOnFinalResponse",
+	Says:  "A final token leaves with the handler's response, and with no challenge status.",
+	needs: hasFinals,
+	Rows:  rows("R4559-5-8"),
+	acceptor: func(c *setup, l *acceptorHistory, v any) Verdict {
 		final := func(cs header.Challenges) bool {
 			for _, s := range []schemes{nego2, negotiate, ntlm} {
-				if t, ok := rawToken(cs, s); ok && read(t, l.side).kind == 'f' {
+				if t, ok := c.rawToken(cs, s); ok && c.readAnswer(t, l.side, l.request.r).kind == 'f' {
 					return true
 				}
 			}
@@ -284,20 +297,22 @@ var finalTokenOnFinalResponse = Property{
 // finalLegOn200 is the witness that a final token leaves at all (RFC 4559 sections 4.1 and 5).
 var finalLegOn200 = Property{
 	Name: "FinalLegOn200", Kind: Sometimes,
-	Says: "A 200 carries the acceptor's final token.",
-	Rows: rows("R4559-4.1-7 R4559-5-7"),
-	acceptor: on(func(_ *setup, l *acceptorHistory, f finished) Verdict {
-		t, ok := rawToken(f.Challenges, l.scheme)
-		return sometimes(f.status == 200 && ok && read(t, l.side).kind == 'f')
+	Says:  "A 200 carries the acceptor's final token.",
+	needs: hasFinals,
+	Rows:  rows("R4559-4.1-7 R4559-5-7"),
+	acceptor: on(func(c *setup, l *acceptorHistory, f finished) Verdict {
+		t, ok := c.rawToken(f.Challenges, l.scheme)
+		return sometimes(f.status == 200 && ok && c.readAnswer(t, l.side, l.request.r).kind == 'f')
 	}),
 }
 
 // upstreamNeverShared checks RFC 4559 section 6: a proxy does not share authenticated connections between clients.
 // The origin's history knows which client's handshake came over a connection.
 var upstreamNeverShared = Property{
-	Name: "UpstreamNeverShared",
-	Says: "An upstream connection over which one client's handshake ran carries no other client's requests.",
-	Rows: rows("R4559-6-5 R9110-3.3-1"),
+	Name:  "UpstreamNeverShared",
+	Says:  "An upstream connection over which one client's handshake ran carries no other client's requests.",
+	needs: hasOriginHandshake | hasProxied,
+	Rows:  rows("R4559-6-5 R9110-3.3-1"),
 	acceptor: on(func(c *setup, l *acceptorHistory, a arrived) Verdict {
 		if l.side == gss.Proxy || !c.proxied || l.by == 0 {
 			return Idle
@@ -309,9 +324,10 @@ var upstreamNeverShared = Property{
 // proxySupportIffPinned checks RFC 4559 section 6 for a forward proxy: Proxy-Support is a promise about the very
 // connection of this response. It belongs to one hop, so what came from upstream does not count.
 var proxySupportIffPinned = Property{
-	Name: "ProxySupportIffPinned",
-	Says: "A forward proxy says Proxy-Support exactly when the upstream connection of the response is this client's alone; what came from upstream is removed.",
-	Rows: rows("R4559-6-6 HTA-17"),
+	Name:  "ProxySupportIffPinned",
+	Says:  "A forward proxy says Proxy-Support exactly when the upstream connection of the response is this client's alone; what came from upstream is removed.",
+	needs: hasProxied,
+	Rows:  rows("R4559-6-6 HTA-17"),
 	acceptor: on(func(c *setup, _ *acceptorHistory, r relayed) Verdict {
 		if c.reverse {
 			return Must(!r.to.header.SessionBased)
@@ -327,10 +343,11 @@ var proxySupportIffPinned = Property{
 // learnsOnlyWhatWorked checks where the knowledge of RFC 4559 section 4.2 comes from. A scheme that is learned by a
 // challenge alone would be opened with at a server that never accepted it.
 var learnsOnlyWhatWorked = Property{
-	Name: "LearnsOnlyWhatWorked",
-	Says: "An exchange teaches that a scheme works with a peer only where its credentials passed that peer, to the end of their handshake; that of a proxy that need not prove itself ends without a proof.",
-	Rows: rows("R4559-4.2-6"),
-	client: func(_ *setup, t *clientHistory, v any) Verdict {
+	Name:  "LearnsOnlyWhatWorked",
+	Says:  "An exchange teaches that a scheme works with a peer only where its credentials passed that peer, to the end of their handshake; that of a proxy that need not prove itself ends without a proof.",
+	needs: hasOrders,
+	Rows:  rows("R4559-4.2-6"),
+	client: func(c *setup, t *clientHistory, v any) Verdict {
 		var learned [2]machine.Facts
 		switch v := v.(type) {
 		case machine.Deliver:
@@ -341,7 +358,7 @@ var learnsOnlyWhatWorked = Property{
 		verdict := Idle
 		for _, side := range sides {
 			a := &t.side[side]
-			if s := setOf(learned[side].Scheme); s != 0 {
+			if s := c.setOf(learned[side].Scheme); s != 0 {
 				verdict = worst(verdict, Must(a.worked.has(s)))
 			}
 		}
@@ -353,12 +370,13 @@ var learnsOnlyWhatWorked = Property{
 // 3.2.4 understand by it.
 var mutualMeansProven = Property{
 	Name: "MutualMeansProven", Shipped: true,
-	Says: "The application is told that the peer proved itself exactly where a response that is delivered as authenticated has the right proof.",
-	Rows: rows("R4559-4.1-11 R7616-3.5-1 R4120-3.2.4-1"),
+	Says:  "The application is told that the peer proved itself exactly where a response that is delivered as authenticated has the right proof.",
+	needs: hasProofs | hasMutual,
+	Rows:  rows("R4559-4.1-11 R7616-3.5-1 R4120-3.2.4-1"),
 	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		side := t.answering()
 		a := &t.side[side]
-		if toy, _ := c.toyFor(side, nameOf(a.scheme)); !a.with || toy.shipped == nil || toy.shipped.digest == nil && toy.shipped.kdc == nil {
+		if toy, _ := c.toyFor(side, c.nameOf(a.scheme)); !a.with || toy.own != nil && !toy.mayProve() || toy.own == nil && (toy.shipped == nil || toy.shipped.digest == nil && toy.shipped.kdc == nil) {
 			return Idle
 		}
 		_, right := t.proven(c, side)

@@ -61,10 +61,10 @@ var sideProperties = []sideProperty{
 }
 
 // checks returns the properties as the explorer takes them.
-func (w *sideWorld) checks() []Check {
-	list := make([]Check, len(sideProperties))
+func (w *sideWorld) checks() []check {
+	list := make([]check, len(sideProperties))
 	for i, p := range sideProperties {
-		list[i] = Check{Name: p.Name, Kind: Always, Step: func(id uint32) Verdict { return p.step(w, &w.labels.values[id]) }}
+		list[i] = check{Name: p.Name, Kind: Always, Step: func(id uint32) Verdict { return p.step(w, &w.labels.values[id]) }}
 	}
 	return list
 }

@@ -15,7 +15,7 @@ const (
 
 // gateRun is one event being dealt with.
 type proxyRun struct {
-	w    *System
+	w    *World
 	node proxyNode
 	out  proxyOut
 }
@@ -23,7 +23,7 @@ type proxyRun struct {
 func (r *proxyRun) saw(v any) { r.out.saw = append(r.out.saw, v) }
 
 // proxyStep returns what event e does to proxy number id.
-func (w *System) proxyStep(id, e uint32) proxyOut {
+func (w *World) proxyStep(id, e uint32) proxyOut {
 	r := proxyRun{w: w, node: w.proxyNodes.At(id)}
 	g := &r.node
 	switch arg := e & (1<<24 - 1); e &^ (1<<24 - 1) {
@@ -103,6 +103,7 @@ func (r *proxyRun) step(e hop.Event) {
 		r.saw(wrote{action: a.Reply, response: to.header, close: to.close})
 		r.reply(to)
 	case hop.Send:
+		a.Over = w.setup.driver.over(a.Over)
 		if a.Over == hop.Tunnel { // it is open at once
 			g.resp, g.own = response{status: 200}, false
 			r.step(hop.Response{Response: g.resp.event()})
@@ -133,7 +134,7 @@ func (r *proxyRun) use(o hop.Orders) {
 	if o.CloseOwn {
 		r.out.does = append(r.out.does, closesOwn)
 	}
-	switch o.Used {
+	switch r.w.setup.driver.used(o.Used) {
 	case hop.Keep:
 		r.out.does = append(r.out.does, keepsUsed)
 	case hop.Return:

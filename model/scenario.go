@@ -25,7 +25,7 @@ type Scenario struct {
 type size struct{ requests, trouble uint8 }
 
 // World makes the world. A Tune may change how its machines are configured.
-func (s Scenario) World(n Size, tune Tune) (*System, error) {
+func (s Scenario) World(n Size, tune Tune) (*World, error) {
 	c := s.setup()
 	z := s.quick
 	if n == Full {
@@ -36,5 +36,16 @@ func (s Scenario) World(n Size, tune Tune) (*System, error) {
 }
 
 // Check explores the world and judges all properties. The outcomes are in the
-// order of [Properties].
-func (w *System) Check(o Options) Report { return Explore(w, w.checks(), o) }
+// order of [Properties], those of a [Spec] behind them.
+func (w *World) Check(o Options) Report {
+	r := exploreAll(w, w.checks(), o)
+	for i := range r.Outcomes {
+		switch o := &r.Outcomes[i]; {
+		case !w.concerned[i]:
+			o.Status = NotApplicable
+		case o.Steps > 0 || o.path.Stuck:
+			o.Story = w.story(o.path)
+		}
+	}
+	return r
+}

@@ -48,33 +48,6 @@ var (
 
 var sides = [...]gss.Side{gss.Origin, gss.Proxy}
 
-// offersOf returns the set of the schemes that are offered and well formed.
-func offersOf(offers header.Challenges) (s schemes) {
-	for c := range offers.All() {
-		if c.Form() != header.Malformed {
-			s |= setOf(c.Scheme())
-		}
-	}
-	return s
-}
-
-// legged reports whether credentials are of a scheme with handshakes.
-func legged(c header.Credentials) bool {
-	return c.Present() && setOf(c.Scheme())&(setOf(scheme.Nego2)|setOf(scheme.Negotiate)|setOf(scheme.NTLM)) != 0
-}
-
-// rawToken returns the token of a scheme's challenge.
-func rawToken(offers header.Challenges, s schemes) (string, bool) {
-	for c := range offers.All() {
-		if setOf(c.Scheme()) == s {
-			if t, ok := c.Token(); ok {
-				return t, true
-			}
-		}
-	}
-	return "", false
-}
-
 func challengeStatus(side gss.Side) int {
 	if side == gss.Proxy {
 		return 407
@@ -116,9 +89,3 @@ func texts(cs header.Challenges) (lines []string) {
 // sameLines reports whether two lists are the same challenges, whether they were made one
 // by one or read from a field.
 func sameLines(a, b header.Challenges) bool { return slices.Equal(texts(a), texts(b)) }
-
-// binds reports whether credentials may be of a scheme that binds a connection: those
-// that do not parse may be of any.
-func binds(c header.Credentials) bool {
-	return c.Present() && (legged(c) || c.Form() == header.Malformed)
-}

@@ -9,7 +9,7 @@ import (
 
 // serverStep returns what event e does to server number id. A handler that runs answers with the
 // status.
-func (w *System) serverStep(id, e uint32, status int) serverOut {
+func (w *World) serverStep(id, e uint32, status int) serverOut {
 	h := w.serverNodes.At(id)
 	var out serverOut
 	saw := func(v any) { out.saw = append(out.saw, v) }

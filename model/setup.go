@@ -21,9 +21,10 @@ type setup struct {
 	hours      uint8     // how often the clock moves on, maxHours at most
 	trouble    uint8     // what the network and the drivers may do wrong, all in all
 	tricks     []int
-	closes     bool  // connections may close at any moment
-	wrong      bool  // users may give a wrong password
-	statuses   []int // of the handler; the first is free, each next one costs one more
+	forgeries  []trick // that tricks numbers behind those of all worlds
+	closes     bool    // connections may close at any moment
+	wrong      bool    // users may give a wrong password
+	statuses   []int   // of the handler; the first is free, each next one costs one more
 
 	proxied, reverse bool
 	tunnels          bool // clients ask for tunnels
@@ -53,6 +54,15 @@ type setup struct {
 	remembers bool
 
 	tune Tune
+
+	// Of a Spec: the names of its schemes that package scheme does not have, which of those
+	// have handshakes, and what reads the messages of all its schemes.
+	names      []string
+	ownLegs    schemes
+	reader     func(string) Reading
+	answers    func(gss.Question, gss.Side) []gss.Answer
+	driver     Driver
+	properties []Property
 
 	fresh [2]any // an acceptor's machine as at first, by its side
 }
@@ -140,26 +150,26 @@ func (c *setup) can(side gss.Side) []toy {
 // negotiation asks under its own name.
 func (c *setup) asker(side gss.Side, name string) schemes {
 	if _, ok := c.toyFor(side, name); ok {
-		return setOf(name)
+		return c.setOf(name)
 	}
 	for _, t := range c.can(side) {
-		if t.inside && t.shipped != nil {
-			return setOf(t.name)
+		if t.inside && t.shipped != nil || t.own.read() && c.legs(c.setOf(t.name)) {
+			return c.setOf(t.name)
 		}
 	}
-	return setOf(name)
+	return c.setOf(name)
 }
 
 // mute reports whether the contexts of a scheme do not tell what they heard.
 func (c *setup) mute(side gss.Side, s schemes) bool {
-	t, _ := c.toyFor(side, nameOf(s))
-	return t.shipped != nil || t.lax
+	t, _ := c.toyFor(side, c.nameOf(s))
+	return t.shipped != nil || t.lax || t.own.read()
 }
 
 // toyFor returns the toy that a client answers a scheme of a side with.
 func (c *setup) toyFor(side gss.Side, name string) (toy, bool) {
 	for _, t := range c.can(side) {
-		if setOf(t.name) == setOf(name) {
+		if c.setOf(t.name) == c.setOf(name) {
 			return t, true
 		}
 	}
@@ -183,7 +193,7 @@ func (c *setup) acceptorToy(side gss.Side, name string) (toy, bool) {
 		list = c.proxy
 	}
 	for _, t := range list {
-		if setOf(t.name) == setOf(name) {
+		if c.setOf(t.name) == c.setOf(name) {
 			return t, true
 		}
 	}
@@ -192,7 +202,7 @@ func (c *setup) acceptorToy(side gss.Side, name string) (toy, bool) {
 
 // isKerberos reports whether a scheme is package kerberos on a side.
 func (c *setup) isKerberos(side gss.Side, s schemes) bool {
-	t, _ := c.toyFor(side, nameOf(s))
+	t, _ := c.toyFor(side, c.nameOf(s))
 	return t.shipped != nil && t.shipped.kdc != nil
 }
 

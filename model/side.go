@@ -16,8 +16,8 @@ type sideWorld struct {
 	config side.Config
 	leases []string            // what may be known of the peer
 	offers []header.Challenges // what it may ask for
-	sides  Table[side.Side]
-	labels Table[sideStep]
+	sides  table[side.Side]
+	labels table[sideStep]
 }
 
 // sideStep is one step of a side: what a check may look at.
@@ -119,16 +119,16 @@ func (w whim) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initiator, sch
 	return w, out, nil
 }
 
-// Width implements World.
-func (*sideWorld) Width() int { return 3 }
+// tuple implements [world].
+func (*sideWorld) tuple() int { return 3 }
 
-// Start implements World.
-func (w *sideWorld) Start(yield func([]uint32)) {
+// starts implements [world].
+func (w *sideWorld) starts(yield func([]uint32)) {
 	yield([]uint32{w.sides.ID(side.Side{}), sideBegins, 0})
 }
 
-// Next implements World.
-func (w *sideWorld) Next(state []uint32, yield func(uint32, []uint32)) {
+// steps implements [world].
+func (w *sideWorld) steps(state []uint32, yield func(uint32, []uint32)) {
 	s, phase, flags := w.sides.At(state[0]), state[1], state[2]
 	// tell steps the side, once for each whim if its context may have a say.
 	tell := func(e side.Event, flags, then uint32, whims int64) {

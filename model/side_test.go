@@ -16,12 +16,12 @@ const sideFile = "testdata/side.txt"
 //	go test ./model -run TestSideWorld -full -update    writes the golden file
 func TestSideWorld(t *testing.T) {
 	w := newSideWorld()
-	r := Explore(w, w.checks(), Options{MaxStates: 1_000_000})
+	r := exploreAll(w, w.checks(), Options{MaxStates: 1_000_000})
 	for i, o := range r.Outcomes {
-		t.Run(o.Check.Name, func(t *testing.T) {
+		t.Run(o.Name, func(t *testing.T) {
 			if o.Status != Held {
 				t.Errorf("%v: %s", o.Status, sideProperties[i].Says)
-				for _, id := range o.Path.Labels {
+				for _, id := range o.path.Labels {
 					t.Logf("%+v", w.labels.At(id))
 				}
 			}

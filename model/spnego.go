@@ -10,10 +10,10 @@ import (
 	"github.com/countersign-auth/countersign/internal/negtoken"
 )
 
-// Negotiation is a world of another kind: the two shipped contexts of gss/spnego over
+// negotiation is a world of another kind: the two shipped contexts of gss/spnego over
 // toy mechanisms, without HTTP around them, and a man in the middle that rewrites their
 // messages as he likes, but can make no MIC and no proof.
-type Negotiation struct {
+type negotiation struct {
 	Name string
 	// Says describes the two parties in a sentence.
 	Says string
@@ -25,10 +25,10 @@ type Negotiation struct {
 	trouble [2]uint8
 }
 
-// Negotiations returns all of them.
-func Negotiations() []Negotiation {
+// negotiations returns all of them.
+func negotiations() []negotiation {
 	trouble := [2]uint8{Quick: 2, Full: 5}
-	return []Negotiation{
+	return []negotiation{
 		{
 			Name: "favourite", Says: "Both have both mechanisms and like the stronger one best.", best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: trouble,
 			sides: [2]gss.Mechanism{negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2)), negotiating(spnego.Config{}, kerberosLike(1), ntlmLike(2))},
@@ -74,42 +74,36 @@ type parcel struct {
 	last  [2]string
 }
 
-// bargain is a Negotiation that is explored. Its states are the two parties, the
+// bargain is a negotiation that is explored. Its states are the two parties, the
 // parcel and the trouble that is left.
 type bargain struct {
-	n        Negotiation
+	n        negotiation
 	left     uint8
-	parties  Table[party]
-	parcels  Table[parcel]
-	labels   Table[string]
+	parties  table[party]
+	parcels  table[parcel]
+	labels   table[string]
 	expected gss.OID // what the two agree upon when left alone
 }
 
-// Check explores the world and judges what is claimed about gss/spnego.
-func (n Negotiation) Check(z Size, o Options) (Report, error) { return n.explore(z, o, new(bargain)) }
-
-func (n Negotiation) explore(z Size, o Options, b *bargain) (Report, error) {
+func (n negotiation) explore(z Size, o Options, b *bargain) (Report, error) {
 	*b = bargain{n: n, left: n.trouble[z]}
 	if err := b.leaveAlone(); err != nil {
 		return Report{}, err
 	}
-	checks := make([]Check, len(bargainProperties))
+	checks := make([]check, len(bargainProperties))
 	for i, p := range bargainProperties {
-		checks[i] = Check{Name: p.Name, Kind: p.Kind, State: func(s []uint32) Verdict {
+		checks[i] = check{Name: p.Name, Kind: p.Kind, State: func(s []uint32) Verdict {
 			return p.judge(b, b.parties.At(s[initiating]), b.parties.At(s[accepting]))
 		}}
 	}
-	r := Explore(b, checks, o)
-	for i := range r.Outcomes {
-		r.Outcomes[i].Check = &checks[i]
-	}
+	r := exploreAll(b, checks, o)
 	return r, nil
 }
 
 // leaveAlone finds out what comes of it without a man in the middle.
 func (b *bargain) leaveAlone() error {
 	var s []uint32
-	b.Start(func(start []uint32) { s = append(s, start...) })
+	b.starts(func(start []uint32) { s = append(s, start...) })
 	for range 20 {
 		next := s
 		b.deliver(s, func(_ uint32, n []uint32) { next = append([]uint32(nil), n...) })
@@ -124,11 +118,11 @@ func (b *bargain) leaveAlone() error {
 	return fmt.Errorf("model: %s: the two do not come to an end", b.n.Name)
 }
 
-// Width implements [World].
-func (b *bargain) Width() int { return 4 }
+// tuple implements [world].
+func (b *bargain) tuple() int { return 4 }
 
-// Start implements [World].
-func (b *bargain) Start(yield func([]uint32)) {
+// starts implements [world].
+func (b *bargain) starts(yield func([]uint32)) {
 	target := gss.Target{Service: "HTTP", Scheme: "https", Host: "o", Port: 443}
 	sides := [2]party{
 		{ctx: b.n.sides[initiating].Initiate(target), out: gss.Continue}, {ctx: b.n.sides[accepting].Accept(target), out: gss.Continue},
@@ -162,8 +156,8 @@ func (b *bargain) step(p party, k parcel, in gss.Input) (party, parcel) {
 	return p, k
 }
 
-// Next implements [World].
-func (b *bargain) Next(s []uint32, yield func(uint32, []uint32)) {
+// steps implements [world].
+func (b *bargain) steps(s []uint32, yield func(uint32, []uint32)) {
 	b.deliver(s, yield)
 	k := b.parcels.At(s[2])
 	if k.to < 0 || s[3] == 0 {
@@ -195,7 +189,7 @@ func (b *bargain) deliver(s []uint32, yield func(uint32, []uint32)) {
 }
 
 // story tells a path.
-func (b *bargain) story(p Path) string {
+func (b *bargain) story(p path) string {
 	var t strings.Builder
 	for _, l := range p.Labels {
 		t.WriteString(b.labels.At(l) + "\n")

@@ -19,7 +19,7 @@ const negotiationsFile = "testdata/negotiations.txt"
 func TestNegotiations(t *testing.T) {
 	var got strings.Builder
 	counts := make([]uint64, len(bargainProperties))
-	for _, n := range Negotiations() {
+	for _, n := range negotiations() {
 		for _, size := range []Size{Quick, Full} {
 			var b bargain
 			r, err := n.explore(size, Options{}, &b)
@@ -28,8 +28,8 @@ func TestNegotiations(t *testing.T) {
 			}
 			for i, o := range r.Outcomes {
 				counts[i] += o.Count
-				if o.Status == Fell || o.Status == Unfinished || o.Status == Vacuous && o.Check.Kind == Sometimes {
-					t.Errorf("negotiation %s %v: property %s %v, want: %s\nThis happened:\n%s", n.Name, size, o.Check.Name, o.Status, bargainProperties[i].Says, b.story(o.Path))
+				if o.Status == Fell || o.Status == Unfinished || o.Status == Vacuous && o.check.Kind == Sometimes {
+					t.Errorf("negotiation %s %v: property %s %v, want: %s\nThis happened:\n%s", n.Name, size, o.Name, o.Status, bargainProperties[i].Says, b.story(o.path))
 				}
 			}
 			fmt.Fprintf(&got, "%s %v: %d states, %d transitions, depth %d\n", n.Name, size, r.States, r.Transitions, r.Depth)
@@ -103,25 +103,25 @@ func (c bentContext) Info() gss.Info {
 // Every property falls where it should: with what is weak by configuration, and with
 // contexts that lie.
 func TestNegotiationMutants(t *testing.T) {
-	weak := func() Negotiation { // no integrity below, and no proof demanded
+	weak := func() negotiation { // no integrity below, and no proof demanded
 		toys := []gsstoy.Toy{kerberosLike(1), ntlmLike(2, func(t *gsstoy.Toy) { t.Integrity = false })}
 		m := negotiating(spnego.Config{Fallback: true}, toys...)
-		return Negotiation{Name: "weak", sides: [2]gss.Mechanism{m, m}, best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: [2]uint8{2, 2}}
+		return negotiation{Name: "weak", sides: [2]gss.Mechanism{m, m}, best: [2]gss.OID{gss.Kerberos, gss.Kerberos}, trouble: [2]uint8{2, 2}}
 	}
-	lying := func(l lie) func() Negotiation { // one of the two
-		return func() Negotiation {
-			n := Negotiations()[0]
+	lying := func(l lie) func() negotiation { // one of the two
+		return func() negotiation {
+			n := negotiations()[0]
 			n.sides[accepting] = bent{n.sides[accepting], l}
 			return n
 		}
 	}
-	dead := func() Negotiation {
-		n := Negotiations()[0]
+	dead := func() negotiation {
+		n := negotiations()[0]
 		n.sides = [2]gss.Mechanism{gsstoy.Toy{}, gsstoy.Toy{}}
 		return n
 	}
 	for name, v := range map[string]struct {
-		world func() Negotiation
+		world func() negotiation
 		falls []string
 	}{
 		"nothing to prove it with": {weak, []string{"DowngradeDetected", "MICBeforeComplete"}},
@@ -138,8 +138,8 @@ func TestNegotiationMutants(t *testing.T) {
 		}
 		var fell []string
 		for _, o := range r.Outcomes {
-			if o.Status == Fell || o.Status == Vacuous && o.Check.Kind == Sometimes {
-				fell = append(fell, o.Check.Name)
+			if o.Status == Fell || o.Status == Vacuous && o.check.Kind == Sometimes {
+				fell = append(fell, o.Name)
 			}
 		}
 		if !slices.Equal(fell, v.falls) {

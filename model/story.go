@@ -7,30 +7,31 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/machine"
+	"github.com/countersign-auth/countersign/scheme"
 )
 
-// Line is one thing that happened, in words. From and To are the same where it is
+// line is one thing that happened, in words. From and To are the same where it is
 // not a message.
-type Line struct{ From, To, Text string }
+type line struct{ From, To, Text string }
 
-// Story is a path in words.
+// Story is a counterexample or a witness in words: what happens, step by step.
 type Story struct {
-	Lines []Line
-	// Loop is the index of the line from which on it goes round for ever, -1 if
+	lines []line
+	// loop is the index of the line from which on it goes round for ever, -1 if
 	// it does not.
-	Loop int
-	// Stuck: nothing can happen after it.
-	Stuck bool
+	loop int
+	// stuck: nothing can happen after it.
+	stuck bool
 }
 
-// Story tells a path of this world.
-func (w *System) Story(p Path) Story {
-	s := Story{Loop: -1, Stuck: p.Stuck}
+// story tells a path of this world.
+func (w *World) story(p path) Story {
+	s := Story{loop: -1, stuck: p.Stuck}
 	for _, id := range p.Labels {
 		w.tell(&s, id)
 	}
 	if len(p.Cycle) > 0 {
-		s.Loop = len(s.Lines)
+		s.loop = len(s.lines)
 		for _, id := range p.Cycle {
 			w.tell(&s, id)
 		}
@@ -39,7 +40,7 @@ func (w *System) Story(p Path) Story {
 }
 
 // name returns an agent's name, numbered where there are several.
-func (w *System) name(a agent, n uint8) string {
+func (w *World) name(a agent, n uint8) string {
 	s := [...]string{aClient: "client", aServer: "origin", aProxy: "proxy", aNet: "network"}[a]
 	if a != aNet && (w.clients > 1 || a == aServer && w.slots > 1) {
 		s += fmt.Sprint(n + 1)
@@ -48,10 +49,10 @@ func (w *System) name(a agent, n uint8) string {
 }
 
 // tell adds what a label stands for to a story.
-func (w *System) tell(s *Story, id uint32) {
+func (w *World) tell(s *Story, id uint32) {
 	l := w.labels.At(id)
 	me := w.name(l.agent, l.number)
-	note := func(text string) { s.Lines = append(s.Lines, Line{me, me, text}) }
+	note := func(text string) { s.lines = append(s.lines, line{me, me, text}) }
 	var saw []any
 	up, down := "", ""
 	switch l.agent {
@@ -84,11 +85,11 @@ func (w *System) tell(s *Story, id uint32) {
 		case netWaits:
 			note("lets an hour pass")
 		default:
-			note(tricks[l.outcome].name)
+			note(w.setup.trick(int(l.outcome)).name)
 		}
 		return
 	}
-	send := func(to, text string) { s.Lines = append(s.Lines, Line{me, to, text}) }
+	send := func(to, text string) { s.lines = append(s.lines, line{me, to, text}) }
 	for _, v := range saw {
 		switch v := v.(type) {
 		case connected:
@@ -105,9 +106,9 @@ func (w *System) tell(s *Story, id uint32) {
 		case answered:
 			note(fmt.Sprintf("gets %s", answer(v.answer)))
 		case machine.Response:
-			note(fmt.Sprintf("takes %d%s%s", v.Status, fields(v.Header), opt(v.Close, ", closing")))
+			note(fmt.Sprintf("takes %d%s%s", v.Status, w.setup.fields(v.Header), opt(v.Close, ", closing")))
 		case machine.Send:
-			send(up, fmt.Sprintf("request%s%s%s%s%s", opt(v.Probe, " HEAD"), creds("Authorization", v.Authorization), creds("Proxy-Authorization", v.ProxyAuthorization),
+			send(up, fmt.Sprintf("request%s%s%s%s%s", opt(v.Probe, " HEAD"), w.setup.creds("Authorization", v.Authorization), w.setup.creds("Proxy-Authorization", v.ProxyAuthorization),
 				[...]string{"", " with the body", " with the body if asked for"}[v.Body], opt(v.Pinned, " (pinned)")))
 		case machine.Deliver:
 			note(fmt.Sprintf("DELIVERS the response%s", opt(v.Authenticated, " as authenticated")))
@@ -126,17 +127,17 @@ func (w *System) tell(s *Story, id uint32) {
 		case misused:
 			note("MISUSE: " + v.err.Error())
 		case said:
-			send(up, fmt.Sprintf("%s%s%s%s%s%s%s", v.r.Method, creds("Authorization", v.header.Authorization), creds("Proxy-Authorization", v.header.ProxyAuthorization),
+			send(up, fmt.Sprintf("%s%s%s%s%s%s%s", v.r.Method, w.setup.creds("Authorization", v.header.Authorization), w.setup.creds("Proxy-Authorization", v.header.ProxyAuthorization),
 				opt(v.header.Via, " Via"), opt(v.shared, " from a front"), opt(v.r.Multiplexed, " over HTTP/2"), opt(v.r.EarlyData, " in early data")))
 		case told:
-			note(fmt.Sprintf("takes %d%s%s", v.status, fields(v.header), opt(v.close, ", closing")))
+			note(fmt.Sprintf("takes %d%s%s", v.status, w.setup.fields(v.header), opt(v.close, ", closing")))
 		case left:
 			note("is rid of its connection")
 		case arrived:
-			note(fmt.Sprintf("takes %s from client %d%s%s%s", v.r.Method, v.client, creds("Authorization", v.header.Authorization),
-				creds("Proxy-Authorization", v.header.ProxyAuthorization), opt(v.header.Via, " Via")))
+			note(fmt.Sprintf("takes %s from client %d%s%s%s", v.r.Method, v.client, w.setup.creds("Authorization", v.header.Authorization),
+				w.setup.creds("Proxy-Authorization", v.header.ProxyAuthorization), opt(v.header.Via, " Via")))
 		case refused:
-			send(down, fmt.Sprintf("%d%s%s", v.Status, list(v.Challenges), opt(v.Close, ", closing")))
+			send(down, fmt.Sprintf("%d%s%s", v.Status, w.setup.list(v.Challenges), opt(v.Close, ", closing")))
 		case admitted:
 			if v.anonymous {
 				note("admits anonymous")
@@ -145,10 +146,10 @@ func (w *System) tell(s *Story, id uint32) {
 			}
 		case finished:
 			if l.agent == aServer {
-				send(down, fmt.Sprintf("%d%s%s", v.status, fields(header.Response{WWWAuthenticate: v.Challenges, AuthenticationInfo: v.Info, PersistentAuth: v.PersistentAuth}), opt(v.Close, ", closing")))
+				send(down, fmt.Sprintf("%d%s%s", v.status, w.setup.fields(header.Response{WWWAuthenticate: v.Challenges, AuthenticationInfo: v.Info, PersistentAuth: v.PersistentAuth}), opt(v.Close, ", closing")))
 			}
 		case forwarded:
-			send(up, fmt.Sprintf("request over a connection that is %s%s", v.over, creds("Authorization", v.to.header.Authorization)))
+			send(up, fmt.Sprintf("request over a connection that is %s%s", v.over, w.setup.creds("Authorization", v.to.header.Authorization)))
 		case lostUpstream:
 			note("loses the connection upstream" + opt(v.idle, " that had been idle") + opt(v.unsent, ", before the request was sent"))
 		case lostOwn:
@@ -158,7 +159,7 @@ func (w *System) tell(s *Story, id uint32) {
 		case aborted:
 			note("closes the connection in place of an answer")
 		case relayed:
-			send(down, fmt.Sprintf("%d%s%s", v.to.status, fields(v.to.header), opt(v.to.close, ", closing")))
+			send(down, fmt.Sprintf("%d%s%s", v.to.status, w.setup.fields(v.to.header), opt(v.to.close, ", closing")))
 		}
 	}
 }
@@ -195,15 +196,19 @@ func answer(a gss.Answer) string {
 	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", a), "gss."))
 }
 
-func creds(field string, c header.Credentials) string {
-	if !c.Present() {
+// creds returns a field with credentials.
+func (c *setup) creds(field string, v header.Credentials) string {
+	if !v.Present() {
 		return ""
 	}
-	s := " [" + field + ": " + c.Scheme()
-	if t, ok := c.Token(); ok && legged(c) {
+	s := " [" + field + ": " + v.Scheme()
+	if text, ok := c.messageIn(v); ok && c.reader != nil && !v.Is(scheme.Basic) {
+		return s + c.reader(text).text() + "]"
+	}
+	if t, ok := v.Token(); ok && c.legged(v) {
 		s += " " + written(t)
 	}
-	if p, ok := claimOf(c); ok {
+	if p, ok := claimOf(v); ok {
 		s += fmt.Sprintf(" %s %v %v nc=%s", p.user, p.alg, p.qop, p.nc)
 	}
 	return s + "]"
@@ -217,14 +222,17 @@ func written(token string) string {
 	return negotiationMessage(token)
 }
 
-func list(cs header.Challenges) string {
+// list returns challenges.
+func (c *setup) list(cs header.Challenges) string {
 	var parts []string
-	for c := range cs.All() {
-		s := c.Scheme()
-		if t, ok := c.Token(); ok {
+	for ch := range cs.All() {
+		s := ch.Scheme()
+		if text, ok := c.messageIn(ch); ok && c.reader != nil {
+			s += c.reader(text).text()
+		} else if t, ok := ch.Token(); ok {
 			s += " " + written(t)
 		}
-		if stale, ok := c.Param("stale"); ok {
+		if stale, ok := ch.Param("stale"); ok {
 			s += " stale=" + stale
 		}
 		parts = append(parts, s)
@@ -235,10 +243,11 @@ func list(cs header.Challenges) string {
 	return " [" + strings.Join(parts, ", ") + "]"
 }
 
-func fields(r header.Response) string {
-	s := list(r.WWWAuthenticate)
+// fields returns the fields of a response.
+func (c *setup) fields(r header.Response) string {
+	s := c.list(r.WWWAuthenticate)
 	if !r.ProxyAuthenticate.Empty() {
-		s += " proxy" + list(r.ProxyAuthenticate)
+		s += " proxy" + c.list(r.ProxyAuthenticate)
 	}
 	if r.PersistentAuth != header.PersistAbsent {
 		s += " Persistent-Auth: " + [...]string{"", "true", "false", "garbled"}[r.PersistentAuth]
@@ -249,8 +258,8 @@ func fields(r header.Response) string {
 // Text returns the story as numbered lines.
 func (s Story) Text() string {
 	var b strings.Builder
-	for i, l := range s.Lines {
-		if i == s.Loop {
+	for i, l := range s.lines {
+		if i == s.loop {
 			b.WriteString("      and from here on round and round:\n")
 		}
 		if l.From == l.To {
@@ -259,7 +268,7 @@ func (s Story) Text() string {
 			fmt.Fprintf(&b, "%4d  %s -> %s: %s\n", i+1, l.From, l.To, l.Text)
 		}
 	}
-	if s.Stuck {
+	if s.stuck {
 		b.WriteString("      and nothing can happen any more\n")
 	}
 	return b.String()
@@ -270,7 +279,7 @@ func (s Story) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("sequenceDiagram\n")
 	known := map[string]bool{}
-	for _, l := range s.Lines {
+	for _, l := range s.lines {
 		for _, who := range [...]string{l.From, l.To} {
 			if !known[who] {
 				known[who] = true
@@ -280,8 +289,8 @@ func (s Story) Mermaid() string {
 	}
 	indent := "    "
 	clean := strings.NewReplacer(";", ",", "#", " ", "\n", " ")
-	for i, l := range s.Lines {
-		if i == s.Loop {
+	for i, l := range s.lines {
+		if i == s.loop {
 			b.WriteString("    loop for ever\n")
 			indent = "        "
 		}
@@ -291,7 +300,7 @@ func (s Story) Mermaid() string {
 			fmt.Fprintf(&b, "%s%s->>%s: %s\n", indent, l.From, l.To, clean.Replace(l.Text))
 		}
 	}
-	if s.Loop >= 0 {
+	if s.loop >= 0 {
 		b.WriteString("    end\n")
 	}
 	return b.String()

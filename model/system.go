@@ -5,8 +5,8 @@ import (
 	"github.com/countersign-auth/countersign/machine"
 )
 
-// System is one of the worlds that are made of the shipped machines. It
-// implements [World], [Fair] and [Symmetric]; it fills its tables as it is
+// World is one of the worlds that are made of the shipped machines. It
+// implements [World], [fair] and [symmetric]; it fills its tables as it is
 // explored, so one System belongs to one explorer at a time.
 //
 //	client 1 --link-- [proxy 1] --wire-- server 1
@@ -15,20 +15,21 @@ import (
 // Without proxies the link leads to the server of the same number. With them there is
 // a server at the end of each upstream connection (slot), and any proxy may come to use
 // any slot.
-type System struct {
+type World struct {
 	setup      *setup
 	properties []Property
+	concerned  []bool // which of them concern this world
 	layout
 
 	client      []machine.Client // as each client's connections begin
-	clientNodes Table[clientNode]
-	serverNodes Table[serverNode]
-	proxyNodes  Table[proxyNode]
+	clientNodes table[clientNode]
+	serverNodes table[serverNode]
+	proxyNodes  table[proxyNode]
 
-	packets           Table[packet]
-	clientHistories   Table[clientHistory]
-	acceptorHistories Table[acceptorHistory]
-	labels            Table[label]
+	packets           table[packet]
+	clientHistories   table[clientHistory]
+	acceptorHistories table[acceptorHistory]
+	labels            table[label]
 
 	clientMemo memo[clientOut]
 	serverMemo memo[serverOut]
@@ -63,13 +64,13 @@ type label struct {
 	agent      agent
 	number     uint8  // which client or slot
 	outcome    uint32 // in the agent's memo, or what the network did
-	held, fell Set
+	held, fell propertySet
 }
 
 // judged is an outcome seen against a history.
 type judged struct {
 	history    uint32 // the next one
-	held, fell Set
+	held, fell propertySet
 	labels     [maxAgents]uint32 // number+1 by agent's number
 }
 
@@ -110,7 +111,7 @@ type yielder func(label uint32, next []uint32)
 
 // from returns a copy of a state to be changed, with cost off the network's budget. There is one
 // copy: it is overwritten by the next call.
-func (w *System) from(s []uint32, cost uint32) []uint32 {
+func (w *World) from(s []uint32, cost uint32) []uint32 {
 	copy(w.next, s)
 	w.next[0] -= cost
 	return w.next
@@ -118,7 +119,7 @@ func (w *System) from(s []uint32, cost uint32) []uint32 {
 
 // see lets the history at a place see an outcome, and returns the transition's label. The result is
 // remembered for each pair of history and outcome.
-func (w *System) see(n []uint32, a agent, number, at int, outcome uint32, saw []any) uint32 {
+func (w *World) see(n []uint32, a agent, number, at int, outcome uint32, saw []any) uint32 {
 	_, j, ok := w.seen[a].get(n[at], outcome)
 	if !ok {
 		_, j = w.seen[a].put(n[at], outcome, w.judge(a, n[at], saw))
@@ -133,7 +134,7 @@ func (w *System) see(n []uint32, a agent, number, at int, outcome uint32, saw []
 }
 
 // judge computes the next history, and the verdicts of the properties on the way to it.
-func (w *System) judge(a agent, id uint32, saw []any) (j judged) {
+func (w *World) judge(a agent, id uint32, saw []any) (j judged) {
 	if a == aClient {
 		t := w.clientHistories.At(id)
 		for _, v := range saw {
@@ -159,15 +160,20 @@ func (w *System) judge(a agent, id uint32, saw []any) (j judged) {
 
 // hear judges one observation by every property, against the history before it: a client's, or an
 // acceptor's.
-func (j *judged) hear(w *System, v any, t *clientHistory, l *acceptorHistory) {
+func (j *judged) hear(w *World, v any, t *clientHistory, l *acceptorHistory) {
 	for i := range w.properties {
 		p := &w.properties[i]
 		verdict := Idle
 		switch {
+		case !w.concerned[i]:
 		case t != nil && p.client != nil:
 			verdict = p.client(w.setup, t, v)
 		case l != nil && p.acceptor != nil:
 			verdict = p.acceptor(w.setup, l, v)
+		case t != nil && p.Client != nil:
+			verdict = p.Client(t.history(w.setup), exported(v))
+		case l != nil && p.Acceptor != nil:
+			verdict = p.Acceptor(l.history(w.setup), exported(v))
 		}
 		switch verdict {
 		case Holds:
@@ -181,7 +187,7 @@ func (j *judged) hear(w *System, v any, t *clientHistory, l *acceptorHistory) {
 
 // undecided reports whether a client's exchange is under way, or a hostile client's request without
 // an answer.
-func (w *System) undecided(s []uint32) bool {
+func (w *World) undecided(s []uint32) bool {
 	for i := range w.clients {
 		if w.clientNodes.values[s[w.clientNode(i)]].order != 0 && !(w.setup.hostile(i) && w.answeredTo(s, i)) {
 			return true
@@ -191,7 +197,7 @@ func (w *System) undecided(s []uint32) bool {
 }
 
 // answeredTo reports whether client i has its answer, or its connection is gone.
-func (w *System) answeredTo(s []uint32, i int) bool {
+func (w *World) answeredTo(s []uint32, i int) bool {
 	k := w.packets.values[s[w.link(i)]].kind
 	return k == answers || k == closed
 }

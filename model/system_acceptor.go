@@ -3,7 +3,7 @@ package model
 import "github.com/countersign-auth/countersign/hop"
 
 // wireOf returns the place of the connection that server k reads from.
-func (w *System) wireOf(s []uint32, k int) int {
+func (w *World) wireOf(s []uint32, k int) int {
 	if !w.setup.proxied || k < w.clients && w.clientNodes.values[s[w.clientNode(k)]].inside {
 		return w.link(k)
 	}
@@ -14,7 +14,7 @@ func (w *System) wireOf(s []uint32, k int) int {
 // they have no fixed places either, and a server that changed its place would never be seen to be
 // able to move all the time, as weak fairness asks. It then has the number of the client that it
 // serves.
-func (w *System) served(s []uint32, k int) int {
+func (w *World) served(s []uint32, k int) int {
 	if !w.setup.proxied || w.setup.tunnels {
 		return k
 	}
@@ -22,7 +22,7 @@ func (w *System) served(s []uint32, k int) int {
 }
 
 // serverMoves yields what server k can do.
-func (w *System) serverMoves(s []uint32, k int, yield yielder) {
+func (w *World) serverMoves(s []uint32, k int, yield yielder) {
 	if ask := w.serverNodes.values[s[w.serverNode(k)]].ask.Question; ask != nil {
 		for n := range w.choices(ask) {
 			if cost := uint32(min(n, 1)); cost <= s[0] {
@@ -38,7 +38,7 @@ func (w *System) serverMoves(s []uint32, k int, yield yielder) {
 
 // serverMove yields the transitions of one event of server k: one for each status that the handler
 // may answer with, where it runs.
-func (w *System) serverMove(s []uint32, k int, event, cost uint32, yield yielder) {
+func (w *World) serverMove(s []uint32, k int, event, cost uint32, yield yielder) {
 	was, at := s[w.serverNode(k)], w.wireOf(s, k)
 	for i, status := range w.setup.statuses {
 		if i > 0 {
@@ -78,7 +78,7 @@ func (w *System) serverMove(s []uint32, k int, event, cost uint32, yield yielder
 }
 
 // proxyMoves yields what the proxy of client i can do.
-func (w *System) proxyMoves(s []uint32, i int, yield yielder) {
+func (w *World) proxyMoves(s []uint32, i int, yield yielder) {
 	if w.clientNodes.values[s[w.clientNode(i)]].inside {
 		return
 	}
@@ -123,7 +123,7 @@ func (w *System) proxyMoves(s []uint32, i int, yield yielder) {
 }
 
 // proxyOutcome returns what an event does to a proxy, remembered.
-func (w *System) proxyOutcome(id, event uint32) (uint32, *proxyOut) {
+func (w *World) proxyOutcome(id, event uint32) (uint32, *proxyOut) {
 	idx, out, ok := w.proxyMemo.get(id, w.timed(event))
 	if !ok {
 		idx, out = w.proxyMemo.put(id, w.timed(event), w.proxyStep(id, event))
@@ -132,7 +132,7 @@ func (w *System) proxyOutcome(id, event uint32) (uint32, *proxyOut) {
 }
 
 // proxyMove yields the transition of one event of proxy i in state n, which it changes.
-func (w *System) proxyMove(n []uint32, i int, event uint32, yield yielder) {
+func (w *World) proxyMove(n []uint32, i int, event uint32, yield yielder) {
 	was := n[w.proxyNode(i)]
 	idx, out := w.proxyOutcome(was, event)
 	n[w.proxyNode(i)] = out.node
@@ -152,11 +152,11 @@ func (w *System) proxyMove(n []uint32, i int, event uint32, yield yielder) {
 
 // forward puts a request on the connection that it is to go over. It reports false where there is
 // none, which cannot happen: there is one slot more than clients.
-func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool {
+func (w *World) forward(n []uint32, i int, request uint32, over hop.Over) bool {
 	// Slots have no order of their own; those that are most in use are looked at last, where
 	// a pick that does not look at all would show.
 	find := func(fits func(lease uint32) bool) int {
-		k := hop.Pick(w.slots, func(i int) hop.Fit {
+		k := w.setup.driver.pick(w.slots, func(i int) hop.Fit {
 			if fits(n[w.lease(w.slots-1-i)]) {
 				return hop.Fits
 			}
@@ -197,7 +197,7 @@ func (w *System) forward(n []uint32, i int, request uint32, over hop.Over) bool 
 }
 
 // useSlots does to the upstream connections of client i what its proxy says.
-func (w *System) useSlots(n []uint32, i int, does []slotUse) {
+func (w *World) useSlots(n []uint32, i int, does []slotUse) {
 	for _, do := range does {
 		for k := range w.slots {
 			l := n[w.lease(k)]
@@ -216,7 +216,7 @@ func (w *System) useSlots(n []uint32, i int, does []slotUse) {
 }
 
 // closeSlot gives upstream connection k a fresh server behind it.
-func (w *System) closeSlot(n []uint32, k int) {
+func (w *World) closeSlot(n []uint32, k int) {
 	n[w.serverNode(k)], n[w.acceptorHistory(k)] = w.freshServer, 0
 	if w.setup.proxied {
 		n[w.wire(k)], n[w.lease(k)] = 0, 0

@@ -1,7 +1,7 @@
 package model
 
 // clientMoves yields what client i and its user can do.
-func (w *System) clientMoves(s []uint32, i int, yield yielder) {
+func (w *World) clientMoves(s []uint32, i int, yield yielder) {
 	if w.setup.hostile(i) {
 		w.hostileMoves(s, i, yield)
 		return
@@ -36,7 +36,7 @@ func (w *System) clientMoves(s []uint32, i int, yield yielder) {
 
 // clientMove yields the transition of one event of client i. link is the packet that is left on its
 // connection, unless the client hangs up or sends one.
-func (w *System) clientMove(s []uint32, i int, event, cost, link uint32, yield yielder) {
+func (w *World) clientMove(s []uint32, i int, event, cost, link uint32, yield yielder) {
 	was := s[w.clientNode(i)]
 	idx, out, ok := w.clientMemo.get(was, w.timed(event))
 	if !ok {
@@ -62,7 +62,7 @@ func (w *System) clientMove(s []uint32, i int, event, cost, link uint32, yield y
 }
 
 // hangUp ends what is behind client i's connection.
-func (w *System) hangUp(n []uint32, i int, inside bool) {
+func (w *World) hangUp(n []uint32, i int, inside bool) {
 	n[w.link(i)] = 0
 	if !w.setup.proxied || inside {
 		w.closeSlot(n, i)
@@ -84,7 +84,7 @@ func (w *System) hangUp(n []uint32, i int, inside bool) {
 }
 
 // share gives the other streams of a connection what client i knows.
-func (w *System) share(n []uint32, i int) {
+func (w *World) share(n []uint32, i int) {
 	known, leased := w.clientNodes.values[n[w.clientNode(i)]].known, w.clientHistories.values[n[w.clientHistory(i)]].leased
 	for j := range w.clients {
 		if p := w.clientNodes.At(n[w.clientNode(j)]); p.known != known {
@@ -99,7 +99,7 @@ func (w *System) share(n []uint32, i int) {
 }
 
 // hostileMoves yields what hostile client i can do.
-func (w *System) hostileMoves(s []uint32, i int, yield yielder) {
+func (w *World) hostileMoves(s []uint32, i int, yield yielder) {
 	p := w.clientNodes.values[s[w.clientNode(i)]]
 	link := s[w.link(i)]
 	switch k := &w.packets.values[link]; {

@@ -7,8 +7,13 @@ import (
 )
 
 // newSystem makes the world that a setup describes.
-func newSystem(c *setup) (*System, error) {
-	w := &System{setup: c, properties: Properties()}
+func newSystem(c *setup) (*World, error) {
+	w := &World{setup: c, properties: append(Properties(), c.properties...)}
+	has := c.concerns()
+	for i := range w.properties {
+		p := &w.properties[i]
+		w.concerned = append(w.concerned, has&p.needs == p.needs)
+	}
 	w.clients, w.slots, w.perClient, w.perSlot = len(c.orders), len(c.orders), 3, 2
 	if c.proxied {
 		w.perClient, w.perSlot = 5, 4
@@ -44,11 +49,11 @@ func newSystem(c *setup) (*System, error) {
 	return w, nil
 }
 
-// Width implements [World].
-func (w *System) Width() int { return w.width }
+// tuple implements [world].
+func (w *World) tuple() int { return w.width }
 
-// Start implements [World].
-func (w *System) Start(yield func([]uint32)) {
+// starts implements [world].
+func (w *World) starts(yield func([]uint32)) {
 	s := make([]uint32, w.width)
 	s[0] = uint32(w.setup.trouble)
 	for i := range w.clients {
@@ -63,9 +68,9 @@ func (w *System) Start(yield func([]uint32)) {
 	yield(s)
 }
 
-// Actor implements [Fair]: every client, server and proxy that can go on does; the network and
+// actor implements [fair]: every client, server and proxy that can go on does; the network and
 // hostile clients need not do anything.
-func (w *System) Actor(id uint32) uint32 {
+func (w *World) actor(id uint32) uint32 {
 	l := w.labels.At(id)
 	if l.agent == aNet || l.agent == aClient && w.setup.hostile(int(l.number)) {
 		return 0
@@ -73,8 +78,8 @@ func (w *System) Actor(id uint32) uint32 {
 	return 1 << (uint(l.agent)*maxAgents + uint(l.number))
 }
 
-// Canonical implements [Symmetric]: upstream connections have no names, so they are sorted.
-func (w *System) Canonical(s []uint32) {
+// canonical implements [symmetric]: upstream connections have no names, so they are sorted.
+func (w *World) canonical(s []uint32) {
 	if !w.setup.proxied || w.setup.tunnels {
 		return
 	}
@@ -89,7 +94,7 @@ func (w *System) Canonical(s []uint32) {
 }
 
 // less sorts slots so that open ones, in use, come first.
-func (w *System) less(s []uint32, j, k int) bool {
+func (w *World) less(s []uint32, j, k int) bool {
 	for o := w.perSlot - 1; o >= 0; o-- {
 		if a, b := s[w.serverNode(j)+o], s[w.serverNode(k)+o]; a != b {
 			return a > b // open ones, in use, come first
@@ -98,8 +103,8 @@ func (w *System) less(s []uint32, j, k int) bool {
 	return false
 }
 
-// Next implements [World].
-func (w *System) Next(s []uint32, yield func(label uint32, next []uint32)) {
+// steps implements [world].
+func (w *World) steps(s []uint32, yield func(label uint32, next []uint32)) {
 	w.hour = s[w.clock()]
 	if w.hour < uint32(w.setup.hours) {
 		n := w.from(s, 0)

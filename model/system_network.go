@@ -11,19 +11,19 @@ const (
 )
 
 // trouble yields what the network can do for one unit of its budget.
-func (w *System) trouble(s []uint32, yield yielder) {
+func (w *World) trouble(s []uint32, yield yielder) {
 	net := func(what, number int) uint32 {
 		return w.labels.ID(label{agent: aNet, number: uint8(number), outcome: uint32(what)})
 	}
 	bend := func(at, number int) {
 		for _, t := range w.setup.tricks {
 			k := s[at]
-			if w.packets.values[k].kind != tricks[t].kind {
+			if w.packets.values[k].kind != w.setup.trick(t).kind {
 				continue
 			}
 			_, bent, ok := w.bent.get(k, uint32(t))
 			if !ok {
-				_, bent = w.bent.put(k, uint32(t), w.packets.ID(tricks[t].do(w, w.packets.At(k))))
+				_, bent = w.bent.put(k, uint32(t), w.packets.ID(w.setup.trick(t).do(w, w.packets.At(k))))
 			}
 			if *bent == k {
 				continue
@@ -83,7 +83,7 @@ func (w *System) trouble(s []uint32, yield yielder) {
 }
 
 // loseSlot closes upstream connection k, which client i uses for one request or owns.
-func (w *System) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
+func (w *World) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
 	n := w.from(s, 1)
 	w.closeSlot(n, k)
 	w.proxyMove(n, i, event, yield)
@@ -91,6 +91,14 @@ func (w *System) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
 
 // tricks are all of them; a world names the ones that it uses.
 var tricks = slices.Concat(networkTricks, digestTricks, kerberosTricks)
+
+// trick returns the one with a number.
+func (c *setup) trick(n int) trick {
+	if n < len(tricks) {
+		return tricks[n]
+	}
+	return c.forgeries[n-len(tricks)]
+}
 
 // trickSet returns the named tricks by their place in the list, -1 for a name that does not exist.
 func trickSet(names ...string) (set []int) {

@@ -6,7 +6,6 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/gss/spnego"
-	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/internal/negtoken"
 	"github.com/countersign-auth/countersign/internal/ntlmssp"
 	"github.com/countersign-auth/countersign/scheme"
@@ -51,18 +50,6 @@ func read(token string, side gss.Side) (m message) {
 		}
 	}
 	return m
-}
-
-// tokenIn returns the toy token of a scheme's challenge among others, and reports whether the
-// scheme is offered at all.
-func tokenIn(offers header.Challenges, name string, side gss.Side) (m message, offered bool) {
-	for c := range offers.Of(name) {
-		offered = true
-		if t, ok := c.Token(); ok {
-			return read(t, side), true
-		}
-	}
-	return m, offered
 }
 
 // toyToken returns the toy's token in a token of gss/spnego. For a message of NTLM or Kerberos it

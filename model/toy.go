@@ -22,10 +22,12 @@ type toy struct {
 	mute   gss.Code
 	// judged: passwords go out to be judged, where the toy is Basic's.
 	judged bool
+	// own is a scheme of a Spec, whatever its name is.
+	own *ownScheme
 }
 
 // shipped is a shipped package in a toy's place: a mechanism for each side, by its place
-// in a [Negotiation]; for Digest the two halves of the scheme.
+// in a [negotiation]; for Digest the two halves of the scheme.
 type shipped struct {
 	mechs  [2]gss.Mechanism
 	digest *digestPeers
@@ -34,7 +36,12 @@ type shipped struct {
 
 // asks reports whether both sides of a toy put a question before they give or take
 // credentials.
-func (t toy) asks() bool { return !t.pedant && (t.mech.Asks || !bound.has(setOf(t.name))) }
+func (t toy) asks() bool {
+	if t.own != nil {
+		return !t.own.silent
+	}
+	return !t.pedant && (t.mech.Asks || !bound.has(setOf(t.name)))
+}
 
 // mayProve reports whether a toy's acceptor may prove itself, be it that it need not.
 func (t toy) mayProve() bool { return t.mech.Mutual || t.shipped != nil && t.shipped.digest != nil }

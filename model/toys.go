@@ -42,6 +42,8 @@ func silent(side gss.Side, toys ...toy) (known []toy) {
 
 func (t toy) client() scheme.Client {
 	switch {
+	case t.own != nil:
+		return t.own.client
 	case t.pedant:
 		return pedant{}
 	case t.name == scheme.Basic:
@@ -56,6 +58,8 @@ func (t toy) client() scheme.Client {
 
 func (t toy) server() scheme.Server {
 	switch {
+	case t.own != nil:
+		return t.own.server
 	case t.pedant:
 		return pedant{mute: t.mute}
 	case t.name == scheme.Basic:

@@ -6,14 +6,9 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// SideWorld returns the world of one side of a client alone, which is explored whole, and
-// its checks. Its schemes are NTLM, with legs, and Digest, which proves each request; what
-// their contexts do is open.
-func SideWorld() (World, []Check) {
-	w := newSideWorld()
-	return w, w.checks()
-}
-
+// newSideWorld returns the world of one side of a client alone, which is explored whole. Its
+// schemes are NTLM, with legs, and Digest, which proves each request; what their contexts do
+// is open.
 func newSideWorld() *sideWorld {
 	w := &sideWorld{leases: []string{"", scheme.NTLM, scheme.Digest}}
 	for _, text := range []string{"", "NTLM", "NTLM dG9rZW4=", `NTLM, Digest realm="r"`, `Digest realm="r"`} {

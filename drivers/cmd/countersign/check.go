@@ -155,7 +155,7 @@ func (c *checker) explore(s model.Scenario, p *progress) explored {
 	e.took = time.Since(began)
 	for i, o := range e.report.Outcomes {
 		if o.Status == model.Fell {
-			e.fell[i] = told{s.Name, len(o.Path.Labels) + len(o.Path.Cycle), w.Story(o.Path)}
+			e.fell[i] = told{s.Name, o.Steps, o.Story}
 		}
 	}
 	return e
@@ -181,15 +181,19 @@ func (p *progress) tell(world string, states, transitions, depth uint64) {
 }
 
 // judge returns each property's verdict over all worlds: the worst of any world, and vacuous
-// only if the property applied in none.
+// only if the property was judged in none that it concerns.
 func judge(done []explored, properties []model.Property) []judgement {
 	judged := make([]judgement, len(properties))
 	for i := range properties {
 		j := &judged[i]
+		j.status = model.NotApplicable
 		unfinished := false
 		for d := range done {
 			o := &done[d].report.Outcomes[i]
 			j.held += o.Count
+			if o.Status != model.NotApplicable && j.status == model.NotApplicable {
+				j.status = model.Vacuous
+			}
 			switch o.Status {
 			case model.Held:
 				j.status = max(j.status, model.Held)
@@ -260,7 +264,7 @@ func (c *checker) verdict(w io.Writer, properties []model.Property, judged []jud
 			fell = append(fell, i)
 		case model.Unfinished:
 			open = append(open, properties[i].Name)
-		case model.Vacuous:
+		case model.Vacuous, model.NotApplicable:
 			if c.world == "" || only == i {
 				open = append(open, properties[i].Name)
 			}

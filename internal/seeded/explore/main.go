@@ -58,9 +58,9 @@ func run(most uint32, stories, first bool, names []string) error {
 			seen := seeded.Seen{World: s.Name, Property: properties[i].Name, Fell: o.Status == model.Fell}
 			if seen.Fell {
 				fell = true
-				seen.Steps = len(o.Path.Labels) + len(o.Path.Cycle)
+				seen.Steps = o.Steps
 				if stories {
-					seen.Story = w.Story(o.Path).Text()
+					seen.Story = o.Story.Text()
 				}
 			}
 			if err := out.Encode(seen); err != nil {
