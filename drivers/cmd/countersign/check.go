@@ -41,7 +41,7 @@ It prints a table of the worlds and one of the properties: verdict, number of ti
 that it applied, and the requirements that it checks. If a property falls, check
 prints the shortest counterexample and exits with 1. It exits with 1 as well if a
 property is vacuous, since it applied in no world, or if --max-states ended a world
-early. With --world, vacuous properties are no failure.`,
+early. With --world, properties that are vacuous or not applicable are no failure.`,
 		Example: `  countersign check
   countersign check --world origin --property Nego2OnlyWhenOffered
   countersign check --full --mermaid pictures`,
@@ -254,7 +254,7 @@ func printProperties(w io.Writer, properties []model.Property, judged []judgemen
 // property holds.
 func (c *checker) verdict(w io.Writer, properties []model.Property, judged []judgement, only int) error {
 	var fell []int
-	var open []string // vacuous or unfinished
+	var open []string // without a verdict
 	for i := range properties {
 		if only >= 0 && only != i {
 			continue
@@ -283,7 +283,7 @@ func (c *checker) verdict(w io.Writer, properties []model.Property, judged []jud
 	}
 	why := fmt.Sprintf("%d properties fall", len(fell))
 	if len(open) > 0 {
-		why += fmt.Sprintf(", %d are vacuous or unfinished: %s", len(open), strings.Join(open, " "))
+		why += fmt.Sprintf(", %d are vacuous, not applicable or unfinished: %s", len(open), strings.Join(open, " "))
 	}
 	return exit{exitUsage, errors.New(why)}
 }

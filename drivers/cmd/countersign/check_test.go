@@ -34,12 +34,12 @@ func TestCheckFlags(t *testing.T) {
 	call(t, "", "check", "--world", "nowhere").want(t, exitUsage, "", "mixed-up")
 	call(t, "", "check", "--property", "Nonsense").want(t, exitUsage, "", "LegsBounded")
 	call(t, "", "check", "nonsense").want(t, exitUsage, "", "check --help")
-	// A property that is vacuous in one world is no failure, unless --property names it.
-	call(t, "", "check", "--world", "mixed-up").want(t, 0, "vacuous", "")
+	// A property that does not concern one world is no failure, unless --property names it.
+	call(t, "", "check", "--world", "mixed-up").want(t, 0, "not applicable", "")
 	call(t, "", "check", "--world", "mixed-up", "--property", "HeaderDirection").want(t, 0, "HeaderDirection", "")
 	call(t, "", "check", "--world", "mixed-up", "--property", "LegsBounded", "--max-states", "10").want(t, exitUsage, "unfinished", "unfinished: LegsBounded")
 	r := call(t, "", "check", "--world", "mixed-up", "--property", "PreemptiveDigestOnePair")
-	r.want(t, exitUsage, "vacuous", "0 properties fall, 1 are vacuous or unfinished")
+	r.want(t, exitUsage, "not applicable", "0 properties fall, 1 are vacuous, not applicable or unfinished")
 	if strings.Contains(r.stdout, "LegsBounded") {
 		t.Error("one property was asked for, and others were shown")
 	}
