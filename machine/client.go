@@ -140,7 +140,8 @@ func (c *Client) judging() bool {
 func (c *Client) about(s gss.Side) side.About {
 	x := &c.ex
 	a := side.About{Config: &c.conf.sides[s], Identity: x.identity, Closes: x.response.Close}
-	a.Persist = x.response.Header.PersistentAuth                         // what the server says of its connection, N2HT-3.2.5-2
+	// What the server says of its connection, N2HT-3.2.5-2.
+	a.Persist = x.response.Header.PersistentAuth
 	if a.Persist == header.PersistInvalid && c.conf.InvalidPersistence { // N2HT-3.2.5-7, C7
 		a.Persist = header.PersistAbsent
 	}

@@ -261,3 +261,28 @@ func TestPassedOverScheme(t *testing.T) {
 		t.Errorf("%+v", ch)
 	}
 }
+
+// A choice tells what was offered, also what was not chosen, and that HTTP/1.1 is needed only where the
+// connection is shared and the scheme needs one of its own.
+func TestChoiceTellsWhatWasSeen(t *testing.T) {
+	p := &scheme.Policy{}
+	list := clients(t, p, "Negotiate NTLM Digest")
+	for name, row := range map[string]struct {
+		offers string
+		c      Conditions
+		index  int
+		seen   Set
+		http11 bool
+	}{
+		"the stronger of two":       {"NTLM, Negotiate", Conditions{Affine: true}, 0, Set(0).With(0).With(1), false},
+		"one of them":               {`Digest realm="r", nonce="n"`, Conditions{Affine: true}, 2, Set(0).With(2), false},
+		"what was seen before":      {"NTLM", Conditions{Affine: true, Seen: Set(0).With(1).With(2)}, 1, Set(0).With(1).With(2), false},
+		"NTLM on a shared one":      {"NTLM", Conditions{Affine: true, Multiplexed: true}, 1, Set(0).With(1), true},
+		"Negotiate on a shared one": {"Negotiate", Conditions{Affine: true, Multiplexed: true}, 0, Set(0).With(0), false},
+	} {
+		ch := Choose(p, list, header.ParseChallenges(row.offers), row.c)
+		if ch.Index != row.index || ch.Seen != row.seen || ch.HTTP11 != row.http11 {
+			t.Errorf("%s: %d, seen %b, HTTP/1.1 %t, want %d, %b, %t: %v", name, ch.Index, ch.Seen, ch.HTTP11, row.index, row.seen, row.http11, ch.Fault)
+		}
+	}
+}

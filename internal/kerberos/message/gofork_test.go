@@ -17,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -217,7 +218,7 @@ type values struct {
 }
 
 func (v values) text(label string) string {
-	return rapid.OneOf(rapid.StringMatching(`[A-Za-z.0-9-]{0,20}`), rapid.SampledFrom([]string{"", "ü/@\\", "\xff\xfe", strings.Repeat("x", krb.MaxText)})).Draw(v.T, label)
+	return rapid.OneOf(rapid.StringMatching(`[A-Za-z.0-9-]{0,20}`), rapid.SampledFrom([]string{"", "ü/@\\", "\xff\xfe", strings.Repeat("x", names.MaxText)})).Draw(v.T, label)
 }
 
 // octets have lengths at which the form of a length changes.
@@ -245,7 +246,7 @@ func (v values) some(label string, least int) int {
 }
 
 func (v values) name(label string) (krb.Name, asnName) {
-	kind, n := v.int32(label+" type"), rapid.IntRange(1, krb.MaxComponents).Draw(v.T, label+" components")
+	kind, n := v.int32(label+" type"), rapid.IntRange(1, names.MaxComponents).Draw(v.T, label+" components")
 	var list []string
 	for i := range n {
 		list = append(list, v.text(fmt.Sprint(label, i)))
