@@ -37,6 +37,8 @@ type exchange struct {
 	session  SessionWord
 	heard    bool // session is the proxy's own word of this exchange, not the lease's
 	response Response
+	// abandoned tells that a handshake was given up that a peer may be in the middle of.
+	abandoned bool
 }
 
 // carried is the part of an exchange that goes on over another connection.
@@ -114,6 +116,7 @@ func (c *Client) both() (origin, proxy *side.Side) {
 // tell steps side s and carries out its verdict; no actions mean to go on. Nothing else asks, fails or reopens for a side alone.
 func (c *Client) tell(env gss.Env, s gss.Side, e side.Event) (Actions, error) {
 	next, v, err := c.sides[s].Step(env, c.about(s), e)
+	c.ex.abandoned, next.Abandoned = c.ex.abandoned || next.Abandoned, false // one note for both: it is of their connection
 	if c.sides[s] = next; err != nil {
 		return Actions{}, err
 	}

@@ -47,7 +47,7 @@ func (c *Client) learn(env gss.Env, s gss.Side) (f Facts) {
 // handshake. That makes it useless even if the peer keeps it open: the peer takes the next request for the missing leg.
 func (c *Client) end(env gss.Env, last Action) Actions {
 	o, p := c.both()
-	broken := c.ex.response.Close || o.Broken() || p.Broken()
+	broken := c.ex.response.Close || c.ex.abandoned || o.Broken() || p.Broken()
 	c.tell(env, gss.Origin, side.Event{Kind: side.End})
 	c.tell(env, gss.Proxy, side.Event{Kind: side.End})
 	c.phase, c.ex = idle, exchange{}

@@ -52,7 +52,7 @@ type challenge struct {
 	offers        header.Challenges // the newest ones, or the remembered one
 	count         uint32            // with which the remembered one is answered
 	tokenConsumed bool              // the context got the token in offers, which offers nothing to another one
-	Abandoned     bool              // a handshake was given up that the peer may be in the middle of
+	Abandoned     bool              // a handshake was given up that the peer may be in the middle of; the client notes it for both sides
 	memory        scheme.Memory     // of the scheme that passed last
 }
 
