@@ -78,7 +78,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 0, "what that draw begins with")
 	flag.BoolVar(&o.properties, "properties", true, "explore the worlds, too, where they reach the package")
 	flag.BoolVar(&o.v, "v", false, "print what noticed each mutant")
-	flag.IntVar(&o.cpu, "cpu", 30, "how many seconds of the processor one run may take; the tests of a package take a tenth of it")
+	flag.IntVar(&o.cpu, "cpu", 15, "how many seconds of the processor one run may take, in which the tests of a package end several times")
 	flag.IntVar(&o.workers, "p", 2, "how many mutants are tried side by side")
 	flag.Parse()
 	var err error
