@@ -49,11 +49,12 @@ const (
 	bound  = time.Hour // of time that passes: what waits for nothing is found by the runtime
 )
 
-// flags end a test binary with the first failure. Allocations are not counted, and the shape of
+// flags end a test binary with the first failure. Examples would go on after one, for ever if the mutant does, and so are
+// left out. Allocations are not counted, and the shape of
 // functions is not looked at (internal/equalwork): code that is compiled together with its mutants is neither inlined nor
 // written as what ships is. Properties of rapid are tried a third as often as
 // in a plain run, which is enough to notice most mutants and leaves time for all.
-var flags = []string{"-test.count=1", "-test.timeout=0", "-test.failfast", "-test.skip=Allocat|EqualWork"}
+var flags = []string{"-test.count=1", "-test.timeout=0", "-test.failfast", "-test.run=^(Test|Fuzz)", "-test.skip=Allocat|EqualWork"}
 
 var rapidFlags = append([]string{"-rapid.checks=30"}, seeded.RapidFlags...)
 
