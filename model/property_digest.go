@@ -186,7 +186,7 @@ var serverProofIsRight = Property{
 			_, right := r.proven(leafToken(token))
 			return Must(right)
 		}
-		if toy, _ := c.toyFor(l.side, c.nameOf(l.scheme)); toy.own.read() && toy.mayProve() {
+		if toy, _ := c.acceptorToy(l.side, c.nameOf(l.scheme)); toy.own.read() && toy.mayProve() {
 			_, right := c.proves(c.lastMessage(f.Challenges, f.Info, l.scheme), l.token.user, l.side, l.request.r)
 			return Must(right)
 		}

@@ -155,7 +155,7 @@ var onceBodyOnlyWhenSafe = Property{
 			}
 			toy, _ := c.toyFor(side, creds.Scheme())
 			m := c.readCredentials(creds, side, t.begin.Request)
-			v = worst(v, Must(m.proof || toy.mech.Early && m.leg+1 == toy.mech.Legs))
+			v = worst(v, Must(m.proof || toy.mech.Early && m.leg+1 == toy.mech.Legs || toy.own != nil && toy.own.ready > 0 && int(m.leg) >= toy.own.ready))
 			if c.bodies == machine.Strict && side == gss.Origin {
 				v = worst(v, Must(m.proof && !toy.mech.Final))
 			}

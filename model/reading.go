@@ -50,6 +50,8 @@ type ownScheme struct {
 	once bool
 	// legs is how many messages the client sends when nothing goes wrong.
 	legs int
+	// ready is the client's first message that a body may go out with.
+	ready int
 	// final: the server ends with a message then.
 	final bool
 }

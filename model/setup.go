@@ -62,6 +62,7 @@ type setup struct {
 	reader     func(string) Reading
 	answers    func(gss.Question, gss.Side) []gss.Answer
 	driver     Driver
+	first      [2]opening // by side, what its handshake begins with
 	properties []Property
 
 	fresh [2]any // an acceptor's machine as at first, by its side

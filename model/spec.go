@@ -89,7 +89,9 @@ type Topology struct {
 type Adversary struct {
 	// Budget is how much of it, all in all. Without a budget nothing goes wrong.
 	Budget int
-	// Tricks are what the network does to messages; nil means [Tricks].
+	// Tricks are what the network does to messages; nil means [Tricks], without a forged
+	// Persistent-Auth: false where Server.Keep is KeepAlways, since nothing can be done
+	// against that.
 	Tricks []Trick
 	// Steady tells that connections do not close at any moment; before a request is
 	// written they still may.
@@ -151,13 +153,39 @@ func (d *Driver) pick(n int, fit func(int) hop.Fit) int {
 }
 
 // Tricks returns what the network does to messages of any scheme: it takes away, changes
-// and adds challenges, credentials, Persistent-Auth, Proxy-Support and statuses.
+// and adds challenges, credentials, Persistent-Auth, Proxy-Support and statuses, and sends
+// what a handshake began with once more.
 func Tricks() []Trick {
 	var all []Trick
 	for _, name := range generalTricks {
 		all = append(all, Trick{Name: name, number: trickSet(name)[0] + 1})
 	}
+	for _, t := range replayTricks {
+		all = append(all, Trick{Name: t.name, number: trickSet(t.name)[0] + 1})
+	}
 	return all
+}
+
+// replayTricks send what was said in a handshake that began with nothing in its way.
+var replayTricks = []trick{
+	{"sends the server's first message of a handshake again", answers, func(w *World, k packet) packet {
+		side, field := gss.Origin, &k.resp.header.WWWAuthenticate
+		if k.resp.status == challengeStatus(gss.Proxy) {
+			side, field = gss.Proxy, &k.resp.header.ProxyAuthenticate
+		}
+		if first := w.setup.first[side].challenge; !first.Empty() && k.resp.status == challengeStatus(side) {
+			*field = first
+		}
+		return k
+	}},
+	{"sends the client's first message of a handshake again", asks, func(w *World, k packet) packet {
+		for side, field := range [...]*header.Credentials{gss.Origin: &k.req.header.Authorization, gss.Proxy: &k.req.header.ProxyAuthorization} {
+			if first := w.setup.first[side].credentials; first.Present() && w.setup.legged(*field) {
+				*field = first
+			}
+		}
+		return k
+	}},
 }
 
 // generalTricks are those of networkTricks that speak of no toy.
@@ -216,7 +244,7 @@ func (s *Spec) setup() (*setup, error) {
 	}
 	tricks := s.Adversary.Tricks
 	if tricks == nil {
-		tricks = Tricks()
+		tricks = slices.DeleteFunc(Tricks(), func(t Trick) bool { return c.keep == machine.KeepAlways && t.Name == "forges Persistent-Auth: false" })
 	}
 	for _, t := range tricks {
 		c.tricks = append(c.tricks, c.known(t))
@@ -248,7 +276,7 @@ func (s *Spec) check(c *setup) error {
 		return fmt.Errorf("model: %s: %d requests and a budget of %d; want up to %d of each", s.Name, s.Requests, s.Adversary.Budget, maxRequests)
 	case len(c.properties) > maxProperties-len(Properties()):
 		return fmt.Errorf("model: %s: %d properties; want up to %d", s.Name, len(c.properties), maxProperties-len(Properties()))
-	case c.tunnels && !c.proxied:
+	case s.Topology.Tunnels && !c.proxied:
 		return fmt.Errorf("model: %s: Topology.Tunnels without a Proxy to ask for them", s.Name)
 	}
 	return nil
@@ -328,6 +356,10 @@ func together(a, b *ownScheme, c *setup, side gss.Side) {
 		}
 		a.legs++
 		b.legs = a.legs
+		sent := out.Credentials
+		if a.ready == 0 && out.State != gss.Continue {
+			a.ready, b.ready = a.legs, a.legs
+		}
 		answer := scheme.AcceptorInput{Event: scheme.Presented, Credentials: out.Credentials}
 		for {
 			next, got, err := acceptor.Step(env, answer)
@@ -344,9 +376,18 @@ func together(a, b *ownScheme, c *setup, side gss.Side) {
 				return
 			}
 			in = scheme.InitiatorInput{Event: scheme.Challenged, Offer: got.Challenges}
+			if a.legs == 1 {
+				c.first[side] = opening{sent, got.Challenges}
+			}
 			break
 		}
 	}
+}
+
+// opening is what begins a handshake of several legs.
+type opening struct {
+	credentials header.Credentials
+	challenge   header.Challenges
 }
 
 // maxTogether bounds the steps of two halves that run with nothing in their way.
