@@ -50,14 +50,14 @@ type initiator struct{ half }
 func (initiator) Info() gss.Info { return gss.Info{} } // the server proves nothing
 
 func (i initiator) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
-	switch answer, _ := in.Answer.(gss.Password); {
+	switch login, _ := in.Answer.(gss.Password); {
 	case !i.fault.IsZero():
 	case in.Event == scheme.Concluded && i.done:
 		return i, scheme.InitiatorOutput{State: gss.Complete}, nil
-	case in.Event == scheme.Answered && answer.User != "":
+	case in.Event == scheme.Answered && login.User != "":
 		i.done = true
-		signed := header.Build(nil, "Sig").Quoted("user", answer.User).Quoted("nonce", i.nonce).
-			Quoted("mac", mac(answer.Password, answer.User, i.nonce, i.x.Method, i.x.URI))
+		signed := header.Build(nil, "Sig").Quoted("user", login.User).Quoted("nonce", i.nonce).
+			Quoted("mac", mac(login.Password, login.User, i.nonce, i.x.Method, i.x.URI))
 		return i, scheme.InitiatorOutput{State: gss.Complete, Credentials: signed.Credentials()}, nil
 	case in.Event == scheme.Answered:
 		i.fault = failed(gss.NoCredentials)
