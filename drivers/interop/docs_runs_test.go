@@ -76,6 +76,22 @@ func wantSaid(t *testing.T, want string, client docProgram, env ...string) {
 	}
 }
 
+// wantShown runs a program of docs/model.md, which says what the page shows below it: in a text and a diagram.
+func wantShown(t *testing.T, nth int, p docProgram) {
+	t.Helper()
+	page := readText(t, "../../docs/model.md")
+	shown := ""
+	for _, kind := range [...]string{"```text\n", "```mermaid\n"} {
+		parts := strings.Split(page, kind)
+		if len(parts) < nth+2 {
+			t.Fatalf("docs/model.md has %d times %q, want %d at least", len(parts)-1, kind, nth+1)
+		}
+		text, _, _ := strings.Cut(parts[nth+1], "```")
+		shown += text
+	}
+	wantSaid(t, shown, p)
+}
+
 // wantCurl has curl get alice's page, and no other one with a wrong password.
 func wantCurl(t *testing.T, url string, args ...string) {
 	t.Helper()
@@ -139,6 +155,29 @@ var docRuns = map[string]docRun{
 			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
 			wantSaid(t, helloRealm, program("README.md: Kerberos (2)"), append(krbEnv(krbDir), "ORIGIN="+atLocalhost("http", addr))...)
 		},
+	},
+	"model.md: A scheme": {
+		after: "func main() {}",
+		run:   func(t *testing.T, program func(string) docProgram) { wantSaid(t, "", program("model.md: A scheme")) },
+	},
+	"model.md: A scheme (2)": {
+		beside: "model.md: A scheme",
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantShown(t, 0, program("model.md: A scheme (2)"))
+		},
+	},
+	"model.md: A mechanism": {
+		after: "func main() {}",
+		run:   func(t *testing.T, program func(string) docProgram) { wantSaid(t, "", program("model.md: A mechanism")) },
+	},
+	"model.md: A mechanism (2)": {
+		beside: "model.md: A mechanism",
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantShown(t, 1, program("model.md: A mechanism (2)"))
+		},
+	},
+	"model.md: A driver": {
+		run: func(t *testing.T, program func(string) docProgram) { wantShown(t, 2, program("model.md: A driver")) },
 	},
 	"transport.md: A client": {
 		beside: "transport.md: A server", after: "func main() { Example_client() }",

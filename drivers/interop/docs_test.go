@@ -36,13 +36,13 @@ var docPackages = map[string]string{
 	"answer": docModule + "drivers/answer", "connect": docModule + "drivers/connect", "digest": docModule + "digest", "drive": docModule + "drivers/drive",
 	"drivertest": docModule + "drivers/drivertest", "fasthttp": docModule + "drivers/fasthttp", "gss": docModule + "gss", "gsstoy": docModule + "gss/gsstoy",
 	"header": docModule + "header", "hop": docModule + "hop", "http3": docModule + "drivers/http3", "http3test": docModule + "drivers/http3/http3test", "krb": docModule + "kerberos/krb", "krb5": docModule + "drivers/krb5", "kdctest": docModule + "kerberos/kdctest",
-	"kerberos": docModule + "kerberos", "machine": docModule + "machine", "nethttp": docModule + "drivers/nethttp", "ntlm": docModule + "ntlm",
+	"kerberos": docModule + "kerberos", "machine": docModule + "machine", "model": docModule + "model", "nethttp": docModule + "drivers/nethttp", "ntlm": docModule + "ntlm",
 	"proptest": docModule + "proptest", "scheme": docModule + "scheme", "spnego": docModule + "gss/spnego",
 
 	"fast": "github.com/valyala/fasthttp", "quichttp3": "github.com/quic-go/quic-go/http3",
 
-	"bufio": "bufio", "context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "math": "math", "net": "net", "http": "net/http",
-	"os": "os", "rand": "crypto/rand", "testing": "testing", "time": "time", "tls": "crypto/tls",
+	"bufio": "bufio", "context": "context", "hex": "encoding/hex", "hmac": "crypto/hmac", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "math": "math", "net": "net", "http": "net/http",
+	"os": "os", "rand": "crypto/rand", "sha256": "crypto/sha256", "strconv": "strconv", "strings": "strings", "testing": "testing", "time": "time", "tls": "crypto/tls",
 }
 
 const docModule = "github.com/countersign-auth/countersign/"
