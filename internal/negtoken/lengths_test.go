@@ -1,4 +1,4 @@
-package spnego
+package negtoken
 
 import (
 	"bytes"
