@@ -12,11 +12,11 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
-// maxKeyTries bounds how many keys of Config.Keys an acceptor tries on one ticket. Each
-// try decrypts the ticket, as long as a client cares to make it, and the client chooses the
-// name that is written on it. The named service's keys come first, so that any number of
-// services can have keys; the others are for tickets under a name that has none.
-const maxKeyTries = 64
+// maxKeyTries bounds how many keys of a keytab an acceptor tries on one ticket. Each try
+// decrypts the ticket, as long as a client cares to make it, and the client chooses the name
+// and the version that are written on it. The named service's keys come first, so that any
+// number of services can have keys; the others are for tickets under a name that has none.
+const maxKeyTries = 16
 
 // acceptor is the service before its only message (RFC 4120 section 3.2.3).
 type acceptor struct {
@@ -34,7 +34,7 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 		return fail(gss.Unexpected, "expected an AP-REQ, none came")
 	}
 	r := request{cfg: c.cfg, binding: c.binding, token: in.Token.Bytes()}
-	ap, fault := r.open()
+	ap, fault := r.parse()
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
@@ -44,21 +44,12 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	if len(c.cfg.Services) > 0 && !c.cfg.answersTo(ap.Ticket.Service) {
 		return r.refuse(env, message.ErrNotUs, gss.Fault{Code: gss.WrongTarget, Detail: "kerberos: a ticket for another service than Config.Services has"})
 	}
-	tried := 0
-	for e, key := range c.cfg.tries(&ap.Ticket) {
-		tried++
-		if text, ok := ap.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket); ok {
-			return r.judge(env, &ap, text, key, e.Principal.Realm)
-		}
-	}
-	switch {
-	case tried == maxKeyTries:
-		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first 64 keys of that type and version decrypts the ticket; a key under the name that clients use is tried first"})
-	case tried > 0: // another version under the same number: no other source has it either
-		return r.refuse(env, message.ErrModified, badTicket())
+	o := c.cfg.open(c.cfg.Keys, &ap.Ticket)
+	if o.opened {
+		return r.judge(env, &ap, o)
 	}
 	ask := NeedServiceKey{Service: ap.Ticket.Service, Type: ap.Ticket.Enc.Type, Kvno: ap.Ticket.Enc.Kvno}
-	return wantServiceKey{request: r}, gss.Output{State: gss.Waiting, Ask: ask}, nil
+	return wantServiceKey{request: r, tried: o}, gss.Output{State: gss.Waiting, Ask: ask}, nil
 }
 
 // Info implements gss.Context.
@@ -79,13 +70,37 @@ func (c *config) answersTo(p krb.Principal) bool {
 	return false
 }
 
-// tries iterates over the keys that may open a ticket, of its type and version: those of
-// the service that it names, and, where any service will do, those of others. It ends after
-// maxKeyTries.
-func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepared] {
+// opening is what came of the keys that were tried on a ticket.
+type opening struct {
+	opened bool
+	text   string // with the rest if it was opened
+	key    *enctype.Prepared
+	realm  string // of the key's principal
+
+	tries   int
+	version bool // one of them was of the ticket's version
+}
+
+// open tries keys on a ticket.
+func (c *config) open(keys *keytab.Keytab, t *message.Ticket) (o opening) {
+	for e, key := range c.tries(keys, t) {
+		o.tries++
+		o.version = o.version || e.IsVersion(t.Enc.Kvno)
+		if text, ok := t.Enc.OpenPrepared(key, enctype.UsageTicket); ok {
+			o.opened, o.text, o.key, o.realm = true, text, key, e.Principal.Realm
+			break
+		}
+	}
+	return o
+}
+
+// tries iterates over the keys that may open a ticket, of its type: those of the service
+// that it names, and, where any service will do, those of others; of each the ticket's
+// version first. It ends after maxKeyTries.
+func (c *config) tries(keys *keytab.Keytab, t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepared] {
 	return func(yield func(keytab.Entry, *enctype.Prepared) bool) {
 		n := 0
-		for e, key := range c.Keys.Candidates(t.Service, t.Enc.Type, t.Enc.Kvno) {
+		for e, key := range keys.Candidates(t.Service, t.Enc.Type, t.Enc.Kvno) {
 			if n++; !yield(e, key) || n == maxKeyTries { // KRB-6
 				return
 			}
@@ -93,7 +108,7 @@ func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepa
 		if len(c.Services) > 0 {
 			return
 		}
-		for e, key := range c.Keys.Candidates(krb.Principal{}, t.Enc.Type, t.Enc.Kvno) {
+		for e, key := range keys.Candidates(krb.Principal{}, t.Enc.Type, t.Enc.Kvno) {
 			if e.Principal.Equal(t.Service) {
 				continue
 			}
@@ -104,8 +119,17 @@ func (c *config) tries(t *message.Ticket) iter.Seq2[keytab.Entry, *enctype.Prepa
 	}
 }
 
-func badTicket() gss.Fault {
-	return gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the ticket cannot be decrypted with the service's key of that type and version: the ticket or the key was changed"}
+// closed fails for a ticket that no key opens (RFC 4120 section 3.2.3).
+func (r *request) closed(env gss.Env, o opening) (gss.Context, gss.Output, error) {
+	switch {
+	case o.tries == 0:
+		return r.refuse(env, message.ErrNoKey, gss.Fault{Code: gss.WrongTarget, Detail: "kerberos: a ticket for a service or an encryption type that has no key in the keytab"})
+	case o.tries == maxKeyTries:
+		return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: none of the first 16 keys of that type decrypts the ticket; a key under the name that clients use is tried first"})
+	case !o.version: // KRB-22
+		return r.refuse(env, message.ErrBadKeyVersion, gss.Fault{Code: gss.WrongTarget, Detail: "kerberos: a ticket under a key version that is not in the keytab, and no other version decrypts it"})
+	}
+	return r.refuse(env, message.ErrModified, gss.Fault{Code: gss.BadCredentials, Detail: "kerberos: the ticket cannot be decrypted with the service's key of that type and version: the ticket or the key was changed"})
 }
 
 // request is an AP-REQ on its way.
@@ -116,8 +140,8 @@ type request struct {
 	framing
 }
 
-// open takes the framing off (RFC 4121 section 4.1).
-func (r *request) open() (ap message.APReq, fault gss.Fault) {
+// parse takes the framing off (RFC 4121 section 4.1).
+func (r *request) parse() (ap message.APReq, fault gss.Fault) {
 	if len(r.token) > bound.Token { // with all the groups that a directory can put into it a ticket stays below
 		return ap, gss.Fault{Code: gss.Malformed, Detail: "kerberos: a token of more than 64 KiB"}
 	}
@@ -145,7 +169,7 @@ func (r *request) open() (ap message.APReq, fault gss.Fault) {
 // refuse fails with a KRB-ERROR for the client.
 func (r *request) refuse(env gss.Env, code message.ErrorCode, fault gss.Fault) (gss.Context, gss.Output, error) {
 	next, out, err := failWith(fault)
-	if ap, fault := r.open(); fault.IsZero() {
+	if ap, fault := r.parse(); fault.IsZero() {
 		out.Token = r.framing.refusal(env, code, ap.Ticket.Service)
 	}
 	return next, out, err
@@ -170,37 +194,37 @@ func (f framing) refusal(env gss.Env, code message.ErrorCode, service krb.Princi
 	return f.reply(message.TokenError, e.Append(nil))
 }
 
-// wantServiceKey waits for a key that the keytab lacks.
+// wantServiceKey waits for keys that Config.Keys lacks.
 type wantServiceKey struct {
 	pending
 	request
+	tried opening // with those of Config.Keys
 }
 
-// Step opens the ticket with it.
+// Step opens the ticket with one of them.
 func (c wantServiceKey) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error) {
 	if err := in.Check("kerberos", true); err != nil {
 		return c, gss.Output{}, err
 	}
 	switch a := in.Answer.(type) {
 	case gss.Unknown, gss.Declined:
-		return c.refuse(env, message.ErrNoKey, gss.Fault{Code: gss.WrongTarget, Detail: "kerberos: a ticket for a service, an encryption type or a key version that is not in the keytab"})
+		return c.closed(env, c.tried)
 	case gss.Unreachable: // REPLAY-3
 		return fail(gss.Unavailable, "the store of the service's keys did not respond")
-	case ServiceKey:
-		ap, fault := c.open() // as before
+	case ServiceKeys:
+		ap, fault := c.parse() // as before
 		if !fault.IsZero() {
 			return failWith(fault)
 		}
-		if a.Key == nil || a.Key.Key().Type() != ap.Ticket.Enc.Type {
-			return c, gss.Output{}, gss.Misuse("kerberos: a ServiceKey is of the type that NeedServiceKey names")
+		o := c.cfg.open(a.Keytab, &ap.Ticket)
+		if o.opened {
+			return c.judge(env, &ap, o)
 		}
-		text, ok := ap.Ticket.Enc.OpenPrepared(a.Key, enctype.UsageTicket)
-		if !ok {
-			return c.refuse(env, message.ErrModified, badTicket())
-		}
-		return c.judge(env, &ap, text, a.Key, c.cfg.realm())
+		o.version = o.version || c.tried.version
+		o.tries = max(o.tries, c.tried.tries)
+		return c.closed(env, o)
 	}
-	return c, gss.Output{}, gss.Misuse("kerberos: NeedServiceKey takes ServiceKey, gss.Unknown, gss.Declined or gss.Unreachable")
+	return c, gss.Output{}, gss.Misuse("kerberos: NeedServiceKey takes ServiceKeys, gss.Unknown, gss.Declined or gss.Unreachable")
 }
 
 // Format implements fmt.Formatter.

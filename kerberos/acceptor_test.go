@@ -52,7 +52,10 @@ func TestAccept(t *testing.T) {
 		{"not yet valid", func(f *forger) { f.ticket.StartTime = at + 301 }, gss.Expired, message.ErrTicketNotYet},
 		{"first authenticated in the future", func(f *forger) { f.ticket.AuthTime = at + 301 }, gss.Expired, message.ErrTicketNotYet},
 		{"not validated", func(f *forger) { f.ticket.Flags |= krb.Invalid }, gss.Expired, message.ErrTicketNotYet},
-		{"another key version", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Kvno = 3 } }, gss.WrongTarget, message.ErrNoKey},
+		{"another key version", func(f *forger) { f.mangle = func(m *message.APReq) { m.Ticket.Enc.Kvno = 3 } }, gss.NoFault, 0},
+		{"another key, under another version", func(f *forger) {
+			f.mangle = func(m *message.APReq) { m.Ticket.Enc.Kvno = 3; m.Ticket.Enc.Cipher += "x" }
+		}, gss.WrongTarget, message.ErrBadKeyVersion},
 		{"no key version", func(f *forger) {
 			f.mangle = func(m *message.APReq) { m.Ticket.Enc.HasKvno, m.Ticket.Enc.Kvno = false, 0 }
 		}, gss.NoFault, 0},
@@ -264,22 +267,22 @@ func TestServiceKeys(t *testing.T) {
 	if r.Ask != (NeedServiceKey{Service: service, Type: krb.AES256SHA1, Kvno: 2}) {
 		t.Errorf("%+v", r.Ask)
 	}
-	got := step(t, r.Context, env, gss.Input{Answer: ServiceKey{enctype.Prepare(f.serviceKey(), enctype.UsageTicket)}}, gss.Waiting)
+	got := step(t, r.Context, env, gss.Input{Answer: ServiceKeys{f.keys}}, gss.Waiting)
 	if _, ok := got.Ask.(gss.NeedReplayCheck); !ok {
 		t.Errorf("%+v", got.Ask)
 	}
-	otherKey, _ := krb.NewKey(krb.AES256SHA1, strings.Repeat("o", 32))
+	of := func(p krb.Principal, kind krb.EType, size int) ServiceKeys {
+		key, _ := krb.NewKey(kind, strings.Repeat("o", size))
+		return ServiceKeys{keytab.New(keytab.Entry{Principal: p, Kvno: 2, Key: key})}
+	}
 	for _, row := range []struct {
 		answer gss.Answer
 		want   gss.Code
-	}{{ServiceKey{enctype.Prepare(otherKey)}, gss.BadCredentials}, {gss.Unknown{}, gss.WrongTarget}, {gss.Declined{}, gss.WrongTarget}, {gss.Unreachable{}, gss.Unavailable}} {
+	}{{of(service, krb.AES256SHA1, 32), gss.BadCredentials}, {of(service, krb.AES128SHA1, 16), gss.WrongTarget}, {ServiceKeys{}, gss.WrongTarget}, {gss.Unknown{}, gss.WrongTarget}, {gss.Declined{}, gss.WrongTarget}, {gss.Unreachable{}, gss.Unavailable}} {
 		refused(t, take(t, r.Context, env, gss.Input{Answer: row.answer}), row.want)
 	}
-	short, _ := krb.NewKey(krb.AES128SHA1, strings.Repeat("o", 16))
-	for _, misuse := range []gss.Answer{ServiceKey{}, ServiceKey{enctype.Prepare(short)}, gss.ReplayVerdict{}} {
-		if next, _, err := r.Step(env, gss.Input{Answer: misuse}); err == nil || next != r.Context {
-			t.Errorf("%T is taken", misuse)
-		}
+	if next, _, err := r.Step(env, gss.Input{Answer: gss.ReplayVerdict{}}); err == nil || next != r.Context {
+		t.Error("another question's answer is taken")
 	}
 	alias := principal("HTTP/alias.a.test@A.TEST")
 	f.service = alias

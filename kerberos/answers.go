@@ -93,35 +93,33 @@ type Kept struct{}
 
 func (Kept) Answer() {}
 
-// NeedServiceKey asks for a key that Config.Keys does not hold: of a keytab that was
+// NeedServiceKey asks for keys that Config.Keys does not hold: of a keytab that was
 // written since, or of another store.
 //
-// Asked by: kerberos, the acceptor for an AP-REQ, if Config.Keys has no key of the ticket's
-// type and version.
+// Asked by: kerberos, the acceptor for an AP-REQ, if no key of Config.Keys decrypts the ticket.
 //
-// Answers: [ServiceKey], gss.Unknown, gss.Unreachable, gss.Declined.
+// Answers: [ServiceKeys], gss.Unknown, gss.Unreachable, gss.Declined.
 //
-// Declined: there is no such key, and the request is refused with gss.WrongTarget, as for
-// gss.Unknown.
+// Declined: there is no such key, and the request is refused, as for gss.Unknown: with
+// gss.BadCredentials if Config.Keys has a key of the type and version, else with
+// gss.WrongTarget.
 type NeedServiceKey struct {
 	// Service is the name on the ticket, hostile input.
 	Service krb.Principal
 	Type    krb.EType
-	Kvno    uint32 // 0 if the ticket does not say
+	// Kvno is 0 if the ticket does not say. It is not protected, and a key of another version is as good
+	// as one of this, if it decrypts the ticket.
+	Kvno uint32
 }
 
 func (NeedServiceKey) Question() {}
 
-// ServiceKey answers [NeedServiceKey] with one key, as a keytab or NewServiceKey prepares it.
-type ServiceKey struct{ Key *keytab.Prepared }
+// ServiceKeys answers [NeedServiceKey] with keys, among which the acceptor looks as in
+// Config.Keys: it tries 16 at most, those of the service and of the version first. keytab.New
+// derives further keys, so that a store had better keep the answer than the keys.
+type ServiceKeys struct{ Keytab *keytab.Keytab }
 
-// NewServiceKey returns the answer with a key. It derives further keys, so that a store had
-// better keep the answer than the key.
-func NewServiceKey(key krb.Key) ServiceKey {
-	return ServiceKey{keytab.Prepare(key)}
-}
-
-func (ServiceKey) Answer() {}
+func (ServiceKeys) Answer() {}
 
 // Delegated are credentials that an initiator delegated, in gss.Info.Delegated: a
 // ticket-granting ticket with which the acceptor can act in the initiator's name. Its

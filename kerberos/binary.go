@@ -7,7 +7,6 @@ import (
 	"github.com/countersign-auth/countersign/internal/kerberos/names"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
-	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Answers as bytes, for sealed traces: package trace asks for it, since files and
@@ -49,29 +48,14 @@ func (k *Keys) UnmarshalBinary(b []byte) error {
 	return k.Principal.Name.UnmarshalBinary([]byte(name))
 }
 
-// MarshalBinary implements encoding.BinaryMarshaler: the type of the key, and the key.
-func (k ServiceKey) MarshalBinary() ([]byte, error) {
-	if k.Key == nil {
-		return nil, nil
-	}
-	key := k.Key.Key()
-	return append(binary.BigEndian.AppendUint32(nil, uint32(key.Type())), key.Reveal()...), nil
-}
+// MarshalBinary implements encoding.BinaryMarshaler: the keytab as a file.
+func (k ServiceKeys) MarshalBinary() ([]byte, error) { return k.Keytab.Append(nil), nil }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (k *ServiceKey) UnmarshalBinary(b []byte) error {
-	if k.Key = nil; len(b) == 0 {
-		return nil
-	}
-	if len(b) < 4 {
-		return unreadable("ServiceKey")
-	}
-	key, fault := krb.NewKey(krb.EType(binary.BigEndian.Uint32(b)), string(b[4:]))
-	if !fault.IsZero() {
-		return fault.Err()
-	}
-	*k = NewServiceKey(key)
-	return nil
+func (k *ServiceKeys) UnmarshalBinary(b []byte) error {
+	t, fault := keytab.Parse(string(b))
+	k.Keytab = t
+	return fault.Err()
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler: a cache of the one ticket.

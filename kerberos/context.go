@@ -11,7 +11,7 @@ import (
 // nothing else:
 //
 //	acceptor --AP-REQ--> wantReplayCheck --ReplayVerdict--> established
-//	acceptor --AP-REQ--> wantServiceKey --ServiceKey--> wantReplayCheck
+//	acceptor --AP-REQ--> wantServiceKey --ServiceKeys--> wantReplayCheck
 //	initiator --absent--> wantCredential --credential--> acquiring --ticket--> wantAPRep --AP-REP--> established
 //
 // and everything else, from every state, --> failed.

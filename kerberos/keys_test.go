@@ -56,7 +56,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 		}
 		// Each is tried once: no key comes twice, and it ends with the one that opens.
 		n, seen := 0, map[*enctype.Prepared]bool{}
-		for e, key := range newMechanism(t, Config{Keys: row.keys}).cfg.tries(&ap.Ticket) {
+		for e, key := range newMechanism(t, Config{Keys: row.keys}).cfg.tries(row.keys, &ap.Ticket) {
 			n++
 			if seen[key] {
 				t.Errorf("%s: a key is tried twice", row.name)
@@ -79,7 +79,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 	c := Config{Keys: keytab.New(append(others, versions...)...), Services: []krb.Principal{service}}
 	ap, _ := message.ParseAPReq(f.apreq())
 	n := 0
-	for e := range newMechanism(t, c).cfg.tries(&ap.Ticket) {
+	for e := range newMechanism(t, c).cfg.tries(c.Keys, &ap.Ticket) {
 		if n++; !e.Principal.Equal(service) {
 			t.Errorf("a key of %v is tried", e.Principal)
 		}
@@ -87,7 +87,105 @@ func TestKeysTriedAreBounded(t *testing.T) {
 	if n != maxKeyTries {
 		t.Errorf("%d versions are tried", n)
 	}
-	if r := accept(t, c, gss.NoBinding(), f.token()); r.Fault.Code != gss.BadCredentials || !strings.Contains(r.Fault.Detail, "the first 64 keys") || errorOf(t, r) != message.ErrModified {
+	if r := accept(t, c, gss.NoBinding(), f.token()); r.Fault.Code != gss.BadCredentials || !strings.Contains(r.Fault.Detail, "the first 16 keys") || errorOf(t, r) != message.ErrModified {
 		t.Error(r.Fault)
+	}
+}
+
+// TestKeyOfAnotherVersion: a key opens a ticket whatever its version is, the ticket's own is tried first, and of several with
+// one version each is.
+func TestKeyOfAnotherVersion(t *testing.T) {
+	f := newForger(t, krb.AES256SHA1)
+	right := f.serviceKey()
+	entry := func(kvno uint32, key krb.Key) keytab.Entry {
+		return keytab.Entry{Principal: service, Kvno: kvno, Key: key}
+	}
+	wrong := func(kvno uint32, n int) keytab.Entry {
+		key, _ := krb.NewKey(krb.AES256SHA1, fmt.Sprintf("%032d", n))
+		return entry(kvno, key)
+	}
+	alias := principal("HTTP/alias.a.test@A.TEST")
+	for _, row := range []struct {
+		name  string
+		keys  []keytab.Entry
+		kvno  uint32 // of the ticket
+		tries int    // 0: it is refused with says
+		says  message.ErrorCode
+	}{
+		{"a keytab without versions", []keytab.Entry{entry(0, right)}, 4, 1, 0},
+		{"an older one", []keytab.Entry{entry(3, right)}, 4, 1, 0},
+		{"a newer one", []keytab.Entry{entry(5, right)}, 4, 1, 0},
+		{"a version of 32 bits", []keytab.Entry{entry(70_000, right)}, 4, 1, 0},
+		{"a ticket's of 32 bits", []keytab.Entry{entry(4, right)}, 70_000, 1, 0},
+		{"the last 8 bits of the ticket's", []keytab.Entry{wrong(1, 1), entry(112, right)}, 70_000, 1, 0}, // 70000 & 0xFF
+		{"the ticket's version first", []keytab.Entry{wrong(3, 1), wrong(5, 2), entry(4, right)}, 4, 1, 0},
+		{"then the others, in their order", []keytab.Entry{wrong(3, 1), entry(5, right), wrong(4, 2)}, 4, 3, 0},
+		{"the older key first under one version", []keytab.Entry{wrong(4, 1), entry(4, right)}, 4, 2, 0},
+		{"the newer key first under one version", []keytab.Entry{entry(4, right), wrong(4, 1)}, 4, 1, 0},
+		{"a ticket without a version", []keytab.Entry{wrong(4, 1), entry(5, right)}, 0, 2, 0},
+		{"no key, of other versions", []keytab.Entry{wrong(3, 1), wrong(5, 2)}, 4, 0, message.ErrBadKeyVersion},
+		{"no key, of that version too", []keytab.Entry{wrong(3, 1), wrong(4, 2)}, 4, 0, message.ErrModified},
+		{"no key", nil, 4, 0, message.ErrNoKey},
+	} {
+		keys := keytab.New(row.keys...)
+		f.mangle = func(m *message.APReq) { m.Ticket.Enc.HasKvno, m.Ticket.Enc.Kvno = row.kvno != 0, row.kvno }
+		for _, name := range []krb.Principal{service, alias} { // under a name without a key those of all are tried likewise
+			f.service = name
+			for _, c := range []Config{{Keys: keys}, {}} {
+				if c.Keys.Len() == 0 {
+					c.Keys = nil
+				}
+				r := take(t, newMechanism(t, c).Accept(gss.Target{}), env, gss.Input{Token: f.token()})
+				if _, ok := r.Ask.(NeedServiceKey); ok {
+					r = take(t, r.Context, env, gss.Input{Answer: ServiceKeys{keys}})
+				} else if c.Keys == nil {
+					t.Errorf("%s: no keys are asked for", row.name)
+				}
+				opened := r.State == gss.Waiting
+				if opened != (row.tries > 0) || !opened && errorOf(t, r) != row.says {
+					t.Errorf("%s, Config.Keys %v: %v", row.name, c.Keys, r.Fault)
+				}
+			}
+			ap, fault := message.ParseAPReq(f.apreq())
+			if !fault.IsZero() {
+				t.Fatal(fault)
+			}
+			if o := (&config{}).open(keys, &ap.Ticket); row.tries > 0 && o.tries != row.tries || o.opened != (row.tries > 0) {
+				t.Errorf("%s: %d keys are tried, want %d", row.name, o.tries, row.tries)
+			}
+		}
+		switch row.says {
+		case message.ErrBadKeyVersion:
+			requirement.Held(t, "unit:krb_key_of_another_version", "KRB-22")
+		case 0:
+			requirement.Held(t, "unit:krb_key_of_another_version", "KRB-21")
+		}
+	}
+}
+
+// TestKeysElsewhere: what Config.Keys does not open is asked about, and what they were tried for counts in the refusal.
+func TestKeysElsewhere(t *testing.T) {
+	f := newForger(t, krb.AES256SHA1)
+	old, _ := keytab.FromPassword(service, gss.NewSecret("old"), "", 2, krb.AES256SHA1)
+	older, _ := keytab.FromPassword(service, gss.NewSecret("older"), "", 1, krb.AES256SHA1)
+	for _, row := range []struct {
+		name   string
+		keys   []keytab.Entry
+		answer gss.Answer
+		want   gss.Code
+		says   message.ErrorCode
+	}{
+		{"written anew under the same version", old, ServiceKeys{f.keys}, gss.NoFault, 0},
+		{"written anew under another", older, ServiceKeys{f.keys}, gss.NoFault, 0},
+		{"there is no other", old, gss.Unknown{}, gss.BadCredentials, message.ErrModified},
+		{"no other source", older, gss.Declined{}, gss.WrongTarget, message.ErrBadKeyVersion},
+		{"others alike", old, ServiceKeys{keytab.New(older...)}, gss.BadCredentials, message.ErrModified},
+	} {
+		r := step(t, newMechanism(t, Config{Keys: keytab.New(row.keys...)}).Accept(gss.Target{}), env, gss.Input{Token: f.token()}, gss.Waiting)
+		r = take(t, r.Context, env, gss.Input{Answer: row.answer})
+		if r.Fault.Code != row.want || row.want != gss.NoFault && errorOf(t, r) != row.says {
+			t.Errorf("%s: %v", row.name, r.Fault)
+		}
+		requirement.Held(t, "unit:krb_keys_elsewhere", "KRB-21")
 	}
 }

@@ -41,7 +41,7 @@ type Config struct {
 	// unauthenticated answer asks for that, whatever other types the KDC has.
 	AllowRC4 bool
 
-	// Keys are the acceptor's. It tries up to 64 of them on one ticket, those of the service that the ticket names first.
+	// Keys are the acceptor's. It tries up to 16 of them on one ticket, those of the service that the ticket names first.
 	Keys *keytab.Keytab
 	// Services are the names of the acceptor, each with its realm. If it is empty, a key
 	// in Keys is enough, under any name on the ticket, since a directory gives one
@@ -55,9 +55,8 @@ type Config struct {
 	ClientRealms []string
 	// RequireTransitedChecked refuses a client of another realm, or with a ticket that came
 	// through one, unless the KDC says that it checked the path (TRANSITED-POLICY-CHECKED,
-	// RFC 4120 section 2.7). The service's own realm is that of its entry in Keys, or the
-	// one of all Services, or else Realm; without any of them every client is of another
-	// realm. It is off by default: Microsoft's KDCs do not set the flag, and its servers
+	// RFC 4120 section 2.7). The service's own realm is that of the key which decrypts the
+	// ticket. It is off by default: Microsoft's KDCs do not set the flag, and its servers
 	// ignore it.
 	RequireTransitedChecked bool
 	// BareRequests takes an AP-REQ without the framing of GSS (C33).
@@ -70,8 +69,8 @@ type Config struct {
 	// Optional, and an anonymous client of a real realm is WELLKNOWN/ANONYMOUS there.
 	RefuseAnonymous bool
 
-	// Realm is this side's own: an initiator's for names without one, and where services are
-	// that RealmOf does not know; an acceptor's for RequireTransitedChecked.
+	// Realm is an initiator's own: for names without one, and where services are that RealmOf
+	// does not know.
 	Realm string
 	// Realms says where hosts and realms are; nil knows nothing, and leaves it to the
 	// client's KDC.
@@ -187,20 +186,6 @@ func (c *config) hasKey() bool {
 		}
 	}
 	return false
-}
-
-// realm returns the acceptor's own realm if the key that opened a ticket has none. It does
-// not come from the ticket, in which the service's name is not protected.
-func (c *config) realm() string {
-	if len(c.Services) == 0 {
-		return c.Realm
-	}
-	for _, s := range c.Services {
-		if s.Realm != c.Services[0].Realm {
-			return c.Realm
-		}
-	}
-	return c.Services[0].Realm
 }
 
 // allows returns the fault of a type that policy or FIPS-only mode does not allow.

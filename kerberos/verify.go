@@ -19,8 +19,8 @@ const replayScope = "Kerberos"
 // judge checks an AP-REQ after its ticket was opened (RFC 4120 section 3.2.3) with a key of
 // the service's realm, and asks whether it is new. Everything that follows from it is
 // computed here, so that the state which waits for the answer is small.
-func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *enctype.Prepared, realm string) (gss.Context, gss.Output, error) {
-	ticket, fault := message.ParseEncTicketPart(text)
+func (r *request) judge(env gss.Env, ap *message.APReq, o opening) (gss.Context, gss.Output, error) {
+	ticket, fault := message.ParseEncTicketPart(o.text)
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
@@ -35,7 +35,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
-	if code, fault := r.cfg.check(env.Now, &ticket, &auth, realm); !fault.IsZero() { // R4120-3.2.3-1
+	if code, fault := r.cfg.check(env.Now, &ticket, &auth, o.realm); !fault.IsZero() { // R4120-3.2.3-1
 		return r.refuse(env, code, fault)
 	}
 	sum, fault := gssChecksum(&auth)
@@ -67,7 +67,7 @@ func (r *request) judge(env gss.Env, ap *message.APReq, text string, service *en
 		done.flags &^= gss.Delegate
 	}
 	if r.cfg.KeepPAC {
-		done.pac = findPAC(&ticket, service)
+		done.pac = findPAC(&ticket, o.key)
 	}
 	if kindOf(ticket.Client) != namedClient { // KRB-2
 		done.pac, done.delegated = signedPAC{}, nil

@@ -97,7 +97,7 @@ func grants(a gss.Answer) bool {
 // verifies reports whether an answer gives what a proof is verified with.
 func verifies(a gss.Answer) bool {
 	switch a.(type) {
-	case gss.Password, kerberos.ServiceKey:
+	case gss.Password, kerberos.ServiceKeys:
 		return true
 	}
 	return false

@@ -13,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -70,17 +71,15 @@ func kdcReply(e gss.Env, q gss.NeedExchange) gss.Answer {
 
 // serviceKeys are the keys of services, and strangeKey is one that opens no ticket.
 var (
-	serviceKeys = [...]*enctype.Prepared{keyOf("HTTP/" + services[0]), keyOf("HTTP/" + services[1]), keyOf("HTTP/" + services[2])}
-	strangeKey  = keyOf(users[0])
+	serviceKeys = [...]*keytab.Keytab{keysOf("HTTP/" + services[0]), keysOf("HTTP/" + services[1]), keysOf("HTTP/" + services[2])}
+	strangeKey  = keysOf(users[0])
 )
 
-func keyOf(name string) *enctype.Prepared {
-	if kdc != nil {
-		for e := range kdc.Keytab(name + "@" + kerberosRealm).All() {
-			return enctype.Prepare(e.Key, enctype.UsageTicket)
-		}
+func keysOf(name string) *keytab.Keytab {
+	if kdc == nil {
+		return nil
 	}
-	return enctype.Prepare(krb.Key{})
+	return kdc.Keytab(name + "@" + kerberosRealm)
 }
 
 var (
@@ -193,7 +192,7 @@ func replyTo(request string, service int, first bool, e gss.Env) string {
 		if _, ok := q.(gss.NeedReplayCheck); ok {
 			return gss.ReplayVerdict{First: first}
 		}
-		return kerberos.ServiceKey{Key: serviceKeys[service]}
+		return kerberos.ServiceKeys{Keytab: serviceKeys[service]}
 	})
 	return out.Token.Bytes()
 }
@@ -237,7 +236,7 @@ func mechanismAnswers(q gss.Question, side gss.Side) []gss.Answer {
 	case gss.NeedExchange:
 		return []gss.Answer{kdcReply(env, q), gss.Unreachable{}}
 	case kerberos.NeedServiceKey:
-		return []gss.Answer{kerberos.ServiceKey{Key: serviceKeys[side]}, gss.Unknown{}, gss.Unreachable{}, kerberos.ServiceKey{Key: strangeKey}}
+		return []gss.Answer{kerberos.ServiceKeys{Keytab: serviceKeys[side]}, gss.Unknown{}, gss.Unreachable{}, kerberos.ServiceKeys{Keytab: strangeKey}}
 	case rfc7616.NeedBodyHash:
 		return bodyAnswers(q)
 	}
@@ -261,17 +260,19 @@ func openAPReq(leaf string) (r apReq, ok bool) {
 	if !fault.IsZero() {
 		return r, false
 	}
-	for i, key := range serviceKeys {
-		text, fits := ap.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket)
-		if !fits {
-			continue
+	for i, keys := range serviceKeys {
+		for _, key := range keys.Candidates(krb.Principal{}, ap.Ticket.Enc.Type, ap.Ticket.Enc.Kvno) {
+			text, fits := ap.Ticket.Enc.OpenPrepared(key, enctype.UsageTicket)
+			if !fits {
+				continue
+			}
+			var fault2 gss.Fault
+			r.service = i
+			r.ticket, fault = wire.ParseEncTicketPart(text)
+			text, fits = ap.Authenticator.Open(r.ticket.Key, enctype.UsageAPReqAuth)
+			r.auth, fault2 = wire.ParseAuthenticator(text)
+			return r, fits && fault.IsZero() && fault2.IsZero()
 		}
-		var fault2 gss.Fault
-		r.service = i
-		r.ticket, fault = wire.ParseEncTicketPart(text)
-		text, fits = ap.Authenticator.Open(r.ticket.Key, enctype.UsageAPReqAuth)
-		r.auth, fault2 = wire.ParseAuthenticator(text)
-		return r, fits && fault.IsZero() && fault2.IsZero()
 	}
 	return r, false
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
@@ -259,28 +258,7 @@ func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
 		if err != nil {
 			return gss.Unreachable{}
 		}
-		// The names of a ticket are not protected, and only choose the key that is tried
-		// first: the named service's, or for an account with many names any key.
-		best, ok := newest(t, q.Service, q)
-		if !ok {
-			best, ok = newest(t, krb.Principal{}, q)
-		}
-		if !ok {
-			return gss.Unknown{}
-		}
-		return kerberos.ServiceKey{Key: best}
+		return kerberos.ServiceKeys{Keytab: t} // the ticket says which one it is
 	}
 	return gss.Declined{}
-}
-
-// newest returns the key of the highest version of a service, or of any principal for the
-// zero one.
-func newest(t *keytab.Keytab, service krb.Principal, q kerberos.NeedServiceKey) (best *enctype.Prepared, ok bool) {
-	kvno := uint32(0)
-	for e, key := range t.Candidates(service, q.Type, q.Kvno) {
-		if !ok || e.Kvno > kvno {
-			best, kvno, ok = key, e.Kvno, true
-		}
-	}
-	return best, ok
 }

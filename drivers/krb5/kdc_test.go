@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -421,30 +422,31 @@ func TestKeytab(t *testing.T) {
 		t.Error("a file that does not exist")
 	}
 	old := write("old", 1)
-	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != old {
+	holds := func(keys ...krb.Key) bool {
+		a := k.Answer(t.Context(), need).(kerberos.ServiceKeys)
+		var got []krb.Key
+		for e := range a.Keytab.All() {
+			got = append(got, e.Key)
+		}
+		return slices.Equal(got, keys) && a == k.Answer(t.Context(), need) // and is not read twice
+	}
+	if !holds(old) {
 		t.Error("another key")
 	}
 	time.Sleep(10 * time.Millisecond) // a file system may count coarsely
 	changed := write("a new one", 2)
 	os.Chtimes(path, time.Now(), time.Now().Add(time.Second))
-	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != changed {
+	if !holds(changed) {
 		t.Error("the old key")
 	}
 	other, _ := krb.ParsePrincipal("other@A.TEST", "")
-	if a := k.Answer(t.Context(), kerberos.NeedServiceKey{Service: other, Type: krb.AES128SHA1}).(kerberos.ServiceKey); a.Key.Key() != changed {
-		t.Error("a name that the keytab lacks is not tried with what is there")
-	}
 	mine, _ := keytab.FromPassword(www, gss.NewSecret("mine"), "", 3, krb.AES128SHA1)
 	theirs, _ := keytab.FromPassword(other, gss.NewSecret("theirs"), "", 5, krb.AES128SHA1)
 	if err := WriteKeytab(path, keytab.New(append(theirs, mine...)...)); err != nil {
 		t.Fatal(err)
 	}
-	if a := k.Answer(t.Context(), need).(kerberos.ServiceKey); a.Key.Key() != mine[0].Key {
-		t.Error("another principal's key, since its version is higher")
-	}
-	need.Kvno = 7
-	if k.Answer(t.Context(), need) != (gss.Unknown{}) {
-		t.Error("a version that is not there")
+	if need.Kvno = 7; !holds(theirs[0].Key, mine[0].Key) {
+		t.Error("another principal's keys or other versions are left out, and the acceptor chooses")
 	}
 	if k.Answer(t.Context(), gss.NeedCredential{Mech: gss.Kerberos}) != (gss.Declined{}) {
 		t.Error("nobody is to log on with it")

@@ -31,12 +31,18 @@ type Entry struct {
 	Key       krb.Key
 }
 
+// IsVersion reports whether the key is of a version. Each one is of version 0, which a ticket
+// has that does not say; and of a version that ends in the key's eight bits, if it has no
+// more: old files store no others.
+func (e *Entry) IsVersion(kvno uint32) bool {
+	return kvno == 0 || e.Kvno == kvno || e.Kvno < 256 && e.Kvno == kvno&0xFF
+}
+
 // Prepared is a key from which those for tickets and PACs were derived beforehand. Its
 // method Key returns the key itself.
 type Prepared = enctype.Prepared
 
-// Prepare prepares a key that is in no keytab: for kerberos.ServiceKey, and for verifying
-// PACs.
+// Prepare prepares a key that is in no keytab, for verifying PACs.
 func Prepare(key krb.Key) *Prepared {
 	return enctype.Prepare(key, enctype.UsageTicket, enctype.UsageNonKerbChecksum)
 }
@@ -95,24 +101,25 @@ func (k *Keytab) Len() int {
 	return len(k.entries)
 }
 
-// Candidates iterates over the keys that a ticket may be encrypted with: those of the
-// type, and of the version unless kvno is 0, that belong to service, or to any principal
-// if service is zero. Versions compare by their low eight bits if an old file has no more.
+// Candidates iterates over the keys that a ticket may be encrypted with: those of the type
+// that belong to service, or to any principal if service is zero. Those of the version come
+// first, in the order of the file, and the others behind them: a file that was written with
+// another number, or with none, has the right key all the same, and the ticket's integrity
+// says which one that is.
 func (k *Keytab) Candidates(service krb.Principal, t krb.EType, kvno uint32) iter.Seq2[Entry, *Prepared] {
 	return func(yield func(Entry, *Prepared) bool) {
 		if k == nil {
 			return
 		}
-		for i := range k.entries {
-			e := &k.entries[i]
-			if e.Key.Type() != t || !service.IsZero() && !e.Principal.Equal(service) {
-				continue
-			}
-			if kvno != 0 && e.Kvno != kvno && !(e.Kvno < 256 && e.Kvno == kvno&0xFF) {
-				continue
-			}
-			if !yield(*e, k.prepared[i]) {
-				return
+		for _, named := range [...]bool{true, false} { // KRB-21
+			for i := range k.entries {
+				e := &k.entries[i]
+				if e.Key.Type() != t || !service.IsZero() && !e.Principal.Equal(service) || e.IsVersion(kvno) != named {
+					continue
+				}
+				if !yield(*e, k.prepared[i]) {
+					return
+				}
 			}
 		}
 	}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
+	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
-// Store holds the keys of services, by name, encryption type and version.
+// Store holds the keys of services, by name.
 type Store struct {
 	mu   sync.Mutex
-	keys map[kerberos.NeedServiceKey]kerberos.ServiceKey
+	keys map[krb.Principal][]keytab.Entry
 }
 
 // Put adds a key, as a secret manager has it.
@@ -25,9 +26,9 @@ func (s *Store) Put(service krb.Principal, kind krb.EType, kvno uint32, value gs
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keys == nil {
-		s.keys = map[kerberos.NeedServiceKey]kerberos.ServiceKey{}
+		s.keys = map[krb.Principal][]keytab.Entry{}
 	}
-	s.keys[kerberos.NeedServiceKey{Service: service, Type: kind, Kvno: kvno}] = kerberos.NewServiceKey(key)
+	s.keys[service] = append(s.keys[service], keytab.Entry{Principal: service, Kvno: kvno, Key: key})
 	return nil
 }
 
@@ -35,9 +36,9 @@ func (s *Store) Put(service krb.Principal, kind krb.EType, kvno uint32, value gs
 func (s *Store) Find(_ context.Context, need kerberos.NeedServiceKey) gss.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key, ok := s.keys[need]
+	keys, ok := s.keys[need.Service]
 	if !ok {
 		return gss.Unknown{}
 	}
-	return key
+	return kerberos.ServiceKeys{Keytab: keytab.New(keys...)}
 }
