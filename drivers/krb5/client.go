@@ -2,6 +2,7 @@ package krb5
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -11,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
@@ -22,8 +25,13 @@ import (
 )
 
 const (
-	// defaultTimeout is how long one try at one KDC may take.
+	// defaultTimeout is how long one try at one KDC may take, and how long names are looked up.
 	defaultTimeout = 3 * time.Second
+	// defaultPatience is how long the KDCs that were asked are waited for before another one is
+	// asked as well.
+	defaultPatience = time.Second
+	// maxRealms bounds for how many realms the address that answered is remembered.
+	maxRealms = 64
 	// defaultDatagram is the maximum size of a request that is sent by UDP first, in bytes,
 	// if udp_preference_limit is not set.
 	defaultDatagram = 1465
@@ -45,61 +53,156 @@ type Client struct {
 	// Lookup finds the SRV records of a service; nil is net.DefaultResolver. It is not asked
 	// where Config has dns_lookup_kdc = false.
 	Lookup func(ctx context.Context, service, proto, name string) (cname string, addrs []*net.SRV, err error)
+	// LookupHost finds the addresses of a KDC's name, which are all asked; nil is
+	// net.DefaultResolver, or, where Dial is set, to leave names to Dial.
+	LookupHost func(ctx context.Context, host string) (addrs []string, err error)
 	// Dial connects; nil is a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Timeout is for one try at one KDC; 0 is 3 seconds.
+	// Timeout is for one try at one address by one network; 0 is 3 seconds. Another address is
+	// asked as well when one has not answered for a second.
 	Timeout time.Duration
 	// TLS is for proxies; nil is the default configuration.
 	TLS *tls.Config
+
+	patience time.Duration // defaultPatience if 0
+
+	mu       sync.Mutex
+	answered map[string]string // the address that answered last, by realm
 }
 
 // Answer implements answer.Source: gss.Reply with the first answer that any KDC of the
 // realm gives, gss.Unreachable if none does before the context ends.
 func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
+	a, _ := c.answer(ctx, q)
+	return a
+}
+
+// answer returns the answer, and why no KDC gave one.
+func (c *Client) answer(ctx context.Context, q gss.Question) (gss.Answer, error) {
 	need, ok := q.(gss.NeedExchange)
 	if !ok || need.Service != "kdc" {
-		return gss.Declined{}
+		return gss.Declined{}, nil
 	}
 	reply, err := c.roundTrip(ctx, need.Realm, []byte(need.Request))
 	if err != nil {
-		return gss.Unreachable{}
+		return gss.Unreachable{}, err
 	}
-	return gss.Reply{Data: string(reply)}
+	return gss.Reply{Data: string(reply)}, nil
 }
 
-// roundTrip makes one exchange with a KDC of the realm. The error says what happened at
-// each address that was tried.
+// roundTrip makes one exchange with a KDC of the realm. Addresses are asked one after the
+// other: the next one as soon as one fails, and after the patience with the first ones while
+// these are waited for. The error says what became of each address that was tried.
 func (c *Client) roundTrip(ctx context.Context, realm string, request []byte) ([]byte, error) {
 	addresses := c.addresses(ctx, realm)
 	if len(addresses) == 0 {
-		return nil, fmt.Errorf("krb5: no KDC is known for the realm; name one in krb5.conf, or publish _kerberos._udp and _kerberos._tcp")
+		return nil, fmt.Errorf("krb5: no KDC is known for the realm %q; name one in krb5.conf, or publish _kerberos._udp and _kerberos._tcp", realm)
 	}
-	var errs []error
-	for _, a := range addresses {
-		if ctx.Err() != nil {
-			break
-		}
-		reply, err := c.try(ctx, a, realm, request)
-		if err == nil {
-			return reply, nil
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", a, err))
+	type outcome struct {
+		address string
+		reply   []byte
+		err     error
 	}
-	return nil, fmt.Errorf("krb5: no KDC answered: %w", errors.Join(append(errs, ctx.Err())...))
+	var tries sync.WaitGroup
+	defer tries.Wait() // no try outlives the answer
+	each, cancel := context.WithCancel(ctx)
+	defer cancel()
+	outcomes := make(chan outcome, len(addresses))
+	due := time.NewTimer(0)
+	defer due.Stop()
+	var failed error
+	var busy []byte
+	ended := ctx.Done()
+	for next, open := 0, 0; next < len(addresses) || open > 0; {
+		turn := due.C
+		if next == len(addresses) {
+			turn = nil
+		}
+		select {
+		case <-ended: // the tries end as well, and say so
+			next, ended = len(addresses), nil
+		case <-turn:
+			a := addresses[next]
+			tries.Go(func() {
+				reply, err := c.try(each, a, realm, request)
+				outcomes <- outcome{a, reply, err}
+			})
+			next, open = next+1, open+1
+			due.Reset(cmp.Or(c.patience, defaultPatience)) // KRB-23
+		case o := <-outcomes:
+			open--
+			switch {
+			case o.err != nil:
+				failed = join(failed, fmt.Errorf("%s: %w", o.address, o.err))
+			case codeOf(o.reply) == message.ErrServiceUnavail: // another KDC may be available
+				busy = o.reply
+			default:
+				c.remember(realm, o.address)
+				return o.reply, nil
+			}
+			due.Reset(0)
+		}
+	}
+	if busy != nil {
+		return busy, nil
+	}
+	return nil, fmt.Errorf("krb5: no KDC of the realm %q answered: %w", realm, join(failed, ctx.Err()))
 }
 
-// addresses returns those of a realm's KDCs in the order of trying.
+// join returns both errors, in one line.
+func join(one, other error) error {
+	switch {
+	case one == nil:
+		return other
+	case other == nil:
+		return one
+	}
+	return fmt.Errorf("%w, %w", one, other)
+}
+
+// remember has the address that answered asked first the next time.
+func (c *Client) remember(realm, address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answered == nil || len(c.answered) >= maxRealms {
+		c.answered = map[string]string{}
+	}
+	c.answered[realm] = address
+}
+
+// addresses returns those of a realm's KDCs in the order of trying, each once.
 func (c *Client) addresses(ctx context.Context, realm string) []string {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
+	defer cancel()
+	var list []string
+	for _, place := range c.places(ctx, realm) {
+		for _, a := range c.resolve(ctx, place) {
+			if !slices.Contains(list, a) {
+				list = append(list, a)
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(list, c.answered[realm]); i > 0 {
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, c.answered[realm])
+	}
+	return list[:min(len(list), maxKDCs)]
+}
+
+// places returns the KDCs of a realm, by the configuration, or by the SRV records of both
+// networks: a KDC that is published under one alone counts as well.
+func (c *Client) places(ctx context.Context, realm string) []string {
 	list := c.Config.KDCs(realm)
-	if len(list) == 0 && c.Config.Bool("dns_lookup_kdc", true) {
-		lookup := c.Lookup
-		if lookup == nil {
-			lookup = net.DefaultResolver.LookupSRV
-		}
-		_, records, err := lookup(ctx, "kerberos", "tcp", realm)
-		if err != nil || len(records) == 0 {
-			_, records, _ = lookup(ctx, "kerberos", "udp", realm)
-		}
+	if len(list) > 0 || !c.Config.Bool("dns_lookup_kdc", true) {
+		return list
+	}
+	lookup := c.Lookup
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupSRV
+	}
+	for _, proto := range [...]string{"tcp", "udp"} {
+		_, records, _ := lookup(ctx, "kerberos", proto, realm)
 		for _, r := range records {
 			if r.Target == "." || r.Target == "" { // there is no such service here (RFC 2782)
 				continue
@@ -107,16 +210,54 @@ func (c *Client) addresses(ctx context.Context, realm string) []string {
 			list = append(list, net.JoinHostPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))))
 		}
 	}
-	return list[:min(len(list), maxKDCs)]
+	return list
+}
+
+// resolve returns all addresses of a KDC, with their port and the network that it had before
+// it. A name stays as it is if there is a Dial of its own without LookupHost, or it cannot be
+// resolved, which dialing then reports; so does a proxy's URL.
+func (c *Client) resolve(ctx context.Context, place string) []string {
+	if strings.HasPrefix(place, "https://") {
+		return []string{place}
+	}
+	network := ""
+	for _, n := range [...]string{"tcp/", "udp/"} {
+		if rest, ok := strings.CutPrefix(place, n); ok {
+			network, place = n, rest
+		}
+	}
+	host, port, err := net.SplitHostPort(place)
+	if err != nil {
+		host, port = strings.Trim(place, "[]"), defaultPort
+	}
+	lookup := c.LookupHost
+	if lookup == nil && c.Dial == nil {
+		lookup = net.DefaultResolver.LookupHost
+	}
+	hosts := []string{host}
+	if lookup != nil && net.ParseIP(host) == nil {
+		if found, err := lookup(ctx, host); err == nil && len(found) > 0 {
+			hosts = found
+		}
+	}
+	list := make([]string, len(hosts))
+	for i, h := range hosts {
+		list[i] = network + net.JoinHostPort(h, port)
+	}
+	return list
+}
+
+func (c *Client) timeout() time.Duration {
+	if c.Timeout <= 0 {
+		return defaultTimeout
+	}
+	return c.Timeout
 }
 
 // try asks one KDC: by UDP if the request fits, by TCP otherwise and if the KDC says so
 // (RFC 4120 section 7.2), by HTTPS for a proxy.
 func (c *Client) try(ctx context.Context, address, realm string, request []byte) ([]byte, error) {
-	timeout := c.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
+	timeout := c.timeout()
 	if strings.HasPrefix(address, "https://") {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
@@ -128,16 +269,25 @@ func (c *Client) try(ctx context.Context, address, realm string, request []byte)
 			only, address = network, rest
 		}
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		address = net.JoinHostPort(strings.Trim(address, "[]"), defaultPort)
-	}
+	var byUDP error
 	if only == "udp" || only == "" && len(request) <= c.Config.Number("udp_preference_limit", defaultDatagram) {
 		reply, err := c.exchange(ctx, timeout, "udp", address, request)
-		if err == nil && isReply(reply) && !tooBig(reply) || only == "udp" { // any host can send a datagram
+		switch {
+		case err == nil && !isReply(reply) && only == "": // any host can send a datagram
+			err = errors.New("the answer is no KDC's")
+		case err == nil && codeOf(reply) == message.ErrResponseTooBig && only == "":
+			err = errors.New("the answer does not fit into a datagram")
+		}
+		if err == nil || only == "udp" {
 			return reply, err
 		}
+		byUDP = err
 	}
-	return c.exchange(ctx, timeout, "tcp", address, request)
+	reply, err := c.exchange(ctx, timeout, "tcp", address, request)
+	if err != nil && byUDP != nil {
+		err = fmt.Errorf("UDP: %w; TCP: %w", byUDP, err)
+	}
+	return reply, err
 }
 
 // isReply reports whether b begins like an AS-REP, a TGS-REP or a KRB-ERROR.
@@ -145,13 +295,16 @@ func isReply(b []byte) bool {
 	return len(b) > 0 && (b[0] == 0x6B || b[0] == 0x6D || b[0] == 0x7E)
 }
 
-// tooBig reports whether a reply is KRB_ERR_RESPONSE_TOO_BIG.
-func tooBig(reply []byte) bool {
+// codeOf returns the code of a KRB-ERROR, and 0 for anything else.
+func codeOf(reply []byte) message.ErrorCode {
 	if !message.IsError(string(reply)) {
-		return false
+		return 0
 	}
 	e, fault := message.ParseError(string(reply))
-	return fault.IsZero() && e.Code == message.ErrResponseTooBig
+	if !fault.IsZero() {
+		return 0
+	}
+	return e.Code
 }
 
 func (c *Client) exchange(ctx context.Context, timeout time.Duration, network, address string, request []byte) ([]byte, error) {

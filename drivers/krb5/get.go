@@ -2,6 +2,7 @@ package krb5
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/entropy"
@@ -12,18 +13,25 @@ import (
 
 // Get gets a ticket: it runs the exchange that the request describes, with the KDCs that a
 // source answers for. The error is a gss.FaultError: of the KDC's refusal, of an answer that
-// is not the KDC's, or Unanswered where none answered before the context ended.
+// is not the KDC's, or QuestionFailed where none answered before the context ended; a Client
+// then says what became of each address.
 func Get(ctx context.Context, kdcs answer.Source, r ticket.Request) (ticket.Result, error) {
 	x, result, err := ticket.New(r).Step(entropy.Env(), nil)
+	var failed error // why a Client has no answer
 	for err == nil && result.Ask != nil {
-		reply := kdcs.Answer(ctx, result.Ask)
-		if reply == nil {
+		var reply gss.Answer
+		if c, ok := kdcs.(*Client); ok {
+			reply, failed = c.answer(ctx, result.Ask)
+		} else if reply = kdcs.Answer(ctx, result.Ask); reply == nil {
 			reply = gss.Declined{}
 		}
 		x, result, err = x.Step(entropy.Env(), reply)
 	}
 	if err == nil {
 		err = result.Fault.Err()
+	}
+	if err != nil && failed != nil {
+		err = fmt.Errorf("%w: %w", err, failed) // KRB-24
 	}
 	return result, err
 }
