@@ -73,16 +73,16 @@ type Client struct {
 // Answer implements answer.Source: gss.Reply with the first answer that any KDC of the
 // realm gives, gss.Unreachable if none does before the context ends.
 func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
-	a, _ := c.answer(ctx, q)
+	need, ok := q.(gss.NeedExchange)
+	if !ok || need.Service != "kdc" {
+		return gss.Declined{}
+	}
+	a, _ := c.answer(ctx, need)
 	return a
 }
 
 // answer returns the answer, and why no KDC gave one.
-func (c *Client) answer(ctx context.Context, q gss.Question) (gss.Answer, error) {
-	need, ok := q.(gss.NeedExchange)
-	if !ok || need.Service != "kdc" {
-		return gss.Declined{}, nil
-	}
+func (c *Client) answer(ctx context.Context, need gss.NeedExchange) (gss.Answer, error) {
 	reply, err := c.roundTrip(ctx, need.Realm, []byte(need.Request))
 	if err != nil {
 		return gss.Unreachable{}, err

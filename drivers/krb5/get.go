@@ -20,8 +20,9 @@ func Get(ctx context.Context, kdcs answer.Source, r ticket.Request) (ticket.Resu
 	var failed error // why a Client has no answer
 	for err == nil && result.Ask != nil {
 		var reply gss.Answer
-		if c, ok := kdcs.(*Client); ok {
-			reply, failed = c.answer(ctx, result.Ask)
+		c, isClient := kdcs.(*Client)
+		if need, ok := result.Ask.(gss.NeedExchange); ok && isClient {
+			reply, failed = c.answer(ctx, need)
 		} else if reply = kdcs.Answer(ctx, result.Ask); reply == nil {
 			reply = gss.Declined{}
 		}
