@@ -39,7 +39,7 @@ func (x Exchange) askTGS(env gss.Env) (Exchange, Result) {
 	}
 	x.subkey = subkey
 	body := x.body(env)
-	if x.req.Server.Realm == "" || x.req.Server.Realm != x.realm {
+	if _, tgs := x.req.Server.IsTGS(); !tgs || x.req.Server.Realm != x.realm { // KRB-25: the KDC knows better where a service is
 		body.Options |= message.Canonicalize
 	}
 	pa := message.PAData("")

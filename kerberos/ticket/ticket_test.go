@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
 	"github.com/countersign-auth/countersign/kerberos/krb"
@@ -174,6 +175,9 @@ func TestTGS(t *testing.T) {
 		{"referred twice", "HTTP/www.c.test", 0, 0, "A.TEST B.TEST C.TEST", "HTTP/www.c.test@C.TEST"},
 		{"the realm is known", "HTTP/www.b.test@B.TEST", 0, 0, "A.TEST B.TEST", "HTTP/www.b.test@B.TEST"},
 		{"the realm is known, and far", "HTTP/www.c.test@C.TEST", 0, 0, "A.TEST B.TEST C.TEST", "HTTP/www.c.test@C.TEST"},
+		{"the realm is mistaken, and refers", "HTTP/www.b.test@A.TEST", 0, 0, "A.TEST B.TEST", "HTTP/www.b.test@B.TEST"},
+		{"the realm is mistaken, and refers twice", "HTTP/www.c.test@A.TEST", 0, 0, "A.TEST B.TEST C.TEST", "HTTP/www.c.test@C.TEST"},
+		{"the realm is mistaken, far, and refers", "HTTP/www.c.test@B.TEST", 0, 0, "A.TEST B.TEST C.TEST", "HTTP/www.c.test@C.TEST"},
 		{"no such service", "HTTP/none.a.test@A.TEST", 0, gss.WrongTarget, "A.TEST", ""},
 		{"no such service anywhere", "HTTP/none", 0, gss.WrongTarget, "A.TEST", ""},
 		{"no such realm", "HTTP/www@D.TEST", 0, gss.WrongTarget, "A.TEST B.TEST C.TEST", ""},
@@ -194,6 +198,9 @@ func TestTGS(t *testing.T) {
 			}
 			if row.opts.Has(krb.Renew) && res.Credential.Flags != tgt.Flags { // the same ticket, but for its times
 				t.Errorf("flags %v after renewal, want %v", res.Credential.Flags, tgt.Flags)
+			}
+			if strings.Contains(row.name, "mistaken") {
+				requirement.Held(t, "unit:krb_mistaken_realm_refers", "KRB-25")
 			}
 		})
 	}
