@@ -278,7 +278,7 @@ func (c *Client) try(ctx context.Context, address, realm string, request []byte)
 		case err == nil && codeOf(reply) == message.ErrResponseTooBig && only == "":
 			err = errors.New("the answer does not fit into a datagram")
 		}
-		if err == nil || only == "udp" {
+		if err == nil || only == "udp" || ctx.Err() != nil {
 			return reply, err
 		}
 		byUDP = err
