@@ -59,7 +59,10 @@ func (n *net2) dial(ctx context.Context, network, address string) (net.Conn, err
 		case "refuses":
 			return nil, errors.New("connection refused")
 		case "filtered":
+			n.opened.Add(1)
+			defer n.closed.Add(1)
 			<-ctx.Done()
+			time.Sleep(10 * time.Millisecond) // a try that outlives the answer shows
 			return nil, ctx.Err()
 		case "is silent":
 			ours, theirs := net.Pipe()
@@ -141,12 +144,12 @@ func TestKDCsThatAreGone(t *testing.T) {
 					if first != want || second != 1 {
 						t.Errorf("asked %d and %d times", first, second)
 					}
-					c.patience = time.Hour
+					if opened, closed := n.opened.Load(), n.closed.Load(); opened != closed {
+						t.Errorf("%d tries, %d have ended", opened, closed)
+					}
+					c.patience, n.first = time.Hour, "refuses" // which the counts below tell at once
 					if r := login(t, c); !r.Done() || n.asked[0].Load() != first || n.asked[1].Load() != second+2 {
 						t.Errorf("%v; asked %d and %d times", r.Fault, n.asked[0].Load(), n.asked[1].Load())
-					}
-					if opened, closed := n.opened.Load(), n.closed.Load(); opened != closed {
-						t.Errorf("%d connections, %d are closed", opened, closed)
 					}
 					requirement.Held(t, "unit:kdcs_that_are_gone", "KRB-23")
 				})
