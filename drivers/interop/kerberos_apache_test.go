@@ -72,7 +72,7 @@ func krbLogins(t testing.TB, url string) map[string]answer.Source {
 		"password": loginFor(t, url, alice+"@"+krbRealm, password),
 		"no realm": loginFor(t, url, alice, password),
 		"keytab":   &krb5.Keytab{Path: krbFile("alice.keytab"), Principal: krbPrincipal(t, alice)},
-		"ccache":   &krb5.Files{Path: krbFile("alice.ccache"), ReadOnly: true},
+		"ccache":   &krb5.Cache{Name: krbFile("alice.ccache"), ReadOnly: true},
 	}
 }
 
@@ -138,7 +138,7 @@ func TestClientKerberosApacheDelegates(t *testing.T) {
 			t.Errorf("%+v: %v", row, err)
 		}
 	}
-	c, err := krb5.ReadCache(file)
+	c, err := (&krb5.Cache{Name: file}).Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestClientKerberosApacheRefused(t *testing.T) {
 		{"wrong password", krbSource(t, loginFor(t, apacheKrbURL(), "carol", "wrong")), gss.BadCredentials},
 		{"no such user", krbSource(t, loginFor(t, apacheKrbURL(), "mallory", password)), gss.UnknownUser},
 		{"nothing", krbSource(t, nil), gss.NoCredentials},
-		{"an empty cache", krbSource(t, &krb5.Files{Path: os.DevNull}), gss.NoCredentials},
+		{"an empty cache", krbSource(t, &krb5.Cache{Name: os.DevNull}), gss.NoCredentials},
 		{"no KDC", unreachable, gss.QuestionFailed},
 	} {
 		t.Run(row.name, func(t *testing.T) {

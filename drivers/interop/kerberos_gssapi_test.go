@@ -155,7 +155,7 @@ const krbBinding = "tls-server-end-point:certificate"
 func TestKerberosToMIT(t *testing.T) {
 	t.Parallel()
 	mitKDC.up(t)
-	login := krbSource(t, &krb5.Files{Path: krbFile("alice.ccache"), ReadOnly: true})
+	login := krbSource(t, &krb5.Cache{Name: krbFile("alice.ccache"), ReadOnly: true})
 	for _, e := range krbTypes {
 		for _, row := range []struct {
 			name       string

@@ -132,7 +132,7 @@ func TestTicketHeimdal(t *testing.T) {
 	if !errors.Is(err, gss.BadCredentials) {
 		t.Error(err)
 	}
-	c, err := krb5.ReadCache(filepath.Join(heimdalDir, "alice.ccache"))
+	c, err := (&krb5.Cache{Name: filepath.Join(heimdalDir, "alice.ccache")}).Read(t.Context())
 	if err != nil || !c.Principal().Equal(who) {
 		t.Errorf("%v %v", c, err)
 	}
@@ -143,7 +143,7 @@ func TestTicketHeimdal(t *testing.T) {
 func TestKerberosHeimdal(t *testing.T) {
 	t.Parallel()
 	heimdalKDC.up(t)
-	cache := &krb5.Files{Path: filepath.Join(heimdalDir, "alice.ccache"), ReadOnly: true}
+	cache := &krb5.Cache{Name: filepath.Join(heimdalDir, "alice.ccache"), ReadOnly: true}
 	login := answer.Chain(cache, &krb5.Tickets{}, &krb5.Client{Config: heimdalConfig(t)}, krb5.NewReplayCache(100, 0))
 	for _, row := range []struct {
 		name         string

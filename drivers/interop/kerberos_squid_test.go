@@ -101,7 +101,7 @@ func TestClientKerberosSquidBoth(t *testing.T) {
 		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
 			t.Parallel()
 			o := newKerberosOrigin(t, secure, kerberos.Config{})
-			c := newProxyClient(t, squidKrbURL(), byKerberos(t, kerberos.Config{}), krbSource(t, &krb5.Files{Path: krbFile("alice.ccache"), ReadOnly: true}))
+			c := newProxyClient(t, squidKrbURL(), byKerberos(t, kerberos.Config{}), krbSource(t, &krb5.Cache{Name: krbFile("alice.ccache"), ReadOnly: true}))
 			if got := c.get(t, o.URL); got.user != alice {
 				t.Errorf("the origin got %+v", got)
 			}

@@ -3,9 +3,9 @@
 //
 //	question                        answered by
 //	gss.NeedExchange{"kdc"}         [Client]: UDP, TCP, HTTPS (MS-KKDCP)
-//	gss.NeedCredential              [Files], [Keytab]
+//	gss.NeedCredential              [Cache], [Keytab]
 //	kerberos.NeedTicket             [Tickets]
-//	kerberos.KeepTicket             [Tickets], [Files]
+//	kerberos.KeepTicket             [Tickets], [Cache]
 //	kerberos.NeedServiceKey         [Keytab]
 //	gss.NeedReplayCheck               [ReplayCache]
 //

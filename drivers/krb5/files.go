@@ -12,7 +12,6 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
-	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
@@ -68,40 +67,6 @@ func include(directive, name string) (string, bool) {
 	return text.String(), err == nil
 }
 
-// CachePath returns the file of a credential cache: of a name as in KRB5CCNAME, or for ""
-// of KRB5CCNAME itself, or MIT's default. FILE: and DIR: are files (of a DIR: its primary
-// one); other kinds are an error.
-func CachePath(name string) (string, error) {
-	if name == "" {
-		name = os.Getenv("KRB5CCNAME")
-	}
-	if name == "" {
-		return fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid()), nil
-	}
-	kind, rest, ok := strings.Cut(name, ":")
-	switch {
-	case !ok || len(kind) == 1: // a drive's letter
-		return name, nil
-	case kind == "FILE":
-		return rest, nil
-	case kind == "DIR" && strings.HasPrefix(rest, ":"):
-		return rest[1:], nil
-	case kind == "DIR":
-		primary, err := os.ReadFile(filepath.Join(rest, "primary"))
-		file := strings.TrimSpace(string(primary))
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			file = "tkt"
-		case err != nil:
-			return "", err
-		case !strings.HasPrefix(file, "tkt") || strings.ContainsAny(file, `/\`):
-			return "", errors.New("krb5: the file primary of the folder names no cache")
-		}
-		return filepath.Join(rest, file), nil
-	}
-	return "", fmt.Errorf("krb5: credential caches of kind %q are not supported; expected a FILE or a DIR", kind)
-}
-
 // KeytabPath returns the file of a keytab: of a name as in KRB5_KTNAME, or for "" of
 // KRB5_KTNAME itself, or /etc/krb5.keytab.
 func KeytabPath(name string) (string, error) {
@@ -120,22 +85,6 @@ func KeytabPath(name string) (string, error) {
 	}
 	return "", fmt.Errorf("krb5: keytabs of kind %q are not supported; expected a FILE", kind)
 }
-
-// ReadCache reads a credential cache.
-func ReadCache(path string) (*ccache.Cache, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c, fault := ccache.Parse(string(b))
-	if !fault.IsZero() {
-		return nil, fmt.Errorf("%s: %w", path, fault.Err())
-	}
-	return c, nil
-}
-
-// WriteCache writes one, in one act, readable by its owner alone.
-func WriteCache(path string, c *ccache.Cache) error { return writeFile(path, c.Append(nil)) }
 
 // WriteKeytab writes a keytab, in one act, readable by its owner alone.
 func WriteKeytab(path string, k *keytab.Keytab) error { return writeFile(path, k.Append(nil)) }
@@ -160,46 +109,6 @@ func writeFile(path string, b []byte) (err error) {
 		err = os.Rename(f.Name(), path)
 	}
 	return err
-}
-
-// Files is the credential cache of a file. It provides the tickets in it, and keeps new
-// ones there.
-type Files struct {
-	Path string
-	// ReadOnly keeps nothing.
-	ReadOnly bool
-
-	mu sync.Mutex
-}
-
-// Answer implements answer.Source.
-func (f *Files) Answer(_ context.Context, q gss.Question) gss.Answer {
-	switch q := q.(type) {
-	case gss.NeedCredential:
-		if q.Mech != gss.Kerberos || q.Rejected {
-			return gss.Declined{}
-		}
-		c, err := ReadCache(f.Path)
-		if err != nil {
-			return gss.Declined{}
-		}
-		return kerberos.Tickets{Cache: c}
-	case kerberos.KeepTicket:
-		if f.ReadOnly {
-			return gss.Declined{}
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		c, err := ReadCache(f.Path)
-		if err != nil || !c.Principal().Equal(q.Credential.Client) {
-			return gss.Declined{}
-		}
-		if WriteCache(f.Path, c.With(q.Credential)) != nil {
-			return gss.Unreachable{}
-		}
-		return kerberos.Kept{}
-	}
-	return gss.Declined{}
 }
 
 // Keytab is the keytab of a file, which is read again when it has changed: keys can be

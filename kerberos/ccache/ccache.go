@@ -174,7 +174,7 @@ func (c *Cache) With(cred Credential) *Cache {
 		*next = *c
 	}
 	next.creds = nil
-	for old := range c.whole() {
+	for old := range c.Entries() {
 		if !(old.Server.Equal(cred.Server) && old.Client.Equal(cred.Client)) {
 			next.creds = append(next.creds, old)
 		}
@@ -199,7 +199,9 @@ func (c *Cache) WithConfig(key, principal, value string) *Cache {
 	})
 }
 
-func (c *Cache) whole() iter.Seq[Credential] {
+// Entries iterates over all that the cache has, settings among them, and credentials with keys that
+// cannot be used here: what has to be written for other programs.
+func (c *Cache) Entries() iter.Seq[Credential] {
 	return func(yield func(Credential) bool) {
 		if c == nil {
 			return

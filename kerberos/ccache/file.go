@@ -177,7 +177,7 @@ func (c *Cache) Append(b []byte) []byte {
 		b = append(b, 0, 0)
 	}
 	b = appendPrincipal(b, c.Principal())
-	for cred := range c.whole() {
+	for cred := range c.Entries() {
 		b = cred.append(b)
 	}
 	return b

@@ -183,6 +183,14 @@ func more(d time.Duration, n int64, unit time.Duration) time.Duration { // R4120
 	return d + time.Duration(n)*unit
 }
 
+// Text returns a relation of libdefaults as it stands, or def if there is none.
+func (c *Config) Text(name, def string) string {
+	if s := c.get("libdefaults", name); s != "" {
+		return s
+	}
+	return def
+}
+
 // Number returns a relation of libdefaults that is a number, or def.
 func (c *Config) Number(name string, def int) int {
 	if n, err := strconv.Atoi(c.get("libdefaults", name)); err == nil {

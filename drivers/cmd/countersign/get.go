@@ -112,7 +112,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	source, err := o.source(urls)
+	source, err := o.source(cmd.Context(), urls)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
@@ -336,7 +336,7 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 // source returns the answers to credential questions, for the origins of the URLs and for
 // the proxy. It removes user information from the URLs, since net/http would send it
 // without a challenge.
-func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
+func (o *getOptions) source(ctx context.Context, urls []*url.URL) (answer.Source, error) {
 	var sources []answer.Source
 	var passwords []string
 	for _, u := range urls {
@@ -379,7 +379,7 @@ func (o *getOptions) source(urls []*url.URL) (answer.Source, error) {
 		}
 		sources = append(sources, s)
 	}
-	tickets, err := o.kerberos.source(&o.machine, passwords)
+	tickets, err := o.kerberos.source(ctx, &o.machine, passwords)
 	if err != nil {
 		return nil, err
 	}

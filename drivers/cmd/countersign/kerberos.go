@@ -1,9 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 type clientKerberos struct{ ccache, keytab, principal, krb5conf string }
 
 func (o *clientKerberos) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.ccache, "ccache", "", "`FILE` of the credential cache for Kerberos (default $KRB5CCNAME, or the system's default cache)")
+	f.StringVar(&o.ccache, "ccache", "", "`NAME` of the credential cache for Kerberos: a file, or KIND:NAME with FILE, DIR, KEYRING or KCM (default $KRB5CCNAME, or default_ccache_name of krb5.conf)")
 	f.StringVar(&o.keytab, "keytab", "", "`FILE` with the keys of --principal, instead of a password")
 	f.StringVar(&o.principal, "principal", "", "`NAME` of the principal in --keytab: user@REALM or service/host@REALM")
 	f.StringVar(&o.krb5conf, "krb5conf", "", "`FILE` that names realms and KDCs (default $KRB5_CONFIG, or /etc/krb5.conf)")
@@ -30,15 +31,15 @@ func (o *clientKerberos) flags(f *pflag.FlagSet) {
 // source returns the answers to Kerberos' questions and turns Kerberos on in m, or returns nil
 // if there are no credentials for it. passwords are the user names with a password: a
 // user@REALM is for Kerberos.
-func (o *clientKerberos) source(m *setup.Machine, passwords []string) (answer.Source, error) {
+func (o *clientKerberos) source(ctx context.Context, m *setup.Machine, passwords []string) (answer.Source, error) {
 	upn := slices.ContainsFunc(passwords, func(s string) bool { return strings.Contains(s, "@") })
-	login, err := o.login(len(passwords) > 0)
-	if err != nil || login == nil && !upn {
-		return nil, err
-	}
 	conf, err := krb5.ReadConfig(o.krb5conf)
 	if err != nil {
 		return nil, fmt.Errorf("krb5.conf: %w", err)
+	}
+	login, err := o.login(ctx, conf, len(passwords) > 0)
+	if err != nil || login == nil && !upn {
+		return nil, err
 	}
 	m.Kerberos, m.Krb5Conf = true, string(conf.Append(nil))
 	return answer.Chain(login, &krb5.Tickets{}, &krb5.Client{Config: conf}), nil
@@ -46,12 +47,12 @@ func (o *clientKerberos) source(m *setup.Machine, passwords []string) (answer.So
 
 // login returns the source of credentials without a password, nil for none. others reports
 // whether there are passwords: then the default cache is not used.
-func (o *clientKerberos) login(others bool) (answer.Source, error) {
+func (o *clientKerberos) login(ctx context.Context, conf *krb5conf.Config, others bool) (answer.Source, error) {
 	if o.keytab != "" {
 		if o.principal == "" {
 			return nil, errors.New("--keytab needs --principal")
 		}
-		p, err := o.client()
+		p, err := parsePrincipal(o.principal, conf)
 		if err != nil {
 			return nil, err
 		}
@@ -64,27 +65,17 @@ func (o *clientKerberos) login(others bool) (answer.Source, error) {
 	if o.principal != "" {
 		return nil, errors.New("--principal needs --keytab")
 	}
-	path, err := krb5.CachePath(o.ccache)
-	if err != nil {
-		return nil, fmt.Errorf("--ccache: %w", err)
+	if o.ccache == "" && others {
+		return nil, nil
 	}
-	if o.ccache == "" {
-		if _, err := os.Stat(path); others || err != nil {
+	cache := &krb5.Cache{Name: o.ccache, Config: conf}
+	if _, err := cache.Read(ctx); err != nil {
+		if o.ccache == "" && errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
-	} else if _, err := krb5.ReadCache(path); err != nil {
 		return nil, fmt.Errorf("--ccache: %w", err)
 	}
-	return &krb5.Files{Path: path}, nil
-}
-
-// client returns the principal, in the default realm if --principal has no realm.
-func (o *clientKerberos) client() (krb.Principal, error) {
-	conf, err := krb5.ReadConfig(o.krb5conf)
-	if err != nil {
-		return krb.Principal{}, fmt.Errorf("krb5.conf: %w", err)
-	}
-	return parsePrincipal(o.principal, conf)
+	return cache, nil
 }
 
 func parsePrincipal(text string, conf *krb5conf.Config) (krb.Principal, error) {

@@ -51,7 +51,7 @@ the KDC offers is permitted, 5 the KDC breaks the protocol, 6 a defect of this p
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.kerberos.ccache, "ccache", "c", "", "`FILE` to write to (default $KRB5CCNAME, or the system's default cache)")
+	f.StringVarP(&o.kerberos.ccache, "ccache", "c", "", "`NAME` of the cache to write to: a file, or KIND:NAME with FILE, DIR, KEYRING or KCM (default $KRB5CCNAME, or default_ccache_name of krb5.conf)")
 	f.StringVar(&o.kerberos.keytab, "keytab", "", "`FILE` with the principal's keys, instead of a password")
 	f.StringVar(&o.kerberos.krb5conf, "krb5conf", "", "`FILE` that names realms and KDCs (default $KRB5_CONFIG, or /etc/krb5.conf)")
 	f.DurationVarP(&o.lifetime, "lifetime", "l", 0, "requested lifetime of the ticket (default ticket_lifetime of krb5.conf, or ten hours)")
@@ -63,15 +63,11 @@ the KDC offers is permitted, 5 the KDC breaks the protocol, 6 a defect of this p
 }
 
 func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
-	path, err := krb5.CachePath(o.kerberos.ccache)
+	cache, conf, err := openCache(cmd.Context(), o.kerberos.ccache, o.kerberos.krb5conf)
 	if err != nil {
-		return exit{exitUsage, fmt.Errorf("--ccache: %w", err)}
+		return err
 	}
-	conf, err := krb5.ReadConfig(o.kerberos.krb5conf)
-	if err != nil {
-		return exit{exitTransport, fmt.Errorf("krb5.conf: %w", err)}
-	}
-	r, err := o.request(cmd, args, path, conf)
+	r, err := o.request(cmd, args, cache, conf)
 	if err != nil {
 		return err
 	}
@@ -80,16 +76,15 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 		return exit{exitOf(err), err}
 	}
 	cred := result.Credential
-	cache := ccache.New(cred.Client, cred).WithOffset(result.Offset)
-	if err := krb5.WriteCache(path, cache); err != nil {
+	if err := cache.Write(cmd.Context(), ccache.New(cred.Client, cred).WithOffset(result.Offset)); err != nil {
 		return exit{exitTransport, err}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%v: until %s, in %s\n", cred.Client, clock(cred.EndTime), path)
+	fmt.Fprintf(cmd.OutOrStdout(), "%v: until %s, in %s\n", cred.Client, clock(cred.EndTime), cache.Name)
 	return nil
 }
 
 // request returns the request for the KDC.
-func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, conf *krb5conf.Config) (r ticket.Request, err error) {
+func (o *kinitOptions) request(cmd *cobra.Command, args []string, cache *krb5.Cache, conf *krb5conf.Config) (r ticket.Request, err error) {
 	var types []krb.EType
 	for _, t := range enctype.Preferred {
 		if t.Usable().IsZero() && (o.allowRC4 || !t.Weak()) {
@@ -103,14 +98,14 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, path string, c
 		r.Options |= krb.Forwardable
 	}
 	if o.renew {
-		c, err := krb5.ReadCache(path)
+		c, err := cache.Read(cmd.Context())
 		if err != nil {
 			return r, exit{exitTransport, err}
 		}
 		realm := c.Principal().Realm
 		tgt, ok := c.Find(krb.TGS(realm, realm), krb.TimeOf(time.Now().UnixNano()))
 		if !ok {
-			return r, exit{exitPolicy, fmt.Errorf("%s has no ticket that can be renewed", path)}
+			return r, exit{exitPolicy, fmt.Errorf("%s has no ticket that can be renewed", cache.Name)}
 		}
 		r.Client, r.Server, r.TGT, r.Options = tgt.Client, tgt.Server, tgt, r.Options|krb.Renew
 		return r, nil

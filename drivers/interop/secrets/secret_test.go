@@ -83,7 +83,7 @@ var named = map[string]reflect.Type{
 	"drive.Identity": reflect.TypeFor[drive.Identity](), // the client of a request
 	"drive.Result":   reflect.TypeFor[drive.Result](),   // for logs
 	"krb5.Client":    reflect.TypeFor[krb5.Client](),    // krb5.conf, which has no secrets
-	"krb5.Files":     reflect.TypeFor[krb5.Files](),     // a path
+	"krb5.Cache":     reflect.TypeFor[krb5.Cache](),     // a name
 	"drive.Error":    reflect.TypeFor[drive.Error](),    // see TestErrorsShowNoSecrets
 	"drive.Loss":     reflect.TypeFor[drive.Loss](),
 }
@@ -99,6 +99,7 @@ var harmless = map[string]string{
 	"drivertest.HTTP3":       "an interface",
 	"drivertest.HTTP3Conn":   "an interface",
 	"drivertest.HTTP3Stream": "an interface",
+	"krb5.CacheKind":         "functions",
 	"nethttp.Handshaker":     "an interface",
 	"nethttp.Multiplexed":    "an interface",
 }

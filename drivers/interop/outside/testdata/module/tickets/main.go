@@ -42,7 +42,7 @@ func run(ctx context.Context, kdcs answer.Source, in io.Reader, out io.Writer, a
 	case len(args) == 2 && args[0] == "renew":
 		return renew(ctx, kdcs, args[1])
 	case len(args) == 2 && args[0] == "list":
-		return list(out, args[1])
+		return list(ctx, out, args[1])
 	case len(args) == 2 && args[0] == "keys":
 		return keys(out, args[1])
 	}
@@ -67,7 +67,7 @@ func get(ctx context.Context, kdcs answer.Source, in io.Reader, name, path strin
 
 // renew renews the ticket-granting ticket of a cache.
 func renew(ctx context.Context, kdcs answer.Source, path string) error {
-	cache, err := krb5.ReadCache(path)
+	cache, err := (&krb5.Cache{Name: path}).Read(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,12 +85,12 @@ func obtain(ctx context.Context, kdcs answer.Source, path string, r ticket.Reque
 		return err
 	}
 	cache := ccache.New(result.Credential.Client, result.Credential)
-	return krb5.WriteCache(path, cache.WithOffset(result.Offset))
+	return (&krb5.Cache{Name: path}).Write(ctx, cache.WithOffset(result.Offset))
 }
 
 // list lists the tickets of a cache.
-func list(out io.Writer, path string) error {
-	cache, err := krb5.ReadCache(path)
+func list(ctx context.Context, out io.Writer, path string) error {
+	cache, err := (&krb5.Cache{Name: path}).Read(ctx)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func TestClock(t *testing.T) {
 	if err := run(t.Context(), early, strings.NewReader("wonder\n"), io.Discard, []string{"get", "alice@A.TEST", path}); err != nil {
 		t.Fatal(err)
 	}
-	cache, err := krb5.ReadCache(path)
+	cache, err := (&krb5.Cache{Name: path}).Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
