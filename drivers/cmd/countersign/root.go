@@ -70,7 +70,7 @@ peer broke the protocol or did not prove itself, 6 a defect of this program.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newKinit(), newKlist(), newReplay(), newCheck())
+	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newKinit(), newKlist(), newKvno(), newKdestroy(), newReplay(), newCheck())
 	return root
 }
 
