@@ -22,7 +22,8 @@ type Config struct {
 type domain struct{ name, realm string }
 
 // Parse reads a text. include gives the text behind "include" and "includedir" lines,
-// false if it cannot be had; nil passes them over. Malformed names the line.
+// false if it cannot be had; nil passes them over. A line that does not parse costs nothing but itself.
+// Malformed names the line of what is too much, and of what cannot be included.
 func Parse(text string, include func(directive, name string) (string, bool)) (*Config, gss.Fault) {
 	p := parser{include: include, left: maxSize}
 	c := &Config{}

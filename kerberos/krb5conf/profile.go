@@ -35,7 +35,8 @@ func (p *parser) fail(line int, what string) {
 	}
 }
 
-// parse adds the sections of a text to root.
+// parse adds the sections of a text to root. A line that is no relation is passed over, a section ends the braces before
+// it, and the end of the text ends all.
 func (p *parser) parse(text string, root *node, depth int) {
 	if p.left -= len(text); p.left < 0 {
 		p.fail(0, "more than 1 MiB, with all that is included")
@@ -43,6 +44,7 @@ func (p *parser) parse(text string, root *node, depth int) {
 	}
 	var at []*node     // the section and the open braces
 	var closed []*node // is final when the section is over
+	empty := ""        // the relation of the line before, if it had no value: a brace may follow
 	n := 0
 	for raw := range strings.Lines(text) {
 		n++
@@ -53,16 +55,16 @@ func (p *parser) parse(text string, root *node, depth int) {
 		switch {
 		case line == "" || line[0] == '#' || line[0] == ';':
 			continue
-		case len(at) <= 1 && p.included(line, n, root, depth):
+		case p.included(line, n, root, depth):
 			continue
 		case line[0] == '[':
 			end := strings.IndexByte(line, ']')
-			if end < 0 || len(at) > 1 {
-				p.fail(n, "a section's name without an end, or inside of braces")
-				return
-			}
 			finish(closed)
 			closed = nil
+			if empty = ""; end < 0 { // what follows belongs to no section that is known (KRB-66)
+				at = nil
+				continue
+			}
 			s := p.open(root, line[1:end], n)
 			if strings.HasPrefix(line[end+1:], "*") {
 				closed = append(closed, s) // once this section is over
@@ -70,12 +72,10 @@ func (p *parser) parse(text string, root *node, depth int) {
 			at = []*node{s}
 			continue
 		case len(at) == 0:
-			p.fail(n, "a relation outside of any section")
-			return
+			continue // KRB-66
 		case line[0] == '}':
-			if len(at) == 1 {
-				p.fail(n, "a closing brace without an opening one")
-				return
+			if empty = ""; len(at) == 1 { // KRB-66
+				continue
 			}
 			if strings.HasPrefix(line[1:], "*") {
 				at[len(at)-1].final = true
@@ -83,13 +83,15 @@ func (p *parser) parse(text string, root *node, depth int) {
 			at = at[:len(at)-1]
 			continue
 		}
+		if line == "{" && empty != "" {
+			line = empty + " = {"
+		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		final := strings.HasSuffix(name, "*")
 		name = strings.TrimSpace(strings.TrimSuffix(name, "*"))
-		if !ok || name == "" {
-			p.fail(n, "expected name = value")
-			return
+		if empty = ""; !ok || name == "" { // KRB-66
+			continue
 		}
 		if value == "{" {
 			if len(at) == maxDepth {
@@ -100,14 +102,13 @@ func (p *parser) parse(text string, root *node, depth int) {
 			continue
 		}
 		text, ok := unquote(value)
-		if !ok {
-			p.fail(n, "a quoted value without an end")
-			return
+		if !ok { // KRB-66
+			continue
+		}
+		if value == "" {
+			empty = name
 		}
 		p.add(at[len(at)-1], &node{name: name, value: text, final: final}, n)
-	}
-	if len(at) > 1 {
-		p.fail(n, "an unclosed brace")
 	}
 	finish(closed)
 }
