@@ -420,8 +420,8 @@ func TestReadConfig(t *testing.T) {
 	if _, err := ReadConfig(filepath.Join(dir, "none")); err == nil {
 		t.Error("a file that does not exist")
 	}
-	os.WriteFile(main, []byte("nonsense"), 0o600)
+	os.WriteFile(main, []byte("include "+main), 0o600)
 	if _, err := ReadConfig(""); err == nil {
-		t.Error("a broken file")
+		t.Error("a file that includes itself")
 	}
 }
