@@ -143,7 +143,7 @@ func (k Keytab) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
 // Parse reads a file of version 1 or 2. Version 1 has no byte order of its own; it is
 // taken to come from a little-endian machine. Keys of types that cannot be used here
-// are passed over, and so are holes. Malformed for what is no keytab, and for more than 16 MiB or 65,536 entries.
+// are passed over, and so are holes, entries that do not parse, and one that the end of the file cuts. Malformed for what is no keytab, and for more than 16 MiB or 65,536 entries.
 func Parse(b string) (*Keytab, gss.Fault) {
 	bad := func(what string) (*Keytab, gss.Fault) {
 		return nil, gss.Fault{Code: gss.Malformed, Detail: "keytab: " + what}
@@ -170,18 +170,14 @@ func Parse(b string) (*Keytab, gss.Fault) {
 		if hole {
 			n = -n
 		}
-		if n > int64(len(rest)) {
-			return bad("an entry is longer than the file")
+		if n > int64(len(rest)) { // KRB-67
+			break
 		}
 		if !hole {
 			if len(entries) == maxEntries {
 				return bad("more than 65,536 entries")
 			}
-			e, usable, ok := parseEntry(rest[:n], order, first)
-			if !ok {
-				return bad("an entry does not parse")
-			}
-			if usable {
+			if e, usable, ok := parseEntry(rest[:n], order, first); ok && usable { // KRB-67
 				entries = append(entries, e)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
@@ -86,11 +87,34 @@ func TestFile(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	for _, bad := range []string{"", "\x05", "\x05\x03", "\x05\x02\x00\x00\xFF\xFFx", "\x05\x02\x00\x00\x00\x02\x00\x00", "\x05\x02\x80\x00\x00\x00", file[:len(file)-1]} {
+	for _, bad := range []string{"", "\x05", "\x05\x03"} {
 		if _, fault := Parse(bad); fault.Code != gss.Malformed {
 			t.Errorf("%.20q: %v", bad, fault)
 		}
 	}
+}
+
+// TestDamage: an entry that does not parse, and one that the end of the file cuts, cost none of the others.
+func TestDamage(t *testing.T) {
+	file := string(New(entries(t)...).Append(nil))
+	whole, _ := Parse(file)
+	const head = 2
+	for name, row := range map[string]struct {
+		file string
+		want int
+	}{
+		"cut by one":          {file[:len(file)-1], whole.Len() - 1},
+		"cut in a length":     {file + "\x00\x00", whole.Len()},
+		"a length alone":      {file + "\x00\x00\xFF\xFFx", whole.Len()},
+		"a hole without end":  {file + "\x80\x00\x00\x00", whole.Len()},
+		"an entry of nothing": {file[:head] + "\x00\x00\x00\x02\x00\x00" + file[head:], whole.Len()},
+		"an entry of noise":   {file[:head] + "\x00\x00\x00\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF" + file[head:], whole.Len()},
+	} {
+		if k, fault := Parse(row.file); !fault.IsZero() || k.Len() != row.want {
+			t.Errorf("%s: %d entries, want %d, %v", name, k.Len(), row.want, fault)
+		}
+	}
+	requirement.Held(t, "unit:krb_keytab_damage", "KRB-67")
 }
 
 func FuzzParse(f *testing.F) {
