@@ -324,10 +324,10 @@ func join(principal string, entries []string) (*ccache.Cache, error) {
 	}
 	for _, e := range entries {
 		one, fault := ccache.Parse(fileHead + principal + e)
-		if !fault.IsZero() { // KRB-64
+		if !fault.IsZero() {
 			continue
 		}
-		for cred := range one.Entries() {
+		for cred := range one.Entries() { // KRB-64
 			c = c.With(cred)
 		}
 	}

@@ -155,6 +155,19 @@ func TestOldVersions(t *testing.T) {
 	}
 }
 
+// TestDamage: a credential that does not parse costs none of those before it.
+func TestDamage(t *testing.T) {
+	tgt, www := cred("alice", "krbtgt/A.TEST", 1000), cred("alice", "HTTP/www", 900)
+	before, file := string(New(tgt.Client, tgt).Append(nil)), string(New(tgt.Client, tgt, www).Append(nil))
+	for _, damaged := range []string{before + "x", file[:len(file)-1], before + file[len(before):len(before)+40], before + strings.Repeat("\xFF", 100)} {
+		c, fault := Parse(damaged)
+		if !fault.IsZero() || string(c.Append(nil)) != before {
+			t.Errorf("%d bytes: %v, %v", len(damaged), c, fault)
+		}
+	}
+	requirement.Held(t, "unit:krb_ccache_damage", "KRB-68")
+}
+
 func FuzzParse(f *testing.F) {
 	tgt := cred("alice", "krbtgt/A.TEST", 1000)
 	f.Add(string(New(tgt.Client).With(tgt).WithConfig("a", "b", "c").Append(nil)))
