@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
-	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Tokens of every type of session are refused wherever they are cut, and what is refused changes nothing.
@@ -64,14 +63,5 @@ func TestSessionsPrint(t *testing.T) {
 		if text := fmt.Sprint(s); !strings.Contains(text, "kerberos session(") || strings.Contains(text, "kkkk") {
 			t.Errorf("%v: %q", kind, text)
 		}
-	}
-}
-
-// No bytes are no key, also where there was one.
-func TestServiceKeyOfNoBytes(t *testing.T) {
-	key, _ := krb.NewKey(krb.AES128SHA1, strings.Repeat("k", 16))
-	k := NewServiceKey(key)
-	if err := k.UnmarshalBinary(nil); err != nil || k.Key != nil {
-		t.Errorf("%v, %v", k.Key, err)
 	}
 }

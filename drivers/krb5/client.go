@@ -133,7 +133,7 @@ func (c *Client) roundTrip(ctx context.Context, realm string, request []byte) ([
 			open--
 			switch {
 			case o.err != nil:
-				failed = join(failed, fmt.Errorf("%s: %w", o.address, o.err))
+				failed = both(failed, fmt.Errorf("%s: %w", o.address, o.err))
 			case codeOf(o.reply) == message.ErrServiceUnavail: // another KDC may be available
 				busy = o.reply
 			default:
@@ -146,11 +146,11 @@ func (c *Client) roundTrip(ctx context.Context, realm string, request []byte) ([
 	if busy != nil {
 		return busy, nil
 	}
-	return nil, fmt.Errorf("krb5: no KDC of the realm %q answered: %w", realm, join(failed, ctx.Err()))
+	return nil, fmt.Errorf("krb5: no KDC of the realm %q answered: %w", realm, both(failed, ctx.Err()))
 }
 
-// join returns both errors, in one line.
-func join(one, other error) error {
+// both returns both errors, in one line.
+func both(one, other error) error {
 	switch {
 	case one == nil:
 		return other
