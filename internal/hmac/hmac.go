@@ -1,11 +1,7 @@
 // Package hmac computes HMAC (RFC 2104) without an allocation, which crypto/hmac needs for
 // its state. The caller has room for the message on its stack, with the key's block first,
-// so that no message is copied:
-//
-//	var room [1024]byte
-//	b := hmac.Begin(room[:0], md5.BlockSize, key)
-//	b = append(b, message...)
-//	sum := hmac.MD5(b, key)
+// so that no message is copied: it lets [Begin] write that block, appends the message, and
+// passes all of it to [MD5] or one of the others.
 //
 // A key is at most as long as a block of the hash: 128 bytes for SHA-384, 64 bytes for the
 // others. The caller hashes a longer one first (section 2).
