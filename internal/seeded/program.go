@@ -98,7 +98,8 @@ func (o *Overlay) Blame(dir, output string) map[string]string {
 	for _, m := range compilerError.FindAllStringSubmatch(output, -1) {
 		line, _ := strconv.Atoi(m[2])
 		for file := range o.Files {
-			if laid(dir, file) != m[1] {
+			// The go command prints a path relative to where it runs if that is shorter: the ends tell the overlay and the file in it.
+			if filepath.Base(m[1]) != filepath.Base(laid(dir, file)) || filepath.Base(filepath.Dir(m[1])) != filepath.Base(dir) {
 				continue
 			}
 			if name := o.EditAt(file, line); name != "" {
