@@ -133,14 +133,14 @@ func (o *options) prove(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
-	if len(bad) > 0 {
+	sound := !o.rows || o.printRows(rows, results)
+	if len(bad) > 0 { // at the end, where the last lines of a long log have it
 		fmt.Fprintln(o.out)
 	}
 	for _, r := range bad {
 		fmt.Fprintf(o.out, "%s: %s: %s\n\t%s\n", r.edit.At, r.edit.Name, r.edit.Says, strings.Join(r.problems, "\n\t"))
 	}
 	fmt.Fprintf(o.out, "%d passed, %d failed\n", len(results)-len(bad), len(bad))
-	sound := !o.rows || o.printRows(rows, results)
 	return sound && len(bad) == 0, nil
 }
 
