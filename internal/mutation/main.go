@@ -21,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -38,11 +39,21 @@ type target struct {
 	dir             string
 	own, properties int
 	also            string // the package whose tests are its own, too
+	// unseen holds the files that no property can see, each with the reason: their mutants do not count for properties.
+	unseen map[string]string
 }
 
 // targets are the packages that decide. The goal is 95 for all; a lower number is what was reached, and only rises.
 var targets = []target{
-	{dir: "machine", own: 85, properties: 65},
+	{dir: "machine", own: 85, properties: 65, unseen: map[string]string{
+		"action.go":   "prints",
+		"config.go":   "checks configurations, and worlds have none that is refused",
+		"event.go":    "prints",
+		"incoming.go": "reads request-targets, and worlds have requests that were read",
+		"machine.go":  "prints",
+		"space.go":    "keeps facts for drivers, and worlds hand in leases of a menu",
+		"wire.go":     "writes a Resume as text, and worlds pass the value",
+	}},
 	{dir: "internal/side", own: 40, also: "machine"}, // a part of its client, which was made a package to be read alone
 	{dir: "header", own: 95},
 	{dir: "scheme", own: 95},
@@ -144,6 +155,11 @@ func (o *options) mutate(ctx context.Context, names []string) (bool, error) {
 	}
 	var wrong []string
 	for _, r := range results {
+		for _, file := range slices.Sorted(maps.Keys(r.unseen)) {
+			if o.properties {
+				fmt.Fprintf(o.out, "no property sees %s/%s, which %s\n", r.dir, file, r.unseen[file])
+			}
+		}
 		r.survivors(o.out)
 		wrong = append(wrong, r.wrong(o)...)
 	}

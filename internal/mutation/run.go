@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -104,7 +105,7 @@ func (o *options) try(ctx context.Context, root string, t target, listed map[Sit
 			return nil, err
 		}
 		o.each(ctx, r.trials, func(t *trial) {
-			if !t.equivalent {
+			if _, blind := r.unseen[path.Base(t.File)]; !t.equivalent && !blind {
 				t.properties = explored(ctx, t.name)
 			}
 		})
