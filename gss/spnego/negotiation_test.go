@@ -325,6 +325,20 @@ func TestWrongKerberosOID(t *testing.T) {
 	if m, _ := negtoken.ParseResp(p.sent[ours][1]); m.ResponseToken.Bytes() != "toy/Kerberos:i1:u=alice" {
 		t.Errorf("%s", p.script.String())
 	}
+	// And what it asks for on that occasion holds: with request-mic a MIC goes along, without it
+	// none does, since it is no other mechanism that was chosen (RFC 4178 section 5).
+	for state, mic := range map[negtoken.NegState]bool{negtoken.RequestMIC: true, negtoken.AcceptIncomplete: false} {
+		p = newPair(t, over(kerberos(1)), over(kerberos(1)))
+		p.step(ours, gss.Input{})
+		p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: state, SupportedMech: gss.Kerberos}.Encode())})
+		m, fault := negtoken.ParseResp(p.out[ours].Token.Bytes())
+		if !fault.IsZero() || m.ResponseToken.Bytes() != "toy/Kerberos:i1:u=alice:p=secret" || m.MechListMIC.Present() != mic {
+			t.Errorf("%v with the right OID alone: %v\n%s", state, p.out[ours].Fault, p.script.String())
+		}
+		if p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted}.Encode())}); (p.out[ours].Fault == noMIC) != mic {
+			t.Errorf("%v, and then accept-completed without a MIC: %v %v", state, p.out[ours].State, p.out[ours].Fault)
+		}
+	}
 	p = newPair(t, over(kerberos(1)), over(kerberos(1)))
 	p.step(ours, gss.Input{})
 	p.step(ours, gss.Input{Token: gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted, SupportedMech: gss.Kerberos}.Encode())})

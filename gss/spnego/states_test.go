@@ -2,18 +2,26 @@ package spnego
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
 )
 
-// Contexts say in which state they are, for logs, from the first on.
+// Contexts say in which state they are, for logs: every one of them, and from the first on.
 func TestContextsPrintTheirState(t *testing.T) {
-	m := mech(t, over(toy("\x01\x02", 2)))
-	for want, ctx := range map[string]gss.Context{"initiator(start)": m.Initiate(target()), "acceptor(start)": m.Accept(target())} {
-		if text := fmt.Sprint(ctx); !strings.Contains(text, want) {
-			t.Errorf("%q, want %q", text, want)
+	var texts []string
+	for _, ctx := range states(t, "secret") {
+		texts = append(texts, fmt.Sprint(ctx))
+	}
+	for _, want := range []string{
+		"spnego initiator(start)", "spnego initiator(asking for Kerberos)", "spnego initiator(asking for NTLM)", "spnego initiator(offered 2 mechanisms)",
+		"spnego initiator(NTLM, continue)", "spnego initiator(NTLM, ready)", "spnego acceptor(start)", "spnego acceptor(NTLM)",
+		"spnego context(established, NTLM)", "spnego context(" + fmt.Sprint(wrongMIC) + ")",
+	} {
+		if !slices.Contains(texts, want) {
+			t.Errorf("no context prints %q; they print\n%s", want, strings.Join(texts, "\n"))
 		}
 	}
 }
