@@ -316,6 +316,7 @@ func TestDecoder(t *testing.T) {
 		{"hints of something else", opening(ntlmList, tlv(tagField+3, tlv(tagBits, "x"))), errFields},
 		{"broken hints", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, "\xa0"))), errFields},
 		{"hints with a name of something else", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, tlv(tagField, tlv(tagOctets, "x"))))), errFields},
+		{"hints with a name of something else before what is right", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, tlv(tagField, tlv(tagOctets, "x")), tlv(tagField+1, tlv(tagOctets, "y"))))), errFields},
 		{"hints twice", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, tlv(tagField, tlv(tagGeneral, "x")), tlv(tagField, tlv(tagGeneral, "x"))))), errFields},
 		{"hints with more", opening(ntlmList, tlv(tagField+3, tlv(tagSequence, tlv(0xa7, "x")))), gss.Fault{}},
 	} {
@@ -342,6 +343,11 @@ func TestDecoder(t *testing.T) {
 		{"a mechanism without octets", choice(1, tlv(tagField+1, tlv(tagOID))), errFields},
 		{"fields out of order", choice(1, someToken, tlv(tagField, "\x0a\x01\x00")), errFields},
 		{"a field twice", choice(1, someToken, someToken), errFields},
+		{"a field that is cut short", choice(1, someToken, "\xa3\x05\x04"), errFields},
+		{"a huge length inside", choice(1, someToken, "\xa3\x84\xff\xff\xff\xff\x04\x00"), errFields},
+		{"an indefinite length inside", choice(1, someToken, "\xa3\x80"+tlv(tagOctets, "a")+"\x00\x00"), errFields},
+		{"a tag of two octets", choice(1, someToken, "\xbf\x55\x00"), errFields},
+		{"a tag alone", choice(1, someToken, "\xaa"), errFields},
 		{"unit:spnego_unknown_fields", choice(1, someToken, tlv(0xa4, "anything"), tlv(0xaa)), gss.Fault{}},
 		{"nothing in it", choice(1), gss.Fault{}},
 	} {
@@ -456,8 +462,8 @@ func TestRoundTrip(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for _, v := range []struct{ got, want string }{
-		{RequestMIC.String(), "request-mic"}, {NoState.String(), "no state"}, {NegState(200).String(), "unknown state"},
-		{Raw.String(), "raw"}, {Framing(200).String(), "unknown framing"},
+		{RequestMIC.String(), "request-mic"}, {NoState.String(), "no state"}, {NegState(200).String(), "unknown state"}, {negStates.String(), "unknown state"},
+		{Raw.String(), "raw"}, {APREQ.String(), "AP-REQ"}, {Framing(200).String(), "unknown framing"}, {framings.String(), "unknown framing"},
 	} {
 		if v.got != v.want {
 			t.Errorf("%s, expected %s", v.got, v.want)
