@@ -162,9 +162,7 @@ func (c wantChallenge) agree(ch ntlmssp.Challenge, pairs ntlmssp.AVPairs) (ntlms
 	default:
 		return 0, malformed("the CHALLENGE chooses no character set")
 	}
-	if f.Has(ntlmssp.FlagESS) {
-		f &^= ntlmssp.FlagLMKey
-	} else if c.cfg.Level == LM {
+	if c.cfg.Level == LM { // which offers LM_KEY, and extended session security never
 		f |= ch.Flags & ntlmssp.FlagNonNTKey
 	}
 	if !f.Any(ntlmssp.FlagSign | ntlmssp.FlagSeal) {
