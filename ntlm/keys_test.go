@@ -74,6 +74,30 @@ func TestOnlyLMOffersItsKey(t *testing.T) {
 	}
 }
 
+// A client that wants to be anonymous says so from its first message on, and no other does
+// (MS-NLMP section 2.2.2.5).
+func TestAnonymousIsAsked(t *testing.T) {
+	for _, login := range []gss.Answer{Anonymous{}, gss.Password{User: "alice", Password: gss.NewSecret(userPassword)}, External{User: "alice"}} {
+		server := acceptorConfig
+		server.AllowAnonymous = true
+		w := newWorld(t, Config{}, server)
+		w.login = login
+		w.run()
+		hello, fault := ntlmssp.ParseNegotiate(w.hello.Bytes())
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		last, fault := ntlmssp.ParseAuthenticate(w.token.Bytes())
+		if !fault.IsZero() {
+			t.Fatal(fault)
+		}
+		_, want := login.(Anonymous)
+		if first, then := hello.Flags.Has(ntlmssp.FlagAnonymous), last.Flags.Has(ntlmssp.FlagAnonymous); first != want || then != want {
+			t.Errorf("%T: the NEGOTIATE asks to be anonymous: %t, the AUTHENTICATE: %t", login, first, then)
+		}
+	}
+}
+
 // An established context says what was agreed upon, for logs.
 func TestEstablishedContextPrints(t *testing.T) {
 	w := newWorld(t, Config{}, acceptorConfig)

@@ -239,23 +239,76 @@ func TestNoKeyNoMIC(t *testing.T) {
 	server.PassThrough = true
 	w := newWorld(t, Config{}, server)
 	w.users = func(gss.Question) gss.Answer { return Logon{Accepted: true} }
-	w.mangle = func(kind int, token string) string {
-		if kind != ntlmssp.TypeAuthenticate {
-			return token
+	for name, exported := range map[string]func(sent Key) Key{
+		"of zeros":              func(Key) Key { return Key{} },
+		"sent, under that":      func(sent Key) Key { return rc4Once(Key{}, sent) },
+		"sent, under no cipher": func(sent Key) Key { return sent },
+	} {
+		w.mangle = func(kind int, token string) string {
+			if kind != ntlmssp.TypeAuthenticate {
+				return token
+			}
+			m, _ := ntlmssp.ParseAuthenticate(token)
+			var key Key
+			copy(key[:], m.SessionKey)
+			mic := micOf(exported(key), w.hello.Bytes(), w.challenge.Bytes(), token)
+			copy(m.MIC[:], mic[:])
+			return string(m.Append(nil))
 		}
-		m, _ := ntlmssp.ParseAuthenticate(token)
-		var key Key
-		copy(key[:], m.SessionKey)
-		mic := micOf(rc4Once(Key{}, key), w.hello.Bytes(), w.challenge.Bytes(), token)
-		copy(m.MIC[:], mic[:])
-		return string(m.Append(nil))
+		if _, a := w.run(); a.Fault.Code != gss.NotAuthentic {
+			t.Errorf("a MIC under the key %s: %v %v", name, a.State, a.Fault)
+		}
 	}
-	_, a := w.run()
-	refused(t, a, gss.NotAuthentic)
 	w.mangle = nil // no MIC at all: accepted, but without a session
-	a = w.plainRun(plainUnicode|ntlmssp.FlagSign|ntlmssp.Flag128|ntlmssp.FlagKeyExchange, nil, nil)
+	a := w.plainRun(plainUnicode|ntlmssp.FlagSign|ntlmssp.Flag128|ntlmssp.FlagKeyExchange, nil, nil)
 	if _, ok := a.Context.Session(); a.State != gss.Complete || ok {
 		t.Errorf("session %v, %v", ok, a.Fault)
+	}
+}
+
+// A MIC is there if the response says so, which is a part of the proof (MS-NLMP section
+// 3.1.5.1.2). One that is not announced is none, however right it is.
+func TestUnannouncedMIC(t *testing.T) {
+	announce := func(pairs ntlmssp.AVPairs) string { return "\x06\x00\x04\x00\x02\x00\x00\x00" + pairs.Raw() }
+	for _, row := range []struct {
+		name  string
+		echo  func(ntlmssp.AVPairs) string
+		right bool
+		// As it ends where a MIC is demanded, and where none is.
+		demanded, free gss.Code
+		mic            bool
+	}{
+		{"announced", announce, true, gss.NoFault, gss.NoFault, true},
+		{"announced, and wrong", announce, false, gss.NotAuthentic, gss.NotAuthentic, false},
+		{"not announced", nil, true, gss.NotPermitted, gss.NoFault, false},
+		{"not announced, and wrong", nil, false, gss.NotPermitted, gss.NoFault, false},
+	} {
+		for demand, want := range map[bool]gss.Code{true: row.demanded, false: row.free} {
+			server := acceptorConfig
+			server.RequireMIC = demand
+			w := newWorld(t, Config{}, server)
+			w.mangle = func(kind int, token string) string {
+				if kind != ntlmssp.TypeAuthenticate {
+					return token
+				}
+				m, _ := ntlmssp.ParseAuthenticate(token)
+				key := ntowfv2Of(ntowfv1(userPassword), "alice", "EXAMPLE")
+				m.HasMIC, m.MIC = true, [16]byte{}
+				token = string(m.Append(nil))
+				m.MIC = micOf(hmacMD5(key, []byte(m.NT[:ntlmssp.ProofSize])), w.hello.Bytes(), w.challenge.Bytes(), token)
+				if !row.right {
+					m.MIC[0] ^= 1
+				}
+				return string(m.Append(nil))
+			}
+			a := w.plainRun(plainUnicode|ntlmssp.FlagSign, nil, row.echo)
+			if a.Fault.Code != want {
+				t.Errorf("a MIC that is %s, demanded %t: %v, want %v", row.name, demand, a.Fault, want)
+			}
+			if e, ok := a.Context.(established); ok && e.RequiresMechListMIC() != row.mic {
+				t.Errorf("a MIC that is %s counts as one: %t", row.name, !row.mic)
+			}
+		}
 	}
 }
 

@@ -268,6 +268,56 @@ func TestUngrantedUnicode(t *testing.T) {
 	}
 }
 
+// A client that says nothing of flags in its last message, as very old ones, has all that
+// it was granted: the character set, in which its names are read, and message protection.
+func TestSilentAuthenticate(t *testing.T) {
+	silent := func(kind int, token string) string {
+		if kind == ntlmssp.TypeAuthenticate {
+			m, _ := ntlmssp.ParseAuthenticate(token)
+			m.Flags = 0
+			return string(m.Append(nil))
+		}
+		return token
+	}
+	const protection = gss.Integrity | gss.ReplayDetect | gss.Sequence
+	for _, row := range []struct {
+		name  string
+		asked ntlmssp.Flags
+		want  gss.Flags
+	}{
+		{"no protection", plainUnicode, 0},
+		{"no protection, OEM", plainOEM, 0},
+		{"signing", plainUnicode | ntlmssp.FlagSign, protection},
+		{"signing, OEM", plainOEM | ntlmssp.FlagSign, protection},
+		{"sealing", plainUnicode | ntlmssp.FlagSign | ntlmssp.FlagSeal, protection | gss.Confidential},
+	} {
+		w := newWorld(t, Config{}, acceptorConfig)
+		w.mangle = silent
+		a := w.plainRun(row.asked, nil, nil)
+		if a.State != gss.Complete {
+			t.Errorf("%s: %v", row.name, a.Fault)
+			continue
+		}
+		if info := a.Context.Info(); info.Peer != "alice" || info.Domain != "EXAMPLE" || info.Flags != row.want {
+			t.Errorf("%s: %+v", row.name, info)
+		}
+		if _, ok := a.Context.Session(); ok != (row.want != 0) {
+			t.Errorf("%s: a session: %t", row.name, ok)
+		}
+	}
+	// So it has to send a session key where it asked for the exchange of one.
+	w := newWorld(t, Config{}, acceptorConfig)
+	w.mangle = func(kind int, token string) string {
+		if kind == ntlmssp.TypeAuthenticate {
+			m, _ := ntlmssp.ParseAuthenticate(silent(kind, token))
+			m.SessionKey = ""
+			return string(m.Append(nil))
+		}
+		return token
+	}
+	refused(t, w.plainRun(plainUnicode|ntlmssp.FlagSign|ntlmssp.FlagKeyExchange, nil, nil), gss.Malformed)
+}
+
 // A response of an old client is refused by default with the reason, and taken
 // where policy allows it.
 func TestLevels(t *testing.T) {
