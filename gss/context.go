@@ -146,14 +146,20 @@ type Info struct {
 	Delegated Answer
 }
 
-// Name returns the name of the other side for logs and handlers: for Kerberos with its
-// realm, as user@REALM (RFC 1964 section 2.1.1), since any realm on the path may have a
-// user of that name; otherwise Peer. It is empty where Peer is.
+// Name returns the name of the other side to show, log and compare. Domains, and the
+// realms on a path, may each have a user of that name, so that the name has where it is
+// known: for Kerberos user@REALM (RFC 1964 section 2.1.1), for NTLM DOMAIN\user, otherwise
+// Peer. It is empty where Peer is.
 func (i Info) Name() string { // R1964-2.1.1-1
-	if i.Mech != Kerberos || i.Peer == "" || i.Domain == "" {
+	switch {
+	case i.Peer == "" || i.Domain == "":
 		return i.Peer
+	case i.Mech == Kerberos:
+		return i.Peer + "@" + QuoteName(i.Domain)
+	case i.Mech == NTLM:
+		return i.Domain + `\` + i.Peer
 	}
-	return i.Peer + "@" + QuoteName(i.Domain)
+	return i.Peer
 }
 
 // QuoteName returns a component of a Kerberos name, or a realm, with what would

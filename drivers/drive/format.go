@@ -1,7 +1,10 @@
 package drive
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 )
@@ -17,10 +20,23 @@ func (e Error) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, e.Error()) 
 // MarshalText implements encoding.TextMarshaler.
 func (e Error) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// Format implements fmt.Formatter: the name shows, and by which scheme, quoted since it
-// is a peer's. What the context holds stays hidden, which fmt would show behind a pointer.
-func (id Identity) Format(f fmt.State, _ rune) { // SECRET-1
-	fmt.Fprintf(f, "identity(%q %q by %q, anonymous %v)", id.Info.Domain, id.Info.Peer, id.Scheme, id.Anonymous)
+// Format implements fmt.Formatter: an identity prints as its name, or as "anonymous" if it has
+// none. What the context holds stays hidden, which fmt would show behind a pointer.
+func (id Identity) Format(f fmt.State, verb rune) { hidden.Verb(f, verb, id.text()) } // SECRET-1
+
+// MarshalText implements encoding.TextMarshaler.
+func (id Identity) MarshalText() ([]byte, error) { return []byte(id.text()), nil }
+
+// text returns the name without the characters that could forge a line of a log: it is a
+// peer's.
+func (id Identity) text() string {
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, id.Name())
+	return cmp.Or(name, "anonymous")
 }
 
 // Format implements fmt.Formatter.

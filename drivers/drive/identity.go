@@ -18,9 +18,9 @@ type Identity struct {
 	Context gss.Context
 }
 
-// Name returns the name to show, log and compare: for Kerberos with its realm, see
-// gss.Info.Name. It is empty for an identity that is not Named.
-func (id *Identity) Name() string {
+// Name returns the name to show, log and compare: user@REALM for Kerberos, DOMAIN\user
+// for NTLM, see gss.Info.Name. It is empty for an identity that is not Named.
+func (id Identity) Name() string {
 	if !id.Named() {
 		return ""
 	}
@@ -28,4 +28,4 @@ func (id *Identity) Name() string {
 }
 
 // Named reports whether the identity is authenticated and not anonymous.
-func (id *Identity) Named() bool { return !id.Anonymous && !id.Info.Anonymous && id.Info.Peer != "" }
+func (id Identity) Named() bool { return !id.Anonymous && !id.Info.Anonymous && id.Info.Peer != "" }

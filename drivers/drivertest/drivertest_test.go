@@ -39,7 +39,7 @@ func soundClient(s ClientSetup) (Client, error) {
 	}
 	return Client{
 		Do: func(identity string, r *http.Request) (*http.Response, error) {
-			return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+			return tr.RoundTrip(r.WithContext(nethttp.ActAs(r.Context(), identity)))
 		},
 		Close: tr.CloseIdleConnections,
 	}, nil

@@ -21,7 +21,7 @@ func ExampleCheck() {
 		}
 		return drivertest.Client{
 			Do: func(identity string, r *http.Request) (*http.Response, error) {
-				return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+				return tr.RoundTrip(r.WithContext(nethttp.ActAs(r.Context(), identity)))
 			},
 			Close: tr.CloseIdleConnections,
 		}, nil

@@ -51,7 +51,7 @@ func kitClient(s drivertest.ClientSetup) (drivertest.Client, error) {
 	}
 	return drivertest.Client{
 		Do: func(identity string, r *http.Request) (*http.Response, error) {
-			return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+			return tr.RoundTrip(r.WithContext(nethttp.ActAs(r.Context(), identity)))
 		},
 		Close: func() {
 			tr.CloseIdleConnections()

@@ -232,7 +232,7 @@ var docRuns = map[string]docRun{
 		return drivertest.Client{}, err
 	}
 	return drivertest.Client{Close: tr.CloseIdleConnections, Do: func(identity string, r *http.Request) (*http.Response, error) {
-		return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+		return tr.RoundTrip(r.WithContext(nethttp.ActAs(r.Context(), identity)))
 	}}, nil
 }
 

@@ -34,7 +34,7 @@ type ClientConfig struct {
 	// declines every question.
 	//
 	// A Source may base its answers on that context, and so serve several users. For
-	// requests without an identity ([WithIdentity]) it is asked again before a
+	// requests without an identity ([ActAs]) it is asked again before a
 	// connection that was authenticated by its answers, or that runs in a tunnel
 	// authenticated by them, serves another request: the same questions, once for each
 	// request, with the new request's context. If an answer differs, or if it holds a
@@ -43,6 +43,15 @@ type ClientConfig struct {
 	// Source that prompts or looks things up should cache its answers, or requests
 	// should have identities.
 	Source answer.Source
+	// FromRequest takes the user name and password of a request's Authorization field of the
+	// scheme Basic, as (*http.Request).SetBasicAuth and user information in a URL set it, as the
+	// login for that request's origin, which every scheme can use; Source is asked all other
+	// questions. The field itself is never sent; one that cannot be read is an error.
+	// Such a request acts under no name of [ActAs]. http.Client copies the field to requests
+	// that follow a redirect within the host and its subdomains, and so the login.
+	//
+	// Without it the field is sent as it is, and the request not authenticated otherwise.
+	FromRequest bool
 	// Base configures how connections are made: dialer, TLS configuration, protocols,
 	// timeouts, and the limits on idle connections (MaxIdleConns, MaxIdleConnsPerHost,
 	// IdleConnTimeout) and headers. It is copied, and never carries a request itself.
@@ -53,7 +62,7 @@ type ClientConfig struct {
 	//
 	// The functions of Base are called when a connection is made, not when it is
 	// reused. If DialContext, or GetClientCertificate of TLSClientConfig, serves
-	// several users by the context, requests need [WithIdentity].
+	// several users by the context, requests need [ActAs].
 	Base *http.Transport
 	// Proxy returns the proxy for a request, as http.Transport.Proxy does, and with the
 	// same URL schemes. Requests for http origins are forwarded by an HTTP proxy, those
@@ -90,7 +99,7 @@ type ClientConfig struct {
 
 // Transport is an http.RoundTripper that authenticates. It answers 401 and 407
 // responses with as many requests as the scheme needs, over connections of its own. A
-// connection belongs to one user: to one identity (see [WithIdentity]) or, without an
+// connection belongs to one user: to one identity (see [ActAs]) or, without an
 // identity, to one set of answers (see ClientConfig.Source), and to one user of the
 // proxy. A Transport may be used by several goroutines at once. It must be made by
 // [NewTransport].
@@ -108,7 +117,8 @@ type ClientConfig struct {
 //
 // A request that has an Authorization field (or Proxy-Authorization, with a plain
 // proxy) is sent unchanged and that side is not authenticated: its challenge is
-// returned like any other response.
+// returned like any other response. ClientConfig.FromRequest takes a login from such a
+// field instead.
 type Transport struct {
 	opaque[Transport] // no output shows what is in it
 
@@ -181,13 +191,14 @@ func (t *Transport) CloseIdleConnections() { t.client.CloseIdle() }
 
 type identityName struct{}
 
-// WithIdentity returns a context for requests that act under a local name. A Source
+// ActAs returns a context for a client's requests that act under a local name. A Source
 // sees the name as gss.Target.Identity and must answer for the same user whenever it
 // sees the same name, because connections with an identity are reused without asking
 // again. Connections and facts learned from peers are never shared between identities.
 // The default is "": such connections are reused only after asking the Source again,
-// see ClientConfig.Source.
-func WithIdentity(ctx context.Context, name string) context.Context {
+// see ClientConfig.Source. At a server, [IdentityFrom] returns the authenticated identity of
+// a request, which has nothing to do with this name.
+func ActAs(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, identityName{}, name)
 }
 
@@ -246,16 +257,25 @@ func (t *Transport) newExchange(r *http.Request) (*clientExchange, error) {
 		u.Host = r.Host
 		x.url = &u
 	}
+	source := t.config.Source
+	if t.config.FromRequest {
+		if x.request, source, err = takeLogin(r, x.url, source); err != nil {
+			return nil, err
+		}
+		if x.request != r { // connections of a name are reused without asking again
+			identity = ""
+		}
+	}
 	x.keys, err = drive.NewKeys(drive.Destination{
 		Owner: t.config.Base, Proxy: way.proxy, Route: way.via,
 		Scheme: x.url.Scheme, Authority: x.url.Host, Identity: identity,
-		Own: [2]bool{len(r.Header.Values("Authorization")) > 0, len(r.Header.Values("Proxy-Authorization")) > 0},
+		Own: [2]bool{len(x.request.Header.Values("Authorization")) > 0, len(x.request.Header.Values("Proxy-Authorization")) > 0},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nethttp: the request's URL or proxy: %w", err)
 	}
 	x.keys.Route.Explicit = x.keys.Route.Kind != machine.Direct && !t.config.Discovered // C1
-	x.source = answer.Chain(t.config.Source, way.login(identity))
+	x.source = answer.Chain(source, way.login(identity))
 	x.body, err = newContent(r.Context(), r, t.config.BufferBody)
 	return x, err
 }

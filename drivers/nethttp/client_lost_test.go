@@ -256,7 +256,7 @@ func TestIdentityIsNotAskedAgain(t *testing.T) {
 		var asked atomic.Int32
 		c := newClient(t, func(c *nethttp.ClientConfig) { c.Source = byContext(&asked) }, client)
 		for range 4 {
-			if status, body := getAs(t, c, nethttp.WithIdentity(t.Context(), identity), "alice", s.URL); status != 200 {
+			if status, body := getAs(t, c, nethttp.ActAs(t.Context(), identity), "alice", s.URL); status != 200 {
 				t.Errorf("%d %q", status, body)
 			}
 		}

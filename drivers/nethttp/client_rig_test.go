@@ -187,7 +187,7 @@ func get(t *testing.T, c *http.Client, identity, url string) (*http.Response, st
 }
 
 func do(c *http.Client, identity, method, url string, body io.Reader) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(nethttp.WithIdentity(context.Background(), identity), method, url, body)
+	r, err := http.NewRequestWithContext(nethttp.ActAs(context.Background(), identity), method, url, body)
 	if err != nil {
 		return nil, err
 	}

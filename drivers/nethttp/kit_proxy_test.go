@@ -247,7 +247,7 @@ func throughProxy(wrong func(format string, args ...any)) func(drivertest.Client
 				if user == "" {
 					user = "alice"
 				}
-				ctx := context.WithValue(nethttp.WithIdentity(r.Context(), identity), kitUserKey{}, user)
+				ctx := context.WithValue(nethttp.ActAs(r.Context(), identity), kitUserKey{}, user)
 				r = r.Clone(ctx)
 				r.Header.Set(kitUser, user)
 				return tr.RoundTrip(r)

@@ -27,7 +27,7 @@ func kitDriver() drivertest.Driver {
 			}
 			return drivertest.Client{
 				Do: func(identity string, r *http.Request) (*http.Response, error) {
-					return tr.RoundTrip(r.WithContext(nethttp.WithIdentity(r.Context(), identity)))
+					return tr.RoundTrip(r.WithContext(nethttp.ActAs(r.Context(), identity)))
 				},
 				Close: tr.CloseIdleConnections,
 			}, nil

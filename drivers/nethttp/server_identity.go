@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 )
@@ -18,4 +19,32 @@ func IdentityFrom(ctx context.Context) (drive.Identity, bool) {
 		return drive.Identity{}, false
 	}
 	return *id, id.Named()
+}
+
+// ContextWithIdentity returns a context from which [IdentityFrom] returns id. Use it where
+// something else than an [Authenticator] has authenticated the request, such as a session
+// that a login began, and in tests of handlers.
+func ContextWithIdentity(ctx context.Context, id drive.Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, &id)
+}
+
+// Require returns middleware that calls the next handler for requests with an identity that
+// allowed reports true for; a nil allowed admits every named identity. It answers requests
+// without a named identity with 401, which an [Authenticator] around it makes a challenge,
+// and all others with 403. One Authenticator with Auth.Optional around all routes, and
+// Require around some of them, make a policy for each route.
+func Require(allowed func(drive.Identity) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, named := IdentityFrom(r.Context())
+			switch {
+			case !named:
+				plain(w, http.StatusUnauthorized)
+			case allowed != nil && !allowed(id):
+				plain(w, http.StatusForbidden)
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
 }

@@ -453,3 +453,44 @@ func roam(t *testing.T, rnd *rand.Rand, user string, dial func() (net.Conn, erro
 		t.Errorf("%s never authenticated", user)
 	}
 }
+
+// Each route has a policy of its own behind one Authenticator: Require makes 401 of a request
+// without a named identity, which becomes a challenge, and 403 of one that is not allowed. An
+// identity that something else put into the context counts as well.
+func TestRequire(t *testing.T) {
+	mux := http.NewServeMux()
+	page := http.HandlerFunc(whoami)
+	mux.Handle("/public", page)
+	mux.Handle("/private", nethttp.Require(nil)(page))
+	mux.Handle("/alice", nethttp.Require(func(id drive.Identity) bool { return id.Name() == "alice" })(page))
+	conf := nethttp.ServerConfig{
+		Auth:   machine.ServerConfig{Schemes: []scheme.Server{scheme.BasicServer("test", scheme.AskVerifier)}, Optional: true},
+		Source: users,
+	}
+	addr := start(t, conf, mux.ServeHTTP)
+	for _, row := range []struct {
+		path, user, password string
+		status               int
+	}{
+		{"/public", "", "", 200}, {"/public", "bob", "hunter2", 200},
+		{"/private", "", "", 401}, {"/private", "bob", "hunter2", 200}, {"/private", "bob", "wrong", 401},
+		{"/alice", "", "", 401}, {"/alice", "bob", "hunter2", 403}, {"/alice", "alice", "secret", 200},
+	} {
+		var lines []string
+		if row.user != "" {
+			lines = append(lines, basic(row.user, row.password))
+		}
+		r := dialWire(t, addr).do("GET", row.path, lines...)
+		if challenged := r.Header.Get("WWW-Authenticate") != ""; r.StatusCode != row.status || challenged != (row.status == 401) {
+			t.Errorf("%s as %q: status %d, want %d; challenged %t", row.path, row.user, r.StatusCode, row.status, challenged)
+		}
+	}
+
+	session := drive.Identity{Scheme: "session", Info: gss.Info{Peer: "alice"}}
+	r := httptest.NewRequest("GET", "/alice", nil)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r.WithContext(nethttp.ContextWithIdentity(r.Context(), session)))
+	if got, ok := nethttp.IdentityFrom(nethttp.ContextWithIdentity(r.Context(), session)); w.Code != 200 || !ok || got != session {
+		t.Errorf("an identity that a session put into the context: status %d, identity %v", w.Code, got)
+	}
+}

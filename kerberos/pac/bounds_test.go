@@ -43,3 +43,35 @@ func TestSIDBounds(t *testing.T) {
 		t.Error("With makes more than 15 sub-authorities, or fewer")
 	}
 }
+
+// The text of a SID is read back as the same SID; what is no SID is none.
+func TestParseSID(t *testing.T) {
+	for text, want := range map[string]pac.SID{
+		"S-1-5-21-1-2-3-512":   pac.SIDOf(5, 21, 1, 2, 3, 512),
+		"s-1-5-32-544":         pac.SIDOf(5, 32, 544),
+		"S-1-1-0":              pac.SIDOf(1, 0),
+		"S-1-5":                pac.SIDOf(5),
+		"S-1-0xFFFFFFFFFFFF-1": pac.SIDOf(1<<48-1, 1),
+		"S-1-5-4294967295":     pac.SIDOf(5, 1<<32-1),
+		"":                     "",
+		"S-1":                  "",
+		"S-1-":                 "",
+		"S-2-5-21":             "",
+		"X-1-5-21":             "",
+		"S-1-5-":               "",
+		"S-1-5-+1":             "",
+		"S-1-5-4294967296":     "",
+		"S-1-281474976710656":  "",
+		"S-1-5 -21":            "",
+		"Domain Admins":        "",
+		"S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15-16": "",
+	} {
+		got, ok := pac.ParseSID(text)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q is %v, %t; want %v", text, got, ok, want)
+		}
+		if again, _ := pac.ParseSID(got.String()); again != got {
+			t.Errorf("%v is read back as %v", got, again)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package pac
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 )
 
 // SID is a security identifier (MS-DTYP section 2.4.2.2) as its bytes. Compare with ==.
@@ -45,6 +46,33 @@ func (s SID) String() string {
 		b = strconv.AppendUint(append(b, '-'), uint64(le32(string(s[8+4*i:]))), 10)
 	}
 	return string(b)
+}
+
+// ParseSID reads the form of [SID.String] (MS-DTYP section 2.4.2.1): S-1-, the authority in
+// decimal, or in hex with 0x where it has more than 32 bits, and up to 15 sub-authorities.
+func ParseSID(text string) (SID, bool) {
+	parts := strings.Split(text, "-")
+	if len(parts) < 3 || len(parts) > 3+maxSubAuthorities || !strings.EqualFold(parts[0], "S") || parts[1] != "1" {
+		return "", false
+	}
+	base, bits := 10, 48
+	digits, hex := strings.CutPrefix(parts[2], "0x")
+	if hex {
+		base = 16
+	}
+	authority, err := strconv.ParseUint(digits, base, bits)
+	if err != nil {
+		return "", false
+	}
+	var sub []uint32
+	for _, part := range parts[3:] {
+		n, err := strconv.ParseUint(part, 10, 32)
+		if err != nil {
+			return "", false
+		}
+		sub = append(sub, uint32(n))
+	}
+	return SIDOf(authority, sub...), true
 }
 
 // SIDOf makes a SID.
