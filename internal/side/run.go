@@ -27,12 +27,11 @@ func (s *Side) drop() {
 // recall begins a run of the named scheme by what it remembers, without a new offer, and reports whether it could. It cannot
 // where the policy forbids it by now: what was offered since it was taken up may be stronger (HTA-13).
 func (s *Side) recall(a *About, name string, m scheme.Memory, count uint32) bool {
-	offers, known := header.Challenges{}, header.ListOf(header.TokenChallenge(name, ""))
+	offers := header.Challenges{}
 	if m.Offer.Form() != header.Malformed {
 		offers = header.ListOf(m.Offer)
-		known = offers
 	}
-	ch := s.best(a, known)
+	ch := s.best(a, header.ListOf(header.TokenChallenge(name, "")))
 	if ch.Index < 0 || ch.HTTP11 || a.Schemes[ch.Index].Traits().OfferedOnly { // N2HT-2.2.3-4, C4
 		return false
 	}
