@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
+	"github.com/countersign-auth/countersign/drivers/internal/setup"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/machine/trace"
 )

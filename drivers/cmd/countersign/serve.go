@@ -18,9 +18,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
+	"github.com/countersign-auth/countersign/drivers/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine/trace"
 )

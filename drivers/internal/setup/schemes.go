@@ -1,5 +1,5 @@
-// Package setup makes schemes from the program's options, for its client and server and for
-// the replay of either.
+// Package setup makes schemes from names and options: for the command's client and server, for
+// the replay of either, and for presets.
 package setup
 
 import (
