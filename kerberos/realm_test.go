@@ -113,7 +113,10 @@ func TestNameHasRealm(t *testing.T) {
 		}
 		requirement.Held(t, "unit:krb_name_has_realm", "R1964-2.1.1-1")
 	}
-	if got := (gss.Info{Mech: gss.NTLM, Peer: "alice", Domain: "LAB"}).Name(); got != "alice" {
-		t.Errorf("of another mechanism: %q", got)
+	// A realm is behind the name, which a domain of another mechanism is not.
+	for mech, want := range map[gss.OID]string{gss.NTLM: `LAB\alice`, gss.SPNEGO: "alice"} {
+		if got := (gss.Info{Mech: mech, Peer: "alice", Domain: "LAB"}).Name(); got != want {
+			t.Errorf("of %v: %q, want %q", mech, got, want)
+		}
 	}
 }
