@@ -136,6 +136,11 @@ func TestUnsentBody(t *testing.T) {
 	if !first[Reopen](t, acts).Resume.spent {
 		t.Error("an empty leg that was lost gives back what an earlier one sent")
 	}
+	b.Resume = Resume{}
+	fresh, _ := must(r, clientOf(r, "NTLM"), b)
+	if _, acts := must(r, fresh, Lost{Unsent: true}); first[Reopen](t, acts).Resume.spent {
+		t.Error("an empty leg that was lost spends the body that it is for")
+	}
 	_, acts = must(r, c, response(401, "WWW-Authenticate: NTLM <toy/NTLM:c1>"))
 	if f := first[Fail](t, acts); f.Fault.Code != gss.BodySpent {
 		t.Errorf("the body is spent, and the answer to an empty leg gives it back: %v", acts)

@@ -115,7 +115,7 @@ func TestZeroValues(t *testing.T) {
 // bad is comparable as a type and panics when compared.
 type bad struct{ inside any }
 
-func (bad) Traits() scheme.Traits                     { return scheme.Traits{} }
+func (bad) Traits() scheme.Traits                     { return scheme.Traits{Name: "Bad"} }
 func (bad) Initiate(scheme.Exchange) scheme.Initiator { return nil }
 
 func traitsOf(t testing.TB, name string) scheme.Traits {

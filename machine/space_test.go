@@ -90,6 +90,10 @@ func TestLease(t *testing.T) {
 	if _, l := s.Lease("/"); l != (Lease{}) {
 		t.Errorf("what came before the failure is believed: %+v", l)
 	}
+	s = zero.Learn(Facts{At: 1, Scheme: scheme.Negotiate}).Learn(Facts{At: 2, Session: Supported})
+	if _, l := s.Lease("/"); l.Scheme != scheme.Negotiate || !l.SessionBased {
+		t.Errorf("the proxy's word on its connections takes away what is known of the origin: %+v", l)
+	}
 	if s := zero.Learn(Facts{Scheme: scheme.NTLM}); s != zero {
 		t.Error("facts without a time are none")
 	}

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -188,5 +189,143 @@ func TestBodyWaitsForBothSides(t *testing.T) {
 			}
 		}
 		requirement.Held(t, "unit:body_waits_for_both", "HTA-22", "R4559-6-8")
+	}
+}
+
+// inquiring is a server's scheme that asks before it wants a second leg, and then accepts.
+type inquiring struct {
+	passing
+	ask gss.Question
+	n   int
+}
+
+func (s inquiring) Accept(scheme.Exchange) scheme.Acceptor { return s }
+
+func (s inquiring) Step(_ gss.Env, in scheme.AcceptorInput) (scheme.Acceptor, scheme.AcceptorOutput, error) {
+	s.n++
+	switch {
+	case s.n == 1:
+		return s, scheme.AcceptorOutput{State: gss.Waiting, Ask: s.ask}, nil
+	case in.Event == scheme.Answered:
+		return s, scheme.AcceptorOutput{State: gss.Continue, Challenges: header.ListOf(header.TokenChallenge("Mine", "more"))}, nil
+	}
+	return s, scheme.AcceptorOutput{State: gss.Complete}, nil
+}
+
+// A scheme may ask before it wants one more leg: the server takes that leg then, as it does without a question. Which scheme a
+// question is of, the scheme says, or the server where a mechanism does not know.
+func TestNextLegAfterAQuestion(t *testing.T) {
+	r := newRig(t)
+	for asks, want := range map[gss.NeedVerifier]string{{User: "alice"}: "Mine", {User: "alice", Scheme: "Another"}: "Another"} {
+		s, err := NewServer(ServerConfig{Schemes: []scheme.Server{inquiring{passing{scheme.Traits{Name: "Mine"}, gss.Info{Peer: "alice"}}, asks, 0}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, acts := must(r, s, receivedText("Mine x"))
+		ask := first[Ask](t, acts)
+		if q, ok := ask.Question.(gss.NeedVerifier); !ok || q.Scheme != want || q.User != "alice" {
+			t.Errorf("%+v was asked, want a question of scheme %s: %+v", asks, want, ask.Question)
+		}
+		s, acts = must(r, s, Answered{ask.ID, gss.Password{}})
+		if reply := first[Reply](t, acts); reply.Status != 401 || reply.Challenges.Empty() || s.now != (current{}) {
+			t.Errorf("a challenge for the next leg expected, %v came, and %v is left", acts, s)
+		}
+		_, acts = must(r, s, receivedText("Mine y"))
+		if a := first[Accept](t, acts); a.Info.Peer != "alice" {
+			t.Errorf("the second leg: %v", acts)
+		}
+	}
+}
+
+// concluding is a client's scheme of one leg that says one thing of the response, or reports misuse.
+type concluding struct {
+	out    scheme.InitiatorOutput
+	misuse bool
+}
+
+func (concluding) Traits() scheme.Traits                       { return scheme.Traits{Name: "Mine"} }
+func (c concluding) Initiate(scheme.Exchange) scheme.Initiator { return c }
+func (concluding) Info() gss.Info                              { return gss.Info{} }
+func (concluding) Context() gss.Context                        { return nil }
+
+func (c concluding) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiator, scheme.InitiatorOutput, error) {
+	switch {
+	case in.Event != scheme.Concluded:
+		return c, scheme.InitiatorOutput{State: gss.Ready, Credentials: header.TokenCredentials("Mine", "x")}, nil
+	case c.misuse:
+		return nil, scheme.InitiatorOutput{}, gss.Misuse("mine: not now")
+	}
+	return c, c.out, nil
+}
+
+// What a scheme says of a response goes before what follows from its status, on either side: a proof that does not verify, a
+// question about it, and misuse (C2).
+func TestEachSideJudgesTheResponse(t *testing.T) {
+	for _, on := range []gss.Side{gss.Origin, gss.Proxy} {
+		challenge := map[gss.Side]Response{gss.Origin: response(401, "WWW-Authenticate: Mine"), gss.Proxy: response(407, "Proxy-Authenticate: Mine")}[on]
+		for name, mine := range map[string]concluding{
+			"a wrong proof": {out: scheme.InitiatorOutput{State: gss.Failed, Fault: gss.Fault{Code: gss.NotAuthentic}}},
+			"a question":    {out: scheme.InitiatorOutput{State: gss.Waiting, Ask: gss.NeedVerdict{}}},
+			"misuse":        {misuse: true},
+			"nothing":       {out: scheme.InitiatorOutput{State: gss.Complete}},
+		} {
+			r := newRig(t)
+			c, err := NewClient(ClientConfig{Schemes: []scheme.Client{mine}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, _ = must(r, c, begin(r, "GET http://a.example/ forwarded"))
+			c, _ = must(r, c, challenge)
+			_, acts, err := step(r, c, response(200))
+			switch a := acts.At(0).(type) {
+			case Fail:
+				if name != "a wrong proof" || a.Side != on || a.Fault.Code != gss.NotAuthentic {
+					t.Errorf("%v: %s: %v", on, name, acts)
+				}
+			case Ask:
+				if name != "a question" {
+					t.Errorf("%v: %s: %v", on, name, acts)
+				}
+			case Deliver:
+				if name != "nothing" || a.Authenticated != (on == gss.Origin) {
+					t.Errorf("%v: %s: %v", on, name, acts)
+				}
+			default:
+				if name != "misuse" || err == nil {
+					t.Errorf("%v: %s: %v, %v", on, name, acts, err)
+				}
+			}
+		}
+	}
+}
+
+// A connection that is lost while the driver looks for credentials is replaced by one of the same kind: nothing of the request
+// needs HTTP/1.1 (HTA-4).
+func TestLostWhileAsking(t *testing.T) {
+	r := newRig(t)
+	c, _ := must(r, clientOf(r, "NTLM:asks Basic"), begin(r, "GET https://a.example/"))
+	c, acts := must(r, c, response(401, `WWW-Authenticate: Basic realm="r"`))
+	first[Ask](t, acts)
+	_, acts = must(r, c, Closed{})
+	if a := first[Reopen](t, acts); a.HTTP11 {
+		t.Errorf("the next connection is to be one of HTTP/1.1: %v", acts)
+	}
+}
+
+// No scheme gets credentials that do not parse, though they begin with its name.
+func TestCredentialsThatDoNotParse(t *testing.T) {
+	r := newRig(t)
+	for _, credentials := range []string{"Mine x y", "Mine a=1, a=2", "Mine x, Mine y"} {
+		_, acts := must(r, passes(t, scheme.PerRequest, gss.Info{Peer: "alice"}), receivedText(credentials))
+		if reply, ok := acts.At(0).(Reply); !ok || reply.Status != 401 || reply.Fault.Code != gss.Malformed {
+			t.Errorf("%s: a 401 for malformed credentials expected, %v came", credentials, acts)
+		}
+	}
+}
+
+// A zero Proxy, which accepts no event, has the configuration of one that was made with nothing.
+func TestConfigOfTheZeroProxy(t *testing.T) {
+	if c := (Proxy{}).Config(); !reflect.DeepEqual(c, ProxyConfig{}) {
+		t.Errorf("%+v", c)
 	}
 }

@@ -44,7 +44,7 @@ type target struct {
 
 // targets are the packages that decide. The goal is 95 for all; a lower number is what was reached, and only rises.
 var targets = []target{
-	{dir: "machine", own: 85, properties: 65, unseen: map[string]string{
+	{dir: "machine", own: 95, properties: 65, unseen: map[string]string{
 		"action.go":   "prints",
 		"config.go":   "checks configurations, and worlds have none that is refused",
 		"event.go":    "prints",
