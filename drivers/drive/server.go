@@ -56,6 +56,9 @@ type ServerConn struct {
 	runner runner[machine.Server]
 	fresh  machine.Server // in its initial state
 	turn   turn.Mutex
+	// supposed is the status of a response that may have been sent with another one; 0 if
+	// the machine was told of the response.
+	supposed int
 	// Alone says that the state is for one request only.
 	Alone bool
 }
@@ -91,7 +94,7 @@ func (g *ServerConn) Unlock(ended bool) {
 }
 
 // Reset discards the authentication state of the connection.
-func (g *ServerConn) Reset() { g.runner.machine = g.fresh }
+func (g *ServerConn) Reset() { g.runner.machine, g.supposed = g.fresh, 0 }
 
 // Closed tells the machine that the connection has closed, or passed to another owner.
 func (g *ServerConn) Closed() { g.runner.step(machine.Closed{}) }
@@ -99,13 +102,44 @@ func (g *ServerConn) Closed() { g.runner.step(machine.Closed{}) }
 // Run passes an event to the machine, answers its questions and returns the resulting
 // action.
 func (g *ServerConn) Run(e machine.Event, answer func(gss.Question) gss.Answer) (machine.Action, error) {
+	if _, next := e.(machine.Received); next && g.supposed != 0 {
+		if _, err := g.runner.run(machine.Responding{Status: g.supposed}, decline); err != nil {
+			g.Reset()
+		}
+	}
+	g.supposed = 0
 	acts, err := g.runner.run(e, answer)
 	return acts.At(0), err
 }
 
+func decline(gss.Question) gss.Answer { return gss.Declined{} }
+
+// Preview returns the fields to add to a response that will have status, unless it is
+// sent later with another one. The machine is told of the status that is sent with Run and
+// machine.Responding; without that it is told of status before the connection's next
+// request.
+func (g *ServerConn) Preview(status int, answer func(gss.Question) gss.Answer) (machine.Finish, error) {
+	apart := g.runner // machines are values: this one is not changed
+	apart.observer = nil
+	acts, err := apart.run(machine.Responding{Status: status}, answer)
+	if err != nil {
+		return machine.Finish{}, err
+	}
+	f, ok := acts.At(0).(machine.Finish)
+	if !ok {
+		return machine.Finish{}, errNoFinish
+	}
+	g.supposed = status
+	return f, nil
+}
+
+var errNoFinish = gss.Fault{Code: gss.Bug, Detail: "drive: the machine has no fields for a response"}.Err()
+
 // Result describes the outcome of one request at a server.
 type Result struct {
-	// Status is the status of the response, 0 if the handler panicked before it.
+	// Status is the status of the response, 0 if the handler panicked before it. If the
+	// handler returned without a response it is 200, which is sent unless a framework sends
+	// another response later.
 	Status int
 	// Identity is the identity that the handler saw; zero if the handler did not run.
 	Identity Identity

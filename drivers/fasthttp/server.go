@@ -80,7 +80,7 @@ type ServerConfig struct {
 //
 // Schemes with a handshake or identity that belongs to a connection (NTLM, Negotiate)
 // need Install. Without it requests are not associated with connections, and these
-// schemes are not offered. Without it the server also has only the limits that were set
+// schemes are not offered, which is reported once, to fast.Server.Logger. Without it the server also has only the limits that were set
 // on it, by default none, and reads and holds bodies of up to 4 MB before any request
 // is judged.
 type Authenticator struct {
@@ -88,7 +88,8 @@ type Authenticator struct {
 
 	conf   *ServerConfig
 	server drive.Server
-	states sync.Map // by net.Conn
+	states sync.Map  // by net.Conn
+	apart  sync.Once // guards the message about a missing Install
 }
 
 // NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what of the
@@ -140,6 +141,9 @@ func (a *Authenticator) stateOf(ctx *fast.RequestCtx) *connState {
 	}
 	v, ok := a.states.Load(c)
 	if !ok {
+		if a.server.NeedsConnection {
+			a.apart.Do(func() { notInstalled(ctx) })
+		}
 		return detached()
 	}
 	g, _ := v.(*connState)
@@ -152,6 +156,12 @@ func (a *Authenticator) stateOf(ctx *fast.RequestCtx) *connState {
 		return detached()
 	}
 	return g
+}
+
+// notInstalled says that an Authenticator does not know the connections of its server.
+func notInstalled(ctx *fast.RequestCtx) {
+	ctx.Logger().Printf("countersign: a request came without the state of its connection, so that no connection-bound scheme (NTLM, or Negotiate with NTLM) " +
+		"is offered: pass the fasthttp.Server to Authenticator.Install before it serves")
 }
 
 type identityKey struct{}
@@ -171,7 +181,9 @@ func IdentityFrom(ctx *fast.RequestCtx) (drive.Identity, bool) {
 //
 // The Authenticator sets the response fields Persistent-Auth and Authentication-Info
 // and the challenges of the configured schemes. A 401 response of next becomes a
-// challenge.
+// challenge. The response must have its status when next returns: where Wrap is
+// middleware of a framework that renders errors after its middleware, as fiber does,
+// next renders them itself.
 func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 	return func(ctx *fast.RequestCtx) {
 		if a == nil || a.conf == nil || next == nil { // refuse every request

@@ -2,10 +2,12 @@ package fasthttp_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -403,6 +405,35 @@ func TestAuthenticatorHandlerFields(t *testing.T) {
 		}
 		if offers := strings.Contains(all, "Digest realm"); offers != (want == 401) {
 			t.Errorf("%s: offers of ours: %v", target, offers)
+		}
+	}
+}
+
+// An Authenticator that cannot offer a configured scheme, since the server was not
+// prepared for it, says so once.
+func TestNotInstalledIsSaid(t *testing.T) {
+	bound, _ := toys()
+	unbound, _ := digests(t)
+	for name, row := range map[string]struct {
+		scheme  scheme.Server
+		install bool
+		want    int
+	}{"bound": {bound, false, 1}, "installed": {bound, true, 0}, "unbound": {unbound, false, 0}} {
+		auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{row.scheme}}, Source: users})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		server := &fast.Server{Handler: auth.Wrap(func(*fast.RequestCtx) {}), Logger: log.New(&said, "", 0), CloseOnShutdown: true}
+		if row.install {
+			auth.Install(server)
+		}
+		url := start(t, server, false)
+		for range 3 {
+			dialLine(t, url).do("GET /")
+		}
+		if got := strings.Count(said.String(), "Authenticator.Install"); got != row.want {
+			t.Errorf("%s: said %d times, want %d: %q", name, got, row.want, said.String())
 		}
 	}
 }

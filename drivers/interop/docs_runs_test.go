@@ -389,6 +389,19 @@ func made() (*nethttp.Authenticator, http.Handler) {
 			wantCurl(t, "http://"+program("drivers/nethttp.Authenticator").serve("tcp"), "--basic")
 		},
 	},
+	"drivers/nethttp.Visit": {
+		before: authFrame + `
+	server := &http.Server{Addr: os.Getenv("ADDR")}
+	auth.Install(server)
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK`,
+		after: `app.ServeHTTP(w, r)
+	})
+	log.Fatal(server.ListenAndServe())`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, "http://"+program("drivers/nethttp.Visit").serve("tcp"), "--basic")
+		},
+	},
 	"drivers/nethttp.Proxy": {
 		before: usersFrame + `
 	proxy, err := nethttp.NewProxy(nethttp.ProxyConfig{Proxy: machine.ProxyConfig{Auth: schemes}, Source: users})

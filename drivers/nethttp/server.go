@@ -3,14 +3,15 @@ package nethttp
 import (
 	"cmp"
 	"context"
+	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/internal/deadline"
-	"github.com/countersign-auth/countersign/drivers/internal/machines"
 	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/internal/misuse"
@@ -86,7 +87,8 @@ type ServerConfig struct {
 // Without Install the server has only the limits that were set on it, by default none.
 // Without ConnContext, which Install sets, requests are not associated with
 // connections: a connection-bound scheme is not offered (500 if there is no other), and
-// a handshake cannot go beyond its first leg. HTTP/2 requests are not associated with
+// a handshake cannot go beyond its first leg. If such a scheme is configured, the first
+// request without a connection is reported once, to http.Server.ErrorLog. HTTP/2 requests are not associated with
 // connections either; there connection-bound schemes are still offered, for clients
 // that then retry over HTTP/1.1.
 type Authenticator struct {
@@ -94,6 +96,7 @@ type Authenticator struct {
 
 	conf   *ServerConfig
 	server drive.Server
+	apart  sync.Once // guards the message about a missing Install
 }
 
 // NewAuthenticator returns an Authenticator. The error is a gss.Misuse and says what in the
@@ -170,9 +173,23 @@ func (a *Authenticator) conn(r *http.Request) *drive.ServerConn {
 	case r.ProtoMajor == 2:
 		c = a.server.Stream()
 	case !ok || r.ProtoMajor > 2:
+		if r.ProtoMajor < 2 && a.server.NeedsConnection {
+			a.apart.Do(func() { notInstalled(r) })
+		}
 		c = a.server.Detached()
 	}
 	return c
+}
+
+// notInstalled says that an Authenticator does not know the connections of its server.
+func notInstalled(r *http.Request) {
+	const text = "nethttp: a request came without the state of its connection, so that no connection-bound scheme (NTLM, or Negotiate with NTLM) " +
+		"is offered: pass the http.Server to Authenticator.Install before it serves"
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
+		s.ErrorLog.Print(text)
+		return
+	}
+	log.Print(text)
 }
 
 // Wrap returns a handler that calls next for authenticated requests and, with
@@ -183,50 +200,36 @@ func (a *Authenticator) conn(r *http.Request) *drive.ServerConn {
 // and the challenges of the configured schemes: what next sets there is removed.
 // Challenges of other schemes are kept. A 401 response of next becomes a challenge. The
 // request keeps its Authorization field; handlers must not log it.
+//
+// If next returns without a response, none is sent: the header has the fields of a
+// response with status 200, which net/http sends if nothing else does. A framework that
+// renders errors after its middleware may still send another status through the writer
+// that next was called with; the fields then become those of that status, and a 401
+// becomes a challenge. A status that it sends through a writer of its own is not seen: the
+// fields stay those of a 200, and a 401 is no challenge. [Authenticator.Begin] is for such
+// frameworks. Log is called when next has returned, before a response that is sent later.
 func (a *Authenticator) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case a == nil || a.conf == nil || next == nil: // refuse every request
+		if next == nil { // refuse every request
 			plain(w, http.StatusInternalServerError)
-		case r.Context().Value(passedKey{a}) != nil: // nested Wrap
-			next.ServeHTTP(w, r)
-		default:
-			a.serve(w, r, next)
+			return
 		}
+		v := a.Begin(w, r)
+		if v.nested {
+			next.ServeHTTP(w, r)
+			return
+		}
+		defer v.End()
+		if v.Refused() {
+			v.Refuse()
+			return
+		}
+		v.serve(next)
 	})
 }
 
 // passedKey marks requests that an Authenticator has passed on.
 type passedKey struct{ *Authenticator }
-
-func (a *Authenticator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	c := a.conn(r)
-	if !c.Lock(r.Context()) {
-		plain(w, http.StatusServiceUnavailable)
-		return
-	}
-	x := &serverExchange{a: a, c: c, r: r, w: w, body: heldBody{limit: a.conf.MaxBody}}
-	defer x.close()
-	in := incoming(r, drive.ChannelFrom(r.Context()).Binding(r.TLS, a.conf.Certificate))
-	in.AnyScheme = a.conf.AnyScheme
-	q, status := in.AtOrigin() // TARGET-1, TARGET-2
-	if status != 0 {
-		x.reply(drive.Refusal(in, status))
-		x.ended = true
-		return
-	}
-	q.Multiplexed = q.Multiplexed || c.Alone
-	act, err := x.run(machine.Received{Request: q, Header: requestHeader(r.Header), SharedFront: a.sharedFront(r)})
-	switch act := act.(type) {
-	case machine.Reply:
-		x.reply(act)
-	case machine.Accept:
-		x.handle(act, next)
-	default: // a misuse, or an action that no server has
-		x.deny(err)
-	}
-	x.ended = true
-}
 
 func (a *Authenticator) sharedFront(r *http.Request) bool {
 	return a.conf.SharedFront != nil && a.conf.SharedFront(r) || forwarded(r.Header)
@@ -241,37 +244,6 @@ func forwarded(h http.Header) bool {
 		}
 	}
 	return false
-}
-
-// serverExchange is the state of one request.
-type serverExchange struct {
-	a      *Authenticator
-	c      *drive.ServerConn
-	r      *http.Request
-	w      http.ResponseWriter
-	body   heldBody
-	ours   responseBody // what the handler wrote, for auth-int
-	sealed bool         // the proof covers the response's body
-	last   bool         // the machine has been told the response's status
-	ended  bool         // the request ended normally
-	result drive.Result
-}
-
-// run passes an event to the machine and returns the resulting action.
-func (x *serverExchange) run(e machine.Event) (machine.Action, error) { return x.c.Run(e, x.answerTo) }
-
-// close ends the exchange.
-func (x *serverExchange) close() {
-	x.c.Unlock(x.ended)
-	if x.a.conf.Log != nil {
-		x.a.conf.Log(x.r, x.result)
-	}
-}
-
-// reply sends a response in place of the handler.
-func (x *serverExchange) reply(act machine.Reply) {
-	x.result.Status, x.result.Fault = act.Status, act.Fault
-	writeReply(x.w, x.r, act, x.a.conf.MaxDrain, x.a.conf.DrainTime)
 }
 
 // writeReply answers a request without its handler. Another leg of a handshake needs
@@ -290,53 +262,6 @@ func writeReply(w http.ResponseWriter, r *http.Request, act machine.Reply, maxDr
 	hop.ApplyReply(w.Header(), act)
 	withoutConnection(w.Header(), r)
 	http.Error(w, drive.ReplyText(act, http.StatusText(act.Status)), act.Status)
-}
-
-// deny refuses a request after a bug in the machine, which is the only case to call it.
-func (x *serverExchange) deny(err error) {
-	x.result.Status, x.result.Fault = http.StatusInternalServerError, machines.Defect("nethttp", err)
-	x.c.Reset()
-	x.w.Header().Set("Connection", "close")
-	withoutConnection(x.w.Header(), x.r)
-	plain(x.w, http.StatusInternalServerError)
-}
-
-// handle runs the handler.
-func (x *serverExchange) handle(act machine.Accept, next http.Handler) {
-	x.result.Identity = drive.IdentityOf(act)
-	if x.result.Identity.Named() {
-		lift(x.w, x.r) // FRONT-3
-	}
-	ctx := context.WithValue(x.r.Context(), identityKey{}, &x.result.Identity)
-	ctx = context.WithValue(ctx, passedKey{x.a}, true)
-	r := x.r.WithContext(ctx)
-	r.Body = x.body.reader(x.r.Body)
-	w := &response{x: x, w: x.w, hold: x.sealed}
-	next.ServeHTTP(w, r)
-	w.end()
-}
-
-// finish asks the machine for the fields to add to a response that is about to be sent
-// with status.
-func (x *serverExchange) finish(status int) {
-	x.result.Status = status
-	if x.last {
-		return
-	}
-	x.last = true
-	h := x.w.Header()
-	h.Del("Persistent-Auth")
-	h.Del("Authentication-Info")
-	hop.StripChallenges(h, x.a.server.Names)
-	act, err := x.run(machine.Responding{Status: status})
-	if f, ok := act.(machine.Finish); ok && err == nil {
-		hop.ApplyFinish(h, f)
-		withoutConnection(h, x.r)
-		return
-	}
-	x.c.Reset() // unreachable; if it is reached, no login is kept
-	h.Set("Connection", "close")
-	withoutConnection(h, x.r)
 }
 
 // withoutConnection removes the field Connection, which HTTP/3 forbids (RFC 9114

@@ -12,22 +12,22 @@ import (
 
 // answerTo answers a question. Body hashes are computed here; all other questions are
 // passed to the Source.
-func (x *serverExchange) answerTo(q gss.Question) gss.Answer {
+func (v *Visit) answerTo(q gss.Question) gss.Answer {
 	if need, ok := q.(digest.NeedBodyHash); ok {
 		var body []byte
 		whole := false
 		if need.Response {
-			body, whole = x.ours.content(x.r.Method, x.result.Status)
+			body, whole = v.ours.content(v.r.Method, v.result.Status)
 		} else {
-			x.sealed = true
-			body, whole = x.body.read(x.r.Body)
+			v.sealed = true
+			body, whole = v.body.read(v.r.Body)
 		}
 		if !whole {
 			return gss.Declined{}
 		}
 		return drive.BodyHash(need.Algorithm, body)
 	}
-	return drive.Ask(x.r.Context(), x.a.conf.Source, q)
+	return drive.Ask(v.r.Context(), v.a.conf.Source, q)
 }
 
 // heldBody is a request's body, read ahead and then read again by the handler.

@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -11,11 +12,12 @@ import (
 // before the header is sent, and holds the body back if the fields that the machine
 // adds depend on it.
 type response struct {
-	x      *serverExchange
+	x      *Visit
 	w      http.ResponseWriter
 	status int    // the handler's, 0 until it sets one
 	hold   bool   // hold header and body back
 	held   []byte // at most MaxBody
+	left   bool   // the handler has returned
 }
 
 // Header implements http.ResponseWriter.
@@ -29,7 +31,7 @@ func (w *response) Unwrap() http.ResponseWriter { return w.w }
 // through and change nothing (HTA-11).
 func (w *response) WriteHeader(status int) {
 	switch {
-	case status < 200 && status != http.StatusSwitchingProtocols:
+	case informational(status):
 		if w.status == 0 {
 			w.w.WriteHeader(status)
 		}
@@ -50,11 +52,20 @@ func (w *response) WriteHeader(status int) {
 func (w *response) release(whole bool) {
 	w.x.ours = responseBody{w.held, whole}
 	w.hold = false
-	w.x.finish(w.status)
+	w.finish(w.status)
 	w.w.WriteHeader(w.status)
 	if len(w.held) > 0 {
 		w.w.Write(w.held) // an error is returned by the handler's next Write
 		w.held = nil
+	}
+}
+
+// finish adds the machine's fields for a response with status.
+func (w *response) finish(status int) {
+	if w.left {
+		w.x.late(status)
+	} else {
+		w.x.finish(status)
 	}
 }
 
@@ -102,7 +113,7 @@ func (w *response) FlushError() error {
 // Hijack passes the connection to the handler. Header already contains the fields that
 // the machine adds to the response.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	w.x.finish(http.StatusSwitchingProtocols)
+	w.finish(http.StatusSwitchingProtocols)
 	conn, rw, err := http.NewResponseController(w.w).Hijack()
 	if err == nil {
 		w.x.c.Closed()
@@ -111,12 +122,20 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// end completes a response after its handler has returned.
+// CloseNotify implements http.CloseNotifier, which frameworks assert.
+func (w *response) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(w.x.r.Context(), func() { gone <- true })
+	return gone
+}
+
+// end completes a response after its handler has returned. If the handler has written
+// nothing, neither does this: a framework may still send a response (FRONT-9).
 func (w *response) end() {
 	switch {
 	case w.status == 0:
-		w.status = http.StatusOK
-		w.release(true)
+		w.x.ours, w.hold = responseBody{whole: true}, false
+		w.x.suppose(http.StatusOK)
 	case w.hold:
 		w.release(true)
 	}

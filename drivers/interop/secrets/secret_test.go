@@ -74,6 +74,7 @@ var types = map[string]reflect.Type{
 	"nethttp.ProxyConfig":    reflect.TypeFor[nethttp.ProxyConfig](),
 	"nethttp.ServerConfig":   reflect.TypeFor[nethttp.ServerConfig](),
 	"nethttp.Transport":      reflect.TypeFor[nethttp.Transport](),
+	"nethttp.Visit":          reflect.TypeFor[nethttp.Visit](),
 }
 
 // named are types with text fields that may be printed; their other fields are filled
