@@ -1,6 +1,7 @@
 package header
 
 import (
+	"fmt"
 	"iter"
 
 	"github.com/countersign-auth/countersign/internal/ascii"
@@ -75,6 +76,24 @@ func (c Challenges) Beyond(scheme string) bool {
 			return true
 		}
 	}
+}
+
+// Flaw says how the first [Malformed] challenge of the named scheme breaks the grammar
+// (RFC 9110 section 11.3), and at which byte of the field, counted from 1 with one between
+// two lines, without showing any of them. It returns "" if the first 32 challenges have
+// none. The scheme "" stands for parts that name none.
+func (c Challenges) Flaw(scheme string) string {
+	p := scanner{s: c.text}
+	for range bound.Challenges {
+		v, ok := p.next()
+		if !ok {
+			break
+		}
+		if v.form == Malformed && ascii.EqualFold(v.scheme(), scheme) {
+			return fmt.Sprintf("byte %d: %s", p.flaw.at+1, p.flaw.how)
+		}
+	}
+	return ""
 }
 
 // Written returns the field as it was received, with LF between its lines, and whether

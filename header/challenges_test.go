@@ -599,3 +599,37 @@ func TestChallengesBeyondTheBound(t *testing.T) {
 		}
 	}
 }
+
+// TestChallengesFlaw: what is wrong with a challenge is said with its place, and without a byte of it.
+func TestChallengesFlaw(t *testing.T) {
+	for _, test := range []struct{ scheme, field, want string }{
+		{"Digest", `Digest realm="r", nonce="n"`, ""},
+		{"Basic", `Digest realm="r" nonce="n"`, ""},
+		{"digest", `Digest realm="r" nonce="n" qop="auth"`, "byte 18: want a comma"},
+		{"Digest", "Basic realm=x\nDigest realm=a, realm=b", "byte 31: a parameter comes twice"},
+		{"Digest", "Digest a=b, @", "byte 13: want a parameter, name=value"},
+		{"Digest", "Digest @", "byte 8: want a token, or a parameter, name=value"},
+		{"Digest", `Digest realm="r`, "byte 14: a quoted string does not end, or has a byte that it may not have"},
+		{"Digest", "Digest realm=, nonce=n", "byte 16: nothing may follow a token"},
+		{"Digest", "Digest a=b, c=@", "byte 15: want the value of a parameter"},
+		{"Digest", "Digest a=b c", "byte 12: want a comma"},
+		{"NTLM", "NTLM YWJj, a=b", "byte 12: nothing may follow a token"},
+		{"Digest", "Digest " + strings.Join(many("p%d=x", bound.Params+1), ", "), "byte 222: more than 32 parameters"},
+		{"", "=x, Basic realm=x", "byte 1: want the name of a scheme"},
+		{"", `Digest"x"`, "byte 7: want a space behind the name of a scheme"},
+		{"Digest", strings.Repeat("Basic, ", bound.Challenges) + "Digest @", ""},
+	} {
+		if got := ParseChallenges(strings.Split(test.field, "\n")...).Flaw(test.scheme); got != test.want {
+			t.Errorf("%s in %q: %q, want %q", test.scheme, test.field, got, test.want)
+		}
+	}
+	requirement.Held(t, "unit:challenge_flaws", "LEG-1")
+}
+
+// many returns n texts of a format with their numbers.
+func many(format string, n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf(format, i))
+	}
+	return all
+}

@@ -11,6 +11,20 @@ type scanner struct {
 	s     string
 	i     int // next byte
 	names paramNames
+	flaw  flaw // the first one of the value that was read last, if it is Malformed
+}
+
+// flaw is where a value breaks the grammar, and how.
+type flaw struct {
+	at  int
+	how string
+}
+
+// fail notes a flaw; only the first one of a value counts.
+func (p *scanner) fail(at int, how string) {
+	if p.flaw.how == "" {
+		p.flaw = flaw{at, how}
+	}
 }
 
 // next reads one challenge, up to the start of the next or the end, and returns false
@@ -29,6 +43,7 @@ func (p *scanner) next() (value, bool) {
 		return value{}, false
 	}
 	start := i
+	p.flaw = flaw{}
 	name, form, i, from := p.head(i)
 	to := i
 	for {
@@ -45,6 +60,7 @@ func (p *scanner) next() (value, bool) {
 			if form == Bare {
 				break // junk without a scheme
 			}
+			p.fail(i, "want a parameter, name=value")
 			form = Malformed
 		}
 		if form == Bare {
@@ -57,6 +73,7 @@ func (p *scanner) next() (value, bool) {
 				continue
 			}
 		}
+		p.fail(i, "nothing may follow a token")
 		form = Malformed // a second token68 too, or a token68 and parameters (C6)
 		i = skipPart(s, i)
 	}
@@ -77,10 +94,12 @@ func (p *scanner) head(i int) (name int, form Form, end, from int) {
 	j := skip(s, schemeEnd, ows)
 	switch {
 	case name == 0:
+		p.fail(i, "want the name of a scheme")
 		return 0, Malformed, skipPart(s, i), 0 // junk
 	case atEnd(s, j):
 		return name, Bare, j, 0
 	case j == schemeEnd:
+		p.fail(j, "want a space behind the name of a scheme")
 		return 0, Malformed, skipPart(s, i), 0 // a parameter without a scheme, or junk in the scheme
 	}
 	if end, ok := scanToken68(s, j); ok {
@@ -94,6 +113,7 @@ func (p *scanner) head(i int) (name int, form Form, end, from int) {
 			return name, Params, end, j
 		}
 	}
+	p.fail(j, "want a token, or a parameter, name=value")
 	return name, Malformed, skipPart(s, j), 0
 }
 
@@ -101,13 +121,34 @@ func (p *scanner) head(i int) (name int, form Form, end, from int) {
 // bad syntax, a repeated name, and one parameter too many.
 func (p *scanner) param(i, nameEnd, eq int) (end int, ok bool) {
 	if !p.names.add(p.s, i, nameEnd) { // R9110-11.2-1, HTA-6
+		how := "a parameter comes twice"
+		if p.names.n == bound.Params {
+			how = "more than 32 parameters"
+		}
+		p.fail(i, how)
 		return 0, false
 	}
-	return scanValue(p.s, eq+1)
+	if end, ok = scanValue(p.s, eq+1); !ok {
+		p.failValue(skip(p.s, eq+1, ows), end)
+	}
+	return end, ok
 }
 
-// scanValue reads the BWS and value of a parameter; end is the index behind the value.
-// Only white space may be left before the end of the list element.
+// failValue notes why the value of a parameter that begins at from was not read, or not
+// further than to end.
+func (p *scanner) failValue(from, end int) {
+	switch {
+	case end > 0:
+		p.fail(skip(p.s, end, ows), "want a comma")
+	case from < len(p.s) && p.s[from] == '"':
+		p.fail(from, "a quoted string does not end, or has a byte that it may not have")
+	default:
+		p.fail(from, "want the value of a parameter")
+	}
+}
+
+// scanValue reads the BWS and value of a parameter; end is the index behind the value,
+// 0 if there is none. Only white space may be left before the end of the list element.
 func scanValue(s string, i int) (end int, ok bool) {
 	i = skip(s, i, ows)
 	if i < len(s) && s[i] == '"' {

@@ -208,7 +208,8 @@ type Fail struct {
 	Side  gss.Side
 	Fault gss.Fault
 	// Tried names the schemes that were tried, for the message. Reasons says why each
-	// one that another followed was given up, as "name: fault; name: fault".
+	// one was given up that another followed, as "name: fault; name: fault", and where
+	// nothing is left to be tried also why each other one that is offered is passed over.
 	Tried, Reasons          string
 	OriginFacts, ProxyFacts Facts
 }

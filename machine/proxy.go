@@ -274,7 +274,7 @@ func (p *Proxy) closed(env gss.Env, end End) Actions {
 		}
 		p.unpin()
 	case p.phase == sent, p.phase == asking && own:
-		return p.badGateway(gss.QuestionFailed, "the upstream connection closed before it answered", own)
+		return p.badGateway(gss.QuestionFailed, "the upstream connection could not be made, or closed before the response", own)
 	case own:
 		p.unpin()
 		p.phase = dead

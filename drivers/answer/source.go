@@ -57,3 +57,21 @@ func Chain(sources ...Source) Source {
 		return gss.Declined{}
 	})
 }
+
+type explainKey struct{}
+
+// Explain tells what asks a source why the source has no answer: which file does not exist,
+// which server did not respond. The context is that of Answer. Drivers of clients put the
+// error into theirs, where errors.Is and errors.As find it; otherwise it is dropped. It must
+// hold no secret.
+func Explain(ctx context.Context, err error) {
+	if f, ok := ctx.Value(explainKey{}).(func(error)); ok && err != nil {
+		f(err)
+	}
+}
+
+// Explaining returns a context for questions, in which f receives what sources pass to
+// [Explain], from any goroutine. It is for drivers.
+func Explaining(ctx context.Context, f func(error)) context.Context {
+	return context.WithValue(ctx, explainKey{}, f)
+}

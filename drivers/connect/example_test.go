@@ -3,6 +3,7 @@ package connect_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/connect"
+	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -62,10 +64,13 @@ func ExampleDialer() {
 
 	// A port that the proxy does not allow.
 	_, err = dialer.DialContext(context.Background(), "tcp", net.JoinHostPort("mail.example", "25"))
-	fmt.Println(err)
+	var refused *drive.Error
+	if errors.As(err, &refused) {
+		fmt.Println("the proxy answered", refused.Status)
+	}
 	// Output:
 	// from behind the proxy
-	// connect: the proxy answered 403 and opened no tunnel
+	// the proxy answered 403
 }
 
 // exampleDialer opens tunnels through the proxy for alice.

@@ -44,7 +44,7 @@ func (h *handshake) run(ctx context.Context) (net.Conn, error) {
 	case err == nil && h.status/100 == 2:
 		return on.Conn.tunnel(), nil
 	case err == nil: // its page is the proxy's word, not the origin's
-		err = &drive.Error{Side: gss.Proxy, Status: h.status}
+		err = &drive.Error{Side: gss.Proxy, Proxy: h.dialer.address, Status: h.status}
 	}
 	if on != nil {
 		on.Close()

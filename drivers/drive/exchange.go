@@ -108,7 +108,8 @@ type exchange[C Conn] struct {
 	sends    int                     // on this connection
 	served   bool                    // a response arrived on this connection
 	status   int                     // of the last response, 0 if there was none
-	broken   error                   // the error of the last connection
+	broken   *Loss                   // of the last connection, nil if it is well
+	known    known                   // what sources explained
 }
 
 // Run runs the exchange. It ends with the delivered response or with an error: an
@@ -123,6 +124,7 @@ type exchange[C Conn] struct {
 // continues as if it had not existed.
 func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error) {
 	r := &exchange[C]{Exchange: x}
+	ctx = answer.Explaining(ctx, r.known.add)
 	acts, err := r.begin(ctx)
 	for n := 0; err == nil; n++ {
 		switch a := acts.At(0).(type) {
@@ -133,7 +135,7 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 			return a, r.end(acts.Len() > 1), nil
 		case machine.Fail:
 			r.learn(a.OriginFacts, a.ProxyFacts)
-			return machine.Deliver{}, r.end(acts.Len() > 1), &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: r.status, Err: r.broken}
+			return machine.Deliver{}, r.end(acts.Len() > 1), r.failed(a)
 		case machine.Reopen:
 			r.learn(a.OriginFacts, a.ProxyFacts)
 			if a.HTTP11 {
@@ -151,6 +153,15 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 		}
 	}
 	return machine.Deliver{}, r.end(true), err
+}
+
+// failed returns the error of an exchange that failed.
+func (r *exchange[C]) failed(a machine.Fail) *Error {
+	e := &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: r.status, Err: r.known.with(r.broken)}
+	if a.Side == gss.Proxy {
+		e.Proxy = r.Keys.proxyAddress()
+	}
+	return e
 }
 
 // end passes the connection to the caller.
@@ -355,7 +366,7 @@ func (r *exchange[C]) send(ctx context.Context, a machine.Send) (machine.Actions
 		case ctx.Err() != nil:
 			return machine.Actions{}, ctx.Err()
 		}
-		r.broken = lost.Err
+		r.broken = lost
 		loss := hop.Loss{Idle: r.pooled && r.sends == 0, Served: r.served, Unsent: lost.Unsent, Heard: lost.Heard, Pinned: a.Pinned}
 		switch loss.Next() {
 		case hop.Anew:
@@ -371,7 +382,7 @@ func (r *exchange[C]) send(ctx context.Context, a machine.Send) (machine.Actions
 				return machine.Actions{}, ctx.Err()
 			}
 			if err != nil {
-				r.broken = err
+				r.broken = &Loss{Err: err, Unsent: true}
 			}
 		}
 		return r.tell(ctx, loss.Event())

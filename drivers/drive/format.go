@@ -45,6 +45,9 @@ func (r Result) Format(f fmt.State, _ rune) { // SECRET-1
 	if !r.Fault.IsZero() {
 		fmt.Fprintf(f, ", %v", r.Fault)
 	}
+	if r.Err != nil {
+		fmt.Fprintf(f, ", %v", hidden.Error(r.Err))
+	}
 	fmt.Fprint(f, ")")
 }
 

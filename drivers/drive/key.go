@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -133,6 +135,14 @@ func NewKeys(w Destination) (Keys, error) {
 		ks.connection.scheme, ks.connection.host, ks.connection.port = "", "", 0
 	}
 	return ks, nil
+}
+
+// proxyAddress returns the host:port of the proxy that takes part in the exchange, "" if none does.
+func (ks *Keys) proxyAddress() string {
+	if ks.Route.Kind == machine.Direct {
+		return ""
+	}
+	return net.JoinHostPort(ks.Route.Host, strconv.Itoa(int(ks.Route.Port)))
 }
 
 func newProxyKey(u *url.URL) (k proxyKey, err error) {

@@ -146,6 +146,9 @@ type Result struct {
 	// Fault says why the handler did not run. It is zero if the response continues a
 	// handshake.
 	Fault gss.Fault
+	// Err is why a proxy has no response of the upstream server, such as an error of dialing,
+	// of TLS, or the [*Error] of another proxy on the way. It is nil otherwise.
+	Err error `json:"-"`
 }
 
 // IdentityOf returns the identity that a machine accepted.

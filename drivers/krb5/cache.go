@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
@@ -217,6 +218,7 @@ func (c *Cache) Answer(ctx context.Context, q gss.Question) gss.Answer {
 		}
 		contents, err := c.Read(ctx)
 		if err != nil {
+			answer.Explain(ctx, fmt.Errorf("krb5: no ticket in the credential cache %w; kinit gets one", err)) // LEG-3
 			return gss.Declined{}
 		}
 		return kerberos.Tickets{Cache: contents}

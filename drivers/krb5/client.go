@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
@@ -77,7 +78,8 @@ func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
 	if !ok || need.Service != "kdc" {
 		return gss.Declined{}
 	}
-	a, _ := c.answer(ctx, need)
+	a, err := c.answer(ctx, need)
+	answer.Explain(ctx, err) // LEG-3
 	return a
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/keytab"
@@ -151,7 +152,7 @@ func (k *Keytab) Load() (*keytab.Keytab, error) {
 }
 
 // Answer implements answer.Source.
-func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
+func (k *Keytab) Answer(ctx context.Context, q gss.Question) gss.Answer {
 	switch q := q.(type) {
 	case gss.NeedCredential:
 		if q.Mech != gss.Kerberos || q.Rejected || k.Principal.IsZero() {
@@ -159,12 +160,14 @@ func (k *Keytab) Answer(_ context.Context, q gss.Question) gss.Answer {
 		}
 		t, err := k.Load()
 		if err != nil {
+			answer.Explain(ctx, fmt.Errorf("krb5: the keytab: %w", err)) // LEG-3
 			return gss.Unreachable{}
 		}
 		return kerberos.Keys{Principal: k.Principal, Keytab: t}
 	case kerberos.NeedServiceKey:
 		t, err := k.Load()
 		if err != nil {
+			answer.Explain(ctx, fmt.Errorf("krb5: the keytab: %w", err)) // LEG-3
 			return gss.Unreachable{}
 		}
 		return kerberos.ServiceKeys{Keytab: t} // the ticket says which one it is

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -125,6 +126,8 @@ func (proxyTransport) RoundTrip(out *http.Request) (*http.Response, error) {
 		case hop.Reply:
 			if err == nil {
 				res.Body.Close()
+			} else if !broke {
+				x.result.Err = hidden.Error(err) // LEG-4
 			}
 			if x.reply = do.Reply; err != nil && broke {
 				x.reply = blame
@@ -183,6 +186,7 @@ func modify(res *http.Response) error {
 func failed(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
 	if !errors.Is(err, errReplied) && !errors.Is(err, errVanished) {
+		x.result.Err = hidden.Error(err)
 		if do, ok := x.step(hop.Lost{}).(hop.Reply); ok {
 			x.reply, err = do.Reply, errReplied
 		}

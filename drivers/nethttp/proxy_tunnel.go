@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -21,6 +22,7 @@ func (x *proxyExchange) tunnel() {
 	cancel()
 	var e hop.Event = hop.Response{Response: machine.Response{Status: http.StatusOK, BodySent: machine.SentAll}}
 	if err != nil {
+		x.result.Err = hidden.Error(err) // LEG-4
 		e = hop.Lost{Unsent: true}
 	} else {
 		defer far.Close()

@@ -2,6 +2,7 @@
 package choice
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -94,8 +95,10 @@ type Result struct {
 	// HTTP11 tells that the scheme needs a connection of its own, and that this one is
 	// multiplexed.
 	HTTP11 bool
-	// Fault says why no scheme was chosen.
-	Fault gss.Fault
+	// Fault says why no scheme was chosen, and Passed why each that is offered, and was not
+	// tried, is passed over.
+	Fault  gss.Fault
+	Passed string
 }
 
 // Choose selects the first of the sorted clients that is offered and may run (RFC 7616
@@ -141,63 +144,121 @@ func Choose(p *scheme.Policy, clients []scheme.Client, offers header.Challenges,
 			lost, ch.Fault = t.Strength, bar
 		}
 	}
+	if ch.Index >= 0 {
+		return ch
+	}
+	all := reasons(p, clients, offers, c)
+	ch.Passed = join(all, c.Tried)
 	switch {
-	case ch.Index >= 0:
 	case ch.Fault.IsZero():
-		ch.Fault = unusable(p, clients, offers, c)
+		ch.Fault = gss.Fault{Code: all[0].code, Detail: join(all, 0)}
 	case weaker != "" && !strings.Contains(ch.Fault.Detail, "Policy.Fallback"):
 		ch.Fault.Detail += "; " + weaker + " is weaker, and tried only with Policy.Fallback"
 	}
 	return ch
 }
 
-// unusable says why no scheme could be chosen (HTA-31): for each one that is configured
-// and offered what keeps it from running, else what would have to be configured.
-func unusable(p *scheme.Policy, clients []scheme.Client, offers header.Challenges, c Conditions) gss.Fault {
-	var f gss.Fault
-	say := func(code gss.Code, detail string) {
-		if f.IsZero() {
-			f.Code = code
-		} else {
-			f.Detail += "; "
+// reason is why one scheme cannot be used.
+type reason struct {
+	index  int // of the scheme, MaxSchemes if it is not configured
+	code   gss.Code
+	detail string
+}
+
+// join joins the reasons of the schemes that are not in a set.
+func join(all []reason, but Set) string {
+	var b strings.Builder
+	for _, r := range all {
+		if but.Has(r.index) {
+			continue
 		}
-		f.Detail += detail
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(r.detail)
+	}
+	return b.String()
+}
+
+// reasons says why no scheme could be chosen (HTA-31, LEG-1): for each one that is offered what
+// keeps it from running. There is at least one reason. Only names that are registered or
+// configured here are shown.
+func reasons(p *scheme.Policy, clients []scheme.Client, offers header.Challenges, c Conditions) []reason {
+	var all []reason
+	configured := func(name string) bool {
+		return slices.ContainsFunc(clients, func(s scheme.Client) bool { return ascii.EqualFold(s.Traits().Name, name) })
 	}
 	for i, client := range clients {
 		t := client.Traits()
 		flaw, mentioned := flawOf(offers, t)
+		bar := barred(p, t, c)
+		r := reason{index: i, code: gss.Unsupported}
 		switch {
-		case !mentioned:
+		case !mentioned && !c.Seen.Has(i):
+			continue
 		case !Permits(p, t.Name):
-			say(gss.Unsupported, t.Name+" is offered, but Policy.Allow or Policy.Deny leaves it out")
+			r.detail = t.Name + " is offered, but Policy.Allow or Policy.Deny leaves it out"
 		case c.Side == gss.Proxy && t.OriginOnly:
-			say(gss.Unsupported, t.Name+" is offered, but never answers a proxy")
+			r.detail = t.Name + " is offered, but never answers a proxy"
 		case flaw != "":
-			say(gss.Malformed, t.Name+" is offered, but its challenge is not readable: "+flaw)
+			r.code, r.detail = gss.Malformed, t.Name+" is offered, but its challenge is not readable: "+flaw
 		case c.Declined.Has(i):
-			say(gss.NoCredentials, t.Name+" is offered, but there are no credentials for it")
+			r.code, r.detail = gss.NoCredentials, t.Name+" is offered, but there are no credentials for it"
+		case c.Tried.Has(i):
+			r.code, r.detail = gss.NotPermitted, t.Name+" was offered and did not succeed"
+		case !mentioned:
+			r.code, r.detail = gss.NotPermitted, t.Name+" was offered before, and is not any more"
+		case !bar.IsZero():
+			r.code, r.detail = bar.Code, bar.Detail
+		default:
+			r.code, r.detail = gss.NotPermitted, t.Name+" is weaker, and tried only with Policy.Fallback"
 		}
+		all = append(all, r)
 	}
-	if !f.IsZero() {
-		return f
-	}
+	say := func(code gss.Code, detail string) { all = append(all, reason{MaxSchemes, code, detail}) }
 	for _, name := range [...]string{scheme.Negotiate, scheme.Nego2, scheme.NTLM, scheme.Digest, scheme.Basic} {
 		t, _ := scheme.TraitsOf(name)
-		if _, mentioned := flawOf(offers, t); mentioned {
-			say(gss.Unsupported, t.Name+" is offered, but not configured here")
+		if _, mentioned := flawOf(offers, t); mentioned && !configured(name) {
+			say(gss.Unsupported, name+" is offered, but not configured here")
 		}
+	}
+	var others Set // of registered, and behind them what is not in it
+	for o := range offers.All() {
+		if name := o.Scheme(); name != "" && !configured(name) && !isOurs(name) {
+			others = others.With(rank(registered[:], name))
+		}
+	}
+	for i, name := range registered {
+		if others.Has(i) {
+			say(gss.Unsupported, name+" is offered, but not implemented here")
+		}
+	}
+	if others.Has(len(registered)) {
+		say(gss.Unsupported, "a scheme is offered whose name is not registered")
+	}
+	if flaw := offers.Flaw(""); flaw != "" {
+		say(gss.Malformed, "a challenge is not readable: "+flaw)
 	}
 	_, cut := offers.Written()
 	switch {
-	case !f.IsZero():
 	case cut:
-		say(gss.Malformed, "the challenges are longer than 131072 bytes, which is as much as is read, and there is none before that of a scheme that is configured here")
-	case offers.Empty():
+		say(gss.Malformed, "the challenges are longer than 131072 bytes, which is as much as is read")
+	case len(all) == 0 && offers.Empty():
 		say(gss.Unsupported, "credentials are asked for, but no scheme is offered")
-	default:
-		say(gss.Unsupported, "no scheme that is offered, and whose challenge is readable, is configured here")
+	case len(all) == 0: // behind the first 32 challenges
+		say(gss.Unsupported, "no scheme that is offered is configured here")
 	}
-	return f
+	return all
+}
+
+// registered are the names in IANA's registry of schemes (RFC 9110 section 16.4.1) that this project does not implement.
+var registered = [...]string{
+	"Bearer", "Concealed", "DPoP", "GNAP", "HOBA", "Mutual", "OAuth", "PrivateToken", "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid",
+}
+
+func isOurs(name string) bool {
+	_, ok := scheme.TraitsOf(name)
+	return ok
 }
 
 // flawOf reports whether the offers mention a scheme, and what is wrong with its
@@ -210,7 +271,7 @@ func flawOf(offers header.Challenges, t scheme.Traits) (flaw string, mentioned b
 		if c.Form() == header.Token68 {
 			return "its token is not base64", true
 		}
-		return "it breaks the grammar of RFC 9110 section 11.3, names a parameter twice, or has more than 32 of them", true
+		return offers.Flaw(t.Name), true
 	}
 	if offers.Beyond(t.Name) {
 		return "it is behind the first 32 challenges, and no more are read", true

@@ -50,7 +50,7 @@ var rules = [...]rule{
 	persons:  {column: "persons/k", format: "%.1f", pattern: personsPattern, scale: 1000, max: 0.5, few: 1},
 	texts:    {column: "texts", format: "%.0f", pattern: personsPattern},
 	nominal:  {column: "X is/are", format: "%.0f%%", pattern: regexp.MustCompile(`^\w+ (is|are)\b`), scale: 100, max: 7, few: 1},
-	ids:      {column: "ids", format: "%.0f", pattern: regexp.MustCompile(`\b(R\d{4}|N2HT|NTHT|SPNG|NLMP|KILE|MSDIG)-\d[\w.]*-?\d*\b|\b(HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB)-\d+\b`)},
+	ids:      {column: "ids", format: "%.0f", pattern: regexp.MustCompile(`\b(R\d{4}|N2HT|NTHT|SPNG|NLMP|KILE|MSDIG)-\d[\w.]*-?\d*\b|\b(HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB|LEG)-\d+\b`)},
 	comments: {column: "comments", format: "%.2f", scale: 1, max: 1e9, min: 0.25, only: []string{"machine", "digest"}},
 }
 

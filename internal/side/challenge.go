@@ -86,6 +86,7 @@ func (s *Side) rejected(a *About, f gss.Fault) Verdict {
 		}
 		s.Tries++
 		s.Fault, s.Reprompt = f, true
+		s.note(name, f)
 		s.start(a, i, event)
 		return Verdict{}
 	default:
@@ -106,6 +107,7 @@ func (s *Side) choose(a *About) Verdict {
 	ch := s.best(a, s.offers)
 	s.Seen = ch.Seen
 	if ch.Index < 0 {
+		s.say(ch.Passed)
 		return fail(cmp.Or(s.Fault, ch.Fault)) // what failed says more than that nothing is left
 	}
 	t := a.Schemes[ch.Index].Traits()
@@ -135,7 +137,9 @@ func (s *Side) best(a *About, offers header.Challenges) choice.Result {
 
 // giveUp marks a scheme as tried, and as declined where there never were any credentials for it.
 func (s *Side) giveUp(name string, i int, f gss.Fault) {
-	s.note(name, f)
+	if !(f.Code == gss.NoCredentials && s.Reprompt) { // that there are no others does not say why
+		s.note(name, f)
+	}
 	s.Tried = s.Tried.With(i)
 	if f.Code == gss.NoCredentials && !s.Reprompt { // HTA-13
 		s.Declined = s.Declined.With(i)
@@ -147,7 +151,14 @@ func (s *Side) giveUp(name string, i int, f gss.Fault) {
 
 // note keeps why a scheme was given up, for the end of the exchange.
 func (s *Side) note(name string, f gss.Fault) {
-	s.Reasons = strings.TrimPrefix(s.Reasons+"; "+name+": "+f.String(), "; ")
+	s.say(name + ": " + f.String())
+}
+
+// say adds to the reasons what is not among them.
+func (s *Side) say(reason string) {
+	if !strings.Contains(s.Reasons, reason) {
+		s.Reasons = strings.TrimPrefix(s.Reasons+"; "+reason, "; ")
+	}
 }
 
 // offer looks for a scheme among the challenges (C6): whether it is there, whether with more than its name, and its first token.

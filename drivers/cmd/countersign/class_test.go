@@ -65,7 +65,7 @@ func TestClassDecides(t *testing.T) {
 			}
 		}
 	}
-	broken := &drive.Error{Fault: gss.Fault{Code: gss.Refused}, Err: os.ErrDeadlineExceeded}
+	broken := &drive.Error{Fault: gss.Fault{Code: gss.Refused}, Err: &drive.Loss{Err: os.ErrDeadlineExceeded}}
 	if e, ok := new(getOptions).failure(broken).(exit); !ok || e.code != exitTransport {
 		t.Errorf("get ends with %+v after an error of the connection, want %d", e, exitTransport)
 	}

@@ -263,17 +263,13 @@ func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*htt
 // failure returns the error for a request without a response, with the exit code of its cause.
 func (o *getOptions) failure(err error) error {
 	e, ok := errors.AsType[*drive.Error](err)
-	if !ok || e.Err != nil || e.Fault.IsZero() { // the last: a proxy did not open a tunnel
+	if !ok || e.Fault.IsZero() { // the last: a proxy did not open a tunnel
 		return exit{exitTransport, err}
 	}
-	text := fmt.Errorf("%v authentication: %w", e.Side, e.Fault.Err())
-	if e.Tried != "" {
-		tried := e.Tried
-		if strings.Contains(e.Reasons, "; ") { // more than the Fault says
-			tried += ": " + e.Reasons
-		}
-		text = fmt.Errorf("%w (tried %s)", text, tried)
+	if _, lost := errors.AsType[*drive.Loss](e.Err); lost {
+		return exit{exitTransport, err}
 	}
+	var text error = e
 	// FRONT-7
 	if e.Fault.Code == gss.NotPermitted && !o.machine.Cleartext && strings.Contains(e.Fault.Detail, "Policy.Cleartext") {
 		text = fmt.Errorf("%w (here: --allow-cleartext)", text)
@@ -383,7 +379,7 @@ func (o *getOptions) source(ctx context.Context, urls []*url.URL) (answer.Source
 	if err != nil {
 		return nil, err
 	}
-	o.machine.NoNTLM = tickets != nil && len(passwords) == 0
+	o.machine.NoNTLM = tickets != nil && len(passwords) == 0 && !o.kerberos.missing
 	return answer.Chain(append(sources, tickets)...), nil
 }
 

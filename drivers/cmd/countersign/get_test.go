@@ -157,3 +157,22 @@ func TestGetMutual(t *testing.T) {
 	}
 	requirement.Held(t, "unit:failure_names_flag", "FRONT-7")
 }
+
+// TestGetNamesCache: a server that wants a ticket makes get name the cache in which there is none.
+func TestGetNamesCache(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", r.URL.Query().Get("offer"))
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer s.Close()
+	t.Setenv("KRB5CCNAME", "FILE:/nonexistent/cache")
+	t.Setenv("KRB5_CONFIG", "/nonexistent/krb5.conf")
+	for _, args := range [][]string{{"--scheme", "negotiate"}, nil} {
+		call(t, "", append(append([]string{"get"}, args...), s.URL+"/?offer=Negotiate")...).
+			want(t, exitPolicy, "", "no ticket in the credential cache FILE:/nonexistent/cache")
+	}
+	if r := call(t, "", "get", s.URL+"/?offer=NTLM"); strings.Contains(r.stderr, "cache") {
+		t.Errorf("NTLM wants no ticket: %s", r.stderr)
+	}
+	requirement.Held(t, "unit:get_names_cache", "LEG-3")
+}

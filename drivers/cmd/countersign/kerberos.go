@@ -19,7 +19,11 @@ import (
 )
 
 // clientKerberos holds the flags for the source of a client's tickets.
-type clientKerberos struct{ ccache, keytab, principal, krb5conf string }
+type clientKerberos struct {
+	ccache, keytab, principal, krb5conf string
+
+	missing bool // the default cache does not exist, which matters only where a ticket is wanted
+}
 
 func (o *clientKerberos) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.ccache, "ccache", "", "`NAME` of the credential cache for Kerberos: a file, or KIND:NAME with FILE, DIR, KEYRING or KCM (default $KRB5CCNAME, or default_ccache_name of krb5.conf)")
@@ -71,7 +75,8 @@ func (o *clientKerberos) login(ctx context.Context, conf *krb5conf.Config, other
 	cache := &krb5.Cache{Name: o.ccache, Config: conf}
 	if _, err := cache.Read(ctx); err != nil {
 		if o.ccache == "" && errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			o.missing = true
+			return cache, nil
 		}
 		return nil, fmt.Errorf("--ccache: %w", err)
 	}
