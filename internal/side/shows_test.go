@@ -115,7 +115,7 @@ func facts(s *Side, v Verdict, schemes []scheme.Client) (all []string) {
 	learned, _ := s.Learned()
 	for what, text := range map[string]string{
 		"carries": carries, "acts for": s.Identity, "tried": strings.ReplaceAll(s.Names(schemes), ", ", " and "),
-		"reasons": s.Reasons, "learned": learned,
+		"reasons": strings.ReplaceAll(s.Reasons, ",", ""), "learned": learned,
 	} {
 		all = append(all, what+" "+cmp.Or(text, "nothing"))
 	}
@@ -309,12 +309,12 @@ var rules = []story{
 		sent -> halfway
 		challenged Basic realm="r" -> halfway
 		take up -> go on, halfway
-		prepare -> ask, attempt 1 of Basic, again
+		prepare -> ask, attempt 1 of Basic, again, reasons Basic: refused by the peer
 		answered -> go on
 		sent -> halfway
 		challenged Basic realm="r" -> halfway
 		take up -> go on
-		prepare -> fail, unused, refused by the peer, not broken, tried Basic`},
+		prepare -> fail, unused, refused by the peer, not broken, tried Basic, reasons Basic: refused by the peer`},
 	{"other credentials begin with the challenge", []string{"Basic ask ready refused"}, nil, `
 		challenged Basic realm="r" -> go on
 		take up -> starting
@@ -369,7 +369,7 @@ var rules = []story{
 		challenged Digest, Basic realm="r" -> halfway
 		take up -> halfway
 		prepare -> ask, again
-		answered (no answer) -> fail, refused by the peer, reasons Digest: no credentials`},
+		answered (no answer) -> fail, refused by the peer, reasons Digest: refused by the peer; Basic is weaker and tried only with Policy.Fallback`},
 	{"several schemes without success", []string{"Negotiate none", "Digest refused", "Basic none"}, fallback, `
 		challenged Negotiate, Digest, Basic realm="r" -> go on
 		take up -> starting
