@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/countersign-auth/countersign/digest"
@@ -77,6 +79,9 @@ func (h *Htdigest) add(line string) error {
 	}
 	return nil
 }
+
+// Realms returns the realms that have users, sorted.
+func (h *Htdigest) Realms() []string { return slices.Sorted(maps.Keys(h.realms)) }
 
 // Answer implements [Source].
 func (h *Htdigest) Answer(_ context.Context, q gss.Question) gss.Answer {

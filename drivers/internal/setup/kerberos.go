@@ -24,7 +24,7 @@ func (o *Options) kerberosInitiator() (gss.Mechanism, error) {
 
 // kerberosAcceptor returns Kerberos for servers, which asks for its keys.
 func (o *Options) kerberosAcceptor() (gss.Mechanism, error) {
-	c := kerberos.Config{AllowRC4: o.AllowRC4, ClientRealms: o.ClientRealms}
+	c := kerberos.Config{AllowRC4: o.AllowRC4, ClientRealms: o.ClientRealms, KeepPAC: o.KeepPAC}
 	var err error
 	if c.ChannelBinding, err = o.demand(); err != nil {
 		return nil, err

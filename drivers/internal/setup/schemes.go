@@ -63,6 +63,8 @@ type Options struct {
 	// Services holds the principals for which Kerberos accepts tickets; nil means all that it
 	// has keys of.
 	Services []string `json:"services,omitempty"`
+	// KeepPAC keeps what Kerberos' tickets say of a user's groups.
+	KeepPAC bool `json:"keep_pac,omitempty"`
 	// ClientRealms holds the realms of the clients that Kerberos accepts; nil means
 	// all.
 	ClientRealms []string `json:"client_realms,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 
@@ -22,28 +23,45 @@ func ParseUser(s string) (name, password string, err error) {
 
 // Users describes a server's users: their sources, as its options name them.
 type Users struct {
-	Named    []string // as NAME:PASSWORD
-	Htdigest string   // a file, "" for none
-	NTHash   string   // a file, "" for none
+	Named     []string          // as NAME:PASSWORD
+	Passwords map[string]string // the same, by name
+	Htdigest  string            // a file, "" for none
+	NTHash    string            // a file, "" for none
 	// NTLM makes the users known to NTLM, in these domains.
 	NTLM    bool
 	Domains []string
 	// Memory remembers nonce counts; nil means one of the default size.
 	Memory *answer.ReplayCache
+
+	realms []string // of Htdigest, once it is read
 }
 
 // Format implements fmt.Formatter. It hides the passwords.
-func (u Users) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "users(%d)", len(u.Named)) } // SECRET-1
+func (u Users) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "users(%d)", len(u.Named)+len(u.Passwords))
+} // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler. Its text is that of Format.
 func (u Users) MarshalText() ([]byte, error) { return fmt.Append(nil, u), nil }
 
 // Empty reports whether there are no users.
-func (u *Users) Empty() bool { return len(u.Named) == 0 && u.Htdigest == "" && u.NTHash == "" }
+func (u *Users) Empty() bool {
+	return len(u.Named) == 0 && len(u.Passwords) == 0 && u.Htdigest == "" && u.NTHash == ""
+}
+
+// Realm returns the realm of all users in Htdigest, or "" if they have several, or there are
+// none. It is known after Store.
+func (u *Users) Realm() string {
+	if len(u.realms) != 1 {
+		return ""
+	}
+	return u.realms[0]
+}
 
 // Store returns the answers to a server's questions about users and replays.
 func (u *Users) Store() (answer.Source, error) {
-	passwords := make(map[string]string, len(u.Named))
+	passwords := make(map[string]string, len(u.Named)+len(u.Passwords))
+	maps.Copy(passwords, u.Passwords)
 	for _, text := range u.Named {
 		name, password, err := ParseUser(text)
 		if err != nil {
@@ -60,6 +78,7 @@ func (u *Users) Store() (answer.Source, error) {
 		if err != nil {
 			return nil, err
 		}
+		u.realms = h.Realms()
 		known = append(known, h)
 	}
 	// NTLM has a store of its own, which compares domains and ignores the case of names. It is

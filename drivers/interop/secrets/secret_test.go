@@ -30,6 +30,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/drivers/preset"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
@@ -73,6 +74,8 @@ var types = map[string]reflect.Type{
 	"nethttp.Proxy":          reflect.TypeFor[nethttp.Proxy](),
 	"nethttp.ProxyConfig":    reflect.TypeFor[nethttp.ProxyConfig](),
 	"nethttp.ServerConfig":   reflect.TypeFor[nethttp.ServerConfig](),
+	"preset.Client":          reflect.TypeFor[preset.Client](),
+	"preset.Server":          reflect.TypeFor[preset.Server](),
 	"nethttp.Transport":      reflect.TypeFor[nethttp.Transport](),
 	"nethttp.Visit":          reflect.TypeFor[nethttp.Visit](),
 }
