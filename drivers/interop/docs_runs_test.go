@@ -2,7 +2,11 @@ package interop
 
 import (
 	"bufio"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -104,6 +108,38 @@ func wantCurl(t *testing.T, url string, args ...string) {
 	curl(t, append(args, "--user", "alice:guess")...).want(t, 401)
 }
 
+// serveHtdigest starts a server of documented code with TLS beside the users that its users.htdigest
+// names, and returns its URL.
+func serveHtdigest(t *testing.T, p docProgram) string {
+	t.Helper()
+	// H("alice:staff:correct horse") and H("bob:staff:battery"), by md5sum and sha256sum
+	users := "alice:staff:0414063c2d12b97f83136799a5dbd2d8\nbob:staff:32c73d9ff4a50f111947116de370df54\nalice:staff:6476e0d1e5fae4c38877734704be6cd135b4c12b9c1cb7de81558fc3f457b39d\nbob:staff:a11bc4e8705a2d2600790546584c1d9a58114ad1470e1378195054d892297e7b\n"
+	if err := os.WriteFile(filepath.Join(filepath.Dir(p.exe), "users.htdigest"), []byte(users), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return atLocalhost("https", p.serve("tcp"))
+}
+
+// serveKeytab starts a server of documented code beside the keys that its www.keytab and the
+// environment name, and returns its address.
+func serveKeytab(t *testing.T, p docProgram) string {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(p.exe), "www.keytab"), []byte(readText(t, krbFile("http.keytab"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p.serve("tcp", krbEnv(krbDir)...)
+}
+
+// wantKerberosCurl has curl log in at a server by its ticket, twice on one connection.
+func wantKerberosCurl(t *testing.T, p docProgram) {
+	t.Helper()
+	c := krbCurl(t, "localhost", "http://"+serveKeytab(t, p))
+	c.want(t, 200, 200)
+	if c.bodies != helloRealm+helloRealm {
+		t.Errorf("curl got %q", c.bodies)
+	}
+}
+
 // docRuns are the runs of documented code.
 var docRuns = map[string]docRun{
 	"errors.md: In a program": {
@@ -114,13 +150,34 @@ var docRuns = map[string]docRun{
 	},
 	"README.md: A client": {
 		before: `origin := os.Getenv("ORIGIN")`,
-		after: `if err != nil {
+		after: `response, err := client.Get(origin)
+	if err != nil {
 		log.Fatal(err)
 	}
 	io.Copy(os.Stdout, response.Body)`,
 		run: func(t *testing.T, program func(string) docProgram) {
 			client := program("README.md: A client")
-			wantHello(t, client, trust(), "ORIGIN="+atLocalhost("https", program("README.md: A server").serve("tcp")))
+			wantHello(t, client, trust(), "ORIGIN="+serveHtdigest(t, program("README.md: A server")))
+			other := startServe(t, "--user", "alice:other", "--tls-cert", pki.file, "--tls-key", pki.key)
+			if out, errs, err := client.run([]string{trust(), "ORIGIN=" + other.url}); err == nil || out != "" || !strings.Contains(errs, "refused") {
+				t.Errorf("another password: %q, %v: %s", out, err, errs)
+			}
+		},
+	},
+	"README.md: A client (2)": {
+		before: `origin := os.Getenv("ORIGIN")
+	transport, err := preset.Client{Origin: origin, User: "alice", Password: "correct horse"}.Transport()
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := &http.Client{Transport: transport}`,
+		after: `if err != nil {
+		log.Fatal(err)
+	}
+	io.Copy(os.Stdout, response.Body)`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			client := program("README.md: A client (2)")
+			wantHello(t, client, trust(), "ORIGIN="+serveHtdigest(t, program("README.md: A server")))
 			other := startServe(t, "--user", "alice:other", "--tls-cert", pki.file, "--tls-key", pki.key)
 			if out, errs, err := client.run([]string{trust(), "ORIGIN=" + other.url}); err == nil || out != "" || !strings.Contains(errs, "refused") {
 				t.Errorf("another password: %q, %v: %s", out, err, errs)
@@ -128,9 +185,10 @@ var docRuns = map[string]docRun{
 		},
 	},
 	"README.md: A server": {
-		before: `addr := os.Getenv("ADDR")`,
+		before: `addr := os.Getenv("ADDR")
+	` + appFrame,
 		run: func(t *testing.T, program func(string) docProgram) {
-			url := atLocalhost("https", program("README.md: A server").serve("tcp"))
+			url := serveHtdigest(t, program("README.md: A server"))
 			wantCurl(t, url, "--digest")
 			wantCurl(t, url, "--anyauth")
 			curl(t, "--cacert", pki.file, url).want(t, 401)
@@ -140,20 +198,91 @@ var docRuns = map[string]docRun{
 		before: appFrame, after: serveFrame,
 		run: func(t *testing.T, program func(string) docProgram) {
 			mitKDC.up(t)
-			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
-			c := krbCurl(t, "localhost", "http://"+addr)
-			c.want(t, 200, 200)
-			if c.bodies != helloRealm+helloRealm {
-				t.Errorf("curl got %q", c.bodies)
-			}
+			wantKerberosCurl(t, program("README.md: Kerberos"))
 		},
 	},
 	"README.md: Kerberos (2)": {
 		after: getFrame,
 		run: func(t *testing.T, program func(string) docProgram) {
 			mitKDC.up(t)
-			addr := program("README.md: Kerberos").serve("tcp", krbEnv(krbDir)...)
+			addr := serveKeytab(t, program("README.md: Kerberos"))
 			wantSaid(t, helloRealm, program("README.md: Kerberos (2)"), append(krbEnv(krbDir), "ORIGIN="+atLocalhost("http", addr))...)
+		},
+	},
+	"cookbook.md: Presets and configuration": {
+		before: `origin := os.Getenv("ORIGIN")`, after: getFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantHello(t, program("cookbook.md: Presets and configuration"), trust(), "ORIGIN="+serveHtdigest(t, program("README.md: A server")))
+		},
+	},
+	"cookbook.md: Presets and configuration (2)": {
+		before: `origin := os.Getenv("ORIGIN")`, after: getFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantHello(t, program("cookbook.md: Presets and configuration (2)"), trust(), "ORIGIN="+serveHtdigest(t, program("README.md: A server")))
+		},
+	},
+	"cookbook.md: Presets and configuration (3)": {
+		before: appFrame, after: serveFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, "http://"+program("cookbook.md: Presets and configuration (3)").serve("tcp"), "--digest")
+		},
+	},
+	"cookbook.md: Presets and configuration (4)": {
+		before: appFrame, after: serveFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			mitKDC.up(t)
+			wantKerberosCurl(t, program("cookbook.md: Presets and configuration (4)"))
+		},
+	},
+	"cookbook.md: Presets and configuration (5)": {
+		after: getFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			mitKDC.up(t)
+			addr := serveKeytab(t, program("cookbook.md: Presets and configuration (4)"))
+			wantSaid(t, helloRealm, program("cookbook.md: Presets and configuration (5)"), append(krbEnv(krbDir), "ORIGIN="+atLocalhost("http", addr))...)
+		},
+	},
+	"cookbook.md: Routes": {
+		before: `addr := os.Getenv("ADDR")
+	` + appFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			url := serveHtdigest(t, program("cookbook.md: Routes"))
+			for path, statuses := range map[string][3]int{"/public": {200, 200, 200}, "/private": {401, 200, 200}, "/admin": {401, 200, 403}} {
+				args := []string{"--cacert", pki.file, "--digest", url + path}
+				curl(t, args...).want(t, statuses[0])
+				curl(t, append(args, "--user", horse)...).want(t, statuses[1])
+				curl(t, append(args, "--user", "bob:battery")...).want(t, statuses[2])
+			}
+		},
+	},
+	"cookbook.md: Logins of requests": {
+		before: `origin := os.Getenv("ORIGIN")`,
+		after: `if err != nil {
+		log.Fatal(err)
+	}
+	io.Copy(os.Stdout, response.Body)`,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantHello(t, program("cookbook.md: Logins of requests"), trust(), "ORIGIN="+serveHtdigest(t, program("README.md: A server")))
+		},
+	},
+	"cookbook.md: Users from elsewhere": {
+		before: `lookUp := func(_ context.Context, user, password string) bool { return user == "alice" && password == "correct horse" }
+	` + appFrame, after: serveFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, "http://"+program("cookbook.md: Users from elsewhere").serve("tcp"), "--basic")
+		},
+	},
+	"cookbook.md: Behind a corporate proxy": {
+		before: `proxy := os.Getenv("PROXY")`, after: getFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, helloAlice) }))
+			defer origin.Close()
+			proxy := startServe(t, "--proxy", "--scheme", "ntlm", "--user", "alice:secret")
+			wantHello(t, program("cookbook.md: Behind a corporate proxy"), "ORIGIN="+origin.URL, "PROXY="+strings.TrimPrefix(proxy.url, "http://"))
+			refusing := startServe(t, "--proxy", "--scheme", "digest", "--user", "alice:other")
+			if out, errs, err := program("cookbook.md: Behind a corporate proxy").run([]string{"ORIGIN=" + origin.URL, "PROXY=" + strings.TrimPrefix(refusing.url, "http://")}); err == nil || out != "" || strings.Contains(errs, "secret") {
+				t.Errorf("another password: %q, %v: %s", out, err, errs)
+			}
 		},
 	},
 	"model.md: A scheme": {
