@@ -35,7 +35,10 @@ func (c acceptor) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, erro
 	}
 	r := request{cfg: c.cfg, binding: c.binding, token: in.Token.Bytes()}
 	ap, fault := r.parse()
-	if !fault.IsZero() {
+	switch {
+	case fault == anotherMessage:
+		return r.refuse(env, message.ErrMessageType, fault)
+	case !fault.IsZero():
 		return failWith(fault)
 	}
 	if fault := c.cfg.allows(ap.Ticket.Enc.Type); !fault.IsZero() {
@@ -151,7 +154,8 @@ func (r *request) parse() (ap message.APReq, fault gss.Fault) {
 	case framed && mech != gss.Kerberos && mech != gss.MSKerberos:
 		return ap, gss.Fault{Code: gss.Unsupported, Detail: "kerberos: a token of another mechanism; user to user, for instance, is not supported"}
 	case framed && id != message.TokenAPReq: // R4121-4.1-1
-		return ap, gss.Fault{Code: gss.Unexpected, Detail: "kerberos: expected an AP-REQ, the token says that it holds another message"}
+		r.mech, ap.Ticket.Service = mech, nameless
+		return ap, anotherMessage
 	case framed:
 		r.mech, body = mech, inside
 	case message.IsAPReq(r.token) && !r.cfg.BareRequests: // C33
@@ -166,10 +170,17 @@ func (r *request) parse() (ap message.APReq, fault gss.Fault) {
 	return ap, gss.Fault{}
 }
 
+// anotherMessage is the fault of a token that has the framing of an AP-REQ, and another TOK_ID.
+var anotherMessage = gss.Fault{Code: gss.Unexpected, Detail: "kerberos: expected an AP-REQ, the token says that it holds another message"}
+
+// nameless stands for the service where there is no ticket: a KRB-ERROR has to have a name
+// (RFC 4120 section 5.9.1).
+var nameless = krb.Principal{Name: krb.NameOf(krb.NameUnknown, "")}
+
 // refuse fails with a KRB-ERROR for the client.
 func (r *request) refuse(env gss.Env, code message.ErrorCode, fault gss.Fault) (gss.Context, gss.Output, error) {
 	next, out, err := failWith(fault)
-	if ap, fault := r.parse(); fault.IsZero() {
+	if ap, fault := r.parse(); fault.IsZero() || fault == anotherMessage {
 		out.Token = r.framing.refusal(env, code, ap.Ticket.Service)
 	}
 	return next, out, err

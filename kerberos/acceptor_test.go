@@ -126,6 +126,7 @@ func TestFraming(t *testing.T) {
 		{"user to user", message.Frame(gss.KerberosU2U, message.TokenAPReq, []byte(bare)), Config{}, gss.Unsupported},
 		{"another mechanism", message.Frame(gss.NTLM, message.TokenAPReq, []byte(bare)), Config{}, gss.Unsupported},
 		{"an AP-REP", message.Frame(gss.Kerberos, message.TokenAPRep, []byte(bare)), Config{}, gss.Unexpected},
+		{"nothing under a TOK_ID of no AP-REQ", message.Frame(gss.Kerberos, message.TokenError, nil), Config{}, gss.Unexpected},
 		{"an unknown TOK_ID", message.Frame(gss.Kerberos, 0x0404, []byte(bare)), Config{}, gss.Unexpected},
 		{"something behind", message.Frame(gss.Kerberos, message.TokenAPReq, []byte(bare)) + "x", Config{}, gss.Malformed},
 		{"too long", strings.Repeat("x", bound.Token+1), Config{}, gss.Malformed},
@@ -143,8 +144,13 @@ func TestFraming(t *testing.T) {
 			continue
 		}
 		refused(t, r, row.want)
-		if row.want == gss.Unexpected {
+		says := message.ErrNone
+		if row.want == gss.Unexpected { // RFC 4121 section 4.1
+			says = message.ErrMessageType
 			requirement.Held(t, "golden:krb_unknown_tok_id")
+		}
+		if got := errorOf(t, r); got != says {
+			t.Errorf("%s: the client is told %v, want %v", row.name, got, says)
 		}
 	}
 	refused(t, take(t, newMechanism(t, Config{}).Accept(gss.Target{}), env, gss.Input{}), gss.Unexpected)
