@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/kerberos/krb"
 )
 
 // Tokens of every type of session are refused wherever they are cut, and what is refused changes nothing.
@@ -62,6 +65,63 @@ func TestSessionsPrint(t *testing.T) {
 		s, _ := sessions(t, kind)
 		if text := fmt.Sprint(s); !strings.Contains(text, "kerberos session(") || strings.Contains(text, "kkkk") {
 			t.Errorf("%v: %q", kind, text)
+		}
+	}
+}
+
+// RFC 4121 section 4.2.2: a receiver ignores flags that it does not know. Those that it knows are the sender's: whose token
+// it is, under whose key, and whether it is sealed.
+func TestUnknownTokenFlags(t *testing.T) {
+	const text = "text"
+	key, fault := krb.NewKey(krb.AES256SHA1, strings.Repeat("k", 32))
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	for _, initiator := range []bool{true, false} {
+		for _, acceptorSubkey := range []bool{true, false} {
+			s, _ := newSession(key, initiator, acceptorSubkey, 1, 7)
+			of := byte(0) // the flags of the other side's tokens
+			if initiator {
+				of |= sentByAcceptor
+			}
+			if acceptorSubkey {
+				of |= byAcceptorsKey
+			}
+			use := usagesOf(!initiator)
+			for flags := range 256 {
+				flags := byte(flags)
+				known := flags & (sentByAcceptor | byAcceptorsKey | sealedToken)
+				h := string(header(micTokenID, flags, 0xFFFF, 0xFFFF, 7))
+				_, fault := s.VerifyMIC(text, h+enctype.Checksum(key, use.sign, text+h))
+				if want := known == of; fault.IsZero() != want || !want && fault.Code != gss.Unexpected {
+					t.Errorf("initiator %t, a MIC with flags %#x: %v", initiator, flags, fault)
+				}
+				var token string
+				if sealed := flags&sealedToken != 0; sealed {
+					h := string(header(wrapTokenID, flags, 0, 0, 7))
+					token = h + enctype.Encrypt(key, use.seal, "0123456789abcdef", text+h)
+				} else {
+					sum := enctype.Checksum(key, use.seal, text+string(header(wrapTokenID, flags, 0, 0, 7)))
+					token = string(header(wrapTokenID, flags, uint16(len(sum)), 0, 7)) + text + sum
+				}
+				_, plain, sealed, fault := s.Unwrap(token)
+				switch want := known&^sealedToken == of; {
+				case want && (!fault.IsZero() || plain != text || sealed != (flags&sealedToken != 0)):
+					t.Errorf("initiator %t, a token with flags %#x: %q, sealed %t, %v", initiator, flags, plain, sealed, fault)
+				case !want && fault.Code != gss.Unexpected:
+					t.Errorf("initiator %t, a token with flags %#x: %v", initiator, flags, fault)
+				}
+				requirement.Held(t, "unit:krb_unknown_token_flags", "R4121-4.2.2-1")
+			}
+			for _, send := range []func() (gss.Session, string, gss.Fault){
+				func() (gss.Session, string, gss.Fault) { return s.MIC(text) },
+				func() (gss.Session, string, gss.Fault) { return s.Wrap(env, text, true) },
+				func() (gss.Session, string, gss.Fault) { return s.Wrap(env, text, false) },
+			} {
+				if _, token, _ := send(); token[2]&^tokenFlags != 0 {
+					t.Errorf("flags %#x are sent", token[2])
+				}
+			}
 		}
 	}
 }

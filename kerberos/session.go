@@ -23,6 +23,7 @@ const (
 	sentByAcceptor  = 0x01
 	sealedToken     = 0x02
 	byAcceptorsKey  = 0x04
+	tokenFlags      = sentByAcceptor | sealedToken | byAcceptorsKey
 	tokenHeader     = 16
 	micTokenID      = "\x04\x04"
 	wrapTokenID     = "\x05\x04"
@@ -152,14 +153,14 @@ func (s session) Unwrap(token string) (next gss.Session, plain string, sealed bo
 }
 
 // look checks what stands in a token's header; may are flags that are the sender's
-// choice.
+// choice. Those that are not known are ignored.
 func (s session) look(id, token string, may byte) gss.Fault {
 	switch {
 	case len(token) < tokenHeader || token[:2] != id:
 		return malformedToken("expected a token of RFC 4121, another or none came")
 	case token[3] != 0xFF:
 		return malformedToken("invalid filler")
-	case token[2]&^may != s.flags(!s.initiator):
+	case token[2]&tokenFlags&^may != s.flags(!s.initiator): // R4121-4.2.2-1
 		return gss.Fault{Code: gss.Unexpected, Detail: "kerberos: a token of this side was reflected, or is under another key"}
 	}
 	return gss.Fault{}
