@@ -10,7 +10,8 @@ type Session interface {
 	// of the confounder where the mechanism has one.
 	Wrap(env Env, plain string, seal bool) (Session, string, Fault)
 	// Unwrap opens a token of the peer's Wrap; sealed reports whether it was
-	// confidential.
+	// confidential. With a fault there is no text, also where the token is genuine and
+	// out of sequence.
 	Unwrap(token string) (next Session, plain string, sealed bool, fault Fault)
 	// MIC returns the signature of message, which is sent separately.
 	MIC(message string) (Session, string, Fault)

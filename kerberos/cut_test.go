@@ -69,6 +69,36 @@ func TestSessionsPrint(t *testing.T) {
 	}
 }
 
+// A token that is refused for its place in the sequence gives nothing of its contents, nor says that it was sealed.
+func TestRefusedTokensGiveNothing(t *testing.T) {
+	for _, kind := range sessionTypes {
+		for _, seal := range []bool{false, true} {
+			ours, theirs := sessions(t, kind)
+			next, first, _ := ours.Wrap(env, "text", seal)
+			_, second, _ := next.Wrap(env, "text", seal)
+			after, plain, sealed, fault := theirs.Unwrap(first)
+			if !fault.IsZero() || plain != "text" || sealed != seal {
+				t.Fatalf("%v: %q, sealed %t, %v", kind, plain, sealed, fault)
+			}
+			for _, row := range []struct {
+				name  string
+				s     gss.Session
+				token string
+				want  gss.Code
+			}{
+				{"comes twice", after, first, gss.Replayed}, {"comes before another", theirs, second, gss.Unexpected},
+				{"is forged", theirs, first[:len(first)-1] + string([]byte{first[len(first)-1] ^ 1}), gss.NotAuthentic},
+			} {
+				next, plain, sealed, fault := row.s.Unwrap(row.token)
+				if fault.Code != row.want || next != row.s || plain != "" || sealed {
+					t.Errorf("%v, sealed %t: a token that %s: %q, sealed %t, %v", kind, seal, row.name, plain, sealed, fault)
+				}
+				requirement.Held(t, "unit:refused_tokens_give_nothing", "KRB-8")
+			}
+		}
+	}
+}
+
 // RFC 4121 section 4.2.2: a receiver ignores flags that it does not know. Those that it knows are the sender's: whose token
 // it is, under whose key, and whether it is sealed.
 func TestUnknownTokenFlags(t *testing.T) {

@@ -148,8 +148,10 @@ func (s session) Unwrap(token string) (next gss.Session, plain string, sealed bo
 		}
 		plain = text[:at-ec]
 	}
-	after, fault := s.received(token)
-	return after, plain, sealed, fault
+	if next, fault = s.received(token); !fault.IsZero() { // KRB-8
+		return s, "", false, fault
+	}
+	return next, plain, sealed, gss.Fault{}
 }
 
 // look checks what stands in a token's header; may are flags that are the sender's

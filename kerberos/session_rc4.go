@@ -178,9 +178,8 @@ func (s rc4Session) Unwrap(token string) (next gss.Session, plain string, sealed
 	if !hmac.Equal(sum, s.sum(rc4Salt, rc4Wrap, head, text)) || text[len(text)-1:] != rc4Padding {
 		return s, "", false, forged()
 	}
-	next, fault = s.received(n)
-	if !fault.IsZero() {
-		return next, "", false, fault
+	if next, fault = s.received(n); !fault.IsZero() { // KRB-8
+		return s, "", false, fault
 	}
 	return next, text[conf : len(text)-len(rc4Padding)], sealed, gss.Fault{}
 }

@@ -36,12 +36,15 @@ func (k *talk) protections(s gss.Session, plain string) []made {
 	unwrap := func(sealed bool) func(gss.Session, string) (gss.Session, string, gss.Fault) {
 		return func(s gss.Session, token string) (gss.Session, string, gss.Fault) {
 			next, text, was, fault := s.Unwrap(token)
-			k.r.check(sessionSeals, !fault.IsZero() || was == sealed, "Unwrap says sealed: %v, Wrap was asked for: %v", was, sealed)
+			k.r.check(sessionSeals, was == (sealed && fault.IsZero()), "Unwrap says sealed: %v with %q, Wrap was asked for: %v", was, fault.Code, sealed)
 			return next, text, fault
 		}
 	}
 	verify := func(s gss.Session, token string) (gss.Session, string, gss.Fault) {
 		next, fault := s.VerifyMIC(plain, token)
+		if !fault.IsZero() {
+			return next, "", fault
+		}
 		return next, plain, fault
 	}
 	mic := made{kind: "MIC", take: verify, plain: plain}
@@ -113,9 +116,10 @@ func (k *talk) protect(way string, from, to gss.Session, flags gss.Flags) {
 	}
 }
 
-// refuses wants a token refused, and the session left as it was.
+// refuses wants a token refused, nothing of it returned, and the session left as it was.
 func (k *talk) refuses(rule rule, who string, s gss.Session, m made, token string) {
-	next, _, fault := m.take(s, token)
+	next, text, fault := m.take(s, token)
 	k.r.check(rule, !fault.IsZero(), "%s: it is taken", who)
+	k.r.check(rule, fault.IsZero() || text == "", "%s: refused, and its text returned all the same", who)
 	k.r.check(rule, fault.IsZero() || same(next, s), "%s: refused, and the session moved all the same", who)
 }

@@ -66,6 +66,7 @@ var trips = [broken.Defects][]rule{
 	broken.MisuseFails:           {misuseIsError},
 	broken.SessionTakesAnyOrder:  {sessionSequence},
 	broken.SessionMovesOnForgery: {sessionForged},
+	broken.SessionTellsRefused:   {sessionForged, sessionSequence},
 	broken.SessionSealsNothing:   {sessionSeals},
 	broken.OwnsNothing:           {ownerNamed},
 }

@@ -104,7 +104,7 @@ var book = [rules]struct{ name, says, when string }{
 	initialFraming:  {name: "initial_token_framing", says: "the first token is an InitialContextToken (RFC 2743 section 3.1): tag 0x60, length, the mechanism's OID", when: "with Framed"},   // R4559-4.2-3
 	openingHint:     {name: "opening_hint_keeps_no_state", says: "the answer to an acceptor's opening hint is taken by the one that gave it, and by one that never did", when: "with Opens"}, // HTA-20
 	sessionSequence: {name: "session_sequence", says: "message tokens are taken once and in order; one too early, too late or of our own is refused, and the session stays as it was", when: "with Integrity"},
-	sessionForged:   {name: "session_forgery", says: "a forged message token is refused and does not move the receiver's sequence number", when: "with Integrity"}, // NLMP-3.4.4-1
+	sessionForged:   {name: "session_forgery", says: "a forged message token is refused, gives no text and does not move the receiver's sequence number", when: "with Integrity"}, // NLMP-3.4.4-1
 	sessionSeals:    {name: "session_seals", says: "Wrap gives what Unwrap takes; sealed it hides the text, and a session that cannot seal says so", when: "with Integrity"},
 
 	ownName:        {name: "own_name_and_form", says: "credentials and challenges are of the scheme's own name, in the form of its traits"},

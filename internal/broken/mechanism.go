@@ -81,6 +81,8 @@ const (
 	SessionTakesAnyOrder
 	// SessionMovesOnForgery moves on where a message token is forged.
 	SessionMovesOnForgery
+	// SessionTellsRefused returns a text with a message token that it refuses.
+	SessionTellsRefused
 	// SessionSealsNothing wraps in clear where it is to seal.
 	SessionSealsNothing
 	// OwnsNothing asks whether something is new and does not say for which client.
@@ -94,7 +96,7 @@ var defectNames = [Defects]string{
 	"Impure", "Ages", "UsesZeroSeed", "ShowsSecret", "EchoesPeer", "Revives", "TakesAnything", "EmptyIsAbsent", "AbsentIsIgnored",
 	"GoesOnAfterComplete", "TakesReflection", "HugeToken", "FaultWithoutWords", "SessionTooEarly", "NotMutual", "IgnoresBinding",
 	"TakesAnyBinding", "HintKeepsState", "Nameless", "MisuseMoves", "MisuseFails", "SessionTakesAnyOrder", "SessionMovesOnForgery",
-	"SessionSealsNothing", "OwnsNothing",
+	"SessionTellsRefused", "SessionSealsNothing", "OwnsNothing",
 }
 
 // String returns the name of the constant.
@@ -173,7 +175,7 @@ func (c bentContext) Session() (gss.Session, bool) {
 	switch {
 	case c.how == SessionTooEarly:
 		return s, true
-	case ok && (c.how == SessionTakesAnyOrder || c.how == SessionMovesOnForgery || c.how == SessionSealsNothing):
+	case ok && (c.how == SessionTakesAnyOrder || c.how == SessionMovesOnForgery || c.how == SessionTellsRefused || c.how == SessionSealsNothing):
 		return bentSession{s, c.how, 0}, true
 	}
 	return s, ok
@@ -367,6 +369,9 @@ func (s bentSession) Wrap(env gss.Env, plain string, seal bool) (gss.Session, st
 
 func (s bentSession) Unwrap(token string) (gss.Session, string, bool, gss.Fault) {
 	next, plain, sealed, fault := s.Session.Unwrap(token)
+	if s.how == SessionTellsRefused && !fault.IsZero() {
+		plain = "what a session read"
+	}
 	bent, fault := s.bend(next, fault)
 	return bent, plain, sealed, fault
 }
