@@ -108,6 +108,27 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// Authorization data that is about the user, or for KDCs alone, needs not be marked as optional (RFC 4120 sections 5.2.6 and 7.5.4,
+// RFC 4537, MS-KILE section 3.4.5.3); a client says by AD-ETYPE-NEGOTIATION what keys it can use.
+func TestAuthorizationDataThatIsKnown(t *testing.T) {
+	for kind, want := range map[int32]gss.Code{
+		message.ADPAC: gss.NoFault, message.ADAPOptions: gss.NoFault, message.ADTargetPrincipal: gss.NoFault, message.ADTokenRestrictions: gss.NoFault,
+		message.ADLocal: gss.NoFault, message.ADETypeNegotiation: gss.NoFault, message.ADMandatoryForKDC: gss.NoFault, message.ADSignedPath: gss.NoFault,
+		message.ADKDCIssued: gss.NotPermitted, message.ADAndOr: gss.NotPermitted, 3: gss.NotPermitted, 130: gss.NotPermitted, -1: gss.NotPermitted,
+	} {
+		for place, put := range map[string]func(*forger, message.AuthorizationData){
+			"ticket":        func(f *forger, data message.AuthorizationData) { f.ticket.AuthData = data },
+			"authenticator": func(f *forger, data message.AuthorizationData) { f.auth.AuthData = data },
+		} {
+			f := newForger(t, krb.AES256SHA1)
+			put(f, message.AuthorizationData("").Append(kind, "\x00\x00\x00\x00"))
+			if r := accept(t, Config{Keys: f.keys}, gss.NoBinding(), f.token()); r.Fault.Code != want {
+				t.Errorf("type %d in the %s: %v", kind, place, r.Fault)
+			}
+		}
+	}
+}
+
 // What is no token of ours.
 func TestFraming(t *testing.T) {
 	f := newForger(t, krb.AES256SHA1)
@@ -182,12 +203,13 @@ func TestReplay(t *testing.T) {
 	for _, row := range []struct {
 		answer gss.Answer
 		want   gss.Code
+		why    string // a part of the reason
 	}{
-		{gss.ReplayVerdict{First: true}, gss.NoFault},
-		{gss.ReplayVerdict{First: true, Since: now - int64(defaultMaxSkew)}, gss.NoFault},
-		{gss.ReplayVerdict{First: true, Since: now - int64(defaultMaxSkew) + 1}, gss.Replayed},
-		{gss.ReplayVerdict{}, gss.Replayed}, {gss.Unreachable{}, gss.Unavailable}, {gss.Declined{}, gss.Unavailable},
-		{gss.ReplayVerdict{Full: true}, gss.Unavailable}, {gss.ReplayVerdict{Full: true, Since: 1}, gss.Unavailable},
+		{gss.ReplayVerdict{First: true}, gss.NoFault, ""},
+		{gss.ReplayVerdict{First: true, Since: now - int64(defaultMaxSkew)}, gss.NoFault, ""},
+		{gss.ReplayVerdict{First: true, Since: now - int64(defaultMaxSkew) + 1}, gss.Replayed, "older than the memory"},
+		{gss.ReplayVerdict{}, gss.Replayed, "replayed request"}, {gss.Unreachable{}, gss.Unavailable, "did not respond"}, {gss.Declined{}, gss.Unavailable, "no memory"},
+		{gss.ReplayVerdict{Full: true}, gss.Unavailable, "full share"}, {gss.ReplayVerdict{Full: true, Since: 1}, gss.Unavailable, "full share"},
 	} {
 		got := take(t, r.Context, env, gss.Input{Answer: row.answer})
 		if row.want == gss.NoFault {
@@ -197,6 +219,9 @@ func TestReplay(t *testing.T) {
 			continue
 		}
 		refused(t, got, row.want)
+		if !strings.Contains(got.Fault.Detail, row.why) {
+			t.Errorf("%+v: %q, want %q in it", row.answer, got.Fault.Detail, row.why)
+		}
 		if row.want == gss.Replayed {
 			if errorOf(t, got) != message.ErrRepeat {
 				t.Error("the client is not told")

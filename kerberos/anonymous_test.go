@@ -235,6 +235,7 @@ func TestClientKindIgnoresCaseAndType(t *testing.T) {
 		want        clientKind
 	}{
 		{"A.TEST", "alice", namedClient}, {"A.TEST", "HTTP/wellknown", namedClient}, {"WELLKNOWN", "alice", namedClient}, {"", "alice", namedClient},
+		{"A.TEST", "HTTP/ANONYMOUS", namedClient}, {"A.TEST", "ANONYMOUS/WELLKNOWN", namedClient}, {"A.TEST", "WELLKNOWNS/ANONYMOUS", namedClient},
 		{"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", anonymousClient}, {"WELLKNOWN:ANONYMOUS", "alice", anonymousClient},
 		{"A.TEST", "WELLKNOWN/ANONYMOUS", anonymousMember}, {"", "WELLKNOWN/ANONYMOUS", anonymousMember},
 		{"A.TEST", "WELLKNOWN/OTHER", reservedName}, {"A.TEST", "WELLKNOWN", reservedName}, {"A.TEST", "WELLKNOWN/ANONYMOUS/x", reservedName},

@@ -23,6 +23,7 @@ func samples(t testing.TB) []any {
 		Keys{Principal: alice, Keytab: f.keys},
 		ServiceKeys{Keytab: f.keys}, ServiceKeys{},
 		Ticket{cred}, KeepTicket{Identity: "alice", Credential: cred}, Delegated{cred}, Kept{},
+		Ticket{}, KeepTicket{Identity: "alice"}, KeepTicket{}, Delegated{},
 		NeedTicket{Identity: "alice", Client: alice, Server: service, Until: 7},
 		NeedServiceKey{Service: service, Type: krb.AES128SHA256, Kvno: 2},
 	}
@@ -65,6 +66,24 @@ func TestBinary(t *testing.T) {
 					t.Errorf("%T: %v", v, err)
 				}
 			}
+		}
+	}
+}
+
+// A principal that is read from a trace is one, as one that is parsed from text: no part of it holds a NUL.
+func TestBinaryPrincipals(t *testing.T) {
+	keys := newForger(t, krb.AES128SHA256).keys
+	for realm, ok := range map[string]bool{"A.TEST": true, "": true, "A\x00TEST": false, "A.TEST\x00": false} {
+		b, err := Keys{Principal: krb.Principal{Name: alice.Name, Realm: realm}, Keytab: keys}.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var k Keys
+		switch err := k.UnmarshalBinary(b); {
+		case ok && (err != nil || k.Principal.Realm != realm || !k.Principal.Name.Equal(alice.Name) || k.Keytab.Len() != keys.Len()):
+			t.Errorf("realm %q: %+v, %v", realm, k.Principal, err)
+		case !ok && !errors.Is(err, gss.Malformed):
+			t.Errorf("realm %q: %v", realm, err)
 		}
 	}
 }

@@ -41,6 +41,9 @@ func TestConfigurations(t *testing.T) {
 	})
 	for name, c := range map[string]Config{
 		"the zero value":           {},
+		"realms that compare":      {Realms: &realmList{"a"}},
+		"the most iterations":      {MinIterations: enctype.MaxIterations},
+		"the last of each":         {ChannelBinding: gss.Require, Delegate: delegations - 1, PAC: pacRequests - 1},
 		"keys of one service":      {Keys: good, Services: []krb.Principal{service}},
 		"keys under any name":      {Keys: good},
 		"RC4 alone, allowed":       {Keys: keys(service, krb.RC4), AllowRC4: true},

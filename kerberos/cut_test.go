@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/enctype"
+	"github.com/countersign-auth/countersign/internal/kerberos/message"
 	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos/krb"
 )
@@ -152,6 +153,100 @@ func TestUnknownTokenFlags(t *testing.T) {
 					t.Errorf("flags %#x are sent", token[2])
 				}
 			}
+		}
+	}
+}
+
+// RFC 4121 section 4.2.4: a sealed token has its header inside once more, without the rotation. One that has another there
+// is none, though the cipher is right.
+func TestSealedHeader(t *testing.T) {
+	const text = "text"
+	ours, theirs := sessions(t, krb.AES256SHA1)
+	s := ours.(session)
+	use, flags := usagesOf(true).seal, s.flags(true)|sealedToken
+	outside := header(wrapTokenID, flags, 0, 0, s.send)
+	for name, row := range map[string]struct {
+		inside []byte
+		want   gss.Code
+	}{
+		"the same":             {outside, gss.NoFault},
+		"rotated":              {header(wrapTokenID, flags, 0, 9, s.send), gss.NoFault},
+		"of a MIC":             {header(micTokenID, flags, 0, 0, s.send), gss.NotAuthentic},
+		"of another side":      {header(wrapTokenID, flags^sentByAcceptor, 0, 0, s.send), gss.NotAuthentic},
+		"with filler":          {header(wrapTokenID, flags, 1, 0, s.send), gss.NotAuthentic},
+		"with another number":  {header(wrapTokenID, flags, 0, 0, s.send+1), gss.NotAuthentic},
+		"that is cut":          {outside[:tokenHeader-1], gss.NotAuthentic},
+		"that is not there":    {nil, gss.NotAuthentic},
+		"behind another octet": {append([]byte("x"), outside[:tokenHeader-1]...), gss.NotAuthentic},
+	} {
+		token := string(outside) + enctype.Encrypt(s.key, use, "0123456789abcdef", text+string(row.inside))
+		_, plain, sealed, fault := theirs.Unwrap(token)
+		if right := row.want == gss.NoFault; fault.Code != row.want || (plain == text) != right || sealed != right || !right && plain != "" {
+			t.Errorf("a header %s: %q, sealed %t, %v", name, plain, sealed, fault)
+		}
+	}
+}
+
+// RFC 4757 sections 7.2 and 7.3: an RC4 token has the mechanism's OID in its framing, and its text ends with one byte of
+// padding, which is 1.
+func TestRC4TokenForm(t *testing.T) {
+	const text = "text"
+	ours, theirs := sessions(t, krb.RC4)
+	s := ours.(rc4Session)
+	for padding, want := range map[string]gss.Code{rc4Padding: gss.NoFault, "\x02": gss.NotAuthentic, "\x00": gss.NotAuthentic, "t": gss.NotAuthentic} {
+		for _, head := range []string{rc4Plain, rc4Sealed} {
+			data := []byte("confound" + text + padding)
+			sum := s.sum(rc4Salt, rc4Wrap, head, string(data))
+			if head == rc4Sealed {
+				s.seal(s.send, data)
+			}
+			_, token, _ := s.token(rc4Wrap, head, sum, data)
+			_, plain, sealed, fault := theirs.Unwrap(token)
+			if fault.Code != want || (plain == text) != (want == gss.NoFault) || sealed != (want == gss.NoFault && head == rc4Sealed) {
+				t.Errorf("padding %q, sealed %t: %q, %v", padding, head == rc4Sealed, plain, fault)
+			}
+		}
+	}
+	_, mic, _ := ours.MIC(text)
+	_, wrapped, _ := ours.Wrap(env, text, true)
+	for _, token := range []string{mic, wrapped} { // as short as may be, in a framing that says so
+		_, id, body, _ := message.Unframe(token)
+		for n := range len(body) {
+			short := message.Frame(gss.Kerberos, id, []byte(body[:n]))
+			if next, fault := theirs.VerifyMIC(text, short); fault.IsZero() || next != theirs {
+				t.Errorf("a MIC of %d bytes of %d: %v", n, len(body), fault)
+			}
+			if next, plain, _, fault := theirs.Unwrap(short); fault.IsZero() || next != theirs || plain != "" {
+				t.Errorf("a token of %d bytes of %d: %q, %v", n, len(body), plain, fault)
+			}
+		}
+	}
+	// SND_SEQ is four bytes of the number, the highest first, and four that say which side's it is, so that no token comes back
+	// to its sender as the other side's, where both count alike.
+	if i, a := string(rc4SequenceOf(0x01020304, true)), string(rc4SequenceOf(0x01020304, false)); i != "\x01\x02\x03\x04\x00\x00\x00\x00" || a != "\x01\x02\x03\x04\xFF\xFF\xFF\xFF" {
+		t.Errorf("SND_SEQ of the initiator %x, of the acceptor %x", i, a)
+	}
+	for _, initiator := range []bool{true, false} {
+		alike, _ := newSession(s.key, initiator, false, 7, 7)
+		_, mic, _ := alike.MIC(text)
+		if _, fault := alike.VerifyMIC(text, mic); fault.Code != gss.NotAuthentic {
+			t.Errorf("a MIC comes back to its sender: %v", fault)
+		}
+		_, token, _ := alike.Wrap(env, text, true)
+		if _, plain, _, fault := alike.Unwrap(token); fault.Code != gss.NotAuthentic || plain != "" {
+			t.Errorf("a token comes back to its sender: %q, %v", plain, fault)
+		}
+	}
+	for mech, want := range map[gss.OID]gss.Code{gss.Kerberos: gss.NoFault, gss.MSKerberos: gss.Malformed, gss.KerberosU2U: gss.Malformed} {
+		again := func(token string) string {
+			_, id, body, _ := message.Unframe(token)
+			return message.Frame(mech, id, []byte(body))
+		}
+		if _, fault := theirs.VerifyMIC(text, again(mic)); fault.Code != want {
+			t.Errorf("a MIC in the framing of %v: %v", mech, fault)
+		}
+		if _, _, _, fault := theirs.Unwrap(again(wrapped)); fault.Code != want {
+			t.Errorf("a token in the framing of %v: %v", mech, fault)
 		}
 	}
 }

@@ -69,6 +69,16 @@ func TestDelegatedCredentialsAreTheClients(t *testing.T) {
 			t.Errorf("%d bytes of tickets, type %v: %v", len(m.Tickets), m.Enc.Type, r.Fault)
 		}
 	}
+	// A ticket more than there are entries, where none of these is of a ticket-granting ticket.
+	more := newForger(t, krb.AES256SHA1)
+	more.delegate(message.CredInfo{Key: more.session, Client: alice, Service: www})
+	m, fault := message.ParseCred(more.sum.Delegation)
+	if !fault.IsZero() {
+		t.Fatal(fault)
+	}
+	m.Tickets += m.Tickets
+	more.sum.Delegation = string(m.Append(nil))
+	refused(t, accept(t, Config{Keys: more.keys}, gss.NoBinding(), more.token()), gss.Malformed)
 	// The fault does not repeat the name (law L10).
 	f := newForger(t, krb.AES256SHA1)
 	f.delegate(message.CredInfo{Key: f.session, Client: principal("canary@A.TEST"), Service: tgs})

@@ -313,6 +313,7 @@ func TestInitiatorRefuses(t *testing.T) {
 		}, gss.Unsupported},
 		{"an unknown service", func(w *world) { w.target.Host = "none.a.test" }, gss.WrongTarget},
 		{"a target without a host", func(w *world) { w.target.Host = "" }, gss.WrongTarget},
+		{"a target without a service", func(w *world) { w.target.Service = "" }, gss.WrongTarget},
 		{"no binding, required", func(w *world) { w.client.ChannelBinding, w.target.Binding = gss.Require, gss.NoBinding() }, gss.BadBinding},
 		{"no answer", func(w *world) { w.mangle = func(gss.Token) gss.Token { return gss.Token{} } }, gss.NotAuthentic},
 		{"a changed answer", func(w *world) { w.mangle = flip }, gss.NotAuthentic},
