@@ -163,9 +163,8 @@ func TestModulesRequire(t *testing.T) {
 // interop is the module of the tests with other implementations, which no program imports.
 const interop = "drivers/interop"
 
-// forTests are the modules that a driver's module may require for its tests alone: goleak requires nothing at run time,
-// and x/net writes the frames of HTTP/2 that net/http would not.
-var forTests = []string{"go.uber.org/goleak", "golang.org/x/net"}
+// forTests are the modules that a driver's module may require for its tests alone: goleak requires nothing at run time.
+var forTests = []string{"go.uber.org/goleak"}
 
 // TestDriversRequire checks that a program with one of the drivers gets no module into its graph that
 // only tests with other implementations need: those belong to drivers/interop.

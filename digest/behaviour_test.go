@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -50,6 +51,26 @@ func TestDomainWithoutAuthority(t *testing.T) {
 	i, _ := w.challenged(newClient(t, ClientConfig{}).Initiate(exchange("GET", "/a")), challenge1(`Digest realm="r", nonce="n", qop="auth", domain="http:///x"`))
 	if _, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200}); out.Memory == (scheme.Memory{}) || out.Memory.Scope != "" {
 		t.Errorf("remembered %v for the scope %q", out.Memory.Offer, out.Memory.Scope)
+	}
+}
+
+// A host is the same with and without the dot that ends its name, and a domain for the one is good for the other.
+func TestDomainWithDot(t *testing.T) {
+	for _, row := range []struct {
+		authority, domain string
+		same              bool
+	}{
+		{"a.example.", "http://a.example/x", true}, {"a.example", "http://A.example./x", true}, {"a.example.:80", "http://a.example/x", true},
+		{"a.example.:81", "http://a.example:81/x", true}, {"a.example.:81", "http://a.example./x", false}, {"a.example..", "http://a.example/x", false},
+		{"[::1]", "http://[::1]:80/x", true},
+	} {
+		w, x := newWorld(t), exchange("GET", "/a")
+		x.Target.Scheme, x.Authority = "http", row.authority
+		i, _ := w.challenged(newClient(t, ClientConfig{}).Initiate(x), challenge1(`Digest realm="r", nonce="n", qop="auth", domain="`+row.domain+`"`))
+		if _, out := w.initiate(i, scheme.InitiatorInput{Event: scheme.Concluded, Status: 200}); (out.Memory.Scope == "/x") != row.same {
+			t.Errorf("%s at %s: remembered for the scope %q", row.domain, row.authority, out.Memory.Scope)
+		}
+		requirement.Held(t, "unit:service_names_of_mechanisms")
 	}
 }
 

@@ -61,8 +61,18 @@ func (u absolute) sameOrigin(x *place) bool {
 		}
 	}
 	port := defaultPort(u.scheme)
-	return ascii.EqualFold(u.scheme, x.scheme) && authority != "" &&
-		ascii.EqualFold(strings.TrimSuffix(u.authority, port), strings.TrimSuffix(authority, port))
+	return ascii.EqualFold(u.scheme, x.scheme) && authority != "" && ascii.EqualFold(undotted(u.authority, port), undotted(authority, port))
+}
+
+// undotted returns an authority without its scheme's default port, and without the dot that
+// ends a fully qualified name: the host is the same with and without it.
+func undotted(authority, defaultPort string) string { // NAMES-1
+	host := strings.TrimSuffix(authority, defaultPort)
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host, port = host[:i], host[i:]
+	}
+	return strings.TrimSuffix(host, ".") + port
 }
 
 func defaultPort(scheme string) string {

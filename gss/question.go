@@ -201,8 +201,9 @@ type Unverifiable struct{}
 // Unknown tells that there is no such user. It is not the same as an empty password.
 type Unknown struct{}
 
-// Password is a user's name and password, for an initiator to use or an
-// acceptor to verify against (User is then ignored).
+// Password is a user's name and password, for an initiator to use or an acceptor to verify
+// against. NTLM's acceptor then takes User and Domain for the account's name, unless User is empty,
+// since clients may write it in several ways; other acceptors ignore them.
 type Password struct {
 	User     string
 	Domain   string // "" if none; schemes without domains ignore it

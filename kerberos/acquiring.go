@@ -14,6 +14,7 @@ import (
 // acquiring is an initiator on its way to a ticket. Its stages follow one another, and
 // those that are not needed are skipped:
 //
+//	the canonical name of the service's host
 //	the service's ticket from the cache or the store
 //	a TGT from the cache, the store or the KDC; one from the KDC is stored
 //	the service's ticket from KDCs, which is then stored
@@ -23,8 +24,10 @@ type acquiring struct {
 	login
 	cfg       *config
 	target    gss.Target
+	canonical string // the canonical name of the target's host, "" if it is not to be used
 	stage     stage
-	storeless bool // the store declined, and is asked no more
+	unknownAs gss.Fault // why no KDC knows the service as the URL names it, under CanonicalizeFallback
+	storeless bool      // the store declined, and is asked no more
 	exchange  ticket.Exchange
 	offset    int64 // the KDC's clock minus ours, in nanoseconds
 	tgt       ccache.Credential
@@ -35,7 +38,8 @@ type acquiring struct {
 type stage uint8
 
 const (
-	storedService stage = iota // waits for the store
+	namingHost    stage = iota // waits for the canonical name
+	storedService              // waits for the store
 	storedTGT
 	gettingTGT // waits for KDCs
 	gettingService
@@ -53,6 +57,34 @@ func (s *acquiring) now(env gss.Env) krb.Time {
 	return krb.TimeOf(message.Add(env.Now, s.offset))
 }
 
+// named asks for the canonical name, where that is to be used always.
+func (s acquiring) named(env gss.Env) (gss.Context, gss.Output, error) {
+	if s.cfg.Canonicalize == krb.CanonicalizeAlways && s.target.ServiceHost == "" { // NAMES-3
+		return s.ask(namingHost, NeedHostName{Host: s.target.SPNHost()})
+	}
+	return s.begin(env)
+}
+
+// unknown asks for the canonical name if the KDC does not know the service as the URL names it, or
+// fails.
+func (s acquiring) unknown(fault gss.Fault) (gss.Context, gss.Output, error) {
+	if s.cfg.Canonicalize != krb.CanonicalizeFallback || s.target.ServiceHost != "" || s.canonical != "" { // NAMES-3
+		return failWith(fault)
+	}
+	s.exchange, s.unknownAs = ticket.Exchange{}, fault
+	return s.ask(namingHost, NeedHostName{Host: s.target.SPNHost()})
+}
+
+// renamed goes on under the canonical name, if that is another one.
+func (s acquiring) renamed(env gss.Env, host string) (gss.Context, gss.Output, error) {
+	before := s.service()
+	s.canonical = host
+	if fault := s.unknownAs; !fault.IsZero() && s.service().Name.Equal(before.Name) {
+		return failWith(fault)
+	}
+	return s.begin(env)
+}
+
 // begin looks for the service's ticket.
 func (s acquiring) begin(env gss.Env) (gss.Context, gss.Output, error) {
 	service := s.service()
@@ -60,11 +92,17 @@ func (s acquiring) begin(env gss.Env) (gss.Context, gss.Output, error) {
 	if s.got, ok = s.cache.Find(service, s.now(env)); ok {
 		return s.withTicket(env)
 	}
+	if s.storeless {
+		return s.withoutTicket(env)
+	}
 	return s.ask(storedService, NeedTicket{Identity: s.target.Identity, Client: s.client, Server: service, Until: s.now(env)})
 }
 
 // withoutTicket looks for a ticket-granting ticket.
 func (s acquiring) withoutTicket(env gss.Env) (gss.Context, gss.Output, error) {
+	if !s.tgt.IsZero() { // of the same exchange, before the host's canonical name was known
+		return s.withTGT(env)
+	}
 	tgs := krb.TGS(s.client.Realm, s.client.Realm)
 	var ok bool
 	if s.tgt, ok = s.cache.Find(tgs, s.now(env)); ok {
@@ -152,6 +190,8 @@ func (s acquiring) hear(env gss.Env, answer gss.Answer) (gss.Context, gss.Output
 		return s, gss.Output{}, err
 	case !r.Fault.IsZero() && s.stage == gettingForwarded: // the KDC does not want it
 		return s.send(env)
+	case r.Fault.Code == gss.WrongTarget && s.stage == gettingService:
+		return s.unknown(r.Fault)
 	case !r.Fault.IsZero():
 		return failWith(r.Fault)
 	case r.Ask != nil:
@@ -193,6 +233,14 @@ func (s acquiring) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 		return s, gss.Output{}, err
 	}
 	switch s.stage {
+	case namingHost:
+		switch a := in.Answer.(type) {
+		case HostName:
+			return s.renamed(env, a.Host)
+		case gss.Declined, gss.Unreachable:
+			return s.renamed(env, "")
+		}
+		return s, gss.Output{}, gss.Misuse("kerberos: NeedHostName takes HostName, gss.Declined or gss.Unreachable")
 	case gettingTGT, gettingService, gettingForwarded:
 		next, out, err := s.hear(env, in.Answer)
 		if err != nil {

@@ -71,6 +71,27 @@ func (Ticket) Answer() {}
 // Subject implements [gss.Subject].
 func (t Ticket) Subject() string { return t.Credential.Client.String() }
 
+// NeedHostName asks for the canonical name of a service's host.
+//
+// Asked by: kerberos, the initiator with Config.Canonicalize: before it looks for the service's
+// ticket, or under CanonicalizeFallback when no KDC knows the service as the URL names it.
+//
+// Answers: [HostName], gss.Unreachable, gss.Declined.
+//
+// Declined: the host has no other name. That changes nothing under CanonicalizeAlways, and
+// under CanonicalizeFallback the context fails, as the KDC says.
+type NeedHostName struct{ Host string }
+
+func (NeedHostName) Question() {}
+
+// Derived implements [gss.Derived]: the name is the same for all users.
+func (NeedHostName) Derived() {}
+
+// HostName answers [NeedHostName].
+type HostName struct{ Host string }
+
+func (HostName) Answer() {}
+
 // KeepTicket offers a ticket to the store.
 //
 // Asked by: kerberos, the initiator when it has obtained a ticket from a KDC.

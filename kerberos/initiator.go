@@ -86,7 +86,7 @@ func (c wantCredential) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output
 	if s.client.IsZero() || s.client.Realm == "" {
 		return fail(gss.NoCredentials, "a user without a name or a realm; expected user@REALM, or Config.Realm")
 	}
-	return s.begin(env)
+	return s.named(env)
 }
 
 // Format implements fmt.Formatter.
@@ -115,11 +115,21 @@ func (c *config) user(name, domain string) (krb.Principal, gss.Fault) {
 }
 
 // service returns the principal that a ticket is needed for: a pure function of the
-// target (R4559-4.1-13). Its realm is "" if only KDCs know it.
+// target (R4559-4.1-13) and of the canonical name of its host, if that was asked for. Its
+// realm is "" if only KDCs know it.
 func (s *acquiring) service() krb.Principal {
-	p := krb.Principal{Name: krb.NameOf(krb.NameServiceHost, s.target.Service, s.target.Host)}
+	target := s.target
+	if s.canonical != "" {
+		target.ServiceHost = s.canonical
+	}
+	host := target.SPNHost() // NAMES-1
+	p := krb.Principal{Name: krb.NameOf(krb.NameServiceHost, target.Service, host)}
 	if s.cfg.Realms != nil {
-		p.Realm = s.cfg.Realms.RealmOf(s.target.Host)
+		// A port in a name is no part of the host (NAMES-4); an IPv6 address has several colons.
+		if name, _, ported := strings.Cut(host, ":"); ported && strings.Count(host, ":") == 1 {
+			host = name
+		}
+		p.Realm = s.cfg.Realms.RealmOf(host)
 	}
 	return p
 }

@@ -55,6 +55,7 @@ type world struct {
 	target         gss.Target
 	acceptor       gss.Target
 	store          map[string]ccache.Credential // nil: none
+	hosts          map[string]string            // canonical names of hosts
 	skew           int64                        // of the KDC and the service
 	n              byte
 	asked          []string
@@ -97,6 +98,11 @@ func (w *world) answer(q gss.Question) gss.Answer {
 			}
 		}
 		return gss.Unknown{}
+	case kerberos.NeedHostName:
+		if name, ok := w.hosts[q.Host]; ok {
+			return kerberos.HostName{Host: name}
+		}
+		return gss.Declined{}
 	case kerberos.KeepTicket:
 		w.store[q.Credential.Server.String()] = q.Credential
 		return kerberos.Kept{}

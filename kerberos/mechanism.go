@@ -75,6 +75,10 @@ type Config struct {
 	// Realms says where hosts and realms are; nil knows nothing, and leaves it to the
 	// client's KDC.
 	Realms Realms
+	// Canonicalize is when an initiator names services by the canonical name of their host,
+	// which it asks with [NeedHostName]. Names of gss.Target.ServiceHost stay as they are.
+	// krb5conf.Config.Canonicalizes returns what krb5.conf says.
+	Canonicalize krb.Canonicalization
 	// OneWay lets an initiator request no proof of the service, and be complete with its
 	// own request. It is for servers that send none, and leaves them unauthenticated.
 	OneWay bool
@@ -140,6 +144,8 @@ func New(c Config) (gss.Mechanism, error) {
 		return nil, misuse.Errorf("kerberos", "Config.MaxSkew is %v; want more than 0, or 0 for %v", c.MaxSkew, defaultMaxSkew)
 	case c.Delegate >= delegations:
 		return nil, misuse.Errorf("kerberos", "Config.Delegate is %d; use DelegateNever, DelegateIfTrusted or DelegateAlways", c.Delegate)
+	case c.Canonicalize > krb.CanonicalizeAlways:
+		return nil, misuse.Errorf("kerberos", "Config.Canonicalize is %d; use krb.CanonicalizeNever, CanonicalizeFallback or CanonicalizeAlways", c.Canonicalize)
 	case c.PAC >= pacRequests:
 		return nil, misuse.Errorf("kerberos", "Config.PAC is %d; use PACDefault, PACInclude or PACExclude", c.PAC)
 	case c.MinIterations > enctype.MaxIterations:

@@ -172,5 +172,12 @@ func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
 	case v.Kind == Forwarded:
 		x.Target.Binding = gss.Binding{}
 	}
+	if name := c.conf.ServiceName; name != nil { // NAMES-2
+		service, host := name(s, x.Target)
+		x.Target.ServiceHost = host
+		if service != "" {
+			x.Target.Service = service
+		}
+	}
 	return x
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -52,6 +53,50 @@ func TestTargets(t *testing.T) {
 		t.Error("mutual authentication is not requested")
 	}
 	requirement.Held(t, "unit:default_flags")
+}
+
+// The service may have another name than the URL's host, at the origin and at the proxy, and the
+// rest of the target does not change with it.
+func TestServiceName(t *testing.T) {
+	r := newRig(t)
+	var got []scheme.Exchange
+	spy := spyClient{traitsOf(t, scheme.Digest), func(x scheme.Exchange) { got = append(got, x) }}
+	for _, test := range []struct {
+		words, service, host, spn string
+		status                    int
+		side                      gss.Side
+		seen                      string
+	}{
+		{"GET https://a.example/x", "", "", "HTTP/a.example", 401, gss.Origin, "https a.example 443"},
+		{"GET https://a.example/x", "web", "", "web/a.example", 401, gss.Origin, "https a.example 443"},
+		{"GET http://a.example:81/x", "", "b.example", "HTTP/b.example", 401, gss.Origin, "http a.example 81"},
+		{"GET http://a.example:81/x", "web", "b.example:81", "web/b.example:81", 401, gss.Origin, "http a.example 81"},
+		{"CONNECT a.example:443 tunneling", "", "cache.example", "HTTP/cache.example", 407, gss.Proxy, "http proxy.example 3128"},
+	} {
+		got = nil
+		c, err := NewClient(ClientConfig{Schemes: []scheme.Client{&spy}, ServiceName: func(s gss.Side, at gss.Target) (service, host string) {
+			if s != test.side || fmt.Sprint(at.Scheme, " ", at.Host, " ", at.Port) != test.seen || at.Service != "HTTP" {
+				t.Errorf("%s: asked for the %v at %+v", test.words, s, at)
+			}
+			return test.service, test.host
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, _ := c.step2(r, begin(r, test.words))
+		field := "WWW-Authenticate"
+		if test.status == 407 {
+			field = "Proxy-Authenticate"
+		}
+		m.step2(r, response(test.status, field+`: Digest realm="r"`))
+		if len(got) == 0 {
+			t.Fatalf("%s: no context was made", test.words)
+		}
+		if x := got[0].Target; x.SPN() != test.spn || fmt.Sprint(x.Scheme, " ", x.Host, " ", x.Port) != test.seen {
+			t.Errorf("%s: %s at %+v, want %s", test.words, x.SPN(), x, test.spn)
+		}
+		requirement.Held(t, "unit:service_name_of_the_application")
+	}
 }
 
 // step2 is a step without the rig's checks, for schemes that take notes.

@@ -61,6 +61,11 @@ type ClientConfig struct {
 	// that were needed fails.
 	InvalidPersistence bool
 	Bodies             BodyPolicy
+	// ServiceName, if not nil, returns the name of the service that the peer of a request is, for the mechanisms that name it: Kerberos gets its ticket for
+	// that name, and NTLM's response has it. For either part "" stands for the default, which is HTTP and the host of t. A host of another name, or with a
+	// port, as in HTTP/www.example:8080, is not changed any more but for its case. Sources of credentials see t as the URL names it, and decide by that.
+	// The function has to be pure.
+	ServiceName func(s gss.Side, t gss.Target) (service, host string)
 	// MaxLegs bounds the challenges answered on one side of an exchange,
 	// MaxAttempts the credentials that are asked for, MaxReconnects the
 	// connections it may use up. 0 means 8 challenges, 2 credentials and 3

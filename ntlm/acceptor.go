@@ -216,11 +216,12 @@ func (c wantVerifier) compare(p *proof, done *established, answer gss.Answer) (K
 		known = false
 	case gss.Password:
 		password = a.Password.Reveal()
+		done.account(a.User, a.Domain)
 	case Hash:
 		if stored = a.NT; stored.isZero() {
 			missing = fault(gss.QuestionFailed, "the NT hash of the user store is empty; a locked user is gss.Unknown")
 		}
-		done.name(a.User, a.Domain)
+		done.account(a.User, a.Domain)
 	default:
 		return Key{}, gss.Fault{}, c.misanswered()
 	}
@@ -267,6 +268,14 @@ func (c wantVerifier) passedThrough(_ *proof, done *established, answer gss.Answ
 		return a.SessionKey, gss.Fault{}, nil
 	}
 	return Key{}, gss.Fault{}, c.misanswered()
+}
+
+// account calls the peer what the user store calls it, where it has a name of its own for it: then
+// what the client wrote counts for nothing, not even its domain if the store has none.
+func (c *established) account(user, domain string) {
+	if user != "" { // NAMES-6
+		c.user, c.domain = user, domain
+	}
 }
 
 // name calls the peer what its judge calls it, where that says anything.

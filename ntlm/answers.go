@@ -10,9 +10,9 @@ import (
 
 // Hash is a user with the NT hash in place of the password. It answers
 // gss.NeedCredential (as good as the password) and gss.NeedVerifier. In the
-// latter User and Domain name the account as the application is to know it; ""
-// is what the peer claimed, in its spelling. A store that answers for several
-// spellings of a domain had better name one.
+// latter User and Domain name the account as the application is to know it, a Domain of ""
+// for none; without a User both are what the peer claimed, in its spelling. A store that
+// answers for several spellings had better name one.
 type Hash struct {
 	User, Domain string
 	NT           Key

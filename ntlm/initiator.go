@@ -324,10 +324,8 @@ func (c wantChallenge) temp(b []byte, now ntlmssp.Time, pairs ntlmssp.AVPairs, c
 	name := len(b)
 	b = ntlmssp.AppendAV(b, ntlmssp.AVTargetName, 0)
 	start := len(b)
-	if c.target.Host != "" {
-		b = ntlmssp.AppendUTF16(b, c.target.Service)
-		b = append(b, '/', 0)
-		b = ntlmssp.AppendUTF16(b, c.target.Host)
+	if c.target.SPNHost() != "" { // NAMES-1
+		b = ntlmssp.AppendUTF16(b, c.target.SPN())
 	}
 	if len(b)-start > ntlmssp.MaxName {
 		b = b[:name]

@@ -67,8 +67,8 @@ type Config struct {
 	// forest, "" for none.
 	DNSComputer, DNSDomain, DNSTree string
 	// Targets are the service principal names that the acceptor answers to, for
-	// instance "HTTP/www.example". Compared without case, and without a port that
-	// the client added. Empty: the name that the client meant is not looked at.
+	// instance "HTTP/www.example". Compared without case, and without a port or an
+	// ending dot that the client added. Empty: the name that the client meant is not looked at.
 	// RequireTarget refuses clients that name none.
 	Targets       []string
 	RequireTarget bool
@@ -217,8 +217,9 @@ func (c *config) means(spn string) bool {
 	if at := strings.LastIndexByte(host, ':'); at >= 0 && strings.Trim(host[at+1:], "0123456789") == "" {
 		host = host[:at]
 	}
+	plain := gss.Target{Service: service, Host: host}.SPN() // NAMES-1
 	for _, t := range c.Targets {
-		if strings.EqualFold(t, spn) || strings.EqualFold(t, service+"/"+host) {
+		if strings.EqualFold(t, spn) || strings.EqualFold(t, plain) {
 			return true
 		}
 	}

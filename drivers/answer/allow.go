@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -14,7 +15,7 @@ import (
 func Allow(s Source, hosts ...string) Source {
 	allowed := make([]string, len(hosts))
 	for i, h := range hosts {
-		allowed[i] = strings.ToLower(h)
+		allowed[i] = authority.Host(h) // NAMES-5
 	}
 	return Func(func(ctx context.Context, q gss.Question) gss.Answer {
 		if need, ok := q.(gss.NeedCredential); ok && !within(allowed, strings.ToLower(need.Target.Host)) {

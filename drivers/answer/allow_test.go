@@ -18,6 +18,7 @@ func TestAllow(t *testing.T) {
 		{[]string{"intranet.example"}, "intranet.example", true}, {[]string{"Intranet.Example"}, "intranet.EXAMPLE", true},
 		{[]string{"intranet.example"}, "www.intranet.example", false}, {[]string{"intranet.example"}, "intranet.example.evil", false},
 		{[]string{".example"}, "www.example", true}, {[]string{".example"}, "example", false}, {[]string{".example"}, "evilexample", false},
+		{[]string{"bücher.example"}, "xn--bcher-kva.example", true}, {[]string{".Bücher.example"}, "www.xn--bcher-kva.example", true}, {[]string{".bücher.example"}, "xn--bcher-kva.example", false},
 		{[]string{"a", "*"}, "anything", true}, {nil, "anything", false}, {[]string{""}, "x", false},
 	} {
 		s := answer.Allow(all, row.hosts...)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/scheme"
@@ -68,21 +68,12 @@ func parsePlace(side gss.Side, raw string) (place, error) {
 	if err != nil || u.Hostname() == "" {
 		return place{}, misuse.Errorf("answer", "%v URL: want scheme://host[:port]", side)
 	}
-	p := place{side: side, scheme: strings.ToLower(u.Scheme), host: strings.ToLower(u.Hostname())}
-	switch p.scheme {
-	case "http":
-		p.port = 80
-	case "https":
-		p.port = 443
-	default:
+	p := place{side: side, scheme: strings.ToLower(u.Scheme)}
+	if p.scheme != "http" && p.scheme != "https" {
 		return place{}, misuse.Errorf("answer", "%v URL: the scheme must be http or https", side)
 	}
-	if s := u.Port(); s != "" {
-		n, err := strconv.ParseUint(s, 10, 16)
-		if err != nil || n == 0 {
-			return place{}, misuse.Errorf("answer", "%v URL: the port must be within 1 to 65535", side)
-		}
-		p.port = uint16(n)
+	if p.host, p.port, err = authority.Split(p.scheme, u.Host); err != nil {
+		return place{}, misuse.Errorf("answer", "%v URL: want a host, and a port within 1 to 65535", side)
 	}
 	return p, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -24,6 +25,7 @@ func TestLoginIsForOneOrigin(t *testing.T) {
 		{"https://Intranet.example", answer.For, need(gss.Origin, "https", "intranet.example", 443)},
 		{"HTTP://intranet.example/path?query", answer.For, need(gss.Origin, "http", "intranet.example", 80)},
 		{"http://[2001:DB8::1]:8080", answer.For, need(gss.Origin, "http", "2001:db8::1", 8080)},
+		{"https://Bücher.example", answer.For, need(gss.Origin, "https", "xn--bcher-kva.example", 443)},
 		{"http://proxy.example:3128", answer.ForProxy, need(gss.Proxy, "http", "proxy.example", 3128)},
 	} {
 		s, err := c.make(c.url, "alice", "wonder")
@@ -34,11 +36,23 @@ func TestLoginIsForOneOrigin(t *testing.T) {
 		if got, ok := ask(s, c.mine).(gss.Password); !ok || got.User != "alice" || got.Password.Reveal() != "wonder" {
 			t.Errorf("%s: its own origin got %T", c.url, got)
 		}
+		named := c.mine
+		named.Target.Service, named.Target.ServiceHost = "web", "alias.example"
+		if got, ok := ask(s, named).(gss.Password); !ok || got.User != "alice" { // the URL decides
+			t.Errorf("%s: its own origin under another service's name got %T", c.url, got)
+		}
+		elsewhere := c.mine
+		elsewhere.Target.Host, elsewhere.Target.ServiceHost = "attacker.example", c.mine.Target.Host
+		if got := ask(s, elsewhere); got != (gss.Declined{}) {
+			t.Errorf("%s: another origin under the service's name got %T", c.url, got)
+		}
+		requirement.Held(t, "unit:sources_match_the_url")
 		for name, change := range map[string]func(*gss.NeedCredential){
 			"another scheme":   func(n *gss.NeedCredential) { n.Target.Scheme += "s" },
 			"another host":     func(n *gss.NeedCredential) { n.Target.Host = "www." + n.Target.Host },
 			"a longer host":    func(n *gss.NeedCredential) { n.Target.Host += ".attacker.example" },
 			"another port":     func(n *gss.NeedCredential) { n.Target.Port++ },
+			"another dot":      func(n *gss.NeedCredential) { n.Target.Host += "." },
 			"the other side":   func(n *gss.NeedCredential) { n.Side = 1 - n.Side },
 			"another identity": func(n *gss.NeedCredential) { n.Target.Identity = "bob" },
 			"once refused":     func(n *gss.NeedCredential) { n.Rejected = true },

@@ -17,17 +17,19 @@ import (
 )
 
 // NTHashes is a user store for NTLM acceptors: names and NT hashes, which are as good as
-// passwords. It answers gss.NeedVerifier for NTLM with ntlm.Hash under the stored name,
-// and declines everything else.
+// passwords. It answers gss.NeedVerifier for NTLM with ntlm.Hash under the stored name and
+// domain, and declines everything else. An account so has one name, however clients write it.
 //
 // Names compare without case, as they do on Windows. A user belongs to the
 // store's domains, or to one domain alone where the name says so:
 //
-//	stored           in domains        is                claimed by clients as
-//	alice            LAB, lab.example  alice             alice, LAB\alice, alice@lab.example
-//	OTHER\alice      any               OTHER\alice       OTHER\alice
-//	bob@lab.example  any               bob@lab.example   bob@lab.example
+//	stored           in domains        is                   claimed by clients as
+//	alice            LAB, lab.example  LAB\alice            alice, LAB\alice, alice@lab.example
+//	alice            "", LAB           alice                alice, LAB\alice, alice@LAB
+//	OTHER\alice      any               OTHER\alice          OTHER\alice
+//	bob@lab.example  LAB               LAB\bob@lab.example  bob@lab.example
 //
+// Users have the first of the store's domains, which gss.Info.Name writes before the name.
 // A client that claims another domain is unknown: the proof of NTLM is valid for any
 // domain that a client names, so that the store must check it.
 type NTHashes struct {
@@ -35,6 +37,7 @@ type NTHashes struct {
 
 	users   map[ntUser]ntlm.Hash
 	domains map[string]bool // folded; "" among them
+	domain  string          // the first of them as it is written, which users without one are in
 }
 
 // ntUser is a user's folded name. domain is "" for those of the store's domains.
@@ -99,8 +102,10 @@ func ReadNTHashes(r io.Reader, domains ...string) (*NTHashes, error) {
 
 func newNTHashes(domains []string) *NTHashes {
 	s := &NTHashes{users: make(map[ntUser]ntlm.Hash), domains: map[string]bool{"": true}}
-	for _, d := range domains {
-		s.domains[fold(d)] = true
+	for i, d := range domains {
+		if s.domains[fold(d)] = true; i == 0 {
+			s.domain = d
+		}
 	}
 	return s
 }
@@ -147,8 +152,8 @@ func (s *NTHashes) add(name string, key ntlm.Key) error {
 		return fmt.Errorf("a user is there twice; names compare without case")
 	case len(s.users) == maxNTHashes:
 		return fmt.Errorf("more than %d users", maxNTHashes)
-	case domain != "":
-		user = domain + `\` + user
+	case domain == "":
+		domain = s.domain // NAMES-6
 	}
 	s.users[at] = ntlm.Hash{User: user, Domain: domain, NT: key}
 	return nil

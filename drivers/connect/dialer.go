@@ -67,7 +67,8 @@ type Dialer struct {
 	opaque[Dialer] // no output shows what is in it
 
 	config  Config
-	secure  bool // TLS to the proxy
+	secure  bool   // TLS to the proxy
+	host    string // the proxy's
 	address string
 	client  drive.Client[*link]
 }
@@ -91,7 +92,7 @@ func New(c Config) (*Dialer, error) {
 		return nil, misuse.Errorf("connect", "Config.Proxy has no host; want http://host:port or https://host:port")
 	}
 	d.secure = as == "https"
-	d.address = net.JoinHostPort(c.Proxy.Hostname(), strconv.Itoa(int(port)))
+	d.host, d.address = host, net.JoinHostPort(host, strconv.Itoa(int(port)))
 	client, err := machine.NewClient(c.Machine)
 	if err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		return nil, &net.AddrError{Err: "connect: want host:port with a port within 1 to 65535", Addr: address}
 	}
 	keys.Route.Explicit = !d.config.Discovered
-	h := handshake{dialer: d, network: network, authority: address, keys: keys}
+	h := handshake{dialer: d, network: network, authority: authority.Wire(address), keys: keys}
 	c, err := h.run(ctx)
 	return c, hidden.Error(err)
 }

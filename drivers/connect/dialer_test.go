@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,6 +39,7 @@ const target = "origin.example:443"
 type script struct {
 	t        *testing.T
 	listener net.Listener
+	target   string // "" for target
 	answer   func(conn, n int, r *http.Request) (text string, closes bool)
 
 	mu       sync.Mutex
@@ -77,7 +79,7 @@ func (s *script) serve(c net.Conn, conn int) {
 		s.mu.Lock()
 		s.requests = append(s.requests, strings.TrimSpace(fmt.Sprintf("%d.%d %s", conn, n, name)))
 		s.mu.Unlock()
-		if r.Method != "CONNECT" || r.RequestURI != target || r.Host != target {
+		if want := cmp.Or(s.target, target); r.Method != "CONNECT" || r.RequestURI != want || r.Host != want {
 			s.t.Errorf("got %s %s for host %s", r.Method, r.RequestURI, r.Host)
 		}
 		text, closes := s.answer(conn, n, r)
@@ -402,6 +404,30 @@ func TestDialerHeader(t *testing.T) {
 	conn.Close()
 	if agent != "tester" || authorization != "" || h.Get("Proxy-Authorization") == "" {
 		t.Errorf("User-Agent %q, Proxy-Authorization %q", agent, authorization)
+	}
+}
+
+// A host of other letters goes to the proxy as DNS has it, and so does the proxy's own to its dialer.
+func TestDialerInternationalNames(t *testing.T) {
+	var dialled string
+	s := newScript(t, func(conn, n int, r *http.Request) (string, bool) { return ok, false })
+	d := newDialer(t, "http://vermittlungsbüro.example.:3128", func(c *connect.Config) {
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialled = address
+			return new(net.Dialer).DialContext(ctx, network, s.listener.Addr().String())
+		}
+	})
+	for to, want := range map[string]string{"Bücher.example:443": "xn--bcher-kva.example:443", "Origin.example:443": "Origin.example:443", "[2001:DB8::1]:80": "[2001:DB8::1]:80"} {
+		s.target = want
+		conn, err := d.DialContext(context.Background(), "tcp", to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		if dialled != "xn--vermittlungsbro-cwb.example.:3128" {
+			t.Errorf("the proxy was dialled as %s", dialled)
+		}
+		requirement.Held(t, "unit:international_names")
 	}
 }
 

@@ -162,7 +162,7 @@ func (d *Dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 		config = new(tls.Config)
 	}
 	if config.ServerName == "" {
-		config.ServerName = d.config.Proxy.Hostname()
+		config.ServerName = d.host
 	}
 	config.NextProtos = []string{"http/1.1"}
 	secure := tls.Client(conn, config)

@@ -17,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
@@ -259,7 +260,7 @@ func ownerOf(hc *fast.HostClient) owner {
 // dial connects as the HostClient would.
 func (x *exchange) dial(ctx context.Context, host string) (*conn, error) {
 	addr, _, _ := strings.Cut(x.hc.Addr, ",")
-	addr = fast.AddMissingPort(addr, x.hc.IsTLS)
+	addr = authority.Wire(fast.AddMissingPort(addr, x.hc.IsTLS))
 	var raw net.Conn
 	var err error
 	timeout := fast.DefaultDialTimeout

@@ -22,6 +22,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
@@ -127,6 +128,35 @@ func TestTransportInClient(t *testing.T) {
 				t.Errorf("%d connections", n)
 			}
 		})
+	}
+}
+
+// TestTransportInternationalNames: a host of other letters is dialled, and sent, as DNS has it.
+func TestTransportInternationalNames(t *testing.T) {
+	server, client := digests(t)
+	s := newSite(t, false, server)
+	var host, dialled string
+	handler := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host = r.Host
+		handler.ServeHTTP(w, r)
+	})
+	unaware := &fast.Client{Transport: newTransport(t, nil, client), Dial: func(addr string) (net.Conn, error) {
+		dialled = addr
+		return net.Dial("tcp", s.Listener.Addr().String())
+	}}
+	for in, want := range map[string]string{"bücher.example:8080": "xn--bcher-kva.example:8080", "www.example.:8080": "www.example.:8080"} {
+		req, resp := fast.AcquireRequest(), fast.AcquireResponse()
+		defer fast.ReleaseRequest(req)
+		defer fast.ReleaseResponse(resp)
+		req.SetRequestURI("http://" + in + "/")
+		if err := unaware.DoTimeout(req, resp, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if host != want || dialled != want || resp.StatusCode() != 200 {
+			t.Errorf("%s: %d from %s with Host %s, want %s", in, resp.StatusCode(), dialled, host, want)
+		}
+		requirement.Held(t, "unit:international_names")
 	}
 }
 

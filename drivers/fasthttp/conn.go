@@ -14,6 +14,7 @@ import (
 	fast "github.com/valyala/fasthttp"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -132,6 +133,10 @@ func (x *exchange) prepare(r *fast.Request, a machine.Send) {
 	r.SetURI(x.req.URI())
 	if r.UseHostHeader = x.req.UseHostHeader; !r.UseHostHeader || len(r.Header.Host()) == 0 {
 		r.Header.SetHostBytes(r.URI().Host())
+	}
+	if host := string(r.Header.Host()); !r.UseHostHeader && authority.Wire(host) != host { // fasthttp would send U-labels
+		r.Header.SetHost(authority.Wire(host))
+		r.UseHostHeader = true
 	}
 	r.Header.SetRequestURIBytes(r.URI().RequestURI())
 	r.Header.Del("Expect")

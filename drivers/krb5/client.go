@@ -22,6 +22,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 )
 
@@ -57,6 +58,11 @@ type Client struct {
 	// LookupHost finds the addresses of a KDC's name, which are all asked; nil is
 	// net.DefaultResolver, or, where Dial is set, to leave names to Dial.
 	LookupHost func(ctx context.Context, host string) (addrs []string, err error)
+	// LookupCNAME finds the canonical name of a service's host, and LookupAddr the names of an
+	// address of it; nil is net.DefaultResolver. They are asked where the mechanism's
+	// Config.Canonicalize says so, and the latter only without rdns = false in Config.
+	LookupCNAME func(ctx context.Context, host string) (cname string, err error)
+	LookupAddr  func(ctx context.Context, addr string) (names []string, err error)
 	// Dial connects; nil is a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout is for one try at one address by one network; 0 is 3 seconds. Another address is
@@ -72,8 +78,12 @@ type Client struct {
 }
 
 // Answer implements answer.Source: gss.Reply with the first answer that any KDC of the
-// realm gives, gss.Unreachable if none does before the context ends.
+// realm gives, gss.Unreachable if none does before the context ends; and the canonical names of
+// hosts.
 func (c *Client) Answer(ctx context.Context, q gss.Question) gss.Answer {
+	if need, ok := q.(kerberos.NeedHostName); ok {
+		return kerberos.HostName{Host: c.canonical(ctx, need.Host)}
+	}
 	need, ok := q.(gss.NeedExchange)
 	if !ok || need.Service != "kdc" {
 		return gss.Declined{}

@@ -3,6 +3,7 @@
 //
 //	question                        answered by
 //	gss.NeedExchange{"kdc"}         [Client]: UDP, TCP, HTTPS (MS-KKDCP)
+//	kerberos.NeedHostName           [Client]
 //	gss.NeedCredential              [Cache], [Keytab]
 //	kerberos.NeedTicket             [Tickets]
 //	kerberos.KeepTicket             [Tickets], [Cache]

@@ -224,3 +224,18 @@ func (p Principal) IsTGS() (realm string, ok bool) {
 func malformed(what string) gss.Fault {
 	return gss.Fault{Code: gss.Malformed, Detail: "kerberos: " + what}
 }
+
+// Canonicalization is when a service is named by the canonical name of its host, which a
+// resolver gives, instead of by the host's name in the URL. That name is not protected:
+// whatever answers for the resolver chooses which service an initiator authenticates to.
+type Canonicalization uint8
+
+const (
+	// CanonicalizeNever takes the name as it is.
+	CanonicalizeNever Canonicalization = iota
+	// CanonicalizeFallback takes the canonical name if no KDC knows the service under the name
+	// as it is.
+	CanonicalizeFallback
+	// CanonicalizeAlways takes the canonical name.
+	CanonicalizeAlways
+)

@@ -128,10 +128,18 @@ func (c *Config) Bool(name string, def bool) bool {
 	return def
 }
 
-// Canonicalizes reports whether dns_canonicalize_hostname is on: a caller then names
-// targets by their canonical name. The default of the library is on; this one's is off, since a
-// name that comes from DNS is not protected.
-func (c *Config) Canonicalizes() bool { return c.Bool("dns_canonicalize_hostname", false) }
+// Canonicalizes returns dns_canonicalize_hostname: when an initiator names services by their
+// canonical name. The default of MIT's library is always; this one's is never, since a name
+// that comes from DNS is not protected.
+func (c *Config) Canonicalizes() krb.Canonicalization {
+	switch {
+	case strings.EqualFold(c.get("libdefaults", "dns_canonicalize_hostname"), "fallback"):
+		return krb.CanonicalizeFallback
+	case c.Bool("dns_canonicalize_hostname", false):
+		return krb.CanonicalizeAlways
+	}
+	return krb.CanonicalizeNever
+}
 
 // Duration returns a relation of libdefaults that is a time: seconds, 1d2h3m4s, or
 // h:m[:s]. It returns def if there is none or it does not parse, and the longest Duration

@@ -65,7 +65,7 @@ func parse(t testing.TB, text string) *Config {
 
 func TestConfig(t *testing.T) {
 	c := parse(t, file)
-	if c.DefaultRealm() != "A.TEST" || c.Canonicalizes() || c.Number("udp_preference_limit", 1465) != 1 {
+	if c.DefaultRealm() != "A.TEST" || c.Canonicalizes() != krb.CanonicalizeNever || c.Number("udp_preference_limit", 1465) != 1 {
 		t.Error("libdefaults")
 	}
 	if got := c.KDCs("A.TEST"); !slices.Equal(got, []string{"kdc1.a.test:88", "https://proxy.a.test/KdcProxy"}) {

@@ -11,7 +11,7 @@ var faults = map[message.ErrorCode]struct {
 	detail string
 }{
 	message.ErrClientUnknown:      {gss.UnknownUser, "the KDC does not know the client"},
-	message.ErrServiceUnknown:     {gss.WrongTarget, "the KDC does not know the service; its name is HTTP/host for the host of the URL"},
+	message.ErrServiceUnknown:     {gss.WrongTarget, "the KDC does not know the service; its name is HTTP/host for the host of the URL, unless ServiceName says another"},
 	message.ErrServerNoMatch:      {gss.WrongTarget, "the KDC does not know the service under that name"},
 	message.ErrPreauthFailed:      {gss.BadCredentials, "the KDC refused the password or key"},
 	message.ErrBadIntegrity:       {gss.BadCredentials, "the KDC refused the password or key"},

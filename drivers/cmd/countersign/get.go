@@ -55,7 +55,9 @@ credentials to the origins of the URLs only, and does not follow redirects.
 
 For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; --keytab and
 --ccache are other sources of credentials. Without any of them, get uses the tickets that
-kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. A --user
+kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. The service is HTTP at the host of the URL, which is not
+looked up unless dns_canonicalize_hostname of krb5.conf says so; --service-name sets another
+name. Credentials are sent by the URL alone, whatever the service is called. A --user
 without a realm is for NTLM. If no KDC answers, or none knows the server, NTLM is used only
 with --fallback.
 
@@ -86,6 +88,9 @@ a defect of this program. With several URLs, the code is that of the first failu
 	f.BoolVar(&o.machine.Delegate, "delegate", false, "delegate your ticket-granting ticket to the servers of the URLs (Kerberos)")
 	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server must authenticate itself where the scheme allows it (Kerberos): require, or if-offered for servers that never do, "+
 		"which accepts unauthenticated responses")
+	f.StringVar(&o.machine.ServiceName, "service-name", "", "`NAME` of the service at the URLs for Kerberos and NTLM: SERVICE, SERVICE/HOST or /HOST (default HTTP and the host of the URL)")
+	f.StringVar(&o.machine.ProxyServiceName, "proxy-service-name", "", "`NAME` of the service at the proxy, likewise")
+	f.StringVar(&o.machine.Workstation, "workstation", "", "`NAME` of this computer to send in NTLM (default none)")
 	f.BoolVar(&o.machine.Fallback, "fallback", false, "allow NTLM if Kerberos fails (an attacker can force this by blocking the KDC)")
 	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM to use: "+strings.Join(setup.NTLMLevels(), ", "))
@@ -276,6 +281,9 @@ func (o *getOptions) failure(err error) error {
 	}
 	if e.Fault.Code == gss.NotAuthentic && strings.Contains(e.Fault.Detail, "MutualIfOffered") {
 		text = fmt.Errorf("%w (here: --mutual if-offered)", text)
+	}
+	if e.Fault.Code == gss.WrongTarget && strings.Contains(e.Fault.Detail, "ServiceName") {
+		text = fmt.Errorf("%w (here: --service-name, --proxy-service-name)", text)
 	}
 	return exit{exitOf(text), text}
 }

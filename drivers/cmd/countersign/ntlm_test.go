@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/ntlm"
 )
 
@@ -36,6 +39,9 @@ func TestServeNTLM(t *testing.T) {
 	reasons := map[string]int{}
 	for _, l := range s.stop() {
 		reasons[l.Reason]++
+		if l.User != "" && !slices.Contains([]string{`LAB\alice`, `LAB\jäsøn`, `LAB\carol`, `LAB\dave`}, l.User) { // one account, one name
+			t.Errorf("the log has the user %q", l.User)
+		}
 	}
 	for reason, n := range map[string]int{"bad credentials": 1, "unknown user": 2, "not permitted by policy": 1} {
 		if reasons[reason] != n {
@@ -45,6 +51,42 @@ func TestServeNTLM(t *testing.T) {
 	if strings.Contains(s.stderr.String(), "Canary") {
 		t.Error("a password is in the log")
 	}
+}
+
+// TestNames: the name of the service and of this computer are options, and the login is for the URL in any case.
+func TestNames(t *testing.T) {
+	s := serve(t, "--scheme", "ntlm", "--user", "alice:secret")
+	proxy := serve(t, "--proxy", "--scheme", "ntlm", "--user", "bob:pw")
+	key := file(t, "key", traceKey)
+	for _, row := range []struct {
+		args  []string
+		names []string // in the client's messages
+	}{
+		{nil, []string{"HTTP/127.0.0.1"}},
+		{[]string{"--service-name", "web"}, []string{"web/127.0.0.1"}},
+		{[]string{"--service-name", "web/Alias.Example."}, []string{"web/alias.example"}},
+		{[]string{"--service-name", "/alias.example:8080"}, []string{"HTTP/alias.example:8080"}},
+		{[]string{"--service-name", "web", "--proxy-service-name", "cache/alias.example", "-x", proxy.url, "-U", "bob:pw"}, []string{"cache/alias.example", "web/127.0.0.1"}},
+		{[]string{"--workstation", "DESK7"}, []string{"DESK7"}},
+	} {
+		record := filepath.Join(t.TempDir(), "trace")
+		call(t, "", append(append([]string{"get", "-u", "alice:secret", "--trace", record, "--trace-key", key}, row.args...), s.url)...).want(t, 0, "hello alice via NTLM", "")
+		call(t, "", "replay", "--key", key, record).want(t, 0, "reproduced byte for byte", "")
+		r := call(t, "", append(append([]string{"get", "-v", "-u", "alice:secret"}, row.args...), s.url)...)
+		var sent []string
+		for line := range strings.Lines(r.stderr) {
+			if _, token, ok := strings.Cut(line, "uthorization: NTLM "); ok && strings.HasPrefix(line, "> ") {
+				b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(token))
+				sent = append(sent, strings.ReplaceAll(string(b), "\x00", ""))
+			}
+		}
+		for _, name := range row.names {
+			if !strings.Contains(strings.Join(sent, "\n"), name) {
+				t.Errorf("%q: sent %q, want %s in it", row.args, sent, name)
+			}
+		}
+	}
+	requirement.Held(t, "unit:service_name_of_the_application")
 }
 
 // TestServeNTLMPolicy: what policy asks for, and lets pass.

@@ -19,6 +19,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
 )
 
 // front accepts connections: it is the server library below a driver.
@@ -151,7 +152,17 @@ func helloFast(ctx *fast.RequestCtx) {
 	}
 	ctx.SetContentType("text/plain; charset=utf-8")
 	ctx.Response.Header.Set("X-Body-Length", strconv.Itoa(len(ctx.Request.Body())))
-	fmt.Fprintf(ctx, "hello %s via %s\n", id.Name(), id.Scheme)
+	io.WriteString(ctx, greeting(id))
+}
+
+// greeting returns the text for an authenticated client. It has the user of a domain without the
+// domain, as the user writes it; the log has both.
+func greeting(id drive.Identity) string {
+	name := id.Name()
+	if id.Info.Mech == gss.NTLM {
+		name = id.Info.Peer
+	}
+	return fmt.Sprintf("hello %s via %s\n", name, id.Scheme)
 }
 
 // fastLog is fasthttp's logger.
@@ -173,5 +184,5 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Body-Length", strconv.FormatInt(n, 10))
-	fmt.Fprintf(w, "hello %s via %s\n", id.Name(), id.Scheme)
+	io.WriteString(w, greeting(id))
 }

@@ -88,6 +88,7 @@ func (o *traceOptions) open(s setup.Machine) (*recorder, error) {
 func vocabulary() trace.Vocabulary {
 	v, err := trace.Vocab(
 		kerberos.Tickets{}, kerberos.Keys{}, kerberos.NeedTicket{}, kerberos.Ticket{}, kerberos.KeepTicket{}, kerberos.Kept{},
+		kerberos.NeedHostName{}, kerberos.HostName{},
 		kerberos.NeedServiceKey{}, kerberos.ServiceKeys{}, kerberos.Delegated{},
 		digest.HA1{}, digest.NeedBodyHash{}, digest.BodyHash{},
 		ntlm.Hash{}, ntlm.External{}, ntlm.Anonymous{}, ntlm.NeedResponse{}, ntlm.Computed{}, ntlm.NeedLogon{}, ntlm.Logon{},

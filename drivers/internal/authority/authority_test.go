@@ -56,6 +56,43 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestInternationalNames: hosts have A-labels, however they are written, and what has none is an error. The vectors are those of
+// RFC 3492 section 7.1 and of UTS 46.
+func TestInternationalNames(t *testing.T) {
+	for _, test := range []struct {
+		authority, host string
+		port            uint16
+		wire            string
+	}{
+		{"bücher.example", "xn--bcher-kva.example", 80, "xn--bcher-kva.example"},
+		{"BÜCHER.Example:8080", "xn--bcher-kva.example", 8080, "xn--bcher-kva.example:8080"},
+		{"bu\u0308cher.example.:80", "xn--bcher-kva.example.", 80, "xn--bcher-kva.example.:80"},
+		{"xn--bcher-kva.example", "xn--bcher-kva.example", 80, "xn--bcher-kva.example"},
+		{"例え。テスト:81", "xn--r8jz45g.xn--zckzah", 81, "xn--r8jz45g.xn--zckzah:81"},
+		{"XN--Bcher-KVA.example", "xn--bcher-kva.example", 80, "XN--Bcher-KVA.example"}, // ASCII is sent as it is
+		{"a_b.example", "a_b.example", 80, "a_b.example"},
+		{"host\uff1a80.example", "", 0, "host\uff1a80.example"},
+		{"host\uff0fpath", "", 0, "host\uff0fpath"},
+		{"\u00ad", "", 0, "\u00ad"},
+		{"\xff.example", "", 0, "\xff.example"},
+		{"[fe80::1%\u00eb]", "", 0, "[fe80::1%\u00eb]"},
+	} {
+		host, port, err := Split("http", test.authority)
+		if host != test.host || port != test.port || (err == nil) != (test.port > 0) {
+			t.Errorf("%q: %q %d %v, want %q %d", test.authority, host, port, err, test.host, test.port)
+		}
+		if wire := Wire(test.authority); wire != test.wire {
+			t.Errorf("%q is sent as %q, want %q", test.authority, wire, test.wire)
+		}
+		requirement.Held(t, "unit:international_names")
+	}
+	for name, want := range map[string]string{"Bücher.example": "xn--bcher-kva.example", ".bücher.example": ".xn--bcher-kva.example", "*": "*", "WWW.Example": "www.example"} {
+		if got := Host(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
 // TestJoin: what Join returns is in normal form.
 func TestJoin(t *testing.T) {
 	for raw, want := range map[string]string{

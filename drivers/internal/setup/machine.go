@@ -21,6 +21,10 @@ type Machine struct {
 	Cleartext bool `json:"cleartext,omitempty"`
 	// Mutual is a client's demand for mutual authentication, one of [Mutuals]; "" means require.
 	Mutual string `json:"mutual,omitempty"`
+	// ServiceName and ProxyServiceName are the names of the services at a client's origins and at its
+	// proxy: SERVICE, SERVICE/HOST or /HOST; "" means HTTP/ and the host of the URL.
+	ServiceName      string `json:"service_name,omitempty"`
+	ProxyServiceName string `json:"proxy_service_name,omitempty"`
 }
 
 // Mutuals returns the names for [Machine].Mutual.
@@ -32,7 +36,7 @@ func (m *Machine) Client() (machine.ClientConfig, error) {
 	if err != nil {
 		return machine.ClientConfig{}, err
 	}
-	c := machine.ClientConfig{Schemes: schemes, Policy: scheme.Policy{Cleartext: m.Cleartext}}
+	c := machine.ClientConfig{Schemes: schemes, Policy: scheme.Policy{Cleartext: m.Cleartext}, ServiceName: m.serviceName()}
 	switch m.Mutual {
 	case "", "require":
 		return c, nil
@@ -41,6 +45,18 @@ func (m *Machine) Client() (machine.ClientConfig, error) {
 		return c, nil
 	}
 	return c, fmt.Errorf("no --mutual %q: expected %s", m.Mutual, strings.Join(Mutuals(), ", "))
+}
+
+// serviceName returns machine.ClientConfig.ServiceName, nil if no name is set.
+func (m *Machine) serviceName() func(gss.Side, gss.Target) (service, host string) {
+	if m.ServiceName == "" && m.ProxyServiceName == "" {
+		return nil
+	}
+	names := [2]string{gss.Origin: m.ServiceName, gss.Proxy: m.ProxyServiceName}
+	return func(s gss.Side, _ gss.Target) (service, host string) {
+		service, host, _ = strings.Cut(names[s], "/")
+		return service, host
+	}
 }
 
 // Server returns the configuration of servers, and of the part of a proxy that authenticates

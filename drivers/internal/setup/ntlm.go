@@ -77,6 +77,7 @@ func (o *Options) ntlmInitiator() (gss.Mechanism, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Workstation = o.Workstation
 	return ntlm.New(c)
 }
 

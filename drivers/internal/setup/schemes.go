@@ -35,6 +35,8 @@ type Options struct {
 
 	// Krb5Conf is the text of a krb5.conf, which maps hosts to realms.
 	Krb5Conf string `json:"krb5_conf,omitempty"`
+	// Workstation is the computer name that a client sends in NTLM, "" for none.
+	Workstation string `json:"workstation,omitempty"`
 	// Fallback allows NTLM if Kerberos fails for any reason other than missing credentials.
 	Fallback bool `json:"fallback,omitempty"`
 	// Delegate delegates the user's ticket-granting ticket to servers.
