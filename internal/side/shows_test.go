@@ -370,6 +370,17 @@ var rules = []story{
 		take up -> halfway
 		prepare -> ask, again
 		answered (no answer) -> fail, refused by the peer, reasons Digest: refused by the peer; Basic is weaker and tried only with Policy.Fallback`},
+	{"the refusal of a second scheme is told, too", []string{"Digest ask ready refused", "Basic refused"}, fallback, `
+		challenged Digest, Basic realm="r" -> go on
+		take up -> starting
+		prepare -> ask
+		answered -> go on
+		sent -> halfway
+		challenged Digest, Basic realm="r" -> halfway
+		take up -> halfway
+		prepare -> ask, again
+		answered (no answer) -> go on, starting, tried Digest and Basic
+		prepare -> fail, refused by the peer, reasons Digest: refused by the peer; Basic: refused by the peer`},
 	{"several schemes without success", []string{"Negotiate none", "Digest refused", "Basic none"}, fallback, `
 		challenged Negotiate, Digest, Basic realm="r" -> go on
 		take up -> starting
