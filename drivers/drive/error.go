@@ -32,6 +32,8 @@ type Error struct {
 	// said by answer.Explain of questions that they did not answer, and a [*Loss] if the
 	// connection failed rather than the credentials. errors.Is and errors.As reach each.
 	Err error
+
+	tunnel bool // the request was a CONNECT
 }
 
 // Error implements error.
@@ -66,6 +68,16 @@ func (e *Error) Error() string { // LEG-1, LEG-2
 		s += ": " + hidden.Redact(e.Err.Error())
 	}
 	return s
+}
+
+// Deliverable reports whether the last response of the exchange may be shown to the
+// application in place of the error: it is the 401 or 407 of the side that refused. It is
+// not where the connection was lost after it, where the peer is not authentic, and where
+// a proxy refused a tunnel, since its page could be taken for the origin's.
+func (e *Error) Deliverable() bool { // LEG-5
+	_, lost := errors.AsType[*Loss](e.Err)
+	return !lost && !e.tunnel && e.Fault.Code != gss.NotAuthentic &&
+		(e.Side == gss.Origin && e.Status == 401 || e.Side == gss.Proxy && e.Status == 407)
 }
 
 // Unwrap returns the fault, unless it is zero, and Err.

@@ -158,6 +158,7 @@ func (x *Exchange[C]) Run(ctx context.Context) (machine.Deliver, *Held[C], error
 // failed returns the error of an exchange that failed.
 func (r *exchange[C]) failed(a machine.Fail) *Error {
 	e := &Error{Side: a.Side, Fault: a.Fault, Tried: a.Tried, Reasons: a.Reasons, Status: r.status, Err: r.known.with(r.broken)}
+	e.tunnel = r.Keys.Route.Kind == machine.Tunneling
 	if a.Side == gss.Proxy {
 		e.Proxy = r.Keys.proxyAddress()
 	}

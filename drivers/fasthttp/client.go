@@ -59,6 +59,10 @@ type ClientConfig struct {
 	// MaxDrain bounds, in bytes, the content of a challenge. If there is more its
 	// connection is closed. 0 means 256 KiB.
 	MaxDrain int64
+	// DeliverRefused delivers the last 401 as a response with its content: RoundTrip returns
+	// no error, and Do the [*Error] and the response. A response of a server that did not
+	// authenticate itself is not delivered.
+	DeliverRefused bool
 	// Observer, if not nil, is called for every step of every machine.
 	Observer drive.Observer
 }
@@ -114,6 +118,9 @@ func (t *Transport) CloseIdleConnections() { t.client.CloseIdle() }
 // returned as an [*Error]. retry is always false: a request that may be sent again was.
 func (t *Transport) RoundTrip(hc *fast.HostClient, req *fast.Request, resp *fast.Response) (retry bool, err error) {
 	_, err = t.Do(context.Background(), hc, req, resp)
+	if failed, ok := errors.AsType[*drive.Error](err); ok && t.config.DeliverRefused && failed.Deliverable() {
+		err = nil
+	}
 	return false, err
 }
 
@@ -141,7 +148,9 @@ func (t *Transport) Do(ctx context.Context, hc *fast.HostClient, req *fast.Reque
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case refused: // the connection may still be usable
-		resp.Reset()
+		if !t.config.DeliverRefused || !failed.Deliverable() {
+			resp.Reset()
+		}
 		err = failed
 	}
 	switch {

@@ -17,7 +17,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 	misusetest.Run(t, "fasthttp", client, []misusetest.Row[ClientConfig]{
 		{Field: "BufferBody", Config: ClientConfig{BufferBody: -1}},
 		{Field: "MaxDrain", Config: ClientConfig{MaxDrain: -1}},
-	}, map[string]string{"Machine": "package machine looks, see below", "Source": "nil declines", "Identity": "nil is none", "Observer": "nil is none"})
+	}, map[string]string{"Machine": "package machine looks, see below", "Source": "nil declines", "Identity": "nil is none", "DeliverRefused": "both work", "Observer": "nil is none"})
 	misusetest.Check(t, "machine", "ClientConfig.Schemes[0]", client(ClientConfig{Machine: machine.ClientConfig{Schemes: []scheme.Client{nil}}}))
 	if err := client(ClientConfig{}); err != nil {
 		t.Errorf("the zero ClientConfig: %v", err)

@@ -87,11 +87,12 @@ func TestOwnerHasWhatDialReads(t *testing.T) {
 		requirement.Held(t, "unit:configurations_are_keyed", "CONN-1")
 	}
 	configtest.Check[ClientConfig](t, configtest.Fields{
-		"Machine":    "harmless: a Transport's connections are its own",
-		"Source":     "harmless: asked again before a connection that it opened serves another request",
-		"Identity":   "key: what it gives is the key's identity",
-		"BufferBody": "harmless: about requests",
-		"MaxDrain":   "harmless: about responses",
-		"Observer":   "harmless: it only looks on",
+		"Machine":        "harmless: a Transport's connections are its own",
+		"Source":         "harmless: asked again before a connection that it opened serves another request",
+		"Identity":       "key: what it gives is the key's identity",
+		"BufferBody":     "harmless: about requests",
+		"MaxDrain":       "harmless: about responses",
+		"DeliverRefused": "harmless: about responses",
+		"Observer":       "harmless: it only looks on",
 	})
 }

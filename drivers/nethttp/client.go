@@ -92,6 +92,18 @@ type ClientConfig struct {
 	// decompressed, cannot be verified, so that the exchange fails. 0 means
 	// 1 MiB.
 	MaxBody int64
+	// DeliverRefused delivers the last 401, or the last 407 of a plain proxy, as a response
+	// with its content, where otherwise an [*Error] is returned; [Refusal] returns that.
+	// The content is read as far as MaxDrain before the connection is used again, so that
+	// so much of each challenge is held in memory. A response of a server that did not
+	// authenticate itself, and one to a CONNECT, is not delivered.
+	DeliverRefused bool
+	// Jar, if not nil, receives the cookies that a 401 sets, and the requests that follow it
+	// in the same exchange carry those that Jar has for the URL, in place of the request's
+	// cookies of the same names. Nothing else is taken from Jar or put there: the cookies of
+	// the first request and of the response that is delivered are those of http.Client's
+	// Jar, which should be the same one.
+	Jar http.CookieJar
 	// Observer, if not nil, is called for every step of every machine. The steps of one
 	// machine are reported in order.
 	Observer drive.Observer
@@ -111,7 +123,7 @@ type ClientConfig struct {
 //
 // The response that RoundTrip returns is the last one of its exchange; [Delivered]
 // returns what was established. A challenge that could not be met is returned as an
-// [*Error], not as a response. So is a proxy's refusal to open a tunnel, with a zero
+// [*Error], not as a response, unless ClientConfig.DeliverRefused is set. So is a proxy's refusal to open a tunnel, with a zero
 // Fault. Credentials are obtained for each origin, so that a redirect to another origin
 // takes none along.
 //
@@ -213,6 +225,18 @@ func Delivered(r *http.Response) (machine.Deliver, bool) {
 	}
 	d, ok := r.Request.Context().Value(deliveredKey{}).(machine.Deliver)
 	return d, ok
+}
+
+type refusalKey struct{}
+
+// Refusal returns why a response of a [Transport] with ClientConfig.DeliverRefused is a
+// challenge that could not be met. It reports false for any other response.
+func Refusal(r *http.Response) (*drive.Error, bool) {
+	if r == nil || r.Request == nil {
+		return nil, false
+	}
+	e, ok := r.Request.Context().Value(refusalKey{}).(*drive.Error)
+	return e, ok
 }
 
 // RoundTrip implements http.RoundTripper. It honours the request's context in

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -36,7 +37,8 @@ type clientExchange struct {
 
 	conn     *conn // the connection of the last request
 	upload   *upload
-	response *http.Response // the last response, until it is delivered
+	response *http.Response  // the last response, until it is delivered
+	baked    map[string]bool // the names of the cookies that challenges of this exchange set
 }
 
 // run runs the exchange.
@@ -58,6 +60,9 @@ func (x *clientExchange) run() (*http.Response, error) {
 		return x.deliver(d, on), nil
 	}
 	if failed, ok := errors.AsType[*drive.Error](err); ok { // the connection may still be usable
+		if x.t.config.DeliverRefused && x.response != nil && on != nil && failed.Deliverable() {
+			return x.deliverRefused(failed, on), nil
+		}
 		x.clear()
 		if on != nil && !x.closes() {
 			on.Keep(x.t.idle)
@@ -172,6 +177,7 @@ func (x *clientExchange) prepare(a machine.Send) (*http.Request, *watch, error) 
 	r := x.request.WithContext(ctx)
 	r.Header = h
 	hop.ApplySend(h, a)
+	x.addCookies(r)
 	r.GetBody = nil
 	r.Close = false // only on the last leg; see deliver
 	if a.Probe {
@@ -197,6 +203,9 @@ func (x *clientExchange) responded() machine.Response {
 	r := x.response
 	e := machine.Response{Status: r.StatusCode, Header: responseHeader(r.Header), Close: r.Close, BodySent: x.upload.hold()}
 	if side, challenge := challengeOf(r.StatusCode); challenge && !x.keys.Own[side] {
+		if side == gss.Origin {
+			x.takeCookies()
+		}
 		e.Close = !x.drain() || e.Close
 	}
 	return e
@@ -221,10 +230,64 @@ func (x *clientExchange) drain() bool {
 		return false
 	}
 	max := x.t.config.MaxDrain
+	if x.t.config.DeliverRefused {
+		data, err := io.ReadAll(io.LimitReader(body, max+1))
+		whole := err == nil && int64(len(data)) <= max
+		x.response.Body = io.NopCloser(bytes.NewReader(data))
+		if !whole {
+			x.response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data), cut{}))
+			return x.conn.multiplexed
+		}
+		return x.conn.Usable()
+	}
 	if n, err := io.CopyN(io.Discard, body, max+1); err != io.EOF || n > max {
 		return x.conn.multiplexed
 	}
 	return x.conn.Usable()
+}
+
+// cut is the end of content of which more was sent than was kept.
+type cut struct{}
+
+// Read implements io.Reader.
+func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// takeCookies puts the cookies of a 401 into the jar.
+func (x *clientExchange) takeCookies() {
+	jar, cookies := x.t.config.Jar, x.response.Cookies()
+	if jar == nil || len(cookies) == 0 {
+		return
+	}
+	jar.SetCookies(x.url, cookies)
+	if x.baked == nil {
+		x.baked = make(map[string]bool)
+	}
+	for _, c := range cookies {
+		x.baked[c.Name] = true
+	}
+}
+
+// addCookies puts the cookies of the jar into the request of a leg that follows a challenge
+// which set some.
+func (x *clientExchange) addCookies(r *http.Request) { // LEG-6
+	if len(x.baked) == 0 {
+		return
+	}
+	var all []*http.Cookie
+	has := maps.Clone(x.baked) // the jar's word on these counts, also that there is none
+	jar := x.t.config.Jar.Cookies(x.url)
+	for _, c := range jar {
+		has[c.Name] = true
+	}
+	for _, c := range r.Cookies() {
+		if !has[c.Name] {
+			all = append(all, c)
+		}
+	}
+	r.Header.Del("Cookie")
+	for _, c := range append(all, jar...) {
+		r.AddCookie(c)
+	}
 }
 
 // clear prepares the connection of an undelivered response for another request, or
@@ -238,6 +301,23 @@ func (x *clientExchange) clear() {
 		x.upload = nil
 	}
 	x.response = nil
+}
+
+// deliverRefused returns the challenge that could not be met to the application. Its content
+// has been read.
+func (x *clientExchange) deliverRefused(why *drive.Error, on *drive.Held[*conn]) *http.Response {
+	r := x.response
+	if x.upload != nil {
+		x.upload.resolve(halted)
+	}
+	x.upload, x.response = nil, nil
+	r.Request = x.request.WithContext(context.WithValue(x.request.Context(), refusalKey{}, why))
+	if x.closes() {
+		on.Close()
+	} else {
+		on.Keep(x.t.idle)
+	}
+	return r
 }
 
 // deliver returns the response to the application. When its content has been read, the

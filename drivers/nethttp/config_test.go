@@ -24,10 +24,13 @@ func TestConfigurationsAreKeyed(t *testing.T) {
 		"Proxy":           "key: the URL that it gives, with its user information",
 		"Multiplexed":     "key: by scheme, host, port and HTTP/1.1, which is all that decides whether it is called",
 		"OnlyMultiplexed": ownPool,
+		"FromRequest":     "key: the login that it takes, as an identity",
 		"Discovered":      ownPool,
 		"BufferBody":      "harmless: about requests",
 		"MaxDrain":        "harmless: about responses",
 		"MaxBody":         "harmless: about responses",
+		"DeliverRefused":  "harmless: about responses",
+		"Jar":             "harmless: about fields of requests",
 		"Observer":        "harmless: it only looks on",
 	})
 	configtest.Check[http.Transport](t, configtest.Fields{

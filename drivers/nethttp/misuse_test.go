@@ -32,7 +32,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		{Field: "MaxBody", Config: ClientConfig{MaxBody: -1}},
 	}, map[string]string{
 		"Machine": "package machine looks, see below", "Source": "nil declines", "Proxy": "asked for each request", "Multiplexed": "nil is none",
-		"Discovered": "both work", "Observer": "nil is none",
+		"Discovered": "both work", "FromRequest": "both work", "DeliverRefused": "both work", "Jar": "nil is none", "Observer": "nil is none",
 	})
 	misusetest.Check(t, "machine", "ClientConfig.Schemes[0]", client(ClientConfig{Machine: machine.ClientConfig{Schemes: []scheme.Client{nil}}}))
 

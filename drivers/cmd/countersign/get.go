@@ -64,6 +64,8 @@ with --fallback.
 Basic exposes the password to anyone on the network path; without TLS it is used
 only with --allow-cleartext.
 
+The content of the last response is written also if authentication failed.
+
 Exit codes: 0 for a final status below 400, 22 for 400 or more, 2 for a transport error,
 1 for wrong use. If authentication failed, with the reason on standard error: 2 if
 something that it needs is missing and may come back (a KDC, a clock that is right), 3 if
@@ -155,7 +157,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if o.verbose {
 		observers = append(observers, newNarrator(cmd.ErrOrStderr()).observe)
 	}
-	c := nethttp.ClientConfig{Machine: config, Source: source, Base: base, Proxy: proxy, Observer: all(observers)}
+	c := nethttp.ClientConfig{Machine: config, Source: source, Base: base, Proxy: proxy, Observer: all(observers), DeliverRefused: true}
 	if o.http3 {
 		c.Multiplexed = (&http3.Dialer{TLS: base.TLSClientConfig}).Connect
 	}
@@ -219,7 +221,11 @@ func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, 
 		response.Header.Write(out)
 		io.WriteString(out, "\r\n")
 	}
-	if _, err := io.Copy(out, response.Body); err != nil {
+	_, err = io.Copy(out, response.Body)
+	if refused, ok := nethttp.Refusal(response); ok {
+		return o.failure(refused)
+	}
+	if err != nil {
 		return exit{exitTransport, err}
 	}
 	if response.StatusCode >= 400 {

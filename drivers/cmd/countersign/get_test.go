@@ -176,3 +176,15 @@ func TestGetNamesCache(t *testing.T) {
 	}
 	requirement.Held(t, "unit:get_names_cache", "LEG-3")
 }
+
+// TestGetPrintsPage: the page of a refusal is on standard output, and the exit code stays that of the refusal.
+func TestGetPrintsPage(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Digest realm="r", nonce="n"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, "ask for an account\n")
+	}))
+	defer s.Close()
+	call(t, "", "get", "-u", "alice:wrong", s.URL).want(t, exitRefused, "ask for an account\n", "refused by the peer")
+	requirement.Held(t, "unit:get_prints_page", "LEG-5")
+}
