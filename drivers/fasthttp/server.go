@@ -183,7 +183,8 @@ func IdentityFrom(ctx *fast.RequestCtx) (drive.Identity, bool) {
 // and the challenges of the configured schemes. A 401 response of next becomes a
 // challenge. The response must have its status when next returns: where Wrap is
 // middleware of a framework that renders errors after its middleware, as fiber does,
-// next renders them itself.
+// next renders them itself. A panic of next passes through, and leaves the fields of a
+// response with status 500 to what recovers from it.
 func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 	return func(ctx *fast.RequestCtx) {
 		if a == nil || a.conf == nil || next == nil { // refuse every request
@@ -229,7 +230,7 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 			plain(ctx, status)
 		} else {
 			v.handed = ctx.Request.IsBodyStream()
-			next(ctx)
+			v.run(next)
 		}
 		v.finish()
 	default:
@@ -331,13 +332,35 @@ func (v *visit) drain() bool {
 	return !v.last && fits && drive.Drain(v.ctx.RequestBodyStream(), v.a.conf.MaxDrain)
 }
 
-// finish asks the machine for the fields to add to the handler's response.
-func (v *visit) finish() {
-	v.result.Status = v.ctx.Response.StatusCode()
+// run runs the handler. Where a framework recovers from its panic, the response that it
+// sends is as authentic as any other (FRONT-9).
+func (v *visit) run(next fast.RequestHandler) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if f, err := v.g.Preview(fast.StatusInternalServerError, v.answer); err == nil {
+			hop.ApplyFinish(v.strip(), f)
+		}
+	}()
+	next(v.ctx)
+	returned = true
+}
+
+// strip removes from the response's fields those that are the machine's, and returns them.
+func (v *visit) strip() responseFields {
 	h := responseFields{&v.ctx.Response.Header}
 	h.Del(header.PersistentAuthField)
 	h.Del(header.AuthenticationInfo)
 	hop.StripChallenges(h, v.a.server.Names)
+	return h
+}
+
+// finish asks the machine for the fields to add to the handler's response.
+func (v *visit) finish() {
+	v.result.Status = v.ctx.Response.StatusCode()
+	h := v.strip()
 	act, err := v.g.Run(machine.Responding{Status: v.result.Status}, v.answer)
 	if f, ok := act.(machine.Finish); ok && err == nil {
 		hop.ApplyFinish(h, f)

@@ -437,3 +437,34 @@ func TestNotInstalledIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// After a panic of the handler a response that a framework sends in its place is as
+// authentic as any other.
+func TestRecoveredPanicIsAuthentic(t *testing.T) {
+	byDigest, client := digests(t)
+	auth, err := fasthttp.NewAuthenticator(fasthttp.ServerConfig{Auth: machine.ServerConfig{Schemes: []scheme.Server{byDigest}}, Source: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := auth.Wrap(func(ctx *fast.RequestCtx) {
+		ctx.Response.Header.Set("Authentication-Info", `rspauth="0"`)
+		panic("handler")
+	})
+	url := start(t, &fast.Server{CloseOnShutdown: true, Handler: func(ctx *fast.RequestCtx) {
+		defer func() {
+			if recover() != nil {
+				ctx.SetStatusCode(500)
+			}
+		}()
+		wrapped(ctx)
+	}}, false)
+	res, err := newClient(t, client).Get(url) // which requires the server's proof
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 500 {
+		t.Errorf("status %d, want 500", res.StatusCode)
+	}
+	requirement.Held(t, "unit:recovered_panic", "FRONT-9")
+}

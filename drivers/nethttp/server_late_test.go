@@ -159,6 +159,7 @@ func TestRecoveredPanicIsAuthentic(t *testing.T) {
 				t.Errorf("%d, through our writer %t: the fields are %q, want %q", status, seen, got, want)
 			}
 			c.do("GET", "/").want(t, 401, "")
+			requirement.Held(t, "unit:recovered_panic", "FRONT-9")
 		}
 	}
 }
