@@ -43,6 +43,14 @@
 //
 //	server.TLSConfig, err = drive.BindTLS(tlsConfig)
 //
+// # Frameworks
+//
+// Wrap is middleware for routers of http.Handlers, such as chi, and for echo by its
+// WrapMiddleware. Around gin it wraps the whole engine, since gin's handlers write to a
+// writer of gin's. [Authenticator.Begin] is for frameworks without an http.ResponseWriter,
+// such as hertz. Package fasthttp is for fiber. The module drivers/examples has a server on
+// each.
+//
 // # Names
 //
 // Host names are used as given; internationalized names must be in A-label form (RFC
