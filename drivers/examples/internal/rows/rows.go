@@ -31,15 +31,12 @@ type request struct {
 	lines      int    // how many lines of an endless response to read
 }
 
-// reply is the last response to a request. It has no header if the client reported an error.
+// reply is the last response to a request.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
-
-// client sends requests.
-type client func(t *testing.T, s *site, q request) reply
 
 // site is a server with its realm.
 type site struct {
@@ -66,9 +63,6 @@ var all = []struct {
 	{"a handler's own 401", func(t *testing.T, do func(request) reply) {
 		r := do(request{path: "/again", user: "alice", by: "Digest"})
 		r.want(t, 401, "")
-		if r.header == nil { // a client of ours reports the status, since the login was refused
-			return
-		}
 		offers := header.ParseChallenges(r.header.Values("WWW-Authenticate")...)
 		for _, name := range []string{"Negotiate", "NTLM", "Digest"} {
 			found := false
