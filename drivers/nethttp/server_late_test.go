@@ -238,6 +238,7 @@ func TestVisit(t *testing.T) {
 		if v.Status() == 0 {
 			t.Error("no status after Finish")
 		}
+		v.End() // as the deferred one, which counts no more
 	}), func(s *http.Server) { a.Install(s) })
 	for _, row := range []struct {
 		path   string

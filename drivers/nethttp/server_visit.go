@@ -37,6 +37,7 @@ type Visit struct {
 	sealed  bool         // the proof covers the response's body
 	last    bool         // the machine has been told the response's status
 	ended   bool         // the request ended normally
+	over    bool         // End was called
 	result  drive.Result
 }
 
@@ -143,7 +144,7 @@ func (v *Visit) Refuse() {
 // final and the header is not yet sent; the first call counts. Informational statuses are
 // passed over. A Digest response is not proven with qop=auth-int, which needs [Authenticator.Wrap].
 func (v *Visit) Finish(status int) {
-	if v.c == nil || v.Refused() || v.last || informational(status) {
+	if v.c == nil || v.over || v.last || v.Refused() || informational(status) {
 		return
 	}
 	v.finish(status)
@@ -156,11 +157,13 @@ func informational(status int) bool {
 }
 
 // End ends the request and calls Log. If its handler ran and Finish was not called, as
-// after a panic, the connection's authentication state is discarded.
+// after a panic, the connection's authentication state is discarded. Only the first call
+// counts.
 func (v *Visit) End() {
-	if v.c == nil {
+	if v.c == nil || v.over {
 		return
 	}
+	v.over = true
 	v.c.Unlock(v.ended)
 	if v.a.conf.Log != nil {
 		v.a.conf.Log(v.r, v.result)
