@@ -202,7 +202,7 @@ var rules = []story{
 	{"Kerberos, which the server keeps", []string{"Negotiate complete complete"}, nil, `
 		open Negotiate -> starting
 		prepare -> complete
-		sent -> complete
+		sent -> complete, not authenticated
 		passed (kept) -> proven, persistent, bound, complete`},
 	{"Kerberos, which the server does not keep", []string{"Negotiate ready complete"}, nil, `
 		open Negotiate -> starting
@@ -271,8 +271,41 @@ var rules = []story{
 		open Negotiate -> starting
 		prepare -> starting
 		sent -> halfway
-		passed -> concluded, not authenticated, broken
+		passed -> concluded, not authenticated, not pending, broken
 		renew -> unused, broken`},
+
+	{"a peer that has no proof to give", []string{"Digest ready ready"}, nil, `
+		open Digest -> starting
+		prepare -> carries start of Digest, not a proof
+		sent -> a proof
+		passed -> concluded, not unproven, not a proof, not authenticated`},
+	{"a proof that is looked at with an answer", []string{"Digest ready ask complete"}, nil, `
+		challenged Digest -> go on
+		take up -> starting
+		prepare -> not tied
+		sent -> not tied
+		passed -> ask, judging, in progress, not a proof
+		answered -> proven, tied`},
+	{"an offer is not remembered that counts on its connection", []string{"Nego2 ready complete"}, nil, `
+		challenged Nego2 YQ== -> go on
+		take up -> starting
+		prepare -> go on
+		sent -> halfway
+		passed -> proven, learned nothing`},
+	{"NTLM is a handshake though it has one leg", []string{"NTLM ready"}, nil, `
+		open NTLM -> starting
+		prepare -> go on
+		sent -> a proof, a handshake's`},
+	{"the second leg of Kerberos", []string{"Negotiate continue ready"}, nil, `
+		challenged Negotiate -> go on
+		take up -> starting
+		prepare -> go on
+		sent -> not a proof, not a handshake's
+		challenged Negotiate YQ== -> halfway, not a proof
+		take up -> halfway
+		prepare -> go on
+		sent -> a proof, a handshake's
+		challenged Negotiate Yg== -> halfway, not a proof, not a handshake's`},
 
 	// What a run begins with.
 	{"a remembered offer is answered with the next count", []string{"Digest remember remember"}, nil, `
@@ -457,6 +490,19 @@ var rules = []story{
 		sent -> complete
 		challenged NTLM YQ== -> halfway
 		take up -> fail, unexpected message`},
+	{"a token is not lost beside a bare challenge", []string{"NTLM continue ready"}, nil, `
+		challenged NTLM -> go on
+		take up -> starting
+		prepare -> go on
+		sent -> halfway
+		challenged NTLM YQ==, NTLM -> halfway
+		take up -> go on, halfway`},
+	{"a first challenge with a token", []string{"NTLM continue"}, nil, `
+		challenged NTLM YQ== -> go on
+		take up -> fail, unexpected message`},
+	{"a first challenge with a token, which the policy takes", []string{"NTLM continue"}, func(a *About) { a.Policy.AcceptHint = true }, `
+		challenged NTLM YQ== -> go on
+		take up -> go on, starting`},
 	{"one more challenge to what proves one request", []string{"Digest complete complete"}, nil, `
 		challenged Digest nonce="m" -> go on
 		take up -> starting
@@ -481,6 +527,26 @@ var rules = []story{
 		sent -> halfway
 		challenged NTLM YQ== (closes) -> halfway
 		take up (closes) -> fail, refused by the peer, broken`},
+	{"another failure, and the connection closes", []string{"NTLM continue none"}, nil, `
+		challenged NTLM -> go on
+		take up -> starting
+		prepare -> go on
+		sent -> halfway
+		challenged NTLM YQ== (closes) -> halfway
+		take up (closes) -> reopen, halfway`},
+	{"what proves one request goes on where the connection is shared", []string{"Digest ready ready"}, nil, `
+		challenged Digest nonce="m" (shared) -> go on
+		take up (shared) -> starting
+		prepare (shared) -> go on
+		sent (shared) -> halfway
+		challenged Digest nonce="n" (shared) -> halfway
+		take up (shared) -> go on, halfway`},
+	{"another connection, which does not close", []string{"Nego2 ready"}, nil, `
+		challenged Nego2 YQ== (closes) -> go on
+		take up (closes) -> reopen
+		next connection
+		challenged Nego2 YQ== -> go on
+		take up -> go on, starting`},
 	{"no refusal, and the connection closes", []string{"NTLM continue undecided"}, nil, `
 		challenged NTLM -> go on
 		take up -> starting
