@@ -28,6 +28,7 @@ func TestDecodeExt(t *testing.T) {
 		{"three quotes", "UTF-8'''", "", false},
 		{"no language tag", "UTF-8'e n'a", "", false},
 		{"a byte that needs escaping", "UTF-8''a b", "", false},
+		{"two digits behind another mark", "UTF-8'';41b", "", false},
 		{"a cut escape", "UTF-8''%c", "", false},
 		{"half an escape", "UTF-8''a%", "", false},
 		{"no hexadecimal", "UTF-8''%zz", "", false},
