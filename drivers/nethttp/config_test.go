@@ -24,7 +24,7 @@ func TestConfigurationsAreKeyed(t *testing.T) {
 		"Proxy":           "key: the URL that it gives, with its user information",
 		"Multiplexed":     "key: by scheme, host, port and HTTP/1.1, which is all that decides whether it is called",
 		"OnlyMultiplexed": ownPool,
-		"FromRequest":     "key: the login that it takes, as an identity",
+		"FromRequest":     "harmless: such a request has no identity, and its login is asked for again before a connection serves it",
 		"Discovered":      ownPool,
 		"BufferBody":      "harmless: about requests",
 		"MaxDrain":        "harmless: about responses",
