@@ -137,6 +137,10 @@ type Info struct {
 	Anonymous bool
 	// Flags are the services that are active.
 	Flags Flags
+	// Unproven tells that the acceptor could have proven itself and did not, which
+	// [Target].MutualIfOffered allows. Flags are without Mutual then, and Peer and Domain are
+	// empty.
+	Unproven bool
 	// ConnectionBased is as in [Traits], for the leaf mechanism.
 	ConnectionBased bool
 	// Expires is the end of the context, in nanoseconds since the Unix epoch; 0 means

@@ -19,6 +19,13 @@ type Target struct {
 	// Want holds the services to request. Mutual is always requested (MS-N2HT section
 	// 5.1).
 	Want Flags
+	// MutualIfOffered lets an initiator do without the acceptor's proof, for acceptors that
+	// never prove themselves. Where the exchange ends and only that proof is missing (an absent
+	// token in place of the last one, or SPNEGO's accept-completed without a token of its
+	// mechanism), the context completes without [Mutual], and its Info is Unproven. A proof
+	// that comes must be right, and what protects a negotiation is required all the same
+	// (RFC 4178 section 5). Without it such a context fails.
+	MutualIfOffered bool
 	// Binding is the channel below. HTTP's is [EndPoint].
 	Binding Binding
 }

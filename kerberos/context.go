@@ -58,6 +58,7 @@ func (c failed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "kerberos context(%
 type established struct {
 	initiator      bool
 	acceptorSubkey bool
+	unproven       bool // the service did not prove itself, though it was asked to
 	flags          gss.Flags
 	peer           krb.Principal
 	expires        krb.Time
@@ -78,8 +79,12 @@ func (c established) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, err
 // Info implements gss.Context.
 func (c established) Info() gss.Info {
 	info := pending{}.Info()
+	info.Unproven = c.unproven
 	if info.Anonymous = !c.initiator && kindOf(c.peer) == anonymousClient; !info.Anonymous { // R6112-6-1
 		info.Peer, info.Domain = c.peer.Name.String(), c.peer.Realm
+	}
+	if c.unproven {
+		info.Peer, info.Domain = "", ""
 	}
 	info.Flags = c.flags
 	info.Expires = c.expires.Nano()

@@ -159,7 +159,7 @@ func (s acquiring) send(env gss.Env) (gss.Context, gss.Output, error) {
 	}
 	at := message.Add(env.Now, s.offset)
 	next := wantAPRep{
-		cfg: s.cfg, service: cred.Server, key: cred.Key, subkey: subkey, expires: cred.EndTime,
+		cfg: s.cfg, ifOffered: s.target.MutualIfOffered, service: cred.Server, key: cred.Key, subkey: subkey, expires: cred.EndTime,
 		time: krb.TimeOf(at), micro: message.Micro(at), sequence: sequence(random[:4]),
 		flags: gss.Mutual | gss.ReplayDetect | gss.Sequence | gss.Confidential | gss.Integrity, // N2HT-5.1-1
 	}
@@ -209,15 +209,16 @@ func (s *acquiring) delegation(at int64, confounder string) string {
 // with and nothing else.
 type wantAPRep struct {
 	pending
-	cfg      *config
-	service  krb.Principal
-	key      krb.Key // the session key
-	subkey   krb.Key
-	time     krb.Time
-	micro    int32
-	sequence uint32
-	flags    gss.Flags
-	expires  krb.Time
+	cfg       *config
+	ifOffered bool // the AP-REP may be missing
+	service   krb.Principal
+	key       krb.Key // the session key
+	subkey    krb.Key
+	time      krb.Time
+	micro     int32
+	sequence  uint32
+	flags     gss.Flags
+	expires   krb.Time
 }
 
 // done returns the context if the service sends nothing more: it counts from the same
@@ -231,7 +232,12 @@ func (c wantAPRep) Step(_ gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	if err := in.Check("kerberos", false); err != nil {
 		return c, gss.Output{}, err
 	}
-	if !in.Token.Present() {
+	switch {
+	case !in.Token.Present() && c.ifOffered:
+		done := c.done()
+		done.unproven, done.flags = true, done.flags&^gss.Mutual
+		return done, gss.Output{State: gss.Complete}, nil
+	case !in.Token.Present():
 		return fail(gss.NotAuthentic, "the service did not prove itself: no AP-REP came")
 	}
 	mech, id, body, framed := message.Unframe(in.Token.Bytes())

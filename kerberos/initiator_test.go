@@ -323,6 +323,7 @@ func TestInitiatorRefuses(t *testing.T) {
 		{"no binding, required", func(w *world) { w.client.ChannelBinding, w.target.Binding = gss.Require, gss.NoBinding() }, gss.BadBinding},
 		{"no answer", func(w *world) { w.mangle = func(gss.Token) gss.Token { return gss.Token{} } }, gss.NotAuthentic},
 		{"a changed answer", func(w *world) { w.mangle = flip }, gss.NotAuthentic},
+		{"a changed answer, if offered", func(w *world) { w.mangle, w.target.MutualIfOffered = flip, true }, gss.NotAuthentic},
 		{"an answer to another request", func(w *world) {
 			w.mangle = func(t gss.Token) gss.Token {
 				if !first.Present() {
@@ -364,6 +365,23 @@ func TestInitiatorRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnproven: where the service may leave out its proof, a context without it is complete, says so, and names no peer. One
+// that is proven is what it always was.
+func TestUnproven(t *testing.T) {
+	w := newWorld(t, "www.a.test")
+	w.target.MutualIfOffered = true
+	proven, _ := w.ok()
+	if i := proven.Info(); i.Unproven || !i.Flags.Has(gss.Mutual) || i.Peer == "" {
+		t.Errorf("with a proof: %+v", i)
+	}
+	w.mangle = func(gss.Token) gss.Token { return gss.Token{} }
+	c, _, out, _ := w.run()
+	if i := c.Info(); out.State != gss.Complete || !i.Unproven || i.Flags.Has(gss.Mutual) || i.Peer != "" || i.Domain != "" || i.Mech != gss.Kerberos {
+		t.Fatalf("without a proof: %v %v, %+v", out.State, out.Fault, i)
+	}
+	requirement.Held(t, "unit:unproven_is_said", "PROOF-4")
 }
 
 // An AP-REP with another time, under the right key.

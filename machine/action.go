@@ -98,7 +98,8 @@ type Send struct {
 // Deliver tells a client's driver to pass the last response to the application.
 type Deliver struct {
 	// Authenticated tells that the exchange's security context is complete, or that the
-	// connection has one that is. It is false for a response that needed none.
+	// connection has one that is. It is false for a response that needed none, and for one
+	// of a peer that did not prove itself, of which Info.Unproven tells.
 	Authenticated bool
 	Info          gss.Info
 	Context       gss.Context // established, nil if there is none

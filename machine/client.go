@@ -163,6 +163,8 @@ func (c *Client) exchangeOf(s gss.Side) scheme.Exchange {
 	q, v := &c.ex.request, &c.ex.route
 	x := scheme.Exchange{Side: s, Method: q.Method, URI: q.target(s), Authority: q.authority()}
 	x.Target = gss.Target{Service: "HTTP", Scheme: q.Scheme, Host: q.Host, Port: q.Port, Identity: c.ex.identity, Binding: q.Binding}
+	// A proxy that need not prove itself is taken for proven with what it sends now; see StrictProxy.
+	x.Target.MutualIfOffered = c.conf.MutualIfOffered && !c.conf.sides[s].Lenient
 	switch {
 	case s == gss.Proxy:
 		x.Target.Scheme, x.Target.Host, x.Target.Port = v.Scheme, v.Host, v.Port

@@ -46,10 +46,13 @@ type ClientConfig struct {
 	Schemes, ProxySchemes []scheme.Client
 	Policy                scheme.Policy
 	// MutualIfOffered delivers a response as not authenticated if the peer could prove
-	// itself and did not, for servers that never do. Otherwise a 2xx or 3xx response fails
-	// that came without the final token which the context still waits for, and a 4xx or 5xx
-	// is delivered as not authenticated. A proof that is there and does not verify always
-	// fails.
+	// itself and did not, for servers that never do: without a final token, or with one of
+	// SPNEGO that says accept-completed and has no token of the mechanism. Deliver.Info is
+	// Unproven then. Otherwise a 2xx or 3xx response fails that came without the final token
+	// which the context still waits for, any response fails whose final token lacks the proof,
+	// and a 4xx or 5xx without a token is delivered as not authenticated. A proof that is there
+	// and does not verify always fails, and so does a negotiation whose mechListMIC is required
+	// and missing (RFC 4178 section 5).
 	MutualIfOffered bool
 	// StrictProxy requires the same of proxies. Otherwise a proxy that lets a
 	// request pass need not prove itself, but a proof that it sends must be right: RFC

@@ -180,6 +180,9 @@ func showInfo(i gss.Info) string {
 	if i.Flags.Has(gss.Mutual) {
 		s += " mutual"
 	}
+	if i.Unproven {
+		s += " unproven"
+	}
 	if i.Flags.Has(gss.ChannelBound) {
 		s += " channel-bound"
 	}

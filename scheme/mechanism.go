@@ -47,16 +47,17 @@ func (c mechanismClient) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s client
 
 func (c mechanismClient) Initiate(x Exchange) Initiator {
 	x.Target.Want |= c.want
-	return mechanismInitiator{name: c.traits.Name, ctx: c.mech.Initiate(x.Target)}
+	return mechanismInitiator{name: c.traits.Name, ifOffered: x.Target.MutualIfOffered, ctx: c.mech.Initiate(x.Target)}
 }
 
 // mechanismInitiator drives an initiator's gss.Context by HTTP messages (RFC
 // 4559 section 4, MS-N2HT section 2.2.3).
 type mechanismInitiator struct {
-	name   string
-	ctx    gss.Context
-	state  gss.State
-	ending bool // ctx was given the final token
+	name      string
+	ifOffered bool // the peer may leave out its proof
+	ctx       gss.Context
+	state     gss.State
+	ending    bool // ctx was given the final token
 }
 
 func (i mechanismInitiator) Info() gss.Info { return i.ctx.Info() }
@@ -122,7 +123,7 @@ func (i mechanismInitiator) conclude(env gss.Env, in InitiatorInput) (Initiator,
 		return i, InitiatorOutput{Fault: fault}, nil
 	}
 	if !token.Present() {
-		return i, InitiatorOutput{State: i.state}, nil
+		return i, i.unanswered(in.Status), nil
 	}
 	if i.state != gss.Ready && i.state != gss.Continue {
 		return i, InitiatorOutput{Fault: gss.Fault{Code: gss.Unexpected, Detail: i.name + ": a token came with the final response after the context was complete"}}, nil
@@ -135,9 +136,32 @@ func (i mechanismInitiator) conclude(env gss.Env, in InitiatorInput) (Initiator,
 	return i, i.end(out), nil
 }
 
-// end returns the outcome after the context took the final token.
+// ower is a context that tells what its peer owes it beside the mechanism's proof: SPNEGO's, the mechListMIC that
+// RFC 4178 section 5 requires.
+type ower interface {
+	// Owed returns the fault of an exchange that ends without another token, zero if nothing is owed.
+	Owed() gss.Fault
+}
+
+// unanswered returns the outcome of a final response without a token. What is to come of a missing proof is the
+// machine's to judge. But a peer that may leave out its proof may not leave out what protects the choice of the
+// mechanism: otherwise an attacker that forced a weaker one would take away the token that shows it. An error, which
+// a server may send before it authenticates, is not read for what it lacks.
+func (i mechanismInitiator) unanswered(status int) InitiatorOutput {
+	if o, ok := i.ctx.(ower); ok && i.ifOffered && i.state == gss.Ready && status < 400 {
+		if fault := o.Owed(); !fault.IsZero() { // PROOF-5
+			return InitiatorOutput{Fault: fault}
+		}
+	}
+	return InitiatorOutput{State: i.state}
+}
+
+// end returns the outcome after the context took the final token. A context that completed without the peer's proof
+// is one that still waits for it, as far as the machine's policy goes.
 func (i mechanismInitiator) end(out gss.Output) InitiatorOutput {
 	switch {
+	case out.State == gss.Complete && !out.Token.Present() && i.ctx.Info().Unproven:
+		return InitiatorOutput{State: gss.Ready}
 	case out.State == gss.Complete && !out.Token.Present():
 		return InitiatorOutput{State: gss.Complete}
 	case out.State == gss.Waiting:

@@ -218,7 +218,7 @@ type deliveredKey struct{}
 
 // Delivered returns what was established with the peer that sent a response of a
 // [Transport]: whether the peer is authenticated, its identity, and the security
-// context. It reports false for any other response.
+// context, or that it could have proven itself and did not (Info.Unproven). It reports false for any other response.
 func Delivered(r *http.Response) (machine.Deliver, bool) {
 	if r == nil || r.Request == nil {
 		return machine.Deliver{}, false

@@ -25,6 +25,7 @@ type initiator struct {
 	echo   string // the acceptor's last
 	first  string // the acceptor's first: part of the session key
 	mutual bool
+	lacks  bool // the acceptor's proof, which the target lets it leave out
 	ends   int64
 	fault  gss.Fault
 	heard  tokens
@@ -128,7 +129,11 @@ func (c initiator) speak(env gss.Env) (gss.Context, gss.Output, error) {
 
 // heed takes a token of the acceptor.
 func (c initiator) heed(env gss.Env, token gss.Token) (gss.Context, gss.Output, error) {
-	if !token.Present() {
+	switch {
+	case !token.Present() && c.target.MutualIfOffered && c.toy.Mutual && c.leg == c.toy.Legs:
+		c.lacks, c.phase, c.ends = true, complete, c.toy.expiry(env)
+		return c, gss.Output{State: gss.Complete}, nil
+	case !token.Present():
 		return c.fail(gss.Refused, "toy: the peer went on without a token")
 	}
 	m, fault := read(c.toy.tag(), token)
@@ -182,7 +187,7 @@ func (c initiator) Info() gss.Info {
 	if c.phase != complete {
 		return info
 	}
-	info.Flags, info.Expires = c.toy.established(), c.ends
+	info.Flags, info.Expires, info.Unproven = c.toy.established(), c.ends, c.lacks
 	if c.mutual {
 		info.Flags |= gss.Mutual
 		info.Peer = c.target.SPN()

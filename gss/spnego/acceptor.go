@@ -142,7 +142,7 @@ func (c accepting) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, err
 	if !in.Token.Present() {
 		return fail(gss.Unexpected, "the initiator went on without a token")
 	}
-	m, fault := reply(in.Token)
+	m, fault := reply(in.Token, false)
 	switch {
 	case !fault.IsZero():
 		return reject(fault, gss.Token{})

@@ -437,6 +437,49 @@ func TestV20FinalToken(t *testing.T) {
 			}
 		}
 	}
+	// Where the server may leave out its proof, the response is nobody's, and what is sent must be right all the same.
+	alone := with(func(m *negtoken.Resp) { m.ResponseToken = gss.Token{} })
+	for _, v := range []struct {
+		name     string
+		statuses []int
+		wire     wire
+		ntlm     bool // the favourite of the server, which knows nothing else
+		unproven bool
+		code     gss.Code
+	}{
+		{"proven", []int{200, 404}, nil, false, false, gss.NoFault},
+		{"no token", []int{200, 302, 403}, none, false, true, gss.NoFault},
+		{"accept-completed alone", []int{200, 302, 403, 500}, alone, false, true, gss.NoFault},
+		{"another token", []int{200, 403}, with(func(m *negtoken.Resp) { m.ResponseToken = gss.TokenOf("toy/Kerberos:f:u=alice:p=guess") }), false, false, gss.NotAuthentic},
+		{"reject", []int{200}, with(func(m *negtoken.Resp) { *m = negtoken.Resp{State: negtoken.Reject} }), false, false, gss.Refused},
+		{"request-mic alone", []int{200}, with(func(m *negtoken.Resp) {
+			*m = negtoken.Resp{State: negtoken.RequestMIC, SupportedMech: gss.MSKerberos}
+		}), false, false, gss.Unexpected},
+		{"second choice, no token", []int{200, 302}, none, true, false, gss.NotAuthentic},
+		{"second choice, no token, an error", []int{403, 500}, none, true, true, gss.NoFault},
+		{"second choice, no MIC", []int{200, 403}, with(func(m *negtoken.Resp) { m.MechListMIC = gss.Token{} }), true, false, gss.NotAuthentic},
+	} {
+		for _, status := range v.statuses {
+			n := realNTLM(t, ntlm.Config{})
+			c := Config{Mechanisms: []gss.Mechanism{final(kerberos(1)), n}}
+			s := c
+			if v.ntlm {
+				s = Config{Mechanisms: []gss.Mechanism{n}}
+			}
+			w := worldOf(t, machine.ClientConfig{Schemes: []scheme.Client{scheme.NegotiateClient(mech(t, c))}, MutualIfOffered: true},
+				machine.ServerConfig{Schemes: []scheme.Server{scheme.NegotiateServer(mech(t, s))}})
+			w.status, w.wire = status, v.wire
+			w.get()
+			d, ok := w.end.(machine.Deliver)
+			fail, _ := w.end.(machine.Fail)
+			if ok != (v.code == gss.NoFault) || d.Info.Unproven != v.unproven || d.Authenticated == (v.unproven || !ok) || d.Info.Flags.Has(gss.Mutual) != d.Authenticated ||
+				(d.Context != nil) != d.Authenticated || fail.Fault.Code != v.code {
+				t.Errorf("if offered, %s, %d: %+v\n%s%v", v.name, status, d, w.script.String(), fail.Fault)
+			}
+		}
+	}
+	requirement.Held(t, "unit:unproven_is_said", "PROOF-4")
+	requirement.Held(t, "unit:unproven_owes_mic", "PROOF-5")
 	// The same where the proof is a mechListMIC alone: NTLM, second choice.
 	for _, status := range []int{200, 403, 500} {
 		for name, f := range map[string]func(*negtoken.Resp){

@@ -176,7 +176,7 @@ func (c gathering) open() (gss.Context, gss.Output, error) {
 	list := c.listed.mechTypes()
 	first := c.listed.a[0]
 	token := negtoken.Init{MechTypes: list, MechToken: gss.TokenOf(first.token)}.Encode()
-	return offered{cfg: c.cfg, listed: c.listed}, gss.Output{State: outward(first.state), Token: gss.TokenOf(token)}, nil
+	return offered{cfg: c.cfg, listed: c.listed, ifOffered: c.target.MutualIfOffered}, gss.Output{State: outward(first.state), Token: gss.TokenOf(token)}, nil
 }
 
 func (c candidates) mechTypes() negtoken.MechTypes {
@@ -204,8 +204,9 @@ func (c gathering) Format(f fmt.State, _ rune) {
 
 // offered has sent its NegTokenInit and waits for the first reply.
 type offered struct {
-	cfg    *config
-	listed candidates
+	cfg       *config
+	listed    candidates
+	ifOffered bool // the acceptor may leave out its proof
 }
 
 // Step takes the acceptor's choice.
@@ -213,12 +214,12 @@ func (c offered) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, error
 	if err := in.Check("spnego", false); err != nil {
 		return c, gss.Output{}, err
 	}
-	m, fault := reply(in.Token)
+	m, fault := reply(in.Token, c.ifOffered)
 	if !fault.IsZero() {
 		return failWith(fault)
 	}
 	favourite := c.listed.a[0]
-	next := initiating{cfg: c.cfg, leaf: favourite.leaf, state: favourite.state, due: m.State == negtoken.RequestMIC}
+	next := initiating{cfg: c.cfg, ifOffered: c.ifOffered, leaf: favourite.leaf, state: favourite.state, due: m.State == negtoken.RequestMIC}
 	next.mics.list = c.listed.mechTypes().DER()
 	if m.State == negtoken.NoState { // R4178-4.2.2-1
 		return failWith(negtoken.Malformed("the acceptor's first reply has no negState"))
@@ -278,9 +279,13 @@ func unprovenInfo(leaf gss.Context) gss.Info {
 	return gss.Info{Mech: info.Mech, ConnectionBased: info.ConnectionBased}
 }
 
-// reply reads a NegTokenResp.
-func reply(token gss.Token) (negtoken.Resp, gss.Fault) {
-	if !token.Present() {
+// reply reads a NegTokenResp. Where the acceptor may leave out its proof, no token says what accept-completed alone
+// says: it goes on with what it has.
+func reply(token gss.Token, ifOffered bool) (negtoken.Resp, gss.Fault) {
+	switch {
+	case !token.Present() && ifOffered:
+		return negtoken.Resp{State: negtoken.AcceptCompleted}, gss.Fault{}
+	case !token.Present():
 		return negtoken.Resp{}, gss.Fault{Code: gss.Refused, Detail: "spnego: the acceptor went on without a token"}
 	}
 	if f, _ := negtoken.FramingOf(token.Bytes()); f == negtoken.Initial || f == negtoken.Raw {
@@ -301,6 +306,7 @@ type initiating struct {
 	cfg        *config
 	leaf       gss.Context
 	state      gss.State // of leaf
+	ifOffered  bool      // the acceptor may leave out its proof
 	mics       mics
 	due        bool // MICs are required (R4178-5-2)
 	reselected bool // it is not our favourite
@@ -323,7 +329,7 @@ func (c initiating) Step(env gss.Env, in gss.Input) (gss.Context, gss.Output, er
 		c.waiting = false
 		return c.stepped(leaf, out)
 	}
-	m, fault := reply(in.Token)
+	m, fault := reply(in.Token, c.ifOffered)
 	switch {
 	case !fault.IsZero():
 		return failWith(fault)
@@ -358,6 +364,15 @@ func (c initiating) receive(env gss.Env, m negtoken.Resp) (gss.Context, gss.Outp
 		return c.stepped(leaf, out)
 	case c.state == gss.Complete:
 		return c.settle()
+	case c.peerState == negtoken.AcceptCompleted && c.state == gss.Ready && c.ifOffered:
+		// The mechanism says whether it can do without. Whether the negotiation can, settle says.
+		leaf, out, err := c.leaf.Step(env, gss.Input{})
+		if err != nil {
+			return fail(gss.Unsupported, "the mechanism reported misuse for a missing token")
+		}
+		return c.stepped(leaf, out)
+	case c.peerState == negtoken.AcceptCompleted && c.state == gss.Ready:
+		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but sends no token where the mechanism waits for its proof (MutualIfOffered accepts that)")
 	case c.peerState == negtoken.AcceptCompleted:
 		return fail(gss.NotAuthentic, "the acceptor says accept-completed, but sends no token where the mechanism waits for one")
 	}
@@ -417,7 +432,7 @@ func (c initiating) send(m negtoken.Resp) (gss.Context, gss.Output, error) {
 // settle does section 5 for an initiator after its mechanism completed and has no more
 // tokens to send.
 func (c initiating) settle() (gss.Context, gss.Output, error) {
-	integrity := c.protects()
+	integrity, owed := c.protects(), c.Owed()
 	done := gss.Output{State: gss.Complete}
 	switch {
 	case c.hasMIC && !integrity:
@@ -435,10 +450,8 @@ func (c initiating) settle() (gss.Context, gss.Output, error) {
 			}
 			c.mics, done.Token = own, gss.TokenOf(negtoken.Resp{State: negtoken.AcceptCompleted, MechListMIC: mic}.Encode())
 		}
-	case integrity && (c.due || requiresMIC(c.leaf)): // R4178-5-3, SPNG-3.1.5.1-1
-		return failWith(noMIC)
-	case !integrity && c.unproven():
-		return failWith(weak)
+	case !owed.IsZero():
+		return failWith(owed)
 	case c.peerState == negtoken.AcceptIncomplete && integrity:
 		// Nothing is left to be said but the MIC, so that is what it waits for.
 		own, mic, fault := c.mics.make(c.leaf)

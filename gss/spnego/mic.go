@@ -101,6 +101,18 @@ var (
 	earlyMIC = gss.Fault{Code: gss.Unexpected, Detail: "spnego: a mechListMIC came before the mechanism was complete, or for one that has no integrity"}
 )
 
+// Owed returns the fault of a negotiation that ends here, without a mechListMIC of the acceptor: the only thing that
+// it owes beside the mechanism's own tokens, and only where RFC 4178 section 5 requires it.
+func (c initiating) Owed() gss.Fault {
+	switch lacks := c.state == gss.Complete && !c.protects(); {
+	case lacks && c.unproven():
+		return weak
+	case !lacks && (c.due || requiresMIC(c.leaf)): // R4178-5-3, SPNG-3.1.5.1-1
+		return noMIC
+	}
+	return gss.Fault{}
+}
+
 // repeats reports whether a message's mechListMIC is its response token once more,
 // as very old Windows has it. It is no MIC then (RFC 4178 appendix C).
 func repeats(m negtoken.Resp) bool {

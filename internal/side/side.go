@@ -234,6 +234,8 @@ func (s *Side) Result() (authenticated bool, info gss.Info, ctx gss.Context) {
 		return true, gss.Info{Mech: s.Initiator.Info().Mech}, nil
 	case s.Stage == Unused && s.Persistent:
 		return true, gss.Info{Mech: s.mech, ConnectionBased: true}, nil
+	case s.Unproven(): // PROOF-4: nothing of the context holds here, either
+		return false, gss.Info{Mech: s.Initiator.Info().Mech, Unproven: true}, nil
 	}
 	return false, gss.Info{}, nil
 }

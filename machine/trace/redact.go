@@ -167,7 +167,7 @@ func action(a machine.Action) Item {
 		return Item{Kind: "Send", Body: word(a.Body, "omit", "whole", "expect"), Flags: flags(option{"pinned", a.Pinned}, option{"probe", a.Probe}, option{"after-handshake", a.AfterHandshake}),
 			Fields: fields(credentials(header.Authorization, a.Authorization), credentials(header.ProxyAuthorization, a.ProxyAuthorization))}
 	case machine.Deliver:
-		return Item{Kind: "Deliver", Mech: mech(a.Info.Mech), Flags: flags(option{"authenticated", a.Authenticated}, option{"context", a.Context != nil})}
+		return Item{Kind: "Deliver", Mech: mech(a.Info.Mech), Flags: flags(option{"authenticated", a.Authenticated}, option{"unproven", a.Info.Unproven}, option{"context", a.Context != nil})}
 	case machine.Ask:
 		i := Item{Kind: "Ask", ID: a.ID, What: kindOf(a.Question)}
 		switch q := a.Question.(type) {
