@@ -88,8 +88,8 @@ a defect of this program. With several URLs, the code is that of the first failu
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
 	o.kerberos.flags(f)
 	f.BoolVar(&o.machine.Delegate, "delegate", false, "delegate your ticket-granting ticket to the servers of the URLs (Kerberos)")
-	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server must authenticate itself where the scheme allows it (Kerberos): require, or if-offered for servers that never do, "+
-		"which accepts unauthenticated responses")
+	f.StringVar(&o.machine.Mutual, "mutual", "require", "`WHEN` a server must authenticate itself where the scheme allows it (Kerberos): require, if-offered for servers that never do, "+
+		"which accepts unproven responses, or off, which does not ask for it")
 	f.StringVar(&o.machine.ServiceName, "service-name", "", "`NAME` of the service at the URLs for Kerberos and NTLM: SERVICE, SERVICE/HOST or /HOST (default HTTP and the host of the URL)")
 	f.StringVar(&o.machine.ProxyServiceName, "proxy-service-name", "", "`NAME` of the service at the proxy, likewise")
 	f.StringVar(&o.machine.Workstation, "workstation", "", "`NAME` of this computer to send in NTLM (default none)")
@@ -168,7 +168,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	defer t.CloseIdleConnections()
 	var first error
 	for _, u := range urls {
-		if err := o.one(cmd.Context(), t, u, body, out); err != nil {
+		if err := o.one(cmd.Context(), t, u, body, out, cmd.ErrOrStderr()); err != nil {
 			var e exit
 			if errors.As(err, &e) && e.err != nil && len(urls) > 1 {
 				fmt.Fprintln(cmd.ErrOrStderr(), "countersign:", e.err)
@@ -200,8 +200,8 @@ func all(observers []drive.Observer) drive.Observer {
 	}
 }
 
-// one requests u and writes the response to out.
-func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, body []byte, out io.Writer) error {
+// one requests u and writes the response to out, and to notes that the server did not prove itself.
+func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, body []byte, out, notes io.Writer) error {
 	if o.maxTime > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(o.maxTime*float64(time.Second)))
@@ -216,6 +216,11 @@ func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, 
 		return o.failure(err)
 	}
 	defer response.Body.Close()
+	if d, ok := nethttp.Delivered(response); ok {
+		if text := unproven(d); text != "" {
+			fmt.Fprintf(notes, "countersign: the response is unproven: %s\n", text)
+		}
+	}
 	if o.head {
 		fmt.Fprintf(out, "%s %s\r\n", response.Proto, response.Status)
 		response.Header.Write(out)
@@ -232,6 +237,17 @@ func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, 
 		return exit{exitStatus, fmt.Errorf("the server answered %s", show.Status(response.StatusCode))}
 	}
 	return nil
+}
+
+// unproven returns why a response may be another server's although its scheme could tell, "" if it is not.
+func unproven(d machine.Deliver) string {
+	switch {
+	case d.Info.Unproven:
+		return "the server did not authenticate itself"
+	case d.Authenticated && d.Info.Mech == gss.Kerberos && d.Context != nil && !d.Info.Flags.Has(gss.Mutual):
+		return "the server was not asked to authenticate itself"
+	}
+	return ""
 }
 
 func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*http.Request, error) {

@@ -123,37 +123,50 @@ func TestGetTLS(t *testing.T) {
 
 // TestGetMutual: the failure of a server that did not prove itself names the option, and its words are known.
 func TestGetMutual(t *testing.T) {
-	for word, want := range map[string]bool{"": false, "require": false, "if-offered": true} {
+	for word, want := range map[string]bool{"": false, "require": false, "if-offered": true, "off": false} {
 		m := setup.Machine{Mutual: word}
 		if c, err := m.Client(); err != nil || c.MutualIfOffered != want {
 			t.Errorf("--mutual %q: %v, %v", word, c.MutualIfOffered, err)
 		}
 	}
-	call(t, "", "get", "--mutual", "never", "http://127.0.0.1:1/").want(t, exitUsage, "", "expected require, if-offered")
+	call(t, "", "get", "--mutual", "never", "http://127.0.0.1:1/").want(t, exitUsage, "", "expected require, if-offered, off")
 	toy := gsstoy.Toy{OID: gss.Kerberos, Legs: 1, Final: true, Mutual: true, Asks: true}
-	unproven := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			w.Header().Set("WWW-Authenticate", "Negotiate")
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}))
-	defer unproven.Close()
-	tr, err := nethttp.NewTransport(nethttp.ClientConfig{
-		Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.NegotiateClient(toy)}},
-		Source: answer.Func(func(context.Context, gss.Question) gss.Answer {
-			return gss.Password{User: "alice", Password: gss.NewSecret("p")}
-		}),
+	defer silent.Close()
+	source := answer.Func(func(context.Context, gss.Question) gss.Answer {
+		return gss.Password{User: "alice", Password: gss.NewSecret("p")}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.CloseIdleConnections()
-	r, err := http.NewRequest("GET", unproven.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tr.RoundTrip(r); err == nil || !strings.Contains(new(getOptions).failure(err).Error(), "--mutual if-offered") {
-		t.Errorf("%v does not name the option", new(getOptions).failure(err))
+	for _, ifOffered := range []bool{false, true} {
+		tr, err := nethttp.NewTransport(nethttp.ClientConfig{
+			Machine: machine.ClientConfig{Schemes: []scheme.Client{scheme.NegotiateClient(toy)}, MutualIfOffered: ifOffered}, Source: source,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.CloseIdleConnections()
+		r, err := http.NewRequest("GET", silent.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := tr.RoundTrip(r)
+		if !ifOffered {
+			if err == nil || !strings.Contains(new(getOptions).failure(err).Error(), "--mutual if-offered") {
+				t.Errorf("%v does not name the option", new(getOptions).failure(err))
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if d, _ := nethttp.Delivered(response); unproven(d) == "" || d.Authenticated {
+			t.Errorf("%+v is not said to be unproven", d)
+		}
 	}
 	requirement.Held(t, "unit:failure_names_flag", "FRONT-7")
 }

@@ -67,8 +67,13 @@ func (n *narrator) act(conn uint64, a machine.Action) {
 			n.say("* %s needs credentials for the %v, realm %q", q.Scheme, q.Side, q.Realm)
 		}
 	case machine.Deliver:
-		if a.Authenticated {
+		switch text := unproven(a); {
+		case a.Authenticated && text != "":
+			n.say("* authenticated; %s", text)
+		case a.Authenticated:
 			n.say("* authenticated")
+		case text != "":
+			n.say("* not authenticated: %s", text)
 		}
 	case machine.Reopen:
 		n.say("* continuing on a new connection")

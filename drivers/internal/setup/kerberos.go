@@ -15,7 +15,7 @@ func (o *Options) kerberosInitiator() (gss.Mechanism, error) {
 	if !fault.IsZero() {
 		return nil, fault.Err()
 	}
-	c := kerberos.Config{Realm: conf.DefaultRealm(), Realms: conf, Canonicalize: conf.Canonicalizes(), AllowRC4: o.AllowRC4}
+	c := kerberos.Config{Realm: conf.DefaultRealm(), Realms: conf, Canonicalize: conf.Canonicalizes(), AllowRC4: o.AllowRC4, OneWay: o.oneWay}
 	if o.Delegate {
 		c.Delegate = kerberos.DelegateAlways
 	}

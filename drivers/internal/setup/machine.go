@@ -28,17 +28,19 @@ type Machine struct {
 }
 
 // Mutuals returns the names for [Machine].Mutual.
-func Mutuals() []string { return []string{"require", "if-offered"} }
+func Mutuals() []string { return []string{"require", "if-offered", "off"} }
 
 // Client returns the configuration of clients.
 func (m *Machine) Client() (machine.ClientConfig, error) {
-	schemes, err := m.Clients()
+	o := m.Options
+	o.oneWay = m.Mutual == "off"
+	schemes, err := o.Clients()
 	if err != nil {
 		return machine.ClientConfig{}, err
 	}
 	c := machine.ClientConfig{Schemes: schemes, Policy: scheme.Policy{Cleartext: m.Cleartext}, ServiceName: m.serviceName()}
 	switch m.Mutual {
-	case "", "require":
+	case "", "require", "off": // which has Kerberos ask for no proof, so that none is missing
 		return c, nil
 	case "if-offered":
 		c.MutualIfOffered = true

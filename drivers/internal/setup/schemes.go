@@ -41,6 +41,7 @@ type Options struct {
 	Fallback bool `json:"fallback,omitempty"`
 	// Delegate delegates the user's ticket-granting ticket to servers.
 	Delegate bool `json:"delegate,omitempty"`
+	oneWay   bool // do not ask services to prove themselves; see [Machine].Mutual
 
 	// For servers only.
 
