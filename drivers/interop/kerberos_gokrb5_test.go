@@ -2,7 +2,9 @@ package interop
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jcmturner/goidentity/v6"
@@ -12,6 +14,7 @@ import (
 	gokrb5service "github.com/jcmturner/gokrb5/v8/service"
 	gokrb5spnego "github.com/jcmturner/gokrb5/v8/spnego"
 
+	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/scheme"
@@ -56,12 +59,20 @@ func TestServerKerberosGokrb5(t *testing.T) {
 	}
 }
 
-// TestClientKerberosGokrb5: its server, which answers with a token of SPNEGO's and no proof: it
-// does not do mutual authentication, and is told from one that does.
-func TestClientKerberosGokrb5(t *testing.T) {
-	meets(t, "gokrb5")
-	t.Parallel()
+// gokrb5Server is a server of gokrb5's in this process, which ends with it.
+var gokrb5Server struct {
+	sync.Mutex
+	*httptest.Server
+}
+
+func upGokrb5(t testing.TB) {
+	t.Helper()
 	mitKDC.up(t)
+	gokrb5Server.Lock()
+	defer gokrb5Server.Unlock()
+	if gokrb5Server.Server != nil {
+		return
+	}
 	keys, err := gokrb5keytab.Load(krbFile("http.keytab"))
 	if err != nil {
 		t.Fatal(err)
@@ -70,13 +81,33 @@ func TestClientKerberosGokrb5(t *testing.T) {
 		id := goidentity.FromHTTPRequestContext(r)
 		echo(func(*http.Request) (string, string) { return id.UserName(), scheme.Negotiate }).ServeHTTP(w, r)
 	})
-	s := newHTTP(t, false, gokrb5spnego.SPNEGOKRB5Authenticate(who, keys, gokrb5service.KeytabPrincipal("HTTP/localhost"),
-		gokrb5service.DecodePAC(false)), nil) // it refuses the PACs that MIT's KDC writes today
-	at := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	gokrb5Server.Server = httptest.NewServer(gokrb5spnego.SPNEGOKRB5Authenticate(who, keys, gokrb5service.KeytabPrincipal("HTTP/localhost"),
+		gokrb5service.DecodePAC(false))) // it refuses the PACs that MIT's KDC writes today
+}
+
+// gokrb5URL names it as its keys do.
+func gokrb5URL() string { return strings.Replace(gokrb5Server.URL, "127.0.0.1", "localhost", 1) }
+
+// TestClientKerberosGokrb5: its server, which answers with a token of SPNEGO's and no proof: it
+// does not do mutual authentication, and is told from one that does.
+func TestClientKerberosGokrb5(t *testing.T) {
+	meets(t, "gokrb5")
+	t.Parallel()
+	upGokrb5(t)
+	at := gokrb5URL()
 	c := newClient(t, byKerberos(t, kerberos.Config{}), krbSource(t, loginFor(t, at, alice, password)))
 	e := c.fault(t, at)
-	if e.Fault.Code.String() != "peer not authentic" {
-		t.Errorf("%+v, want a service that did not prove itself", e)
+	if e.Fault.Code.String() != "peer not authentic" || !strings.Contains(e.Fault.Detail, "MutualIfOffered") {
+		t.Errorf("%+v, want a service that did not prove itself, and the option", e)
+	}
+	c = newClient(t, func(conf *nethttp.ClientConfig) {
+		byKerberos(t, kerberos.Config{})(conf)
+		conf.Machine.MutualIfOffered = true
+	}, krbSource(t, loginFor(t, at, alice, password)))
+	for range 2 {
+		if got := c.do(t, "GET", at, nil); got.report(t).user != alice || got.delivered.Authenticated || !got.delivered.Info.Unproven || got.delivered.Context != nil {
+			t.Errorf("%+v, want an answer that is unproven", got)
+		}
 	}
 	c = newClient(t, byKerberos(t, kerberos.Config{OneWay: true}), krbSource(t, loginFor(t, at, alice, password)))
 	if got := c.do(t, "GET", at, nil); got.report(t).user != alice || got.delivered.Info.Flags.Has(gss.Mutual) {

@@ -13,7 +13,9 @@ import (
 	"github.com/countersign-auth/countersign/drivers/connect"
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
+	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/ntlm"
 	"github.com/countersign-auth/countersign/scheme"
@@ -40,7 +42,12 @@ func ourClient(t testing.TB, by, place string, proxy bool) (scheme.Client, answe
 	case inNTLM:
 		return clientOf(scheme.Negotiate, spnegoOver(t, spnego.Config{}, ntlmMechanism(t, ntlm.Config{}))), source
 	}
-	return krbProxySchemes(t)[0], krbSource(t, source)
+	if proxy {
+		return krbProxySchemes(t)[0], krbSource(t, source)
+	}
+	// Of the servers lighttpd refuses a user who delegates nothing.
+	m := krbMechanism(t, kerberos.Config{Delegate: kerberos.DelegateAlways})
+	return scheme.NegotiateClient(spnegoOver(t, spnego.Config{}, m), gss.Delegate), krbSource(t, source)
 }
 
 // place is where a peer authenticates our clients: at an origin's echo, or as a proxy on the way to an
@@ -52,6 +59,7 @@ type place struct {
 	path     string        // of an origin's echo
 	user     string        // the user that the origin sees
 	drivers  string
+	unproven bool // it never proves itself, so that clients need MutualIfOffered
 }
 
 func upNTLM(t testing.TB) { apacheNTLM.up(t) }
@@ -60,20 +68,22 @@ const everyClient = "nethttp fasthttp"
 
 var (
 	origins = []place{
-		{byBasic, "Apache httpd", apache.up, apacheURLTLS, "/basic/echo", alice, everyClient},
-		{byBasic, "Apache httpd behind Caddy", upCaddy, caddyURL, "/basic/echo", alice, everyClient + " http3"},
-		{byDigest, "Apache httpd", apache.up, apacheURL, "/digest/echo", alice, everyClient},
-		{byDigest, "Apache httpd behind Caddy", upCaddy, caddyURL, "/digest/echo", alice, everyClient + " http3"},
-		{byDigest, "lighttpd", lighttpd.up, lighttpdURL, "/both/echo", alice, everyClient},
-		{bareNTLM, "Apache httpd, gss-ntlmssp", upNTLM, apacheNTLMURL, "/ntlm/echo", domain + `\` + alice, everyClient},
-		{inNTLM, "Apache httpd, gss-ntlmssp", upNTLM, apacheNTLMURL, "/ntlm/echo", domain + `\` + alice, everyClient},
-		{inKerberos, "Apache httpd, MIT krb5", upApacheKrb, apacheKrbURL, "/krb/echo", alice + "@" + krbRealm, everyClient},
-		{inKerberos, "Apache httpd, MIT krb5, behind Caddy", upCaddy, caddyURL, "/krb/echo", alice + "@" + krbRealm, everyClient + " http3"},
+		{byBasic, "Apache httpd", apache.up, apacheURLTLS, "/basic/echo", alice, everyClient, false},
+		{byBasic, "Apache httpd behind Caddy", upCaddy, caddyURL, "/basic/echo", alice, everyClient + " http3", false},
+		{byDigest, "Apache httpd", apache.up, apacheURL, "/digest/echo", alice, everyClient, false},
+		{byDigest, "Apache httpd behind Caddy", upCaddy, caddyURL, "/digest/echo", alice, everyClient + " http3", false},
+		{byDigest, "lighttpd", lighttpd.up, lighttpdURL, "/both/echo", alice, everyClient, false},
+		{bareNTLM, "Apache httpd, gss-ntlmssp", upNTLM, apacheNTLMURL, "/ntlm/echo", domain + `\` + alice, everyClient, false},
+		{inNTLM, "Apache httpd, gss-ntlmssp", upNTLM, apacheNTLMURL, "/ntlm/echo", domain + `\` + alice, everyClient, false},
+		{inKerberos, "Apache httpd, MIT krb5", upApacheKrb, apacheKrbURL, "/krb/echo", alice + "@" + krbRealm, everyClient, false},
+		{inKerberos, "Apache httpd, MIT krb5, behind Caddy", upCaddy, caddyURL, "/krb/echo", alice + "@" + krbRealm, everyClient + " http3", false},
+		{inKerberos, "gokrb5 (unproven)", upGokrb5, gokrb5URL, "/", alice, everyClient, true},
+		{inKerberos, "lighttpd, mod_authn_gssapi (unproven)", upLighttpdKrb, lighttpdKrbURL, "/krb/echo", alice + "@" + krbRealm, everyClient, true},
 	}
 	proxies = []place{
-		{byDigest, "Squid", squid.up, squidURL, "", "", everyClient + " connect"},
-		{bareNTLM, "Squid, Samba's ntlm_auth", upSquidNTLM, squidNTLMURL, "", "", everyClient + " connect"},
-		{inKerberos, "Squid, MIT krb5", upSquidKrb, squidKrbURL, "", "", everyClient + " connect"},
+		{byDigest, "Squid", squid.up, squidURL, "", "", everyClient + " connect", false},
+		{bareNTLM, "Squid, Samba's ntlm_auth", upSquidNTLM, squidNTLMURL, "", "", everyClient + " connect", false},
+		{inKerberos, "Squid, MIT krb5", upSquidKrb, squidKrbURL, "", "", everyClient + " connect", false},
 	}
 )
 
@@ -108,12 +118,14 @@ func getAndPost(t testing.TB, c *http.Client, at string, body []byte) (got []rep
 var clientDrivers = map[string]func(t testing.TB, p place, body []byte) []report{
 	"nethttp": func(t testing.TB, p place, body []byte) []report {
 		s, source := ourClient(t, p.by, p.at(), false)
-		c := newClient(t, func(conf *nethttp.ClientConfig) { conf.Machine.Schemes = []scheme.Client{s} }, source)
+		c := newClient(t, func(conf *nethttp.ClientConfig) {
+			conf.Machine.Schemes, conf.Machine.MutualIfOffered = []scheme.Client{s}, p.unproven
+		}, source)
 		return getAndPost(t, c.http, p.at()+p.path, body)
 	},
 	"fasthttp": func(t testing.TB, p place, body []byte) []report {
 		s, source := ourClient(t, p.by, p.at(), false)
-		return fastGetAndPost(t, fastTransport(t, source, s), nil, p.at()+p.path, body)
+		return fastGetAndPost(t, fastTransportOf(t, source, machine.ClientConfig{Schemes: []scheme.Client{s}, MutualIfOffered: p.unproven}), nil, p.at()+p.path, body)
 	},
 	"http3": func(t testing.TB, p place, body []byte) []report {
 		s, source := ourClient(t, p.by, p.at(), false)

@@ -186,7 +186,8 @@ and KDCs.
 
 var notes = map[string]string{
 	asClient: `http3 is nethttp's client over QUIC, where it may not fall back; it speaks HTTP/3 to Caddy, nethttp
-HTTP/2, and fasthttp HTTP/1.1 under TLS.`,
+HTTP/2, and fasthttp HTTP/1.1 under TLS. A peer that is unproven sends no token that proves it:
+clients get its responses with MutualIfOffered, as not authenticated.`,
 	asThrough: `Each of them by a tunnel to an origin under TLS. connect is an http.Client that knows nothing of
 authentication, over connect's dialer; fasthttp's client uses the same dialer.`,
 	asServer: `Debian has no client that authenticates over HTTP/3. The HTTP/3 server is nethttp's; it is looked at

@@ -105,7 +105,12 @@ func fastGet(t testing.TB, tr *fasthttp.Transport, dial fast.DialFunc, method, a
 
 func fastTransport(t testing.TB, source answer.Source, schemes ...scheme.Client) *fasthttp.Transport {
 	t.Helper()
-	tr, err := fasthttp.NewTransport(fasthttp.ClientConfig{Machine: machine.ClientConfig{Schemes: schemes}, Source: source})
+	return fastTransportOf(t, source, machine.ClientConfig{Schemes: schemes})
+}
+
+func fastTransportOf(t testing.TB, source answer.Source, c machine.ClientConfig) *fasthttp.Transport {
+	t.Helper()
+	tr, err := fasthttp.NewTransport(fasthttp.ClientConfig{Machine: c, Source: source})
 	if err != nil {
 		t.Fatal(err)
 	}
