@@ -143,7 +143,7 @@ func (i *initiator) begin(in *scheme.InitiatorInput, remembered bool) (scheme.In
 		i.ch.cnonce = "" // only our own memory names our cnonce: HTA-33
 	}
 	i.phase = wantLogin
-	return ask(gss.NeedCredential{Scheme: scheme.Digest, Side: i.x.Side, Target: i.x.Target, Realm: i.ch.realm}) // MSDIG-9
+	return ask(gss.NeedCredential{Scheme: scheme.Digest, Side: i.x.Side, Target: i.x.Target, Realm: i.ch.realm, UTF8: i.ch.utf8}) // MSDIG-9, NAMES-7
 }
 
 // choose takes the challenge of the strongest algorithm, and among equals the

@@ -8,8 +8,7 @@ require (
 	golang.org/x/crypto v0.59.0
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.50.0
+	golang.org/x/text v0.44.0
 )
-
-require golang.org/x/text v0.44.0 // indirect
 
 replace github.com/countersign-auth/countersign => ../

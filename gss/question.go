@@ -76,6 +76,10 @@ type NeedCredential struct {
 	Realm    string // as the challenge has it, "" if it has none
 	Attempt  uint8  // 0 for the first time in this exchange
 	Rejected bool   // the answer to attempt-1 was refused by the peer
+	// UTF8 tells that the realm asks for UTF-8 (charset=UTF-8, RFC 7617 section 2.1, RFC 7616
+	// section 3.3): name and password are then to be in Unicode's Normalization Form C. Only
+	// Basic and Digest set it.
+	UTF8 bool
 }
 
 // NeedVerifier asks an acceptor's user store for the verifier of User's proof. A store

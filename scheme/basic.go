@@ -74,7 +74,7 @@ func (i basicInitiator) open(offers header.Challenges) (Initiator, InitiatorOutp
 		if c.Form() == header.Params || c.Form() == header.Bare { // a missing realm happens (C43)
 			i.offer, i.stage = c, asking
 			realm, _ := c.Param("realm")
-			return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm}}, nil
+			return i, InitiatorOutput{State: gss.Waiting, Ask: gss.NeedCredential{Scheme: Basic, Side: i.side, Target: i.target, Realm: realm, UTF8: i.utf8()}}, nil
 		}
 	}
 	return i, basicFault(gss.Malformed, "no well-formed Basic challenge"), nil
@@ -111,8 +111,7 @@ func hasControl(s string) bool {
 // encode returns user and password in the charset that the challenge asked for: UTF-8,
 // else Latin-1 where that is possible (RFC 7617 appendix B.3).
 func (i basicInitiator) encode(pair string) string {
-	charset, _ := i.offer.Param("charset")
-	if ascii.EqualFold(charset, "UTF-8") {
+	if i.utf8() {
 		return pair
 	}
 	latin := make([]byte, 0, len(pair))
@@ -123,6 +122,12 @@ func (i basicInitiator) encode(pair string) string {
 		latin = append(latin, byte(r))
 	}
 	return string(latin)
+}
+
+// utf8 reports whether the challenge asks for UTF-8.
+func (i basicInitiator) utf8() bool { // NAMES-7
+	charset, _ := i.offer.Param("charset")
+	return ascii.EqualFold(charset, "UTF-8")
 }
 
 // directory returns the path up to its last slash: resources there and below are in the

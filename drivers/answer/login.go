@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/countersign-auth/countersign/drivers/internal/authority"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
@@ -23,6 +25,9 @@ import (
 //	DOMAIN\alice, DOMAIN/alice   user alice in DOMAIN
 //	\alice, /alice, alice        user alice, no domain
 //	alice@example.com            a user principal name: the user as a whole, no domain
+//
+// Basic and Digest get both in Unicode's Normalization Form C where the realm asks for UTF-8,
+// so that it does not matter how a terminal writes an accent.
 //
 // The source acts for the default identity; see [As]. The error is a
 // gss.Misuse: a URL without scheme and host, or no user name.
@@ -93,7 +98,19 @@ func (l *login) Answer(_ context.Context, q gss.Question) gss.Answer {
 	if t := &need.Target; l.at != (place{need.Side, t.Scheme, t.Host, t.Port}) { // R9110-11.5-1
 		return gss.Declined{}
 	}
-	return l.as(need.Scheme)
+	return composed(l.as(need.Scheme), need)
+}
+
+// composed returns a password and its user's name in Normalization Form C where a realm asks
+// for UTF-8 (RFC 7617 section 2.1, RFC 7616 section 3.3): it cannot know in which form a
+// terminal writes an accent. Other mechanisms compute with the password as it is.
+func composed(a gss.Answer, need gss.NeedCredential) gss.Answer {
+	p, ok := a.(gss.Password)
+	if !ok || !need.UTF8 || need.Scheme != scheme.Basic && need.Scheme != scheme.Digest { // NAMES-7
+		return a
+	}
+	p.User, p.Password = norm.NFC.String(p.User), gss.NewSecret(norm.NFC.String(p.Password.Reveal()))
+	return p
 }
 
 // answerAs returns the answer for an auth scheme: the name unchanged, or its parts.

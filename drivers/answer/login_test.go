@@ -130,3 +130,30 @@ func TestNamesWithDomains(t *testing.T) {
 		}
 	}
 }
+
+// Where a realm asks for UTF-8, Basic and Digest get name and password composed, and nothing else
+// does: other realms, and mechanisms that compute with the password as it is.
+func TestLoginComposed(t *testing.T) {
+	const composed, apart = "caf\u00e9", "cafe\u0301"
+	s, err := answer.For("https://intranet.example", apart, "p"+apart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		scheme string
+		mech   gss.OID
+		utf8   bool
+		want   string
+	}{
+		{scheme.Basic, "", true, composed}, {scheme.Digest, "", true, composed},
+		{scheme.Basic, "", false, apart}, {scheme.Digest, "", false, apart},
+		{"", gss.NTLM, true, apart}, {"", gss.Kerberos, true, apart}, {scheme.NTLM, gss.NTLM, true, apart},
+	} {
+		n := need(gss.Origin, "https", "intranet.example", 443)
+		n.Scheme, n.Mech, n.UTF8 = row.scheme, row.mech, row.utf8
+		if got, ok := ask(s, n).(gss.Password); !ok || got.User != row.want || got.Password.Reveal() != "p"+row.want {
+			t.Errorf("%s %v, UTF-8 %v: %q", row.scheme, row.mech, row.utf8, got.User)
+		}
+		requirement.Held(t, "unit:composed_names")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/internal/requirement"
+	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -56,5 +58,37 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: asked for %q, service %q, port %d", row.host, asked.Host, asked.SPN(), asked.Port)
 		}
 		requirement.Held(t, "unit:international_names")
+	}
+}
+
+// TestComposedNames: a login that a terminal wrote with combining marks opens an account with composed
+// letters, where the realm asks for UTF-8.
+func TestComposedNames(t *testing.T) {
+	const composed, apart = "caf\u00e9", "cafe\u0301"
+	digestServer, digestClient := digestPair(t)
+	basicServer, basicClient := basicPair()
+	for name, pair := range map[string]struct {
+		server scheme.Server
+		client scheme.Client
+	}{"Digest": {digestServer, digestClient}, "Basic": {basicServer, basicClient}} {
+		auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
+			Auth:   machine.ServerConfig{Schemes: []scheme.Server{pair.server}},
+			Source: answer.Chain(answer.NewUsers(map[string]string{composed: "p" + composed}), &answer.ReplayCache{Max: 100}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := rawSite(t, auth.Wrap(http.HandlerFunc(hello)), func(s *httptest.Server) { s.Config.ConnContext = auth.ConnContext })
+		login, err := answer.For(at.URL, apart, "p"+apart)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := newClient(t, func(c *nethttp.ClientConfig) { c.Source = login }, pair.client)
+		for range 2 { // the second time from memory
+			if r, got := get(t, client, "", at.URL); r.StatusCode != 200 || got != "hello "+composed {
+				t.Errorf("%s: %d, %q", name, r.StatusCode, got)
+			}
+		}
+		requirement.Held(t, "unit:composed_names")
 	}
 }
