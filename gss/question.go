@@ -74,8 +74,8 @@ type NeedCredential struct {
 	Side     Side
 	Target   Target // the acceptor that will see the credentials
 	Realm    string // as the challenge has it, "" if it has none
-	Attempt  uint8  // 0 for the first time in this exchange
-	Rejected bool   // the answer to attempt-1 was refused by the peer
+	Attempt  uint8  // how many answers the peer has refused in this exchange
+	Rejected bool   // one of them was for this Realm: the same answer would be refused again
 	// UTF8 tells that the realm asks for UTF-8 (charset=UTF-8, RFC 7617 section 2.1, RFC 7616
 	// section 3.3): name and password are then to be in Unicode's Normalization Form C. Only
 	// Basic and Digest set it.

@@ -17,8 +17,8 @@ func resumed() Resume {
 	return Resume{
 		valid: true, carried: carried{identity: "me", spent: true, late: true, repeated: true, reopened: 1},
 		history: [2]side.History{
-			{Reprompt: true, Retried: true, Rounds: 1, Tries: 3, Tried: 1, Declined: 3, Seen: 5, Fault: gss.Fault{Code: gss.Refused, Detail: "one"}, Reasons: "this"},
-			{Reprompt: true, Rounds: 2, Tries: 4, Tried: 2, Declined: 4, Seen: 6, Fault: gss.Fault{Code: gss.Expired, Detail: "other"}, Reasons: "that"},
+			{Refused: "\"r\"\n", Retried: true, Rounds: 1, Tries: 3, Tried: 1, Declined: 3, Seen: 5, Forgotten: 7, Fault: gss.Fault{Code: gss.Refused, Detail: "one"}, Reasons: "this"},
+			{Refused: "\"s\"\n", Rounds: 2, Tries: 4, Tried: 2, Declined: 4, Seen: 6, Forgotten: 8, Fault: gss.Fault{Code: gss.Expired, Detail: "other"}, Reasons: "that"},
 		},
 	}
 }

@@ -32,13 +32,13 @@ func (c *Client) fail(env gss.Env, s gss.Side, f gss.Fault) Actions {
 	})
 }
 
-// learn returns the facts that this exchange taught about side s's peer.
+// learn returns the facts that this exchange taught about side s's peer, of its schemes none without memory.
 func (c *Client) learn(env gss.Env, s gss.Side) (f Facts) {
 	if s == gss.Origin && c.ex.heard {
 		f.At, f.Session = env.Now, c.ex.session
 	}
-	if name, memory := c.sides[s].Learned(); name != "" {
-		f.At, f.Scheme, f.Memory = env.Now, name, memory
+	if name, memory, forget := c.sides[s].Learned(); !c.conf.NoMemory && (name != "" || forget) {
+		f.At, f.Scheme, f.Memory, f.Forget = env.Now, name, memory, forget
 	}
 	return f
 }

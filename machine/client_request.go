@@ -33,13 +33,23 @@ func (c *Client) begin(env gss.Env, b *Begin) (Actions, error) {
 	if b.Lease.SessionBased && b.Route.Kind != Tunneling {
 		x.session = Supported
 	}
-	if b.Route.Kind != Direct {
-		c.tell(env, gss.Proxy, side.Event{Kind: side.Open, Scheme: b.ProxyLease.Scheme, Memory: b.ProxyLease.Memory})
-	}
-	if b.Route.Kind != Tunneling {
-		c.tell(env, gss.Origin, side.Event{Kind: side.Open, Scheme: b.Lease.Scheme, Memory: b.Lease.Memory})
+	for _, s := range proxyFirst {
+		if l := b.lease(s); !c.conf.NoMemory { // R9110-11.5-4
+			c.tell(env, s, side.Event{Kind: side.Open, Scheme: l.Scheme, Memory: l.Memory})
+		}
 	}
 	return c.proceed(env)
+}
+
+// lease returns what an exchange may use of what is known of side s's peer, which is nothing where the request does not reach it.
+func (b *Begin) lease(s gss.Side) Lease {
+	switch {
+	case s == gss.Proxy && b.Route.Kind != Direct:
+		return b.ProxyLease
+	case s == gss.Origin && b.Route.Kind != Tunneling:
+		return b.Lease
+	}
+	return Lease{}
 }
 
 // proceed has the sides make their credentials, the proxy's first, and sends the request when neither has a question. After a

@@ -63,16 +63,21 @@ type ClientConfig struct {
 	// applied either: what came garbled may have been "false", and credentials that were not needed cost one round trip, while a request without those
 	// that were needed fails.
 	InvalidPersistence bool
-	Bodies             BodyPolicy
+	// NoMemory begins each exchange without credentials, whatever its Lease says, and learns no scheme for the next one: nothing
+	// is sent that no challenge asked for, and each exchange costs a round trip more. It is for servers that count a refusal of
+	// what was remembered, such as an old nonce or another realm's password, among the failed attempts of a user.
+	NoMemory bool
+	Bodies   BodyPolicy
 	// ServiceName, if not nil, returns the name of the service that the peer of a request is, for the mechanisms that name it: Kerberos gets its ticket for
 	// that name, and NTLM's response has it. For either part "" stands for the default, which is HTTP and the host of t. A host of another name, or with a
 	// port, as in HTTP/www.example:8080, is not changed any more but for its case. Sources of credentials see t as the URL names it, and decide by that.
 	// The function has to be pure.
 	ServiceName func(s gss.Side, t gss.Target) (service, host string)
 	// MaxLegs bounds the challenges answered on one side of an exchange,
-	// MaxAttempts the credentials that are asked for, MaxReconnects the
-	// connections it may use up. 0 means 8 challenges, 2 credentials and 3
-	// connections.
+	// MaxAttempts the credentials that are asked for because of one, MaxReconnects
+	// the connections it may use up. 0 means 8 challenges, 2 credentials and 3
+	// connections. What a scheme begins with from memory is not counted; each scheme
+	// does that once.
 	MaxLegs, MaxAttempts, MaxReconnects uint8
 }
 

@@ -45,7 +45,7 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Policy.Allow", Config: limited(scheme.Policy{Deny: []string{"basic"}})},
 		{Field: "Bodies", Config: ClientConfig{Bodies: Optimistic + 1}},
 	}, map[string]string{
-		"MutualIfOffered": "both work", "StrictProxy": "both work", "InvalidPersistence": "both work", "ServiceName": "nil is the default, any other returns names", "MaxLegs": "0 is the default, any other is a bound", "MaxAttempts": "like MaxLegs", "MaxReconnects": "like MaxLegs",
+		"MutualIfOffered": "both work", "StrictProxy": "both work", "InvalidPersistence": "both work", "NoMemory": "both work", "ServiceName": "nil is the default, any other returns names", "MaxLegs": "0 is the default, any other is a bound", "MaxAttempts": "like MaxLegs", "MaxReconnects": "like MaxLegs",
 	})
 	for name, c := range map[string]ClientConfig{
 		"the zero value":          {}, // every challenge ends in a fault

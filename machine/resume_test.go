@@ -11,10 +11,10 @@ import (
 // resumeText returns a Resume in bytes with something in every field.
 func resumeText() []byte {
 	text := func(b []byte, s string) []byte { return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...) }
-	b := []byte{1, 0x7F, 2}
+	b := []byte{2, 0x1F, 2}
 	for side := range byte(2) {
-		b = append(b, 3+side, 4, 0x80, 1, 2, 3, 4, 5, 6)
-		b = text(text(b, "detail"), "reasons, and more")
+		b = append(b, 3+side, 4, 0x80, 1, 2, 3, 4, 5, 6, 7, 8)
+		b = text(text(text(b, "detail"), "reasons, and more"), "\"realm\"\n")
 	}
 	return text(b, "alice")
 }
@@ -41,19 +41,19 @@ func TestResumeBytes(t *testing.T) {
 	}
 	refused("longer", append(bytes.Clone(whole), 0))
 	for what, edit := range map[string]func([]byte){
-		"another version":          func(b []byte) { b[0] = 2 },
+		"another version":          func(b []byte) { b[0] = 1 },
 		"no version":               func(b []byte) { b[0] = 0 },
 		"a flag that there is not": func(b []byte) { b[1] |= 0x80 },
-		"a text without end":       func(b []byte) { copy(b[12:], []byte{0xFF, 0xFF, 0xFF, 0xFF}) },
-		"a text of 2 GiB":          func(b []byte) { copy(b[12:], []byte{0x7F, 0xFF, 0xFF, 0xFF}) },
+		"a text without end":       func(b []byte) { copy(b[14:], []byte{0xFF, 0xFF, 0xFF, 0xFF}) },
+		"a text of 2 GiB":          func(b []byte) { copy(b[14:], []byte{0x7F, 0xFF, 0xFF, 0xFF}) },
 		"a text one byte too long": func(b []byte) { b[len(b)-len("alice")-1]++ },
 	} {
 		b := bytes.Clone(whole)
 		edit(b)
 		refused(what, b)
 	}
-	empty := make([]byte, 3+2*(2+6+1+4+4)+4)
-	empty[0] = 1
+	empty := make([]byte, 3+2*(2+8+1+4+4+4)+4)
+	empty[0] = 2
 	refused("the zero Resume, written at length", empty)
 
 	// No bytes at all are the zero one, in both directions.

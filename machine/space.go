@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"math"
 	"strings"
 
 	"github.com/countersign-auth/countersign/header"
@@ -103,6 +104,9 @@ func (s Space) Lease(uri string) (Space, Lease) { // R7616-3.4-3
 	if l.Memory.Offer.Form() != header.Malformed {
 		if l.Memory.Offer == s.leased.Offer {
 			l.Memory.Count = max(l.Memory.Count, s.leased.Count) // REPLAY-7
+		}
+		if l.Memory.Count >= math.MaxUint32-1 { // used up, since a count neither wraps nor repeats
+			return s, Lease{SessionBased: l.SessionBased}
 		}
 		l.Memory.Count++ // R7616-3.4-3
 		s.leased = scheme.Memory{Offer: l.Memory.Offer, Count: l.Memory.Count}

@@ -22,16 +22,16 @@ type Resume struct {
 }
 
 // resumeVersion starts the text of every Resume but the zero one.
-const resumeVersion = 1
+const resumeVersion = 2
 
 // errResume tells nothing of the bytes that did not parse.
 var errResume = errors.New("machine: not a Resume of this version, as MarshalBinary returns it")
 
 // flags returns the booleans of r in the order in which they are written, the first one
 // in the lowest bit.
-func (r *Resume) flags() [7]*bool {
-	o, p := &r.history[gss.Origin], &r.history[gss.Proxy] // no proxy is Retried: no scheme for it counts on its connection
-	return [...]*bool{&r.valid, &r.spent, &o.Retried, &o.Reprompt, &p.Reprompt, &r.late, &r.repeated}
+func (r *Resume) flags() [5]*bool {
+	o := &r.history[gss.Origin] // no proxy is Retried: no scheme for it counts on its connection
+	return [...]*bool{&r.valid, &r.spent, &o.Retried, &r.late, &r.repeated}
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler. The zero Resume is no bytes
@@ -50,12 +50,13 @@ func (r Resume) MarshalBinary() ([]byte, error) {
 	b := []byte{resumeVersion, flags, r.reopened}
 	for _, h := range r.history {
 		b = append(b, h.Rounds, h.Tries)
-		for _, set := range [...]choice.Set{h.Tried, h.Declined, h.Seen} {
+		for _, set := range [...]choice.Set{h.Tried, h.Declined, h.Seen, h.Forgotten} {
 			b = binary.BigEndian.AppendUint16(b, uint16(set))
 		}
 		b = append(b, byte(h.Fault.Code))
 		b = appendText(b, h.Fault.Detail)
 		b = appendText(b, h.Reasons)
+		b = appendText(b, string(h.Refused))
 	}
 	return appendText(b, r.identity), nil
 }
@@ -78,12 +79,13 @@ func (r *Resume) UnmarshalBinary(data []byte) error {
 	for s := range out.history {
 		h := &out.history[s]
 		h.Rounds, h.Tries = in.byte(), in.byte()
-		for _, set := range [...]*choice.Set{&h.Tried, &h.Declined, &h.Seen} {
+		for _, set := range [...]*choice.Set{&h.Tried, &h.Declined, &h.Seen, &h.Forgotten} {
 			*set = choice.Set(uint16(in.byte())<<8 | uint16(in.byte()))
 		}
 		h.Fault.Code = gss.Code(in.byte())
 		h.Fault.Detail = in.text()
 		h.Reasons = in.text()
+		h.Refused = side.Realms(in.text())
 	}
 	out.identity = in.text()
 	if in.bad || len(in.rest) > 0 || version != resumeVersion || flags != 0 || out == (Resume{}) {

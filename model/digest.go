@@ -316,6 +316,11 @@ var digestTricks = []trick{
 	})},
 }
 
+// realmTricks make an origin of one realm one of two. They are for worlds about that alone.
+var realmTricks = []trick{
+	{"names another realm", answers, digestChallenge(instead("realm", "another"))},
+}
+
 // listed returns the items of a list.
 func listed(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })

@@ -109,6 +109,10 @@ type attempt struct {
 	proof        header.Credentials // as last sent
 	digests      header.Challenges  // the newest, where the Digest is no toy's
 	next         string             // the nonce that came ahead, since
+	foreign      bool               // what was given last is for another realm than the server's
+	unasked      bool               // the credentials last sent are from memory
+	spurned      bool               // and some such were refused, in this exchange
+	wrong        [2]bool            // credentials were refused that a challenge asked for: of the server's realm, of another
 }
 
 // challengedBy tells which side a status is an authentication error of.
@@ -175,6 +179,7 @@ func (t *clientHistory) see(c *setup, v any) {
 				a.granted |= s
 				a.denied &^= s
 				a.anew, a.uses = true, 0
+				a.foreign = q.Realm != digestRealm
 			} else {
 				a.denied |= s
 				if !q.Rejected { // where others were refused it is no want of credentials
@@ -207,7 +212,8 @@ func (t *clientHistory) leave(c *setup) {
 		a := &t.side[s]
 		goesOn := a.scheme &^ (bound | c.ownLegs) // what proves each request alone needs no connection
 		*a = attempt{scheme: goesOn, digests: a.digests, next: a.next, anew: a.anew, uses: a.uses, everOffered: a.everOffered, asked: a.asked, granted: a.granted, denied: a.denied, without: a.without, tried: a.tried,
-			rounds: a.rounds, worked: a.worked, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver}
+			rounds: a.rounds, worked: a.worked, refusals: a.refusals, closing: a.closing, sentEver: a.sentEver,
+			foreign: a.foreign, spurned: a.spurned, wrong: a.wrong}
 	}
 	t.answer = machine.Response{}
 }
@@ -265,9 +271,13 @@ func (t *clientHistory) send(c *setup, s machine.Send) {
 	t.empty, t.probe, t.sent = s.Body == machine.Omit && t.begin.Body != machine.NoBody, s.Probe, s.Body
 	for side := range t.side {
 		a, creds := &t.side[side], credentials(s, gss.Side(side))
+		renewed := a.passed
 		a.with, a.passed = creds.Present(), false
 		if !a.with {
 			continue
+		}
+		if c.digestPeers(gss.Side(side)) != nil {
+			a.unasked = a.rounds == 0 || renewed || a.unasked && a.since
 		}
 		if !a.since {
 			a.uses++
@@ -328,6 +338,7 @@ func (t *clientHistory) response(c *setup, r machine.Response) {
 		a.closing++
 	}
 	if c.digestPeers(side) != nil {
+		a.refuse(offers)
 		a.digests, a.next = offers, ""
 		t.counts[side] = count{}
 	}
@@ -342,6 +353,29 @@ func (t *clientHistory) response(c *setup, r machine.Response) {
 			a.heardCount++
 		}
 	}
+}
+
+// refuse notes that credentials were refused. Those from memory are not, unless the same nonce is to be answered once more: they
+// may just have been for another realm, or too late.
+func (a *attempt) refuse(offers header.Challenges) {
+	p, ok := claimOf(a.proof)
+	if !ok || !a.with {
+		return
+	}
+	again := false
+	for c := range offers.Of(scheme.Digest) {
+		nonce, _ := c.Param("nonce")
+		again = again || nonce == p.nonce
+	}
+	if a.unasked && !again {
+		a.spurned = true
+		return
+	}
+	of := 0
+	if a.foreign {
+		of = 1
+	}
+	a.wrong[of] = true
 }
 
 // pass notes a response that is no challenge of a side. If the handshake of that side is complete

@@ -17,7 +17,7 @@ import (
 func MechanismWorlds() []Scenario {
 	return []Scenario{
 		spnegoWorld(), spnegoNTLMWorld(), ntlmWorld(), ntlmProxyWorld(), spnegoNTLMWholeWorld(), digestWorld(),
-		digestIntWorld(), digestMemoryWorld(), digestProxyWorld(), kerberosWorld(), kerberosNego2World(),
+		digestIntWorld(), digestMemoryWorld(), digestProxyWorld(), realmsWorld(), kerberosWorld(), kerberosNego2World(),
 		kerberosRawWorld(), kerberosProxyWorld(),
 	}
 }
@@ -154,6 +154,22 @@ func digestProxyWorld() Scenario {
 				canOrigin: toys, origin: toys, canProxy: toys, proxy: toys, closes: true, statuses: []int{200}, wrong: true, proxied: true,
 				tricks: append(digestAttacks(), trickSet("swaps the status for 407")...),
 				orders: [][]order{{alice(), alice(remembering(known.offered[gss.Origin]), rememberingProxy(known.expired[gss.Proxy]))}},
+			}
+		},
+	}
+}
+
+func realmsWorld() Scenario {
+	return Scenario{
+		Name: "realms", Says: "An origin with two realms, whose nonces count once and which may not say stale; its client remembers one of them.",
+		quick: size{2, 2}, full: size{2, 3},
+		setup: func() *setup {
+			d := digestOf(rfc7616.ClientConfig{}, rfc7616.ServerConfig{Algorithms: []rfc7616.Algorithm{rfc7616.SHA256}, QOPs: []rfc7616.QOP{rfc7616.Auth}})
+			toys, known := []toy{d}, d.shipped.digest
+			return &setup{
+				canOrigin: toys, origin: toys, closes: true, statuses: []int{200}, wrong: true,
+				tricks: trickSet("names another realm", "turns stale around", "says stale=false", "replays an old challenge", "swaps the status for 401"),
+				orders: [][]order{{alice(remembering(known.expired[gss.Origin])), alice(remembering(known.alien[gss.Origin])), alice()}},
 			}
 		},
 	}

@@ -27,7 +27,11 @@ func knows(name string) func(*order) {
 func guesses(name string) func(*order) { return func(o *order) { o.lease.Scheme = name } }
 
 func knowsProxy(name string) func(*order) {
-	return func(o *order) { o.proxyLease.Scheme = name }
+	return func(o *order) {
+		if o.proxyLease.Scheme = name; name == scheme.Digest { // which a pedant is
+			o.proxyLease.Memory.Offer = pedantOffer
+		}
+	}
 }
 
 func posts(b machine.Body) func(*order) {

@@ -12,6 +12,9 @@ import (
 // offer, for the reason given.
 type pedant struct{ mute gss.Code }
 
+// pedantOffer is the challenge of a pedant, which is all that it remembers.
+var pedantOffer = header.ParamChallenge(scheme.Digest, `realm="r"`)
+
 // temper is what becomes of a client with a pedant.
 type temper struct {
 	unproven  bool     // the server does not prove itself
@@ -45,7 +48,7 @@ func (p pedant) Offer(gss.Env, scheme.Exchange) (header.Challenges, gss.Fault) {
 	if p.mute != gss.NoFault {
 		return header.Challenges{}, gss.Fault{Code: p.mute, Detail: "pedant: mute"}
 	}
-	return header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r"`)), gss.Fault{}
+	return header.ListOf(pedantOffer), gss.Fault{}
 }
 
 type pedantClient struct {
@@ -63,7 +66,7 @@ func (c pedantClient) Step(_ gss.Env, in scheme.InitiatorInput) (scheme.Initiato
 	case in.Event == scheme.Answered && tempers[c.name].unproven:
 		return c, scheme.InitiatorOutput{Fault: gss.Fault{Code: gss.NotAuthentic, Detail: "pedant: the server did not prove itself"}}, nil
 	case in.Event == scheme.Answered:
-		return c, scheme.InitiatorOutput{State: gss.Complete}, nil
+		return c, scheme.InitiatorOutput{State: gss.Complete, Memory: scheme.Memory{Offer: pedantOffer}}, nil
 	case c.sent:
 		return c, scheme.InitiatorOutput{Fault: gss.Fault{Code: gss.Refused, Detail: "pedant: refused"}}, nil
 	}
@@ -98,7 +101,7 @@ func (s pedantServer) Step(_ gss.Env, in scheme.AcceptorInput) (scheme.Acceptor,
 	case t.refused != gss.NoFault:
 		return s, scheme.AcceptorOutput{Fault: gss.Fault{Code: t.refused, Detail: "pedant: refused"}}, nil
 	case t.more:
-		return s, scheme.AcceptorOutput{State: gss.Continue, Challenges: header.ListOf(header.ParamChallenge(scheme.Digest, `realm="r"`))}, nil
+		return s, scheme.AcceptorOutput{State: gss.Continue, Challenges: header.ListOf(pedantOffer)}, nil
 	}
 	return s, scheme.AcceptorOutput{State: gss.Complete}, nil
 }

@@ -49,7 +49,7 @@ func Properties() []Property {
 
 		// Of the shipped mechanisms: whether a proof is right is computed from the secrets of the world, and not taken from any context.
 		digestAnswersItsChallenge, digestTakesTheStrongest, digestCountsUp, digestProvesItsRequest,
-		mutualMeansProven, acceptedProofIsRight, replayQuestionIsOfARightProof, staleMeansRightProof,
+		mutualMeansProven, acceptedProofIsRight, replayQuestionIsOfARightProof, staleMeansRightProof, refusedMemoryIsNoWrongPassword,
 		serverProofIsRight,
 
 		// Of whole worlds.

@@ -193,3 +193,48 @@ var serverProofIsRight = Property{
 		return Idle
 	}),
 }
+
+// refusedMemoryIsNoWrongPassword checks RFC 9110 section 11.5, where a realm is a protection space of its own, and RFC 7616 section
+// 3.6, where a server may refuse an old nonce. A source of credentials gives up where it hears that they were refused, and a user is
+// asked for other ones.
+var refusedMemoryIsNoWrongPassword = Property{
+	Name: "RefusedMemoryIsNoWrongPassword", Shipped: true,
+	Says:  "A question says that credentials were refused only where those of its realm were, which a challenge of this exchange asked for, or asked for once more; and what was refused from memory is not sent from there again in the same exchange.",
+	needs: hasShippedDigest | hasOrders,
+	Rows:  rows("R9110-11.5-2"),
+	client: func(c *setup, t *clientHistory, v any) Verdict {
+		switch v := v.(type) {
+		case machine.Ask:
+			q, ok := v.Question.(gss.NeedCredential)
+			if !ok || c.digestPeers(q.Side) == nil || q.Scheme != scheme.Digest {
+				return Idle
+			}
+			of := 0
+			if q.Realm != digestRealm {
+				of = 1
+			}
+			return Must(!q.Rejected || t.side[q.Side].wrong[of])
+		case machine.Send:
+			verdict := Idle
+			for _, side := range sides {
+				p, ok := claimOf(credentials(v, side))
+				if a := &t.side[side]; ok && a.spurned && c.digestPeers(side) != nil {
+					known, _ := t.leaseFor(side).Memory.Offer.Param("nonce")
+					verdict = worst(verdict, Must(p.nonce != known || a.offers(p)))
+				}
+			}
+			return verdict
+		}
+		return Idle
+	},
+}
+
+// offers reports whether a claim is about the nonce of one of the newest challenges.
+func (a *attempt) offers(p claim) bool {
+	for c := range a.digests.Of(scheme.Digest) {
+		if nonce, _ := c.Param("nonce"); nonce == p.nonce {
+			return true
+		}
+	}
+	return false
+}

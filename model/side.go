@@ -113,7 +113,9 @@ func (w whim) Step(env gss.Env, in scheme.InitiatorInput) (scheme.Initiator, sch
 		return w, out, nil
 	}
 	out.State = [...]gss.State{whimContinues: gss.Continue, whimIsReady: gss.Ready, whimCompletes: gss.Complete}[does]
-	if in.Event != scheme.Concluded {
+	if in.Event == scheme.Concluded && traitsOf(w.name).Form == header.Params {
+		out.Memory.Offer = header.TokenChallenge(w.name, "")
+	} else if in.Event != scheme.Concluded {
 		out.Credentials = header.TokenCredentials(w.name, "t")
 	}
 	return w, out, nil

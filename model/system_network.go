@@ -90,7 +90,7 @@ func (w *World) loseSlot(s []uint32, k, i int, event uint32, yield yielder) {
 }
 
 // tricks are all of them; a world names the ones that it uses.
-var tricks = slices.Concat(networkTricks, digestTricks, kerberosTricks, replayTricks)
+var tricks = slices.Concat(networkTricks, digestTricks, kerberosTricks, replayTricks, realmTricks)
 
 // trick returns the one with a number.
 func (c *setup) trick(n int) trick {

@@ -218,7 +218,7 @@ func earlySignedWorld() Scenario {
 			return &setup{
 				canOrigin: toys, origin: toys, optional: true, closes: true, statuses: []int{200, 401},
 				tricks: trickSet("marks it as early data", "takes the credentials out", "swaps the status for 425"),
-				orders: [][]order{{alice(early, knows(scheme.NTLM)), alice(early, knowsDigest), alice(early), alice(early, at("p")), alice(knows(scheme.NTLM))}},
+				orders: [][]order{{alice(early, knows(scheme.NTLM)), alice(early, knowsDigest), alice(early), alice(early, at("p")), alice(knows(scheme.NTLM)), alice(early, as("bob"))}},
 			}
 		},
 	}

@@ -87,7 +87,12 @@ type InitiatorOutput struct {
 
 // Memory is what a scheme remembers of its protection space, to begin the next exchange
 // with. Offer is passed back with Start; Count and Scope say how far it may be used. The
-// zero Memory is none.
+// zero Memory is none, with which a scheme that opens with auth-params ([OpeningParams])
+// waits for a challenge.
+//
+// Where a server refuses what was sent from memory, and asks for anything but the Offer
+// itself, that is the first challenge of its exchange: the scheme begins anew, and what was
+// remembered is not sent again.
 type Memory struct {
 	Offer header.Challenge
 	// Count is how often Offer was answered so far.

@@ -41,7 +41,14 @@ func (s *Side) takeUp(env gss.Env, a *About) Verdict {
 	// A handshake ends with its connection, and its continuation with it. One that refuses the credentials is none, so that it
 	// counts as a try.
 	refused := leg && a.Closes && s.refused(env)
+	recalled := s.from != challenged && !leg
+	if s.from = challenged; recalled { // R9110-11.5-2: the memory is not used again
+		s.Forgotten = s.Forgotten.With(int(s.index))
+	}
 	switch {
+	case recalled && s.unasked(env, offered):
+		s.drop()
+		return s.choose(a)
 	case refused, !leg && (legged(t) || !offered):
 		s.tokenConsumed = refused
 		return s.rejected(a, gss.Fault{Code: gss.Refused, Detail: t.Name + ": the peer refused the credentials"})
@@ -57,6 +64,24 @@ func (s *Side) takeUp(env gss.Env, a *About) Verdict {
 	return Verdict{}
 }
 
+// unasked reports whether the newest challenge refuses credentials from memory because they are for another realm, or for a nonce
+// that does not count any more. It then is the first challenge of this exchange, and says nothing of the user's password. Where it
+// asks for what was just sent, word for word, it refuses that.
+func (s *Side) unasked(env gss.Env, offered bool) bool {
+	name := s.scheme.Traits().Name
+	if s.remembered.Empty() { // there was no realm or nonce
+		return false
+	}
+	for c := range s.offers.Of(name) {
+		for r := range s.remembered.Of(name) {
+			if c == r {
+				return false
+			}
+		}
+	}
+	return !offered || s.refused(env)
+}
+
 // refused reports whether the newest challenge's token refuses the context's credentials.
 func (s *Side) refused(env gss.Env) bool {
 	_, out, err := s.Initiator.Step(env, scheme.InitiatorInput{Event: scheme.Challenged, Offer: s.offers})
@@ -66,6 +91,11 @@ func (s *Side) refused(env gss.Env) bool {
 // rejected deals with the failure of a scheme before a request: the same one again with other credentials, another scheme, or the
 // end.
 func (s *Side) rejected(a *About, f gss.Fault) Verdict {
+	if s.from == leased { // R9110-11.5-3: it could not even begin, which is as if it had not been tried
+		s.Forgotten = s.Forgotten.With(int(s.index))
+		s.drop()
+		return Verdict{}
+	}
 	if s.Rounds > 0 && f.Code.Class() == gss.PeerMisbehaved {
 		return fail(f)
 	}
@@ -85,7 +115,7 @@ func (s *Side) rejected(a *About, f gss.Fault) Verdict {
 			event = scheme.Start
 		}
 		s.Tries++
-		s.Fault, s.Reprompt = f, true
+		s.Fault, s.Refused = f, s.Refused.with(s.realm)
 		s.note(name, f)
 		s.start(a, i, event)
 		return Verdict{}
@@ -96,9 +126,6 @@ func (s *Side) rejected(a *About, f gss.Fault) Verdict {
 		s.note(name, f)
 	}
 	s.drop()
-	if s.Rounds == 0 { // pre-emptive, before any challenge: the request goes bare
-		return Verdict{}
-	}
 	return s.choose(a)
 }
 
@@ -137,11 +164,11 @@ func (s *Side) best(a *About, offers header.Challenges) choice.Result {
 
 // giveUp marks a scheme as tried, and as declined where there never were any credentials for it.
 func (s *Side) giveUp(name string, i int, f gss.Fault) {
-	if !(f.Code == gss.NoCredentials && s.Reprompt) { // that there are no others does not say why
+	if !(f.Code == gss.NoCredentials && s.Tries > 0) { // that there are no others does not say why
 		s.note(name, f)
 	}
 	s.Tried = s.Tried.With(i)
-	if f.Code == gss.NoCredentials && !s.Reprompt { // HTA-13
+	if f.Code == gss.NoCredentials && s.Tries == 0 { // HTA-13
 		s.Declined = s.Declined.With(i)
 	}
 	if s.Fault.IsZero() || f.Code != gss.NoCredentials {

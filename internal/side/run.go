@@ -26,7 +26,7 @@ func (s *Side) drop() {
 
 // recall begins a run of the named scheme by what it remembers, without a new offer, and reports whether it could. It cannot
 // where the policy forbids it by now: what was offered since it was taken up may be stronger (HTA-13).
-func (s *Side) recall(a *About, name string, m scheme.Memory, count uint32) bool {
+func (s *Side) recall(a *About, from basis, name string, m scheme.Memory, count uint32) bool {
 	offers := header.Challenges{}
 	if m.Offer.Form() != header.Malformed {
 		offers = header.ListOf(m.Offer)
@@ -35,9 +35,19 @@ func (s *Side) recall(a *About, name string, m scheme.Memory, count uint32) bool
 	if ch.Index < 0 || ch.HTTP11 || a.Schemes[ch.Index].Traits().OfferedOnly { // N2HT-2.2.3-4, C4
 		return false
 	}
+	// A lease that failed is the same on the exchange's next connection, and would fail there, too.
+	if !opens(a.Schemes[ch.Index].Traits(), m) || from == leased && s.Forgotten.Has(ch.Index) { // R9110-11.5-2, R9110-11.5-3
+		return false
+	}
 	s.start(a, ch.Index, scheme.Start) // R4559-4.2-6
+	s.from, s.remembered = from, offers
 	s.offers, s.count = offers, count
 	return true
+}
+
+// opens reports whether a scheme can begin with what it remembers: one that answers the parameters of a challenge needs one.
+func opens(t scheme.Traits, m scheme.Memory) bool {
+	return t.Opening != scheme.OpeningParams || m.Offer.Form() != header.Malformed
 }
 
 // prepare makes the credentials of the next request. Where the scheme fails another one may take its place, which is begun here,
@@ -84,8 +94,8 @@ func (s *Side) feed(env gss.Env, a *About, in scheme.InitiatorInput) (Verdict, e
 // ask returns the verdict to put the scheme's question. Which attempt it is, only the side knows.
 func (s *Side) ask(a *About, q gss.Question) Verdict {
 	if need, ok := q.(gss.NeedCredential); ok {
-		s.asked = true
-		need.Side, need.Attempt, need.Rejected = a.Side, s.Tries, s.Reprompt
+		s.asked, s.realm = true, need.Realm
+		need.Side, need.Attempt, need.Rejected = a.Side, s.Tries, s.Refused.has(need.Realm)
 		if need.Scheme == "" { // a mechanism does not know under which scheme it runs
 			need.Scheme = s.scheme.Traits().Name
 		}

@@ -112,7 +112,7 @@ func facts(s *Side, v Verdict, schemes []scheme.Client) (all []string) {
 	either("NTLM", info.Mech == gss.NTLM)
 	either("with a context", ctx != nil)
 	carries, _ := s.Credentials.Token()
-	learned, _ := s.Learned()
+	learned, _, _ := s.Learned()
 	for what, text := range map[string]string{
 		"carries": carries, "acts for": s.Identity, "tried": strings.ReplaceAll(s.Names(schemes), ", ", " and "),
 		"reasons": strings.ReplaceAll(s.Reasons, ",", ""), "learned": learned,
@@ -318,12 +318,14 @@ var rules = []story{
 		passed -> proven, learned Digest
 		renew -> starting
 		prepare -> carries start 1 of Digest`},
-	{"a scheme that remembers nothing", []string{"Digest ready"}, nil, `
-		open Digest (unknown offer) -> starting
+	{"a scheme that remembers nothing", []string{"Negotiate ready"}, nil, `
+		open Negotiate -> starting
 		prepare -> carries start
 		sent -> halfway
 		repeat -> starting
 		prepare -> carries start 2`},
+	{"a lease without the challenge that its scheme answers", []string{"Digest ready"}, nil, `
+		open Digest (unknown offer) -> go on, unused`},
 	{"a lease of what the policy forbids by now", []string{"Negotiate ready"}, func(a *About) { a.Policy.Deny = []string{"Negotiate"} }, `
 		open Negotiate -> go on, unused`},
 	{"a lease of what is not configured", []string{"Negotiate ready"}, nil, `
@@ -423,13 +425,67 @@ var rules = []story{
 		prepare -> ask
 		answered -> go on
 		sent -> halfway
-		challenged Digest, Basic realm="r" -> halfway
+		challenged Digest, Basic -> halfway
 		take up -> halfway
 		prepare -> ask, attempt 0 of Basic, reasons Basic: refused by the peer; Digest: no credentials
 		answered (no answer) -> fail, refused by the peer`},
 	{"a failure before any challenge is none", []string{"Negotiate wrong"}, nil, `
 		open Negotiate -> starting
-		prepare -> go on, unused, carries nothing, tried Negotiate, reasons Negotiate: peer not authentic`},
+		prepare -> go on, unused, carries nothing, tried nothing, reasons nothing`},
+	{"nor is one of what was asked for", []string{"Digest ask none"}, nil, `
+		open Digest -> starting
+		prepare -> ask, attempt 0 of Digest
+		answered -> go on, unused, tried nothing
+		sent -> unused
+		challenged Digest realm="r" -> unused
+		take up -> starting
+		prepare -> ask, attempt 0 of Digest, not again
+		next connection
+		open Digest -> go on, unused`},
+	{"another challenge than the one remembered is a first one", []string{"Digest ask ready refused"}, nil, `
+		open Digest -> starting
+		prepare -> ask
+		answered -> go on
+		sent -> halfway
+		challenged Digest realm="r" -> halfway
+		take up -> starting
+		prepare -> ask, attempt 0 of Digest, not again, reasons nothing
+		answered -> go on
+		sent -> halfway
+		challenged Digest realm="s" -> halfway
+		take up -> halfway
+		prepare -> ask, attempt 1 of Digest, again`},
+	{"and no other scheme's", []string{"Digest ask ready refused", "Basic ask ready"}, nil, `
+		open Digest -> starting
+		prepare -> ask
+		answered -> go on
+		sent -> halfway
+		challenged Basic realm="r" -> halfway
+		take up -> starting
+		prepare -> ask, attempt 0 of Basic, not again, tried Basic, reasons nothing`},
+	{"the same challenge refuses what answered it", []string{"Digest ask ready refused"}, nil, `
+		open Digest -> starting
+		prepare -> ask
+		answered -> go on
+		sent -> halfway
+		challenged Digest -> halfway
+		take up -> halfway
+		prepare -> ask, attempt 1 of Digest, again
+		next connection
+		open Digest -> go on, unused`},
+	{"what is sent once more may have been counted", []string{"Digest ask ready refused"}, nil, `
+		challenged Digest realm="r" -> unused
+		take up -> starting
+		prepare -> ask
+		answered -> go on
+		sent -> halfway
+		repeat -> starting
+		prepare -> ask
+		answered -> go on
+		sent -> halfway
+		challenged Digest realm="s" -> halfway
+		take up -> starting
+		prepare -> ask, attempt 0 of Digest, not again`},
 	{"a failure after a challenge is one", []string{"Negotiate wrong", "Basic ready"}, fallback, `
 		challenged Negotiate, Basic realm="r" -> go on
 		take up -> starting

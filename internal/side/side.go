@@ -37,13 +37,14 @@ type Connection struct {
 // History lasts as long as the exchange does, over all connections that it uses, so that its bounds hold over all of them. It
 // holds no context, token or offer.
 type History struct {
-	Rounds                uint8 // challenges received
-	Tries                 uint8 // credentials refused
-	Reprompt              bool  // credentials are asked for again, since the last ones were refused
-	Retried               bool  // another connection was asked for to get an offer that counts; it helps at most once
+	Rounds                uint8  // challenges received
+	Tries                 uint8  // credentials refused that a challenge asked for
+	Refused               Realms // for which they were
+	Retried               bool   // another connection was asked for to get an offer that counts; it helps at most once
 	Tried, Declined, Seen choice.Set
-	Fault                 gss.Fault // why the last scheme failed
-	Reasons               string    // why each one failed that was given up
+	Forgotten             choice.Set // schemes whose memory was refused, or did not suffice to begin with
+	Fault                 gss.Fault  // why the last scheme failed
+	Reasons               string     // why each one failed that was given up
 }
 
 // challenge is what the peer asked for in this exchange on this connection.
@@ -67,9 +68,21 @@ type run struct {
 	scheme      scheme.Client      // nil in stage Unused
 	state       gss.State          // of the initiator
 	asked       bool               // the initiator asked for credentials
+	realm       string             // for which it asked
+	from        basis              // what it began with, if no challenge of this exchange was answered since
+	remembered  header.Challenges  // what it then answered, if the scheme remembers a challenge
 	legs        uint8              // credentials sent
 	opening     string             // the token that the run began with, where the scheme has one
 }
+
+// basis is where a run has from what it began with.
+type basis uint8
+
+const (
+	challenged basis = iota // a challenge of this exchange
+	leased                  // an earlier exchange
+	renewed                 // an earlier request of this one
+)
 
 // Config is what all sides for the same kind of peer share. It is read-only.
 type Config struct {
@@ -137,7 +150,7 @@ func (s *Side) step(env gss.Env, a *About, e *Event) (Verdict, error) {
 	switch e.Kind {
 	case Open: // nothing is sent where the connection carries its authentication (N2HT-3.2.5-9, N2HT-3.2.5-10)
 		if !s.Persistent && e.Scheme != "" {
-			s.recall(a, e.Scheme, e.Memory, e.Memory.Count)
+			s.recall(a, leased, e.Scheme, e.Memory, e.Memory.Count)
 		}
 	case Prepare:
 		return s.prepare(env, a, e.Exchange)
@@ -163,11 +176,16 @@ func (s *Side) step(env gss.Env, a *About, e *Event) (Verdict, error) {
 			break
 		}
 		s.Abandoned = s.Broken() // CONN-8: what was begun here was not ended
-		if s.state == gss.Continue || !s.recall(a, s.scheme.Traits().Name, s.memory, s.memory.Count+1) {
+		if s.state == gss.Continue || !s.recall(a, renewed, s.scheme.Traits().Name, s.memory, s.memory.Count+1) {
 			s.drop()
 		}
 	case Repeat:
+		from := s.from
+		if from == challenged { // what is sent once more may have been counted, and its nonce with it
+			from = renewed
+		}
 		s.start(a, int(s.index), scheme.Start)
+		s.from, s.remembered = from, s.offers
 		s.count = max(s.count, 1) + 1
 	case End:
 		*s = Side{Connection: s.Connection}
@@ -241,12 +259,16 @@ func (s *Side) Result() (authenticated bool, info gss.Info, ctx gss.Context) {
 }
 
 // Learned returns the name of the scheme that worked and what it remembers, "" if there is nothing to begin the next exchange
-// with.
-func (s *Side) Learned() (name string, m scheme.Memory) {
+// with. Forget tells that what was known before is no longer good to begin with either.
+func (s *Side) Learned() (name string, m scheme.Memory, forget bool) {
 	if s.Stage != Proven || s.scheme.Traits().OfferedOnly {
-		return "", scheme.Memory{}
+		return "", scheme.Memory{}, s.Forgotten != 0
 	}
-	return s.scheme.Traits().Name, s.memory
+	t := s.scheme.Traits()
+	if !opens(t, s.memory) { // R9110-11.5-3
+		return "", scheme.Memory{}, true
+	}
+	return t.Name, s.memory, false
 }
 
 // Names returns the names of the schemes that were tried, of all in the configuration.

@@ -117,7 +117,8 @@ var stories = []story{
 		prepare -> go on unused
 		sent -> go on unused
 		challenged Negotiate -> go on unused
-		take up -> fail unused`},
+		take up -> go on starting
+		prepare -> fail unused`},
 	{"a pre-emptive run fails, after its question", []string{"Negotiate ask none"}, nil, `
 		open Negotiate -> go on starting
 		prepare -> ask starting
@@ -176,7 +177,7 @@ var stories = []story{
 		sent -> go on halfway
 		challenged Unknown -> go on halfway
 		take up -> fail unused`},
-	{"questions about the response, and a proof that verifies", []string{"Digest ready ask ask complete"}, nil, `
+	{"questions about the response, and a proof that verifies", []string{"Digest ready ask ask remember"}, nil, `
 		open Digest -> go on starting
 		prepare -> go on starting
 		sent -> go on halfway
@@ -307,7 +308,7 @@ func event(text string) (e Event, err error) {
 		arg = strings.TrimSpace(arg)
 		e.Kind, e.Scheme, e.Answer = kind, arg, gss.Declined{}
 		e.Offers, e.Status = header.ParseChallenges(arg), 200
-		if kind == Open && arg == scheme.Digest {
+		if kind == Open && (arg == scheme.Digest || arg == scheme.Basic) {
 			e.Memory.Offer = header.TokenChallenge(arg, "")
 		}
 		return e, nil
