@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -29,6 +31,7 @@ var clientChecks = []check{
 	{"client_closes_instead_of_answering", "a server that closes instead of answering a proof gets at most two for one request, and only one if it ends a handshake or the request must not be repeated", (*kit).clientProofsSentAgain, nil},
 	{"client_users_by_context", "if the source answers by the request's context, no request is made under the user of another request", (*kit).clientUsersByContext, nil},
 	{"client_keeps_from_407", "an origin that answers with 407 gets no credentials and no further requests", (*kit).client407, nil},
+	{"client_realms", "a server with a realm for each part of what it has, and one whose nonces count once, answer every request; a source hears of a refusal only where its answer for that realm was refused", (*kit).clientRealms, nil},
 	{"client_survives_closing", "a server that closes connections in the middle of handshakes gets a bounded number of requests, and no unauthenticated response is delivered as authenticated", (*kit).clientClosing, nil},
 	{"client_half_responses", "an incomplete response is an error or a challenge that was not met, after a bounded number of requests, and requests to other servers are not affected", (*kit).clientHalves, nil},
 	{"client_header_bounded", "an endless header, or an endless sequence of interim responses, is an error", (*kit).clientHeader, nil},
@@ -236,6 +239,59 @@ func (k *kit) client407() {
 			k.errorf("%s: %v", p.name, o)
 		}
 		if n := s.seen(); n != 1 {
+			k.errorf("%s: %d requests", p.name, n)
+		}
+	}
+}
+
+// clientRealms sends what it remembers of one realm to another, and a nonce that counts no more. The servers do not say stale.
+func (k *kit) clientRealms() {
+	for _, p := range []pair{basic(), digestPair()} {
+		var nonces atomic.Int32
+		s := k.raw(func(w http.ResponseWriter, r *http.Request) {
+			realm := strings.Split(r.URL.Path, "/")[1]
+			name, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			right, challenge := "", fmt.Sprintf("Basic realm=%q", realm)
+			if p.name == "Basic" {
+				right = base64Of(realm + ":wonder")
+			} else {
+				challenge = fmt.Sprintf("Digest realm=%q, nonce=\"n%d\", qop=\"auth\"", realm, nonces.Add(1))
+				fields := header.ParseCredentials(name + " " + got)
+				user, _ := fields.Param("username")
+				at, _ := fields.Param("realm")
+				nonce, _ := fields.Param("nonce")
+				if got = nonce; user == realm && at == realm {
+					right = fmt.Sprintf("n%d", nonces.Load()-1)
+				}
+			}
+			if got != "" && got == right {
+				io.WriteString(w, realm+":")
+				return
+			}
+			w.Header().Set("WWW-Authenticate", challenge)
+			w.WriteHeader(401)
+		})
+		var wrong atomic.Bool
+		c := k.client(func(c *ClientSetup) {
+			c.Source = answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
+				need, ok := q.(gss.NeedCredential)
+				if !ok || need.Rejected {
+					wrong.Store(wrong.Load() || ok)
+					return gss.Declined{}
+				}
+				return gss.Password{User: need.Realm, Password: gss.NewSecret("wonder")}
+			})
+		}, p)
+		for n, path := range []string{"/one", "/two", "/one", "/one", "/two/more"} {
+			realm := strings.Split(path, "/")[1]
+			if o := k.do(k.ctx, c, "", "GET", s.URL+path, nil); !o.ok(realm, "") {
+				k.errorf("%s, request %d, for %s: %v", p.name, n+1, path, o)
+			}
+		}
+		if wrong.Load() {
+			k.errorf("%s: the source was told of a refusal", p.name)
+		}
+		if n := s.seen(); n > 12 {
 			k.errorf("%s: %d requests", p.name, n)
 		}
 	}

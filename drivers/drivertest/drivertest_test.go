@@ -318,6 +318,17 @@ var saboteurs = []struct {
 		}
 		return response, err
 	})},
+	{"client_realms", "takes each further question for a refusal", false, with(func(s *ClientSetup) {
+		usual := s.Source
+		var asked atomic.Int32
+		s.Source = answer.Func(func(ctx context.Context, q gss.Question) gss.Answer {
+			if need, ok := q.(gss.NeedCredential); ok && asked.Add(1) > 1 {
+				need.Rejected = true
+				q = need
+			}
+			return usual.Answer(ctx, q)
+		})
+	})},
 	{"client_survives_closing", "calls everything a success", false, do(func(usual doFunc, identity string, r *http.Request) (*http.Response, error) {
 		response, err := praise(usual, identity, r)
 		response.Body = io.NopCloser(strings.NewReader("somebody:"))
