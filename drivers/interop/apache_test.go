@@ -2,8 +2,10 @@ package interop
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,8 +14,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // apache is Apache httpd 2.4 with mod_auth_digest. It knows MD5 alone: no -sess,
@@ -23,11 +27,15 @@ import (
 //	/once/    Digest        a nonce counts once
 //	/next/    Digest        a nonce lives 2 s, each response names the next one
 //	/basic/   Basic
+//	/one/     Digest        and /two/, each a realm of its own
+//	/unsaid/  Digest        a nonce counts once, and it does not say stale
+//	/elsewhere/  Digest     its domain is another origin
+//	/site/    Basic         for alice, and /site/staff/ for bob in a realm of its own
 //	/open/    nothing
 //
-// All of it is there under TLS too.
+// All of it is there under TLS too, and a third port is a proxy like /once/.
 var apache = &peer{
-	name: "apache", program: "apache2", debian: "apache2", ports: 2,
+	name: "apache", program: "apache2", debian: "apache2", ports: 3,
 	configure: configureApache, ready: func(addrs []string) error { return echoes(addrs[0]) },
 }
 
@@ -37,14 +45,17 @@ func configureApache(dir string, addrs []string) ([]string, error) {
 	if err := copyFile(filepath.Join(dir, "echo"), "echo", 0o755); err != nil {
 		return nil, err
 	}
-	for file, users := range map[string][]byte{"digest.users": htdigest(false, "MD5"), "basic.users": htpasswd()} {
+	for file, users := range map[string][]byte{
+		"digest.users": htdigest(false, "MD5"), "basic.users": htpasswd(), "realms.users": append(htdigestIn("one"), htdigestIn("two")...), "staff.users": htpasswdOf("bob"),
+		"unsaid.txt": []byte("refused\n"),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, file), users, 0o644); err != nil {
 			return nil, err
 		}
 	}
-	modules := strings.Fields("mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_digest alias cgi headers ssl mime")
+	modules := strings.Fields("mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_digest alias cgi headers ssl mime proxy proxy_http")
 	conf, err := render(dir, "apache.conf", map[string]any{
-		"Dir": dir, "Addr": addrs[0], "TLS": addrs[1], "Realm": realm,
+		"Dir": dir, "Addr": addrs[0], "TLS": addrs[1], "Proxy": addrs[2], "Realm": realm,
 		"Modules": modules, "ModuleDir": apacheModules, "Cert": pki.file, "Key": pki.key,
 	})
 	return []string{"-f", conf, "-DFOREGROUND"}, err
@@ -156,6 +167,118 @@ func TestClientApacheStale(t *testing.T) {
 	}
 	c.wantLegs(t, "401", "200 nc=1", "401 stale nc=2", "200 nc=1", "401 stale nc=2", "200 nc=1")
 	c.wantAsked(t, 3) // one for each request
+}
+
+// TestClientApacheRealms: what a client remembers of one realm is no password for another one, in the same order and back
+// (R9110-11.5-2).
+func TestClientApacheRealms(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for _, path := range []string{"/one/echo", "/two/echo", "/one/echo"} {
+		if got := c.get(t, apacheURL()+path); got.user != alice {
+			t.Errorf("%s: Apache got %+v", path, got)
+		}
+	}
+	c.wantLegs(t, "401", "200 nc=1", "401 nc=2", "200 nc=1", "401 nc=2", "200 nc=1")
+	requirement.Held(t, "unit:realms_of_one_origin")
+}
+
+// TestClientApacheUnsaid: a nonce that counts once costs one more leg where Apache does not say stale, too; a wrong password is one
+// as before.
+func TestClientApacheUnsaid(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for range 3 {
+		if got := c.get(t, apacheURL()+"/unsaid/echo"); got.user != alice {
+			t.Errorf("Apache got %+v", got)
+		}
+	}
+	c.wantLegs(t, "401", "200 nc=1", "401 nc=2", "200 nc=1", "401 nc=2", "200 nc=1")
+	c = newClient(t, nil, loginFor(t, apacheURL(), alice, "wrong"))
+	for range 2 {
+		if e := c.fault(t, apacheURL()+"/unsaid/echo"); e.Fault.Code != gss.Refused {
+			t.Errorf("%+v, want a refusal", e)
+		}
+	}
+	c.wantLegs(t, "401", "401 nc=1", "401", "401 nc=1")
+}
+
+// unsaid is a connection from a peer that does not say stale.
+type unsaid struct{ net.Conn }
+
+func (c unsaid) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	copy(b, bytes.ReplaceAll(b[:n], []byte("stale=true"), []byte("stale=nope")))
+	return n, err
+}
+
+// TestClientApacheUnsaidProxy: and so where a proxy does, for plain requests and on the way to an origin that wants credentials, too.
+// Apache's own word is taken out on the way.
+func TestClientApacheUnsaidProxy(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	at := "http://" + apache.addrs[2]
+	c := newProxyClient(t, at, func(conf *nethttp.ClientConfig) {
+		dial := conf.Base.DialContext
+		conf.Base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			return unsaid{conn}, err
+		}
+	}, loginForProxy(t, at, alice, password), loginFor(t, apacheURL(), alice, password))
+	for _, path := range []string{"/open/echo", "/open/echo", "/one/echo", "/two/echo", "/one/echo"} {
+		c.get(t, apacheURL()+path)
+	}
+	stale := 0
+	for _, l := range c.tap.legs(t) {
+		if strings.Contains(l.String(), "407 stale") {
+			stale++
+		}
+	}
+	if stale < 4 {
+		t.Errorf("Apache refused %d nonces, want one for each request after the first", stale)
+	}
+}
+
+// TestClientApacheElsewhere: a protection space at another origin leaves nothing to begin with, and each request is challenged anew
+// (R9110-11.5-3).
+func TestClientApacheElsewhere(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for range 3 {
+		if got := c.get(t, apacheURL()+"/elsewhere/echo"); got.user != alice {
+			t.Errorf("Apache got %+v", got)
+		}
+	}
+	c.wantLegs(t, "401", "200 nc=1", "401", "200 nc=1", "401", "200 nc=1")
+	requirement.Held(t, "unit:gerrit_domain")
+}
+
+// TestClientApacheUsersByRealm: Basic asks for the user of each realm, and says of none that the password was wrong.
+func TestClientApacheUsersByRealm(t *testing.T) {
+	t.Parallel()
+	apache.up(t)
+	users := answer.Func(func(_ context.Context, q gss.Question) gss.Answer {
+		need, ok := q.(gss.NeedCredential)
+		switch {
+		case !ok:
+		case need.Rejected:
+			t.Errorf("the password for %q was refused", need.Realm)
+		case need.Realm == "site":
+			return gss.Password{User: alice, Password: gss.NewSecret(password)}
+		case need.Realm == "staff":
+			return gss.Password{User: "bob", Password: gss.NewSecret(password)}
+		}
+		return gss.Declined{}
+	})
+	c := newClient(t, func(conf *nethttp.ClientConfig) { conf.Machine.Policy.Cleartext = true }, users)
+	for _, row := range [][2]string{{"/site/echo", alice}, {"/site/staff/echo", "bob"}, {"/site/echo", alice}, {"/site/staff/echo", "bob"}} {
+		if got := c.get(t, apacheURL()+row[0]); got.user != row[1] || got.auth != "Basic" {
+			t.Errorf("%s: Apache got %+v", row[0], got)
+		}
+	}
 }
 
 // TestClientApacheNext: the next nonce that Apache names is taken, and starts at 1

@@ -209,6 +209,7 @@ func TestGet(t *testing.T) {
 		{"Apache, POST", [][]string{login, {"--data", "@" + file, apacheURL() + "/digest/echo"}}, 0, "length=65536\nsha256=" + hash, ""},
 		{"Apache, TLS", [][]string{login, {"--cacert", pki.file, apacheURLTLS() + "/basic/echo"}}, 0, "user=alice\nauth=Basic\n", ""},
 		{"Apache, stale", [][]string{login, {apacheURL() + "/once/echo", apacheURL() + "/once/echo?second"}}, 0, "query=second", ""},
+		{"Apache, two realms", [][]string{login, {apacheURL() + "/one/echo?1", apacheURL() + "/two/echo?2", apacheURL() + "/one/echo?3"}}, 0, "query=3", ""},
 		{"Apache, nothing there", [][]string{login, {apacheURL() + "/digest/nothing"}}, 22, "", ""},
 		{"Apache, wrong password", [][]string{wrong, {apacheURL() + "/digest/echo"}}, 3, "", "refused by the peer"},
 		{"Apache, no password", [][]string{{apacheURL() + "/digest/echo"}}, 4, "", "no credentials"},

@@ -35,7 +35,12 @@ var algorithms = map[string]func() hash.Hash{
 
 // htdigest is a file of all accounts, a line for each algorithm. With hashes, a
 // fourth field has the hash of the name (lighttpd's userhash).
-func htdigest(hashes bool, algs ...string) []byte {
+func htdigest(hashes bool, algs ...string) []byte { return htdigestFor(realm, hashes, algs...) }
+
+// htdigestIn is a file with MD5 for another realm.
+func htdigestIn(realm string) []byte { return htdigestFor(realm, false, "MD5") }
+
+func htdigestFor(realm string, hashes bool, algs ...string) []byte {
 	var file []byte
 	for _, a := range accounts {
 		for _, alg := range algs {
@@ -52,7 +57,9 @@ func htdigest(hashes bool, algs ...string) []byte {
 
 // htpasswd is a line for alice with the one kind of hash that Apache takes and that
 // needs no library.
-func htpasswd() []byte {
+func htpasswd() []byte { return htpasswdOf(alice) }
+
+func htpasswdOf(user string) []byte {
 	h := sha1.Sum([]byte(password))
-	return []byte(alice + ":{SHA}" + base64.StdEncoding.EncodeToString(h[:]) + "\n")
+	return []byte(user + ":{SHA}" + base64.StdEncoding.EncodeToString(h[:]) + "\n")
 }
