@@ -33,6 +33,7 @@ func TestConfigurations(t *testing.T) {
 		{Field: "Realm", Config: Config{Realm: "A\x00B"}},
 		{Field: "Realms", Config: Config{Realms: realmList{"a"}}},
 		{Field: "Delegate", Config: Config{Delegate: delegations}},
+		{Field: "Canonicalize", Config: Config{Canonicalize: krb.CanonicalizeAlways + 1}},
 		{Field: "MinIterations", Config: Config{MinIterations: enctype.MaxIterations + 1}},
 		{Field: "PAC", Config: Config{PAC: pacRequests}},
 	}, map[string]string{
@@ -43,7 +44,7 @@ func TestConfigurations(t *testing.T) {
 		"the zero value":           {},
 		"realms that compare":      {Realms: &realmList{"a"}},
 		"the most iterations":      {MinIterations: enctype.MaxIterations},
-		"the last of each":         {ChannelBinding: gss.Require, Delegate: delegations - 1, PAC: pacRequests - 1},
+		"the last of each":         {ChannelBinding: gss.Require, Delegate: delegations - 1, Canonicalize: krb.CanonicalizeAlways, PAC: pacRequests - 1},
 		"keys of one service":      {Keys: good, Services: []krb.Principal{service}},
 		"keys under any name":      {Keys: good},
 		"RC4 alone, allowed":       {Keys: keys(service, krb.RC4), AllowRC4: true},
