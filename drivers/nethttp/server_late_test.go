@@ -175,7 +175,7 @@ func TestLateResponseWithAuthInt(t *testing.T) {
 		var inner http.ResponseWriter
 		a.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { inner = w })).ServeHTTP(outer, r)
 		if inner != nil && r.URL.Path == "/late" {
-			http.Error(inner, "late", 418)
+			http.Error(inner, "late", http.StatusTeapot)
 		}
 	}), nil)
 	for uri, want := range map[string]int{"/": 200, "/late": 418} {
