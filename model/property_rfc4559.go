@@ -354,12 +354,16 @@ var learnsOnlyWhatWorked = Property{
 			learned = [...]machine.Facts{gss.Origin: v.OriginFacts, gss.Proxy: v.ProxyFacts}
 		case machine.Fail:
 			learned = [...]machine.Facts{gss.Origin: v.OriginFacts, gss.Proxy: v.ProxyFacts}
+		default:
+			return Idle
 		}
 		verdict := Idle
 		for _, side := range sides {
 			a := &t.side[side]
 			if s := c.setOf(learned[side].Scheme); s != 0 {
 				verdict = worst(verdict, Must(a.worked.has(s)))
+			} else if a.sentEver && a.worked == 0 {
+				verdict = worst(verdict, Holds) // what was refused teaches nothing
 			}
 		}
 		return verdict

@@ -79,7 +79,7 @@ func TestGetNTLM(t *testing.T) {
 		{"Squid, POST", [][]string{proxy, {"--data", "@" + file, plain}}, 0, "sha256=" + hash, ""},
 		{"Squid, CONNECT", [][]string{proxy, {"--cacert", pki.file, "--data", "@" + file, secure}}, 0, "sha256=" + hash, ""},
 		{"Squid and Apache", [][]string{proxy, login, {apacheNTLMURL() + "/ntlm/echo"}}, 0, "user=LAB\\alice\n", ""},
-		{"Squid, wrong password", [][]string{{"--scheme", "ntlm", "--proxy", squidNTLMURL(), "--proxy-user", alice + ":wrong", plain}}, 3, "", "proxy authentication: refused by the peer"},
+		{"Squid, wrong password", [][]string{{"--scheme", "ntlm", "--proxy", squidNTLMURL(), "--proxy-user", alice + ":wrong", plain}}, 3, "", "proxy authentication at " + strings.TrimPrefix(squidNTLMURL(), "http://") + ": refused by the peer"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -24,19 +24,15 @@ func (s *Side) drop() {
 	s.Credentials = header.Credentials{}
 }
 
-// recall begins a run of the named scheme by what it remembers, without a new offer, and reports whether it could. It cannot
-// where the policy forbids it by now: what was offered since it was taken up may be stronger (HTA-13).
-func (s *Side) recall(a *About, from basis, name string, m scheme.Memory, count uint32) bool {
-	offers := header.Challenges{}
-	if m.Offer.Form() != header.Malformed {
-		offers = header.ListOf(m.Offer)
-	}
+// recall begins a run of the named scheme by an old offer, and reports whether it could. It cannot where the policy forbids it by
+// now: what was offered since it was taken up may be stronger (HTA-13).
+func (s *Side) recall(a *About, from basis, name string, offers header.Challenges, count uint32) bool {
 	ch := s.best(a, header.ListOf(header.TokenChallenge(name, "")))
 	if ch.Index < 0 || ch.HTTP11 || a.Schemes[ch.Index].Traits().OfferedOnly { // N2HT-2.2.3-4, C4
 		return false
 	}
 	// A lease that failed is the same on the exchange's next connection, and would fail there, too.
-	if !opens(a.Schemes[ch.Index].Traits(), m) || from == leased && s.Forgotten.Has(ch.Index) { // R9110-11.5-2, R9110-11.5-3
+	if !opens(a.Schemes[ch.Index].Traits(), offers) || from == leased && s.Forgotten.Has(ch.Index) { // R9110-11.5-2, R9110-11.5-3
 		return false
 	}
 	s.start(a, ch.Index, scheme.Start) // R4559-4.2-6
@@ -45,9 +41,27 @@ func (s *Side) recall(a *About, from basis, name string, m scheme.Memory, count 
 	return true
 }
 
-// opens reports whether a scheme can begin with what it remembers: one that answers the parameters of a challenge needs one.
-func opens(t scheme.Traits, m scheme.Memory) bool {
-	return t.Opening != scheme.OpeningParams || m.Offer.Form() != header.Malformed
+// opens reports whether a scheme can begin with an old offer: one that answers the parameters of a challenge needs one.
+func opens(t scheme.Traits, offers header.Challenges) bool {
+	return t.Opening != scheme.OpeningParams || !offers.Empty()
+}
+
+// offerOf returns what a scheme remembers as an offer, which is empty if it remembers no challenge.
+func offerOf(m scheme.Memory) header.Challenges {
+	if m.Offer.Form() == header.Malformed {
+		return header.Challenges{}
+	}
+	return header.ListOf(m.Offer)
+}
+
+// renew begins the scheme that worked once more for the exchange's next request, by what it remembers, and reports whether it could.
+// One that remembers no challenge for other requests answers the last one again: this exchange has just passed with it.
+func (s *Side) renew(a *About) bool {
+	t, offers, count := s.scheme.Traits(), offerOf(s.memory), s.memory.Count+1
+	if !opens(t, offers) {
+		offers, count = s.offers, max(s.count, 1)+1
+	}
+	return s.recall(a, renewed, t.Name, offers, count)
 }
 
 // prepare makes the credentials of the next request. Where the scheme fails another one may take its place, which is begun here,

@@ -324,6 +324,14 @@ var rules = []story{
 		sent -> halfway
 		repeat -> starting
 		prepare -> carries start 2`},
+	{"a scheme that remembers no challenge answers the last one again", []string{"Digest ready complete"}, nil, `
+		challenged Digest realm="r" -> unused
+		take up -> starting
+		prepare -> carries challenge of Digest realm="r"
+		sent -> halfway
+		passed -> proven, learned nothing
+		renew -> starting
+		prepare -> carries start 2 of Digest realm="r"`},
 	{"a lease without the challenge that its scheme answers", []string{"Digest ready"}, nil, `
 		open Digest (unknown offer) -> go on, unused`},
 	{"a lease of what the policy forbids by now", []string{"Negotiate ready"}, func(a *About) { a.Policy.Deny = []string{"Negotiate"} }, `

@@ -150,7 +150,7 @@ func (s *Side) step(env gss.Env, a *About, e *Event) (Verdict, error) {
 	switch e.Kind {
 	case Open: // nothing is sent where the connection carries its authentication (N2HT-3.2.5-9, N2HT-3.2.5-10)
 		if !s.Persistent && e.Scheme != "" {
-			s.recall(a, leased, e.Scheme, e.Memory, e.Memory.Count)
+			s.recall(a, leased, e.Scheme, offerOf(e.Memory), e.Memory.Count)
 		}
 	case Prepare:
 		return s.prepare(env, a, e.Exchange)
@@ -176,7 +176,7 @@ func (s *Side) step(env gss.Env, a *About, e *Event) (Verdict, error) {
 			break
 		}
 		s.Abandoned = s.Broken() // CONN-8: what was begun here was not ended
-		if s.state == gss.Continue || !s.recall(a, renewed, s.scheme.Traits().Name, s.memory, s.memory.Count+1) {
+		if s.state == gss.Continue || !s.renew(a) {
 			s.drop()
 		}
 	case Repeat:
@@ -265,7 +265,7 @@ func (s *Side) Learned() (name string, m scheme.Memory, forget bool) {
 		return "", scheme.Memory{}, s.Forgotten != 0
 	}
 	t := s.scheme.Traits()
-	if !opens(t, s.memory) { // R9110-11.5-3
+	if !opens(t, offerOf(s.memory)) { // R9110-11.5-3
 		return "", scheme.Memory{}, true
 	}
 	return t.Name, s.memory, false
