@@ -414,7 +414,8 @@ func questionsPage(list []question) string {
 Generated from the comments of the question types and from the sources by ` + "`go generate .`" + `; do not edit. A test fails where it is stale.
 
 The core does no I/O. What a scheme or mechanism needs to know it asks with a question, a type with a method Question, which the driver
-passes to its ` + "`answer.Source`" + `. ` + "`answer.Chain`" + ` joins the sources below, and ` + "`answer.On`" + ` makes one of a function for one type of question.
+passes to its ` + "`answer.Source`" + `. ` + "`answer.Chain`" + ` joins the sources below, ` + "`answer.Stores`" + ` several
+stores of users, and ` + "`answer.On`" + ` makes one of a function for one type of question.
 
 An answer of another type than those listed is a mistake of the program: a ` + "`gss.Misuse`" + `, or taken for no answer. ` + "`gss.Declined`" + ` says that a source
 has no answer, ` + "`gss.Unreachable`" + ` that the service behind it did not respond for any client.

@@ -4,7 +4,8 @@
 //
 // A driver has one [Source] and hands it every question it does not answer
 // itself. Sources are put together by [Chain]: the first one that has an answer
-// gives it.
+// gives it. Several user stores are put together by [Stores]: the first one that knows the
+// user gives it.
 //
 //	source := answer.Chain(intranet, partner, answer.Func(askTheUser))
 //

@@ -41,6 +41,10 @@ func On[Q gss.Question](f func(context.Context, Q) gss.Answer) Source {
 
 // Chain asks one source after the other, and gives the first answer that is not
 // gss.Declined. Nil sources are left out; an empty chain declines everything.
+//
+// It joins sources of different questions. The word of a user store is final, also where it
+// is gss.Unknown: behind it in a chain no other store is asked about users. Join user stores
+// with [Stores].
 func Chain(sources ...Source) Source {
 	var c []Source // behind a function, into which no printer looks
 	for _, s := range sources {

@@ -17,7 +17,7 @@ import (
 
 // Server describes a server. It needs users (Users, Htdigest or NTHashes), a Keytab, or both,
 // and offers what these can verify: Negotiate with Kerberos for a Keytab, Negotiate and NTLM
-// with NTLM, and Digest for Users and Htdigest.
+// with NTLM, and Digest for Users and Htdigest. A user of several of them is that of Users.
 type Server struct {
 	opaque[Server] // no output shows what is in it
 
@@ -66,7 +66,7 @@ func (s Server) Authenticator() (*nethttp.Authenticator, error) {
 // Config returns the configuration of the server's middleware. The error is a gss.Misuse that
 // names the field that cannot be used, or that of reading a file.
 func (s Server) Config() (config nethttp.ServerConfig, err error) {
-	users := setup.Users{Passwords: s.Users, Htdigest: s.Htdigest, NTHash: s.NTHashes, NTLM: s.NTLM}
+	users := setup.Users{Passwords: s.Users, Htdigest: files(s.Htdigest), NTHash: files(s.NTHashes), NTLM: s.NTLM}
 	for _, name := range slices.Sorted(maps.Keys(s.Users)) {
 		if name == "" || s.Users[name] == "" {
 			return config, misuse.Errorf("preset", "Server.Users has a user without a name or without a password; leave it out")
@@ -120,4 +120,12 @@ func (s Server) Config() (config nethttp.ServerConfig, err error) {
 	config.Auth, err = m.Server(gss.NewSecret(rand.Text() + rand.Text()))
 	config.Auth.Optional = s.Optional
 	return config, err
+}
+
+// files returns the file that a field names, none for "".
+func files(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
 }

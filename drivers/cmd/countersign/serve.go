@@ -76,8 +76,8 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 	f.StringVar(&o.transport, "transport", "nethttp", "`LIBRARY` to serve with: "+strings.Join(transports, ", ")+" (which needs TLS)")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", []string{"digest"}, "`LIST` of the schemes to offer: "+strings.Join(setup.Names(), ", "))
 	f.StringArrayVarP(&o.users.Named, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
-	f.StringVar(&o.users.Htdigest, "htdigest", "", "`FILE` of users, as written by htdigest")
-	f.StringVar(&o.users.NTHash, "nthash", "", "`FILE` of users for NTLM, in lines of user:nthash or of smbpasswd")
+	f.StringArrayVar(&o.users.Htdigest, "htdigest", nil, "`FILE` of users, as written by htdigest; may be repeated, and the next is asked where one does not know a user")
+	f.StringArrayVar(&o.users.NTHash, "nthash", nil, "`FILE` of users for NTLM, in lines of user:nthash or of smbpasswd; may be repeated")
 	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` of the challenges")
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms to offer (default SHA-256,MD5)")
 	f.StringSliceVar(&o.machine.QOPs, "digest-qop", nil, "`LIST` of the Digest qops to offer: auth, auth-int (default auth)")
@@ -288,7 +288,7 @@ func (o *serveOptions) source(keys answer.Source) (answer.Source, error) {
 		return nil, errors.New("no users configured: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE, or --keytab FILE for negotiate and nego2")
 	}
 	o.users.NTLM = o.machine.NTLM()
-	if o.users.NTHash != "" && !o.users.NTLM {
+	if len(o.users.NTHash) > 0 && !o.users.NTLM {
 		return nil, errors.New("--nthash needs ntlm, negotiate or nego2 in --scheme")
 	}
 	o.users.Domains = []string{o.machine.Domain, o.machine.Computer}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -43,16 +44,45 @@ func TestServeLog(t *testing.T) {
 
 // TestServeHtdigest: users of a file beside those of the command line.
 func TestServeHtdigest(t *testing.T) {
-	md5, err := digest.For(digest.MD5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	users := file(t, "users", "carol:api:"+md5.HA1("carol", "api", "word").Secret().Reveal()+"\n")
+	users := htdigestFile(t, digest.MD5, "api", [2]string{"carol", "word"})
 	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", users, "--user", "alice:secret", "--digest-algorithm", "MD5")
 	call(t, "", "get", "-u", "carol:word", s.url).want(t, 0, "hello carol via Digest", "")
 	call(t, "", "get", "-u", "alice:secret", s.url).want(t, 0, "hello alice via Digest", "")
 	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "carol:word", s.url).want(t, 0, "hello carol via Basic", "")
 	call(t, "", "get", "-u", "carol:secret", s.url).want(t, exitRefused, "", "refused")
+}
+
+// htdigestFile is a file of users and passwords, with the hashes of one algorithm.
+func htdigestFile(t *testing.T, a digest.Algorithm, realm string, users ...[2]string) string {
+	t.Helper()
+	f, err := digest.For(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines strings.Builder
+	for _, u := range users {
+		fmt.Fprintf(&lines, "%s:%s:%s\n", u[0], realm, f.HA1(u[0], realm, u[1]).Secret().Reveal())
+	}
+	return file(t, "users", lines.String())
+}
+
+// TestServeStores: each user is that of the first store that knows it, and no later store is asked
+// for another password.
+func TestServeStores(t *testing.T) {
+	one := htdigestFile(t, digest.MD5, "api", [2]string{"carol", "one"}, [2]string{"dave", "one"}, [2]string{"alice", "one"})
+	two := htdigestFile(t, digest.MD5, "api", [2]string{"dave", "two"}, [2]string{"erin", "two"})
+	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", one, "--htdigest", two, "--user", "alice:zero", "--digest-algorithm", "MD5")
+	for login, store := range map[string]bool{"alice:zero": true, "alice:one": false, "carol:one": true, "dave:one": true, "dave:two": false, "erin:two": true, "frank:two": false} {
+		name, _, _ := strings.Cut(login, ":")
+		for _, scheme := range []string{"Digest", "Basic"} {
+			got := call(t, "", "get", "--scheme", strings.ToLower(scheme), "--allow-cleartext", "-u", login, s.url)
+			if store {
+				got.want(t, 0, "hello "+name+" via "+scheme, "")
+			} else {
+				got.want(t, exitRefused, "", "refused")
+			}
+		}
+	}
 }
 
 // TestServeUsage: every mistake is told before anything listens.

@@ -1,15 +1,14 @@
 package setup
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/gss"
 )
 
 // ParseUser splits NAME:PASSWORD at the first colon. The error repeats neither.
@@ -21,19 +20,20 @@ func ParseUser(s string) (name, password string, err error) {
 	return name, password, nil
 }
 
-// Users describes a server's users: their sources, as its options name them.
+// Users describes a server's users: their stores, as its options name them. The first store
+// that knows a user counts: Named and Passwords, then the files in their order.
 type Users struct {
 	Named     []string          // as NAME:PASSWORD
 	Passwords map[string]string // the same, by name
-	Htdigest  string            // a file, "" for none
-	NTHash    string            // a file, "" for none
+	Htdigest  []string          // files
+	NTHash    []string          // files
 	// NTLM makes the users known to NTLM, in these domains.
 	NTLM    bool
 	Domains []string
 	// Memory remembers nonce counts; nil means one of the default size.
 	Memory *answer.ReplayCache
 
-	realms []string // of Htdigest, once it is read
+	realms []string // of Htdigest, once it is read, sorted
 }
 
 // Format implements fmt.Formatter. It hides the passwords.
@@ -46,7 +46,7 @@ func (u Users) MarshalText() ([]byte, error) { return fmt.Append(nil, u), nil }
 
 // Empty reports whether there are no users.
 func (u *Users) Empty() bool {
-	return len(u.Named) == 0 && len(u.Passwords) == 0 && u.Htdigest == "" && u.NTHash == ""
+	return len(u.Named) == 0 && len(u.Passwords) == 0 && len(u.Htdigest) == 0 && len(u.NTHash) == 0
 }
 
 // Realm returns the realm of all users in Htdigest, or "" if they have several, or there are
@@ -72,15 +72,18 @@ func (u *Users) Store() (answer.Source, error) {
 		}
 		passwords[name] = password
 	}
-	known := stores{answer.NewUsers(passwords)}
-	if u.Htdigest != "" {
-		h, err := fromFile(u.Htdigest, answer.ReadHtdigest)
+	stores := []answer.Source{answer.NewUsers(passwords)}
+	u.realms = nil
+	for _, name := range u.Htdigest {
+		h, err := fromFile(name, answer.ReadHtdigest)
 		if err != nil {
 			return nil, err
 		}
-		u.realms = h.Realms()
-		known = append(known, h)
+		u.realms = append(u.realms, h.Realms()...)
+		stores = append(stores, h)
 	}
+	slices.Sort(u.realms)
+	u.realms = slices.Compact(u.realms)
 	// NTLM has a store of its own, which compares domains and ignores the case of names. It is
 	// asked first, and its answer is final.
 	hashes, err := u.hashes(passwords)
@@ -91,7 +94,7 @@ func (u *Users) Store() (answer.Source, error) {
 	if memory == nil {
 		memory = new(answer.ReplayCache)
 	}
-	return answer.Chain(memory, hashes, known), nil
+	return answer.Chain(memory, hashes, answer.Stores(stores...)), nil
 }
 
 // hashes returns the users for NTLM.
@@ -100,14 +103,18 @@ func (u *Users) hashes(passwords map[string]string) (answer.Source, error) {
 		return nil, nil
 	}
 	named, err := answer.NewNTHashes(passwords, u.Domains...)
-	if err != nil || u.NTHash == "" {
-		return named, err
-	}
-	read, err := fromFile(u.NTHash, func(r io.Reader) (*answer.NTHashes, error) { return answer.ReadNTHashes(r, u.Domains...) })
 	if err != nil {
 		return nil, err
 	}
-	return stores{named, read}, nil
+	stores := []answer.Source{named}
+	for _, name := range u.NTHash {
+		read, err := fromFile(name, func(r io.Reader) (*answer.NTHashes, error) { return answer.ReadNTHashes(r, u.Domains...) })
+		if err != nil {
+			return nil, err
+		}
+		stores = append(stores, read)
+	}
+	return answer.Stores(stores...), nil
 }
 
 // fromFile reads a store from a file.
@@ -121,19 +128,4 @@ func fromFile[S any](name string, read func(io.Reader) (S, error)) (s S, err err
 		return s, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, nil
-}
-
-// stores holds user stores, of which the first that knows a user counts. All are asked, so
-// that the time does not tell which store knows a user, or whether one does.
-type stores []answer.Source
-
-// Answer implements [answer.Source].
-func (s stores) Answer(ctx context.Context, q gss.Question) gss.Answer {
-	var first gss.Answer = gss.Unknown{}
-	for _, one := range s {
-		if a := one.Answer(ctx, q); first == (gss.Unknown{}) { // HTA-30
-			first = a
-		}
-	}
-	return first
 }
