@@ -263,6 +263,12 @@ func TestPassedOverScheme(t *testing.T) {
 	if ch.Index != -1 || ch.Fault.Code != gss.NotPermitted || !strings.Contains(ch.Fault.Detail, "Weak") {
 		t.Errorf("%+v", ch)
 	}
+	// The fault is one scheme's, and Passed has the others.
+	other := named{scheme.Traits{Name: "Other", Cleartext: true}}
+	ch = Choose(&scheme.Policy{}, []scheme.Client{weakest, other}, offers("Weak, Other"), Conditions{Affine: true})
+	if !strings.HasPrefix(ch.Fault.Detail, "Other ") || strings.Contains(ch.Fault.Detail, "Weak") || !strings.Contains(ch.Passed, "Weak ") {
+		t.Errorf("%+v", ch)
+	}
 }
 
 // A choice tells what was offered, also what was not chosen, and that HTTP/1.1 is needed only where the

@@ -96,7 +96,7 @@ func (s *Side) rejected(a *About, f gss.Fault) Verdict {
 		s.drop()
 		return Verdict{}
 	}
-	if s.Rounds > 0 && f.Code.Class() == gss.PeerMisbehaved {
+	if f.Code.Class() == gss.PeerMisbehaved {
 		return fail(f)
 	}
 	i, name := int(s.index), s.scheme.Traits().Name
