@@ -32,6 +32,8 @@ type getOptions struct {
 	method, data    string
 	headers         []string
 	user, proxyUser string
+	netrc           bool
+	netrcFile       string
 	proxy, cacert   string
 	output          string
 	machine         setup.Machine
@@ -83,7 +85,9 @@ a defect of this program. With several URLs, the code is that of the first failu
 	f.StringVarP(&o.method, "request", "X", "", "`METHOD` (default GET, or POST with --data)")
 	f.StringVarP(&o.data, "data", "d", "", "body to send: `DATA`, @FILE, or @- for standard input")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "`FIELD` to send, 'Name: value'; may be repeated")
-	f.StringVarP(&o.user, "user", "u", "", "`NAME:PASSWORD` for the origins")
+	f.StringVarP(&o.user, "user", "u", "", "`NAME[:PASSWORD]` for the origins; NAME:@FILE takes the first line of a file, NAME alone $COUNTERSIGN_PASSWORD, or asks")
+	f.BoolVarP(&o.netrc, "netrc", "n", false, "take names and passwords for the origins from $NETRC, or .netrc in the home folder")
+	f.StringVar(&o.netrcFile, "netrc-file", "", "`FILE` to take them from, likewise")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", nil, "`LIST` of the schemes that may be used (default all): "+strings.Join(setup.Names(), ", "))
 	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms that may be used (default all)")
 	o.kerberos.flags(f)
@@ -97,7 +101,7 @@ a defect of this program. With several URLs, the code is that of the first failu
 	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM to use: "+strings.Join(setup.NTLMLevels(), ", "))
 	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")
-	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME:PASSWORD` for the proxy")
+	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME[:PASSWORD]` for the proxy, like --user, with $COUNTERSIGN_PROXY_PASSWORD")
 	f.StringVar(&o.cacert, "cacert", "", "`FILE` of certificates in PEM to trust instead of the system's")
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the peer's certificate")
 	f.BoolVar(&o.machine.Cleartext, "allow-cleartext", false, "allow Basic without TLS, which exposes the password")
@@ -119,7 +123,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	source, err := o.source(cmd.Context(), urls)
+	source, err := o.source(cmd, urls)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
@@ -362,34 +366,24 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 // source returns the answers to credential questions, for the origins of the URLs and for
 // the proxy. It removes user information from the URLs, since net/http would send it
 // without a challenge.
-func (o *getOptions) source(ctx context.Context, urls []*url.URL) (answer.Source, error) {
-	var sources []answer.Source
-	var passwords []string
-	for _, u := range urls {
-		user := o.user
-		if u.User != nil {
-			password, _ := u.User.Password()
-			user = u.User.Username() + ":" + password
-			u.User = nil
+func (o *getOptions) source(cmd *cobra.Command, urls []*url.URL) (answer.Source, error) {
+	from := newLogins(cmd)
+	if o.data == "@-" {
+		from.taken = "--data @-"
+	}
+	if o.netrc || o.netrcFile != "" {
+		if err := from.readNetrc(o.netrcFile); err != nil {
+			return nil, fmt.Errorf("--netrc: %w", err)
 		}
-		if user == "" {
-			continue
-		}
-		name, password, err := setup.ParseUser(user)
-		if err != nil {
-			return nil, fmt.Errorf("--user: %w", err)
-		}
-		passwords = append(passwords, name)
-		s, err := answer.For(u.Scheme+"://"+u.Host, name, password)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, s)
+	}
+	sources, names, err := o.logins(from, urls)
+	if err != nil {
+		return nil, err
 	}
 	if o.proxyUser != "" {
-		name, password, err := setup.ParseUser(o.proxyUser)
+		name, password, err := from.of("--proxy-user", o.proxyUser, "", proxyPasswordVariable)
 		if err != nil {
-			return nil, fmt.Errorf("--proxy-user: %w", err)
+			return nil, err
 		}
 		if o.proxy == "" {
 			return nil, errors.New("--proxy-user needs --proxy")
@@ -398,19 +392,58 @@ func (o *getOptions) source(ctx context.Context, urls []*url.URL) (answer.Source
 		if err != nil {
 			return nil, fmt.Errorf("--proxy: %w", err)
 		}
-		passwords = append(passwords, name)
 		s, err := answer.ForProxy(u.Scheme+"://"+u.Host, name, password)
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
+		sources, names = append(sources, s), append(names, name)
 	}
-	tickets, err := o.kerberos.source(ctx, &o.machine, passwords)
+	tickets, err := o.kerberos.source(cmd.Context(), &o.machine, names)
 	if err != nil {
 		return nil, err
 	}
-	o.machine.NoNTLM = tickets != nil && len(passwords) == 0 && !o.kerberos.missing
+	o.machine.NoNTLM = tickets != nil && len(names) == 0 && !o.kerberos.missing
 	return answer.Chain(append(sources, tickets)...), nil
+}
+
+// logins returns the answers for the origins of the URLs, and the names of the users.
+func (o *getOptions) logins(from *logins, urls []*url.URL) (sources []answer.Source, names []string, err error) {
+	for _, u := range urls {
+		name, password, err := o.login(from, u)
+		u.User = nil
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case name == "":
+			continue
+		}
+		s, err := answer.For(u.Scheme+"://"+u.Host, name, password)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources, names = append(sources, s), append(names, name)
+	}
+	return sources, names, nil
+}
+
+// login returns the name and the password for a URL's origin, "" for none. The URL's own user
+// information comes first, then --user, then the netrc file.
+func (o *getOptions) login(from *logins, u *url.URL) (name, password string, err error) {
+	switch {
+	case u.User != nil:
+		name = u.User.Username()
+		if password, ok := u.User.Password(); ok {
+			return name, password, nil
+		}
+		if password, err = from.find(name, u.Hostname(), passwordVariable); err != nil {
+			err = fmt.Errorf("the user in the URL: %w", err)
+		}
+	case o.user != "":
+		return from.of("--user", o.user, u.Hostname(), passwordVariable)
+	default:
+		name, password, _ = from.netrc.Find(u.Hostname(), "")
+	}
+	return name, password, err
 }
 
 // proxyFunc returns the function that names the proxy of all requests, nil for none.

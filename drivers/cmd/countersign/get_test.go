@@ -48,7 +48,7 @@ func TestGetCodes(t *testing.T) {
 	call(t, "", "get", "http://127.0.0.1:1").want(t, exitTransport, "", "refused")
 	call(t, "", "get").want(t, exitUsage, "", "get --help")
 	call(t, "", "get", "http://").want(t, exitUsage, "", "invalid URL")
-	call(t, "", "get", "-u", "alice", u).want(t, exitUsage, "", "NAME:PASSWORD")
+	call(t, "", "get", "-u", ":secret", u).want(t, exitUsage, "", "NAME:PASSWORD")
 	call(t, "", "get", "-U", "bob:pw", u).want(t, exitUsage, "", "needs --proxy")
 	call(t, "", "get", "--scheme", "magic", u).want(t, exitUsage, "", "no scheme")
 	call(t, "", "get", "-H", "nothing", u).want(t, exitUsage, "", "Name: value")

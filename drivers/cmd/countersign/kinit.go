@@ -1,16 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/gss"
@@ -35,9 +29,9 @@ func newKinit() *cobra.Command {
 		Use:   "kinit [flags] [PRINCIPAL]",
 		Short: "Get a ticket-granting ticket",
 		Long: `Kinit gets a ticket-granting ticket for PRINCIPAL and writes it to the credential
-cache, which get, curl and other programs read. It prompts for the password on a
-terminal, and otherwise reads it from the first line of standard input. With --keytab
-it needs no password.
+cache, which get, curl and other programs read. The password is that of the environment
+variable COUNTERSIGN_PASSWORD; without it kinit prompts on a terminal, and otherwise reads
+the first line of standard input. With --keytab it needs no password.
 
 With --renew it renews the ticket in the cache.
 
@@ -122,7 +116,11 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, cache *krb5.Ca
 		}
 		return r, err
 	}
-	r.Password, err = password(cmd, r.Client)
+	password, err := newLogins(cmd).find(r.Client.String(), "", passwordVariable)
+	if err != nil {
+		err = exit{exitTransport, err}
+	}
+	r.Password = gss.NewSecret(password)
 	return r, err
 }
 
@@ -134,24 +132,6 @@ func seconds(ds ...time.Duration) int64 {
 		}
 	}
 	return 0
-}
-
-// password prompts for a password on a terminal, and otherwise reads a line.
-func password(cmd *cobra.Command, client krb.Principal) (gss.Secret, error) {
-	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Password for %v: ", client)
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(cmd.ErrOrStderr())
-		if err != nil {
-			return gss.Secret{}, exit{exitTransport, err}
-		}
-		return gss.NewSecret(string(b)), nil
-	}
-	line, err := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), 4096)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return gss.Secret{}, exit{exitTransport, err}
-	}
-	return gss.NewSecret(strings.TrimRight(line, "\r\n")), nil
 }
 
 // clock returns t in local time for display.

@@ -28,6 +28,7 @@ import (
 // serveOptions holds the flags of serve.
 type serveOptions struct {
 	addr            string
+	named           []string // users
 	users           setup.Users
 	kerberos        serverKerberos
 	memory          memoryOptions
@@ -75,7 +76,7 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 selects a free port")
 	f.StringVar(&o.transport, "transport", "nethttp", "`LIBRARY` to serve with: "+strings.Join(transports, ", ")+" (which needs TLS)")
 	f.StringSliceVar(&o.machine.Schemes, "scheme", []string{"digest"}, "`LIST` of the schemes to offer: "+strings.Join(setup.Names(), ", "))
-	f.StringArrayVarP(&o.users.Named, "user", "u", nil, "`NAME:PASSWORD` of a user; may be repeated")
+	f.StringArrayVarP(&o.named, "user", "u", nil, "`NAME[:PASSWORD]` of a user; may be repeated; NAME:@FILE takes the first line of a file, NAME alone $COUNTERSIGN_PASSWORD, or asks")
 	f.StringArrayVar(&o.users.Htdigest, "htdigest", nil, "`FILE` of users, as written by htdigest; may be repeated, and the next is asked where one does not know a user")
 	f.StringArrayVar(&o.users.NTHash, "nthash", nil, "`FILE` of users for NTLM, in lines of user:nthash or of smbpasswd; may be repeated")
 	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` of the challenges")
@@ -105,6 +106,9 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 }
 
 func (o *serveOptions) run(cmd *cobra.Command) error {
+	if err := o.passwords(newLogins(cmd)); err != nil {
+		return exit{exitUsage, err}
+	}
 	h, err := o.handler(cmd.ErrOrStderr())
 	if err != nil {
 		return exit{exitUsage, err}
@@ -120,6 +124,22 @@ func (o *serveOptions) run(cmd *cobra.Command) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s://%s\n", proto, at)
 	return h.serve(cmd.Context())
+}
+
+// passwords finds the passwords of the users that --user names.
+func (o *serveOptions) passwords(from *logins) error {
+	o.users.Passwords = map[string]string{}
+	for _, value := range o.named {
+		name, password, err := from.of("--user", value, "", passwordVariable)
+		switch {
+		case err != nil:
+			return err
+		case password == "":
+			return errors.New("--user: a user needs a password")
+		}
+		o.users.Passwords[name] = password
+	}
+	return nil
 }
 
 // service holds what serve runs.
@@ -285,7 +305,7 @@ func (o *serveOptions) source(keys answer.Source) (answer.Source, error) {
 		return keys, nil
 	}
 	if o.users.Empty() {
-		return nil, errors.New("no users configured: give --user NAME:PASSWORD, --htdigest FILE or --nthash FILE, or --keytab FILE for negotiate and nego2")
+		return nil, errors.New("no users configured: give --user NAME, --htdigest FILE or --nthash FILE, or --keytab FILE for negotiate and nego2")
 	}
 	o.users.NTLM = o.machine.NTLM()
 	if len(o.users.NTHash) > 0 && !o.users.NTLM {

@@ -94,7 +94,7 @@ func TestServeUsage(t *testing.T) {
 		says string
 	}{
 		{nil, "no users configured"},
-		{[]string{"--user", "alice"}, "NAME:PASSWORD"},
+		{[]string{"--user", "alice"}, "--user: no password for it"},
 		{[]string{"--user", "alice:"}, "password"},
 		{append(user, "--scheme", "magic"), `no scheme "magic"`},
 		{append(user, "--digest-algorithm", "CRC"), "no Digest algorithm"},

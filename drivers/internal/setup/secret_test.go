@@ -11,7 +11,7 @@ import (
 
 // TestUsersShowNoPasswords: the passwords of --user stay out of output.
 func TestUsersShowNoPasswords(t *testing.T) {
-	u := Users{Named: []string{"alice:canary"}}
+	u := Users{Passwords: map[string]string{"alice": "canary"}}
 	for _, v := range []any{u, &u, []any{u}, map[string]any{"u": &u}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, "canary") || strings.Contains(text, fmt.Sprintf("%x", "canary")) {

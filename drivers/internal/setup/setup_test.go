@@ -77,36 +77,14 @@ func TestNonceKey(t *testing.T) {
 	}
 }
 
-func TestParseUser(t *testing.T) {
-	for _, test := range []struct{ in, name, password string }{
-		{"alice:secret", "alice", "secret"},
-		{"alice:a:b", "alice", "a:b"},
-		{"alice:", "alice", ""},
-		{`DOM\alice:x`, `DOM\alice`, "x"},
-	} {
-		name, password, err := ParseUser(test.in)
-		if err != nil || name != test.name || password != test.password {
-			t.Errorf("%q: %q %q %v", test.in, name, password, err)
-		}
-	}
-	for _, in := range []string{"", "Canary", ":Canary"} {
-		if _, _, err := ParseUser(in); err == nil || strings.Contains(err.Error(), "Canary") {
-			t.Errorf("%q: error %v", in, err)
-		}
-	}
-}
-
-// TestUserStore: an empty password is refused, and an unknown user is unknown.
+// TestUserStore: a file that is not there is refused, and an unknown user is unknown.
 func TestUserStore(t *testing.T) {
-	if _, err := (&Users{Named: []string{"alice:"}}).Store(); err == nil {
-		t.Error("a user without a password was taken")
-	}
 	for _, u := range []Users{{Htdigest: []string{"/does/not/exist"}}, {NTLM: true, NTHash: []string{"/does/not/exist"}}} {
 		if _, err := u.Store(); err == nil {
 			t.Error("a file that is not there was taken")
 		}
 	}
-	s, err := (&Users{Named: []string{"alice:secret"}, NTLM: true, Domains: []string{"LAB"}}).Store()
+	s, err := (&Users{Passwords: map[string]string{"alice": "secret"}, NTLM: true, Domains: []string{"LAB"}}).Store()
 	if err != nil {
 		t.Fatal(err)
 	}

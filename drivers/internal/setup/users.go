@@ -3,28 +3,16 @@ package setup
 import (
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 )
 
-// ParseUser splits NAME:PASSWORD at the first colon. The error repeats neither.
-func ParseUser(s string) (name, password string, err error) {
-	name, password, ok := strings.Cut(s, ":")
-	if !ok || name == "" {
-		return "", "", fmt.Errorf("expected NAME:PASSWORD")
-	}
-	return name, password, nil
-}
-
 // Users describes a server's users: their stores, as its options name them. The first store
-// that knows a user counts: Named and Passwords, then the files in their order.
+// that knows a user counts: Passwords, then the files in their order.
 type Users struct {
-	Named     []string          // as NAME:PASSWORD
-	Passwords map[string]string // the same, by name
+	Passwords map[string]string // by name
 	Htdigest  []string          // files
 	NTHash    []string          // files
 	// NTLM makes the users known to NTLM, in these domains.
@@ -38,7 +26,7 @@ type Users struct {
 
 // Format implements fmt.Formatter. It hides the passwords.
 func (u Users) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "users(%d)", len(u.Named)+len(u.Passwords))
+	fmt.Fprintf(f, "users(%d)", len(u.Passwords))
 } // SECRET-1
 
 // MarshalText implements encoding.TextMarshaler. Its text is that of Format.
@@ -46,7 +34,7 @@ func (u Users) MarshalText() ([]byte, error) { return fmt.Append(nil, u), nil }
 
 // Empty reports whether there are no users.
 func (u *Users) Empty() bool {
-	return len(u.Named) == 0 && len(u.Passwords) == 0 && len(u.Htdigest) == 0 && len(u.NTHash) == 0
+	return len(u.Passwords) == 0 && len(u.Htdigest) == 0 && len(u.NTHash) == 0
 }
 
 // Realm returns the realm of all users in Htdigest, or "" if they have several, or there are
@@ -60,19 +48,7 @@ func (u *Users) Realm() string {
 
 // Store returns the answers to a server's questions about users and replays.
 func (u *Users) Store() (answer.Source, error) {
-	passwords := make(map[string]string, len(u.Named)+len(u.Passwords))
-	maps.Copy(passwords, u.Passwords)
-	for _, text := range u.Named {
-		name, password, err := ParseUser(text)
-		if err != nil {
-			return nil, err
-		}
-		if password == "" {
-			return nil, fmt.Errorf("a user needs a password: expected NAME:PASSWORD")
-		}
-		passwords[name] = password
-	}
-	stores := []answer.Source{answer.NewUsers(passwords)}
+	stores := []answer.Source{answer.NewUsers(u.Passwords)}
 	u.realms = nil
 	for _, name := range u.Htdigest {
 		h, err := fromFile(name, answer.ReadHtdigest)
@@ -86,7 +62,7 @@ func (u *Users) Store() (answer.Source, error) {
 	u.realms = slices.Compact(u.realms)
 	// NTLM has a store of its own, which compares domains and ignores the case of names. It is
 	// asked first, and its answer is final.
-	hashes, err := u.hashes(passwords)
+	hashes, err := u.hashes()
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +74,11 @@ func (u *Users) Store() (answer.Source, error) {
 }
 
 // hashes returns the users for NTLM.
-func (u *Users) hashes(passwords map[string]string) (answer.Source, error) {
+func (u *Users) hashes() (answer.Source, error) {
 	if !u.NTLM {
 		return nil, nil
 	}
-	named, err := answer.NewNTHashes(passwords, u.Domains...)
+	named, err := answer.NewNTHashes(u.Passwords, u.Domains...)
 	if err != nil {
 		return nil, err
 	}
