@@ -310,7 +310,7 @@ func (a *acceptor) verify(env *gss.Env, body Sum) (scheme.AcceptorOutput, error)
 var wrong = map[gss.Code]gss.Fault{
 	gss.NoFault:        {Code: gss.BadCredentials, Detail: "digest: the response does not verify: a wrong password, or a request that was changed in transit"},
 	gss.UnknownUser:    {Code: gss.UnknownUser, Detail: "digest: the user store knows no such user in this realm"},
-	gss.QuestionFailed: {Code: gss.QuestionFailed, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for, or no name for a userhash"},
+	gss.QuestionFailed: {Code: gss.QuestionFailed, Detail: "digest: the user store could not verify this user: it declined, or gave no hash of the algorithm that was asked for (offer those that it has, with ServerConfig.Algorithms), or no name for a userhash"},
 }
 
 // params returns the input of response and rspauth, as received.

@@ -71,8 +71,9 @@ type ServerConfig struct {
 	// put the new key first and drop the old one after NonceLifetime.
 	Keys []gss.Secret
 	// Algorithms holds those to offer. They are offered strongest first, whatever their
-	// order here (RFC 7616 section 3.7). Nil is SHA-256 and MD5, or SHA-256 alone in
-	// FIPS-only mode.
+	// order here (RFC 7616 section 3.7), and clients answer the strongest that they know. A
+	// store that has hashes in place of passwords has to have them for each. Nil is SHA-256
+	// and MD5, or SHA-256 alone in FIPS-only mode.
 	Algorithms []Algorithm
 	// QOPs are offered, Auth and AuthInt; nil is Auth alone. See the tolerance
 	// NoQOP for clients that know neither.

@@ -17,6 +17,11 @@ import (
 // Htdigest is a user store read from a file as Apache's htdigest writes it. It
 // answers gss.NeedVerifier for Digest with digest.HA1, and gss.NeedVerdict for
 // Basic by hashing the password. A user is one of a realm.
+//
+// A server that offers what the file has no hashes for refuses right passwords: clients
+// answer SHA-256 where it is offered, and a file that htdigest wrote has MD5 alone. So give
+// digest.ServerConfig what [Htdigest.Algorithms] returns, also where other stores are asked
+// beside this one. Presets do so by themselves.
 type Htdigest struct {
 	opaque[Htdigest] // no output shows what is in it
 
@@ -82,6 +87,41 @@ func (h *Htdigest) add(line string) error {
 
 // Realms returns the realms that have users, sorted.
 func (h *Htdigest) Realms() []string { return slices.Sorted(maps.Keys(h.realms)) }
+
+// Algorithms returns what a server can offer in a realm, for digest.ServerConfig.Algorithms,
+// strongest first: the algorithms that every user of the realm has a hash of. If there is none
+// that all have, it is those that some have, and each user needs a client that chooses its
+// one. MD5 does not count in FIPS-only mode, unless the file has nothing else. It is nil, for
+// which package digest has a default, if no user is of the realm.
+func (h *Htdigest) Algorithms(realm string) []digest.Algorithm {
+	all := map[digest.Algorithm]int{} // of how many users there is a hash
+	for _, name := range h.realms[realm] {
+		ha1 := h.users[realmUser{realm, name}]
+		if !ha1.SHA256.IsEmpty() {
+			all[digest.SHA256]++
+		}
+		if !ha1.MD5.IsEmpty() {
+			all[digest.MD5]++
+		}
+	}
+	usable := func(a digest.Algorithm) bool { _, err := digest.For(a); return err == nil }
+	for _, fits := range [...]func(digest.Algorithm) bool{
+		func(a digest.Algorithm) bool { return usable(a) && all[a] == len(h.realms[realm]) },
+		func(a digest.Algorithm) bool { return usable(a) && all[a] > 0 },
+		func(a digest.Algorithm) bool { return all[a] > 0 },
+	} {
+		var out []digest.Algorithm
+		for _, a := range [...]digest.Algorithm{digest.SHA256, digest.MD5} {
+			if len(all) > 0 && fits(a) {
+				out = append(out, a)
+			}
+		}
+		if out != nil {
+			return out // HTA-35
+		}
+	}
+	return nil
+}
 
 // Answer implements [Source].
 func (h *Htdigest) Answer(_ context.Context, q gss.Question) gss.Answer {

@@ -2,6 +2,7 @@ package answer_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/scheme"
 )
 
@@ -138,6 +140,38 @@ func TestHtdigest(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
+}
+
+// TestHtdigestAlgorithms: a server offers what every user of its realm can be verified by, and what
+// some can where there is no such algorithm.
+func TestHtdigestAlgorithms(t *testing.T) {
+	md5, sha256 := ":"+strings.Repeat("0", 32)+"\n", ":"+strings.Repeat("0", 64)+"\n"
+	one, both := []digest.Algorithm{digest.MD5}, []digest.Algorithm{digest.SHA256, digest.MD5}
+	for text, want := range map[string][]digest.Algorithm{
+		"":                                   nil,
+		"alice:other" + md5:                  nil,
+		"alice:r" + md5:                      one,
+		"alice:r" + sha256:                   both[:1],
+		"alice:r" + md5 + "alice:r" + sha256: both,
+		"alice:r" + md5 + "alice:r" + sha256 + "bob:r" + md5:         one,
+		"alice:r" + md5 + "bob:r" + sha256:                           both,
+		"alice:r" + md5 + "alice:r" + md5 + "bob:other" + sha256:     one,
+		"alice:r" + sha256 + "bob:r" + md5 + "bob:r" + sha256:        both[:1],
+		"alice:r" + md5 + "bob:r" + sha256 + "carol:r" + md5:         both,
+		"alice:r" + md5 + "alice:r" + sha256 + "bob:R" + md5 + "#\n": both,
+	} {
+		h, err := answer.ReadHtdigest(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Algorithms("r"); !slices.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if got := new(answer.Htdigest).Algorithms("r"); got != nil {
+		t.Errorf("the zero Htdigest: %v, want none", got)
+	}
+	requirement.Held(t, "unit:offer_follows_store", "HTA-35")
 }
 
 func TestHtdigestRefuses(t *testing.T) {

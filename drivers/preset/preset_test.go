@@ -74,14 +74,18 @@ func TestPresets(t *testing.T) {
 	realm.Kinit(t, "bob")
 	htdigest := filepath.Join(t.TempDir(), "users")
 	// H("alice:staff:wonder") by MD5 and SHA-256, from md5sum and sha256sum
-	lines := "alice:staff:bdbd7861bbd12cf229b306dc06b29f9b\nalice:staff:a288d6dd98bb82ebfc923369b5669073391187f212bff85b5ba64140d6d16b2f\n"
-	if err := os.WriteFile(htdigest, []byte(lines), 0o600); err != nil {
-		t.Fatal(err)
+	weak, lines := htdigest+".md5", "alice:staff:bdbd7861bbd12cf229b306dc06b29f9b\nalice:staff:a288d6dd98bb82ebfc923369b5669073391187f212bff85b5ba64140d6d16b2f\n"
+	for name, text := range map[string]string{htdigest: lines, weak: lines[:len("alice:staff:")+32]} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	users := map[string]string{"alice": "wonder"}
 	servers := map[string]preset.Server{
 		"users":           {Users: users},
 		"htdigest":        {Htdigest: htdigest},
+		"MD5":             {Htdigest: weak},
+		"MD5 and users":   {Htdigest: weak, Users: map[string]string{"bob": "builder"}},
 		"keytab":          {Keytab: realm.Keytab, Groups: true},
 		"users and NTLM":  {Users: users, NTLM: true, Domain: "STAFF"},
 		"keytab and NTLM": {Keytab: realm.Keytab, Users: users, NTLM: true},
@@ -95,6 +99,9 @@ func TestPresets(t *testing.T) {
 	}{
 		{"password", preset.Client{User: "alice", Password: "wonder"}, "users", "200 alice by Digest, 0 groups"},
 		{"password", preset.Client{User: "alice", Password: "wonder"}, "htdigest", "200 alice by Digest, 0 groups"},
+		{"password", preset.Client{User: "alice", Password: "wonder"}, "MD5", "200 alice by Digest, 0 groups"},
+		{"password", preset.Client{User: "alice", Password: "wonder"}, "MD5 and users", "200 alice by Digest, 0 groups"},
+		{"password", preset.Client{User: "bob", Password: "builder"}, "MD5 and users", "200 bob by Digest, 0 groups"},
 		{"password", preset.Client{User: "alice", Password: "wonder"}, "users and NTLM", `200 STAFF\alice by Nego2 NTLM, 0 groups`},
 		{"password and domain", preset.Client{User: `STAFF\alice`, Password: "wonder"}, "users and NTLM", `200 STAFF\alice by Nego2 NTLM, 0 groups`},
 		{"password", preset.Client{User: "alice", Password: "wonder"}, "keytab and NTLM", "200 alice by Nego2 NTLM, 0 groups"},

@@ -1,7 +1,6 @@
 package preset
 
 import (
-	"cmp"
 	"crypto/rand"
 	"maps"
 	"os"
@@ -27,7 +26,8 @@ type Server struct {
 	Realm string
 	// Users has passwords by user name.
 	Users map[string]string
-	// Htdigest names a file of users as Apache's htdigest writes it.
+	// Htdigest names a file of users as Apache's htdigest writes it. Digest offers the
+	// algorithms that it has hashes of, such as MD5 alone.
 	Htdigest string
 	// NTHashes names a file of users for NTLM, in lines of user:hash or as smbpasswd has them.
 	NTHashes string
@@ -115,7 +115,7 @@ func (s Server) Config() (config nethttp.ServerConfig, err error) {
 		}
 		sources = append(sources, store)
 	}
-	m.Realm = cmp.Or(m.Realm, users.Realm(), "countersign")
+	users.Complete(&m.Options)
 	config.Source = answer.Chain(sources...)
 	config.Auth, err = m.Server(gss.NewSecret(rand.Text() + rand.Text()))
 	config.Auth.Optional = s.Optional

@@ -79,8 +79,8 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 	f.StringArrayVarP(&o.named, "user", "u", nil, "`NAME[:PASSWORD]` of a user; may be repeated; NAME:@FILE takes the first line of a file, NAME alone $COUNTERSIGN_PASSWORD, or asks")
 	f.StringArrayVar(&o.users.Htdigest, "htdigest", nil, "`FILE` of users, as written by htdigest; may be repeated, and the next is asked where one does not know a user")
 	f.StringArrayVar(&o.users.NTHash, "nthash", nil, "`FILE` of users for NTLM, in lines of user:nthash or of smbpasswd; may be repeated")
-	f.StringVar(&o.machine.Realm, "realm", "countersign", "`REALM` of the challenges")
-	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms to offer (default SHA-256,MD5)")
+	f.StringVar(&o.machine.Realm, "realm", "", "`REALM` of the challenges (default that of all users in --htdigest, or else countersign)")
+	f.StringSliceVar(&o.machine.Algorithms, "digest-algorithm", nil, "`LIST` of the Digest algorithms to offer (default those that --htdigest has hashes of, or else SHA-256,MD5)")
 	f.StringSliceVar(&o.machine.QOPs, "digest-qop", nil, "`LIST` of the Digest qops to offer: auth, auth-int (default auth)")
 	f.StringSliceVar(&o.machine.Tolerances, "digest-tolerate", nil, "`LIST` of errors of old Digest clients to accept: "+strings.Join(setup.Tolerances(), ", ")+" (the last is always accepted with --proxy)")
 	f.BoolVar(&o.machine.StrictURI, "digest-strict-uri", false, "with --proxy: refuse Digest clients that sign the path alone as their uri, as all known clients do")
@@ -192,6 +192,7 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.users.Complete(&o.machine.Options)
 	s := &service{}
 	if s.tls, err = o.tlsConfig(); err != nil {
 		return nil, err

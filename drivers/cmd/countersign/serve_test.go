@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/digest"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 func TestServeLog(t *testing.T) {
@@ -45,7 +46,7 @@ func TestServeLog(t *testing.T) {
 // TestServeHtdigest: users of a file beside those of the command line.
 func TestServeHtdigest(t *testing.T) {
 	users := htdigestFile(t, digest.MD5, "api", [2]string{"carol", "word"})
-	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", users, "--user", "alice:secret", "--digest-algorithm", "MD5")
+	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", users, "--user", "alice:secret")
 	call(t, "", "get", "-u", "carol:word", s.url).want(t, 0, "hello carol via Digest", "")
 	call(t, "", "get", "-u", "alice:secret", s.url).want(t, 0, "hello alice via Digest", "")
 	call(t, "", "get", "--scheme", "basic", "--allow-cleartext", "-u", "carol:word", s.url).want(t, 0, "hello carol via Basic", "")
@@ -66,12 +67,23 @@ func htdigestFile(t *testing.T, a digest.Algorithm, realm string, users ...[2]st
 	return file(t, "users", lines.String())
 }
 
+// TestServeOffersWhatUsersHave: a file of users alone lets its users in, whatever its hashes and its
+// realm.
+func TestServeOffersWhatUsersHave(t *testing.T) {
+	for _, a := range []digest.Algorithm{digest.MD5, digest.SHA256} {
+		s := serve(t, "--htdigest", htdigestFile(t, a, "site", [2]string{"carol", "word"}))
+		call(t, "", "get", "-u", "carol:word", s.url).want(t, 0, "hello carol via Digest", "")
+		call(t, "", "get", "-u", "carol:other", s.url).want(t, exitRefused, "", "refused")
+	}
+	requirement.Held(t, "unit:serve_offers_what_users_have", "HTA-35")
+}
+
 // TestServeStores: each user is that of the first store that knows it, and no later store is asked
 // for another password.
 func TestServeStores(t *testing.T) {
 	one := htdigestFile(t, digest.MD5, "api", [2]string{"carol", "one"}, [2]string{"dave", "one"}, [2]string{"alice", "one"})
 	two := htdigestFile(t, digest.MD5, "api", [2]string{"dave", "two"}, [2]string{"erin", "two"})
-	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", one, "--htdigest", two, "--user", "alice:zero", "--digest-algorithm", "MD5")
+	s := serve(t, "--scheme", "digest,basic", "--realm", "api", "--htdigest", one, "--htdigest", two, "--user", "alice:zero")
 	for login, store := range map[string]bool{"alice:zero": true, "alice:one": false, "carol:one": true, "dave:one": true, "dave:two": false, "erin:two": true, "frank:two": false} {
 		name, _, _ := strings.Cut(login, ":")
 		for _, scheme := range []string{"Digest", "Basic"} {
@@ -100,7 +112,6 @@ func TestServeUsage(t *testing.T) {
 		{append(user, "--digest-algorithm", "CRC"), "no Digest algorithm"},
 		{append(user, "--digest-qop", "auth-conf"), "no Digest qop"},
 		{append(user, "--digest-tolerate", "anything"), "no Digest tolerance"},
-		{append(user, "--realm", ""), "Realm is empty"},
 		{append(user, "--nonce-lifetime", "-1s"), "want more than 0"},
 		{append(user, "--tls-cert", cert), "need each other"},
 		{append(user, "--tls-cert", key, "--tls-key", cert), "tls"},

@@ -2,6 +2,8 @@ package setup
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -118,6 +120,46 @@ func TestComputerName(t *testing.T) {
 	} {
 		if got := ComputerName(host); got != want {
 			t.Errorf("%q: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// TestComplete: options that say nothing of realm and algorithms follow the files of users.
+func TestComplete(t *testing.T) {
+	file := func(text string) string {
+		name := filepath.Join(t.TempDir(), "users")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	md5, sha256 := ":"+strings.Repeat("0", 32)+"\n", ":"+strings.Repeat("0", 64)+"\n"
+	weak, strong, other := file("alice:r"+md5), file("bob:r"+sha256), file("alice:s"+md5)
+	both := file("carol:r" + md5 + "carol:r" + sha256)
+	for _, test := range []struct {
+		files       []string
+		o           Options
+		realm, algs string
+	}{
+		{nil, Options{}, "countersign", ""},
+		{nil, Options{Realm: "r"}, "r", ""},
+		{[]string{weak}, Options{}, "r", "MD5"},
+		{[]string{weak}, Options{Algorithms: []string{"SHA-256"}}, "r", "SHA-256"},
+		{[]string{weak}, Options{Realm: "elsewhere"}, "elsewhere", ""},
+		{[]string{weak, both}, Options{}, "r", "MD5"},
+		{[]string{both, strong}, Options{}, "r", "SHA-256"},
+		{[]string{weak, strong}, Options{}, "r", "MD5 SHA-256"},
+		{[]string{both, weak, strong}, Options{}, "r", "MD5 SHA-256"},
+		{[]string{strong, other}, Options{}, "countersign", ""},
+		{[]string{strong, other}, Options{Realm: "s"}, "s", "MD5"},
+	} {
+		u := Users{Passwords: map[string]string{"dave": "secret"}, Htdigest: test.files}
+		if _, err := u.Store(); err != nil {
+			t.Fatal(err)
+		}
+		o := test.o
+		if u.Complete(&o); o.Realm != test.realm || strings.Join(o.Algorithms, " ") != test.algs {
+			t.Errorf("%d files, %+v: realm %q, algorithms %q; want %q, %q", len(test.files), test.o, o.Realm, o.Algorithms, test.realm, test.algs)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 )
 
@@ -21,7 +22,7 @@ type Users struct {
 	// Memory remembers nonce counts; nil means one of the default size.
 	Memory *answer.ReplayCache
 
-	realms []string // of Htdigest, once it is read, sorted
+	htdigest []*answer.Htdigest // once they are read
 }
 
 // Format implements fmt.Formatter. It hides the passwords.
@@ -37,29 +38,64 @@ func (u *Users) Empty() bool {
 	return len(u.Passwords) == 0 && len(u.Htdigest) == 0 && len(u.NTHash) == 0
 }
 
-// Realm returns the realm of all users in Htdigest, or "" if they have several, or there are
-// none. It is known after Store.
-func (u *Users) Realm() string {
-	if len(u.realms) != 1 {
-		return ""
+// Complete sets what a server's options leave to its users: the realm, which is that of the users
+// in Htdigest if all have the same, and otherwise "countersign"; and the algorithms of Digest, which
+// are those that each of these files can verify in that realm, or those that any can if there is
+// none for all. Call it after Store.
+func (u *Users) Complete(o *Options) {
+	if o.Realm == "" {
+		o.Realm = u.realm()
 	}
-	return u.realms[0]
+	if o.Algorithms != nil {
+		return
+	}
+	files, all := 0, map[digest.Algorithm]int{} // in how many files
+	for _, h := range u.htdigest {
+		algs := h.Algorithms(o.Realm)
+		for _, a := range algs {
+			all[a]++
+		}
+		if algs != nil {
+			files++
+		}
+	}
+	var some []string
+	for a, n := range all {
+		if some = append(some, a.String()); n == files { // HTA-35
+			o.Algorithms = append(o.Algorithms, a.String())
+		}
+	}
+	if o.Algorithms == nil {
+		o.Algorithms = some
+	}
+	slices.Sort(o.Algorithms) // a trace has them
+}
+
+// realm returns the realm for the users of u.
+func (u *Users) realm() string {
+	var all []string
+	for _, h := range u.htdigest {
+		all = append(all, h.Realms()...)
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 1 {
+		return all[0]
+	}
+	return "countersign"
 }
 
 // Store returns the answers to a server's questions about users and replays.
 func (u *Users) Store() (answer.Source, error) {
 	stores := []answer.Source{answer.NewUsers(u.Passwords)}
-	u.realms = nil
+	u.htdigest = nil
 	for _, name := range u.Htdigest {
 		h, err := fromFile(name, answer.ReadHtdigest)
 		if err != nil {
 			return nil, err
 		}
-		u.realms = append(u.realms, h.Realms()...)
+		u.htdigest = append(u.htdigest, h)
 		stores = append(stores, h)
 	}
-	slices.Sort(u.realms)
-	u.realms = slices.Compact(u.realms)
 	// NTLM has a store of its own, which compares domains and ignores the case of names. It is
 	// asked first, and its answer is final.
 	hashes, err := u.hashes()
