@@ -365,10 +365,11 @@ func TestServerHtdigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := newOrigin(t, false, answer.Chain(users, &answer.ReplayCache{Max: 10}), digestServer(t, digest.ServerConfig{Algorithms: []digest.Algorithm{digest.MD5}}))
+	o := newOrigin(t, false, answer.Chain(users, &answer.ReplayCache{Max: 10}), digestServer(t, digest.ServerConfig{Algorithms: users.Algorithms(realm)}))
 	curl(t, "--digest", "--user", alice+":"+password, o.URL).want(t, 200)
 	curl(t, "--digest", "--user", alice+":wrong", o.URL).want(t, 401)
 	o.wantOutcome(t, letIn+"; 401 no credentials; 401 bad credentials")
+	curl(t, "--digest", "--user", alice+":"+password, startServe(t, "--scheme", "digest", "--realm", realm, "--htdigest", file).url).want(t, 200)
 }
 
 // TestServerHTTP2: Digest and Basic prove each request by itself, and run on the
