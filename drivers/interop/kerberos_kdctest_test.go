@@ -24,6 +24,12 @@ import (
 // serveKDC serves a KDC of ours by TCP, for one realm.
 func serveKDC(t testing.TB, k *kdctest.KDC, realm string) (address string) {
 	t.Helper()
+	return serveKDCAhead(t, k, realm, 0)
+}
+
+// serveKDCAhead is serveKDC with a clock that is ahead of this machine's.
+func serveKDCAhead(t testing.TB, k *kdctest.KDC, realm string, ahead time.Duration) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +53,9 @@ func serveKDC(t testing.TB, k *kdctest.KDC, realm string) (address string) {
 					if _, err := io.ReadFull(c, request); err != nil {
 						return
 					}
-					reply := k.Answer(entropy.Env(), realm, string(request))
+					env := entropy.Env()
+					env.Now += int64(ahead)
+					reply := k.Answer(env, realm, string(request))
 					c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(reply))), reply...))
 				}
 			}()
