@@ -66,8 +66,8 @@ type explainKey struct{}
 
 // Explain tells what asks a source why the source has no answer: which file does not exist,
 // which server did not respond. The context is that of Answer. Drivers of clients put the
-// error into theirs, where errors.Is and errors.As find it; otherwise it is dropped. It must
-// hold no secret.
+// error into theirs, where errors.Is and errors.As find it, and those of servers and proxies
+// into drive.Result.Err, for their logs; otherwise it is dropped. It must hold no secret.
 func Explain(ctx context.Context, err error) {
 	if f, ok := ctx.Value(explainKey{}).(func(error)); ok && err != nil {
 		f(err)

@@ -20,8 +20,8 @@ import (
 // tried at the others. A store that answers gss.Unreachable or gss.Unverifiable ends the search
 // too, as with Apache's AuthBasicProvider: its own users cannot be told from those of later
 // stores, and an attacker that keeps it from responding must not become a user of the same
-// name there. Users of earlier stores log on all the same, all others get 503 or 401, and
-// [Explain] tells which store it was.
+// name there. Users of earlier stores log on all the same, and all others get 503 or 401;
+// drive.Result.Err of the request says which store it was ([Explain]).
 //
 // Every store is asked about every user, by gss.NeedVerifier, gss.NeedVerdict and
 // ntlm.NeedLogon, so that the time does not tell which stores know a user, and a refusal takes
@@ -56,6 +56,7 @@ func Stores(stores ...Source) Source {
 			if accepted(a) || !aboutUser(q) {
 				return a
 			}
+			ctx = Explaining(ctx, func(error) {}) // the others' word does not count
 		}
 		return result
 	})
@@ -70,7 +71,8 @@ func aboutUser(q gss.Question) bool {
 	return false
 }
 
-// accepted reports whether an answer lets the user in, who is then known anyway.
+// accepted reports whether an answer lets the user in. The time then tells nothing that the
+// response does not.
 func accepted(a gss.Answer) bool {
 	switch a := a.(type) {
 	case gss.Verdict:

@@ -3,6 +3,8 @@ package drive
 import (
 	"context"
 
+	"github.com/countersign-auth/countersign/drivers/answer"
+	"github.com/countersign-auth/countersign/drivers/internal/hidden"
 	"github.com/countersign-auth/countersign/drivers/internal/machines"
 	"github.com/countersign-auth/countersign/drivers/internal/turn"
 	"github.com/countersign-auth/countersign/gss"
@@ -147,8 +149,20 @@ type Result struct {
 	// handshake.
 	Fault gss.Fault
 	// Err is why a proxy has no response of the upstream server, such as an error of dialing,
-	// of TLS, or the [*Error] of another proxy on the way. It is nil otherwise.
+	// of TLS, or the [*Error] of another proxy on the way. Otherwise it is what a source said
+	// by answer.Explain, such as which user store did not respond, and nil if none did.
 	Err error `json:"-"`
+}
+
+// Ask asks a source like the function Ask, and keeps in Err what the source says by
+// answer.Explain, the first time that it does.
+func (r *Result) Ask(ctx context.Context, s answer.Source, q gss.Question) gss.Answer {
+	var k known
+	a := Ask(answer.Explaining(ctx, k.add), s, q)
+	if r.Err == nil { // LEG-3
+		r.Err = hidden.Error(k.with(nil))
+	}
+	return a
 }
 
 // IdentityOf returns the identity that a machine accepted.

@@ -286,7 +286,7 @@ func (v *visit) answer(q gss.Question) gss.Answer {
 		if v.asking == nil {
 			v.asking, v.cancel = context.WithTimeout(context.Background(), v.a.conf.Timeout)
 		}
-		return drive.Ask(v.asking, v.a.conf.Source, q)
+		return v.result.Ask(v.asking, v.a.conf.Source, q)
 	case !need.Response && v.g.bounds.whole && v.ctx.Request.IsBodyStream() && v.hold(min(v.a.conf.MaxBody, v.maxBody())) != 0:
 		return gss.Declined{}
 	case !need.Response && !v.ctx.Request.IsBodyStream():

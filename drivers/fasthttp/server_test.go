@@ -3,6 +3,7 @@ package fasthttp_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -47,6 +48,9 @@ func newHost(t testing.TB, tune func(*fasthttp.ServerConfig, *fast.Server), secu
 		line := fmt.Sprint(res.Status)
 		if id := res.Identity; id.Info.Peer != "" {
 			line += " " + id.Info.Peer + " by " + id.Scheme
+		}
+		if res.Err != nil {
+			line += " (" + res.Err.Error() + ")"
 		}
 		h.log = append(h.log, line)
 	}}
@@ -467,4 +471,26 @@ func TestRecoveredPanicIsAuthentic(t *testing.T) {
 		t.Errorf("status %d, want 500", res.StatusCode)
 	}
 	requirement.Held(t, "unit:recovered_panic", "FRONT-9")
+}
+
+// TestLogHearsSources: the Log hears which user store does not respond, and nothing of it where another one knew the user.
+func TestLogHearsSources(t *testing.T) {
+	gone := answer.Func(func(ctx context.Context, q gss.Question) gss.Answer { return gss.Unreachable{} })
+	h := newHost(t, func(c *fasthttp.ServerConfig, _ *fast.Server) {
+		c.Source = answer.Stores(answer.NewUsers(map[string]string{"alice": "secret"}), gone)
+	}, false, scheme.BasicServer("r", scheme.AskVerifier))
+	for _, login := range []string{"alice", "bob"} {
+		r, err := http.NewRequest("GET", h.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth(login, "secret")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	h.wantLog(t, "200 alice by Basic", "503 (answer: user store 2 of 2 (answer.Func) has no answer: gss.Unreachable)")
+	requirement.Held(t, "unit:server_hears_source")
 }

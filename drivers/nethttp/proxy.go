@@ -358,7 +358,7 @@ func (x *proxyExchange) step(e hop.Event) hop.Action {
 		}
 		// A request's body is forwarded as it is read, so that its hash is not known in
 		// advance: Digest's auth-int is not possible here.
-		e = hop.Answered{Answered: machine.Answered{ID: ask.ID, Answer: drive.Ask(x.r.Context(), x.p.conf.Source, ask.Question)}}
+		e = hop.Answered{Answered: machine.Answered{ID: ask.ID, Answer: x.result.Ask(x.r.Context(), x.p.conf.Source, ask.Question)}}
 	}
 	x.misused = true
 	return hop.Reply{Reply: broken(fmt.Errorf("the scheme asked more than %d questions in a row", bounds.Questions))}

@@ -27,7 +27,7 @@ func (v *Visit) answerTo(q gss.Question) gss.Answer {
 		}
 		return drive.BodyHash(need.Algorithm, body)
 	}
-	return drive.Ask(v.r.Context(), v.a.conf.Source, q)
+	return v.result.Ask(v.r.Context(), v.a.conf.Source, q)
 }
 
 // heldBody is a request's body, read ahead and then read again by the handler.

@@ -52,8 +52,8 @@ clients with 407 and then forwards their requests, CONNECT included.
 
 The first line on standard output is "listening on http://ADDR", with the actual port
 if --addr has port 0. Each request is logged as one line of JSON on standard error:
-method, path, status, user and scheme, and for a refused request its reason and detail,
-which are not sent to the client. The level is WARN if the client broke the protocol or
+method, path, status, user and scheme, for a refused request its reason and detail, and the
+error if a file or another server did not respond. These are not sent to the client. The level is WARN if the client broke the protocol or
 something around the request is missing, ERROR for a defect of this program, and INFO for
 all others.
 
@@ -374,6 +374,9 @@ func attributes(method, path string, res drive.Result) []slog.Attr {
 	}
 	if !res.Fault.IsZero() {
 		attrs = append(attrs, slog.String("reason", res.Fault.Code.String()), slog.String("detail", res.Fault.Detail))
+	}
+	if res.Err != nil {
+		attrs = append(attrs, slog.String("error", res.Err.Error()))
 	}
 	return attrs
 }
