@@ -55,6 +55,11 @@ learned from challenges, and writes the contents to standard output. It answers 
 challenges of origins with --user and those of the proxy with --proxy-user. It sends
 credentials to the origins of the URLs only, and does not follow redirects.
 
+Other users of the machine see a command line, so a password need not stand there: NAME:@FILE
+takes it from the first line of a file. For NAME alone it is that of --netrc, or else of the
+environment variable COUNTERSIGN_PASSWORD (COUNTERSIGN_PROXY_PASSWORD for the proxy), or else
+it is entered on the terminal, or read from a line of standard input.
+
 For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; --keytab and
 --ccache are other sources of credentials. Without any of them, get uses the tickets that
 kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. The service is HTTP at the host of the URL, which is not
@@ -373,7 +378,7 @@ func (o *getOptions) source(cmd *cobra.Command, urls []*url.URL) (answer.Source,
 	}
 	if o.netrc || o.netrcFile != "" {
 		if err := from.readNetrc(o.netrcFile); err != nil {
-			return nil, fmt.Errorf("--netrc: %w", err)
+			return nil, fmt.Errorf("%s: %w", netrcFlag(o.netrcFile), err)
 		}
 	}
 	sources, names, err := o.logins(from, urls)
@@ -431,7 +436,9 @@ func (o *getOptions) logins(from *logins, urls []*url.URL) (sources []answer.Sou
 func (o *getOptions) login(from *logins, u *url.URL) (name, password string, err error) {
 	switch {
 	case u.User != nil:
-		name = u.User.Username()
+		if name = u.User.Username(); name == "" {
+			return "", "", errors.New("the user in a URL has no name; put NAME@ or NAME:PASSWORD@ before the host, or use --user")
+		}
 		if password, ok := u.User.Password(); ok {
 			return name, password, nil
 		}

@@ -36,13 +36,14 @@ type logins struct {
 	prompt io.Writer
 	netrc  netrc.File
 	had    map[string]string // what was entered, by variable and name: it is asked for once
+	names  map[string]string // for which a variable was read, by variable: it is one user's password
 }
 
 // Format implements fmt.Formatter. It hides the passwords.
 func (l logins) Format(f fmt.State, _ rune) { io.WriteString(f, "logins") } // SECRET-1
 
 func newLogins(cmd *cobra.Command) *logins {
-	l := &logins{in: bufio.NewReaderSize(cmd.InOrStdin(), maxPassword), tty: -1, prompt: cmd.ErrOrStderr(), had: map[string]string{}}
+	l := &logins{in: bufio.NewReaderSize(cmd.InOrStdin(), maxPassword), tty: -1, prompt: cmd.ErrOrStderr(), had: map[string]string{}, names: map[string]string{}}
 	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		l.tty = int(f.Fd())
 	}
@@ -50,9 +51,8 @@ func newLogins(cmd *cobra.Command) *logins {
 }
 
 // of returns the name and the password of a flag's value: NAME:PASSWORD, NAME:@FILE for the
-// first line of a file, or NAME, whose password is that of the netrc file for the host, of the
-// environment variable, or what is entered. The error names the flag and repeats nothing of
-// its value.
+// first line of a file, or NAME alone, with the password that find returns for it. The error
+// names the flag and repeats nothing of its value.
 func (l *logins) of(flag, value, host, variable string) (name, password string, err error) {
 	name, password, whole := strings.Cut(value, ":")
 	if name == "" {
@@ -69,14 +69,19 @@ func (l *logins) of(flag, value, host, variable string) (name, password string, 
 	return name, password, err
 }
 
-// find returns the password of a name that has none on the command line.
+// find returns the password of a name that has none on the command line: that of the netrc file
+// for the host, or else of the environment variable, or else what is entered.
 func (l *logins) find(name, host, variable string) (string, error) { // SECRET-4
 	if host != "" {
 		if _, password, ok := l.netrc.Find(host, name); ok {
 			return password, nil
 		}
 	}
-	if password, ok := os.LookupEnv(variable); ok {
+	if password := os.Getenv(variable); password != "" {
+		if other, ok := l.names[variable]; ok && other != name { // it would be shown to another user's server
+			return "", fmt.Errorf("%s is one user's password, and several have none; give NAME:@FILE for each", variable)
+		}
+		l.names[variable] = name
 		return password, nil
 	}
 	key := variable + " " + name
@@ -137,6 +142,14 @@ func firstLine(r *bufio.Reader) (string, error) {
 		return "", fmt.Errorf("the password's line is longer than %d bytes", maxPassword)
 	}
 	return strings.TrimRight(string(line), "\r\n"), err
+}
+
+// netrcFlag returns the flag that names a netrc file, "" for the user's own.
+func netrcFlag(file string) string {
+	if file != "" {
+		return "--netrc-file"
+	}
+	return "--netrc"
 }
 
 // readNetrc reads a netrc file; "" stands for the user's own, which $NETRC or the home folder

@@ -46,8 +46,10 @@ func TestPasswordsElsewhere(t *testing.T) {
 		"netrc":                         {"", "", []string{"--netrc-file", netrc, s.url}, 0, "hello bob", ""},
 		"netrc for a name":              {"", "wrong", []string{"--netrc-file", netrc, "-u", "alice", s.url}, 0, "hello alice", ""},
 		"netrc after the flag":          {"", "", []string{"--netrc-file", netrc, "-u", "alice:@" + other, s.url}, exitRefused, "", "refused"},
-		"a netrc that is not there":     {"", "", []string{"--netrc-file", netrc + "x", s.url}, 1, "", "--netrc: open " + netrc + "x"},
-		"a netrc that is wrong":         {"", "", []string{"--netrc-file", pw, s.url}, 1, "", "--netrc: " + pw + ": line 1: expected machine"},
+		"a netrc that is not there":     {"", "", []string{"--netrc-file", netrc + "x", s.url}, 1, "", "--netrc-file: open " + netrc + "x"},
+		"a netrc that is wrong":         {"", "", []string{"--netrc-file", pw, s.url}, 1, "", "--netrc-file: " + pw + ": line 1: expected machine"},
+		"no name in the URL":            {"", "", []string{"http://:" + canary + "@" + u.Host}, 1, "", "the user in a URL has no name"},
+		"a variable for two names":      {"", canary, []string{asAlice, "http://bob@" + u.Host}, 1, "", "COUNTERSIGN_PASSWORD is one user's password"},
 		"no name":                       {"", "", []string{"-u", ":" + canary, s.url}, 1, "", "--user: expected NAME, NAME:PASSWORD or NAME:@FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +82,7 @@ func TestProxyPasswordElsewhere(t *testing.T) {
 
 // Logins read no further than the lines that they need: what follows is another password.
 func TestLoginsLines(t *testing.T) {
-	l := &logins{in: bufio.NewReaderSize(strings.NewReader("one\ntwo"), maxPassword), tty: -1, had: map[string]string{}}
+	l := &logins{in: bufio.NewReaderSize(strings.NewReader("one\ntwo"), maxPassword), tty: -1, had: map[string]string{}, names: map[string]string{}}
 	for _, want := range []string{"one", "two"} {
 		_, got, err := l.of("--user", want+"-name", "", "COUNTERSIGN_NOT_SET")
 		if err != nil || got != want {

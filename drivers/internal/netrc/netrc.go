@@ -23,7 +23,8 @@ const maxSize = 1 << 20
 type File struct{ entries []entry }
 
 type entry struct {
-	host            string // "" for the entry that fits any
+	host            string
+	any             bool // default: it fits every host
 	login, password string
 	has             bool // a password, which may be empty
 }
@@ -62,7 +63,7 @@ func Parse(r io.Reader) (File, error) {
 			}
 			switch key = strings.ToLower(word); key {
 			case "default":
-				f.entries = append(f.entries, entry{})
+				f.entries = append(f.entries, entry{any: true})
 				key = ""
 			case "macdef":
 				macro, rest, key = true, "", ""
@@ -125,11 +126,12 @@ func next(text string) (word, rest string, err error) {
 	return "", "", errors.New("a quote does not end")
 }
 
-// Find returns the login for a host, and reports whether there is one with a password. If
-// login is not "", it is the one of that name. The first entry that fits counts.
+// Find returns the login for a host, and reports whether there is one. If login is not "", it
+// is the one of that name. The first entry that fits counts; one without a name or a password
+// does not.
 func (f File) Find(host, login string) (name, password string, ok bool) {
 	for _, e := range f.entries {
-		if (e.host == "" || e.host == strings.ToLower(host)) && e.has && (login == "" || e.login == login) {
+		if (e.any || e.host == strings.ToLower(host)) && e.login != "" && e.has && (login == "" || e.login == login) {
 			return e.login, e.password, true
 		}
 	}

@@ -18,6 +18,8 @@ macdef init
 machine www.example login carol password second
 MACHINE Upper.Example LOGIN dave PASSWORD pw # a comment
 machine half.example login erin
+machine half.example password nameless
+machine "" login nowhere password no
 default login anonymous password ""
 `
 
