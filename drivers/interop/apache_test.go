@@ -154,17 +154,24 @@ func TestClientApachePersistent(t *testing.T) {
 	}
 }
 
+// getThrice requests a page of Apache three times as alice, by one client, and returns the client.
+func getThrice(t *testing.T, path string) *client {
+	t.Helper()
+	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
+	for range 3 {
+		if got := c.get(t, apacheURL()+path); got.user != alice {
+			t.Errorf("Apache got %+v", got)
+		}
+	}
+	return c
+}
+
 // TestClientApacheStale: a nonce that was used up costs one more leg and no
 // question (R7616-3.3-2, MSDIG-13).
 func TestClientApacheStale(t *testing.T) {
 	t.Parallel()
 	apache.up(t)
-	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
-	for range 3 {
-		if got := c.get(t, apacheURL()+"/once/echo"); got.user != alice {
-			t.Errorf("Apache got %+v", got)
-		}
-	}
+	c := getThrice(t, "/once/echo")
 	c.wantLegs(t, "401", "200 nc=1", "401 stale nc=2", "200 nc=1", "401 stale nc=2", "200 nc=1")
 	c.wantAsked(t, 3) // one for each request
 }
@@ -189,12 +196,7 @@ func TestClientApacheRealms(t *testing.T) {
 func TestClientApacheUnsaid(t *testing.T) {
 	t.Parallel()
 	apache.up(t)
-	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
-	for range 3 {
-		if got := c.get(t, apacheURL()+"/unsaid/echo"); got.user != alice {
-			t.Errorf("Apache got %+v", got)
-		}
-	}
+	c := getThrice(t, "/unsaid/echo")
 	c.wantLegs(t, "401", "200 nc=1", "401 nc=2", "200 nc=1", "401 nc=2", "200 nc=1")
 	c = newClient(t, nil, loginFor(t, apacheURL(), alice, "wrong"))
 	for range 2 {
@@ -246,12 +248,7 @@ func TestClientApacheUnsaidProxy(t *testing.T) {
 func TestClientApacheElsewhere(t *testing.T) {
 	t.Parallel()
 	apache.up(t)
-	c := newClient(t, nil, loginFor(t, apacheURL(), alice, password))
-	for range 3 {
-		if got := c.get(t, apacheURL()+"/elsewhere/echo"); got.user != alice {
-			t.Errorf("Apache got %+v", got)
-		}
-	}
+	c := getThrice(t, "/elsewhere/echo")
 	c.wantLegs(t, "401", "200 nc=1", "401", "200 nc=1", "401", "200 nc=1")
 	requirement.Held(t, "unit:gerrit_domain")
 }
