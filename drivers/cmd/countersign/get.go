@@ -62,11 +62,11 @@ it is entered on the terminal, or read from a line of standard input.
 
 For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; --keytab and
 --ccache are other sources of credentials. Without any of them, get uses the tickets that
-kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. The service is HTTP at the host of the URL, which is not
-looked up unless dns_canonicalize_hostname of krb5.conf says so; --service-name sets another
-name. Credentials are sent by the URL alone, whatever the service is called. A --user
-without a realm is for NTLM. If no KDC answers, or none knows the server, NTLM is used only
-with --fallback.
+kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. The service
+is HTTP at the host of the URL, which is not looked up unless dns_canonicalize_hostname of
+krb5.conf says so; --service-name sets another name. Credentials are sent by the URL alone,
+whatever the service is called. A --user without a realm is for NTLM. If no KDC answers, or
+none knows the server, NTLM is used only with --fallback.
 
 Basic exposes the password to anyone on the network path; without TLS it is used
 only with --allow-cleartext.
