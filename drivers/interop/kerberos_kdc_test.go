@@ -44,6 +44,9 @@ var krbTypes = []struct {
 	{"rc4.interop.test", "arcfour-hmac", krb.RC4},
 }
 
+// krbTurned is a host whose key was turned three times: its keys have the versions 1 to 4.
+const krbTurned = "turned.interop.test"
+
 func mitNames() (names []string) {
 	for _, e := range krbTypes {
 		names = append(names, e.mit)
@@ -92,6 +95,11 @@ func configureMIT(dir string, addrs []string) ([]string, error) {
 		say("addprinc -pw %s -e %s:normal +requires_preauth %v", password, e.mit, e.kind)
 	}
 	say("ktadd -k %s/alice.keytab -norandkey %s", dir, alice)
+	say("addprinc -randkey -e aes256-cts-hmac-sha1-96:normal HTTP/%s", krbTurned)
+	for range 3 {
+		say("cpw -randkey -keepold -e aes256-cts-hmac-sha1-96:normal HTTP/%s", krbTurned)
+	}
+	say("ktadd -k %s/turned.keytab -norandkey HTTP/%s", dir, krbTurned)
 	for _, c := range []struct {
 		stdin string
 		args  []string

@@ -27,7 +27,10 @@ def bindings(text):
 
 
 def read():
-    line = sys.stdin.readline().strip()
+    line = sys.stdin.readline()
+    if not line:  # the other half has heard enough
+        sys.exit(0)
+    line = line.strip()
     return None if line in ("", "-") else base64.b64decode(line)
 
 
