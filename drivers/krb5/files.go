@@ -28,20 +28,19 @@ func ReadConfig(name string) (*krb5conf.Config, error) {
 			names = []string{"/etc/krb5.conf"}
 		}
 	}
-	var text strings.Builder
+	all := &krb5conf.Config{}
 	for _, n := range names {
 		b, err := os.ReadFile(n)
 		if err != nil && (name != "" || !errors.Is(err, os.ErrNotExist)) {
 			return nil, err
 		}
-		text.Write(b)
-		text.WriteByte('\n')
+		c, fault := krb5conf.Parse(string(b), include)
+		if !fault.IsZero() {
+			return nil, fmt.Errorf("%s: %w", n, fault.Err())
+		}
+		all = all.Before(c)
 	}
-	c, fault := krb5conf.Parse(text.String(), include)
-	if !fault.IsZero() {
-		return nil, fault.Err()
-	}
-	return c, nil
+	return all, nil
 }
 
 // include reads what a configuration includes. Of a folder it reads the files with names

@@ -26,19 +26,37 @@ type domain struct{ name, realm string }
 // Malformed names the line of what is too much, and of what cannot be included.
 func Parse(text string, include func(directive, name string) (string, bool)) (*Config, gss.Fault) {
 	p := parser{include: include, left: maxSize}
-	c := &Config{}
-	p.parse(text, &c.root, 0)
+	var root node
+	p.parse(text, &root, 0)
 	if !p.fault.IsZero() {
 		return nil, p.fault
 	}
-	for _, s := range c.root.below {
-		if s.name == "domain_realm" {
-			for _, r := range s.below {
+	return of(root), gss.Fault{}
+}
+
+func of(root node) *Config {
+	c := &Config{root: root}
+	if s := root.sub("domain_realm"); s != nil {
+		for _, r := range s.below {
+			if !r.section {
 				c.domains = append(c.domains, domain{strings.ToLower(r.name), r.value})
 			}
 		}
 	}
-	return c, gss.Fault{}
+	return c
+}
+
+// Before returns the configuration of a list of files, as KRB5_CONFIG may be one, of which c is the earlier
+// and later the later part: where both have a relation, that of c comes first, and alone if a
+// section around it is marked as final there.
+func (c *Config) Before(later *Config) *Config {
+	switch {
+	case c == nil:
+		return later
+	case later == nil:
+		return c
+	}
+	return of(*c.root.before(&later.root))
 }
 
 // Append writes the configuration with all that was included, without comments. It

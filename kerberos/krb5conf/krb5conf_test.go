@@ -232,21 +232,38 @@ func TestMalformed(t *testing.T) {
 	if !fault.IsZero() || c.DefaultRealm() != "R" {
 		t.Errorf("%v %v", c, fault)
 	}
-	for text, want := range map[string][]string{
-		"[r]*\nk = 1\n[r]\nk = 2\n":                    {"1"},
-		"[r]\nA = {\nk = 1\n}*\nA = {\nk = 2\n}\n":     {"1"},
-		"[r]\nA = {\nk* = 1\nk = 2\n}\n":               {"1"},
-		"[r]\nA = {\nk = 1\n}\n[r]\nA = {\nk = 2\n}\n": {"1", "2"},
+}
+
+// TestFinal: a mark counts for the files that come later (krb5.conf(5)).
+func TestFinal(t *testing.T) {
+	k := func(c *Config) []string { return append(c.all("r", "A", "k"), c.all("r", "k")...) }
+	for _, row := range []struct {
+		earlier, later string
+		want           []string
+	}{
+		{"[r]*\nk = 1\n[r]\nk = 2\n", "", []string{"1", "2"}},
+		{"[r]\nA = {\nk = 1\n}*\nA = {\nk = 2\n}\n", "", []string{"1", "2"}},
+		{"[r]\nA = {\nk* = 1\nk = 2\n}\n", "", []string{"1", "2"}},
+		{"[r]\nA = {\nk = 1\n}\n[r]\nA = {\nk = 2\n}\n", "", []string{"1", "2"}},
+		{"[r]\nk = 1\n", "[r]\nk = 2\n", []string{"1", "2"}},
+		{"[r]*\nk = 1\n", "[r]\nk = 2\n", []string{"1"}},
+		{"[r]\nk* = 1\nk = 2\n", "[r]\nk = 3\n", []string{"1", "2", "3"}},
+		{"[r]\nA = {\nk = 1\n}*\nk = 2\n", "[r]\nA = {\nk = 3\n}\nk = 4\n", []string{"1", "2", "4"}},
+		{"[r]\nA* = {\nk = 1\n}\n", "[r]\nA = {\nk = 2\n}\n", []string{"1"}},
+		{"[r]\nA* = 1\n", "[r]\nA = {\nk = 2\n}\n", []string{"2"}},
+		{"[r]*\nk = 1\n", "[s]\nk = 2\n", []string{"1"}},
 	} {
-		c, fault := Parse(text, nil)
-		got := append(c.all("r", "A", "k"), c.all("r", "k")...)
-		if !fault.IsZero() || !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q, %v", text, got, want, fault)
+		c, later := parse(t, row.earlier), parse(t, row.later)
+		whole := parse(t, string(c.Before(later).Append(nil)))
+		if got, again := k(c.Before(later)), k(whole); !slices.Equal(got, row.want) || !slices.Equal(again, row.want) {
+			t.Errorf("%q before %q: %q, and %q when it was written; want %q", row.earlier, row.later, got, again, row.want)
 		}
 	}
-	if c, fault := Parse("[a]*\nb = c\n[a]\nb = d\nmodule /x:y\n", nil); !fault.IsZero() || !slices.Equal(c.all("a", "b"), []string{"c"}) {
-		t.Errorf("%v", fault)
+	var none *Config
+	if c := parse(t, "[r]\nk = 1\n"); none.Before(c) != c || c.Before(nil) != c {
+		t.Error("an empty configuration makes a difference")
 	}
+	requirement.Held(t, "unit:krb_conf_lists", "KRB-69")
 }
 
 func FuzzParse(f *testing.F) {

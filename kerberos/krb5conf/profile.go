@@ -2,6 +2,7 @@ package krb5conf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
@@ -14,11 +15,12 @@ const (
 	maxRelations = 1 << 12 // of the whole configuration
 )
 
-// node is a relation: a name with a value, or with relations below it.
+// node is a relation, which has a value, or a section, which has nodes below it.
 type node struct {
 	name, value string
+	section     bool
 	below       []*node
-	final       bool // nothing that comes later adds to it
+	final       bool // of a section: later files add nothing to it
 }
 
 // parser reads the syntax of MIT's profile library.
@@ -42,9 +44,8 @@ func (p *parser) parse(text string, root *node, depth int) {
 		p.fail(0, "more than 1 MiB, with all that is included")
 		return
 	}
-	var at []*node     // the section and the open braces
-	var closed []*node // is final when the section is over
-	empty := ""        // the relation of the line before, if it had no value: a brace may follow
+	var at []*node // the section and the open braces
+	empty := ""    // the name that the line before gave no value: a brace may follow
 	n := 0
 	for raw := range strings.Lines(text) {
 		n++
@@ -59,16 +60,12 @@ func (p *parser) parse(text string, root *node, depth int) {
 			continue
 		case line[0] == '[':
 			end := strings.IndexByte(line, ']')
-			finish(closed)
-			closed = nil
 			if empty = ""; end < 0 { // what follows belongs to no section that is known (KRB-66)
 				at = nil
 				continue
 			}
 			s := p.open(root, line[1:end], n)
-			if strings.HasPrefix(line[end+1:], "*") {
-				closed = append(closed, s) // once this section is over
-			}
+			s.final = s.final || strings.HasPrefix(line[end+1:], "*")
 			at = []*node{s}
 			continue
 		case len(at) == 0:
@@ -88,29 +85,31 @@ func (p *parser) parse(text string, root *node, depth int) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		final := strings.HasSuffix(name, "*")
-		name = strings.TrimSpace(strings.TrimSuffix(name, "*"))
+		name, _, final := strings.Cut(name, "*")
+		name = strings.TrimSpace(name)
 		if empty = ""; !ok || name == "" { // KRB-66
 			continue
 		}
-		if value == "{" {
+		switch value {
+		case "": // the profile library takes nothing but a brace after it; a value that is empty has quotes
+			empty = name
+			continue
+		case "{":
 			if len(at) == maxDepth {
 				p.fail(n, "braces more than 8 deep")
 				return
 			}
-			at = append(at, p.open(at[len(at)-1], name, n))
+			s := p.open(at[len(at)-1], name, n)
+			s.final = s.final || final
+			at = append(at, s)
 			continue
 		}
 		text, ok := unquote(value)
 		if !ok { // KRB-66
 			continue
 		}
-		if value == "" {
-			empty = name
-		}
-		p.add(at[len(at)-1], &node{name: name, value: text, final: final}, n)
+		p.add(at[len(at)-1], &node{name: name, value: text}, n)
 	}
-	finish(closed)
 }
 
 // add puts one node below another.
@@ -122,26 +121,43 @@ func (p *parser) add(to, n *node, line int) {
 	to.below = append(to.below, n)
 }
 
-// open returns the node of a name, made if there is none. If that is final already, what
-// follows is read and dropped.
+// open returns the section of a name, made if there is none.
 func (p *parser) open(to *node, name string, line int) *node {
-	for _, b := range to.below {
-		if b.name == name && b.value == "" {
-			if b.final {
-				return &node{name: name}
-			}
-			return b
-		}
+	if s := to.sub(name); s != nil {
+		return s
 	}
-	n := &node{name: name}
+	n := &node{name: name, section: true}
 	p.add(to, n, line)
 	return n
 }
 
-func finish(list []*node) {
-	for _, n := range list {
-		n.final = true
+// sub returns the section of a name, nil if there is none.
+func (n *node) sub(name string) *node {
+	for _, b := range n.below {
+		if b.section && b.name == name {
+			return b
+		}
 	}
+	return nil
+}
+
+// before returns what is read of two files, of which n is the earlier one: a section that is final there
+// gets nothing of the later one. The mark says nothing to the file that it is in, and for a
+// relation nothing at all: krb5.conf(5) has it otherwise, but the profile library does not.
+func (n *node) before(later *node) *node {
+	both := *n
+	both.below = slices.Clone(n.below)
+	for _, l := range later.below {
+		at := slices.IndexFunc(both.below, func(b *node) bool { return b.section && l.section && b.name == l.name })
+		switch {
+		case at < 0:
+			both.below = append(both.below, l)
+		case !both.below[at].final: // KRB-69
+			both.below[at] = both.below[at].before(l)
+		}
+	}
+	both.final = n.final || later.final
+	return &both
 }
 
 // directives are words that begin a line that is no relation.
@@ -202,21 +218,16 @@ func unquote(s string) (string, bool) {
 // append writes what stands below n, so that it parses to the same.
 func (n *node) append(b []byte, indent string) []byte {
 	for _, r := range n.below {
-		name, end := r.name, "}\n"
+		name, equals := r.name, " = "
 		if r.final {
-			end = "}*\n"
-		}
-		if r.final && r.below == nil || strings.HasSuffix(name, "*") { // the last star is a mark
 			name += "*"
 		}
-		equals := " = "
 		if directives[name] { // a word of its own would be one
 			equals = "="
 		}
 		b = append(append(append(b, indent...), name...), equals...)
-		if r.below != nil || !r.final && strings.HasSuffix(r.name, "*") { // a value after that star would be final
-			b = r.append(append(b, "{\n"...), indent+"\t")
-			b = append(append(b, indent...), end...)
+		if r.section {
+			b = append(append(r.append(append(b, "{\n"...), indent+"\t"), indent...), "}\n"...)
 			continue
 		}
 		b = append(append(b, quote(r.value)...), '\n')
@@ -226,7 +237,7 @@ func (n *node) append(b []byte, indent string) []byte {
 
 // quote returns a value as unquote reads it.
 func quote(s string) string {
-	if s == strings.TrimSpace(s) && s != "{" && !strings.HasPrefix(s, `"`) && !strings.ContainsAny(s, "\n") {
+	if s != "" && s == strings.TrimSpace(s) && s != "{" && !strings.HasPrefix(s, `"`) && !strings.ContainsAny(s, "\n") {
 		return s
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\b", `\b`).Replace(s) + `"`
@@ -235,16 +246,13 @@ func quote(s string) string {
 // values returns all values at a path, in order.
 func (n *node) values(path ...string) (list []string) {
 	for _, b := range n.below {
-		if b.name != path[0] {
+		if b.name != path[0] || b.section != (len(path) > 1) {
 			continue
 		}
-		if len(path) == 1 {
+		if !b.section {
 			list = append(list, b.value)
 		} else {
 			list = append(list, b.values(path[1:]...)...)
-		}
-		if b.final {
-			break
 		}
 	}
 	return list
