@@ -99,6 +99,11 @@ func TestGetKerberos(t *testing.T) {
 	at := apacheKrbURL() + "/krb/echo"
 	in := "user=alice@" + krbRealm + "\nauth=Negotiate\n"
 	conf := []string{"--krb5conf", krbFile("krb5.conf"), "--scheme", "negotiate"}
+	byNTLM := startServe(t, "--scheme", "negotiate", "--user", "alice:"+password)
+	far := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := os.WriteFile(far, []byte("[libdefaults]\ndefault_realm = NOWHERE.TEST\ndns_lookup_kdc = false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	bound := startServe(t, "--scheme", "negotiate", "--keytab", krbFile("http.keytab"), "--channel-binding", "require", "--tls-cert", pki.file, "--tls-key", pki.key)
 	u, err := url.Parse(bound.url)
 	if err != nil {
@@ -112,6 +117,7 @@ func TestGetKerberos(t *testing.T) {
 		stderr string
 	}{
 		{"password", []string{"--user", "alice@" + krbRealm + ":" + password, at}, 0, in, ""},
+		{"password without a realm", []string{"--user", "alice:" + password, at}, 3, "", "Kerberos was not tried, since the user's name has no realm; here: alice@" + krbRealm},
 		{"wrong password", []string{"--user", "alice@" + krbRealm + ":wrong", at}, 3, "", "bad credentials"},
 		{"keys", []string{"--keytab", krbFile("alice.keytab"), "--principal", "alice", at}, 0, in, ""},
 		{"cache", []string{"--ccache", krbFile("alice.ccache"), at}, 0, in, ""},
@@ -120,6 +126,8 @@ func TestGetKerberos(t *testing.T) {
 		{"another realm", []string{"--user", "alice@NOWHERE.TEST:" + password, at}, 2, "", "no KDC of the realm answered"},
 		{"bound", []string{"--user", "alice@" + krbRealm + ":" + password, "--cacert", pki.file, "https://localhost:" + u.Port()}, 0, "hello alice@" + krbRealm + " via Negotiate", ""},
 		{"proxy", []string{"--proxy", squidKrbURL(), "--proxy-user", "alice@" + krbRealm + ":" + password, page(t, false).URL}, 0, "user=", ""},
+		{"proxy without a realm", []string{"--proxy", squidKrbURL(), "--proxy-user", "alice:" + password, page(t, false).URL}, 3, "", "Kerberos was not tried, since the user's name has no realm; here: alice@" + krbRealm},
+		{"NTLM beside a realm that has no KDC", []string{"--krb5conf", far, "--user", "alice:" + password, byNTLM.url}, 0, "hello", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

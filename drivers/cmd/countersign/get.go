@@ -316,6 +316,9 @@ func (o *getOptions) failure(err error) error {
 	if e.Fault.Code == gss.WrongTarget && strings.Contains(e.Fault.Detail, "ServiceName") {
 		text = fmt.Errorf("%w (here: --service-name, --proxy-service-name)", text)
 	}
+	if o.kerberos.other != "" && strings.Contains(e.Tried, "Nego") {
+		text = fmt.Errorf("%w (Kerberos was not tried, since the user's name has no realm; here: %s)", text, o.kerberos.other)
+	}
 	return exit{exitOf(text), text}
 }
 

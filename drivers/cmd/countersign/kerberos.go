@@ -22,7 +22,8 @@ import (
 type clientKerberos struct {
 	ccache, keytab, principal, krb5conf string
 
-	missing bool // the default cache does not exist, which matters only where a ticket is wanted
+	missing bool   // the default cache does not exist, which matters only where a ticket is wanted
+	other   string // what the user of a password may be called in the default realm, where Kerberos is not tried
 }
 
 func (o *clientKerberos) flags(f *pflag.FlagSet) {
@@ -34,7 +35,8 @@ func (o *clientKerberos) flags(f *pflag.FlagSet) {
 
 // source returns the answers to Kerberos' questions and turns Kerberos on in m, or returns nil
 // if there are no credentials for it. passwords are the user names with a password: a
-// user@REALM is for Kerberos.
+// user@REALM is for Kerberos. A name alone may be one of NTLM's, and a KDC that cannot be
+// reached must not keep its user from a server: Kerberos is not tried, and errors say so.
 func (o *clientKerberos) source(ctx context.Context, m *setup.Machine, passwords []string) (answer.Source, error) {
 	upn := slices.ContainsFunc(passwords, func(s string) bool { return strings.Contains(s, "@") })
 	conf, err := krb5.ReadConfig(o.krb5conf)
@@ -43,6 +45,11 @@ func (o *clientKerberos) source(ctx context.Context, m *setup.Machine, passwords
 	}
 	login, err := o.login(ctx, conf, len(passwords) > 0)
 	if err != nil || login == nil && !upn {
+		for _, name := range passwords {
+			if realm := conf.DefaultRealm(); realm != "" && !strings.Contains(name, `\`) {
+				o.other = name + "@" + realm
+			}
+		}
 		return nil, err
 	}
 	m.Kerberos, m.Krb5Conf = true, string(conf.Append(nil))
