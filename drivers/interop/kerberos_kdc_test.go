@@ -305,11 +305,12 @@ func TestCachesMIT(t *testing.T) {
 		code  int
 	}{
 		{"wrong", []string{"carol"}, 3}, {password, []string{"mallory"}, 3}, {password, nil, 1}, {password, []string{"carol@NOWHERE.TEST"}, 2},
+		{password, []string{krb.RC4.String()}, 4}, {password, []string{"--allow-rc4", krb.RC4.String()}, 0},
 	} {
 		cmd := countersign(t, append([]string{"kinit", "--ccache", filepath.Join(t.TempDir(), "none"), "--krb5conf", krbFile("krb5.conf")}, row.args...)...)
 		cmd.Stdin = strings.NewReader(row.stdin + "\n")
 		out, err := cmd.CombinedOutput()
-		if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != row.code || strings.Contains(string(out), password) {
+		if exitCode(err) != row.code || strings.Contains(string(out), password) || strings.Contains(string(out), "(here: --allow-rc4)") != (row.code == 4) {
 			t.Errorf("%v: %v, want %d\n%s", row.args, err, row.code, out)
 		}
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/countersign-auth/countersign/gss"
 )
@@ -41,6 +43,32 @@ func exitOf(err error) int {
 		return classes[f.Code.Class()].exit
 	}
 	return exitTransport
+}
+
+// remedies names the flags that permit what a fault says is not: of programs its detail names options of the
+// library.
+var remedies = []struct {
+	code         gss.Code
+	detail, flag string
+}{
+	{gss.NotPermitted, "Policy.Cleartext", "--allow-cleartext"}, // FRONT-7
+	{gss.NotAuthentic, "MutualIfOffered", "--mutual if-offered"},
+	{gss.WrongTarget, "ServiceName", "--service-name, --proxy-service-name"},
+	{gss.Unsupported, " asked for", allowRC4},
+	{gss.NotPermitted, " asked for", allowRC4},
+}
+
+const allowRC4 = "--allow-rc4"
+
+// remedied returns the error for a fault, with the flag that permits what it says is not. rc4 reports whether --allow-rc4 is
+// given.
+func remedied(err error, f gss.Fault, rc4 bool) error {
+	for _, r := range remedies {
+		if f.Code == r.code && strings.Contains(f.Detail, r.detail) && (r.flag != allowRC4 || !rc4) {
+			return fmt.Errorf("%w (here: %s)", err, r.flag)
+		}
+	}
+	return err
 }
 
 // levelOf returns the level at which a request is logged that ended with the fault, or without one.

@@ -305,17 +305,7 @@ func (o *getOptions) failure(err error) error {
 	if _, lost := errors.AsType[*drive.Loss](e.Err); lost {
 		return exit{exitTransport, err}
 	}
-	var text error = e
-	// FRONT-7
-	if e.Fault.Code == gss.NotPermitted && !o.machine.Cleartext && strings.Contains(e.Fault.Detail, "Policy.Cleartext") {
-		text = fmt.Errorf("%w (here: --allow-cleartext)", text)
-	}
-	if e.Fault.Code == gss.NotAuthentic && strings.Contains(e.Fault.Detail, "MutualIfOffered") {
-		text = fmt.Errorf("%w (here: --mutual if-offered)", text)
-	}
-	if e.Fault.Code == gss.WrongTarget && strings.Contains(e.Fault.Detail, "ServiceName") {
-		text = fmt.Errorf("%w (here: --service-name, --proxy-service-name)", text)
-	}
+	text := remedied(e, e.Fault, o.machine.AllowRC4)
 	if o.kerberos.other != "" && strings.Contains(e.Tried, "Nego") {
 		text = fmt.Errorf("%w (Kerberos was not tried, since the user's name has no realm; here: %s)", text, o.kerberos.other)
 	}

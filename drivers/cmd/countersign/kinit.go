@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,6 +68,9 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 	}
 	result, err := krb5.Get(cmd.Context(), &krb5.Client{Config: conf}, r)
 	if err != nil {
+		if e, ok := errors.AsType[gss.FaultError](err); ok {
+			err = remedied(err, e.Fault, o.allowRC4)
+		}
 		return exit{exitOf(err), err}
 	}
 	cred := result.Credential
