@@ -311,6 +311,16 @@ var docRuns = map[string]docRun{
 			}
 		},
 	},
+	"moving.md: icholy/digest":                {program: "icholy-digest/before", run: moved("moving.md: icholy/digest", movedDigest)},
+	"moving.md: icholy/digest (2)":            {program: "icholy-digest/after", run: moved("moving.md: icholy/digest (2)", movedDigest)},
+	"moving.md: Azure/go-ntlmssp":             {program: "go-ntlmssp/before", run: moved("moving.md: Azure/go-ntlmssp", movedNTLM)},
+	"moving.md: Azure/go-ntlmssp (2)":         {program: "go-ntlmssp/after", run: moved("moving.md: Azure/go-ntlmssp (2)", movedNTLM)},
+	"moving.md: abbot/go-http-auth":           {program: "go-http-auth/before", run: moved("moving.md: abbot/go-http-auth", movedHtdigest)},
+	"moving.md: abbot/go-http-auth (2)":       {program: "go-http-auth/after", run: moved("moving.md: abbot/go-http-auth (2)", movedHtdigest)},
+	"moving.md: jcmturner/gokrb5, client":     {program: "gokrb5-client/before", run: moved("moving.md: jcmturner/gokrb5, client", movedKerberosClient)},
+	"moving.md: jcmturner/gokrb5, client (2)": {program: "gokrb5-client/after", run: moved("moving.md: jcmturner/gokrb5, client (2)", movedKerberosClient)},
+	"moving.md: jcmturner/gokrb5, server":     {program: "gokrb5-server/before", run: moved("moving.md: jcmturner/gokrb5, server", movedKerberosServer)},
+	"moving.md: jcmturner/gokrb5, server (2)": {program: "gokrb5-server/after", run: moved("moving.md: jcmturner/gokrb5, server (2)", movedKerberosServer)},
 	"model.md: A scheme": {
 		after: "func main() {}",
 		run:   func(t *testing.T, program func(string) docProgram) { wantSaid(t, "", program("model.md: A scheme")) },

@@ -29,6 +29,9 @@ import (
 //     stands behind it uses the piece's results, as a program would.
 //   - A piece of declarations stands at top level, and the frame has the main.
 //
+//   - A piece that is a whole program, with its package clause, has no frame. It is the text of a file
+//     below moving, and is built there (docRun.program).
+//
 // Nothing in the piece is replaced.
 
 // docPackages are the packages that documented code may name, by the name that it has there.
@@ -137,6 +140,7 @@ func parsesAs(file string) bool {
 type docRun struct {
 	before, after string // of the piece, in the frame
 	beside        string // another piece that the program has too
+	program       string // the directory below moving of the program that the piece is, without a frame
 	run           func(t *testing.T, program func(piece string) docProgram)
 }
 
@@ -171,6 +175,9 @@ func build(code, beside string, r docRun) (exe string, err error) {
 		return "", err
 	}
 	file, exe := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	if r.program != "" {
+		return exe, buildShown(code, r.program, exe)
+	}
 	args := []string{"build", "-o", exe}
 	if strings.Contains(code, "testing.T") {
 		file = filepath.Join(dir, "main_test.go")
@@ -184,6 +191,29 @@ func build(code, beside string, r docRun) (exe string, err error) {
 		return "", fmt.Errorf("it does not compile: %w\n%s\n%s", err, out, source)
 	}
 	return exe, nil
+}
+
+// moving has the programs of docs/moving.md. Their module is not in go.work: what the libraries that they
+// compare require would be the versions that all modules are built with.
+const moving = "../examples/internal/moving"
+
+// buildShown builds a program below moving, of which a page shows the code.
+func buildShown(code, program, exe string) error {
+	dir := filepath.Join(moving, program)
+	source, err := os.ReadFile(filepath.Join(dir, "main.go"))
+	if err != nil {
+		return err
+	}
+	if code != string(source) {
+		return fmt.Errorf("the page does not show %s/main.go as it is, which is\n%s", dir, source)
+	}
+	cmd := exec.Command("go", "build", "-o", exe, ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s does not compile: %w\n%s", dir, err, out)
+	}
+	return nil
 }
 
 // run runs the program to its end, and returns what it says.

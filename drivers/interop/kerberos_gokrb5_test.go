@@ -20,11 +20,16 @@ import (
 	"github.com/countersign-auth/countersign/scheme"
 )
 
-// gokrb5Conf is mitKDC's realm for gokrb5, with types that it knows.
-func gokrb5Conf(t testing.TB) *gokrb5config.Config {
+// gokrb5Text is mitKDC's krb5.conf for gokrb5, with types that it knows.
+func gokrb5Text(t testing.TB) string {
 	t.Helper()
 	const types = "[libdefaults]\n  default_tgs_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96 aes256-cts-hmac-sha384-192\n"
-	conf, err := gokrb5config.NewFromString(strings.Replace(readText(t, krbFile("krb5.conf")), "[libdefaults]\n", types, 1))
+	return strings.Replace(readText(t, krbFile("krb5.conf")), "[libdefaults]\n", types, 1)
+}
+
+func gokrb5Conf(t testing.TB) *gokrb5config.Config {
+	t.Helper()
+	conf, err := gokrb5config.NewFromString(gokrb5Text(t))
 	if err != nil {
 		t.Fatal(err)
 	}

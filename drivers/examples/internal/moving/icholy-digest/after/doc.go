@@ -1,0 +1,2 @@
+// Command after gets a page with Digest, by this project: a program of docs/moving.md.
+package main
