@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -198,9 +199,10 @@ func checks(d Driver) (list []check) {
 // kit is the state of one check.
 type kit struct {
 	d      Driver
-	ctx    context.Context // canceled if the check hangs
-	goesOn func()          // reports progress: a request or dial has completed
-	grace  time.Duration   // how long to wait for what must end by itself, after the last that did
+	ctx    context.Context // canceled if the check hangs, or found enough
+	cancel context.CancelCauseFunc
+	goesOn func()        // reports progress: a request or dial has completed
+	grace  time.Duration // how long to wait for what must end by itself, after the last that did
 	mu     sync.Mutex
 	found  []string
 	undo   []func()
@@ -216,7 +218,7 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	defer cancel(nil)
 	watch := time.AfterFunc(patience, func() { cancel(fmt.Errorf("no request or dial completed for %v", patience)) })
 	defer watch.Stop()
-	k := &kit{d: d, ctx: ctx, goesOn: func() { watch.Reset(patience) }, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.ReplayCache{Max: 1 << 16})}
+	k := &kit{d: d, ctx: ctx, cancel: cancel, goesOn: func() { watch.Reset(patience) }, stop: runtime.Goexit, grace: max(patience/4, 4*time.Second), source: answer.Chain(answer.NewUsers(people), &answer.ReplayCache{Max: 1 << 16})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -230,7 +232,7 @@ func (c check) on(d Driver, patience time.Duration) []string {
 	}()
 	select {
 	case <-done:
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && context.Cause(ctx) != errEnough {
 			k.errorf("it ended only because it was canceled: %v", context.Cause(ctx))
 		}
 		cancel(nil)
@@ -276,25 +278,21 @@ func hung(ctx context.Context, grace time.Duration) <-chan struct{} {
 // maxFindings bounds the violations of a check that are recorded.
 const maxFindings = 8
 
-// full reports whether no more violations are recorded, so that a long check may end.
-func (k *kit) full() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.found) >= maxFindings
-}
+// errEnough ends a check that found as much as is kept: a driver that breaks a rule in each
+// of a hundred cases is to hear of it in the time of a few.
+var errEnough = errors.New("drivertest: enough was found")
 
-// errorf records a violation. Only the first few of a check are kept.
+// errorf records a violation. Only the first few of a check are kept; then the check is
+// canceled.
 func (k *kit) errorf(format string, args ...any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	text := fmt.Sprintf(format, args...)
-	for _, f := range k.found {
-		if f == text {
-			return
-		}
+	if len(k.found) == maxFindings || slices.Contains(k.found, text) {
+		return
 	}
-	if len(k.found) < maxFindings {
-		k.found = append(k.found, text)
+	if k.found = append(k.found, text); len(k.found) == maxFindings {
+		k.cancel(errEnough)
 	}
 }
 

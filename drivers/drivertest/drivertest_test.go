@@ -619,7 +619,7 @@ func TestChecksFind(t *testing.T) {
 			}
 			found = true
 			t.Run(c.name+"/"+s.name, func(t *testing.T) {
-				patience := 2 * time.Second
+				patience := time.Second
 				if strings.HasSuffix(c.name, "_soak") {
 					patience = 15 * time.Second
 				}

@@ -172,7 +172,7 @@ func (k *kit) clientHostile() {
 	})
 	all := []pair{realNTLM(), digestPair(), oneLeg(), basic()}
 	for _, h := range hostiles() {
-		if k.full() {
+		if k.ctx.Err() != nil {
 			return
 		}
 		var n atomic.Int32

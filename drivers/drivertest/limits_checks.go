@@ -15,7 +15,7 @@ import (
 
 // shortly are limits that a check can wait for, and that a valid request meets on a
 // slow machine.
-var shortly = drive.Limits{Header: 2 * time.Second, Idle: 2 * time.Second, Request: 2 * time.Second}
+var shortly = drive.Limits{Header: time.Second, Idle: time.Second, Request: time.Second}
 
 // unlimited are limits that no check reaches: how long a request takes when a hundred
 // are running depends on the machine.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/countersign-auth/countersign/drivers/answer"
@@ -424,25 +425,29 @@ func (k *kit) serverHeader() {
 
 func (k *kit) serverDrain() {
 	const enough = 32 << 20
+	var all sync.WaitGroup // a server may take its time to close, so that the client reads the response
 	for _, p := range k.offered() {
 		s := k.serve(nil, p)
-		c := k.dial(s.url, "alice", p)
-		status, sent := c.flood(enough)
-		if status != 0 && status < 400 {
-			k.errorf("%s: status %d", p.name, status)
-		}
-		if sent >= enough {
-			k.errorf("%s: %d bytes were read", p.name, sent)
-			return
-		}
-		if s.handled.Load() != 0 {
-			k.errorf("%s: the handler ran", p.name)
-		}
-		c = k.dial(s.url, "alice", p)
-		if o := c.request("GET", ""); !o.ok("alice", "") {
-			k.errorf("%s: a request afterwards: %v", p.name, o)
-		}
+		all.Go(func() {
+			c := k.dial(s.url, "alice", p)
+			status, sent := c.flood(enough)
+			if status != 0 && status < 400 {
+				k.errorf("%s: status %d", p.name, status)
+			}
+			if sent >= enough {
+				k.errorf("%s: %d bytes were read", p.name, sent)
+				return
+			}
+			if s.handled.Load() != 0 {
+				k.errorf("%s: the handler ran", p.name)
+			}
+			c = k.dial(s.url, "alice", p)
+			if o := c.request("GET", ""); !o.ok("alice", "") {
+				k.errorf("%s: a request afterwards: %v", p.name, o)
+			}
+		})
 	}
+	all.Wait()
 }
 
 func (k *kit) serverContext() {

@@ -135,13 +135,13 @@ var (
 	}
 )
 
-// visits are the rows of a browser. The short form has each scheme and each route of the matrix, and one row of each
-// particular route.
+// visits are the rows of a browser. In the short form the browsers take turns at the schemes of the matrix, each
+// of which has one route, and each particular route has one row.
 func visits(browser string, short bool) (all []visit) {
-	first := map[string]int{chromium: 0, firefox: 3}[browser] // the route with the first scheme: they have different rows
+	turn := map[string]int{chromium: 0, firefox: 1}[browser]
 	for s, by := range matrixSchemes {
 		for r, route := range matrixRoutes {
-			if !short || r == (first+s)%len(matrixRoutes) {
+			if !short || s%2 == turn && r == (s/2+3*turn)%len(matrixRoutes) {
 				all = append(all, visit{browser, by, route})
 			}
 		}

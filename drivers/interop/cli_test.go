@@ -16,7 +16,7 @@ import (
 // program is countersign itself, built once.
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(work, "countersign")
-	out, err := exec.Command("go", "build", "-C", "../cmd/countersign", "-o", path, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-C", "../cmd/countersign", stripped, "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return string(out), err
 	}
