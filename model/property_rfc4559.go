@@ -35,9 +35,9 @@ var noDeliverBeforeFinalLeg = Property{
 // prove itself is left to machine.ClientConfig.StrictProxy.
 var failedMutualNeverDelivered = Property{
 	Name:  "FailedMutualNeverDelivered",
-	Says:  "Where the peer can prove itself, a response below 400 without its proof is not delivered, unless the peer is a proxy and may do without; nor is any response with a final token that is no proof.",
+	Says:  "Where the peer can prove itself, a response below 400 without its proof is not delivered, unless the peer is a proxy and may do without; nor is any response with a final token that is no proof. A response below 400 that is delivered without the proof is said to be unproven, and none with it is.",
 	needs: hasMutual | hasOrders,
-	Rows:  rows("R4559-4.1-10 R4559-4.1-11"),
+	Rows:  rows("R4559-4.1-10 R4559-4.1-11 PROOF-4"),
 	client: on(func(c *setup, t *clientHistory, d machine.Deliver) Verdict {
 		v := Idle
 		for _, side := range sides {
@@ -50,14 +50,14 @@ var failedMutualNeverDelivered = Property{
 			others := side != t.answering() && t.side[t.answering()].with // and then Info is of the origin
 			switch {
 			case came:
-				v = worst(v, Must(proven))
+				v = worst(v, Must(proven && (!d.Info.Unproven || side != t.answering())))
 			case !toy.mech.Mutual:
 			case side == gss.Proxy && !c.strictProxy:
 				v = worst(v, Must((others || !d.Info.Flags.Has(gss.Mutual)) && (d.Context == nil || side != t.answering())))
 			case t.status < 400 && !c.mutualIfOffered:
 				v = worst(v, Falls)
 			default:
-				v = worst(v, Must(!d.Authenticated || side != t.answering()))
+				v = worst(v, Must(side != t.answering() || !d.Authenticated && (d.Info.Unproven || t.status >= 400)))
 			}
 		}
 		return v

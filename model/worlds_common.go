@@ -30,6 +30,21 @@ func originWorld() Scenario {
 	}
 }
 
+func ifOfferedWorld() Scenario {
+	return Scenario{
+		Name: "if-offered", Says: "A client that takes a success without the origin's proof, and has to say so.",
+		quick: size{2, 1}, full: size{3, 2},
+		setup: func() *setup {
+			toys := []toy{legs(scheme.Nego2, 1, proves), legs(scheme.Negotiate, 2, proves)}
+			return &setup{
+				canOrigin: toys, origin: toys, mutualIfOffered: true, closes: true, statuses: []int{200, 404},
+				tricks: trickSet("takes the tokens out", "replays a final token", "forges a final token", "adds a token to a success", "swaps the status for 200"),
+				orders: [][]order{{alice(), alice(knows(scheme.Negotiate)), alice(knows(scheme.Nego2))}},
+			}
+		},
+	}
+}
+
 func originNTLMWorld() Scenario {
 	return Scenario{
 		Name: "origin-ntlm", Says: "A client and an origin with NTLM, inside Negotiate and bare: what persists.",

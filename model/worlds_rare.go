@@ -28,7 +28,7 @@ func rareWorlds() []Scenario {
 		lastWordsBodyWorld(), lastWordsEarlyWorld(), halfwayWorld(), halfwayProxyWorld(), otherSchemeKeptWorld(),
 		otherSchemeBoundWorld(), keptAndRefusedWorld(), chainWorld(), chainFrontWorld(), verdictsWorld(), muteWorld(),
 		muteProxyWorld(), dryWorld(), dryProxyWorld(), oneMoreHopWorld(), detoursWorld(), detoursReservedWorld(),
-		detoursSilentWorld(), detoursBasicWorld(), bothEachWorld(), bothAnyWorld(),
+		detoursSilentWorld(), detoursBasicWorld(), bothEachWorld(), bothAnyWorld(), ifOfferedWorld(),
 	}
 }
 
