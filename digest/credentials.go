@@ -129,7 +129,7 @@ func (s *server) parse(p *presented, c header.Credentials, side gss.Side, at *pl
 		return fault(gss.Malformed, "digest: the response has not the length of its algorithm")
 	// The proof covers the parameter uri, not the request-target: unless they name the
 	// same resource, a proof for one resource could be used for another.
-	case !designates(f.uri, at, s.tolerates(side)): // R7616-3.4.6-1
+	case !designates(s.signed(f.uri, at), at, s.tolerates(side)): // R7616-3.4.6-1, FRONT-11
 		return fault(gss.WrongTarget, wrongURI[side])
 	case !f.any(hasOpaque) && s.tolerate&MissingOpaque == 0:
 		return fault(gss.Malformed, "digest: the opaque of the challenge did not come back; see the tolerance MissingOpaque")

@@ -289,6 +289,44 @@ func proxied(uri string) scheme.Exchange {
 	return x
 }
 
+// A front that strips a prefix, or adds one: the uri that the client signed is compared after what the front does to it, and
+// a proof counts for that resource alone.
+func TestRewrittenPaths(t *testing.T) {
+	strip := func(target string) string { return strings.TrimPrefix(target, "/app") }
+	for _, tt := range []struct {
+		rewrite         func(string) string
+		signed, request string
+		want            bool
+	}{
+		{strip, "/app/a?b", "/a?b", true},
+		{strip, "/app/a?b", "/a?c", false},
+		{strip, "/app/a?b", "/app/a?b", false},
+		{strip, "/a?b", "/a?b", true}, // of a client that does not come through the front
+		{strip, "/other/a", "/a", false},
+		{strip, "/app", "/", false}, // strip makes nothing of it
+		{func(target string) string { return "/inside" + target }, "/a", "/inside/a", true},
+		{func(target string) string { return "/inside" + target }, "/inside/a", "/inside/a", false},
+		{func(string) string { return "/a" }, "/" + strings.Repeat("b", maxValue+2), "/a", false},
+		{func(string) string { return "/a" }, "/" + strings.Repeat("b", maxValue+1), "/a", true},
+		{nil, "/app/a?b", "/a?b", false},
+	} {
+		w, s := newWorld(t), newServer(t, ServerConfig{Rewrite: tt.rewrite, BindURI: true})
+		x := exchange("GET", tt.request)
+		signed := exchange("GET", tt.signed)
+		i, sent := w.challenged(newClient(t, ClientConfig{}).Initiate(signed), w.offer(s, x))
+		a, out := w.presented(s, x, sent.Credentials)
+		if (out.State == gss.Complete) != tt.want || !tt.want && out.Fault.Code != gss.WrongTarget {
+			t.Errorf("uri=%.20q for %q: %v %v", tt.signed, tt.request, out.State, out.Fault)
+		}
+		if tt.want { // the proof of the server is of what the client signed
+			if _, out, _ := w.respond(i, a, 200); out.State != gss.Complete {
+				t.Errorf("uri=%.20q for %q: the client says %v %v", tt.signed, tt.request, out.State, out.Fault)
+			}
+		}
+		requirement.Held(t, "unit:digest_rewritten", "FRONT-11")
+	}
+}
+
 // Every client that is known writes the path to a proxy, where the request-target is
 // the absolute form. A proxy takes it unless it is strict, and an origin by tolerance.
 // The method, the user and the nonce stay what they are.

@@ -516,7 +516,7 @@ func TestDigestAcceptorRequiresConfig(t *testing.T) {
 		{Field: "Tolerate", Config: with(func(c *ServerConfig) { c.Tolerate = tolerances })},
 		{Field: "StrictURI", Config: with(func(c *ServerConfig) { c.StrictURI, c.Tolerate = true, PathToProxy })},
 	}, map[string]string{
-		"BindHost": "both work", "BindURI": "both work", "UserHash": "both work", "AllowReplay": "both work",
+		"BindHost": "both work", "BindURI": "both work", "UserHash": "both work", "AllowReplay": "both work", "Rewrite": "nil is none, and each pure function works",
 		"Microsoft": "in FIPS-only mode it is an error without Algorithms, see TestInFIPSOnly",
 	})
 	misusetest.Run(t, "digest", func(c ClientConfig) error {

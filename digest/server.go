@@ -108,6 +108,11 @@ type ServerConfig struct {
 	// curl, Chromium, Firefox and all other clients that are known send the path;
 	// the host is then not part of the proof (RFC 7616 section 3.4.6, C29).
 	StrictURI bool
+	// Rewrite, if not nil, returns what the fronts of this server make of a request-target: for one that strips
+	// a prefix, strings.TrimPrefix(target, "/app"). The uri that a client signed is compared after it, so that
+	// a proof still counts for one resource alone. The function has to be pure. It gets what a client
+	// wrote, of up to 4096 bytes more than the request-target has.
+	Rewrite func(target string) string `json:"-"`
 	// Tolerate holds the violations of old clients to accept.
 	Tolerate Tolerance
 	// Microsoft is the profile of MS-DPSP for Windows clients: MD5-sess unless
@@ -125,6 +130,7 @@ type server struct {
 	skew        int64
 	tolerate    Tolerance
 	strictURI   bool
+	rewrite     func(string) string
 	next        NextNonce
 	allowReplay bool
 	userHash    bool
@@ -144,7 +150,7 @@ func NewServer(cfg ServerConfig) (scheme.Server, error) {
 	s := &server{
 		realm:    cfg.Realm,
 		lifetime: int64(cfg.NonceLifetime), skew: int64(cfg.Skew),
-		tolerate: cfg.Tolerate, strictURI: cfg.StrictURI, next: cfg.NextNonce, allowReplay: cfg.AllowReplay, userHash: cfg.UserHash,
+		tolerate: cfg.Tolerate, strictURI: cfg.StrictURI, rewrite: cfg.Rewrite, next: cfg.NextNonce, allowReplay: cfg.AllowReplay, userHash: cfg.UserHash,
 		bindHost: cfg.BindHost, bindURI: cfg.BindURI,
 	}
 	if s.lifetime == 0 {
@@ -279,9 +285,20 @@ func (s *server) tolerates(side gss.Side) Tolerance {
 	return s.tolerate
 }
 
+// signed returns the uri that a client signed as it comes to this server, "" if it is too long.
+func (s *server) signed(uri string, at *place) string {
+	switch {
+	case s.rewrite == nil:
+		return uri
+	case len(uri) > len(at.uri)+maxValue:
+		return ""
+	}
+	return s.rewrite(uri)
+}
+
 // wrongURI says by side what a uri may be.
 var wrongURI = [...]string{
-	gss.Origin: "digest: uri names another resource than the request line, whose request-target or absolute form it has to be; the tolerances MissingQuery and PathToProxy are for old clients",
+	gss.Origin: "digest: uri names another resource than the request line, whose request-target or absolute form it has to be; the tolerances MissingQuery and PathToProxy are for old clients, and Rewrite is for fronts that rewrite paths",
 	gss.Proxy:  "digest: uri names another resource than the request line, whose request-target it has to be, or without StrictURI its path; the tolerance MissingQuery is for old clients",
 }
 

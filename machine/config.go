@@ -65,7 +65,8 @@ type ClientConfig struct {
 	InvalidPersistence bool
 	// NoMemory begins each exchange without credentials, whatever its Lease says, and learns no scheme for the next one: nothing
 	// is sent that no challenge asked for, and each exchange costs a round trip more. It is for servers that count a refusal of
-	// what was remembered, such as an old nonce or another realm's password, among the failed attempts of a user.
+	// what was remembered, such as an old nonce or another realm's password, among the failed attempts of a user, and for
+	// devices that answer what was remembered with 403, which challenges to nothing.
 	NoMemory bool
 	Bodies   BodyPolicy
 	// ServiceName, if not nil, returns the name of the service that the peer of a request is, for the mechanisms that name it: Kerberos gets its ticket for
