@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +71,7 @@ type Client struct {
 	// Timeout is for one try at one address by one network; 0 is 3 seconds. Another address is
 	// asked as well when one has not answered for a second.
 	Timeout time.Duration
-	// TLS is for proxies; nil is the default configuration.
+	// TLS is for proxies; nil is the default configuration, with the anchors of Config (http_anchors).
 	TLS *tls.Config
 
 	patience time.Duration // defaultPatience if 0
@@ -386,7 +389,13 @@ func (c *Client) proxy(ctx context.Context, address, realm string, request []byt
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/kerberos")
-	transport := &http.Transport{TLSClientConfig: c.TLS, DialContext: c.Dial, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}
+	conf := c.TLS
+	if conf == nil {
+		if conf, err = anchored(c.Config.Anchors(realm)); err != nil {
+			return nil, err
+		}
+	}
+	transport := &http.Transport{TLSClientConfig: conf, DialContext: c.Dial, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
 	// Where a redirect leads is not where the request was meant to go (KRB-20).
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -403,4 +412,45 @@ func (c *Client) proxy(ctx context.Context, address, realm string, request []byt
 		return nil, err
 	}
 	return parseProxyMessage(answer)
+}
+
+// anchored returns the configuration for http_anchors of krb5.conf, nil for the system's certificates.
+func anchored(anchors []string) (*tls.Config, error) {
+	if len(anchors) == 0 {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	for _, anchor := range anchors {
+		kind, name, _ := strings.Cut(anchor, ":")
+		if kind == "ENV" {
+			kind, name, _ = strings.Cut(os.Getenv(name), ":")
+		}
+		var files []string
+		switch kind {
+		case "FILE":
+			files = []string{name}
+		case "DIR":
+			entries, err := os.ReadDir(name)
+			if err != nil {
+				return nil, fmt.Errorf("http_anchors of krb5.conf: %w", err)
+			}
+			for _, e := range entries {
+				if !e.IsDir() {
+					files = append(files, filepath.Join(name, e.Name()))
+				}
+			}
+		default:
+			return nil, errors.New("http_anchors of krb5.conf has another kind than FILE, DIR and ENV")
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("http_anchors of krb5.conf: %w", err)
+			}
+			if !pool.AppendCertsFromPEM(b) && kind == "FILE" {
+				return nil, fmt.Errorf("http_anchors of krb5.conf: %s has no certificate", file)
+			}
+		}
+	}
+	return &tls.Config{RootCAs: pool}, nil // KRB-70
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/kerberos/message"
+	"github.com/countersign-auth/countersign/internal/requirement"
 	"github.com/countersign-auth/countersign/kerberos"
 	"github.com/countersign-auth/countersign/kerberos/ccache"
 	"github.com/countersign-auth/countersign/kerberos/kdctest"
@@ -270,6 +272,25 @@ func TestProxy(t *testing.T) {
 	c := &Client{Config: config(t, "", s.URL), TLS: &tls.Config{RootCAs: pool}}
 	if r := login(t, c); !r.Done() {
 		t.Fatal(r.Fault)
+	}
+	dir := t.TempDir()
+	anchor := filepath.Join(dir, "anchor.pem")
+	if err := os.WriteFile(anchor, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ANCHORS", "FILE:"+anchor)
+	for text, want := range map[string]bool{
+		"FILE:" + anchor: true, "DIR:" + dir: true, "ENV:ANCHORS": true, "FILE:" + dir + "/none": false, "DIR:" + dir + "/none": false,
+		"ENV:NOTHING": false, "PKCS11:x": false, "FILE:/dev/null": false,
+	} {
+		c := &Client{Config: parsed(t, "[realms]\nA.TEST = {\nkdc = "+s.URL+"\nhttp_anchors = "+text+"\n}\n")}
+		if r := login(t, c); r.Done() != want {
+			t.Errorf("http_anchors = %s: %v", text, r.Fault)
+		}
+		requirement.Held(t, "unit:krb_proxy_anchors", "KRB-70")
+	}
+	if r := login(t, &Client{Config: config(t, "", s.URL)}); r.Done() {
+		t.Error("a proxy that nothing vouches for is asked")
 	}
 	mangle = func(b []byte) []byte { return b[1:] }
 	if r := login(t, c); r.Fault.Code != gss.QuestionFailed {

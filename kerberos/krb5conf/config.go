@@ -103,6 +103,10 @@ func (c *Config) KDCs(realm string) []string {
 	return list
 }
 
+// Anchors returns http_anchors of a realm, in order: where the certificates are that the proxies of its KDCs are verified
+// by, as FILE:, DIR: or ENV: and a name. None stands for the system's.
+func (c *Config) Anchors(realm string) []string { return c.all("realms", realm, "http_anchors") }
+
 // RealmOf returns the realm of a host by domain_realm: that of the host itself, or of the
 // longest domain that it is in, "" if there is none. Domains compare without regard to
 // case. It implements kerberos.Realms.

@@ -227,7 +227,7 @@ func (x Exchange) errorAS(env gss.Env, data string) (Exchange, Result) {
 			return x.failWith(fault)
 		}
 		if offersFAST(e.Code, e.Data) { // KRB-7
-			return x.fail(gss.Unsupported, "the KDC does not accept a timestamp under the client's key, and offers FAST (RFC 6113), which is not implemented")
+			return x.fail(gss.Unsupported, "the KDC takes no timestamp under a key of the types that were asked for, and offers FAST (RFC 6113), which is not implemented")
 		}
 		info, ok := x.choose(pa)
 		if !ok {
