@@ -135,6 +135,8 @@ type Accept struct {
 	Info      gss.Info
 	Anonymous bool
 	Context   gss.Context
+	// Session tells that the identity is that of [Received].Session.
+	Session bool
 }
 
 // Finish tells a server's driver to send the response with these fields added.

@@ -137,6 +137,17 @@ type Received struct {
 	// SharedFront tells that an intermediary made the connection, which carries the
 	// requests of several clients. A driver may know that without a Via field.
 	SharedFront bool
+	// Session is what the driver remembers of this client. A proxy has no sessions.
+	Session Session
+}
+
+// Session is the identity of a session, which the driver began after an [Accept] and finds
+// again by something that the request carries, such as a sealed cookie. It stands for
+// credentials: a server accepts it for a request that has none, if its scheme is still
+// configured and its context has not ended. The zero Session is none.
+type Session struct {
+	Scheme string   // of the Accept that it began with
+	Info   gss.Info // of that Accept; Peer is required
 }
 
 // Responding tells a server that the handler's response is about to be sent, and that

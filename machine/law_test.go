@@ -343,7 +343,11 @@ func received(rt *rapid.T, r *rig, field string) Received {
 		"Authorization: " + rapid.SampledFrom(credentialTexts).Draw(rt, "authorization"),
 	}[:rapid.IntRange(0, 2).Draw(rt, "fields")]))
 	h.Via = rapid.IntRange(0, 4).Draw(rt, "via") == 0
-	return Received{Request: o.begin.Request, Header: h, SharedFront: rapid.IntRange(0, 4).Draw(rt, "shared") == 0}
+	e := Received{Request: o.begin.Request, Header: h, SharedFront: rapid.IntRange(0, 4).Draw(rt, "shared") == 0}
+	if rapid.IntRange(0, 4).Draw(rt, "session") == 0 {
+		e.Session = Session{Scheme: rapid.SampledFrom([]string{"NTLM", "Basic", "Other"}).Draw(rt, "scheme"), Info: gss.Info{Peer: "alice", Expires: rapid.Int64Range(0, 2e9).Draw(rt, "expires")}}
+	}
+	return e
 }
 
 func serverEvent(rt *rapid.T, r *rig) func(Actions) Event {

@@ -145,6 +145,11 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 	// missing is its next leg, and no other request can take its place.
 	case !creds.Present() && s.half.scheme != 0: // NTHT-3.1.5.1-2
 		return s.refuse(env, gss.Fault{Code: gss.Unexpected, Detail: "a request without credentials came in the middle of a handshake"}), nil
+	// A session is the request's own, and goes before what belongs to its connection: where the
+	// two differ a front has mixed clients, and the connection's identity is given up.
+	case !creds.Present() && s.recalls(env, e.Session) == gss.Fault{}: // SESS-1
+		s.kept, s.phase = kept{}, handling
+		return Do(Accept{Scheme: e.Session.Scheme, Info: e.Session.Info, Session: true}), nil
 	case !creds.Present() && s.kept.scheme != 0:
 		s.phase = handling
 		return Do(Accept{Scheme: s.traits(s.kept.scheme).Name, Info: s.kept.info, Anonymous: s.kept.info.Anonymous, Context: s.kept.ctx}), nil
@@ -152,7 +157,7 @@ func (s *Server) received(env gss.Env, e *Received) (Actions, error) {
 		s.phase = handling
 		return Do(Accept{Anonymous: true}), nil
 	case !creds.Present(): // N2HT-2.2.1-1, R4559-4.1-1, NTHT-2.2.1-1, MSDIG-16; no state is left behind, HTA-20
-		return s.refuse(env, gss.Fault{Code: gss.NoCredentials, Detail: "the request carries no credentials"}), nil
+		return s.refuse(env, s.recalls(env, e.Session)), nil
 	case i < 0: // NTHT-3.1.5.1-1
 		s.kept = kept{}
 		return s.refuse(env, untakable(creds)), nil
@@ -180,7 +185,7 @@ var tooEarly = gss.Fault{Code: gss.NotPermitted, Detail: "the request came in ea
 // tooEarly reports whether a request is not to be looked at before it comes again
 // after a handshake: nothing is kept of it, and nothing of the connection changes.
 func (s *Server) tooEarly(e *Received) bool {
-	return early(e) && (carries(e) || s.kept.scheme != 0)
+	return early(e) && (carries(e) || s.kept.scheme != 0 || e.Session.Scheme != "")
 }
 
 // early reports whether a request was sent before a TLS handshake was over, on this

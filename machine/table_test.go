@@ -171,7 +171,8 @@ var charts = []chart{
 	},
 	{
 		machine: "server", title: "Server",
-		says: "A server has one connection and one request at a time. The same machine authenticates a proxy's clients, with 407 in place of 401.",
+		says: "A server has one connection and one request at a time. The same machine authenticates a proxy's clients, with 407 in place of 401. " +
+			"Not in the table is a request with a session and without credentials: in *idle* and *kept* it leads to Accept and *handling*, and in *halfway* it is one without credentials.",
 		states: []named{
 			{"idle", "between two requests; the connection has no identity"},
 			{"asking", "an acceptor waits for the answer to its question"},

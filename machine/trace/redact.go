@@ -146,7 +146,7 @@ func event(e machine.Event) Item {
 		i.Fields = fields(
 			credentials(header.Authorization, e.Header.Authorization),
 			credentials(header.ProxyAuthorization, e.Header.ProxyAuthorization))
-		i.Flags = append(i.Flags, flags(option{"via", e.Header.Via}, option{"early-data-field", e.Header.EarlyData}, option{"shared-front", e.SharedFront})...)
+		i.Flags = append(i.Flags, flags(option{"via", e.Header.Via}, option{"early-data-field", e.Header.EarlyData}, option{"shared-front", e.SharedFront}, option{"session", e.Session.Scheme != ""})...)
 		return i
 	case machine.Responding:
 		return Item{Kind: "Responding", Status: e.Status}
@@ -183,7 +183,7 @@ func action(a machine.Action) Item {
 		return Item{Kind: "Reply", Status: a.Status, Side: a.Side.String(), Fault: fault(a.Fault), Flags: flags(option{"close", a.Close}),
 			Fields: fields(challenges(challengeField(a.Side), a.Challenges))}
 	case machine.Accept:
-		return Item{Kind: "Accept", Scheme: someScheme(a.Scheme), Mech: mech(a.Info.Mech), Flags: flags(option{"anonymous", a.Anonymous}, option{"context", a.Context != nil})}
+		return Item{Kind: "Accept", Scheme: someScheme(a.Scheme), Mech: mech(a.Info.Mech), Flags: flags(option{"anonymous", a.Anonymous}, option{"context", a.Context != nil}, option{"session", a.Session})}
 	case machine.Finish:
 		return Item{Kind: "Finish", Flags: flags(option{"close", a.Close}),
 			Fields: fields(challenges(header.WWWAuthenticate, a.Challenges), info(header.AuthenticationInfo, a.Info), persistent(a.PersistentAuth))}
