@@ -1,6 +1,9 @@
 package drive
 
-import "github.com/countersign-auth/countersign/gss"
+import (
+	"github.com/countersign-auth/countersign/drivers/session"
+	"github.com/countersign-auth/countersign/gss"
+)
 
 // Identity describes the user that made a request.
 type Identity struct {
@@ -16,6 +19,9 @@ type Identity struct {
 	// Context is the established context, for message protection and delegated
 	// credentials. It is nil if the scheme has none.
 	Context gss.Context
+	// Session is the session that the request belongs to, if it authenticated by that; the
+	// identity is then the one that logged in, and there is no Context. It is nil otherwise.
+	Session *session.Session
 }
 
 // Name returns the name to show, log and compare: user@REALM for Kerberos, DOMAIN\user

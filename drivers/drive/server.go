@@ -150,7 +150,8 @@ type Result struct {
 	Fault gss.Fault
 	// Err is why a proxy has no response of the upstream server, such as an error of dialing,
 	// of TLS, or the [*Error] of another proxy on the way. Otherwise it is what a source said
-	// by answer.Explain, such as which user store did not respond, and nil if none did.
+	// by answer.Explain, such as which user store did not respond, or why there is no session
+	// (session.Visit.Err), and nil if there was nothing to say.
 	Err error `json:"-"`
 }
 

@@ -24,7 +24,15 @@ func (f requestFields) Del(name string) { f.h.Del(name) }
 type responseFields struct{ h *fast.ResponseHeader }
 
 // Values implements hop.Header.
-func (f responseFields) Values(name string) []string { return texts(f.h.PeekAll(name)) }
+func (f responseFields) Values(name string) (values []string) {
+	if name != fast.HeaderSetCookie {
+		return texts(f.h.PeekAll(name))
+	}
+	for _, v := range f.h.Cookies() { // PeekAll joins them
+		values = append(values, string(v))
+	}
+	return values
+}
 
 // Set implements hop.Header.
 func (f responseFields) Set(name, value string) { f.h.Set(name, value) }

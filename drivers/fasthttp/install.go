@@ -292,7 +292,7 @@ func (a *Authenticator) visit(ctx *fast.RequestCtx, g *connState) *visit {
 	if e, status := v.received(); status != 0 || framed(&ctx.Request.Header).odd { // R9112-6.3-1
 		v.act = drive.Refusal(machine.Incoming{}, max(status, 400))
 	} else {
-		v.act, v.err = v.g.Run(e, v.answer)
+		v.judge(e)
 	}
 	return v
 }

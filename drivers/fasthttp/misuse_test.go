@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/machine"
 	"github.com/countersign-auth/countersign/scheme"
@@ -28,9 +29,10 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		{Field: "Timeout", Config: ServerConfig{Auth: auth, Timeout: -1}},
 		{Field: "Limits.Header", Config: ServerConfig{Auth: auth, Limits: drive.Limits{Header: -1}}},
 	}, map[string]string{
-		"Auth": "package machine looks, see below", "Source": "nil declines", "Certificate": "package drive looks, see below", "SharedFront": "nil is none",
+		"Auth": "package machine looks, see below", "Source": "nil declines", "Certificate": "package drive looks, see below", "Session": "package session looks, see below", "SharedFront": "nil is none",
 		"AnyScheme": "both work", "Log": "nil is none", "Observer": "nil is none",
 	})
 	misusetest.Check(t, "machine", "ServerConfig.Schemes", server(ServerConfig{}))
+	misusetest.Check(t, "session", "Config.Idle", server(ServerConfig{Auth: auth, Session: &session.Config{Idle: -1}}))
 	misusetest.Check(t, "drive", "certificate", server(ServerConfig{Auth: auth, Certificate: drive.CertificatesOf()}))
 }

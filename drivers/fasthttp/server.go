@@ -16,8 +16,10 @@ import (
 	"github.com/countersign-auth/countersign/digest"
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/internal/machines"
 	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/header"
 	"github.com/countersign-auth/countersign/hop"
@@ -50,6 +52,10 @@ type ServerConfig struct {
 	// requests of several clients on one connection. Requests with Via, Forwarded,
 	// X-Forwarded-For or X-Real-Ip are always treated so.
 	SharedFront func(*fast.RequestCtx) bool
+	// Session, if not nil, keeps logins in sealed cookies: a request with one needs no
+	// credentials. See package session. Server.ReadBufferSize has to have room for the
+	// cookie, which is 4 KiB at most; its default has none for one of that size.
+	Session *session.Config
 	// AnyScheme accepts requests with another scheme in their absolute form than that
 	// of their connection, as a front server that terminates TLS may send them. Without
 	// it such requests are answered with 421 (Misdirected Request).
@@ -86,10 +92,11 @@ type ServerConfig struct {
 type Authenticator struct {
 	opaque[Authenticator] // no output shows what is in it
 
-	conf   *ServerConfig
-	server drive.Server
-	states sync.Map  // by net.Conn
-	apart  sync.Once // guards the message about a missing Install
+	conf     *ServerConfig
+	server   drive.Server
+	sessions *session.Sessions
+	states   sync.Map  // by net.Conn
+	apart    sync.Once // guards the message about a missing Install
 }
 
 // NewAuthenticator makes an Authenticator. The error is a gss.Misuse and says what of the
@@ -108,6 +115,10 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
+	sessions, err := session.New(c.Session, entropy.Env())
+	if err != nil {
+		return nil, err
+	}
 	if c.MaxDrain == 0 {
 		c.MaxDrain = defaultMaxDrain
 	}
@@ -117,7 +128,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	return &Authenticator{conf: &c, server: server}, nil
+	return &Authenticator{conf: &c, server: server, sessions: sessions}, nil
 }
 
 // connState is the state of a connection with one connection number. An entry for the same
@@ -176,6 +187,21 @@ func IdentityFrom(ctx *fast.RequestCtx) (drive.Identity, bool) {
 	return *id, id.Named()
 }
 
+type sessionKey struct{}
+
+// Logout ends the session of the request, and what its connection proved. The response removes
+// the client's cookie. Without [ServerConfig].Session it does nothing; without a session.Store it
+// only makes the client forget, see package session. The error is that of the Store.
+func Logout(ctx *fast.RequestCtx) error {
+	v, ok := ctx.UserValue(sessionKey{}).(*visit)
+	if !ok {
+		return nil
+	}
+	within, cancel := v.within()
+	defer cancel()
+	return v.session.Logout(within)
+}
+
 // Wrap returns a handler that calls next for authenticated requests and, with
 // Auth.Optional, for requests without credentials.
 //
@@ -197,17 +223,18 @@ func (a *Authenticator) Wrap(next fast.RequestHandler) fast.RequestHandler {
 
 // visit is the state of one request.
 type visit struct {
-	a      *Authenticator
-	g      *connState
-	ctx    *fast.RequestCtx
-	act    machine.Action  // the machine's decision
-	err    error           // or why there is none
-	last   bool            // the connection is closed without reading the body
-	handed bool            // the handler received the body as a stream
-	asking context.Context // set once a question was asked
-	cancel context.CancelFunc
-	ended  bool
-	result drive.Result
+	a       *Authenticator
+	g       *connState
+	ctx     *fast.RequestCtx
+	act     machine.Action  // the machine's decision
+	err     error           // or why there is none
+	last    bool            // the connection is closed without reading the body
+	handed  bool            // the handler received the body as a stream
+	asking  context.Context // set once a question was asked
+	cancel  context.CancelFunc
+	ended   bool
+	result  drive.Result
+	session *session.Visit
 }
 
 func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
@@ -222,10 +249,14 @@ func (a *Authenticator) serve(ctx *fast.RequestCtx, next fast.RequestHandler) {
 		v.reply(act)
 	case machine.Accept:
 		v.result.Identity = drive.IdentityOf(act)
+		v.result.Identity.Session = v.session.Session(act)
 		if v.result.Identity.Named() {
 			v.lift()
 		}
 		ctx.SetUserValue(identityKey{}, &v.result.Identity)
+		if v.session != nil {
+			ctx.SetUserValue(sessionKey{}, v)
+		}
 		if status := v.fetch(); status != 0 {
 			plain(ctx, status)
 		} else {
@@ -283,10 +314,7 @@ func (v *visit) answer(q gss.Question) gss.Answer {
 	need, ok := q.(digest.NeedBodyHash)
 	switch {
 	case !ok:
-		if v.asking == nil {
-			v.asking, v.cancel = context.WithTimeout(context.Background(), v.a.conf.Timeout)
-		}
-		return v.result.Ask(v.asking, v.a.conf.Source, q)
+		return v.result.Ask(v.context(), v.a.conf.Source, q)
 	case !need.Response && v.g.bounds.whole && v.ctx.Request.IsBodyStream() && v.hold(min(v.a.conf.MaxBody, v.maxBody())) != 0:
 		return gss.Declined{}
 	case !need.Response && !v.ctx.Request.IsBodyStream():
@@ -295,6 +323,44 @@ func (v *visit) answer(q gss.Question) gss.Answer {
 		return drive.BodyHash(need.Algorithm, v.content())
 	}
 	return gss.Declined{}
+}
+
+// context returns the context of the request's questions.
+func (v *visit) context() context.Context {
+	if v.asking == nil {
+		v.asking, v.cancel = v.within()
+	}
+	return v.asking
+}
+
+// within returns a context that ends with the time for questions, which begins now.
+func (v *visit) within() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), v.a.conf.Timeout)
+}
+
+// apply adds the fields of the session to a response with status. The handler may have taken longer
+// than questions may.
+func (v *visit) apply(status int) {
+	if v.session == nil {
+		return
+	}
+	within, cancel := v.within()
+	defer cancel()
+	v.session.Apply(within, responseFields{&v.ctx.Response.Header}, status, entropy.Env)
+}
+
+// judge asks the machine about the request, after the sessions.
+func (v *visit) judge(e machine.Received) {
+	run := func(e machine.Event) (machine.Action, error) { return v.g.Run(e, v.answer) }
+	if v.a.sessions == nil {
+		v.act, v.err = run(e)
+		return
+	}
+	q := session.Request{Received: e, Cookies: requestFields{&v.ctx.Request.Header}.Values("Cookie"), Now: entropy.Env().Now}
+	if state := v.ctx.TLSConnectionState(); state != nil && len(state.PeerCertificates) > 0 {
+		q.Certificate = state.PeerCertificates[0].Raw
+	}
+	v.session, v.act, v.err = v.a.sessions.Receive(v.context(), q, run)
 }
 
 // content returns the response's body as the client receives it (RFC 9110 section
@@ -342,6 +408,7 @@ func (v *visit) run(next fast.RequestHandler) {
 		}
 		if f, err := v.g.Preview(fast.StatusInternalServerError, v.answer); err == nil {
 			hop.ApplyFinish(v.strip(), f)
+			v.apply(fast.StatusInternalServerError)
 		}
 	}()
 	next(v.ctx)
@@ -364,6 +431,11 @@ func (v *visit) finish() {
 	act, err := v.g.Run(machine.Responding{Status: v.result.Status}, v.answer)
 	if f, ok := act.(machine.Finish); ok && err == nil {
 		hop.ApplyFinish(h, f)
+		v.apply(v.result.Status)
+		if v.session.Over() { // SESS-6: what the connection proved ends, too
+			v.g.Reset()
+			h.Del(header.PersistentAuthField)
+		}
 		if f.Close || !v.drain() {
 			v.ctx.SetConnectionClose()
 		}
@@ -384,6 +456,7 @@ func (v *visit) deny(err error) {
 // close ends the request, also after a panic of its handler.
 func (v *visit) close() {
 	v.release()
+	v.result.Err = cmp.Or(v.result.Err, v.session.Err())
 	if !v.result.Identity.Named() {
 		v.limit()
 	}

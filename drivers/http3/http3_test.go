@@ -88,11 +88,16 @@ func (s *site) want(t *testing.T, lines ...string) {
 
 func newSite(t *testing.T, source answer.Source, schemes ...scheme.Server) *site {
 	t.Helper()
+	return newSiteOf(t, nethttp.ServerConfig{Auth: machine.ServerConfig{Schemes: schemes}, Source: source})
+}
+
+// newSiteOf completes a configuration by the site's certificate and log.
+func newSiteOf(t *testing.T, c nethttp.ServerConfig) *site {
+	t.Helper()
 	cert, _ := pki()
 	s := &site{}
-	auth, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: machine.ServerConfig{Schemes: schemes}, Source: source, Certificate: drive.CertificatesOf(cert), Log: s.log,
-	})
+	c.Certificate, c.Log = drive.CertificatesOf(cert), s.log
+	auth, err := nethttp.NewAuthenticator(c)
 	if err != nil {
 		t.Fatal(err)
 	}

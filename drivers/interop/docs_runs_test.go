@@ -262,6 +262,34 @@ var docRuns = map[string]docRun{
 			}
 		},
 	},
+	"cookbook.md: Sessions": {
+		before: `addr := os.Getenv("ADDR")
+	` + appFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			url := serveHtdigest(t, program("cookbook.md: Sessions"))
+			jar := filepath.Join(t.TempDir(), "jar")
+			args := []string{"--cacert", pki.file, "--cookie", jar}
+			curl(t, append(args, url)...).want(t, 401)
+			curl(t, append(args, "--cookie-jar", jar, "--digest", "--user", horse, url)...).want(t, 200)
+			if r := curl(t, append(args, url, "--next", "--cacert", pki.file, "--cookie", jar, "--http2", url)...); r.bodies != helloAlice+helloAlice {
+				t.Errorf("with the cookie: %q", r.bodies)
+			}
+			curl(t, append(args, "--request", "POST", "--header", "Sec-Fetch-Site: cross-site", url+"/logout")...).want(t, 403)
+			if r := curl(t, append(args, "--request", "POST", url+"/logout")...); r.bodies != "goodbye\n" {
+				t.Errorf("the logout: %q", r.bodies)
+			}
+			curl(t, append(args, url)...).want(t, 401) // the jar still has the cookie
+		},
+	},
+	"cookbook.md: Sessions (2)": {
+		before: `old, next := gss.NewSecret(strings.Repeat("o", 32)), gss.NewSecret(strings.Repeat("n", 32))
+	turn := time.Now().Add(time.Hour)
+	users := map[string]string{"alice": "correct horse"}
+	` + appFrame, after: serveFrame,
+		run: func(t *testing.T, program func(string) docProgram) {
+			wantCurl(t, "http://"+program("cookbook.md: Sessions (2)").serve("tcp"), "--digest")
+		},
+	},
 	"cookbook.md: Logins of requests": {
 		before: `origin := os.Getenv("ORIGIN")`,
 		after: `if err != nil {

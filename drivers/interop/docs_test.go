@@ -40,7 +40,7 @@ var docPackages = map[string]string{
 	"drivertest": docModule + "drivers/drivertest", "fasthttp": docModule + "drivers/fasthttp", "gss": docModule + "gss", "gsstoy": docModule + "gss/gsstoy",
 	"header": docModule + "header", "hop": docModule + "hop", "http3": docModule + "drivers/http3", "http3test": docModule + "drivers/http3/http3test", "krb": docModule + "kerberos/krb", "krb5": docModule + "drivers/krb5", "kdctest": docModule + "kerberos/kdctest",
 	"kerberos": docModule + "kerberos", "machine": docModule + "machine", "model": docModule + "model", "nethttp": docModule + "drivers/nethttp", "ntlm": docModule + "ntlm", "preset": docModule + "drivers/preset",
-	"proptest": docModule + "proptest", "scheme": docModule + "scheme", "spnego": docModule + "gss/spnego",
+	"proptest": docModule + "proptest", "scheme": docModule + "scheme", "session": docModule + "drivers/session", "spnego": docModule + "gss/spnego",
 
 	"fast": "github.com/valyala/fasthttp", "quichttp3": "github.com/quic-go/quic-go/http3",
 

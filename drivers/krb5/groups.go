@@ -33,6 +33,17 @@ func Groups(c gss.Context) ([]pac.SID, error) {
 	return slices.Collect(logon.Groups()), nil
 }
 
+// SessionGroups returns what [Groups] does, as text: it is the Groups of a session.Config, so that
+// [MemberOf] finds the groups of a login in its session, too.
+func SessionGroups(_ gss.Info, c gss.Context) ([]string, error) {
+	sids, err := Groups(c)
+	groups := make([]string, len(sids))
+	for i, sid := range sids {
+		groups[i] = string(sid)
+	}
+	return groups, err
+}
+
 // MemberOf returns a predicate, as nethttp.Require takes one, that reports whether the user
 // is a member of one of groups. A group is a SID, such as S-1-5-21-1-2-3-512, or a name; resolve
 // is asked once for the SID of each name, and may be nil if there are no names. Without groups,
@@ -62,6 +73,11 @@ func MemberOf(resolve func(name string) (pac.SID, error), groups ...string) (fun
 	}
 	return func(id drive.Identity) bool {
 		has, err := Groups(id.Context)
+		if id.Session != nil {
+			for _, g := range id.Session.Groups {
+				has = append(has, pac.SID(g))
+			}
+		}
 		return err == nil && id.Named() && slices.ContainsFunc(has, func(g pac.SID) bool { return slices.Contains(wanted, g) })
 	}, nil
 }

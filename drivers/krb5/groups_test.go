@@ -7,6 +7,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/krb5"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/spnego"
 	"github.com/countersign-auth/countersign/kerberos"
@@ -94,6 +95,22 @@ func TestMemberOf(t *testing.T) {
 		}
 		if other, err := krb5.MemberOf(nil, "S-1-5-21-1-2-3-519"); err != nil || other(row.id) {
 			t.Errorf("%s: member of a group that the PAC does not name (%v)", row.name, err)
+		}
+	}
+	login := accepted(t, true, signed)
+	groups, err := krb5.SessionGroups(login.Info, login.Context)
+	if err != nil || len(groups) != 3 {
+		t.Errorf("the groups of a session: %v, %v", groups, err)
+	}
+	if other := accepted(t, true, forged).Context; other != nil {
+		if groups, err := krb5.SessionGroups(gss.Info{}, other); err == nil {
+			t.Errorf("the groups of a forged PAC: %v", groups)
+		}
+	}
+	login.Context, login.Session = nil, &session.Session{Groups: groups}
+	for group, want := range map[string]bool{"S-1-5-21-1-2-3-512": true, "S-1-5-32-544": true, "S-1-5-21-9-9-9-9": false} {
+		if allowed, err := krb5.MemberOf(nil, group); err != nil || allowed(login) != want {
+			t.Errorf("a session is a member of %s: %t, %v", group, !want, err)
 		}
 	}
 	anonymous := accepted(t, true, signed)

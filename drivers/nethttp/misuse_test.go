@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse/misusetest"
 	"github.com/countersign-auth/countersign/machine"
@@ -50,10 +51,11 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		{Field: "Limits.Request", Config: with(func(c *ServerConfig) { c.Limits.Request = -1 })},
 		{Field: "Limits.HeaderBytes", Config: with(func(c *ServerConfig) { c.Limits.HeaderBytes = -1 })},
 	}, map[string]string{
-		"Auth": "package machine looks, see below", "Source": "nil declines", "Certificate": "package drive looks, see below", "SharedFront": "nil is none",
+		"Auth": "package machine looks, see below", "Source": "nil declines", "Certificate": "package drive looks, see below", "Session": "package session looks, see below", "SharedFront": "nil is none",
 		"AnyScheme": "both work", "Log": "nil is none", "Observer": "nil is none",
 	})
 	misusetest.Check(t, "machine", "ServerConfig.Schemes", server(ServerConfig{}))
+	misusetest.Check(t, "session", "Config.Lifetime", server(with(func(c *ServerConfig) { c.Session = &session.Config{Lifetime: -1} })))
 	misusetest.Check(t, "drive", "certificate", server(with(func(c *ServerConfig) { c.Certificate = drive.CertificatesOf() })))
 
 	to := func(text string) ProxyConfig {

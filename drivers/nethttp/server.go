@@ -11,8 +11,10 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/internal/deadline"
 	"github.com/countersign-auth/countersign/drivers/internal/serverlimits"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/internal/misuse"
 	"github.com/countersign-auth/countersign/machine"
@@ -47,6 +49,9 @@ type ServerConfig struct {
 	// X-Forwarded-For or X-Real-Ip are always treated so. No identity is kept for them
 	// unless Auth.PinnedFront is set.
 	SharedFront func(*http.Request) bool
+	// Session, if not nil, keeps logins in sealed cookies: a request with one needs no
+	// credentials. See package session.
+	Session *session.Config
 	// AnyScheme accepts requests with another scheme in their absolute form than that
 	// of their connection, as a front server that terminates TLS may send them. Without
 	// it such requests are answered with 421 (Misdirected Request). The connection's
@@ -94,9 +99,10 @@ type ServerConfig struct {
 type Authenticator struct {
 	opaque[Authenticator] // no output shows what is in it
 
-	conf   *ServerConfig
-	server drive.Server
-	apart  sync.Once // guards the message about a missing Install
+	conf     *ServerConfig
+	server   drive.Server
+	sessions *session.Sessions
+	apart    sync.Once // guards the message about a missing Install
 }
 
 // NewAuthenticator returns an Authenticator. The error is a gss.Misuse and says what in the
@@ -115,6 +121,10 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
+	sessions, err := session.New(c.Session, entropy.Env())
+	if err != nil {
+		return nil, err
+	}
 	if c.MaxDrain == 0 {
 		c.MaxDrain = defaultMaxDrain
 	}
@@ -122,7 +132,7 @@ func NewAuthenticator(c ServerConfig) (*Authenticator, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultMaxBody
 	}
-	return &Authenticator{conf: &c, server: server}, nil
+	return &Authenticator{conf: &c, server: server, sessions: sessions}, nil
 }
 
 // serverKey is the context key of a connection's state. Each Authenticator has its own.
@@ -197,9 +207,11 @@ func notInstalled(r *http.Request) {
 // to next.
 //
 // The Authenticator sets the response fields Persistent-Auth and Authentication-Info
-// and the challenges of the configured schemes: what next sets there is removed.
+// and the challenges of the configured schemes: what next sets there is removed. So it does
+// with the cookie of [ServerConfig].Session; see package session for its Cache-Control.
 // Challenges of other schemes are kept. A 401 response of next becomes a challenge. The
-// request keeps its Authorization field; handlers must not log it.
+// request keeps its Authorization field and the session's cookie; handlers must not log them,
+// nor send them to another server.
 //
 // If next returns without a response, none is sent: the header has the fields of a
 // response with status 200, which net/http sends if nothing else does. A framework that

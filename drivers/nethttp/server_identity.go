@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/session"
 )
 
 // identityKey is the context key of a request's *Identity.
@@ -26,6 +27,22 @@ func IdentityFrom(ctx context.Context) (drive.Identity, bool) {
 // that a login began, and in tests of handlers.
 func ContextWithIdentity(ctx context.Context, id drive.Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, &id)
+}
+
+// sessionKey is the context key of a request's *session.Visit.
+type sessionKey struct{}
+
+// Logout ends the session of the request with this context, and what its connection proved. Call
+// it before the response is sent, which removes the client's cookie. Without
+// [ServerConfig].Session it does nothing; without a session.Store it only makes the client forget,
+// see package session. The error is that of the Store: the session may still be used by one that
+// has its cookie.
+//
+// It does not log a client out that sends credentials with each request, or answers the next
+// challenge by itself, as browsers do with a ticket.
+func Logout(ctx context.Context) error {
+	v, _ := ctx.Value(sessionKey{}).(*session.Visit)
+	return v.Logout(ctx)
 }
 
 // Require returns middleware that calls the next handler for requests with an identity that

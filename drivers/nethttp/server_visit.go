@@ -1,11 +1,14 @@
 package nethttp
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
 	"github.com/countersign-auth/countersign/drivers/drive"
+	"github.com/countersign-auth/countersign/drivers/entropy"
 	"github.com/countersign-auth/countersign/drivers/internal/machines"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/hop"
 	"github.com/countersign-auth/countersign/machine"
 )
@@ -35,9 +38,10 @@ type Visit struct {
 	body    heldBody
 	ours    responseBody // what the handler wrote, for auth-int
 	sealed  bool         // the proof covers the response's body
-	last    bool         // the machine has been told the response's status
-	ended   bool         // the request ended normally
-	over    bool         // End was called
+	session *session.Visit
+	last    bool // the machine has been told the response's status
+	ended   bool // the request ended normally
+	over    bool // End was called
 	result  drive.Result
 }
 
@@ -84,7 +88,10 @@ func (v *Visit) judge() {
 		return
 	}
 	q.Multiplexed = q.Multiplexed || v.c.Alone
-	act, err := v.run(machine.Received{Request: q, Header: requestHeader(v.r.Header), SharedFront: v.a.sharedFront(v.r)})
+	received := machine.Received{Request: q, Header: requestHeader(v.r.Header), SharedFront: v.a.sharedFront(v.r)}
+	var act machine.Action
+	var err error
+	v.session, act, err = v.a.sessions.Receive(v.r.Context(), v.sessionRequest(received), v.run)
 	switch act := act.(type) {
 	case machine.Reply:
 		v.refuse(act)
@@ -96,6 +103,18 @@ func (v *Visit) judge() {
 	}
 }
 
+// sessionRequest returns what the sessions have to know of the request.
+func (v *Visit) sessionRequest(e machine.Received) session.Request {
+	q := session.Request{Received: e}
+	if v.a.sessions != nil {
+		q.Cookies, q.Now = v.r.Header["Cookie"], entropy.Env().Now
+		if v.r.TLS != nil && len(v.r.TLS.PeerCertificates) > 0 {
+			q.Certificate = v.r.TLS.PeerCertificates[0].Raw
+		}
+	}
+	return q
+}
+
 func (v *Visit) refuse(act machine.Reply) {
 	v.refusal, v.ended = act, true
 	v.result.Status, v.result.Fault = act.Status, act.Fault
@@ -104,11 +123,15 @@ func (v *Visit) refuse(act machine.Reply) {
 // accept prepares the request for its handler.
 func (v *Visit) accept(act machine.Accept) {
 	v.result.Identity = drive.IdentityOf(act)
+	v.result.Identity.Session = v.session.Session(act)
 	if v.result.Identity.Named() {
 		lift(v.w, v.r) // FRONT-3
 	}
 	ctx := context.WithValue(v.r.Context(), identityKey{}, &v.result.Identity)
 	ctx = context.WithValue(ctx, passedKey{v.a}, true)
+	if v.session != nil {
+		ctx = context.WithValue(ctx, sessionKey{}, v.session)
+	}
 	r := v.r.WithContext(ctx)
 	r.Body = v.body.reader(v.r.Body)
 	v.passed = r
@@ -165,6 +188,7 @@ func (v *Visit) End() {
 	}
 	v.over = true
 	v.c.Unlock(v.ended)
+	v.result.Err = cmp.Or(v.result.Err, v.session.Err())
 	if v.a.conf.Log != nil {
 		v.a.conf.Log(v.r, v.result)
 	}
@@ -200,14 +224,15 @@ func (v *Visit) finish(status int) {
 	v.last = true
 	act, err := v.run(machine.Responding{Status: status})
 	f, ok := act.(machine.Finish)
-	v.apply(f, ok && err == nil)
+	v.apply(f, status, ok && err == nil)
 }
 
 // suppose adds the fields of a response with status, which may still be sent with another.
 func (v *Visit) suppose(status int) {
 	v.result.Status = status
 	f, err := v.c.Preview(status, v.answerTo)
-	v.apply(f, err == nil)
+	v.apply(f, status, err == nil)
+	v.last = v.last || v.session.Over()
 }
 
 // late finishes a response whose handler returned before it was sent. The request still
@@ -217,6 +242,7 @@ func (v *Visit) late(status int) {
 	case v.last && status != http.StatusUnauthorized:
 	case v.last || v.r.Context().Err() != nil || !v.c.Lock(v.r.Context()):
 		v.strip()
+		v.session.Apply(v.r.Context(), v.w.Header(), http.StatusUnauthorized, entropy.Env)
 	default:
 		v.finish(status) // FRONT-9
 		v.c.Unlock(true)
@@ -233,14 +259,19 @@ func (v *Visit) strip() {
 
 // apply adds the machine's fields. It has none only if the driver is at fault; then no
 // login is kept.
-func (v *Visit) apply(f machine.Finish, ok bool) {
+func (v *Visit) apply(f machine.Finish, status int, ok bool) {
 	v.strip()
 	h := v.w.Header()
+	v.session.Apply(v.r.Context(), h, status, entropy.Env)
 	if ok {
 		hop.ApplyFinish(h, f)
 	} else {
 		v.c.Reset()
 		h.Set("Connection", "close")
+	}
+	if v.session.Over() { // SESS-6: what the connection proved ends, too
+		v.c.Reset()
+		h.Del("Persistent-Auth")
 	}
 	withoutConnection(h, v.r)
 }

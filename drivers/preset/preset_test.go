@@ -14,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/drivers/preset"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/gss"
 )
 
@@ -121,6 +122,66 @@ func TestPresets(t *testing.T) {
 				t.Errorf("%s; want %s", got, row.want)
 			}
 		})
+	}
+}
+
+// With Session a user who logged in with a ticket comes back by the cookie alone, with the groups of
+// the ticket where Groups is set.
+func TestPresetSession(t *testing.T) {
+	realm := realmtest.Start(t, "localhost")
+	member, err := krb5.MemberOf(nil, "S-1-5-21-1-2-3-513")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, groups := range []bool{false, true} {
+		conf := session.Config{Insecure: true}
+		auth, err := preset.Server{Keytab: realm.Keytab, Groups: groups, Session: &conf}.Authenticator()
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, _ := nethttp.IdentityFrom(r.Context())
+			fmt.Fprintf(w, "%v, session %t, member %t", id, id.Session != nil, member(id))
+		})))
+		auth.Install(server.Config)
+		server.Start()
+		defer server.Close()
+		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+		transport, err := preset.Client{Origin: url, User: "alice@REALM.TEST", Password: "wonder"}.Transport()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer transport.CloseIdleConnections()
+		ask := func(c http.RoundTripper, cookies ...*http.Cookie) (string, []*http.Cookie) {
+			t.Helper()
+			r, err := http.NewRequest("GET", url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range cookies {
+				r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+			}
+			res, err := c.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			b, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b), res.Cookies()
+		}
+		got, cookies := ask(transport)
+		if want := fmt.Sprintf("alice@REALM.TEST, session false, member %t", groups); got != want || len(cookies) != 1 {
+			t.Fatalf("%q with %d cookies, want %q", got, len(cookies), want)
+		}
+		if got, _ := ask(http.DefaultTransport, cookies...); got != fmt.Sprintf("alice@REALM.TEST, session true, member %t", groups) {
+			t.Errorf("by the cookie: %q", got)
+		}
+		if conf.Groups != nil {
+			t.Error("the caller's configuration was changed")
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/internal/misuse"
 )
@@ -42,6 +43,9 @@ type Server struct {
 	// Groups keeps what a directory says of a user's groups, for krb5.Groups and
 	// krb5.MemberOf.
 	Groups bool
+	// Session, if not nil, keeps logins in sealed cookies, with their groups where Groups is
+	// set: new(session.Config) does for one process.
+	Session *session.Config
 	// Optional passes requests without credentials on to the handler. nethttp.Require
 	// makes a policy for each route then.
 	Optional bool
@@ -119,6 +123,11 @@ func (s Server) Config() (config nethttp.ServerConfig, err error) {
 	config.Source = answer.Chain(sources...)
 	config.Auth, err = m.Server(gss.NewSecret(rand.Text() + rand.Text()))
 	config.Auth.Optional = s.Optional
+	if config.Session = s.Session; s.Session != nil && s.Groups && s.Session.Groups == nil {
+		with := *s.Session
+		with.Groups = krb5.SessionGroups
+		config.Session = &with
+	}
 	return config, err
 }
 

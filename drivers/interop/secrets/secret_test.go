@@ -31,6 +31,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/krb5"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
 	"github.com/countersign-auth/countersign/drivers/preset"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/gss"
 	"github.com/countersign-auth/countersign/gss/gsstoy"
 	"github.com/countersign-auth/countersign/header"
@@ -77,6 +78,14 @@ var types = map[string]reflect.Type{
 	"preset.Client":          reflect.TypeFor[preset.Client](),
 	"preset.Server":          reflect.TypeFor[preset.Server](),
 	"nethttp.Transport":      reflect.TypeFor[nethttp.Transport](),
+	"session.Config":         reflect.TypeFor[session.Config](),
+	"session.Key":            reflect.TypeFor[session.Key](),
+	"session.Memory":         reflect.TypeFor[session.Memory](),
+	"session.Request":        reflect.TypeFor[session.Request](),
+	"session.Ring":           reflect.TypeFor[session.Ring](),
+	"session.Session":        reflect.TypeFor[session.Session](),
+	"session.Sessions":       reflect.TypeFor[session.Sessions](),
+	"session.Visit":          reflect.TypeFor[session.Visit](),
 	"nethttp.Visit":          reflect.TypeFor[nethttp.Visit](),
 }
 
@@ -106,6 +115,8 @@ var harmless = map[string]string{
 	"krb5.CacheKind":         "functions",
 	"nethttp.Handshaker":     "an interface",
 	"nethttp.Multiplexed":    "an interface",
+	"session.ID":             "random bytes that name a session, and open none",
+	"session.Store":          "an interface",
 }
 
 // drivers is the directory of all drivers.
@@ -317,7 +328,7 @@ func TestTypesShowNoSecrets(t *testing.T) {
 }
 
 // only are types that hold functions alone, or numbers.
-var only = map[string]bool{"drivertest.Client": true, "drivertest.Driver": true, "answer.ReplayCache": true, "krb5.ReplayCache": true, "http3.Dialer": true}
+var only = map[string]bool{"drivertest.Client": true, "drivertest.Driver": true, "answer.ReplayCache": true, "krb5.ReplayCache": true, "http3.Dialer": true, "session.Memory": true, "session.Ring": true}
 
 // TestClientsShowNoSecrets: what is made by constructors, and a http.Client around it.
 func TestClientsShowNoSecrets(t *testing.T) {

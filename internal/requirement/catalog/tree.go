@@ -37,7 +37,7 @@ type Tree struct {
 
 // RowID is the form of an id, whether or not there is such a row: a standard, its
 // section and a number (an RFC is R and four digits), or a subject of this project's own and a number.
-var RowID = regexp.MustCompile(`\b(?:(?:N2HT|NTHT|SPNG|NLMP|KILE|R[0-9]{4})-[0-9]+(?:\.[0-9]+)*|MSDIG|HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB|LEG|NAMES)-[0-9]+\b`)
+var RowID = regexp.MustCompile(`\b(?:(?:N2HT|NTHT|SPNG|NLMP|KILE|R[0-9]{4})-[0-9]+(?:\.[0-9]+)*|MSDIG|HTA|CONN|TARGET|EARLY|BIND|REPLAY|PROOF|RELAY|FRONT|SECRET|KRB|LEG|NAMES|SESS)-[0-9]+\b`)
 
 var kitCalls = map[string]string{
 	"proptest.Mechanism": "Mechanism", "proptest.Scheme": "Scheme", "proptest.Machine": "Machine", "drivertest.Run": "Driver",
