@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +79,7 @@ func startServe(t testing.TB, args ...string) *served {
 type logLine struct {
 	Status               int
 	User, Scheme, Reason string
+	Session              bool
 }
 
 // lines stops it, and gives its log.
@@ -94,6 +97,37 @@ func (s *served) lines(t testing.TB) []logLine {
 		lines = append(lines, l)
 	}
 	return lines
+}
+
+// With --session the second request of curl has a cookie and no credentials, and gets 200: over HTTP/2,
+// where no identity belongs to a connection, and over HTTP/1.1. There was one login.
+func TestServeSessionCurl(t *testing.T) {
+	t.Parallel()
+	needCurl(t)
+	for _, row := range []struct{ transport, version, want string }{{"nethttp", "--http2", "2"}, {"nethttp", "--http1.1", "1.1"}, {"fasthttp", "--http1.1", "1.1"}} {
+		t.Run(row.transport+" "+row.want, func(t *testing.T) {
+			t.Parallel()
+			s := startServe(t, "--transport", row.transport, "--session", "--user", "alice:secret", "--tls-cert", pki.file, "--tls-key", pki.key)
+			jar := filepath.Join(t.TempDir(), "jar")
+			args := []string{"--cacert", pki.file, row.version, s.url}
+			curl(t, append(args, "-c", jar, "--digest", "--user", "alice:secret")...).want(t, 200)
+			for range 2 {
+				c := curl(t, append(args, "-b", jar, "-c", jar)...)
+				c.want(t, 200)
+				if got := c.sent("authorization"); len(got) != 0 || strings.TrimSpace(c.bodies) != "hello alice via Digest" || c.transfers[0].version != row.want {
+					t.Errorf("curl sent %q over HTTP/%s and got %q", got, c.transfers[0].version, c.bodies)
+				}
+			}
+			curl(t, args...).want(t, 401)
+			var got []string
+			for _, l := range s.lines(t) {
+				got = append(got, fmt.Sprintf("%d %s %s %t", l.Status, l.User, l.Scheme, l.Session))
+			}
+			if want := []string{"401   false", "200 alice Digest false", "200 alice Digest true", "200 alice Digest true", "401   false"}; !slices.Equal(got, want) {
+				t.Errorf("the log says %q, want %q", got, want)
+			}
+		})
+	}
 }
 
 // TestServeCurl: what the README promises, to curl (issue, Holds when).

@@ -79,6 +79,7 @@ func (s *served) stop() []logLine {
 type logLine struct {
 	Method, Path, User, Scheme, Reason, Detail string
 	Status                                     int
+	Session                                    bool
 }
 
 // lockedBuffer is a buffer that several goroutines write to.

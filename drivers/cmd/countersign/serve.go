@@ -22,6 +22,7 @@ import (
 	"github.com/countersign-auth/countersign/drivers/fasthttp"
 	"github.com/countersign-auth/countersign/drivers/internal/setup"
 	"github.com/countersign-auth/countersign/drivers/nethttp"
+	"github.com/countersign-auth/countersign/drivers/session"
 	"github.com/countersign-auth/countersign/machine/trace"
 )
 
@@ -34,6 +35,7 @@ type serveOptions struct {
 	memory          memoryOptions
 	machine         setup.Machine
 	tlsCert, tlsKey string
+	session         bool
 	proxy           bool
 	connectPorts    []string
 	transport       string
@@ -52,14 +54,18 @@ clients with 407 and then forwards their requests, CONNECT included.
 
 The first line on standard output is "listening on http://ADDR", with the actual port
 if --addr has port 0. Each request is logged as one line of JSON on standard error:
-method, path, status, user and scheme, for a refused request its reason and detail, and the
-error if a file or another server did not respond. These are not sent to the client. The level is WARN if the client broke the protocol or
-something around the request is missing, ERROR for a defect of this program, and INFO for
-all others.
+method, path, status, user and scheme, whether it came by a session, for a refused request its
+reason and detail, and the error if a file or another server did not respond. These are not
+sent to the client. The level is WARN if the client broke the protocol or something around
+the request is missing, ERROR for a defect of this program, and INFO for all others.
 
 Unauthenticated clients are limited in time and size. Over TLS, HTTP/2 is offered if
 every scheme can run on it: NTLM cannot, nor can Negotiate with NTLM among its
 mechanisms.
+
+With --session one login is enough: the response to it sets a sealed cookie, and requests
+with that cookie need no credentials for 8 hours, or until none came for 30 minutes. The key
+is of this process alone: the sessions end with it.
 
 SIGINT and SIGTERM stop the server after the requests in progress are answered.`,
 		Example: `  countersign serve --scheme digest --user alice:secret
@@ -67,6 +73,7 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
   countersign serve --scheme ntlm --domain EXAMPLE --nthash users --require-mic
   countersign serve --scheme nego2,negotiate,ntlm --user alice:secret
   countersign serve --scheme negotiate --keytab /etc/krb5.keytab
+  countersign serve --session --tls-cert cert.pem --tls-key key.pem --keytab /etc/krb5.keytab --scheme negotiate
   countersign serve --transport http3 --tls-cert cert.pem --tls-key key.pem --user alice:secret
   countersign serve --proxy --addr 127.0.0.1:3128 --user alice:secret`,
 		Args: cobra.NoArgs,
@@ -94,6 +101,7 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a certificate chain in PEM: serve https")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key in PEM")
 	f.StringVar(&o.machine.ChannelBinding, "channel-binding", "if-available", "`WHEN` to compare channel bindings: "+strings.Join(setup.Bindings(), ", "))
+	f.BoolVar(&o.session, "session", false, "keep each login in a sealed cookie, so that the next request needs no credentials; needs TLS")
 	f.BoolVar(&o.machine.KeepAlways, "connection-based", false, "keep the identity for the connection with every scheme that has a handshake")
 	limits := drive.Limits{}.WithDefaults()
 	f.DurationVar(&o.limits.Header, "header-timeout", limits.Header, "how long a TLS handshake, or the header of a request, may take")
@@ -241,12 +249,12 @@ func (o *serveOptions) handler(stderr io.Writer) (*service, error) {
 	}
 	if o.transport == "fasthttp" {
 		s.front, err = newFast(fasthttp.ServerConfig{
-			Auth: conf, Source: source, Certificate: certificate, Limits: o.limits, Observer: s.trace.observer(trace.Server),
+			Auth: conf, Source: source, Session: o.sessions(), Certificate: certificate, Limits: o.limits, Observer: s.trace.observer(trace.Server),
 		}, slog.New(log), s.tls)
 		return s, err
 	}
 	a, err := nethttp.NewAuthenticator(nethttp.ServerConfig{
-		Auth: conf, Source: source, Certificate: certificate, Limits: o.limits,
+		Auth: conf, Source: source, Session: o.sessions(), Certificate: certificate, Limits: o.limits,
 		Log: logRequests(slog.New(log)), Observer: s.trace.observer(trace.Server),
 	})
 	if err != nil {
@@ -267,12 +275,24 @@ func (o *serveOptions) fits(secure *tls.Config) error {
 		return fmt.Errorf("--transport: expected %s", strings.Join(transports, ", "))
 	case o.proxy && o.transport != "nethttp":
 		return errors.New("--proxy needs --transport nethttp")
+	case o.session && o.proxy:
+		return errors.New("--session: a proxy has none, since its clients send cookies to origins alone; leave out --session or --proxy")
+	case o.session && secure == nil:
+		return errors.New("--session needs --tls-cert and --tls-key: its cookie is sent over TLS alone")
 	case o.transport == "http3" && secure == nil:
 		return errors.New("--transport http3 needs --tls-cert and --tls-key")
 	case o.transport == "http3" && o.machine.NTLM():
 		return errors.New("--transport http3: NTLM, and Negotiate without --keytab, cannot run on a multiplexed connection")
 	}
 	return nil
+}
+
+// sessions returns how logins are kept, nil if they are not.
+func (o *serveOptions) sessions() *session.Config {
+	if !o.session {
+		return nil
+	}
+	return new(session.Config)
 }
 
 // allow returns the rule for the hosts and ports that the proxy may connect to.
@@ -371,6 +391,9 @@ func attributes(method, path string, res drive.Result) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("method", method), slog.String("path", path), slog.Int("status", res.Status),
 		slog.String("user", res.Identity.Name()), slog.String("scheme", res.Identity.Scheme),
+	}
+	if res.Identity.Session != nil {
+		attrs = append(attrs, slog.Bool("session", true))
 	}
 	if !res.Fault.IsZero() {
 		attrs = append(attrs, slog.String("reason", res.Fault.Code.String()), slog.String("detail", res.Fault.Detail))

@@ -121,6 +121,8 @@ func TestServeUsage(t *testing.T) {
 		{append(user, "--trace-key", key), "--trace-key needs --trace"},
 		{append(user, "--trace", file(t, "t", ""), "--trace-key", cert), "32 bytes"},
 		{[]string{"--htdigest", cert}, "line 1"},
+		{append(user, "--session"), "needs --tls-cert"},
+		{append(user, "--session", "--proxy", "--tls-cert", cert, "--tls-key", key), "a proxy has none"},
 		{append(user, "extra"), "unknown command"},
 	} {
 		call(t, "", append([]string{"serve", "--addr", "127.0.0.1:0"}, test.args...)...).want(t, exitUsage, "", test.says)
