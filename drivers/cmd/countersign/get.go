@@ -60,6 +60,10 @@ takes it from the first line of a file. For NAME alone it is that of --netrc, or
 environment variable COUNTERSIGN_PASSWORD (COUNTERSIGN_PROXY_PASSWORD for the proxy), or else
 it is entered on the terminal, or read from a line of standard input.
 
+Without --proxy the environment names the proxies, as for curl: http_proxy and https_proxy by
+the scheme of the URL, or else all_proxy; no_proxy has the hosts that are reached without one,
+and this machine is always. The names may be in upper case; a CGI program refuses http_proxy.
+
 For Kerberos (within Negotiate and Nego2) --user may be name@REALM:PASSWORD; --keytab and
 --ccache are other sources of credentials. Without any of them, get uses the tickets that
 kinit wrote to the default credential cache. KDCs are found by krb5.conf or DNS. The service
@@ -105,7 +109,7 @@ a defect of this program. With several URLs, the code is that of the first failu
 	f.BoolVar(&o.machine.Fallback, "fallback", false, "allow NTLM if Kerberos fails (an attacker can force this by blocking the KDC)")
 	f.BoolVar(&o.machine.AllowRC4, "allow-rc4", false, "allow rc4-hmac in Kerberos, for old directories")
 	f.StringVar(&o.machine.NTLMLevel, "ntlm-level", "v2", "`LEVEL` of the NTLM to use: "+strings.Join(setup.NTLMLevels(), ", "))
-	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use")
+	f.StringVarP(&o.proxy, "proxy", "x", "", "`URL` of the proxy to use, '' for none (default that of the environment)")
 	f.StringVarP(&o.proxyUser, "proxy-user", "U", "", "`NAME[:PASSWORD]` for the proxy, like --user, with $COUNTERSIGN_PROXY_PASSWORD")
 	f.StringVar(&o.cacert, "cacert", "", "`FILE` of certificates in PEM to trust instead of the system's")
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the peer's certificate")
@@ -128,7 +132,11 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	source, err := o.source(cmd, urls)
+	through, err := o.proxies(cmd.Flags().Changed("proxy"))
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	source, err := o.source(cmd, urls, through)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
@@ -137,10 +145,6 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	config, err := o.machine.Client()
-	if err != nil {
-		return exit{exitUsage, err}
-	}
-	proxy, err := o.proxyFunc()
 	if err != nil {
 		return exit{exitUsage, err}
 	}
@@ -166,7 +170,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if o.verbose {
 		observers = append(observers, newNarrator(cmd.ErrOrStderr()).observe)
 	}
-	c := nethttp.ClientConfig{Machine: config, Source: source, Base: base, Proxy: proxy, Observer: all(observers), DeliverRefused: true}
+	c := nethttp.ClientConfig{Machine: config, Source: source, Base: base, Proxy: through.request, Observer: all(observers), DeliverRefused: true}
 	if o.http3 {
 		c.Multiplexed = (&http3.Dialer{TLS: base.TLSClientConfig}).Connect
 	}
@@ -364,7 +368,7 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 // source returns the answers to credential questions, for the origins of the URLs and for
 // the proxy. It removes user information from the URLs, since net/http would send it
 // without a challenge.
-func (o *getOptions) source(cmd *cobra.Command, urls []*url.URL) (answer.Source, error) {
+func (o *getOptions) source(cmd *cobra.Command, urls []*url.URL, through proxies) (answer.Source, error) {
 	from := newLogins(cmd)
 	if o.data == "@-" {
 		from.taken = "--data @-"
@@ -383,18 +387,11 @@ func (o *getOptions) source(cmd *cobra.Command, urls []*url.URL) (answer.Source,
 		if err != nil {
 			return nil, err
 		}
-		if o.proxy == "" {
-			return nil, errors.New("--proxy-user needs --proxy")
-		}
-		u, err := parseURL(o.proxy)
-		if err != nil {
-			return nil, fmt.Errorf("--proxy: %w", err)
-		}
-		s, err := answer.ForProxy(u.Scheme+"://"+u.Host, name, password)
+		known, err := through.logins(name, password)
 		if err != nil {
 			return nil, err
 		}
-		sources, names = append(sources, s), append(names, name)
+		sources, names = append(sources, known...), append(names, name)
 	}
 	tickets, err := o.kerberos.source(cmd.Context(), &o.machine, names)
 	if err != nil {
@@ -444,18 +441,6 @@ func (o *getOptions) login(from *logins, u *url.URL) (name, password string, err
 		name, password, _ = from.netrc.Find(u.Hostname(), "")
 	}
 	return name, password, err
-}
-
-// proxyFunc returns the function that names the proxy of all requests, nil for none.
-func (o *getOptions) proxyFunc() (func(*http.Request) (*url.URL, error), error) {
-	if o.proxy == "" {
-		return nil, nil
-	}
-	u, err := parseURL(o.proxy)
-	if err != nil {
-		return nil, fmt.Errorf("--proxy: %w", err)
-	}
-	return http.ProxyURL(u), nil
 }
 
 // base returns the transport that opens connections.
