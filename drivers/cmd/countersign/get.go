@@ -16,8 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/countersign-auth/countersign/drivers/answer"
-	"github.com/countersign-auth/countersign/drivers/cmd/countersign/internal/show"
 	"github.com/countersign-auth/countersign/drivers/drive"
 	"github.com/countersign-auth/countersign/drivers/http3"
 	"github.com/countersign-auth/countersign/drivers/internal/setup"
@@ -43,6 +41,18 @@ type getOptions struct {
 	http3           bool
 	maxTime         float64
 	trace           traceOptions
+
+	location, remoteName bool
+	maxRedirs            int
+	silent, showError    bool
+	writeOut             string
+	cookie               []string
+	cookieJar            string
+	resolve              []string
+
+	cookies *cookies // nil: none are kept
+	given   []string // cookies that --cookie gives itself
+	format  format
 }
 
 func newGet() *cobra.Command {
@@ -53,7 +63,8 @@ func newGet() *cobra.Command {
 		Long: `Get requests each URL with one client, which reuses its connections and what it has
 learned from challenges, and writes the contents to standard output. It answers the
 challenges of origins with --user and those of the proxy with --proxy-user. It sends
-credentials to the origins of the URLs only, and does not follow redirects.
+credentials to the origins of the URLs only, also where --location follows a redirect
+elsewhere; Authorization and Cookie of --header and --cookie stay with the URL's own.
 
 Other users of the machine see a command line, so a password need not stand there: NAME:@FILE
 takes it from the first line of a file. For NAME alone it is that of --netrc, or else of the
@@ -77,6 +88,11 @@ only with --allow-cleartext.
 
 The content of the last response is written also if authentication failed.
 
+--write-out writes what is known of a transfer when it has ended. In its text \n, \r and \t are
+control characters, %% is a percent sign, and %{NAME} a variable. These are curl's, and
+auth_scheme, the scheme of the last credentials that an origin got:
+` + columns(writeOutNames()) + `
+
 Exit codes: 0 for a final status below 400, 22 for 400 or more, 2 for a transport error,
 1 for wrong use. If authentication failed, with the reason on standard error: 2 if
 something that it needs is missing and may come back (a KDC, a clock that is right), 3 if
@@ -86,9 +102,10 @@ a defect of this program. With several URLs, the code is that of the first failu
 		Example: `  countersign get -u alice:secret http://127.0.0.1:8080/
   countersign get -v --scheme digest -u alice:secret -d @form.txt https://api.example/
   countersign get --scheme negotiate -u alice@EXAMPLE.COM:secret https://intranet.example/
+  countersign get -L -O -s -S -w '%{http_code} %{url_effective}\n' https://www.example/a.pdf
   countersign get -x http://127.0.0.1:3128 -U bob:pw -u alice:secret https://api.example/`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, urls []string) error { return o.run(cmd, urls) },
+		RunE: func(cmd *cobra.Command, urls []string) error { return o.heard(o.run(cmd, urls)) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.method, "request", "X", "", "`METHOD` (default GET, or POST with --data)")
@@ -117,6 +134,15 @@ a defect of this program. With several URLs, the code is that of the first failu
 	f.BoolVar(&o.http3, "http3", false, "use HTTP/3 for https origins, and HTTP/1.1 for schemes that need a connection of their own")
 	f.BoolVarP(&o.head, "head", "I", false, "send HEAD and print the response header")
 	f.StringVarP(&o.output, "output", "o", "", "`FILE` to write the contents to")
+	f.BoolVarP(&o.remoteName, "remote-name", "O", false, "write each content to a file of the working directory, named by the end of the URL's path")
+	f.BoolVarP(&o.location, "location", "L", false, "follow redirects; credentials do not follow to another origin")
+	f.IntVar(&o.maxRedirs, "max-redirs", 50, "`NUMBER` of redirects that --location follows for each URL")
+	f.StringArrayVarP(&o.cookie, "cookie", "b", nil, "cookies to send: `DATA`, 'name=value; …', or a FILE that --cookie-jar, curl or a browser wrote ('' for an empty one); may be repeated")
+	f.StringVarP(&o.cookieJar, "cookie-jar", "c", "", "`FILE` to write the cookies to at the end, or - for standard output")
+	f.StringArrayVar(&o.resolve, "resolve", nil, "`HOST:PORT:ADDR[,ADDR]`: connect to ADDR for that host and port; may be repeated")
+	f.BoolVarP(&o.silent, "silent", "s", false, "do not print why a transfer failed")
+	f.BoolVarP(&o.showError, "show-error", "S", false, "print it also with --silent")
+	f.StringVarP(&o.writeOut, "write-out", "w", "", "`TEXT` to write to standard output after each transfer, with %{http_code} and other variables (see above)")
 	f.Float64VarP(&o.maxTime, "max-time", "m", 0, "`SECONDS` that each URL may take")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show each leg on standard error: > sent, < received, * decided")
 	o.trace.flags(f)
@@ -134,6 +160,9 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	through, err := o.proxies(cmd.Flags().Changed("proxy"))
 	if err != nil {
+		return exit{exitUsage, err}
+	}
+	if err := o.check(urls); err != nil {
 		return exit{exitUsage, err}
 	}
 	source, err := o.source(cmd, urls, through)
@@ -157,6 +186,14 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 			err = exit{exitTransport, closing}
 		}
 	}()
+	defer func() {
+		if o.cookieJar == "" {
+			return
+		}
+		if writing := o.cookies.write(o.cookieJar, cmd.OutOrStdout()); writing != nil && err == nil {
+			err = exit{exitTransport, fmt.Errorf("--cookie-jar: %w", writing)}
+		}
+	}()
 	out := cmd.OutOrStdout()
 	if o.output != "" {
 		f, err := os.Create(o.output)
@@ -166,11 +203,15 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 		defer f.Close()
 		out = f
 	}
-	observers := []drive.Observer{record.observer(trace.Client)}
+	var current *transfer
+	observers := []drive.Observer{record.observer(trace.Client), sentScheme(func(scheme string) { current.scheme = scheme })}
 	if o.verbose {
 		observers = append(observers, newNarrator(cmd.ErrOrStderr()).observe)
 	}
 	c := nethttp.ClientConfig{Machine: config, Source: source, Base: base, Proxy: through.request, Observer: all(observers), DeliverRefused: true}
+	if o.cookies != nil {
+		c.Jar = o.cookies
+	}
 	if o.http3 {
 		c.Multiplexed = (&http3.Dialer{TLS: base.TLSClientConfig}).Connect
 	}
@@ -180,11 +221,12 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	defer t.CloseIdleConnections()
 	var first error
-	for _, u := range urls {
-		if err := o.one(cmd.Context(), t, u, body, out, cmd.ErrOrStderr()); err != nil {
+	for i, u := range urls {
+		current = &transfer{getOptions: o, url: u, number: i, file: o.output}
+		if err := o.one(cmd, t, current, body, out); err != nil {
 			var e exit
 			if errors.As(err, &e) && e.err != nil && len(urls) > 1 {
-				fmt.Fprintln(cmd.ErrOrStderr(), "countersign:", e.err)
+				fmt.Fprintln(o.notes(cmd), "countersign:", e.err)
 				err = exit{code: e.code}
 			}
 			if first == nil {
@@ -193,6 +235,56 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 		}
 	}
 	return first
+}
+
+// one runs a transfer and writes what --write-out asks for.
+func (o *getOptions) one(cmd *cobra.Command, through *nethttp.Transport, t *transfer, body []byte, out io.Writer) (err error) {
+	if o.remoteName {
+		if t.file, err = remoteName(t.url); err != nil {
+			return exit{exitUsage, err}
+		}
+	}
+	err = t.run(cmd.Context(), through, body, out, o.notes(cmd))
+	if e, ok := errors.AsType[exit](err); ok {
+		t.exit = e.code
+	}
+	if _, writing := io.WriteString(cmd.OutOrStdout(), o.format.of(t)); writing != nil && err == nil {
+		err = exit{exitTransport, writing}
+	}
+	return err
+}
+
+// check reads the flags that need to be parsed.
+func (o *getOptions) check(urls []*url.URL) (err error) {
+	switch {
+	case o.remoteName && o.output != "":
+		return errors.New("--remote-name and --output exclude each other")
+	case o.maxRedirs < 0:
+		return errors.New("--max-redirs: expected 0 or more")
+	case o.http3 && len(o.resolve) > 0:
+		return errors.New("--resolve does not work with --http3")
+	}
+	if o.format, err = parseFormat(o.writeOut); err != nil {
+		return err
+	}
+	o.cookies, o.given, err = o.openCookies()
+	return err
+}
+
+// notes returns the writer for what the user should know, which --silent turns off.
+func (o *getOptions) notes(cmd *cobra.Command) io.Writer {
+	if o.silent && !o.showError {
+		return io.Discard
+	}
+	return cmd.ErrOrStderr()
+}
+
+// heard returns the error that is printed: with --silent only that of a wrong use.
+func (o *getOptions) heard(err error) error {
+	if e, ok := errors.AsType[exit](err); ok && o.silent && !o.showError && e.code != exitUsage {
+		return exit{code: e.code}
+	}
+	return err
 }
 
 // all returns one observer that calls the non-nil ones of observers, or nil if there are none.
@@ -213,45 +305,6 @@ func all(observers []drive.Observer) drive.Observer {
 	}
 }
 
-// one requests u and writes the response to out, and to notes that the server did not prove itself.
-func (o *getOptions) one(ctx context.Context, t *nethttp.Transport, u *url.URL, body []byte, out, notes io.Writer) error {
-	if o.maxTime > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(o.maxTime*float64(time.Second)))
-		defer cancel()
-	}
-	r, err := o.request(ctx, u, body)
-	if err != nil {
-		return exit{exitUsage, err}
-	}
-	response, err := t.RoundTrip(r)
-	if err != nil {
-		return o.failure(err)
-	}
-	defer response.Body.Close()
-	if d, ok := nethttp.Delivered(response); ok {
-		if text := unproven(d); text != "" {
-			fmt.Fprintf(notes, "countersign: the response is unproven: %s\n", text)
-		}
-	}
-	if o.head {
-		fmt.Fprintf(out, "%s %s\r\n", response.Proto, response.Status)
-		response.Header.Write(out)
-		io.WriteString(out, "\r\n")
-	}
-	_, err = io.Copy(out, response.Body)
-	if refused, ok := nethttp.Refusal(response); ok {
-		return o.failure(refused)
-	}
-	if err != nil {
-		return exit{exitTransport, err}
-	}
-	if response.StatusCode >= 400 {
-		return exit{exitStatus, fmt.Errorf("the server answered %s", show.Status(response.StatusCode))}
-	}
-	return nil
-}
-
 // unproven returns why a response may be another server's although its scheme could tell, "" if it is not.
 func unproven(d machine.Deliver) string {
 	switch {
@@ -263,28 +316,34 @@ func unproven(d machine.Deliver) string {
 	return ""
 }
 
-func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*http.Request, error) {
-	method := o.method
+// verb returns the method of the request, which may have a body.
+func (o *getOptions) verb(body []byte) string {
 	switch {
-	case method != "":
+	case o.method != "":
+		return o.method
 	case o.head:
-		method = http.MethodHead
+		return http.MethodHead
 	case body != nil:
-		method = http.MethodPost
-	default:
-		method = http.MethodGet
+		return http.MethodPost
 	}
+	return http.MethodGet
+}
+
+func (o *getOptions) request(ctx context.Context, u *url.URL, body []byte) (*http.Request, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body) // replayable
 	}
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	r, err := http.NewRequestWithContext(ctx, o.verb(body), u.String(), content)
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("User-Agent", "countersign")
 	if body != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if len(o.given) > 0 {
+		r.Header.Set("Cookie", strings.Join(o.given, "; "))
 	}
 	for _, line := range o.headers {
 		name, value, ok := strings.Cut(line, ":")
@@ -365,84 +424,6 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// source returns the answers to credential questions, for the origins of the URLs and for
-// the proxy. It removes user information from the URLs, since net/http would send it
-// without a challenge.
-func (o *getOptions) source(cmd *cobra.Command, urls []*url.URL, through proxies) (answer.Source, error) {
-	from := newLogins(cmd)
-	if o.data == "@-" {
-		from.taken = "--data @-"
-	}
-	if o.netrc || o.netrcFile != "" {
-		if err := from.readNetrc(o.netrcFile); err != nil {
-			return nil, fmt.Errorf("%s: %w", netrcFlag(o.netrcFile), err)
-		}
-	}
-	sources, names, err := o.logins(from, urls)
-	if err != nil {
-		return nil, err
-	}
-	if o.proxyUser != "" {
-		name, password, err := from.of("--proxy-user", o.proxyUser, "", proxyPasswordVariable)
-		if err != nil {
-			return nil, err
-		}
-		known, err := through.logins(name, password)
-		if err != nil {
-			return nil, err
-		}
-		sources, names = append(sources, known...), append(names, name)
-	}
-	tickets, err := o.kerberos.source(cmd.Context(), &o.machine, names)
-	if err != nil {
-		return nil, err
-	}
-	o.machine.NoNTLM = tickets != nil && len(names) == 0 && !o.kerberos.missing
-	return answer.Chain(append(sources, tickets)...), nil
-}
-
-// logins returns the answers for the origins of the URLs, and the names of the users.
-func (o *getOptions) logins(from *logins, urls []*url.URL) (sources []answer.Source, names []string, err error) {
-	for _, u := range urls {
-		name, password, err := o.login(from, u)
-		u.User = nil
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case name == "":
-			continue
-		}
-		s, err := answer.For(u.Scheme+"://"+u.Host, name, password)
-		if err != nil {
-			return nil, nil, err
-		}
-		sources, names = append(sources, s), append(names, name)
-	}
-	return sources, names, nil
-}
-
-// login returns the name and the password for a URL's origin, "" for none. The URL's own user
-// information comes first, then --user, then the netrc file.
-func (o *getOptions) login(from *logins, u *url.URL) (name, password string, err error) {
-	switch {
-	case u.User != nil:
-		if name = u.User.Username(); name == "" {
-			return "", "", errors.New("the user in a URL has no name; put NAME@ or NAME:PASSWORD@ before the host, or use --user")
-		}
-		if password, ok := u.User.Password(); ok {
-			return name, password, nil
-		}
-		if password, err = from.find(name, u.Hostname(), passwordVariable); err != nil {
-			err = fmt.Errorf("the user in the URL: %w", err)
-		}
-	case o.user != "":
-		return from.of("--user", o.user, u.Hostname(), passwordVariable)
-	default:
-		name, password, _ = from.netrc.Find(u.Hostname(), "")
-	}
-	return name, password, err
-}
-
 // base returns the transport that opens connections.
 func (o *getOptions) base() (*http.Transport, error) {
 	c := &tls.Config{InsecureSkipVerify: o.insecure} // what the flag asks for
@@ -456,5 +437,9 @@ func (o *getOptions) base() (*http.Transport, error) {
 			return nil, exit{exitUsage, fmt.Errorf("--cacert: %s holds no certificate in PEM", o.cacert)}
 		}
 	}
-	return &http.Transport{TLSClientConfig: c, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true}, nil
+	hosts, err := parseResolved(o.resolve)
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	return &http.Transport{TLSClientConfig: c, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true, DialContext: hosts.dial}, nil
 }
