@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -74,10 +77,25 @@ peer broke the protocol or did not prove itself, 6 a defect of this program.`,
 	return root
 }
 
-// version returns the module's version, as recorded in the build.
+// version returns the module's version, the commit and what built the program, as they are
+// recorded in the build.
 func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{GoVersion: runtime.Version()}
 	}
-	return "unknown"
+	return versionOf(info)
+}
+
+func versionOf(info *debug.BuildInfo) string {
+	setting := map[string]string{}
+	for _, s := range info.Settings {
+		setting[s.Key] = s.Value
+	}
+	parts := []string{"commit " + cmp.Or(setting["vcs.revision"], "unknown")}
+	if setting["vcs.modified"] == "true" {
+		parts[0] += " with changes"
+	}
+	parts = append(parts, info.GoVersion, runtime.GOOS+"/"+runtime.GOARCH)
+	return cmp.Or(info.Main.Version, "unknown") + " (" + strings.Join(parts, ", ") + ")"
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -50,6 +52,23 @@ func TestHelp(t *testing.T) {
 	for _, cmd := range newRoot().Commands() {
 		if cmd.Short == "" || cmd.Long == "" || !strings.Contains(cmd.Example, "countersign "+cmd.Name()) {
 			t.Errorf("%s lacks a description or an example", cmd.Name())
+		}
+	}
+}
+
+// TestVersion: --version tells the commit and the Go that built the program.
+func TestVersion(t *testing.T) {
+	call(t, "", "--version").want(t, 0, runtime.Version(), "")
+	on := ", go1.99, " + runtime.GOOS + "/" + runtime.GOARCH + ")"
+	for want, info := range map[string]debug.BuildInfo{
+		"unknown (commit unknown" + on:          {},
+		"v1.2.3 (commit unknown" + on:           {Main: debug.Module{Version: "v1.2.3"}}, // go install of a version
+		"(devel) (commit abc" + on:              {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "false"}}},
+		"(devel) (commit abc with changes" + on: {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}},
+	} {
+		info.GoVersion = "go1.99"
+		if got := versionOf(&info); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
