@@ -74,6 +74,9 @@ peer broke the protocol or did not prove itself, 6 a defect of this program.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newDemo(), newServe(), newGet(), newExplain(), newKinit(), newKlist(), newKvno(), newKdestroy(), newReplay(), newCheck())
+	for _, cmd := range root.Commands() {
+		complete(cmd)
+	}
 	return root
 }
 
