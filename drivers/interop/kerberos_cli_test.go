@@ -122,7 +122,7 @@ func TestGetKerberos(t *testing.T) {
 		{"keys", []string{"--keytab", krbFile("alice.keytab"), "--principal", "alice", at}, 0, in, ""},
 		{"cache", []string{"--ccache", krbFile("alice.ccache"), at}, 0, in, ""},
 		{"delegating", []string{"--ccache", krbFile("alice.ccache"), "--delegate", apacheKrbURL() + "/delegated/echo"}, 0, in, ""},
-		{"no such cache", []string{"--ccache", krbFile("none"), at}, 1, "", "--ccache"},
+		{"no such cache", []string{"--ccache", krbFile("none"), at}, 2, "", "--ccache"},
 		{"another realm", []string{"--user", "alice@NOWHERE.TEST:" + password, at}, 2, "", "no KDC of the realm answered"},
 		{"bound", []string{"--user", "alice@" + krbRealm + ":" + password, "--cacert", pki.file, "https://localhost:" + u.Port()}, 0, "hello alice@" + krbRealm + " via Negotiate", ""},
 		{"proxy", []string{"--proxy", squidKrbURL(), "--proxy-user", "alice@" + krbRealm + ":" + password, page(t, false).URL}, 0, "user=", ""},

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
+	"syscall"
 
 	"github.com/countersign-auth/countersign/gss"
 )
@@ -69,6 +71,18 @@ func remedied(err error, f gss.Fault, rc4 bool) error {
 		}
 	}
 	return err
+}
+
+// exitOfSetup returns the exit code for an error of what comes before an exchange: that of files
+// if one cannot be read or written, and that of wrong use if not.
+func exitOfSetup(err error) int {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return exitTransport
+	}
+	if _, ok := errors.AsType[syscall.Errno](err); ok { // of a file whose name is not repeated
+		return exitTransport
+	}
+	return exitUsage
 }
 
 // levelOf returns the level at which a request is logged that ended with the fault, or without one.

@@ -93,12 +93,13 @@ control characters, %% is a percent sign, and %{NAME} a variable. These are curl
 auth_scheme, the scheme of the last credentials that an origin got:
 ` + columns(writeOutNames()) + `
 
-Exit codes: 0 for a final status below 400, 22 for 400 or more, 2 for a transport error,
-1 for wrong use. If authentication failed, with the reason on standard error: 2 if
-something that it needs is missing and may come back (a KDC, a clock that is right), 3 if
-the credentials were refused, 4 if the options do not permit what the server wants, or
-there are no credentials, 5 if the peer broke the protocol or did not prove itself, 6 for
-a defect of this program. With several URLs, the code is that of the first failure.`,
+Exit codes: 0 for a final status below 400, 22 for 400 or more, 2 for a transport error, a
+file that cannot be read or written, or more redirects than --max-redirs, 1 for wrong use.
+If authentication failed, with the reason on standard error: 2 if something that it needs is
+missing and may come back (a KDC, a clock that is right), 3 if the credentials were refused,
+4 if the options do not permit what the server wants, or there are no credentials, 5 if the
+peer broke the protocol or did not prove itself, 6 for a defect of this program. With several
+URLs, the code is that of the first failure.`,
 		Example: `  countersign get -u alice:secret http://127.0.0.1:8080/
   countersign get -v --scheme digest -u alice:secret -d @form.txt https://api.example/
   countersign get --scheme negotiate -u alice@EXAMPLE.COM:secret https://intranet.example/
@@ -162,12 +163,12 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if err := o.check(urls); err != nil {
-		return exit{exitUsage, err}
+	if err := o.check(); err != nil {
+		return exit{exitOfSetup(err), err}
 	}
 	source, err := o.source(cmd, urls, through)
 	if err != nil {
-		return exit{exitUsage, err}
+		return exit{exitOfSetup(err), err}
 	}
 	base, err := o.base()
 	if err != nil {
@@ -179,7 +180,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	record, err := o.trace.open(o.machine)
 	if err != nil {
-		return exit{exitUsage, err}
+		return exit{exitOfSetup(err), err}
 	}
 	defer func() {
 		if closing := record.Close(); closing != nil && err == nil {
@@ -198,7 +199,7 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if o.output != "" {
 		f, err := os.Create(o.output)
 		if err != nil {
-			return exit{exitTransport, err}
+			return exit{exitTransport, fmt.Errorf("--output: %w", err)}
 		}
 		defer f.Close()
 		out = f
@@ -241,12 +242,13 @@ func (o *getOptions) run(cmd *cobra.Command, args []string) (err error) {
 func (o *getOptions) one(cmd *cobra.Command, through *nethttp.Transport, t *transfer, body []byte, out io.Writer) (err error) {
 	if o.remoteName {
 		if t.file, err = remoteName(t.url); err != nil {
-			return exit{exitUsage, err}
+			return exit{exitUsage, fmt.Errorf("%s: %w", named(t.url), err)}
 		}
 	}
 	err = t.run(cmd.Context(), through, body, out, o.notes(cmd))
 	if e, ok := errors.AsType[exit](err); ok {
 		t.exit = e.code
+		err = exit{e.code, fmt.Errorf("%s: %w", named(t.url), e.err)}
 	}
 	if _, writing := io.WriteString(cmd.OutOrStdout(), o.format.of(t)); writing != nil && err == nil {
 		err = exit{exitTransport, writing}
@@ -255,7 +257,7 @@ func (o *getOptions) one(cmd *cobra.Command, through *nethttp.Transport, t *tran
 }
 
 // check reads the flags that need to be parsed.
-func (o *getOptions) check(urls []*url.URL) (err error) {
+func (o *getOptions) check() (err error) {
 	switch {
 	case o.remoteName && o.output != "":
 		return errors.New("--remote-name and --output exclude each other")
@@ -383,6 +385,9 @@ func parseURLs(args []string) ([]*url.URL, error) {
 		if err != nil {
 			return nil, err
 		}
+		if u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("%s: expected a URL of scheme http or https", named(u))
+		}
 		urls = append(urls, u)
 	}
 	return urls, nil
@@ -416,7 +421,7 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 		b, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return nil, exit{exitTransport, err}
+		return nil, exit{exitTransport, fmt.Errorf("--data: %w", err)}
 	}
 	if b == nil {
 		b = []byte{}
@@ -430,7 +435,7 @@ func (o *getOptions) base() (*http.Transport, error) {
 	if o.cacert != "" {
 		pem, err := os.ReadFile(o.cacert)
 		if err != nil {
-			return nil, exit{exitTransport, err}
+			return nil, exit{exitTransport, fmt.Errorf("--cacert: %w", err)}
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {

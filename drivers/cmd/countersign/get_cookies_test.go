@@ -108,7 +108,7 @@ func TestGetCookies(t *testing.T) {
 		})
 	}
 	call(t, "", "get", "-c", "/nonexistent/jar", s.URL).want(t, exitTransport, "[]", "--cookie-jar: ")
-	call(t, "", "get", "-b", t.TempDir(), s.URL).want(t, exitUsage, "", "--cookie: ")
+	call(t, "", "get", "-b", t.TempDir(), s.URL).want(t, exitTransport, "", "--cookie: ")
 	jar := filepath.Join(t.TempDir(), "jar")
 	call(t, "", "get", "-c", jar, s.URL).want(t, 0, "[]", "")
 	if i, err := os.Stat(jar); err != nil || i.Mode().Perm() != 0o600 {

@@ -151,6 +151,13 @@ func shown(u *url.URL) string {
 	return c.String()
 }
 
+// named returns a URL for an error, without what may be secret in it.
+func named(u *url.URL) string {
+	c := *u
+	c.RawQuery, c.ForceQuery, c.Fragment, c.RawFragment = "", false, "", ""
+	return shown(&c)
+}
+
 // sentScheme returns an observer that notes the scheme of the credentials that are sent to
 // origins.
 func sentScheme(note func(scheme string)) drive.Observer {

@@ -75,7 +75,7 @@ func (o *kinitOptions) run(cmd *cobra.Command, args []string) error {
 	}
 	cred := result.Credential
 	if err := cache.Write(cmd.Context(), ccache.New(cred.Client, cred).WithOffset(result.Offset)); err != nil {
-		return exit{exitTransport, err}
+		return exit{exitTransport, fmt.Errorf("--ccache: %s cannot be written: %w", cache.Name, err)}
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%v: until %s, in %s\n", cred.Client, clock(cred.EndTime), cache.Name)
 	return nil
@@ -116,13 +116,13 @@ func (o *kinitOptions) request(cmd *cobra.Command, args []string, cache *krb5.Ca
 	}
 	if o.kerberos.keytab != "" {
 		if r.Keytab, err = (&krb5.Keytab{Path: o.kerberos.keytab}).Load(); err != nil {
-			err = exit{exitTransport, err}
+			err = exit{exitTransport, fmt.Errorf("--keytab: %w", err)}
 		}
 		return r, err
 	}
 	password, err := newLogins(cmd).find(r.Client.String(), "", passwordVariable)
 	if err != nil {
-		err = exit{exitTransport, err}
+		err = exit{exitOfSetup(err), err}
 	}
 	r.Password = gss.NewSecret(password)
 	return r, err

@@ -131,7 +131,7 @@ func listKeys(w io.Writer, name string) error {
 	}
 	keys, err := (&krb5.Keytab{Path: path}).Load()
 	if err != nil {
-		return exit{exitTransport, err}
+		return exit{exitTransport, fmt.Errorf("--keytab: %w", err)}
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "version\twritten\tprincipal\tkey")

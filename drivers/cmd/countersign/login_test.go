@@ -31,7 +31,7 @@ func TestPasswordsElsewhere(t *testing.T) {
 	}{
 		"a file":                        {"", "", []string{"-u", "alice:@" + pw, s.url}, 0, "hello alice", ""},
 		"a file before the variable":    {"", "wrong", []string{"-u", "alice:@" + pw, s.url}, 0, "hello alice", ""},
-		"no file":                       {"", "", []string{"-u", "alice:@" + canary, s.url}, 1, "", "--user: the file of the password, named after @, cannot be opened: no such file or directory"},
+		"no file":                       {"", "", []string{"-u", "alice:@" + canary, s.url}, exitTransport, "", "--user: the file of the password, named after @, cannot be opened: no such file or directory"},
 		"an empty file":                 {"", "", []string{"-u", "alice:@/dev/null", s.url}, 1, "", "is empty"},
 		"too long a line":               {"", "", []string{"-u", "alice:@" + file(t, "long", strings.Repeat("x", maxPassword+1)), s.url}, 1, "", "longer than 4096 bytes"},
 		"the variable":                  {"", canary, []string{"-u", "alice", s.url}, 0, "hello alice", ""},
@@ -46,7 +46,7 @@ func TestPasswordsElsewhere(t *testing.T) {
 		"netrc":                         {"", "", []string{"--netrc-file", netrc, s.url}, 0, "hello bob", ""},
 		"netrc for a name":              {"", "wrong", []string{"--netrc-file", netrc, "-u", "alice", s.url}, 0, "hello alice", ""},
 		"netrc after the flag":          {"", "", []string{"--netrc-file", netrc, "-u", "alice:@" + other, s.url}, exitRefused, "", "refused"},
-		"a netrc that is not there":     {"", "", []string{"--netrc-file", netrc + "x", s.url}, 1, "", "--netrc-file: open " + netrc + "x"},
+		"a netrc that is not there":     {"", "", []string{"--netrc-file", netrc + "x", s.url}, exitTransport, "", "--netrc-file: open " + netrc + "x"},
 		"a netrc that is wrong":         {"", "", []string{"--netrc-file", pw, s.url}, 1, "", "--netrc-file: " + pw + ": line 1: expected machine"},
 		"no name in the URL":            {"", "", []string{"http://:" + canary + "@" + u.Host}, 1, "", "the user in a URL has no name"},
 		"a variable for two names":      {"", canary, []string{asAlice, "http://bob@" + u.Host}, 1, "", "COUNTERSIGN_PASSWORD is one user's password"},

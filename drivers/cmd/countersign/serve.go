@@ -115,16 +115,16 @@ SIGINT and SIGTERM stop the server after the requests in progress are answered.`
 
 func (o *serveOptions) run(cmd *cobra.Command) error {
 	if err := o.passwords(newLogins(cmd)); err != nil {
-		return exit{exitUsage, err}
+		return exit{exitOfSetup(err), err}
 	}
 	h, err := o.handler(cmd.ErrOrStderr())
 	if err != nil {
-		return exit{exitUsage, err}
+		return exit{exitOfSetup(err), err}
 	}
 	defer h.close()
 	at, err := h.front.listen(o.addr)
 	if err != nil {
-		return exit{exitTransport, err}
+		return exit{exitTransport, fmt.Errorf("--addr: %w", err)}
 	}
 	proto := "http"
 	if h.tls != nil {
