@@ -28,7 +28,7 @@ func originOf(u *url.URL) origin {
 
 // within returns a source that has credentials for the origins of the URLs alone, and for
 // proxies: a redirect that leads elsewhere gets none.
-func within(urls []*url.URL, s answer.Source) answer.Source {
+func within(urls []*url.URL, s answer.Source) answer.Source { // SECRET-5
 	if s == nil {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (t *transfer) redirect(r *http.Request, via []*http.Request) error {
 		return fmt.Errorf("more than %d redirects; --max-redirs allows others", t.maxRedirs)
 	}
 	t.redirects++
-	r.URL.User = nil // net/http would send it unasked
+	r.URL.User = nil // net/http would send it unasked: SECRET-5
 	first := via[0]
 	if first.Header.Get("Referer") == "" {
 		r.Header.Del("Referer") // net/http's; the server has not been told before

@@ -13,6 +13,7 @@ import (
 
 	"github.com/countersign-auth/countersign/drivers/answer"
 	"github.com/countersign-auth/countersign/gss"
+	"github.com/countersign-auth/countersign/internal/requirement"
 )
 
 // newPaths starts a server whose pages redirect: /to?STATUS&URL, and /loop to itself. Others
@@ -80,6 +81,7 @@ func TestGetLocation(t *testing.T) {
 	call(t, "", "get", "-L", b.URL+"/to?302&"+with+"/end").want(t, 0, "GET /end auth= ", "")
 	call(t, "", append(append([]string{"get"}, mine...), "-L", a.URL+"/to?302&"+b.URL+"/to?302&"+a.URL+"/end")...).want(t, 0, "GET /end auth= cookie= referer= x=y", "")
 	call(t, "", "get", "-L", "--max-redirs", "-1", a.URL).want(t, exitUsage, "", "--max-redirs")
+	requirement.Held(t, "unit:redirect_takes_none")
 }
 
 // TestGetLocationLogin: the login is for the origins of the URLs: a redirect to another server
@@ -250,4 +252,5 @@ func TestGetTicketsStay(t *testing.T) {
 			t.Errorf("%s: %T", name, got)
 		}
 	}
+	requirement.Held(t, "unit:tickets_stay")
 }
