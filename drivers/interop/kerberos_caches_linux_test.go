@@ -132,7 +132,7 @@ func exchangeCaches(t *testing.T, name, file, more string) {
 	run(ours("klist", "-A"), 1)
 }
 
-// keepOffset has a KDC whose clock is behind by more than it tolerates: what either side's kinit writes keeps how far, so that the
+// keepOffset has a KDC with a clock that is behind by more than it tolerates: what either side's kinit writes keeps how far, so that the
 // other side's kvno gets a ticket by it.
 func keepOffset(t *testing.T, name, file, more string) {
 	k, err := kdctest.New(kdctest.Config{Realms: []kdctest.Realm{{Name: krbRealm, Principals: []kdctest.Principal{

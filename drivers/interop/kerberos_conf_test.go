@@ -16,7 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/kerberos/krb5conf"
 )
 
-// profileText draws a krb5.conf that MIT's library reads, in the ways that people write them.
+// profileText draws a krb5.conf that MIT's library reads, in the ways that such files are written.
 func profileText(r *rand.Rand) (lines []string) {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	indent := func() string { return pick("", "", "  ", "\t", " \t ") }

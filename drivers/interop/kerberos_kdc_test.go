@@ -44,7 +44,7 @@ var krbTypes = []struct {
 	{"rc4.interop.test", "arcfour-hmac", krb.RC4},
 }
 
-// krbTurned is a host whose key was turned three times: its keys have the versions 1 to 4.
+// krbTurned is a host that got a new key three times: its keys have the versions 1 to 4.
 const krbTurned = "turned.interop.test"
 
 func mitNames() (names []string) {

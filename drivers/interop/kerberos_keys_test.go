@@ -36,7 +36,7 @@ func keytabEntry(e keytab.Entry, wide bool) string {
 }
 
 // TestKerberosKeysAsMIT: a ticket of MIT's KDC, judged by MIT's acceptor and by ours with
-// the same keytab file, as people make, merge and forget them.
+// the same keytab file, as they are made, merged and forgotten.
 func TestKerberosKeysAsMIT(t *testing.T) {
 	t.Parallel()
 	mitKDC.up(t)

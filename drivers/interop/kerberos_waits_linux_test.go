@@ -172,7 +172,7 @@ func compareWaits(t *testing.T, conf, hosts, server, transport string) {
 }
 
 // serveSRV answers for the KDCs of krbRealm, which have these addresses in this order, and says of all other names and
-// types that there is nothing. It returns its address, whose port is the one of DNS.
+// types that there is nothing. It returns its address; the port is that of DNS.
 func serveSRV(t *testing.T, kdcs ...netip.AddrPort) string {
 	t.Helper()
 	var conn net.PacketConn

@@ -41,7 +41,7 @@ func movedDigest(t *testing.T, p docProgram) {
 	wantNothing(t, p, "--scheme", "digest", "--digest-algorithm", "md5")
 }
 
-// movedNTLM runs a client with NTLM at Apache, whose NTLM is gss-ntlmssp's.
+// movedNTLM runs a client with NTLM at Apache with gss-ntlmssp.
 func movedNTLM(t *testing.T, p docProgram) {
 	apacheNTLM.up(t)
 	out, errs, err := p.run(nil, apacheNTLMURL()+"/ntlm/echo")
