@@ -39,7 +39,7 @@ func Example() {
 			id, _ := fasthttp.IdentityFrom(ctx)
 			fmt.Fprintf(ctx, "hello %s", id.Name())
 		}),
-		ReadBufferSize: 64 << 10, // tickets exceed the default of 4 KiB
+		ReadBufferSize: 128 << 10, // the default of 4 KiB is too small for tickets
 	}
 	auth.Install(server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
