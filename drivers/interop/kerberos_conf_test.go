@@ -1,12 +1,10 @@
 package interop
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -70,27 +68,8 @@ var slips = []string{"no relation", "= a value", `name = "not ended`, "  =", "--
 // the same to that library. A slip that costs MIT's users the file costs ours a line.
 func TestConfAsMIT(t *testing.T) {
 	t.Parallel()
-	const interpreter = "/usr/bin/python3" // Debian's, of the system's libraries
-	needFile(t, interpreter, "python3")
 	needFile(t, "/usr/lib/x86_64-linux-gnu/libkrb5.so.3", "libkrb5-3")
-	cmd := exec.Command(interpreter, filepath.Join("testdata", "profile_dump.py"))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	answers := bufio.NewReader(out)
+	library := startPython(t, "profile_dump.py", nil)
 	dir := t.TempDir()
 	mit := func(texts ...string) string {
 		t.Helper()
@@ -101,12 +80,8 @@ func TestConfAsMIT(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		fmt.Fprintln(in, strings.Join(files, ":"))
-		line, err := answers.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		return line
+		fmt.Fprintln(library.in, strings.Join(files, ":"))
+		return library.line(t)
 	}
 	ours := func(text string) *krb5conf.Config {
 		t.Helper()
@@ -127,12 +102,12 @@ func TestConfAsMIT(t *testing.T) {
 		lines, text, end := draw()
 		theirs := mit(text)
 		if !strings.HasPrefix(theirs, "{") {
-			t.Errorf("%d: MIT reads nothing: %s%s", seed, theirs, text)
+			t.Errorf("%d: MIT reads nothing: %s\n%s", seed, theirs, text)
 			continue
 		}
 		own := ours(text)
 		if again := mit(string(own.Append(nil))); again != theirs {
-			t.Errorf("%d: of\n%s\nMIT reads\n%sand of ours\n%s\n%s", seed, text, theirs, again, own.Append(nil))
+			t.Errorf("%d: of\n%s\nMIT reads\n%s\nand of ours\n%s\n%s", seed, text, theirs, again, own.Append(nil))
 		}
 		if len(theirs) > 4 {
 			read++
@@ -141,7 +116,7 @@ func TestConfAsMIT(t *testing.T) {
 
 		_, later, _ := draw() // as KRB5_CONFIG names more than one
 		if list, both := mit(text, later), mit(string(own.Before(ours(later)).Append(nil))); list != both {
-			t.Errorf("%d: of\n%s\nbefore\n%s\nMIT reads\n%sand of ours\n%s", seed, text, later, list, both)
+			t.Errorf("%d: of\n%s\nbefore\n%s\nMIT reads\n%s\nand of ours\n%s", seed, text, later, list, both)
 		}
 
 		at, slip := r.IntN(len(lines)+1), slips[r.IntN(len(slips))]

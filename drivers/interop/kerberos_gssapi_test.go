@@ -37,11 +37,11 @@ type aboutContext struct {
 func newGSSPeer(t testing.TB, args ...string) *gssPeer {
 	t.Helper()
 	needFile(t, "/usr/lib/python3/dist-packages/gssapi", "python3-gssapi")
-	return startGSSPeer(t, "gss_peer.py", krbEnv(krbDir), args...)
+	return startPython(t, "gss_peer.py", krbEnv(krbDir), args...)
 }
 
-// startGSSPeer runs a script that is one half of a handshake.
-func startGSSPeer(t testing.TB, script string, env []string, args ...string) *gssPeer {
+// startPython runs a script that is one half of a handshake, or another peer that answers in lines.
+func startPython(t testing.TB, script string, env []string, args ...string) *gssPeer {
 	t.Helper()
 	const interpreter = "/usr/bin/python3" // Debian's, which has Debian's packages
 	needFile(t, interpreter, "python3")

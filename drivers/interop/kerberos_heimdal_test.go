@@ -105,7 +105,7 @@ func heimdalMechanism(t testing.TB, demand gss.Requirement) gss.Mechanism {
 
 func newHeimdalPeer(t testing.TB, args ...string) *gssPeer {
 	t.Helper()
-	return startGSSPeer(t, "heimdal_peer.py", heimdalEnv(heimdalDir), args...)
+	return startPython(t, "heimdal_peer.py", heimdalEnv(heimdalDir), args...)
 }
 
 // TestTicketHeimdal: the client's half of a KDC's work, against Heimdal's, and the cache that

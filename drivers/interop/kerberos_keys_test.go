@@ -119,7 +119,7 @@ func TestKerberosKeysAsMIT(t *testing.T) {
 			}
 			token := out.Token
 
-			mit := startGSSPeer(t, "gss_peer.py", append(krbEnv(krbDir), "KRB5_KTNAME="+path), "accept", "")
+			mit := startPython(t, "gss_peer.py", append(krbEnv(krbDir), "KRB5_KTNAME="+path), "accept", "")
 			theirs := mit.judge(t, token)
 
 			list, err := (&krb5.Keytab{Path: path}).Load()

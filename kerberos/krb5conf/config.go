@@ -34,6 +34,7 @@ func Parse(text string, include func(directive, name string) (string, bool)) (*C
 	return of(root), gss.Fault{}
 }
 
+// of returns the configuration with a root.
 func of(root node) *Config {
 	c := &Config{root: root}
 	if s := root.sub("domain_realm"); s != nil {
@@ -46,9 +47,9 @@ func of(root node) *Config {
 	return c
 }
 
-// Before returns the configuration of a list of files, as KRB5_CONFIG may be one, of which c is the earlier
-// and later the later part: where both have a relation, that of c comes first, and alone if a
-// section around it is marked as final there.
+// Before returns the configuration that two files make together, c before later, as in the list that KRB5_CONFIG
+// may be: of a relation that both have, the values of c come first, and they come alone if c marks a section
+// around it as final. Either may be nil.
 func (c *Config) Before(later *Config) *Config {
 	switch {
 	case c == nil:
@@ -103,8 +104,8 @@ func (c *Config) KDCs(realm string) []string {
 	return list
 }
 
-// Anchors returns http_anchors of a realm, in order: where the certificates are that the proxies of its KDCs are verified
-// by, as FILE:, DIR: or ENV: and a name. None stands for the system's.
+// Anchors returns the values of http_anchors of a realm in order: FILE:, DIR: or ENV: and a name, of the certificates that
+// verify the proxies of its KDCs. Without any those of the system do.
 func (c *Config) Anchors(realm string) []string { return c.all("realms", realm, "http_anchors") }
 
 // RealmOf returns the realm of a host by domain_realm: that of the host itself, or of the

@@ -47,8 +47,8 @@ func exitOf(err error) int {
 	return exitTransport
 }
 
-// remedies names the flags that permit what a fault says is not: of programs its detail names options of the
-// library.
+// remedies are the flags that permit what a fault says is not permitted. The detail of the fault names the option that
+// a program would set.
 var remedies = []struct {
 	code         gss.Code
 	detail, flag string
@@ -62,7 +62,7 @@ var remedies = []struct {
 
 const allowRC4 = "--allow-rc4"
 
-// remedied returns the error for a fault, with the flag that permits what it says is not. rc4 reports whether --allow-rc4 is
+// remedied returns the error for a fault with the flag that avoids it, if there is one. rc4 reports whether --allow-rc4 is
 // given.
 func remedied(err error, f gss.Fault, rc4 bool) error {
 	for _, r := range remedies {
